@@ -1,0 +1,18 @@
+//! What runs behind `nstest`. Users depend on the facade, not on this crate.
+#![deny(unsafe_code)]
+
+mod error;
+mod fixture;
+mod runner;
+
+pub use error::{Code, Error, Result, TestError, TestResult};
+pub use fixture::{Fixture, Param, Spec, World};
+pub use runner::TestContext;
+
+/// What the macros expand to; not for people.
+#[doc(hidden)]
+pub mod private {
+    #[cfg(feature = "tokio")]
+    pub use crate::runner::run_async;
+    pub use crate::runner::{Fixtures, Options, Runtime, Test, Timeout, run};
+}

@@ -1,0 +1,1 @@
+//! The attribute macros of `nstest`; documented where users find them, on the facade.
