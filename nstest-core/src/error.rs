@@ -96,12 +96,7 @@ struct Inner {
 impl Error {
     /// `what` names the operation and the object: "bring up `lo`".
     pub(crate) fn new(code: Code, what: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
-            code,
-            what: what.into(),
-            source: None,
-            help: None,
-        }))
+        Self(Box::new(Inner { code, what: what.into(), source: None, help: None }))
     }
 
     pub(crate) fn source(
@@ -154,10 +149,7 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
 
@@ -189,10 +181,7 @@ where
 {
     #[track_caller]
     fn from(error: E) -> Self {
-        Self {
-            error: error.into(),
-            at: Location::caller(),
-        }
+        Self { error: error.into(), at: Location::caller() }
     }
 }
 
@@ -235,10 +224,7 @@ mod tests {
             Ok(())
         }
         let text = format!("{:?}", body().unwrap_err());
-        assert!(
-            text.starts_with("invalid digit found in string\n  at "),
-            "{text}"
-        );
+        assert!(text.starts_with("invalid digit found in string\n  at "), "{text}");
         assert!(text.contains("error.rs:"), "{text}");
     }
 
@@ -247,11 +233,7 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for code in Code::ALL {
             assert!(seen.insert(code.as_str()), "{code} twice");
-            assert!(
-                code.as_str()
-                    .chars()
-                    .all(|c| c.is_ascii_lowercase() || c == '-')
-            );
+            assert!(code.as_str().chars().all(|c| c.is_ascii_lowercase() || c == '-'));
         }
     }
 }

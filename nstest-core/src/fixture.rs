@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::Result;
+use crate::runner::TestContext;
 
 /// A type that a test can ask for by naming it as the type of a parameter.
 ///
@@ -88,8 +89,6 @@ impl fmt::Debug for World {
         f.debug_struct("World").finish_non_exhaustive()
     }
 }
-
-pub use crate::runner::TestContext;
 
 impl Fixture for TestContext {
     type Plan = ();

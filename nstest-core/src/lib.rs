@@ -3,11 +3,14 @@
 
 mod error;
 mod fixture;
+mod record;
 mod runner;
+#[allow(unsafe_code, reason = "the one place for it; see its documentation")]
+mod sys;
 
 pub use error::{Code, Error, Result, TestError, TestResult};
 pub use fixture::{Fixture, Param, Spec, World};
-pub use runner::TestContext;
+pub use runner::{TestContext, enter};
 
 /// What the macros expand to; not for people.
 #[doc(hidden)]

@@ -1,8 +1,39 @@
-//! The runner.
+//! One test, one process tree, one verdict.
+//!
+//! libtest calls the *wrapper* that the macro made, in the *parent* process;
+//! [`run`] is that call. The parent starts the test binary again, in new
+//! namespaces, for this one test; there the same wrapper finds itself chosen
+//! and plays the *body*. `docs/src/design/runner.md` tells the whole course.
+//!
+//! - [`names`]: what libtest calls the test, and how libtest was called;
+//! - [`settings`]: the environment variables;
+//! - [`setup`] and [`identity`]: what is done between clone and exec, as data;
+//! - [`parent`]: starting, watching, ending;
+//! - [`output`]: what the body prints, on its way to libtest;
+//! - [`verdict`]: from what was seen to what is said;
+//! - [`body`]: the other side;
+//! - [`inline`] and [`enter`]: without a process of its own, and for a `main`.
+
+mod alive;
+mod body;
+mod context;
+mod enter;
+mod identity;
+mod inline;
+mod names;
+mod output;
+mod parent;
+mod settings;
+mod setup;
+mod verdict;
+
 use std::process::Termination;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::fixture::{Fixture, Param, Spec, World};
+pub use body::Fixtures;
+pub use context::TestContext;
+pub use enter::enter;
 
 /// What the macro knows of one test; one static for each.
 #[derive(Debug)]
@@ -10,16 +41,15 @@ pub struct Test {
     module: &'static str,
     function: &'static str,
     options: Options,
+    /// The names under which libtest called it, in this process.
+    entered: Mutex<Vec<String>>,
 }
 
 impl Test {
     /// `module` is `module_path!()`, `function` the identifier with its `r#`.
+    #[must_use]
     pub const fn new(module: &'static str, function: &'static str, options: Options) -> Self {
-        Self {
-            module,
-            function,
-            options,
-        }
+        Self { module, function, options, entered: Mutex::new(Vec::new()) }
     }
 }
 
@@ -38,16 +68,12 @@ pub struct Options {
 
 impl Options {
     /// What `#[netns_test]` without arguments means.
-    pub const DEFAULT: Self = Self {
-        timeout: Timeout::Default,
-        root: true,
-        should_panic: None,
-        registers: true,
-    };
+    pub const DEFAULT: Self =
+        Self { timeout: Timeout::Default, root: true, should_panic: None, registers: true };
 }
 
 /// How long a test may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timeout {
     /// Nothing was said: 60 s.
     Default,
@@ -58,6 +84,7 @@ pub enum Timeout {
 }
 
 /// The tokio runtime that an async body runs on.
+#[cfg(feature = "tokio")]
 #[derive(Debug, Clone, Copy)]
 pub enum Runtime {
     /// `flavor = "current_thread"`, the default.
@@ -69,55 +96,38 @@ pub enum Runtime {
     },
 }
 
-/// Makes the parameters of one test.
-#[derive(Debug)]
-pub struct Fixtures {
-    spec: Spec,
-    world: Option<World>,
-}
-
-impl Fixtures {
-    /// First phase of one parameter. Ends the test where it fails.
-    pub fn plan<F: Fixture>(&mut self, name: &str) -> F::Plan {
-        F::plan(&mut self.spec, Param::new(name)).unwrap()
-    }
-    /// Second phase of one parameter; the first call builds the world.
-    pub fn setup<F: Fixture>(&mut self, plan: F::Plan) -> F {
-        let world = self.world.get_or_insert_with(|| World {
-            context: TestContext {},
-        });
-        F::setup(plan, world).unwrap()
-    }
-}
-
-/// A handle on the test's own context.
-#[derive(Debug, Clone)]
-pub struct TestContext {}
-
-/// Runs a test: here if this is its body's process, else in a process of its own.
+/// Runs a test: here if this process is its body's, else in one of its own.
 pub fn run<R: Termination>(test: &'static Test, body: impl FnOnce(&mut Fixtures) -> R) {
-    let _ = (test.module, test.function, test.options);
-    let _ = body(&mut Fixtures {
-        spec: Spec::default(),
-        world: None,
-    })
-    .report();
+    if let Some(channel) = body::Channel::claim(test) {
+        channel.play(test, body)
+    } else if settings::inline() {
+        inline::play(test, body);
+    } else {
+        parent::supervise(test);
+    }
 }
 
-/// [`run`] for an `async fn`.
+/// [`run`] for an `async fn`. The runtime is built in the body's process only.
 #[cfg(feature = "tokio")]
 pub fn run_async<R: Termination, F: Future<Output = R>>(
     test: &'static Test,
     runtime: Runtime,
     body: impl FnOnce(&mut Fixtures) -> F,
 ) {
-    let _ = runtime;
+    use tokio::runtime::Builder;
     run(test, |fixtures| {
+        let mut builder = match runtime {
+            Runtime::CurrentThread => Builder::new_current_thread(),
+            Runtime::MultiThread { workers } => {
+                let mut builder = Builder::new_multi_thread();
+                if let Some(workers) = workers {
+                    builder.worker_threads(workers);
+                }
+                builder
+            }
+        };
+        let runtime = builder.enable_all().build().expect("tokio could not start its runtime");
         let future = body(fixtures);
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(future)
+        runtime.block_on(future)
     });
 }

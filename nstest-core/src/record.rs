@@ -1,0 +1,138 @@
+//! What the processes of a test tell the parent, on one pipe.
+//!
+//! A record is a tag, the length of its payload in four bytes (little endian),
+//! and the payload. The body writes all but [`Record::Ended`] and
+//! [`Record::InitFailed`], which are init's. Records are short of `PIPE_BUF` or
+//! written while nobody else writes, so they do not mix: see pipe(7).
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Record {
+    /// The wrapper found itself chosen, in the process with this PID.
+    Started(u32),
+    /// The message of a panic on the test's own thread; the verdict may never
+    /// follow (`panic = "abort"`).
+    Panicked(String),
+    /// The body passed.
+    Passed,
+    /// The body failed.
+    Failed(Failure),
+    /// Init could not start the body; an `errno`.
+    InitFailed(i32),
+    /// The body's process ended with this wait status, as waitpid(2) gives it.
+    Ended(i32),
+}
+
+/// How a body fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It panicked with this text.
+    Panic(String),
+    /// It panicked with a payload that is no text.
+    PanicAny,
+    /// It returned what its type says is a failure; the exit code, as text.
+    Returned(String),
+    /// A parameter could not be made; the whole report.
+    Setup(String),
+}
+
+impl Record {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let number;
+        let (tag, payload): (u8, &[u8]) = match self {
+            Record::Started(pid) => {
+                number = pid.to_le_bytes();
+                (b'S', &number)
+            }
+            Record::Panicked(text) => (b'H', text.as_bytes()),
+            Record::Passed => (b'P', &[]),
+            Record::Failed(Failure::Panic(text)) => (b'F', text.as_bytes()),
+            Record::Failed(Failure::PanicAny) => (b'A', &[]),
+            Record::Failed(Failure::Returned(text)) => (b'R', text.as_bytes()),
+            Record::Failed(Failure::Setup(text)) => (b'U', text.as_bytes()),
+            Record::InitFailed(errno) => return number_frame(b'I', *errno).to_vec(),
+            Record::Ended(status) => return number_frame(b'E', *status).to_vec(),
+        };
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let payload = &payload[..length as usize];
+        [&[tag], &length.to_le_bytes()[..], payload].concat()
+    }
+
+    /// Takes the first record off `bytes`, if it is complete and known.
+    pub(crate) fn decode(bytes: &mut Vec<u8>) -> Option<Record> {
+        let header = bytes.get(..5)?;
+        let tag = header[0];
+        let length = u32::from_le_bytes([header[1], header[2], header[3], header[4]]) as usize;
+        let payload = bytes.get(5..5 + length)?;
+        let text = || String::from_utf8_lossy(payload).into_owned();
+        let number = || payload.try_into().map(i32::from_le_bytes).unwrap_or_default();
+        let record = match tag {
+            b'S' => Record::Started(number().unsigned_abs()),
+            b'H' => Record::Panicked(text()),
+            b'P' => Record::Passed,
+            b'F' => Record::Failed(Failure::Panic(text())),
+            b'A' => Record::Failed(Failure::PanicAny),
+            b'R' => Record::Failed(Failure::Returned(text())),
+            b'U' => Record::Failed(Failure::Setup(text())),
+            b'I' => Record::InitFailed(number()),
+            b'E' => Record::Ended(number()),
+            _ => return None,
+        };
+        bytes.drain(..5 + length);
+        Some(record)
+    }
+}
+
+const fn number_frame(tag: u8, number: i32) -> [u8; 9] {
+    let [a, b, c, d] = number.to_le_bytes();
+    [tag, 4, 0, 0, 0, a, b, c, d]
+}
+
+/// [`Record::Ended`] without allocating, for init.
+pub(crate) const fn ended_frame(status: i32) -> [u8; 9] {
+    number_frame(b'E', status)
+}
+
+/// [`Record::InitFailed`] without allocating, for init.
+pub(crate) const fn init_failed_frame(errno: i32) -> [u8; 9] {
+    number_frame(b'I', errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_survive_the_pipe_whole_and_in_order() {
+        let records = [
+            Record::Started(2),
+            Record::Panicked("ä\n".into()),
+            Record::Failed(Failure::Panic(String::new())),
+            Record::Failed(Failure::PanicAny),
+            Record::Failed(Failure::Returned("ExitCode(3)".into())),
+            Record::Failed(Failure::Setup("nstest[setup]: …".into())),
+            Record::Passed,
+            Record::InitFailed(11),
+            Record::Ended(-1),
+        ];
+        let all: Vec<u8> = records.iter().flat_map(Record::encode).collect();
+        let (mut buffer, mut seen) = (Vec::new(), Vec::new());
+        for byte in all {
+            buffer.push(byte);
+            seen.extend(Record::decode(&mut buffer));
+        }
+        assert_eq!(seen, records);
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn an_unknown_tag_is_no_record() {
+        assert_eq!(Record::decode(&mut vec![b'?', 0, 0, 0, 0]), None);
+    }
+
+    #[test]
+    fn frames_of_init_are_records() {
+        assert_eq!(ended_frame(256).to_vec(), Record::Ended(256).encode());
+        assert_eq!(init_failed_frame(11).to_vec(), Record::InitFailed(11).encode());
+    }
+}

@@ -1,0 +1,175 @@
+//! The body's side: the process in which the test function runs.
+
+use std::any::Any;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, PanicHookInfo};
+use std::process::{ExitCode, Termination};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::context::TestContext;
+use super::{Test, settings};
+use crate::error::Error;
+use crate::fixture::{Fixture, Param, Spec, World};
+use crate::record::{Failure, Record};
+use crate::sys::init::{self, Chosen};
+use crate::sys::process::{adopt, exit_now, redirect_stdout};
+
+/// With this status the body's process ends when it cannot deliver its verdict.
+pub(super) const VERDICT_LOST: i32 = 121;
+
+/// The way from the body to the parent.
+pub(super) struct Channel {
+    chosen: &'static Chosen,
+    report: Mutex<File>,
+}
+
+impl Channel {
+    /// The channel, if this process was started as the body of `test`, and the
+    /// body has not begun. A nested test finds it taken and starts its own.
+    pub(super) fn claim(test: &Test) -> Option<Self> {
+        Self::claim_named(&test.path())
+    }
+
+    /// As [`claim`](Self::claim), by the name that the parent passed.
+    pub(super) fn claim_named(name: &str) -> Option<Self> {
+        static CLAIMED: AtomicBool = AtomicBool::new(false);
+        let chosen = init::chosen().filter(|chosen| chosen.test == name)?;
+        if CLAIMED.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let report = Mutex::new(File::from(adopt(chosen.report)));
+        Some(Self { chosen, report })
+    }
+
+    /// Begins: from here on, what is printed is the test's.
+    pub(super) fn begin(&self) {
+        let stdout = adopt(self.chosen.stdout);
+        if redirect_stdout(stdout.as_fd()).is_err() {
+            self.lost();
+        }
+        self.send(&Record::Started(std::process::id()));
+    }
+
+    /// Runs the test function, delivers the verdict, and ends the process.
+    pub(super) fn play<R: Termination>(
+        self,
+        test: &'static Test,
+        body: impl FnOnce(&mut Fixtures) -> R,
+    ) -> ! {
+        self.begin();
+        let pid = std::process::id();
+        let channel = Arc::new(self);
+        report_aborting_panics(&channel);
+        let outcome = play(test, body);
+        if std::process::id() != pid {
+            eprintln!(
+                "nstest: a fork of the test's process came back from the test; only the first counts"
+            );
+            exit_now(0);
+        }
+        channel.conclude(outcome)
+    }
+
+    fn conclude(&self, outcome: Result<(), Failure>) -> ! {
+        let _ = std::io::stdout().flush();
+        let (record, status) = match outcome {
+            Ok(()) => (Record::Passed, 0),
+            Err(failure) => (Record::Failed(failure), 101),
+        };
+        self.send(&record);
+        std::process::exit(status)
+    }
+
+    /// The body may have closed the descriptor, and the number may stand for a
+    /// file of its own by now.
+    fn send(&self, record: &Record) {
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.chosen.report_is_open() || report.write_all(&record.encode()).is_err() {
+            self.lost();
+        }
+    }
+
+    fn lost(&self) -> ! {
+        eprintln!("nstest: the pipe for the verdict was closed");
+        exit_now(VERDICT_LOST)
+    }
+}
+
+/// A test function and all of its parameters, from the first to the verdict.
+pub(super) fn play<R: Termination>(
+    test: &'static Test,
+    body: impl FnOnce(&mut Fixtures) -> R,
+) -> Result<(), Failure> {
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut fixtures = Fixtures::new(test);
+        body(&mut fixtures).report()
+    }));
+    match result {
+        Ok(code) if code == ExitCode::SUCCESS => Ok(()),
+        Ok(code) => Err(Failure::Returned(format!("{code:?}"))),
+        Err(payload) => Err(match payload.downcast::<SetupFailed>() {
+            Ok(failed) => Failure::Setup(failed.0),
+            Err(payload) => text(&*payload).map_or(Failure::PanicAny, Failure::Panic),
+        }),
+    }
+}
+
+fn text(payload: &(dyn Any + Send)) -> Option<String> {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+}
+
+/// Where a panic aborts, the hook is the last to see its message.
+fn report_aborting_panics(channel: &Arc<Channel>) {
+    if cfg!(panic = "abort") {
+        let channel = Arc::clone(channel);
+        let thread = std::thread::current().id();
+        let printer = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
+            printer(info);
+            if std::thread::current().id() == thread {
+                channel.send(&Record::Panicked(text(info.payload()).unwrap_or_default()));
+            }
+        }));
+    }
+}
+
+/// Unwinds out of a test whose parameters could not be made: no panic of the test's.
+struct SetupFailed(String);
+
+/// Makes the parameters of one test.
+#[derive(Debug)]
+pub struct Fixtures {
+    spec: Spec,
+    context: TestContext,
+    world: Option<World>,
+}
+
+impl Fixtures {
+    fn new(test: &Test) -> Self {
+        let name = test.candidates().swap_remove(0);
+        let timeout =
+            settings::timeout(test.options.timeout).unwrap_or_else(|error| refuse(&error));
+        Self { spec: Spec::default(), context: TestContext::new(name, timeout), world: None }
+    }
+
+    /// First phase of one parameter. Ends the test where it fails.
+    pub fn plan<F: Fixture>(&mut self, name: &str) -> F::Plan {
+        F::plan(&mut self.spec, Param::new(name)).unwrap_or_else(|error| refuse(&error))
+    }
+
+    /// Second phase of one parameter; the first call builds the world.
+    pub fn setup<F: Fixture>(&mut self, plan: F::Plan) -> F {
+        let world = self.world.get_or_insert_with(|| World { context: self.context.clone() });
+        F::setup(plan, world).unwrap_or_else(|error| refuse(&error))
+    }
+}
+
+fn refuse(error: &Error) -> ! {
+    std::panic::resume_unwind(Box::new(SetupFailed(format!("{error:?}"))))
+}

@@ -1,0 +1,40 @@
+//! The body in this very process: for debuggers, and for whoever wants to see
+//! a test without a second process (`NSTEST_INLINE=1`).
+//!
+//! The calling thread alone moves into a new network namespace, which
+//! unshare(2) allows to whoever has CAP_SYS_ADMIN; threads that it starts are
+//! born there. Nothing else is isolated, there is no timeout, and a crash is the
+//! whole process's.
+
+use std::process::Termination;
+
+use nix::sched::{CloneFlags, unshare};
+
+use super::verdict::{self, Verdict};
+use super::{Fixtures, Test, body};
+use crate::error::{Code, Error, Result};
+use crate::sys::step::loopback_up;
+
+pub(super) fn play<R: Termination>(test: &'static Test, function: impl FnOnce(&mut Fixtures) -> R) {
+    let verdict = match isolate() {
+        Ok(()) => match body::play(test, function) {
+            Ok(()) => Verdict::Passed,
+            Err(failure) => Verdict::Failed(failure),
+        },
+        Err(error) => Verdict::Broken(error),
+    };
+    verdict::announce(test, verdict);
+}
+
+/// Moves the calling thread into a new network namespace with `lo` up.
+fn isolate() -> Result<()> {
+    unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| {
+        Error::new(Code::Inline, "make a network namespace for the test, in this process: unshare")
+            .source(errno)
+            .help("inline mode needs the rights for it: start the test binary with `unshare -Urn`, or leave NSTEST_INLINE unset")
+    })?;
+    loopback_up().map_err(|errno| {
+        Error::new(Code::Inline, "bring up `lo` of the test's network namespace")
+            .source(std::io::Error::from_raw_os_error(errno))
+    })
+}

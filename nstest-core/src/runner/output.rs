@@ -1,0 +1,98 @@
+//! What the body prints, on its way to libtest.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+/// The read end of a pipe, emptied without ever waiting.
+#[derive(Debug)]
+pub(super) struct Drain {
+    pipe: File,
+    open: bool,
+}
+
+impl Drain {
+    /// Only this end of the pipe becomes non-blocking: the other's flags are its own.
+    pub(super) fn new(pipe: OwnedFd) -> nix::Result<Self> {
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(Self { pipe: File::from(pipe), open: true })
+    }
+
+    /// What is waited for; nothing once every writer is gone.
+    pub(super) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.open.then(|| self.pipe.as_fd())
+    }
+
+    /// Hands over what has come, until nothing is left for now.
+    pub(super) fn drain(&mut self, mut take: impl FnMut(&[u8])) {
+        let mut buffer = [0; 16 * 1024];
+        while self.open {
+            match self.pipe.read(&mut buffer) {
+                Ok(0) => self.open = false,
+                Ok(length) => take(&buffer[..length]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => self.open = false,
+            }
+        }
+    }
+}
+
+/// Bytes made text, lossily, although they come in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Text {
+    rest: Vec<u8>,
+}
+
+impl Text {
+    /// The text of all but a character that may not be complete yet.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> String {
+        self.rest.extend_from_slice(bytes);
+        let incomplete = self.incomplete_tail();
+        let tail = self.rest.split_off(incomplete);
+        let whole = std::mem::replace(&mut self.rest, tail);
+        String::from_utf8_lossy(&whole).into_owned()
+    }
+
+    /// Where a character begins that the last bytes leave open.
+    fn incomplete_tail(&self) -> usize {
+        let end = self.rest.len();
+        (end.saturating_sub(3)..end)
+            .find(|&at| {
+                std::str::from_utf8(&self.rest[at..])
+                    .is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
+            })
+            .unwrap_or(end)
+    }
+
+    /// What is left at the end.
+    pub(super) fn finish(self) -> String {
+        String::from_utf8_lossy(&self.rest).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same text, whatever the pieces.
+    fn in_pieces(bytes: &[u8], size: usize) -> String {
+        let mut text = Text::default();
+        let mut all: String = bytes.chunks(size).map(|piece| text.push(piece)).collect();
+        all.push_str(&text.finish());
+        all
+    }
+
+    #[test]
+    fn characters_survive_being_cut() {
+        for bytes in ["häß€𝄞\0x\n".as_bytes(), b"a\xffb\xe2\x82", b"\xf0\x9d\xffz\xe2\x82\xac", b""]
+        {
+            let whole = String::from_utf8_lossy(bytes);
+            for size in 1..=bytes.len().max(1) {
+                assert_eq!(in_pieces(bytes, size), whole, "in pieces of {size}");
+            }
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The parent's side: start the body, watch it, and see all of it end.
+//!
+//! Everything happens on the thread that libtest gave: it is the one whose end
+//! kills init (PR_SET_PDEATHSIG counts threads, not processes), and the one
+//! whose printing libtest captures.
+
+use std::ffi::{CString, OsString};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::fstat;
+use nix::unistd::pipe2;
+
+use super::identity::{Identity, write_maps};
+use super::output::{Drain, Text};
+use super::setup::{self, Descriptors, Host, Planned, TMP_DIR, c_os};
+use super::verdict::{self, Course, Verdict};
+use super::{Test, alive, names, settings};
+use crate::error::{Code, Error, Result};
+use crate::record::Record;
+use crate::sys::init::{Chosen, VARIABLE};
+use crate::sys::process::Process;
+use crate::sys::spawn::{Act, Helper, Image, Refused, SELF, Spawned, spawn};
+
+/// Runs a test in a process of its own, and tells libtest how it went.
+pub(super) fn supervise(test: &'static Test) {
+    let verdict = attempt(test).unwrap_or_else(Verdict::Broken);
+    verdict::announce(test, verdict);
+}
+
+fn attempt(test: &Test) -> Result<Verdict> {
+    refuse_stale_environment()?;
+    let candidates = test.candidates();
+    test.enter(&candidates[0])?;
+    let timeout = settings::timeout(test.options.timeout)?;
+    let output = if names::streams_output() { Output::Streamed } else { Output::Captured };
+    let mut unknown = None;
+    for name in candidates {
+        let argv0 = std::env::args_os().next().unwrap_or_default();
+        let launch = Launch {
+            test: test.path(),
+            arguments: names::arguments(argv0, &name),
+            libtest_name: Some(&name),
+            root: test.options.root,
+            timeout,
+            output,
+        };
+        match launch.run()?.verdict(&name) {
+            Verdict::NotStarted(error) => unknown = unknown.or(Some(error)),
+            verdict => return Ok(verdict),
+        }
+    }
+    Ok(unknown.map_or(Verdict::Passed, Verdict::NotStarted))
+}
+
+impl Test {
+    /// A second entry under one name means that two attributes registered one
+    /// function, of which libtest would report one and lose the other.
+    fn enter(&self, name: &str) -> Result<()> {
+        let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        if entered.iter().any(|before| before == name) {
+            return Err(Error::new(
+                Code::RegisteredTwice,
+                format!("the test `{name}` was called a second time in one run"),
+            )
+            .help("something beside #[netns_test] registers this function, too: remove its #[test], or, under a macro that makes tests of its own, use #[netns] on a sync function and #[nstest::test] on an async one"));
+        }
+        entered.push(name.to_owned());
+        Ok(())
+    }
+}
+
+/// Only the constructor of a body's process takes the variable away; where it
+/// still stands, it was not meant for this process.
+pub(super) fn refuse_stale_environment() -> Result<()> {
+    match std::env::var_os(VARIABLE) {
+        None => Ok(()),
+        Some(value) => Err(Error::new(
+            Code::StaleEnvironment,
+            format!("the environment has {VARIABLE}={}, which was not made for this process", value.to_string_lossy()),
+        )
+        .help(format!("unset {VARIABLE}: it is private to nstest. If nobody set it, the test binary runs under a program that starts it in its own way (an emulator, a wrapper): see the page on limits"))),
+    }
+}
+
+/// Where the body's output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Through a pipe, to libtest's capture.
+    Captured,
+    /// To the parent's own descriptors, from the moment that the body begins.
+    Streamed,
+    /// To the parent's own descriptors from the start; its input comes along.
+    Inherited,
+}
+
+/// One start of the binary in namespaces of its own.
+#[derive(Debug)]
+pub(super) struct Launch<'a> {
+    /// The wrapper that shall find itself chosen.
+    pub(super) test: String,
+    pub(super) arguments: Vec<OsString>,
+    pub(super) libtest_name: Option<&'a str>,
+    pub(super) root: bool,
+    pub(super) timeout: Option<Duration>,
+    pub(super) output: Output,
+}
+
+impl Launch<'_> {
+    pub(super) fn run(self) -> Result<Course> {
+        let start = Instant::now();
+        let (report, report_end) = pipe("make the pipe for the verdict")?;
+        let (output, stdout) = self.output_pipe()?;
+        let fds = Descriptors {
+            report: report_end.as_raw_fd(),
+            stdout: stdout.as_raw_fd(),
+            id_maps: None,
+            stderr: output.as_ref().map(|_| stdout.as_raw_fd()),
+            inherit: self.output == Output::Inherited,
+        };
+        let inode =
+            fstat(&report_end).map_err(system("look at the pipe for the verdict", "fstat"))?.st_ino;
+        let spawned = self.spawn(fds, inode)?;
+        drop((report_end, stdout));
+        let drain = |pipe| Drain::new(pipe).map_err(system("prepare a pipe", "fcntl"));
+        let watch = Watch {
+            process: spawned.process,
+            report: drain(report)?,
+            output: output.map(drain).transpose()?,
+            text: Text::default(),
+            records: Vec::new(),
+            course: Course::default(),
+        };
+        Ok(watch.until_the_end(self.timeout, start))
+    }
+
+    /// The read end of the output pipe, and what becomes the body's stdout.
+    fn output_pipe(&self) -> Result<(Option<OwnedFd>, OwnedFd)> {
+        if self.output == Output::Captured {
+            let (read, write) = pipe("make the pipe for the output")?;
+            return Ok((Some(read), write));
+        }
+        let stdout = std::io::stdout().as_fd().try_clone_to_owned();
+        Ok((
+            None,
+            stdout.map_err(|error| {
+                Error::new(Code::Setup, "duplicate standard output").source(error)
+            })?,
+        ))
+    }
+
+    fn spawn(&self, mut fds: Descriptors, inode: u64) -> Result<Spawned> {
+        let chosen =
+            Chosen { report: fds.report, inode, stdout: fds.stdout, test: self.test.clone() };
+        let image = Image::new(
+            SELF.to_owned(),
+            self.arguments.iter().cloned().map(c_os).collect(),
+            environment(&chosen, self.libtest_name),
+        );
+        let identity = Identity::of_caller(self.root);
+        let channel = match &identity {
+            Identity::One { .. } => None,
+            Identity::All { uid_map, gid_map } => {
+                let (ours, theirs) = UnixStream::pair().map_err(|error| {
+                    Error::new(Code::Setup, "make a socket pair for the id maps").source(error)
+                })?;
+                fds.id_maps = Some(theirs.as_raw_fd());
+                Some((ours, theirs, uid_map, gid_map))
+            }
+        };
+        let planned = setup::plan(host(), &identity, fds);
+        let acts: Vec<Act> = planned.iter().map(Planned::act).collect();
+        let result = match channel {
+            None => spawn(setup::NAMESPACES, &acts, &image, None),
+            Some((ours, theirs, uid_map, gid_map)) => {
+                let serve = |pidfd: &dyn Fn() -> i32| write_maps(&ours, pidfd, uid_map, gid_map);
+                let helper = Helper { serve: &serve, channel: theirs.into() };
+                spawn(setup::NAMESPACES, &acts, &image, Some(helper))
+            }
+        };
+        let spawned = result.map_err(|refused| explain(&refused, &planned))?;
+        for (index, errno) in &spawned.tolerated {
+            let Planned { step, what, without } = &planned[*index];
+            let errno = nix::errno::Errno::from_raw(*errno);
+            eprintln!(
+                "nstest: note: could not {what} ({}: {errno:?}): {}",
+                step.call(),
+                without.unwrap_or_default()
+            );
+        }
+        Ok(spawned)
+    }
+}
+
+fn host() -> &'static Host {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    HOST.get_or_init(Host::read)
+}
+
+/// The body's environment: the parent's, but for what concerns the runner, and
+/// for what leads to a network that the test does not have.
+fn environment(chosen: &Chosen, libtest_name: Option<&str>) -> Vec<CString> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let leads_out = |name: &str| {
+        name.to_ascii_lowercase().ends_with("_proxy") && !name.eq_ignore_ascii_case("no_proxy")
+    };
+    let set = |name: &str, value: &str| c_os(format!("{name}={value}").into());
+    let mut environment: Vec<CString> = std::env::vars_os()
+        .filter(|(name, _)| {
+            name != "TMPDIR" && name != VARIABLE && !leads_out(&name.to_string_lossy())
+        })
+        .map(|(mut name, mut value)| {
+            if name == "LLVM_PROFILE_FILE" {
+                // Every body has PID 2, so they would overwrite each other's counters.
+                let id =
+                    format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+                value = value.to_string_lossy().replace("%p", &id).into();
+            }
+            name.push("=");
+            name.push(value);
+            c_os(name)
+        })
+        .collect();
+    environment.push(set("TMPDIR", TMP_DIR));
+    environment.push(set(VARIABLE, &chosen.encode()));
+    if let (true, Some(name)) = (cfg!(panic = "abort"), libtest_name) {
+        // libtest would start a further process for the test; so it runs it itself.
+        environment.push(set("__RUST_TEST_INVOKE", name));
+    }
+    environment
+}
+
+/// What a child of this process is watched through, until all of it is dead.
+#[derive(Debug)]
+struct Watch {
+    process: Process,
+    report: Drain,
+    output: Option<Drain>,
+    text: Text,
+    records: Vec<u8>,
+    course: Course,
+}
+
+impl Watch {
+    /// One wait never counts for more: while the whole process was stopped
+    /// (SIGSTOP, a suspended laptop), the test's time stood still.
+    const SLICE: Duration = Duration::from_millis(500);
+
+    fn until_the_end(mut self, timeout: Option<Duration>, start: Instant) -> Course {
+        let mut spent = start.elapsed();
+        let mut since = Instant::now();
+        loop {
+            let left = timeout.map(|timeout| timeout.saturating_sub(spent));
+            if left == Some(Duration::ZERO) && self.course.timed_out.is_none() {
+                let alive = alive::processes(self.process.pid());
+                self.course.timed_out = timeout.map(|timeout| (timeout, alive));
+                self.process.kill();
+            }
+            let dead = self.wait(left.filter(|left| !left.is_zero()));
+            self.relay();
+            if dead {
+                break;
+            }
+            spent += since.elapsed().min(Self::SLICE);
+            since = Instant::now();
+        }
+        self.process.reap();
+        self.relay();
+        if let Some(output) = self.output.take() {
+            drop(output);
+            print!("{}", self.text.finish());
+        }
+        self.course
+    }
+
+    /// Waits until something happens, or for a slice; true: init is dead, and
+    /// with it every process of its namespace.
+    fn wait(&self, left: Option<Duration>) -> bool {
+        let slice = left.map_or(Self::SLICE, |left| left.min(Self::SLICE));
+        let slice =
+            PollTimeout::try_from(slice + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+        let watched = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut fds = vec![watched(self.process.as_fd())];
+        fds.extend(self.report.poll_fd().map(watched));
+        fds.extend(self.output.as_ref().and_then(Drain::poll_fd).map(watched));
+        // Interrupted by a signal: the next round is at once.
+        poll(&mut fds, slice).is_ok() && fds[0].any() == Some(true)
+    }
+
+    fn relay(&mut self) {
+        if let Some(output) = &mut self.output {
+            output.drain(|bytes| print!("{}", self.text.push(bytes)));
+        }
+        self.report.drain(|bytes| self.records.extend_from_slice(bytes));
+        while let Some(record) = Record::decode(&mut self.records) {
+            self.course.note(record);
+        }
+    }
+}
+
+fn pipe(what: &'static str) -> Result<(OwnedFd, OwnedFd)> {
+    pipe2(OFlag::O_CLOEXEC).map_err(system(what, "pipe2"))
+}
+
+fn system(what: &'static str, call: &'static str) -> impl Fn(nix::errno::Errno) -> Error {
+    move |errno| Error::new(Code::Setup, format!("{what}: {call}")).source(errno)
+}
+
+fn explain(refused: &Refused, planned: &[Planned]) -> Error {
+    let (what, call, errno) = match *refused {
+        Refused::Clone(errno) => ("create the test's namespaces", "clone".to_owned(), errno),
+        Refused::Step(index, errno) => (planned[index].what, planned[index].step.call(), errno),
+        Refused::Exec(errno) => ("start the test binary again", "execve".to_owned(), errno),
+    };
+    Error::new(Code::Setup, format!("{what}: {call}")).source(nix::errno::Errno::from_raw(errno))
+}

@@ -1,0 +1,375 @@
+//! What is done between clone and exec, as data: the steps that turn a fresh
+//! set of namespaces into a machine of the test's own.
+//!
+//! [`Host`] says what the machine looks like, [`plan`] is a pure function of it,
+//! `sys::step` carries it out. The file system of the test is the host's, but
+//! for what would let the host's network in: see namespaces(7).
+
+use std::ffi::{CString, OsString};
+use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use nix::libc;
+
+use super::identity::Identity;
+use crate::sys::spawn::Act;
+use crate::sys::step::{Mount, SLOTS, Step};
+
+/// The name of the test's own node, and its hostname.
+pub(crate) const NODE: &str = "test";
+/// `TMPDIR` of every test; short, for the sake of unix socket addresses.
+pub(super) const TMP_DIR: &str = "/run/nstest/tmp";
+/// Where the files are kept that replace those in /etc.
+const OWN_ETC: &str = "/run/nstest/etc";
+
+/// Every namespace that a test has of its own.
+pub(super) const NAMESPACES: i32 = libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWIPC;
+
+/// What the plan depends on; the same for every test of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Host {
+    /// Symbolic links directly below /run, with their targets.
+    pub(super) run_links: Vec<(PathBuf, PathBuf)>,
+    /// Directories directly below /run that programs need.
+    pub(super) run_dirs: Vec<PathBuf>,
+    /// `XDG_RUNTIME_DIR`, if it is below /run.
+    pub(super) user_runtime: Option<PathBuf>,
+    /// Where /etc/hosts and /etc/resolv.conf really are.
+    pub(super) hosts: EtcFile,
+    pub(super) resolv_conf: EtcFile,
+}
+
+/// What stands at a path in /etc.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum EtcFile {
+    /// A file, or a link to one: it can be mounted over.
+    Present,
+    /// A link to a path below /run, which the test's own /run can hold.
+    BelowRun(PathBuf),
+    /// Nothing, or a link to nothing.
+    Missing,
+}
+
+impl Host {
+    /// Directories that NixOS, containers and WSL keep programs in.
+    const KEPT: [&str; 6] = [
+        "/run/wrappers",
+        "/run/opengl-driver",
+        "/run/host",
+        "/run/WSL",
+        "/run/booted-system",
+        "/run/current-system",
+    ];
+
+    pub(super) fn read() -> Self {
+        let entries = || std::fs::read_dir("/run").into_iter().flatten().flatten();
+        let run_links = entries()
+            .filter_map(|entry| Some((entry.path(), std::fs::read_link(entry.path()).ok()?)))
+            .collect();
+        let in_use = [std::env::current_dir(), std::env::current_exe()];
+        let in_use: Vec<PathBuf> =
+            in_use.into_iter().flatten().filter_map(|path| below_run(&path)).collect();
+        let run_dirs = entries()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .map(|entry| entry.path())
+            .filter(|path| {
+                in_use.contains(path) || Self::KEPT.iter().any(|kept| path == Path::new(kept))
+            })
+            .take(SLOTS)
+            .collect();
+        let user_runtime = std::env::var_os("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|path| below_run(path).is_some_and(|top| !in_use.contains(&top)));
+        Self {
+            run_links,
+            run_dirs,
+            user_runtime,
+            hosts: EtcFile::at("/etc/hosts"),
+            resolv_conf: EtcFile::at("/etc/resolv.conf"),
+        }
+    }
+}
+
+impl EtcFile {
+    fn at(path: &str) -> Self {
+        let target = std::fs::read_link(path).ok().map(|target| Path::new("/etc").join(target));
+        match target.map(|target| lexically_normal(&target)) {
+            Some(target) if below_run(&target).is_some() => EtcFile::BelowRun(target),
+            _ if Path::new(path).exists() => EtcFile::Present,
+            _ => EtcFile::Missing,
+        }
+    }
+}
+
+/// The directory directly below /run that a path is in.
+fn below_run(path: &Path) -> Option<PathBuf> {
+    let rest = path.strip_prefix("/run").or_else(|_| path.strip_prefix("/var/run")).ok()?;
+    Some(Path::new("/run").join(rest.components().next()?))
+}
+
+/// Takes `..` back; the links that this could go wrong over do not occur in /etc.
+fn lexically_normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            std::path::Component::ParentDir => {
+                normal.pop();
+            }
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+/// One step of the plan, with the words for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Planned {
+    pub(super) step: Step,
+    /// The operation and its object.
+    pub(super) what: &'static str,
+    /// What the test has to do without if the step fails; none: the test fails.
+    pub(super) without: Option<&'static str>,
+}
+
+impl Planned {
+    pub(super) fn act(&self) -> Act {
+        Act { step: self.step.clone(), required: self.without.is_none() }
+    }
+}
+
+/// The descriptors that the body gets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Descriptors {
+    /// For records.
+    pub(super) report: RawFd,
+    /// What shall be standard output once the body begins.
+    pub(super) stdout: RawFd,
+    /// Through which the parent is asked for the id maps, if it writes them.
+    pub(super) id_maps: Option<RawFd>,
+    /// Standard error, unless it stays what it is.
+    pub(super) stderr: Option<RawFd>,
+    /// Whether the body reads the parent's standard input, and writes to its
+    /// standard output from the start.
+    pub(super) inherit: bool,
+}
+
+/// All steps, in order.
+pub(super) fn plan(host: &Host, identity: &Identity, fds: Descriptors) -> Vec<Planned> {
+    let mut plan = Plan::default();
+    plan.must("reset signals", Step::DefaultSignals);
+    plan.must("tie the test's life to the runner's", Step::DieWithParent);
+    plan.must("leave the runner's session", Step::NewSession);
+    identity.plan(fds.id_maps, &mut plan);
+    plan.network();
+    plan.must("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE));
+    plan.kernel_file_systems(identity.maps_real_root());
+    plan.run(host);
+    plan.etc(host);
+    plan.descriptors(fds);
+    identity.plan_rights(&mut plan);
+    plan.0
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Plan(Vec<Planned>);
+
+const PRIVATE: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+
+impl Plan {
+    /// A step that the test cannot do without.
+    pub(super) fn must(&mut self, what: &'static str, step: Step) {
+        self.0.push(Planned { step, what, without: None });
+    }
+
+    /// A step that the test can do without, and what it is told then.
+    pub(super) fn may(&mut self, what: &'static str, step: Step, without: &'static str) {
+        self.0.push(Planned { step, what, without: Some(without) });
+    }
+
+    fn network(&mut self) {
+        self.must("bring up `lo`", Step::LoopbackUp);
+        self.must("set the hostname", Step::Hostname(c_string(NODE)));
+    }
+
+    /// The old /proc shows the host's processes, the old /sys its interfaces.
+    fn kernel_file_systems(&mut self, real_root: bool) {
+        self.may(
+            "mount a fresh /proc",
+            mount(Some("proc"), "/proc", Some("proc"), PRIVATE),
+            "/proc shows the processes of the machine, not only those of the test (the kernel allows a fresh one only where nothing is mounted over parts of /proc; in a container: --security-opt systempaths=unconfined)",
+        );
+        if real_root {
+            // Its files belong to root, and file permissions do not ask for the
+            // user namespace: the test could change the whole machine's settings.
+            let read_only = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY;
+            self.must("bind /proc/sys", mount(Some("/proc/sys"), "/proc/sys", None, libc::MS_BIND));
+            self.must(
+                "make /proc/sys read-only",
+                mount(None, "/proc/sys", None, read_only | PRIVATE),
+            );
+            self.must(
+                "bind /proc/sys/net",
+                mount(Some("/proc/sys/net"), "/proc/sys/net", None, libc::MS_BIND),
+            );
+            self.must(
+                "make /proc/sys/net writable",
+                mount(None, "/proc/sys/net", None, libc::MS_BIND | libc::MS_REMOUNT | PRIVATE),
+            );
+        }
+        self.may(
+            "mount a fresh /sys",
+            mount(Some("sysfs"), "/sys", Some("sysfs"), PRIVATE | libc::MS_RDONLY),
+            "/sys/class/net shows the interfaces of the machine, not those of the test",
+        );
+    }
+
+    /// A /run of the test's own: through the sockets in the host's, names would
+    /// be looked up (nscd, resolved, D-Bus) and containers started outside.
+    fn run(&mut self, host: &Host) {
+        let what = "make a /run of the test's own";
+        for (slot, path) in host.run_dirs.iter().enumerate() {
+            self.must(what, Step::Hold { path: c_path(path), slot });
+        }
+        let tmpfs = Mount {
+            data: Some(c_string("mode=755")),
+            ..mount_of(Some("tmpfs"), "/run", Some("tmpfs"), libc::MS_NOSUID | libc::MS_NODEV)
+        };
+        self.must("mount a fresh /run", Step::Mount(tmpfs));
+        for (path, mode) in [
+            ("/run/netns", 0o755),
+            ("/run/lock", 0o1777),
+            ("/run/nstest", 0o755),
+            (OWN_ETC, 0o755),
+            (TMP_DIR, 0o1777),
+        ] {
+            self.must(what, Step::MakeDir { path: c_string(path), mode });
+        }
+        for (slot, path) in host.run_dirs.iter().enumerate() {
+            self.must(what, Step::MakeDir { path: c_path(path), mode: 0o755 });
+            self.must(what, Step::BindHeld { slot, target: c_path(path) });
+        }
+        for (path, target) in &host.run_links {
+            self.must(what, Step::Symlink { target: c_path(target), path: c_path(path) });
+        }
+        if let Some(path) = &host.user_runtime {
+            self.directories(path.parent());
+            self.must(what, Step::MakeDir { path: c_path(path), mode: 0o700 });
+        }
+    }
+
+    fn directories(&mut self, path: Option<&Path>) {
+        let below =
+            path.into_iter().flat_map(Path::ancestors).filter(|path| path.starts_with("/run/"));
+        let mut missing: Vec<&Path> = below.filter(|path| *path != Path::new("/run")).collect();
+        missing.reverse();
+        for path in missing {
+            self.must(
+                "make a /run of the test's own",
+                Step::MakeDir { path: c_path(path), mode: 0o755 },
+            );
+        }
+    }
+
+    /// Names are looked up in a hosts file of the test's own, and nowhere else:
+    /// the name server is the test's own loopback, where none listens, so that
+    /// an unknown name fails at once.
+    fn etc(&mut self, host: &Host) {
+        let hosts = format!(
+            "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 {NODE}\n"
+        );
+        self.etc_file(
+            "hosts",
+            &host.hosts,
+            hosts,
+            "names of the host's /etc/hosts resolve, and those of the test do not",
+        );
+        let resolv =
+            "# nstest: no name server\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
+        self.etc_file(
+            "resolv.conf",
+            &host.resolv_conf,
+            resolv.to_owned(),
+            "names are looked up as without /etc/resolv.conf, at 127.0.0.1",
+        );
+    }
+
+    fn etc_file(&mut self, name: &str, file: &EtcFile, text: String, without: &'static str) {
+        let what = "give the test files of its own in /etc";
+        let text = text.into_bytes();
+        match file {
+            EtcFile::BelowRun(path) => {
+                self.directories(path.parent());
+                self.must(what, Step::Create { path: c_path(path), text });
+            }
+            EtcFile::Present => {
+                let own = format!("{OWN_ETC}/{name}");
+                self.must(what, Step::Create { path: c_string(&own), text });
+                self.must(what, mount(Some(&own), &format!("/etc/{name}"), None, libc::MS_BIND));
+            }
+            EtcFile::Missing => self.missing_etc_file(name, text, without),
+        }
+    }
+
+    /// Nothing can be mounted where nothing is: an overlay makes the place.
+    fn missing_etc_file(&mut self, name: &str, text: Vec<u8>, without: &'static str) {
+        let what = "lay a file of the test's own over /etc";
+        let upper = format!("{OWN_ETC}/upper-{name}");
+        let work = format!("{OWN_ETC}/work-{name}");
+        for path in [&upper, &work] {
+            self.must(what, Step::MakeDir { path: c_string(path), mode: 0o755 });
+        }
+        self.must(what, Step::Create { path: c_string(&format!("{upper}/{name}")), text });
+        let options = format!("lowerdir=/etc,upperdir={upper},workdir={work},userxattr");
+        let overlay = Mount {
+            data: Some(c_string(&options)),
+            ..mount_of(Some("overlay"), "/etc", Some("overlay"), 0)
+        };
+        self.may(what, Step::Mount(overlay), without);
+    }
+
+    fn descriptors(&mut self, fds: Descriptors) {
+        let what = "hand over file descriptors";
+        if !fds.inherit {
+            let null = |flags, to| Step::Open { path: c_string("/dev/null"), flags, to };
+            self.must(what, null(libc::O_RDONLY, 0));
+            self.must(what, null(libc::O_WRONLY, 1));
+        }
+        if let Some(stderr) = fds.stderr {
+            self.must(what, Step::Duplicate { from: stderr, to: 2 });
+        }
+        self.must(what, Step::KeepOnly(vec![fds.report, fds.stdout]));
+    }
+}
+
+fn mount(source: Option<&str>, target: &str, kind: Option<&str>, flags: libc::c_ulong) -> Step {
+    Step::Mount(mount_of(source, target, kind, flags))
+}
+
+fn mount_of(source: Option<&str>, target: &str, kind: Option<&str>, flags: libc::c_ulong) -> Mount {
+    Mount {
+        source: source.map(c_string),
+        target: c_string(target),
+        kind: kind.map(c_string),
+        flags,
+        data: None,
+    }
+}
+
+pub(super) fn c_string(text: &str) -> CString {
+    c_os(text.into())
+}
+
+fn c_path(path: &Path) -> CString {
+    c_os(path.as_os_str().to_owned())
+}
+
+/// What the system handed out, and our own literals, hold no NUL.
+pub(super) fn c_os(text: OsString) -> CString {
+    CString::new(text.into_vec()).unwrap_or_default()
+}

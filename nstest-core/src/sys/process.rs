@@ -1,0 +1,75 @@
+//! A process held by its pidfd, and system calls that have no other home.
+//!
+//! A PID can be reused between a look and a kill; a pidfd cannot. See
+//! pidfd_open(2).
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+
+/// A child of this process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: libc::pid_t,
+    pidfd: OwnedFd,
+}
+
+impl Process {
+    pub(super) fn new(pid: libc::pid_t, pidfd: OwnedFd) -> Self {
+        Self { pid, pidfd }
+    }
+
+    pub(crate) fn pid(&self) -> libc::pid_t {
+        self.pid
+    }
+
+    /// Kills it. It may be dead already: then there is nothing to do.
+    pub(crate) fn kill(&self) {
+        let fd = self.pidfd.as_raw_fd();
+        // SAFETY: pidfd_send_signal(2); the descriptor is open, a null siginfo is allowed.
+        unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                fd,
+                libc::SIGKILL,
+                std::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
+        };
+    }
+
+    /// Waits until it is dead and takes it out of the process table. `__WALL`,
+    /// because its exit signal is not SIGCHLD. Whatever the answer, it is gone.
+    pub(crate) fn reap(&self) {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
+        while waitid(Id::PIDFd(self.pidfd.as_fd()), flags) == Err(Errno::EINTR) {}
+    }
+}
+
+impl AsFd for Process {
+    /// Readable once the process is dead.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+/// Ends this process at once: no destructor, no `atexit` handler, no flush.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit(2) does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// A descriptor that another process handed to this one by number.
+pub(crate) fn adopt(fd: i32) -> OwnedFd {
+    use std::os::fd::FromRawFd;
+    // SAFETY: the caller has checked what it refers to, and nobody else here knows the number.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+/// Makes file descriptor 1 refer to `to`.
+pub(crate) fn redirect_stdout(to: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: dup2(2) on open descriptors; descriptor 1 is meant to change.
+    Errno::result(unsafe { libc::dup2(to.as_raw_fd(), 1) }).map(drop)
+}

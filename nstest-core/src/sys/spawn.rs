@@ -1,0 +1,258 @@
+//! The clone: a child in new namespaces, in the parent's memory until it execs.
+//!
+//! A clone that copies page tables costs time in proportion to the memory of
+//! the parent, so this one does not: `CLONE_VM | CLONE_VFORK`, on a stack of
+//! its own, as posix_spawn(3) does. The calling thread sleeps until the child
+//! has exec'd or exited; its other threads go on. Traps, see vfork(2), clone(2):
+//! - a signal handler of the parent run by the child would act on the parent's
+//!   memory: all signals are blocked around the clone;
+//! - the legacy `clone` is called, not `clone3`: its flags suffice, and
+//!   containers' seccomp filters answer `clone3` with ENOSYS;
+//! - exit signal 0: no SIGCHLD, so that neither `SIGCHLD = SIG_IGN` nor a
+//!   `wait(-1)` elsewhere in the parent takes the child away (`__WALL` waits).
+
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+
+use nix::libc::{self, c_int};
+
+use super::process::Process;
+use super::step::{Errno, State, Step, check, errno};
+
+/// The program that the child becomes.
+#[derive(Debug)]
+pub(crate) struct Image {
+    path: CString,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+}
+
+impl Image {
+    pub(crate) fn new(path: CString, arguments: Vec<CString>, environment: Vec<CString>) -> Self {
+        Self { path, arguments, environment }
+    }
+}
+
+/// What the child reports, written by it into the parent's memory.
+struct Outcome {
+    /// The kernel writes the pidfd here before the child runs.
+    pidfd: AtomicI32,
+    /// The index of the step that failed; as many as there are steps: the exec;
+    /// -1: none.
+    failed: AtomicI32,
+    /// By step, the `errno` of each that failed; the last is that of the exec.
+    errnos: Vec<AtomicI32>,
+}
+
+/// Why there is no child.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// clone(2) or what it needs.
+    Clone(Errno),
+    /// The step with this index.
+    Step(usize, Errno),
+    /// execve(2).
+    Exec(Errno),
+}
+
+/// A child that has exec'd, and the steps that failed although they were allowed to.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    pub(crate) process: Process,
+    pub(crate) tolerated: Vec<(usize, Errno)>,
+}
+
+/// One step, and whether the child may go on without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Act {
+    pub(crate) step: Step,
+    pub(crate) required: bool,
+}
+
+/// What is done for the child by a thread of the parent, whose rights the child
+/// does not have, while the thread that cloned it sleeps.
+pub(crate) struct Helper<'a> {
+    /// It gets the pidfd, which is there once the child runs.
+    pub(crate) serve: &'a (dyn Fn(&dyn Fn() -> c_int) + Sync),
+    /// The child's end of what the two talk through.
+    pub(crate) channel: OwnedFd,
+}
+
+struct Job<'a> {
+    acts: &'a [Act],
+    path: *const c_char,
+    arguments: *const *const c_char,
+    environment: *const *const c_char,
+    outcome: &'a Outcome,
+}
+
+/// Clones a child with the namespaces in `flags`, has it perform `acts` in
+/// order, and exec `image`.
+pub(crate) fn spawn(
+    flags: c_int,
+    acts: &[Act],
+    image: &Image,
+    helper: Option<Helper<'_>>,
+) -> Result<Spawned, Refused> {
+    let outcome = Outcome {
+        pidfd: AtomicI32::new(-1),
+        failed: AtomicI32::new(-1),
+        errnos: (0..=acts.len()).map(|_| AtomicI32::new(0)).collect(),
+    };
+    let cloned = match helper {
+        None => clone_and_exec(flags, acts, image, &outcome),
+        Some(Helper { serve, channel }) => std::thread::scope(|scope| {
+            let pidfd = || outcome.pidfd.load(Relaxed);
+            std::thread::Builder::new()
+                .spawn_scoped(scope, move || serve(&pidfd))
+                .map_err(|error| error.raw_os_error().unwrap_or(libc::EAGAIN))?;
+            let cloned = clone_and_exec(flags, acts, image, &outcome);
+            drop(channel); // the child's end: without it, the helper waits no longer
+            cloned
+        }),
+    };
+    let pid = cloned.map_err(Refused::Clone)?;
+    // SAFETY: the clone succeeded, so the kernel stored a new descriptor there, ours to own.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(outcome.pidfd.load(Relaxed)) };
+    let process = Process::new(pid, pidfd);
+
+    let failed = outcome.failed.load(Relaxed);
+    let Ok(index) = usize::try_from(failed) else {
+        let tolerated = outcome.errnos.iter().map(|e| e.load(Relaxed)).enumerate();
+        return Ok(Spawned { process, tolerated: tolerated.filter(|(_, e)| *e != 0).collect() });
+    };
+    let errno = outcome.errnos[index].load(Relaxed);
+    process.reap();
+    if index == acts.len() { Err(Refused::Exec(errno)) } else { Err(Refused::Step(index, errno)) }
+}
+
+fn clone_and_exec(
+    flags: c_int,
+    acts: &[Act],
+    image: &Image,
+    outcome: &Outcome,
+) -> Result<libc::pid_t, Errno> {
+    let pointers = |strings: &[CString]| -> Vec<*const c_char> {
+        strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect()
+    };
+    let arguments = pointers(&image.arguments);
+    let environment = pointers(&image.environment);
+    let job = Job {
+        acts,
+        path: image.path.as_ptr(),
+        arguments: arguments.as_ptr(),
+        environment: environment.as_ptr(),
+        outcome,
+    };
+    let stack = Stack::new()?;
+    let _blocked = BlockedSignals::new()?;
+    // SAFETY: the stack is ours and large enough; `job` and all that it points to
+    // outlive the child's use of them, since CLONE_VFORK suspends this thread
+    // until the child has exec'd or exited; `child` obeys the rules of `step`.
+    check(unsafe {
+        libc::clone(
+            child,
+            stack.top(),
+            flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD,
+            (&raw const job).cast_mut().cast(),
+            outcome.pidfd.as_ptr(),
+        )
+    })
+}
+
+extern "C" fn child(job: *mut c_void) -> c_int {
+    // SAFETY: it is the job of `clone_and_exec`, which is suspended.
+    let job = unsafe { &*job.cast::<Job<'_>>() };
+    let fail = |index: usize, errno: Errno| -> ! {
+        job.outcome.errnos[index].store(errno, Relaxed);
+        job.outcome.failed.store(index as c_int, Relaxed);
+        // SAFETY: _exit(2) runs no handler of the parent's.
+        unsafe { libc::_exit(1) }
+    };
+    let mut state = State::new();
+    for (index, act) in job.acts.iter().enumerate() {
+        if let Err(errno) = act.step.perform(&mut state) {
+            if act.required {
+                fail(index, errno);
+            }
+            job.outcome.errnos[index].store(errno, Relaxed);
+        }
+    }
+    // SAFETY: all zeroes is a valid, empty signal set.
+    let none: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is valid; the mask is the child's own.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()) };
+    // SAFETY: the path ends in NUL, and both arrays of such strings end in null.
+    unsafe { libc::execve(job.path, job.arguments, job.environment) };
+    fail(job.acts.len(), errno())
+}
+
+/// The path of the running program, which works when its file was deleted or
+/// replaced, and from another mount namespace.
+pub(crate) const SELF: &CStr = c"/proc/self/exe";
+
+struct BlockedSignals(libc::sigset_t);
+
+impl BlockedSignals {
+    fn new() -> Result<Self, Errno> {
+        // SAFETY: all zeroes is a valid signal set, to be written by the calls below.
+        let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { std::mem::zeroed() };
+        // SAFETY: the pointer is valid.
+        unsafe { libc::sigfillset(&raw mut all) };
+        // SAFETY: both pointers are valid.
+        match unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before) } {
+            0 => Ok(Self(before)),
+            errno => Err(errno),
+        }
+    }
+}
+
+impl Drop for BlockedSignals {
+    fn drop(&mut self) {
+        // SAFETY: the set is the one that was read before.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, ptr::null_mut()) };
+    }
+}
+
+/// The stack of the child; its lowest page cannot be touched.
+struct Stack(*mut c_void);
+
+impl Stack {
+    const SIZE: usize = 256 * 1024;
+    const GUARD: usize = 64 * 1024; // a page, wherever pages are that large
+
+    fn new() -> Result<Self, Errno> {
+        // SAFETY: a new private mapping; no memory that exists is touched.
+        let base = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                Self::SIZE,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(errno());
+        }
+        let stack = Self(base);
+        // SAFETY: the range is the lower end of the mapping just made.
+        check(unsafe { libc::mprotect(base, Self::GUARD, libc::PROT_NONE) })?;
+        Ok(stack)
+    }
+
+    /// Stacks grow downwards on every platform that Rust supports on Linux.
+    fn top(&self) -> *mut c_void {
+        self.0.wrapping_byte_add(Self::SIZE)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and the child no longer runs on it.
+        unsafe { libc::munmap(self.0, Self::SIZE) };
+    }
+}

@@ -1,0 +1,353 @@
+//! One act of preparing a child process, as data.
+//!
+//! A plan of steps is made in the parent, where allocating is allowed, and
+//! [performed](Step::perform) in the child between `clone` and `execve`. There
+//! the child lives in its parent's memory (`CLONE_VM`), so that code must not
+//! allocate, take a lock or panic: each step is a few system calls on memory
+//! prepared for it. signal-safety(7) has the rules, vfork(2) the reasons.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::RawFd;
+use std::ptr;
+
+use nix::libc::{self, c_int, c_ulong};
+
+/// What to do; every string ends in NUL already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Give every signal its default disposition: an ignored one would stay
+    /// ignored across `execve`, and with SIGCHLD ignored init never sees its child.
+    DefaultSignals,
+    /// Be killed when the thread that called `clone` ends.
+    DieWithParent,
+    /// Leave the parent's session and process group, which span PID namespaces.
+    NewSession,
+    /// Tell the parent's helper that this process exists, and wait until the
+    /// helper has written its id maps.
+    AwaitIdMap { channel: RawFd },
+    /// Write into a file that exists.
+    Write { path: CString, text: Vec<u8> },
+    /// Make a file that does not exist.
+    Create { path: CString, text: Vec<u8> },
+    /// Make a directory, with its mode whatever the umask; one that exists will do.
+    MakeDir { path: CString, mode: libc::mode_t },
+    /// Make a symbolic link.
+    Symlink { target: CString, path: CString },
+    /// mount(2).
+    Mount(Mount),
+    /// Keep a directory reachable that a later mount will cover.
+    Hold { path: CString, slot: usize },
+    /// Mount a directory held before.
+    BindHeld { slot: usize, target: CString },
+    /// sethostname(2).
+    Hostname(CString),
+    /// Bring up `lo`; the kernel gives it 127.0.0.1/8 and ::1/128.
+    LoopbackUp,
+    /// Let these capabilities (bits of capabilities(7)) survive `execve` as a
+    /// user other than root.
+    KeepCapabilities(u64),
+    /// Make `to` refer to what `from` refers to.
+    Duplicate { from: RawFd, to: RawFd },
+    /// Make `to` refer to a file.
+    Open { path: CString, flags: c_int, to: RawFd },
+    /// Close every descriptor above 2 at `execve`, but for these.
+    KeepOnly(Vec<RawFd>),
+}
+
+/// The arguments of mount(2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mount {
+    pub(crate) source: Option<CString>,
+    pub(crate) target: CString,
+    pub(crate) kind: Option<CString>,
+    pub(crate) flags: c_ulong,
+    pub(crate) data: Option<CString>,
+}
+
+/// How many directories can be held at once.
+pub(crate) const SLOTS: usize = 8;
+
+/// What steps hand to later steps.
+pub(crate) struct State {
+    held: [RawFd; SLOTS],
+}
+
+impl State {
+    pub(crate) const fn new() -> Self {
+        Self { held: [-1; SLOTS] }
+    }
+}
+
+/// An `errno`.
+pub(crate) type Errno = c_int;
+
+impl Step {
+    /// The name of the system call that can fail, for messages.
+    pub(crate) fn call(&self) -> String {
+        let path = |path: &CStr| path.to_string_lossy().into_owned();
+        match self {
+            Step::DefaultSignals => "rt_sigaction".into(),
+            Step::DieWithParent => "prctl(PR_SET_PDEATHSIG)".into(),
+            Step::NewSession => "setsid()".into(),
+            Step::AwaitIdMap { .. } => "write(/proc/PID/uid_map)".into(),
+            Step::Write { path: p, .. } => format!("write({})", path(p)),
+            Step::Create { path: p, .. } => format!("open({}, O_CREAT)", path(p)),
+            Step::MakeDir { path: p, .. } => format!("mkdir({})", path(p)),
+            Step::Symlink { path: p, .. } => format!("symlink({})", path(p)),
+            Step::Mount(mount) => match &mount.kind {
+                Some(kind) => format!("mount({}, {})", path(kind), path(&mount.target)),
+                None => format!("mount({})", path(&mount.target)),
+            },
+            Step::Hold { path: p, .. } | Step::Open { path: p, .. } => format!("open({})", path(p)),
+            Step::BindHeld { target, .. } => format!("mount({})", path(target)),
+            Step::Hostname(_) => "sethostname".into(),
+            Step::LoopbackUp => "ioctl(lo, SIOCSIFFLAGS)".into(),
+            Step::KeepCapabilities(_) => "prctl(PR_CAP_AMBIENT)".into(),
+            Step::Duplicate { .. } => "dup2".into(),
+            Step::KeepOnly(_) => "close_range".into(),
+        }
+    }
+
+    /// Does it. Called in the child, where the module's rules hold.
+    pub(super) fn perform(&self, state: &mut State) -> Result<(), Errno> {
+        match self {
+            Step::DefaultSignals => default_signals(),
+            Step::DieWithParent => die_with_parent(),
+            // SAFETY: setsid(2) takes no pointer.
+            Step::NewSession => check(unsafe { libc::setsid() }).map(drop),
+            Step::AwaitIdMap { channel } => await_id_map(*channel),
+            Step::Write { path, text } => write_file(path, libc::O_WRONLY, text),
+            Step::Create { path, text } => {
+                write_file(path, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, text)
+            }
+            Step::MakeDir { path, mode } => make_dir(path, *mode),
+            Step::Symlink { target, path } => {
+                // SAFETY: both are strings that end in NUL and outlive the call.
+                check(unsafe { libc::symlink(target.as_ptr(), path.as_ptr()) }).map(drop)
+            }
+            Step::Mount(mount) => mount.perform(),
+            Step::Hold { path, slot } => {
+                state.held[*slot] = open(path, libc::O_PATH)?;
+                Ok(())
+            }
+            Step::BindHeld { slot, target } => bind_descriptor(state.held[*slot], target),
+            Step::Hostname(name) => {
+                // SAFETY: the pointer is valid for as many bytes as are named.
+                check(unsafe { libc::sethostname(name.as_ptr(), name.count_bytes()) }).map(drop)
+            }
+            Step::LoopbackUp => loopback_up(),
+            Step::KeepCapabilities(bits) => keep_capabilities(*bits),
+            Step::Duplicate { from, to } => duplicate(*from, *to),
+            Step::Open { path, flags, to } => {
+                let fd = open(path, *flags)?;
+                duplicate(fd, *to)
+            }
+            Step::KeepOnly(fds) => keep_only(fds),
+        }
+    }
+}
+
+impl Mount {
+    fn perform(&self) -> Result<(), Errno> {
+        let pointer = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |t| t.as_ptr());
+        // SAFETY: each pointer is null or a string that ends in NUL and outlives the call.
+        check(unsafe {
+            libc::mount(
+                pointer(&self.source),
+                self.target.as_ptr(),
+                pointer(&self.kind),
+                self.flags,
+                pointer(&self.data).cast(),
+            )
+        })
+        .map(drop)
+    }
+}
+
+/// The `errno` of this thread; in the child, the parent's, who is suspended.
+pub(super) fn errno() -> Errno {
+    // SAFETY: __errno_location returns a pointer that is valid in this thread.
+    let location = unsafe { libc::__errno_location() };
+    // SAFETY: nobody else writes it while this thread runs.
+    unsafe { *location }
+}
+
+pub(super) fn check(result: c_int) -> Result<c_int, Errno> {
+    if result < 0 { Err(errno()) } else { Ok(result) }
+}
+
+fn open(path: &CStr, flags: c_int) -> Result<RawFd, Errno> {
+    // SAFETY: the path ends in NUL and outlives the call.
+    check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, 0o644) })
+}
+
+fn close(fd: RawFd) {
+    // SAFETY: the descriptor was opened here and is not used afterwards.
+    unsafe { libc::close(fd) };
+}
+
+fn default_signals() -> Result<(), Errno> {
+    // SAFETY: all zeroes is a valid sigaction: SIG_DFL, no flags, an empty mask.
+    let default: libc::sigaction = unsafe { std::mem::zeroed() };
+    for signal in 1..=libc::SIGRTMAX() {
+        // SIGKILL, SIGSTOP and the C library's own signals refuse; they have no
+        // disposition that could be inherited.
+        // SAFETY: the pointer is valid; no disposition of the parent changes,
+        // because the clone does not share them (no CLONE_SIGHAND).
+        unsafe { libc::sigaction(signal, &raw const default, ptr::null_mut()) };
+    }
+    Ok(())
+}
+
+pub(super) fn die_with_parent() -> Result<(), Errno> {
+    // SAFETY: PR_SET_PDEATHSIG takes a number.
+    check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) }).map(drop)
+}
+
+fn await_id_map(channel: RawFd) -> Result<(), Errno> {
+    let ready = 1u8;
+    // SAFETY: the buffer is one byte long.
+    if unsafe { libc::write(channel, (&raw const ready).cast(), 1) } != 1 {
+        return Err(errno());
+    }
+    let mut answer: c_int = 0;
+    let length = size_of::<c_int>();
+    // SAFETY: the buffer is as long as stated.
+    let read = unsafe { libc::read(channel, (&raw mut answer).cast(), length) };
+    match (usize::try_from(read), answer) {
+        (Ok(n), 0) if n == length => Ok(()),
+        (Ok(n), errno) if n == length => Err(errno),
+        _ => Err(libc::EPIPE),
+    }
+}
+
+fn write_file(path: &CStr, flags: c_int, text: &[u8]) -> Result<(), Errno> {
+    let fd = open(path, flags)?;
+    // SAFETY: the buffer is as long as stated.
+    let written = unsafe { libc::write(fd, text.as_ptr().cast(), text.len()) };
+    let result = match usize::try_from(written) {
+        Ok(n) if n == text.len() => Ok(()),
+        Ok(_) => Err(libc::EIO),
+        Err(_) => Err(errno()),
+    };
+    close(fd);
+    result
+}
+
+fn make_dir(path: &CStr, mode: libc::mode_t) -> Result<(), Errno> {
+    // SAFETY: the path ends in NUL and outlives the call.
+    if let Err(errno) = check(unsafe { libc::mkdir(path.as_ptr(), mode) }) {
+        return if errno == libc::EEXIST { Ok(()) } else { Err(errno) };
+    }
+    // SAFETY: as above.
+    check(unsafe { libc::chmod(path.as_ptr(), mode) }).map(drop)
+}
+
+fn bind_descriptor(fd: RawFd, target: &CStr) -> Result<(), Errno> {
+    // "/proc/self/fd/" and a number, written without allocating.
+    let mut path = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0\0";
+    let mut digits = [0u8; 10];
+    let mut rest = fd.unsigned_abs();
+    let mut length = 0;
+    while length == 0 || rest > 0 {
+        digits[length] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        length += 1;
+    }
+    for (i, digit) in digits[..length].iter().rev().enumerate() {
+        path[14 + i] = *digit;
+    }
+    // SAFETY: both paths end in NUL; a bind mount reads no other argument.
+    check(unsafe {
+        libc::mount(
+            path.as_ptr().cast(),
+            target.as_ptr(),
+            ptr::null(),
+            libc::MS_BIND | libc::MS_REC,
+            ptr::null(),
+        )
+    })
+    .map(drop)
+}
+
+/// netdevice(7); a netlink message would do the same in more calls.
+pub(crate) fn loopback_up() -> Result<(), Errno> {
+    // SAFETY: socket(2) takes numbers.
+    let fd =
+        check(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+    // SAFETY: all zeroes is a valid ifreq.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_name[0] = b'l' as libc::c_char;
+    request.ifr_name[1] = b'o' as libc::c_char;
+    request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
+    // SAFETY: SIOCSIFFLAGS reads the ifreq that it is given.
+    let result = check(unsafe { libc::ioctl(fd, libc::SIOCSIFFLAGS, &raw const request) });
+    close(fd);
+    result.map(drop)
+}
+
+/// capset(2) has no wrapper in the C library; the layout is that of linux/capability.h.
+fn keep_capabilities(bits: u64) -> Result<(), Errno> {
+    const VERSION_3: u32 = 0x2008_0522;
+    #[repr(C)]
+    struct Header {
+        version: u32,
+        pid: c_int,
+    }
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Data {
+        effective: u32,
+        permitted: u32,
+        inheritable: u32,
+    }
+    let header = Header { version: VERSION_3, pid: 0 };
+    let half = |bits: u32| Data { effective: bits, permitted: bits, inheritable: bits };
+    let data = [half(bits as u32), half((bits >> 32) as u32)];
+    // SAFETY: header and data have the layout of version 3: two triples of words.
+    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
+    if result < 0 {
+        return Err(errno());
+    }
+    for capability in (0..64).filter(|c| bits >> c & 1 == 1) {
+        // SAFETY: PR_CAP_AMBIENT takes numbers.
+        check(unsafe {
+            libc::prctl(
+                libc::PR_CAP_AMBIENT,
+                libc::PR_CAP_AMBIENT_RAISE as c_ulong,
+                capability as c_ulong,
+                0 as c_ulong,
+                0 as c_ulong,
+            )
+        })?;
+    }
+    Ok(())
+}
+
+fn duplicate(from: RawFd, to: RawFd) -> Result<(), Errno> {
+    if from == to {
+        return cloexec(to, false);
+    }
+    // SAFETY: dup2(2) takes numbers; what `to` was is meant to go.
+    check(unsafe { libc::dup2(from, to) }).map(drop)
+}
+
+fn keep_only(fds: &[RawFd]) -> Result<(), Errno> {
+    // SAFETY: close_range(2) takes numbers; with CLOSE_RANGE_CLOEXEC it closes nothing yet.
+    let result = unsafe {
+        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
+    };
+    if result < 0 {
+        return Err(errno());
+    }
+    for fd in fds {
+        cloexec(*fd, false)?;
+    }
+    Ok(())
+}
+
+fn cloexec(fd: RawFd, on: bool) -> Result<(), Errno> {
+    let flags = if on { libc::FD_CLOEXEC } else { 0 };
+    // SAFETY: F_SETFD takes a number.
+    check(unsafe { libc::fcntl(fd, libc::F_SETFD, flags) }).map(drop)
+}
