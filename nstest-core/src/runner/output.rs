@@ -25,13 +25,19 @@ impl Drain {
         self.open.then(|| self.pipe.as_fd())
     }
 
-    /// Hands over what has come, until nothing is left for now.
+    /// Hands over what has come, until nothing is left for now, or until that
+    /// is much: a body that prints for ever must not keep the parent from its clock.
     pub(super) fn drain(&mut self, mut take: impl FnMut(&[u8])) {
+        const MUCH: usize = 1024 * 1024;
         let mut buffer = [0; 16 * 1024];
-        while self.open {
+        let mut taken = 0;
+        while self.open && taken < MUCH {
             match self.pipe.read(&mut buffer) {
                 Ok(0) => self.open = false,
-                Ok(length) => take(&buffer[..length]),
+                Ok(length) => {
+                    taken += length;
+                    take(&buffer[..length]);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => self.open = false,
