@@ -50,6 +50,8 @@ impl Drain {
 #[derive(Debug, Default)]
 pub(super) struct Text {
     rest: Vec<u8>,
+    /// The last line lacks its end.
+    within_line: bool,
 }
 
 impl Text {
@@ -59,6 +61,7 @@ impl Text {
         let incomplete = self.incomplete_tail();
         let tail = self.rest.split_off(incomplete);
         let whole = std::mem::replace(&mut self.rest, tail);
+        self.within_line = whole.last().map_or(self.within_line, |last| *last != b'\n');
         String::from_utf8_lossy(&whole).into_owned()
     }
 
@@ -73,9 +76,13 @@ impl Text {
             .unwrap_or(end)
     }
 
-    /// What is left at the end.
+    /// What is left at the end, so that what is printed next begins a line.
     pub(super) fn finish(self) -> String {
-        String::from_utf8_lossy(&self.rest).into_owned()
+        let mut rest = String::from_utf8_lossy(&self.rest).into_owned();
+        if self.within_line || !rest.is_empty() {
+            rest.push('\n');
+        }
+        rest
     }
 }
 
@@ -95,7 +102,10 @@ mod tests {
     fn characters_survive_being_cut() {
         for bytes in ["häß€𝄞\0x\n".as_bytes(), b"a\xffb\xe2\x82", b"\xf0\x9d\xffz\xe2\x82\xac", b""]
         {
-            let whole = String::from_utf8_lossy(bytes);
+            let mut whole = String::from_utf8_lossy(bytes).into_owned();
+            if !whole.is_empty() && !whole.ends_with('\n') {
+                whole.push('\n');
+            }
             for size in 1..=bytes.len().max(1) {
                 assert_eq!(in_pieces(bytes, size), whole, "in pieces of {size}");
             }
