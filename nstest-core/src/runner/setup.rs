@@ -208,14 +208,17 @@ impl Plan {
             // Its files belong to root, and file permissions do not ask for the
             // user namespace: the test could change the whole machine's settings.
             let read_only = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY;
-            self.must("bind /proc/sys", mount(Some("/proc/sys"), "/proc/sys", None, libc::MS_BIND));
+            // With what is mounted below: a test in a test finds the outer one's
+            // mounts, which only go together (mount_namespaces(7), "locked").
+            let bind = libc::MS_BIND | libc::MS_REC;
+            self.must("bind /proc/sys", mount(Some("/proc/sys"), "/proc/sys", None, bind));
             self.must(
                 "make /proc/sys read-only",
                 mount(None, "/proc/sys", None, read_only | PRIVATE),
             );
             self.must(
                 "bind /proc/sys/net",
-                mount(Some("/proc/sys/net"), "/proc/sys/net", None, libc::MS_BIND),
+                mount(Some("/proc/sys/net"), "/proc/sys/net", None, bind),
             );
             self.must(
                 "make /proc/sys/net writable",
