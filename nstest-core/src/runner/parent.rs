@@ -169,7 +169,7 @@ impl Launch<'_> {
                 let (ours, theirs) = UnixStream::pair().map_err(|error| {
                     Error::new(Code::Setup, "make a socket pair for the id maps").source(error)
                 })?;
-                fds.id_maps = Some(theirs.as_raw_fd());
+                fds.id_maps = Some((theirs.as_raw_fd(), ours.as_raw_fd()));
                 Some((ours, theirs, uid_map, gid_map))
             }
         };

@@ -150,8 +150,9 @@ pub(super) struct Descriptors {
     pub(super) report: RawFd,
     /// What shall be standard output once the body begins.
     pub(super) stdout: RawFd,
-    /// Through which the parent is asked for the id maps, if it writes them.
-    pub(super) id_maps: Option<RawFd>,
+    /// Through which the parent is asked for the id maps, if it writes them: the
+    /// child's end, and the parent's.
+    pub(super) id_maps: Option<(RawFd, RawFd)>,
     /// Standard error, unless it stays what it is.
     pub(super) stderr: Option<RawFd>,
     /// Whether the body reads the parent's standard input, and writes to its

@@ -23,8 +23,8 @@ pub(crate) enum Step {
     /// Leave the parent's session and process group, which span PID namespaces.
     NewSession,
     /// Tell the parent's helper that this process exists, and wait until the
-    /// helper has written its id maps.
-    AwaitIdMap { channel: RawFd },
+    /// helper has written its id maps. `helper` is the other end of `channel`.
+    AwaitIdMap { channel: RawFd, helper: RawFd },
     /// Write into a file that exists.
     Write { path: CString, text: Vec<u8> },
     /// Make a file that does not exist.
@@ -115,7 +115,7 @@ impl Step {
             Step::DieWithParent => die_with_parent(),
             // SAFETY: setsid(2) takes no pointer.
             Step::NewSession => check(unsafe { libc::setsid() }).map(drop),
-            Step::AwaitIdMap { channel } => await_id_map(*channel),
+            Step::AwaitIdMap { channel, helper } => await_id_map(*channel, *helper),
             Step::Write { path, text } => write_file(path, libc::O_WRONLY, text),
             Step::Create { path, text } => {
                 write_file(path, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, text)
@@ -182,7 +182,7 @@ fn open(path: &CStr, flags: c_int) -> Result<RawFd, Errno> {
 }
 
 fn close(fd: RawFd) {
-    // SAFETY: the descriptor was opened here and is not used afterwards.
+    // SAFETY: the descriptor is this process's own and is not used afterwards.
     unsafe { libc::close(fd) };
 }
 
@@ -204,7 +204,10 @@ pub(super) fn die_with_parent() -> Result<(), Errno> {
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) }).map(drop)
 }
 
-fn await_id_map(channel: RawFd) -> Result<(), Errno> {
+fn await_id_map(channel: RawFd, helper: RawFd) -> Result<(), Errno> {
+    // The child's copy of the helper's end would hide that the parent is dead,
+    // where that was before the child could ask for a signal.
+    close(helper);
     let ready = 1u8;
     // SAFETY: the buffer is one byte long.
     if unsafe { libc::write(channel, (&raw const ready).cast(), 1) } != 1 {
