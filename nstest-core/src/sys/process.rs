@@ -41,7 +41,8 @@ impl Process {
     }
 
     /// Waits until it is dead and takes it out of the process table. `__WALL`,
-    /// because its exit signal is not SIGCHLD. Whatever the answer, it is gone.
+    /// because its exit signal is not SIGCHLD before it execs. Whatever the
+    /// answer, it is gone: someone else may have waited for it (ECHILD).
     pub(crate) fn reap(&self) {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
         while waitid(Id::PIDFd(self.pidfd.as_fd()), flags) == Err(Errno::EINTR) {}
