@@ -27,7 +27,7 @@ pub(crate) enum Step {
     AwaitIdMap { channel: RawFd, helper: RawFd },
     /// Write into a file that exists.
     Write { path: CString, text: Vec<u8> },
-    /// Make a file that does not exist.
+    /// Make a file that does not exist, readable by all whatever the umask.
     Create { path: CString, text: Vec<u8> },
     /// Make a directory, with its mode whatever the umask; one that exists will do.
     MakeDir { path: CString, mode: libc::mode_t },
@@ -117,9 +117,7 @@ impl Step {
             Step::NewSession => check(unsafe { libc::setsid() }).map(drop),
             Step::AwaitIdMap { channel, helper } => await_id_map(*channel, *helper),
             Step::Write { path, text } => write_file(path, libc::O_WRONLY, text),
-            Step::Create { path, text } => {
-                write_file(path, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, text)
-            }
+            Step::Create { path, text } => create_file(path, text),
             Step::MakeDir { path, mode } => make_dir(path, *mode),
             Step::Symlink { target, path } => {
                 // SAFETY: both are strings that end in NUL and outlive the call.
@@ -235,6 +233,12 @@ fn write_file(path: &CStr, flags: c_int, text: &[u8]) -> Result<(), Errno> {
     };
     close(fd);
     result
+}
+
+fn create_file(path: &CStr, text: &[u8]) -> Result<(), Errno> {
+    write_file(path, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, text)?;
+    // SAFETY: the path ends in NUL and outlives the call.
+    check(unsafe { libc::chmod(path.as_ptr(), 0o644) }).map(drop)
 }
 
 fn make_dir(path: &CStr, mode: libc::mode_t) -> Result<(), Errno> {
