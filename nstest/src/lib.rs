@@ -10,6 +10,7 @@
 
 pub use nstest_core::{
     Code, Error, Fixture, Param, Result, Spec, TestContext, TestError, TestResult, World,
+    enter,
 };
 
 // The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden

@@ -206,3 +206,57 @@ fn inline_mode_without_rights_is_told() {
           help: inline mode needs the rights for it: start the test binary with `unshare -Urn`, or leave NSTEST_INLINE unset
     "#]].assert_eq(&outcome.shown());
 }
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn enters() {
+    nstest::enter().unwrap();
+    println!("once");
+}
+
+#[test]
+fn a_test_is_entered_already() {
+    let outcome = Run::of(&["environment::enters"]).args(["--show-output"]).run();
+    expect![[r#"
+        test environment::enters ... ok
+
+        successes:
+
+        ---- environment::enters stdout ----
+        once
+
+        successes:
+            environment::enters
+    "#]].assert_eq(&outcome.shown());
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn shares_its_etc() {
+    let mode = |path: &str| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    for path in ["/etc/hosts", "/etc/resolv.conf", "/run/netns", "/run/nstest/tmp"] {
+        println!("{path}: {:o}", mode(path));
+    }
+}
+
+/// Servers drop root's rights, and must be able to read what replaces the machine's.
+#[test]
+fn the_umask_does_not_hide_what_a_test_gets() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 077 && exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "--show-output", "environment::shares_its_etc"]);
+    expect![[r#"
+        test environment::shares_its_etc ... ok
+
+        successes:
+
+        ---- environment::shares_its_etc stdout ----
+        /etc/hosts: 644
+        /etc/resolv.conf: 644
+        /run/netns: 755
+        /run/nstest/tmp: 1777
+
+        successes:
+            environment::shares_its_etc
+    "#]].assert_eq(&Run::in_front(command).run().shown());
+}
