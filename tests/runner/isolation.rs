@@ -7,7 +7,8 @@ use std::process::Command;
 use expect_test::expect;
 use nstest::netns_test;
 use nstest_tests::driver::Run;
-use nstest_tests::{marks, survivors};
+use nstest_tests::marks;
+use nstest_tests::survivors::{self, on_a_machine_of_its_own};
 
 #[netns_test]
 #[ignore = "its case runs it"]
@@ -34,6 +35,12 @@ fn attacks_the_machine() {
 /// stays as it was does not.
 #[test]
 fn the_machine_stays_as_it_was() {
+    on_a_machine_of_its_own("isolation::is_attacked").succeed();
+}
+
+#[test]
+#[ignore = "its case runs it"]
+fn is_attacked() {
     let before = survivors::machine();
     let outcome = Run::of(&["isolation::attacks_the_machine"]).args(["--show-output"]).run();
     let text = outcome.text();

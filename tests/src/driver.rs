@@ -95,6 +95,19 @@ impl Run {
     pub fn run(self) -> Outcome {
         self.start().end()
     }
+
+    /// Runs it without a deadline, as it has runs of its own to watch.
+    ///
+    /// # Panics
+    /// With all that it printed, if it fails.
+    #[track_caller]
+    pub fn succeed(mut self) {
+        let output = self.command.output().expect("start the fixtures");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let _ = std::fs::remove_dir_all(&self.case);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
+    }
 }
 
 /// A run of the test binary.

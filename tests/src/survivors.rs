@@ -6,8 +6,10 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::process::Command;
 
-use crate::marks;
+use crate::driver::Run;
+use crate::{machine_root, marks};
 
 /// The living processes of the run with this directory, one line each.
 #[must_use]
@@ -46,6 +48,21 @@ pub fn machine() -> String {
         .collect();
     let settings: Vec<String> = SETTINGS.iter().map(|path| format!("{path} {}", read(path))).collect();
     [links, mounts, settings].concat().join("\n")
+}
+
+/// Runs a plain test that looks at the [`machine`], where nobody else changes it
+/// meanwhile: for root, a network, mounts and a hostname apart, in the first user
+/// namespace; an ordinary user cannot change the machine.
+#[must_use]
+pub fn on_a_machine_of_its_own(fixture: &str) -> Run {
+    let binary = std::env::current_exe().expect("this program");
+    if !machine_root() {
+        return Run::of(&[fixture]);
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--net", "--uts", "--ipc"]).arg(binary);
+    command.args(["--ignored", "--exact", fixture]);
+    Run::in_front(command)
 }
 
 /// Those that the fixtures try to change.
