@@ -3,7 +3,19 @@
 
 mod error;
 mod fixture;
+#[cfg(target_os = "linux")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the runner calls it once it is in")
+)]
+mod preflight;
 mod runner;
+#[cfg(target_os = "linux")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "used by preflight only, so far")
+)]
+mod sys;
 
 pub use error::{Code, Error, Result, TestError, TestResult};
 pub use fixture::{Fixture, Param, Spec, World};
