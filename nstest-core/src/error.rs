@@ -298,4 +298,21 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn the_troubleshooting_page_explains_each_code() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../docs/src/troubleshooting.md"
+        );
+        let page = std::fs::read_to_string(path).unwrap();
+        let mut headings: Vec<&str> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("## "))
+            .collect();
+        let mut codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        headings.sort_unstable();
+        codes.sort_unstable();
+        assert_eq!(headings, codes);
+    }
 }

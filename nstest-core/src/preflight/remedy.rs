@@ -12,6 +12,8 @@ use super::facts::{Container, Facts};
 
 pub(super) const REPORT: &str = "report this text as an issue of nstest, please";
 
+pub(super) const FEWER_AT_A_TIME: &str = "or fewer tests at a time: cargo test -- --test-threads=1";
+
 pub(super) const APPARMOR_SYSCTL: &str = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\n\
      or give the test binaries an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor";
 
@@ -45,7 +47,7 @@ pub(super) fn seccomp(facts: &Facts) -> String {
         }
         Some(Container::Other) | None => {
             "let the filter pass clone, clone3, unshare, setns, mount and umount2; \
-             in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@mount"
+             in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"
                 .to_owned()
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn userns_limit(case: &Case<'_>) -> Option<Diagnosis> {
     found(
         Code::UsernsLimit,
         reached("user", name, limit),
-        remedy::sysctl(name, "28633", case.facts),
+        remedy::sysctl(name, &raised(limit), case.facts),
     )
 }
 
@@ -51,7 +51,7 @@ pub(super) fn namespace_limit(case: &Case<'_>) -> Option<Diagnosis> {
     found(
         code,
         reached(word, &name, case.limit(kind)),
-        remedy::sysctl(&name, "28633", case.facts),
+        remedy::sysctl(&name, &raised(case.limit(kind)), case.facts),
     )
 }
 
@@ -173,4 +173,13 @@ fn reached(kind: &str, name: &str, limit: Option<u64>) -> String {
         ),
         None => format!("this machine allows this user no more {kind} namespaces ({name})"),
     }
+}
+
+/// A limit that leaves room: 28633 is what a machine of 4 GB has by default.
+fn raised(limit: Option<u64>) -> String {
+    limit
+        .unwrap_or_default()
+        .saturating_mul(2)
+        .max(28633)
+        .to_string()
 }

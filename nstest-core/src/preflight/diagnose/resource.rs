@@ -31,7 +31,11 @@ pub(super) fn open_files(case: &Case<'_>) -> Option<Diagnosis> {
     found(
         Code::OpenFiles,
         cause,
-        "ulimit -n 1024    # in the shell that runs the tests\nor fewer tests at a time: cargo test -- --test-threads=1",
+        format!(
+            "ulimit -n {}    # in the shell that runs the tests\n{}",
+            raised(files.limit),
+            remedy::FEWER_AT_A_TIME
+        ),
     )
 }
 
@@ -109,7 +113,15 @@ pub(super) fn nproc(case: &Case<'_>) -> Option<Diagnosis> {
     found(
         Code::Nproc,
         format!("this user may have {limit} processes and threads (RLIMIT_NPROC){used}"),
-        "ulimit -u 4096    # in the shell that runs the tests; the hard limit is in /etc/security/limits.conf\n\
-         or fewer tests at a time: cargo test -- --test-threads=1",
+        format!(
+            "ulimit -u {}    # in the shell that runs the tests; \
+             the hard limit is in /etc/security/limits.conf\n{}",
+            raised(Some(limit)),
+            remedy::FEWER_AT_A_TIME
+        ),
     )
+}
+
+fn raised(limit: Option<u64>) -> u64 {
+    limit.unwrap_or_default().saturating_mul(4).max(4096)
 }
