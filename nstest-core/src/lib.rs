@@ -11,10 +11,6 @@ mod fixture;
 mod preflight;
 mod runner;
 #[cfg(target_os = "linux")]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "used by preflight only, so far")
-)]
 mod sys;
 
 pub use error::{Code, Error, Result, TestError, TestResult};
