@@ -247,6 +247,34 @@ fn in_a_chroot() {
 }
 
 #[test]
+fn in_a_chroot_onto_a_mount() {
+    World {
+        script: r#"exec unshare -Urm sh -c 'mount --rbind / /mnt && exec "$@"' sh "$@""#,
+        before: "/mnt",
+        ..World::PLAIN
+    }
+    .says(expect![[r#"
+        nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
+          cause: this process seems to run in a chroot, in which the kernel makes no user namespace: no filter stands before the kernel, and its user and group id are mapped
+          help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
+            bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
+}
+
+#[test]
+fn in_a_chroot_without_proc() {
+    World {
+        script: r#"exec unshare -Ur "$@""#,
+        before: "/mnt",
+        ..World::PLAIN
+    }
+    .says(expect![[r#"
+        nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
+          cause: this process seems to run in a chroot, in which the kernel makes no user namespace: no filter stands before the kernel, and whether its ids are mapped cannot be told without /proc
+          help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
+            bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
+}
+
+#[test]
 fn without_an_id() {
     World {
         script: r#"exec unshare -U "$@""#,

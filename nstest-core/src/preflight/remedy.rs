@@ -14,6 +14,9 @@ pub(super) const REPORT: &str = "report this text as an issue of nstest, please"
 
 pub(super) const FEWER_AT_A_TIME: &str = "or fewer tests at a time: cargo test -- --test-threads=1";
 
+pub(super) const OUT_OF_CHROOT: &str = "enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:\n\
+     bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test";
+
 pub(super) const APPARMOR_SYSCTL: &str = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\n\
      or give the test binaries an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor";
 

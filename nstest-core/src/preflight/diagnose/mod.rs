@@ -70,6 +70,7 @@ const CAUSES: &[fn(&Case<'_>) -> Option<Diagnosis>] = &[
     guard::selinux,
     procfs::proc_sys_read_only,
     procfs::proc_masked,
+    namespace::chroot_by_elimination,
 ];
 
 struct Case<'a> {

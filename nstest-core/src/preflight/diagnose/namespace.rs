@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use super::super::facts::IdMap;
-use super::super::probe::{KINDS, Outcome};
+use super::super::probe::{Filter, KINDS, Outcome};
 use super::super::{Step, remedy};
 use super::{CAP_SYS_ADMIN, Case, Diagnosis, found};
 use crate::error::Code;
@@ -104,8 +104,31 @@ pub(super) fn chroot(case: &Case<'_>) -> Option<Diagnosis> {
     found(
         Code::Chroot,
         "this process runs in a chroot, and the kernel makes no user namespace for such a one",
-        "enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:\n\
-         bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test",
+        remedy::OUT_OF_CHROOT,
+    )
+}
+
+/// EPERM that is the kernel's own, with every other reason for it ruled out: a chroot onto a
+/// mount leaves no trace that an ordinary process could see.
+pub(super) fn chroot_by_elimination(case: &Case<'_>) -> Option<Diagnosis> {
+    let asked = case.at(&Step::Clone) && case.errno == Errno::EPERM;
+    let answered_by_the_kernel = case.probes.clone_filter == Filter::Passes
+        && case.probes.user == Outcome::Refused(Errno::EPERM);
+    if !(asked && answered_by_the_kernel) {
+        return None;
+    }
+    let ids = if case.facts.uid_map.is_some() && case.facts.gid_map.is_some() {
+        "its user and group id are mapped"
+    } else {
+        "whether its ids are mapped cannot be told without /proc"
+    };
+    found(
+        Code::Chroot,
+        format!(
+            "this process seems to run in a chroot, in which the kernel makes no user namespace: \
+             no filter stands before the kernel, and {ids}"
+        ),
+        remedy::OUT_OF_CHROOT,
     )
 }
 
