@@ -3,9 +3,9 @@
 
 mod error;
 mod fixture;
+mod preflight;
 mod record;
 mod runner;
-#[allow(unsafe_code, reason = "the one place for it; see its documentation")]
 mod sys;
 
 pub use error::{Code, Error, Result, TestError, TestResult};
@@ -15,7 +15,7 @@ pub use runner::{TestContext, enter};
 /// What the macros expand to; not for people.
 #[doc(hidden)]
 pub mod private {
+    pub use crate::runner::{Fixtures, Options, Test, Timeout, run};
     #[cfg(feature = "tokio")]
-    pub use crate::runner::run_async;
-    pub use crate::runner::{Fixtures, Options, Runtime, Test, Timeout, run};
+    pub use crate::runner::{Runtime, run_async};
 }
