@@ -3,9 +3,9 @@
 
 mod error;
 mod fixture;
+mod preflight;
 mod record;
 mod runner;
-#[allow(unsafe_code, reason = "the one place for it; see its documentation")]
 mod sys;
 
 pub use error::{Code, Error, Result, TestError, TestResult};

@@ -49,8 +49,7 @@ fn cases() {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command.args(["an argument", "--another"]).env(ROLE, role);
         let child = command.env("NSTESTS_PORT", port.to_string()).stdin(Stdio::piped());
-        let mut child =
-            child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start");
+        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start");
         let mut input = child.stdin.take().expect("piped");
         std::io::Write::write_all(&mut input, b"its input\n").expect("write");
         drop(input);
@@ -70,5 +69,8 @@ fn assert_outcome(output: &Output, status: i32, stdout: &str, stderr: &str) {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(status), "{printed}{complaint}");
     assert_eq!(printed, stdout, "{complaint}");
-    assert!(complaint.contains(stderr) && (complaint.is_empty() || !stderr.is_empty()), "{complaint}");
+    assert!(
+        complaint.contains(stderr) && (complaint.is_empty() || !stderr.is_empty()),
+        "{complaint}"
+    );
 }

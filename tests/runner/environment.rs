@@ -87,7 +87,8 @@ fn a_private_home_can_be_read() {
     let outcome = Run::in_front(command).env("HOME", &home.0).run();
     expect![[r#"
         test environment::reads_home ... ok
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
 }
 
 #[netns_test]
@@ -101,9 +102,8 @@ fn reads_home() {
 /// Case 51.
 #[test]
 fn a_stale_or_forged_environment_is_refused() {
-    let with = |value: &str| {
-        Run::of(&["environment::b_passes"]).env("NSTEST_BODY", value).run().shown()
-    };
+    let with =
+        |value: &str| Run::of(&["environment::b_passes"]).env("NSTEST_BODY", value).run().shown();
     expect![[r#"
         test environment::b_passes ... FAILED
 
@@ -145,7 +145,8 @@ fn an_odd_environment_travels_and_a_large_one_is_told() {
     let outcome = Run::of(&["environment::sees_its_environment"]).env("NSTESTS_ODD", odd).run();
     expect![[r#"
         test environment::sees_its_environment ... ok
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
     let large = Run::of(&["environment::makes_its_environment_large"]).run();
     let shown = large.shown();
     assert!(shown.contains("FAILED"), "{shown}");
@@ -227,7 +228,8 @@ fn a_test_is_entered_already() {
 
         successes:
             environment::enters
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
 }
 
 #[netns_test]
@@ -258,5 +260,6 @@ fn the_umask_does_not_hide_what_a_test_gets() {
 
         successes:
             environment::shares_its_etc
-    "#]].assert_eq(&Run::in_front(command).run().shown());
+    "#]]
+    .assert_eq(&Run::in_front(command).run().shown());
 }

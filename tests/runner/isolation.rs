@@ -72,7 +72,8 @@ fn a_listener_of_the_machine_is_out_of_reach() {
     let outcome = run.run();
     expect![[r#"
         test isolation::reaches_for_the_machine ... ok
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
     assert_eq!(TcpStream::connect(("127.0.0.1", port)).unwrap().peer_addr().unwrap().port(), port);
 }
 
@@ -176,5 +177,6 @@ fn a_test_that_is_not_root_has_low_ports() {
 
         successes:
             isolation::keeps_its_user
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
 }

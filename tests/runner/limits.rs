@@ -43,7 +43,10 @@ fn too_few_descriptors_are_named() {
             assert!(text.contains("1 passed"), "with {limit}: {text}");
             passed += 1;
         } else {
-            assert!(text.contains("EMFILE") || text.contains("os error 24"), "with {limit}: {text}");
+            assert!(
+                text.contains("EMFILE") || text.contains("os error 24"),
+                "with {limit}: {text}"
+            );
             refused += 1;
         }
         assert!(outcome.took < DEADLINE);

@@ -98,7 +98,8 @@ fn a_test_in_a_test_has_a_namespace_of_its_own() {
 
         successes:
             names::outer
-    "#]].assert_eq(&run(Run::of(&["names::outer"]).args(["--show-output"])));
+    "#]]
+    .assert_eq(&run(Run::of(&["names::outer"]).args(["--show-output"])));
     expect![[r#"
         test names::outer_fails ... FAILED
 
@@ -107,7 +108,8 @@ fn a_test_in_a_test_has_a_namespace_of_its_own() {
         thread 'names::inner_fails' (TID) panicked at tests/runner/names.rs:LINE:COLUMN:
         inside
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-    "#]].assert_eq(&run(Run::of(&["names::outer_fails"])));
+    "#]]
+    .assert_eq(&run(Run::of(&["names::outer_fails"])));
 }
 
 mod r#mod {
@@ -129,5 +131,6 @@ fn raw_and_unicode_names_are_known() {
     expect![[r#"
         test names::r#mod::größe ... ok
         test names::r#mod::r#fn ... ok
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
 }

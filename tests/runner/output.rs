@@ -97,16 +97,19 @@ fn closes_its_streams_and_panics() {
 fn closed_streams_cost_the_output_and_not_the_verdict() {
     expect![[r#"
         test output::closes_its_streams ... ok
-    "#]].assert_eq(&Run::of(&["output::closes_its_streams"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&["output::closes_its_streams"]).run().shown());
     expect![[r#"
         test output::closes_its_streams_and_fails ... FAILED
 
         ---- output::closes_its_streams_and_fails stdout ----
         before
-    "#]].assert_eq(&Run::of(&["output::closes_its_streams_and_fails"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&["output::closes_its_streams_and_fails"]).run().shown());
     expect![[r#"
         test output::closes_its_streams_and_panics - should panic ... ok
-    "#]].assert_eq(&Run::of(&["output::closes_its_streams_and_panics"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&["output::closes_its_streams_and_panics"]).run().shown());
 }
 
 #[netns_test]
@@ -186,7 +189,8 @@ fn both_streams_keep_their_order() {
 
         successes:
             output::prints_to_both
-    "#]].assert_eq(&Run::of(&fixture).args(["--show-output"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&fixture).args(["--show-output"]).run().shown());
     expect![[r#"
         out 1
         err 1
@@ -195,7 +199,8 @@ fn both_streams_keep_their_order() {
         out 3
         err 3
         test output::prints_to_both ... ok
-    "#]].assert_eq(&Run::of(&fixture).args(["--nocapture"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&fixture).args(["--nocapture"]).run().shown());
     let variable = Run::of(&fixture).env("RUST_TEST_NOCAPTURE", "1").run();
     expect![[r#"
         out 1
@@ -205,5 +210,6 @@ fn both_streams_keep_their_order() {
         out 3
         err 3
         test output::prints_to_both ... ok
-    "#]].assert_eq(&variable.shown());
+    "#]]
+    .assert_eq(&variable.shown());
 }

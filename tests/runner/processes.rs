@@ -34,8 +34,7 @@ fn a_hang_is_a_timeout_that_shows_what_hangs() {
 
 /// Starts a shell script, and waits until it says that it has come so far.
 fn script(text: &str) {
-    let mut shell =
-        Command::new("sh").arg("-c").arg(text).stdout(Stdio::piped()).spawn().unwrap();
+    let mut shell = Command::new("sh").arg("-c").arg(text).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");
@@ -63,7 +62,8 @@ fn a_tree_that_ignores_signals_in_its_own_session_dies() {
     let passes = Run::of(&["processes::leaves_a_stubborn_tree"]).run();
     expect![[r#"
         test processes::leaves_a_stubborn_tree ... ok
-    "#]].assert_eq(&passes.shown());
+    "#]]
+    .assert_eq(&passes.shown());
     let hangs = Run::of(&["processes::hangs_with_a_stubborn_tree"]).run();
     assert_eq!(hangs.status.code(), Some(101));
 }
@@ -104,7 +104,8 @@ fn a_daemon_dies() {
     let outcome = Run::of(&["processes::leaves_a_daemon"]).run();
     expect![[r#"
         test processes::leaves_a_daemon ... ok
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
 }
 
 /// The number of processes that a bomb may have. The kernel counts them by user
@@ -149,7 +150,8 @@ fn a_fork_bomb_dies() {
     let outcome = Run::of(&["processes::leaves_a_fork_bomb"]).run();
     expect![[r#"
         test processes::leaves_a_fork_bomb ... ok
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
     let hangs = Run::of(&["processes::hangs_with_a_fork_bomb"]).run();
     assert_eq!(hangs.status.code(), Some(101));
     assert!(hangs.text().contains("nstest[timeout]"), "{}", hangs.text());
@@ -169,7 +171,8 @@ fn kills_init() {
 fn init_cannot_be_killed_from_inside() {
     expect![[r#"
         test processes::kills_init ... ok
-    "#]].assert_eq(&Run::of(&["processes::kills_init"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&["processes::kills_init"]).run().shown());
 }
 
 #[netns_test]

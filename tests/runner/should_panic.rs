@@ -37,7 +37,8 @@ fn the_message_travels() {
     expect![[r#"
         test should_panic::matches - should panic ... ok
         test should_panic::matches_anything - should panic ... ok
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
     expect![[r#"
         test should_panic::does_not_match - should panic ... FAILED
 
@@ -98,7 +99,10 @@ fn a_timeout_is_no_panic() {
 fn denied_namespaces_are_no_panic() {
     let outcome = without_namespaces(&["should_panic::matches_anything"]).run();
     let shown = outcome.shown();
-    assert!(shown.starts_with("test should_panic::matches_anything - should panic ... FAILED\n"), "{shown}");
+    assert!(
+        shown.starts_with("test should_panic::matches_anything - should panic ... FAILED\n"),
+        "{shown}"
+    );
     assert!(shown.contains("clone"), "{shown}");
     assert!(shown.contains("ENOSPC"), "{shown}");
     assert!(shown.contains("note: test did not panic as expected"), "{shown}");
@@ -132,5 +136,6 @@ fn an_exit_is_no_panic() {
 
         ---- should_panic::returns stdout ----
         note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
-    "#]].assert_eq(&Run::of(&["should_panic::returns"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&["should_panic::returns"]).run().shown());
 }

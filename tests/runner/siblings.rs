@@ -123,5 +123,6 @@ fn a_sibling_that_leaks_a_listener() {
     expect![[r#"
         test siblings::a_leaks_a_listener ... ok
         test siblings::b_sees_no_socket ... ok
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
 }

@@ -47,7 +47,8 @@ fn the_variable_scales_the_timeout() {
         successes:
             timeouts::may_take_a_while
             timeouts::may_take_for_ever
-    "#]].assert_eq(&with("2").run().shown());
+    "#]]
+    .assert_eq(&with("2").run().shown());
     expect![[r#"
         test timeouts::may_take_a_while ... ok
         test timeouts::may_take_for_ever ... ok
@@ -63,7 +64,8 @@ fn the_variable_scales_the_timeout() {
         successes:
             timeouts::may_take_a_while
             timeouts::may_take_for_ever
-    "#]].assert_eq(&with("none").run().shown());
+    "#]]
+    .assert_eq(&with("none").run().shown());
     let hangs = Run::of(&["timeouts::hangs"]).env("NSTEST_TIMEOUT", "1.5x").run();
     assert!(hangs.text().contains("did not end within 150ms"), "{}", hangs.text());
 }

@@ -42,7 +42,8 @@ fn a_panic_is_told_once_with_its_location() {
           left: 2
          right: 3
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
     assert_eq!(outcome.text().matches("panicked at").count(), 1);
     assert!(outcome.text().contains(&format!("verdict.rs:{ASSERTS_LINE}:5:\n")));
     assert_eq!(outcome.status.code(), Some(101));
@@ -78,13 +79,15 @@ fn a_returned_failure_fails() {
         ---- verdict::returns_err stdout ----
         Error: "no luck"
         the test returned a failure: ExitCode(unix_exit_status(1))
-    "#]].assert_eq(&Run::of(&["verdict::returns_err"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&["verdict::returns_err"]).run().shown());
     expect![[r#"
         test verdict::returns_exit_code ... FAILED
 
         ---- verdict::returns_exit_code stdout ----
         the test returned a failure: ExitCode(unix_exit_status(3))
-    "#]].assert_eq(&Run::of(&["verdict::returns_exit_code"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&["verdict::returns_exit_code"]).run().shown());
     expect![[r#"
         test verdict::returns_test_error ... FAILED
 
@@ -92,7 +95,8 @@ fn a_returned_failure_fails() {
         Error: invalid digit found in string
           at tests/runner/verdict.rs:LINE:COLUMN
         the test returned a failure: ExitCode(unix_exit_status(1))
-    "#]].assert_eq(&Run::of(&["verdict::returns_test_error"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&["verdict::returns_test_error"]).run().shown());
 }
 
 #[netns_test]
@@ -170,7 +174,8 @@ fn a_fork_that_returns_twice_gives_one_verdict() {
 
         successes:
             verdict::forks_and_returns_twice
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
     expect![[r#"
         test verdict::forks_and_fails_in_the_parent ... FAILED
 
@@ -216,7 +221,8 @@ fn a_panic_in_a_side_thread_is_shown_and_decides_nothing() {
 
         successes:
             verdict::a_thread_panics
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
     expect![[r#"
         test verdict::a_thread_panics_and_then_the_test ... FAILED
 

@@ -40,7 +40,9 @@ impl Run {
             std::env::temp_dir().join(format!("nstest-case-{}-{number}", std::process::id()));
         std::fs::create_dir(&case).expect("make the directory of the case");
         let private = |name: &str| {
-            ["NSTEST", "RUST_TEST_", "RUST_MIN_STACK", "NEXTEST"].iter().any(|p| name.starts_with(p))
+            ["NSTEST", "RUST_TEST_", "RUST_MIN_STACK", "NEXTEST"]
+                .iter()
+                .any(|p| name.starts_with(p))
         };
         for (name, _) in std::env::vars_os().filter(|(name, _)| private(&name.to_string_lossy())) {
             command.env_remove(name);

@@ -46,7 +46,8 @@ pub fn machine() -> String {
         .lines()
         .map(|line| line.splitn(3, ' ').last().unwrap_or_default().to_owned())
         .collect();
-    let settings: Vec<String> = SETTINGS.iter().map(|path| format!("{path} {}", read(path))).collect();
+    let settings: Vec<String> =
+        SETTINGS.iter().map(|path| format!("{path} {}", read(path))).collect();
     [links, mounts, settings].concat().join("\n")
 }
 

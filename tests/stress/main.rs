@@ -19,7 +19,11 @@ mod ports {
 }
 
 fn count(full: usize, quick: usize) -> usize {
-    if std::env::var_os("NSTESTS_STRESS").is_some_and(|value| value == "full") { full } else { quick }
+    if std::env::var_os("NSTESTS_STRESS").is_some_and(|value| value == "full") {
+        full
+    } else {
+        quick
+    }
 }
 
 fn libtest(arguments: &[&str]) -> Run {
@@ -73,7 +77,8 @@ fn kills() {
         random ^= random >> 7;
         random ^= random << 17;
         let moment = whole.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64);
-        let arguments: &[&str] = if kill % 2 == 0 { &["ports::"] } else { &["ports::", "--nocapture"] };
+        let arguments: &[&str] =
+            if kill % 2 == 0 { &["ports::"] } else { &["ports::", "--nocapture"] };
         let running = libtest(arguments).start();
         // No wait for anything: the moment is the point.
         std::thread::sleep(moment.min(Duration::from_secs(10)));
