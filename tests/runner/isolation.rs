@@ -98,7 +98,7 @@ fn shows_its_world() {
         list("/proc").split(' ').filter_map(|name| name.parse().ok()).collect();
     println!("processes: {processes:?}");
     // The kernel keeps 15 bytes, and cargo adds a hash.
-    let body = read("/proc/2/comm").trim().split('-').next().unwrap_or_default().to_owned();
+    let body = if read("/proc/2/comm").starts_with("runner") { "runner" } else { "another" };
     println!("names of processes: {} {body}", read("/proc/1/comm").trim());
     println!("TMPDIR: {:?}, empty: {}", std::env::temp_dir(), list("/run/nstest/tmp").is_empty());
     println!("proxies: {}", std::env::vars().any(|(name, _)| name == "http_proxy"));
