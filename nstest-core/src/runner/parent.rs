@@ -167,7 +167,7 @@ impl Launch<'_> {
             Identity::All { uid_map, gid_map } => {
                 let (ours, theirs) = UnixStream::pair()
                     .map_err(system("make a socket pair for the id maps", "socketpair"))?;
-                fds.id_maps = Some(theirs.as_raw_fd());
+                fds.id_maps = Some((theirs.as_raw_fd(), ours.as_raw_fd()));
                 Some((ours, theirs, uid_map, gid_map))
             }
         };
