@@ -36,7 +36,11 @@ impl Directory {
 
     fn with_binary(&self) -> PathBuf {
         let copy = self.0.join("runner");
-        std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+        // Written by another process: a child of a test beside this one could hold
+        // our descriptor of the copy, and the kernel starts no file that is open
+        // for writing (ETXTBSY).
+        let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status();
+        assert!(copied.unwrap().success());
         copy
     }
 }
