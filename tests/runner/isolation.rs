@@ -180,3 +180,40 @@ fn a_test_that_is_not_root_has_low_ports() {
     "#]]
     .assert_eq(&outcome.shown());
 }
+
+#[netns_test(timeout = "10s")]
+#[ignore = "its case runs it"]
+fn asks_the_terminal() {
+    let terminal = fs::File::options().read(true).write(true).open("/dev/tty");
+    println!("open: {:?}", terminal.as_ref().map(drop).map_err(std::io::Error::raw_os_error));
+    if let Ok(mut terminal) = terminal {
+        let answer = std::io::Read::read(&mut terminal, &mut [0]);
+        println!("read: {:?}", answer.map_err(|error| error.kind()));
+    }
+}
+
+/// A program that asks for a password must not wait for a person.
+#[test]
+fn nobody_is_asked_at_the_terminal() {
+    let mut command = Command::new("script");
+    let binary = std::env::current_exe().unwrap();
+    let ask = format!(
+        "{} --ignored --exact isolation::asks_the_terminal --show-output --color=never",
+        binary.display()
+    );
+    // script(1) has the terminal that this test may not have.
+    command.args(["--quiet", "--return", "--command", &ask, "/dev/null"]);
+    let outcome = Run::in_front(command).run();
+    expect![[r#"
+        test isolation::asks_the_terminal ... ok
+
+        successes:
+
+        ---- isolation::asks_the_terminal stdout ----
+        open: Err(Some(6))
+
+        successes:
+            isolation::asks_the_terminal
+    "#]]
+    .assert_eq(&outcome.shown());
+}
