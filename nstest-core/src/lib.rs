@@ -1,6 +1,7 @@
 //! What runs behind `nstest`. Users depend on the facade, not on this crate.
 #![deny(unsafe_code)]
 
+mod context;
 mod error;
 mod fixture;
 mod record;
@@ -8,9 +9,10 @@ mod runner;
 #[allow(unsafe_code, reason = "the one place for it; see its documentation")]
 mod sys;
 
+pub use context::TestContext;
 pub use error::{Code, Error, Result, TestError, TestResult};
 pub use fixture::{Fixture, Param, Spec, World};
-pub use runner::{TestContext, enter};
+pub use runner::enter;
 
 /// What the macros expand to; not for people.
 #[doc(hidden)]

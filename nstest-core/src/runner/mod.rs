@@ -16,7 +16,6 @@
 
 mod alive;
 mod body;
-mod context;
 mod enter;
 mod identity;
 mod inline;
@@ -32,7 +31,6 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 pub use body::Fixtures;
-pub use context::TestContext;
 pub use enter::enter;
 
 /// What the macro knows of one test; one static for each.
