@@ -142,23 +142,14 @@ fn store<T: Value>(
             return errors.at(&name, format!("`{name}` needs a value: `{form}`"));
         }
         Given::List(list) => {
-            return errors.at(
-                list,
-                format!("`{name}` takes no parentheses: write `{form}`"),
-            );
+            return errors.at(list, format!("`{name}` takes no parentheses: write `{form}`"));
         }
         Given::Other(tokens) => {
-            return errors.at(
-                tokens,
-                format!("expected `=` after `{name}`: write `{form}`"),
-            );
+            return errors.at(tokens, format!("expected `=` after `{name}`: write `{form}`"));
         }
     };
     if let Some(first) = place {
-        errors.at(
-            &first.name,
-            format!("`{name}` is given twice: for the first time here"),
-        );
+        errors.at(&first.name, format!("`{name}` is given twice: for the first time here"));
         return errors.at(
             &name,
             format!("`{name}` is given twice: for the second time here; remove one of them"),
@@ -166,26 +157,18 @@ fn store<T: Value>(
     }
     match T::read(&value) {
         Ok(Some(read)) => {
-            *place = Some(Argument {
-                name,
-                value: read,
-                tokens: value,
-            });
+            *place = Some(Argument { name, value: read, tokens: value });
         }
-        Ok(None) => errors.at(
-            value,
-            format!("`{name}` takes {}, as in `{form}`", T::EXPECTED),
-        ),
+        Ok(None) => errors.at(value, format!("`{name}` takes {}, as in `{form}`", T::EXPECTED)),
         Err(error) => errors.push(error),
     }
 }
 
 fn unknown(word: &str) -> String {
     match nearest(word, NAMES) {
-        Some(meant) => format!(
-            "there is no argument `{word}`: did you mean `{meant}`? {}",
-            valid()
-        ),
+        Some(meant) => {
+            format!("there is no argument `{word}`: did you mean `{meant}`? {}", valid())
+        }
         None => format!("there is no argument `{word}`; {}", valid()),
     }
 }
@@ -330,10 +313,7 @@ mod tests {
         let timeout = Timeout::After(Duration::from_secs(90));
         assert_eq!(args.timeout.map(|timeout| timeout.value), Some(timeout));
         assert_eq!(args.root.map(|root| root.value), Some(false));
-        assert!(
-            args.flavor
-                .is_some_and(|flavor| flavor.value == Flavor::MultiThread)
-        );
+        assert!(args.flavor.is_some_and(|flavor| flavor.value == Flavor::MultiThread));
         assert_eq!(args.worker_threads.map(|workers| workers.value), Some(4));
         let krate = args.krate.unwrap().value;
         assert_eq!(krate.segments.len(), 2);
@@ -351,10 +331,7 @@ mod tests {
     fn none_turns_the_timeout_off_and_zero_is_refused() {
         let (args, errors) = parse("timeout = \"none\"");
         assert_eq!(errors, [""; 0]);
-        assert!(
-            args.timeout
-                .is_some_and(|timeout| timeout.value == Timeout::Never)
-        );
+        assert!(args.timeout.is_some_and(|timeout| timeout.value == Timeout::Never));
         let (_, errors) = parse("timeout = \"0s\"");
         assert!(errors[0].contains("\"none\" turns it off") || errors[0].contains("none"));
     }

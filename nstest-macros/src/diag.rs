@@ -33,10 +33,7 @@ impl Errors {
 
     /// One `compile_error!` for each mistake.
     pub(crate) fn into_tokens(self) -> TokenStream {
-        self.errors
-            .into_iter()
-            .map(syn::Error::into_compile_error)
-            .collect()
+        self.errors.into_iter().map(syn::Error::into_compile_error).collect()
     }
 }
 

@@ -26,9 +26,8 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     }
     while !rest.is_empty() {
         let (number, after) = split(rest, |c| c.is_ascii_digit());
-        let (unit, after) = split(after.trim_start(), |c| {
-            !c.is_ascii_digit() && !c.is_whitespace()
-        });
+        let (unit, after) =
+            split(after.trim_start(), |c| !c.is_ascii_digit() && !c.is_whitespace());
         if number.is_empty() {
             return Err(format!("`{unit}` has no whole number before it"));
         }

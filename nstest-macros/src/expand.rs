@@ -43,10 +43,7 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    pub(crate) const THIS: Self = Self {
-        tokio: cfg!(feature = "tokio"),
-        stub: cfg!(nstest_stub),
-    };
+    pub(crate) const THIS: Self = Self { tokio: cfg!(feature = "tokio"), stub: cfg!(nstest_stub) };
 }
 
 /// Expands one attribute.
@@ -113,22 +110,13 @@ fn check_runtime(args: &Args, function: &Function, build: Build, errors: &mut Er
 /// The function as it is, unregistered: its mistakes are told, and its body is
 /// type-checked, but nothing is made of it.
 fn plain(function: Function) -> TokenStream {
-    let Function {
-        attrs,
-        vis,
-        sig,
-        inner,
-        mut body,
-    } = function;
+    let Function { attrs, vis, sig, inner, mut body } = function;
     let attrs = attrs
         .iter()
         .filter(|attr| !attr.path().is_ident("ignore") && !attr.path().is_ident("should_panic"));
     let statements = body.stream();
     let span = body.span();
-    body = Group::new(
-        body.delimiter(),
-        quote_spanned!(span=> #(#inner)* #statements),
-    );
+    body = Group::new(body.delimiter(), quote_spanned!(span=> #(#inner)* #statements));
     body.set_span(span);
     quote_spanned!(Span::mixed_site()=> #(#attrs)* #[allow(dead_code)] #vis #sig #body)
 }
@@ -150,9 +138,7 @@ fn wrapper(
             markers.extend(platforms(build));
         }
     }
-    let Function {
-        vis, sig, inner, ..
-    } = function;
+    let Function { vis, sig, inner, .. } = function;
     let (attrs, fn_token, ident) = (&test.attrs, &sig.fn_token, &sig.ident);
     let call = call(args, registers, function, test);
     quote_spanned! {here=>

@@ -36,11 +36,7 @@ impl<'a> Fixtures<'a> {
     /// The parameter of the closure; every parameter of the user's may be `cfg`'d out.
     pub(crate) fn handle(&self) -> TokenStream {
         let here = Span::mixed_site();
-        if self.0.is_empty() {
-            quote_spanned!(here=> _)
-        } else {
-            quote_spanned!(here=> _fixtures)
-        }
+        if self.0.is_empty() { quote_spanned!(here=> _) } else { quote_spanned!(here=> _fixtures) }
     }
 
     /// All plans, then all set-ups.

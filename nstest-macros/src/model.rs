@@ -37,13 +37,7 @@ impl Parse for Function {
         let inner = content.call(Attribute::parse_inner)?;
         let mut body = Group::new(Delimiter::Brace, content.parse()?);
         body.set_span(brace.span.join());
-        Ok(Self {
-            attrs,
-            vis,
-            sig,
-            inner,
-            body,
-        })
+        Ok(Self { attrs, vis, sig, inner, body })
     }
 }
 
@@ -82,10 +76,8 @@ impl Test {
         signature(&mut function.sig, errors);
         for (index, input) in function.sig.inputs.iter().enumerate() {
             match input {
-                FnArg::Receiver(receiver) => errors.at(
-                    receiver,
-                    "a test has no `self`: move it out of the `impl`, to the module",
-                ),
+                FnArg::Receiver(receiver) => errors
+                    .at(receiver, "a test has no `self`: move it out of the `impl`, to the module"),
                 FnArg::Typed(param) => {
                     parameter_type(&param.ty, errors);
                     test.params.push(Parameter {
@@ -345,9 +337,8 @@ fn names_bound_twice(params: &[Parameter], errors: &mut Errors) {
 
 /// What to say of an item that is no function.
 pub(crate) fn not_a_function(item: &TokenStream, name: &str, error: syn::Error) -> syn::Error {
-    const ITEMS: &[&str] = &[
-        "const", "enum", "impl", "mod", "static", "struct", "trait", "type", "union", "use",
-    ];
+    const ITEMS: &[&str] =
+        &["const", "enum", "impl", "mod", "static", "struct", "trait", "type", "union", "use"];
     let words: Vec<_> = item
         .clone()
         .into_iter()
@@ -359,9 +350,7 @@ pub(crate) fn not_a_function(item: &TokenStream, name: &str, error: syn::Error) 
     if words.iter().any(|word| word == "fn") {
         return error;
     }
-    let kind = words
-        .iter()
-        .find(|word| ITEMS.contains(&word.to_string().as_str()));
+    let kind = words.iter().find(|word| ITEMS.contains(&word.to_string().as_str()));
     match kind {
         Some(word) => {
             let article = match word.to_string().starts_with(['e', 'i']) {

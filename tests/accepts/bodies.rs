@@ -83,12 +83,7 @@ fn attributes_on_the_function() {
     let _ = &raw const long;
 }
 
-#[netns_test(
-    flavor = "multi_thread",
-    worker_threads = 2,
-    timeout = "none",
-    crate = "nstest"
-)]
+#[netns_test(flavor = "multi_thread", worker_threads = 2, timeout = "none", crate = "nstest")]
 async fn multi_thread() {
     tick().await;
 }

@@ -36,10 +36,7 @@ impl Fixture for Pair {
 #[netns_test]
 fn names(a: Name, mut b: Name, ref c: Name, r#fn: Name, _e: Name, Name(inner): Name) {
     b.0.push('!');
-    assert_eq!(
-        [&a.0, &b.0, &c.0, &r#fn.0, &_e.0, &inner],
-        ["a", "b!", "c", "fn", "_e", "inner"]
-    );
+    assert_eq!([&a.0, &b.0, &c.0, &r#fn.0, &_e.0, &inner], ["a", "b!", "c", "fn", "_e", "inner"]);
     drop(a);
 }
 
@@ -47,10 +44,7 @@ fn names(a: Name, mut b: Name, ref c: Name, r#fn: Name, _e: Name, Name(inner): N
 async fn names_async(a: Name, mut b: Name, ref c: Name, r#fn: Name, _e: Name, Name(inner): Name) {
     b.0.push('!');
     std::future::ready(()).await;
-    assert_eq!(
-        [&a.0, &b.0, &c.0, &r#fn.0, &_e.0, &inner],
-        ["a", "b!", "c", "fn", "_e", "inner"]
-    );
+    assert_eq!([&a.0, &b.0, &c.0, &r#fn.0, &_e.0, &inner], ["a", "b!", "c", "fn", "_e", "inner"]);
     drop(a);
 }
 

@@ -9,9 +9,7 @@ fn any_error() -> TestResult {
     if port == 81 {
         return Ok(());
     }
-    std::net::IpAddr::from([127, 0, 0, 1])
-        .to_string()
-        .parse::<std::net::IpAddr>()?;
+    std::net::IpAddr::from([127, 0, 0, 1]).to_string().parse::<std::net::IpAddr>()?;
     Ok(())
 }
 

@@ -5,11 +5,8 @@ use crate::tree;
 /// The packages of the workspace that each of its packages may name, in any of
 /// its tables of dependencies. The macros and the runtime never see each other:
 /// the expansion goes through `::nstest::__private`.
-const SIBLINGS: [(&str, &[&str]); 3] = [
-    ("nstest", &["nstest-core", "nstest-macros"]),
-    ("nstest-core", &[]),
-    ("nstest-macros", &[]),
-];
+const SIBLINGS: [(&str, &[&str]); 3] =
+    [("nstest", &["nstest-core", "nstest-macros"]), ("nstest-core", &[]), ("nstest-macros", &[])];
 
 /// anyhow hides what failed; the system is called through nix, which re-exports
 /// the libc that it was built with.

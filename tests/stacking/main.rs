@@ -167,20 +167,16 @@ mod under_test_case {
 
 #[test]
 fn registrations() {
-    let list = Command::new(std::env::current_exe().unwrap())
-        .args(["--list", "under_"])
-        .output()
-        .unwrap();
+    let list =
+        Command::new(std::env::current_exe().unwrap()).args(["--list", "under_"]).output().unwrap();
     let mut counted = BTreeMap::new();
     for line in String::from_utf8(list.stdout).unwrap().lines() {
         if let Some(name) = line.strip_suffix(": test") {
             *counted.entry(name.to_owned()).or_insert(0) += 1;
         }
     }
-    let counted: String = counted
-        .into_iter()
-        .map(|(name, times)| format!("{times} {name}\n"))
-        .collect();
+    let counted: String =
+        counted.into_iter().map(|(name, times)| format!("{times} {name}\n")).collect();
     expect_test::expect![[r#"
         1 under_rstest::alias::case_1
         1 under_rstest::alias_async::case_1

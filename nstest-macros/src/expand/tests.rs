@@ -7,10 +7,7 @@ use quote::quote;
 
 use super::*;
 
-const BUILD: Build = Build {
-    tokio: true,
-    stub: false,
-};
+const BUILD: Build = Build { tokio: true, stub: false };
 
 fn pretty(tokens: TokenStream) -> String {
     prettyplease::unparse(&syn::parse2(tokens).unwrap())
@@ -38,11 +35,7 @@ fn synchronous() {
 fn asynchronous() {
     check(
         Entry::Test,
-        quote!(
-            flavor = "multi_thread",
-            worker_threads = 2,
-            crate = crate::testing
-        ),
+        quote!(flavor = "multi_thread", worker_threads = 2, crate = crate::testing),
         quote! {
             /// Documented.
             pub(crate) async fn r#match(server: Node, _: Net) -> Result<(), Error> {
@@ -123,10 +116,7 @@ fn mistake() {
 
 #[test]
 fn async_needs_the_tokio_feature() {
-    let build = Build {
-        tokio: false,
-        ..BUILD
-    };
+    let build = Build { tokio: false, ..BUILD };
     let item = quote!(
         async fn f() {}
     );
@@ -142,10 +132,7 @@ fn async_needs_the_tokio_feature() {
 
 #[test]
 fn a_stub_build_ignores_every_test() {
-    let build = Build {
-        stub: true,
-        ..BUILD
-    };
+    let build = Build { stub: true, ..BUILD };
     for (item, ignores) in [
         (
             quote!(
