@@ -72,6 +72,50 @@ codes! {
     Inline = "inline",
     /// This platform has no network namespaces.
     Platform = "platform",
+    /// The machine allows no user namespace, or no more.
+    UsernsLimit = "userns-limit",
+    /// The machine allows no network namespace, or no more.
+    NetnsLimit = "netns-limit",
+    /// The machine allows no namespace of another kind, or no more.
+    NamespaceLimit = "namespace-limit",
+    /// The process is in a user or PID namespace nested so deep that it can make none in it.
+    UsernsDepth = "userns-depth",
+    /// The process runs in a chroot, where no user namespace can be made.
+    Chroot = "chroot",
+    /// The process's user or group id has no mapping in its own user namespace.
+    UnmappedId = "unmapped-id",
+    /// A seccomp filter refuses a system call.
+    Seccomp = "seccomp",
+    /// A seccomp filter kills the process that makes a system call.
+    SeccompKill = "seccomp-kill",
+    /// The user's limit of processes is reached.
+    Nproc = "nproc",
+    /// The machine's or the cgroup's limit of processes is reached.
+    PidsLimit = "pids-limit",
+    /// `kernel.unprivileged_userns_clone` is 0.
+    UsernsCloneSysctl = "userns-clone-sysctl",
+    /// AppArmor refuses a user namespace, or what a test does in it.
+    Apparmor = "apparmor",
+    /// Root without CAP_SETFCAP cannot map itself into a user namespace.
+    Setfcap = "setfcap",
+    /// A fresh `/proc` or `/sys` is refused, since parts of the present one are hidden.
+    ProcMasked = "proc-masked",
+    /// `/proc/sys` is read-only.
+    ProcSysReadOnly = "proc-sys-read-only",
+    /// WSL 1 has no namespaces.
+    Wsl1 = "wsl1",
+    /// The kernel was built without a kind of namespace.
+    NoNamespaces = "no-namespaces",
+    /// SELinux refuses a user namespace, or what a test does in it.
+    Selinux = "selinux",
+    /// No procfs is mounted on `/proc`.
+    NoProc = "no-proc",
+    /// The process or the machine has too many files open.
+    OpenFiles = "open-files",
+    /// The arguments and the environment are too big for the test's process.
+    EnvTooBig = "env-too-big",
+    /// The test binary could not be executed again.
+    Exec = "exec",
 }
 
 impl fmt::Display for Code {
@@ -233,7 +277,23 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for code in Code::ALL {
             assert!(seen.insert(code.as_str()), "{code} twice");
-            assert!(code.as_str().chars().all(|c| c.is_ascii_lowercase() || c == '-'));
+            assert!(
+                code.as_str()
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            );
         }
+    }
+
+    #[test]
+    fn the_troubleshooting_page_explains_each_code() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/troubleshooting.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let mut headings: Vec<&str> =
+            page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        let mut codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        headings.sort_unstable();
+        codes.sort_unstable();
+        assert_eq!(headings, codes);
     }
 }

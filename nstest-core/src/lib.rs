@@ -4,9 +4,9 @@
 mod context;
 mod error;
 mod fixture;
+mod preflight;
 mod record;
 mod runner;
-#[allow(unsafe_code, reason = "the one place for it; see its documentation")]
 mod sys;
 
 pub use context::TestContext;
@@ -17,7 +17,7 @@ pub use runner::enter;
 /// What the macros expand to; not for people.
 #[doc(hidden)]
 pub mod private {
+    pub use crate::runner::{Fixtures, Options, Test, Timeout, run};
     #[cfg(feature = "tokio")]
-    pub use crate::runner::run_async;
-    pub use crate::runner::{Fixtures, Options, Runtime, Test, Timeout, run};
+    pub use crate::runner::{Runtime, run_async};
 }

@@ -13,7 +13,7 @@ use syn::{LitStr, ReturnType, Type};
 use crate::args::{Args, Flavor, Timeout};
 use crate::diag::Errors;
 use crate::fixtures::Fixtures;
-use crate::model::{Function, Test, has_impl, not_a_function};
+use crate::model::{Function, Test, mentions, not_a_function};
 
 /// Which attribute was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,7 @@ pub(crate) fn expand(
     };
     let test = Test::of(&mut function, entry.name(), &mut errors);
     check_runtime(&args, &function, build, &mut errors);
+    check_test_case(entry, &function, &test, &mut errors);
     if errors.is_empty() {
         wrapper(entry, build, &args, &function, &test)
     } else {
@@ -104,6 +105,27 @@ fn check_runtime(args: &Args, function: &Function, build: Build, errors: &mut Er
                 errors.at(workers, runtime("worker_threads"));
             }
         }
+    }
+}
+
+/// test-case registers an `fn` itself, and leaves an `async fn` to the attribute
+/// below it: the wrong one of ours makes the test run twice, or never.
+fn check_test_case(entry: Entry, function: &Function, test: &Test, errors: &mut Errors) {
+    match (entry, &function.sig.asyncness) {
+        (Entry::Netns, Some(token)) if test.made_by_test_case() && !test.registered => errors.at(
+            token,
+            "under test-case nothing registers an `async fn` with `#[netns]`, and it would never \
+             run: write `#[nstest::test]`",
+        ),
+        (Entry::NetnsTest | Entry::Test, None) if test.made_by_test_case() => errors.at(
+            function.sig.fn_token,
+            format!(
+                "test-case registers an `fn` itself, and `#[{}]` registers it again: write \
+                 `#[netns]`",
+                entry.name()
+            ),
+        ),
+        _ => {}
     }
 }
 
@@ -291,7 +313,7 @@ impl<'a> Output<'a> {
             ReturnType::Default => Self::Unit,
             ReturnType::Type(_, ty) => match &**ty {
                 Type::Never(_) => Self::Never(ty),
-                ty if has_impl(ty.to_token_stream()) => Self::Opaque(ty),
+                ty if mentions(ty.to_token_stream(), "impl") => Self::Opaque(ty),
                 ty => Self::Type(ty),
             },
         }
@@ -320,11 +342,14 @@ impl<'a> Output<'a> {
     /// Keeps the names in an opaque type used, though no expression has them.
     fn mention(&self) -> TokenStream {
         match self {
-            Self::Opaque(ty) => quote_spanned! {Span::mixed_site()=>
-                fn _mention(output: #ty) -> #ty {
-                    output
+            // `use<…>` has no place among parameters.
+            Self::Opaque(ty) if !mentions(ty.to_token_stream(), "use") => {
+                quote_spanned! {Span::mixed_site()=>
+                    fn _mention(output: #ty) -> #ty {
+                        output
+                    }
                 }
-            },
+            }
             _ => TokenStream::new(),
         }
     }

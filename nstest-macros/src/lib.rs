@@ -1,13 +1,14 @@
 //! The attribute macros of `nstest`; documented where users find them, on the facade.
 //!
 //! A door, not a room. An attribute goes through four of them: its arguments
-//! through `args` (and `duration`), the function below it through `model`, both
+//! through `args` (and `duration`), the function below it through `model` (and `attributes`), both
 //! through `expand` (and `fixtures`); what is wrong anywhere gathers in `diag`.
 #![forbid(unsafe_code)]
 
 use proc_macro::TokenStream;
 
 mod args;
+mod attributes;
 mod diag;
 mod duration;
 mod expand;

@@ -2,16 +2,17 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, Expr, FnArg, GenericParam, Lit, LitStr, Meta, Pat, Path, ReturnType, Safety,
-    Signature, Token, Type, Visibility,
+    Attribute, FnArg, GenericParam, LitStr, Meta, Pat, ReturnType, Safety, Signature, Token, Type,
+    Visibility,
 };
 
+use crate::attributes::{Kind, expected, written};
 use crate::diag::Errors;
 
 /// A function, its body unread: syntax that only the compiler knows passes through.
@@ -102,6 +103,19 @@ impl Test {
         test
     }
 
+    /// Whether test-case made the function. It leaves no test attribute in sight, but
+    /// allows two lints, the second since its version 3.4, that nobody else has reason
+    /// to allow together. Where this fails the runner still refuses the second entry.
+    pub(crate) fn made_by_test_case(&self) -> bool {
+        let allows = |lint: &str| {
+            self.attrs.iter().any(|attr| {
+                matches!(&attr.meta, Meta::List(list)
+                    if list.path.is_ident("allow") && mentions(list.tokens.clone(), lint))
+            })
+        };
+        allows("bool_assert_comparison") && allows("redundant_test_prefix")
+    }
+
     fn read_attributes(&mut self, function: &mut Function, name: &str, errors: &mut Errors) {
         function.attrs.retain(|attr| {
             let path = attr.path();
@@ -150,61 +164,6 @@ impl Test {
         }
         self.attrs.clone_from(&function.attrs);
     }
-}
-
-/// What an attribute means to the test that it stands on.
-enum Kind {
-    /// Nothing, or nothing that concerns us.
-    Inert,
-    /// The compiler's own `#[test]`, which rstest, tokio and others leave behind.
-    Test,
-    Ours,
-    Tokio,
-    /// Another test attribute: it would wrap our wrapper, and register it again.
-    Foreign,
-    /// Makes tests of the function; below us it would see the wrapper, without parameters.
-    Generator,
-}
-
-impl Kind {
-    fn of(path: &Path) -> Self {
-        let names: Vec<_> = path.segments.iter().map(|s| s.ident.to_string()).collect();
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
-        match names[..] {
-            ["test"] | ["core" | "std", "prelude", _, "test"] => Self::Test,
-            ["tokio", "test"] => Self::Tokio,
-            ["nstest", "test"] | [.., "netns_test" | "netns"] => Self::Ours,
-            [.., _, "test"] => Self::Foreign,
-            [.., "rstest" | "test_case" | "test_matrix"] => Self::Generator,
-            _ => Self::Inert,
-        }
-    }
-}
-
-/// The text of a `#[should_panic]`; what the compiler refuses is left to it.
-fn expected(meta: &Meta) -> LitStr {
-    let text = |value: &Expr| match value {
-        Expr::Lit(literal) => match &literal.lit {
-            Lit::Str(text) => Some(text.clone()),
-            _ => None,
-        },
-        // What a `$text:literal` of macro_rules comes in.
-        Expr::Group(group) => match &*group.expr {
-            Expr::Lit(literal) => syn::parse2(literal.to_token_stream()).ok(),
-            _ => None,
-        },
-        _ => None,
-    };
-    let found = match meta {
-        Meta::NameValue(meta) => text(&meta.value),
-        Meta::List(list) => list
-            .parse_args::<syn::MetaNameValue>()
-            .ok()
-            .filter(|meta| meta.path.is_ident("expected"))
-            .and_then(|meta| text(&meta.value)),
-        Meta::Path(_) => None,
-    };
-    found.unwrap_or_else(|| LitStr::new("", Span::mixed_site()))
 }
 
 /// Refuses what the signature of a test cannot have.
@@ -263,7 +222,7 @@ fn parameter_type(ty: &Type, errors: &mut Errors) {
             );
         }
         Type::Infer(_) => errors.defer(),
-        _ if has_impl(ty.to_token_stream()) => errors.at(
+        _ if mentions(ty.to_token_stream(), "impl") => errors.at(
             ty,
             "the type of a parameter says which fixture is made: name a type instead of `impl`",
         ),
@@ -271,11 +230,11 @@ fn parameter_type(ty: &Type, errors: &mut Errors) {
     }
 }
 
-/// Whether an `impl Trait` is in the type.
-pub(crate) fn has_impl(tokens: TokenStream) -> bool {
+/// Whether a word is among the tokens.
+pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
     tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == "impl",
-        TokenTree::Group(group) => has_impl(group.stream()),
+        TokenTree::Ident(ident) => ident == word,
+        TokenTree::Group(group) => mentions(group.stream(), word),
         _ => false,
     })
 }
@@ -315,11 +274,6 @@ fn bindings<'a>(pat: &'a Pat, names: &mut Vec<&'a Ident>) {
         }
         _ => {}
     }
-}
-
-/// A path as it stands in the source.
-fn written(path: &Path) -> String {
-    path.to_token_stream().to_string().replace(' ', "")
 }
 
 /// Two parameters that bind one name are two `let`s to us, but an error to the

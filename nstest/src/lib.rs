@@ -134,10 +134,11 @@ pub use nstest_core::{
 /// }
 /// ```
 ///
-/// Under rstest a `fn` may have any of the three. A test that is registered
-/// twice nevertheless, as with `#[test]` above `#[netns_test]`, fails when it is
-/// run, and says so. rstest leaves a parameter to us where it is marked with
-/// rstest's own `#[ignore]`: `#[ignore] context: TestContext`.
+/// Under rstest an `fn` may have any of the three. Where a test would be
+/// registered never or twice, it is refused: by the compiler where that can be
+/// seen, else when it is run, as with `#[test]` above `#[netns_test]`. rstest
+/// leaves a parameter to us that is marked with rstest's own `#[ignore]`:
+/// `#[ignore] context: TestContext`.
 ///
 /// # Elsewhere
 ///
@@ -151,9 +152,8 @@ pub use nstest_macros::netns_test;
 ///
 /// It stands below a macro that makes tests of the function: rstest or
 /// test-case on an `fn`, `#[test]` itself, `#[tokio::test]`. Arguments and
-/// parameters are those of `#[netns_test]`. A function that nothing registers
-/// runs in a namespace of its own only when a test binary calls it as a test;
-/// anything else that calls it gets an error.
+/// parameters are those of `#[netns_test]`. A function that nothing
+/// registers is no test, and the compiler warns that nothing uses it.
 ///
 /// ```no_run
 /// use nstest::netns;

@@ -5,12 +5,14 @@
 //! whose printing libtest captures.
 
 use std::ffi::{CString, OsString};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
@@ -22,10 +24,12 @@ use super::setup::{self, Descriptors, Host, Planned, TMP_DIR, c_os};
 use super::verdict::{self, Course, Verdict};
 use super::{Test, alive, names, settings};
 use crate::error::{Code, Error, Result};
+use crate::preflight::{self, Refusal};
 use crate::record::Record;
 use crate::sys::init::{Chosen, VARIABLE};
 use crate::sys::process::Process;
 use crate::sys::spawn::{Act, Helper, Image, Refused, SELF, Spawned, spawn};
+use crate::sys::step::Step;
 
 /// Runs a test in a process of its own, and tells libtest how it went.
 pub(super) fn supervise(test: &'static Test) {
@@ -146,12 +150,7 @@ impl Launch<'_> {
             return Ok((Some(read), write));
         }
         let stdout = std::io::stdout().as_fd().try_clone_to_owned();
-        Ok((
-            None,
-            stdout.map_err(|error| {
-                Error::new(Code::Setup, "duplicate standard output").source(error)
-            })?,
-        ))
+        Ok((None, stdout.map_err(system("duplicate standard output", "fcntl"))?))
     }
 
     fn spawn(&self, mut fds: Descriptors, inode: u64) -> Result<Spawned> {
@@ -166,9 +165,8 @@ impl Launch<'_> {
         let channel = match &identity {
             Identity::One { .. } => None,
             Identity::All { uid_map, gid_map } => {
-                let (ours, theirs) = UnixStream::pair().map_err(|error| {
-                    Error::new(Code::Setup, "make a socket pair for the id maps").source(error)
-                })?;
+                let (ours, theirs) = UnixStream::pair()
+                    .map_err(system("make a socket pair for the id maps", "socketpair"))?;
                 fds.id_maps = Some(theirs.as_raw_fd());
                 Some((ours, theirs, uid_map, gid_map))
             }
@@ -186,7 +184,7 @@ impl Launch<'_> {
         let spawned = result.map_err(|refused| explain(&refused, &planned))?;
         for (index, errno) in &spawned.tolerated {
             let Planned { step, what, without } = &planned[*index];
-            let errno = nix::errno::Errno::from_raw(*errno);
+            let errno = Errno::from_raw(*errno);
             eprintln!(
                 "nstest: note: could not {what} ({}: {errno:?}): {}",
                 step.call(),
@@ -269,7 +267,7 @@ impl Watch {
             spent += since.elapsed().min(Self::SLICE);
             since = Instant::now();
         }
-        self.process.reap();
+        self.course.init_killed = self.process.reap();
         self.relay();
         if let Some(output) = self.output.take() {
             drop(output);
@@ -307,15 +305,59 @@ fn pipe(what: &'static str) -> Result<(OwnedFd, OwnedFd)> {
     pipe2(OFlag::O_CLOEXEC).map_err(system(what, "pipe2"))
 }
 
-fn system(what: &'static str, call: &'static str) -> impl Fn(nix::errno::Errno) -> Error {
-    move |errno| Error::new(Code::Setup, format!("{what}: {call}")).source(errno)
+/// A descriptor could not be made, or used.
+fn system<E: Into<io::Error>>(what: &'static str, call: &'static str) -> impl Fn(E) -> Error {
+    move |error| {
+        preflight::explain(Refusal {
+            step: what.to_owned(),
+            call: call.to_owned(),
+            errno: error.into().raw_os_error().unwrap_or_default(),
+            kind: preflight::Step::Pipe,
+        })
+    }
 }
 
 fn explain(refused: &Refused, planned: &[Planned]) -> Error {
-    let (what, call, errno) = match *refused {
-        Refused::Clone(errno) => ("create the test's namespaces", "clone".to_owned(), errno),
-        Refused::Step(index, errno) => (planned[index].what, planned[index].step.call(), errno),
-        Refused::Exec(errno) => ("start the test binary again", "execve".to_owned(), errno),
+    let refusal = |step: &str, call: String, errno, kind| Refusal {
+        step: step.to_owned(),
+        call,
+        errno,
+        kind,
     };
-    Error::new(Code::Setup, format!("{what}: {call}")).source(nix::errno::Errno::from_raw(errno))
+    preflight::explain(match *refused {
+        Refused::Clone(errno) => refusal(
+            "create the test's namespaces",
+            "clone".to_owned(),
+            errno,
+            preflight::Step::Clone,
+        ),
+        Refused::Step(index, errno) => {
+            let Planned { step, what, .. } = &planned[index];
+            refusal(what, step.call(), errno, kind(step))
+        }
+        Refused::Exec(errno) => refusal(
+            "start the test binary again",
+            "execve".to_owned(),
+            errno,
+            preflight::Step::Exec,
+        ),
+    })
+}
+
+/// What the step was about, as the search for the cause knows it.
+fn kind(step: &Step) -> preflight::Step {
+    let text = |path: &CString| path.to_string_lossy().into_owned();
+    match step {
+        Step::AwaitIdMap { .. } => preflight::Step::IdMap,
+        Step::Write { path, .. } if text(path).ends_with("/setgroups") => {
+            preflight::Step::SetGroups
+        }
+        Step::Write { path, .. } if text(path).ends_with("id_map") => preflight::Step::IdMap,
+        Step::Write { path, .. } => preflight::Step::Sysctl { path: text(path) },
+        Step::Mount(mount) => preflight::Step::Mount { target: text(&mount.target) },
+        Step::BindHeld { target, .. } => preflight::Step::Mount { target: text(target) },
+        Step::Hostname(_) => preflight::Step::Hostname,
+        Step::LoopbackUp => preflight::Step::Loopback,
+        _ => preflight::Step::Other,
+    }
 }

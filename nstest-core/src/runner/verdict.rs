@@ -4,6 +4,7 @@
 //! its process then ended with status 0. Everything else is a failure, and the
 //! first rule that applies names it.
 
+use std::io::Write;
 use std::time::Duration;
 
 use nix::libc;
@@ -12,6 +13,8 @@ use nix::sys::signal::Signal;
 use super::Test;
 use super::body::VERDICT_LOST;
 use crate::error::{Code, Error, Result};
+use crate::preflight::policy::{self, Policy};
+use crate::preflight::{self, Refusal, Step};
 use crate::record::{Failure, Record};
 
 /// What was seen of a test, from its clone to the death of its last process.
@@ -23,6 +26,8 @@ pub(super) struct Course {
     init_failed: Option<i32>,
     /// The wait status of the body's process.
     status: Option<i32>,
+    /// The signal that killed init, before or after it was init.
+    pub(super) init_killed: Option<i32>,
     /// The timeout that passed, and what was alive then.
     pub(super) timed_out: Option<(Duration, String)>,
 }
@@ -70,6 +75,9 @@ impl Course {
         if self.started.is_none() {
             return match end {
                 Some(End::Exited(_)) => Verdict::NotStarted(not_started(name)),
+                None if self.init_killed.is_some() => {
+                    Verdict::Broken(killed_in_setup(self.init_killed.unwrap_or_default()))
+                }
                 end => Verdict::Broken(ended_early(end, "before the test began")),
             };
         }
@@ -118,6 +126,16 @@ impl End {
 fn init_failed(errno: i32) -> Error {
     Error::new(Code::Setup, "start the test's process: fork")
         .source(nix::errno::Errno::from_raw(errno))
+}
+
+/// Nobody but a seccomp filter does that on purpose; then the cause is found.
+fn killed_in_setup(signal: i32) -> Error {
+    preflight::explain(Refusal {
+        step: "set the test's process up".to_owned(),
+        call: "the process was killed".to_owned(),
+        errno: 0,
+        kind: Step::Killed { signal },
+    })
 }
 
 fn timed_out(timeout: Duration, alive: &str) -> Error {
@@ -173,20 +191,38 @@ fn ended_badly(end: Option<End>) -> Error {
 /// is expected (`#[should_panic]`), all else is printed and then returned from,
 /// so that libtest says that the test did not panic.
 pub(super) fn announce(test: &Test, verdict: Verdict) {
-    let text = match verdict {
+    let (error, text) = match verdict {
         Verdict::Passed => return,
         Verdict::Failed(Failure::Panic(text)) => std::panic::resume_unwind(Box::new(text)),
         Verdict::Failed(Failure::PanicAny) => std::panic::resume_unwind(Box::new(NotText)),
         Verdict::Failed(Failure::Returned(code)) => {
-            format!("the test returned a failure: {code}")
+            (None, format!("the test returned a failure: {code}"))
         }
-        Verdict::Failed(Failure::Setup(report)) => report,
-        Verdict::Broken(error) | Verdict::NotStarted(error) => format!("{error:?}"),
+        Verdict::Failed(Failure::Setup(report)) => (None, report),
+        Verdict::Broken(error) | Verdict::NotStarted(error) => {
+            let text = format!("{error:?}");
+            (Some(error), text)
+        }
     };
+    match Policy::parse(std::env::var_os(policy::VARIABLE).as_deref()) {
+        Ok(policy) if error.is_some_and(|error| policy.skips(&error)) => return skip(test, &text),
+        Ok(_) => {}
+        Err(misread) => eprintln!("{misread:?}"),
+    }
     eprintln!("{text}");
     if test.options.should_panic.is_none() {
         // The hook has nothing to add, so it is not called.
         std::panic::resume_unwind(Box::new(text));
+    }
+}
+
+/// Says so where nobody captures it, for libtest has no word for a test that
+/// was not run; a test that should panic must do so to count as skipped.
+fn skip(test: &Test, text: &str) {
+    // A closed standard error is nobody who could be told.
+    let _ = writeln!(std::io::stderr(), "nstest: SKIPPED {}: {text}", test.path());
+    if let Some(expected) = test.options.should_panic {
+        std::panic::resume_unwind(Box::new(expected.to_owned()));
     }
 }
 

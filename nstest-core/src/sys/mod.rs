@@ -5,9 +5,17 @@
 //!   clone and exec, where nothing may allocate, lock or panic;
 //! - [`spawn`]: the clone itself, on a stack of its own in the parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
-//! - [`process`]: a process held by its pidfd, and what has no other home.
+//! - [`process`]: a process held by its pidfd, and what has no other home;
+//! - [`probe`]: system calls tried in a child, to learn which are refused.
+#![allow(
+    unsafe_code,
+    reason = "the rest of the crate denies it; each block here says why it holds"
+)]
 
 pub(crate) mod init;
+pub(crate) mod probe;
 pub(crate) mod process;
+#[cfg(test)]
+pub(crate) mod seccomp_filter;
 pub(crate) mod spawn;
 pub(crate) mod step;

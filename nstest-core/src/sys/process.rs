@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 
 /// A child of this process.
 #[derive(Debug)]
@@ -41,10 +41,17 @@ impl Process {
     }
 
     /// Waits until it is dead and takes it out of the process table. `__WALL`,
-    /// because its exit signal is not SIGCHLD. Whatever the answer, it is gone.
-    pub(crate) fn reap(&self) {
+    /// because its exit signal is not SIGCHLD. Returns the number of the signal
+    /// that killed it, if one did.
+    pub(crate) fn reap(&self) -> Option<i32> {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
-        while waitid(Id::PIDFd(self.pidfd.as_fd()), flags) == Err(Errno::EINTR) {}
+        loop {
+            match waitid(Id::PIDFd(self.pidfd.as_fd()), flags) {
+                Err(Errno::EINTR) => {}
+                Ok(WaitStatus::Signaled(_, signal, _)) => return Some(signal as i32),
+                _ => return None,
+            }
+        }
     }
 }
 

@@ -1,0 +1,329 @@
+//! What can be read about the machine: plain data, and how it is gathered.
+//!
+//! Everything is read below a root directory, so that a recorded tree can stand
+//! in for a machine. Nothing here fails: what cannot be read is not known, and
+//! the diagnosis goes by the rest.
+//!
+//! The process's own files are those of the *thread* (`/proc/thread-self`): a
+//! seccomp filter and an AppArmor label belong to one (proc(5)).
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is known of this machine and of this process on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// Whether a procfs that shows this process is mounted on `/proc`.
+    pub(crate) proc_mounted: bool,
+    /// `user.max_*_namespaces`, by the part between `max_` and `_namespaces`.
+    pub(crate) namespace_limits: BTreeMap<&'static str, u64>,
+    /// `kernel.unprivileged_userns_clone`, a sysctl of Debian's and Ubuntu's kernels.
+    pub(crate) unprivileged_userns_clone: Option<bool>,
+    /// `kernel.apparmor_restrict_unprivileged_userns`, Ubuntu 23.10 and later.
+    pub(crate) apparmor_restricts_userns: Option<bool>,
+    /// The AppArmor label of this thread, if it is not `unconfined`.
+    pub(crate) confined_by: Option<String>,
+    /// Whether SELinux enforces its policy.
+    pub(crate) selinux_enforcing: bool,
+    /// Whether a seccomp filter is on this thread.
+    pub(crate) seccomp_filter: Option<bool>,
+    /// Effective user and group id.
+    pub(crate) uid: Option<u32>,
+    pub(crate) gid: Option<u32>,
+    /// Effective capabilities, a bit for each (capabilities(7)).
+    pub(crate) capabilities: Option<u64>,
+    pub(crate) uid_map: Option<IdMap>,
+    pub(crate) gid_map: Option<IdMap>,
+    /// Whether `/` is not the root of the mount namespace.
+    pub(crate) chroot: bool,
+    pub(crate) mounts: Vec<Mount>,
+    /// `uname -r`.
+    pub(crate) kernel: Option<String>,
+    /// Soft `RLIMIT_NPROC`, and how many tasks of this user there are.
+    pub(crate) processes: Usage,
+    /// Soft `RLIMIT_NOFILE`, and how many files this process has open.
+    pub(crate) open_files: Usage,
+    /// `pids.max` and `pids.current` of the nearest cgroup that has a limit.
+    pub(crate) cgroup_pids: Usage,
+    pub(crate) container: Option<Container>,
+    pub(crate) github_actions: bool,
+}
+
+/// How much of something is used, and how much may be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) used: Option<u64>,
+    /// `None`: unknown or unlimited.
+    pub(crate) limit: Option<u64>,
+}
+
+impl Usage {
+    pub(crate) fn is_full(self) -> bool {
+        matches!((self.used, self.limit), (Some(used), Some(limit)) if used >= limit)
+    }
+}
+
+/// What the process seems to run in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Container {
+    Docker,
+    Podman,
+    Kubernetes,
+    Other,
+}
+
+/// A `uid_map` or `gid_map` (user_namespaces(7)): inside, outside, length.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct IdMap(pub(crate) Vec<(u32, u32, u32)>);
+
+impl IdMap {
+    fn parse(text: &str) -> Self {
+        let row = |line: &str| {
+            let mut fields = line.split_whitespace().map(str::parse);
+            match (fields.next()?, fields.next()?, fields.next()?) {
+                (Ok(inside), Ok(outside), Ok(length)) => Some((inside, outside, length)),
+                _ => None,
+            }
+        };
+        Self(text.lines().filter_map(row).collect())
+    }
+
+    pub(crate) fn contains(&self, id: u32) -> bool {
+        self.0
+            .iter()
+            .any(|(inside, _, length)| (*inside..inside.saturating_add(*length)).contains(&id))
+    }
+}
+
+/// One line of `/proc/self/mountinfo`, as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mount {
+    pub(crate) point: String,
+    pub(crate) read_only: bool,
+}
+
+impl Mount {
+    fn parse(line: &str) -> Option<Self> {
+        let (before, after) = line.split_once(" - ")?;
+        let mut fields = before.split(' ').skip(4);
+        let point = fields.next()?.to_owned();
+        let options = fields.next()?;
+        let of_the_superblock = after.split(' ').nth(2).unwrap_or_default();
+        Some(Self {
+            point,
+            read_only: [options, of_the_superblock]
+                .iter()
+                .any(|options| options.split(',').any(|option| option == "ro")),
+        })
+    }
+}
+
+impl Facts {
+    /// Reads below `root`; `env` is the environment.
+    pub(crate) fn gather(root: &Path, env: impl Fn(&str) -> Option<OsString>) -> Self {
+        let tree = Tree(root);
+        let status = tree.read("proc/thread-self/status");
+        let field = |name| status.as_deref().and_then(|status| field(status, name));
+        let mounts: Vec<Mount> = tree
+            .read("proc/thread-self/mountinfo")
+            .map(|text| text.lines().filter_map(Mount::parse).collect())
+            .unwrap_or_default();
+        let limits = tree.read("proc/thread-self/limits").unwrap_or_default();
+        // The second number of these lines is the effective id.
+        let id = |name| field(name)?.split_whitespace().nth(1)?.parse().ok();
+        Self {
+            proc_mounted: status.is_some(),
+            namespace_limits: ["user", "pid", "mnt", "uts", "ipc", "net"]
+                .into_iter()
+                .filter_map(|kind| {
+                    let path = format!("proc/sys/user/max_{kind}_namespaces");
+                    Some((kind, tree.number(&path)?))
+                })
+                .collect(),
+            unprivileged_userns_clone: tree.switch("proc/sys/kernel/unprivileged_userns_clone"),
+            apparmor_restricts_userns: tree
+                .switch("proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
+            confined_by: tree
+                .read("proc/thread-self/attr/apparmor/current")
+                .as_deref()
+                .and_then(label),
+            selinux_enforcing: tree.switch("sys/fs/selinux/enforce") == Some(true),
+            seccomp_filter: field("Seccomp").map(|mode| mode == "2"),
+            uid: id("Uid"),
+            gid: id("Gid"),
+            capabilities: field("CapEff").and_then(|hex| u64::from_str_radix(hex, 16).ok()),
+            uid_map: tree.read("proc/thread-self/uid_map").as_deref().map(IdMap::parse),
+            gid_map: tree.read("proc/thread-self/gid_map").as_deref().map(IdMap::parse),
+            chroot: is_chroot(root, &mounts),
+            mounts,
+            kernel: tree.line("proc/sys/kernel/osrelease"),
+            processes: Usage {
+                limit: soft_limit(&limits, "Max processes"),
+                used: field("Uid").map(|uids| tree.tasks_of(uids)),
+            },
+            open_files: Usage {
+                limit: soft_limit(&limits, "Max open files"),
+                used: tree.count("proc/thread-self/fd"),
+            },
+            cgroup_pids: tree.cgroup_pids(),
+            container: tree.container(&env),
+            github_actions: env("GITHUB_ACTIONS").is_some(),
+        }
+    }
+
+    /// Whether this process is not in the initial user namespace: only there is every id mapped.
+    pub(crate) fn nested(&self) -> bool {
+        self.uid_map.as_ref().is_some_and(|map| map.0 != [(0, 0, u32::MAX)])
+    }
+
+    /// What is mounted on places below `dir`, hiding what the kernel shows there.
+    ///
+    /// Some directories of procfs are made to be mounted on, and hide nothing.
+    pub(crate) fn mounts_below(&self, dir: &str) -> Vec<&str> {
+        const MADE_FOR_IT: [&str; 2] = ["/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd"];
+        let below = |point: &&str| {
+            point.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+                && !MADE_FOR_IT.contains(point)
+        };
+        self.mounts.iter().map(|mount| mount.point.as_str()).filter(below).collect()
+    }
+
+    /// Whether the mount that `path` is on is read-only: the last of those nearest above it.
+    pub(crate) fn read_only(&self, path: &str) -> bool {
+        self.mounts
+            .iter()
+            .filter(|mount| Path::new(path).starts_with(&mount.point))
+            .max_by_key(|mount| mount.point.len())
+            .is_some_and(|mount| mount.read_only)
+    }
+}
+
+/// A label as the kernel writes it, `name (mode)`, less what says nothing.
+pub(crate) fn label(text: &str) -> Option<String> {
+    let name = text.trim_end_matches(['\0', '\n']).trim();
+    (!name.is_empty() && name != "unconfined").then(|| name.to_owned())
+}
+
+/// A chroot shows in two ways: for root, `/` differs from init's in the same
+/// mount namespace; for anyone, mountinfo has no line for `/`, since a mount
+/// whose top is out of reach is left out (proc_pid_mountinfo(5)).
+fn is_chroot(root: &Path, mounts: &[Mount]) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: PathBuf| fs::metadata(path).ok().map(|at| (at.dev(), at.ino()));
+    let link = |path: &str| fs::read_link(root.join(path)).ok();
+    let namespace = link("proc/1/ns/mnt");
+    if namespace.is_some() && namespace == link("proc/thread-self/ns/mnt") {
+        let init = identity(root.join("proc/1/root/"));
+        if init.is_some() && init != identity(root.to_owned()) {
+            return true;
+        }
+    }
+    !mounts.is_empty() && mounts.iter().all(|mount| mount.point != "/")
+}
+
+/// The value of `Name:` in a status file.
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key == name).then(|| value.trim())
+    })
+}
+
+/// `None` for `unlimited`.
+fn soft_limit(limits: &str, name: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// The files of one machine.
+struct Tree<'a>(&'a Path);
+
+impl Tree<'_> {
+    fn read(&self, path: &str) -> Option<String> {
+        let bytes = fs::read(self.0.join(path)).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn line(&self, path: &str) -> Option<String> {
+        Some(self.read(path)?.trim().to_owned())
+    }
+
+    fn number(&self, path: &str) -> Option<u64> {
+        self.line(path)?.parse().ok()
+    }
+
+    fn switch(&self, path: &str) -> Option<bool> {
+        self.number(path).map(|value| value != 0)
+    }
+
+    fn names(&self, path: &str) -> Option<Vec<OsString>> {
+        let entries = fs::read_dir(self.0.join(path)).ok()?;
+        Some(entries.flatten().map(|entry| entry.file_name()).collect())
+    }
+
+    fn count(&self, path: &str) -> Option<u64> {
+        Some(self.names(path)?.len() as u64)
+    }
+
+    /// `RLIMIT_NPROC` counts the threads of all processes with the real user id of `uids`.
+    fn tasks_of(&self, uids: &str) -> u64 {
+        let real = |uids: &str| uids.split_whitespace().next().map(str::to_owned);
+        let own = real(uids);
+        let is_pid = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+        self.names("proc")
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|name| name.into_string().ok())
+            .filter(is_pid)
+            .filter_map(|pid| {
+                let status = self.read(&format!("proc/{pid}/status"))?;
+                let same = field(&status, "Uid").and_then(real) == own;
+                let threads: u64 = field(&status, "Threads")?.parse().ok()?;
+                same.then_some(threads)
+            })
+            .sum()
+    }
+
+    /// Goes up from this process's own cgroup, of either version, to one with a limit.
+    fn cgroup_pids(&self) -> Usage {
+        let cgroups = self.read("proc/thread-self/cgroup").unwrap_or_default();
+        for line in cgroups.lines() {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let base = match fields.next() {
+                Some("") => "sys/fs/cgroup",
+                Some("pids") => "sys/fs/cgroup/pids",
+                _ => continue,
+            };
+            let path = fields.next().unwrap_or("/").trim_start_matches('/');
+            for group in Path::new(path).ancestors() {
+                let group = format!("{base}/{}", group.display());
+                if let Some(limit) = self.number(&format!("{group}/pids.max")) {
+                    return Usage {
+                        limit: Some(limit),
+                        used: self.number(&format!("{group}/pids.current")),
+                    };
+                }
+            }
+        }
+        Usage::default()
+    }
+
+    fn container(&self, env: impl Fn(&str) -> Option<OsString>) -> Option<Container> {
+        let exists = |path: &str| self.0.join(path).exists();
+        let cgroup = self.read("proc/1/cgroup").unwrap_or_default();
+        let cgroup_has = |part| cgroup.contains(part);
+        if env("KUBERNETES_SERVICE_HOST").is_some() || cgroup_has("kubepods") {
+            Some(Container::Kubernetes)
+        } else if exists("run/.containerenv") || cgroup_has("libpod") {
+            Some(Container::Podman)
+        } else if exists(".dockerenv") || cgroup_has("/docker") {
+            Some(Container::Docker)
+        } else if env("container").is_some() || cgroup_has("/lxc") {
+            Some(Container::Other)
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What is done about a test for which the machine says no: `NSTEST_UNSUPPORTED`.
+
+use std::ffi::OsStr;
+
+use crate::error::{Code, Error, Result};
+
+/// The name of the environment variable.
+pub(crate) const VARIABLE: &str = "NSTEST_UNSUPPORTED";
+
+/// What becomes of a test that the machine does not support.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Policy {
+    /// It fails.
+    #[default]
+    Fail,
+    /// It is skipped, visibly.
+    Skip,
+}
+
+impl Policy {
+    /// `value` is that of [`VARIABLE`]; unset is the default.
+    ///
+    /// # Errors
+    /// Any value but the two: a typing error must not turn tests off, or on.
+    pub(crate) fn parse(value: Option<&OsStr>) -> Result<Self> {
+        match value {
+            None => Ok(Self::default()),
+            Some(value) if value == "fail" => Ok(Self::Fail),
+            Some(value) if value == "skip" => Ok(Self::Skip),
+            Some(value) => Err(Error::new(
+                Code::Config,
+                format!("read the environment variable {VARIABLE}={value:?}"),
+            )
+            .help("its values are `fail`, which is also the default, and `skip`")),
+        }
+    }
+
+    /// Whether a test that met `error` before its body began is skipped.
+    pub(crate) fn skips(self, error: &Error) -> bool {
+        self == Self::Skip && is_unsupported(error.code())
+    }
+}
+
+/// Whether a code says that this machine, as it is set up, cannot run such tests at all.
+///
+/// Not so where a resource ran out, which may be the tests' own doing; where the
+/// cause is not known; and where something other than a set-up step failed.
+fn is_unsupported(code: Code) -> bool {
+    match code {
+        Code::UsernsLimit
+        | Code::NetnsLimit
+        | Code::NamespaceLimit
+        | Code::UsernsDepth
+        | Code::Chroot
+        | Code::UnmappedId
+        | Code::Seccomp
+        | Code::SeccompKill
+        | Code::UsernsCloneSysctl
+        | Code::Apparmor
+        | Code::Setfcap
+        | Code::ProcMasked
+        | Code::ProcSysReadOnly
+        | Code::Wsl1
+        | Code::NoNamespaces
+        | Code::Selinux
+        | Code::NoProc
+        | Code::Platform => true,
+        Code::Nproc
+        | Code::PidsLimit
+        | Code::OpenFiles
+        | Code::EnvTooBig
+        | Code::Exec
+        | Code::Setup
+        | Code::Config
+        | Code::Timeout
+        | Code::Signal
+        | Code::EarlyExit
+        | Code::VerdictLost
+        | Code::ExitAfterPass
+        | Code::NotStarted
+        | Code::RegisteredTwice
+        | Code::StaleEnvironment
+        | Code::Inline => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_two_values_are_taken() {
+        assert_eq!(Policy::parse(None).unwrap(), Policy::Fail);
+        assert_eq!(Policy::parse(Some("fail".as_ref())).unwrap(), Policy::Fail);
+        assert_eq!(Policy::parse(Some("skip".as_ref())).unwrap(), Policy::Skip);
+        for wrong in ["", "Skip", "skip ", "1", "ignore"] {
+            let error = Policy::parse(Some(wrong.as_ref())).unwrap_err();
+            assert_eq!(error.code(), Code::Config);
+        }
+        let error = Policy::parse(Some("SKIP".as_ref())).unwrap_err();
+        expect_test::expect![[r#"
+            nstest[config]: read the environment variable NSTEST_UNSUPPORTED="SKIP"
+              help: its values are `fail`, which is also the default, and `skip`"#]]
+        .assert_eq(&format!("{error:?}"));
+    }
+
+    #[test]
+    fn what_ran_out_is_never_skipped() {
+        let skips = |code| Policy::Skip.skips(&Error::new(code, ""));
+        assert!(skips(Code::UsernsLimit));
+        assert!(!Policy::Fail.skips(&Error::new(Code::UsernsLimit, "")));
+        for code in [Code::OpenFiles, Code::EnvTooBig, Code::Exec, Code::Nproc, Code::Setup] {
+            assert!(!skips(code), "{code}");
+        }
+    }
+}

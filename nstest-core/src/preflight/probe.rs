@@ -1,0 +1,105 @@
+//! What the machine answers when it is asked again, in a child.
+
+use std::ffi::CString;
+
+use nix::errno::Errno;
+use nix::libc;
+
+pub(crate) use crate::sys::probe::Outcome;
+use crate::sys::probe::{self, EVERY_NAMESPACE, Trial};
+
+/// The kinds of namespaces besides user, with the name in their sysctl and their flag.
+pub(crate) const KINDS: [(&str, libc::c_int); 5] = [
+    ("pid", libc::CLONE_NEWPID),
+    ("mnt", libc::CLONE_NEWNS),
+    ("uts", libc::CLONE_NEWUTS),
+    ("ipc", libc::CLONE_NEWIPC),
+    ("net", libc::CLONE_NEWNET),
+];
+
+/// What came of each probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Probes {
+    /// A child with no namespace of its own.
+    pub(crate) process: Outcome,
+    /// Whether something answers a `clone` for namespaces before the kernel does.
+    pub(crate) clone_filter: Filter,
+    /// The same for `mount`.
+    pub(crate) mount_filter: Filter,
+    /// A user namespace and nothing else.
+    pub(crate) user: Outcome,
+    /// A user namespace and one other, in the order of [`KINDS`].
+    pub(crate) kinds: [Outcome; KINDS.len()],
+    /// All of them at once.
+    pub(crate) every: Outcome,
+    pub(crate) set_groups: Outcome,
+    pub(crate) id_map: Outcome,
+    /// The AppArmor label of a process in a new user namespace, if it is not `unconfined`.
+    pub(crate) label: Option<String>,
+}
+
+/// Whether a call reaches the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Filter {
+    Passes,
+    Answers(Errno),
+    Kills(i32),
+    Unknown,
+}
+
+impl Filter {
+    /// `expected` is the kernel's own answer to a call that makes no sense.
+    fn from(outcome: Outcome, expected: Errno) -> Self {
+        match outcome {
+            Outcome::Refused(errno) if errno == expected => Self::Passes,
+            Outcome::Refused(errno) => Self::Answers(errno),
+            Outcome::Killed(signal) => Self::Kills(signal),
+            Outcome::Allowed | Outcome::Untried => Self::Unknown,
+        }
+    }
+}
+
+impl Probes {
+    /// Tries it all. `uid` is the effective user id of this process.
+    pub(crate) fn run(uid: u32) -> Self {
+        let user = libc::CLONE_NEWUSER;
+        let mut trials = vec![
+            Trial::MountFilter,
+            Trial::CloneFilter,
+            Trial::Clone(user),
+            Trial::Clone(EVERY_NAMESPACE),
+            Trial::SetGroups,
+            Trial::IdMap,
+        ];
+        trials.extend(KINDS.map(|(_, flag)| Trial::Clone(user | flag)));
+        // Digits and spaces hold no NUL.
+        let uid_map = CString::new(format!("0 {uid} 1")).unwrap_or_default();
+        let report = probe::run(&trials, &uid_map);
+        let mut outcomes = report.outcomes.into_iter();
+        let mut next = || outcomes.next().unwrap_or(Outcome::Untried);
+        Self {
+            process: report.process,
+            mount_filter: Filter::from(next(), Errno::EFAULT),
+            clone_filter: Filter::from(next(), Errno::EINVAL),
+            user: next(),
+            every: next(),
+            set_groups: next(),
+            id_map: next(),
+            kinds: [(); KINDS.len()].map(|()| next()),
+            label: super::facts::label(&String::from_utf8_lossy(&report.label)),
+        }
+    }
+
+    /// Where nothing was tried, since the step that was refused asks for no namespace.
+    pub(crate) const UNTRIED: Self = Self {
+        process: Outcome::Untried,
+        clone_filter: Filter::Unknown,
+        mount_filter: Filter::Unknown,
+        user: Outcome::Untried,
+        kinds: [Outcome::Untried; KINDS.len()],
+        every: Outcome::Untried,
+        set_groups: Outcome::Untried,
+        id_map: Outcome::Untried,
+        label: None,
+    };
+}

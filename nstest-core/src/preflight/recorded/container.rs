@@ -1,0 +1,152 @@
+//! Containers: Docker, Podman, Kubernetes, and jobs of GitHub's in one.
+
+use expect_test::expect;
+use nix::errno::Errno;
+
+use super::super::probe::Filter;
+use super::{Machine, ROOT_IN_CONTAINER, clone, id_map, mount, sysctl};
+
+#[test]
+fn docker_filters_clone() {
+    Machine::docker().says(&clone(Errno::EPERM), expect![[r#"
+        nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
+          cause: a seccomp filter answers this system call with EPERM, as Docker's default profile does
+          help: docker run --security-opt seccomp=unconfined …
+            in a compose file: security_opt: ["seccomp=unconfined"]"#]]);
+}
+
+#[test]
+fn github_job_in_a_container() {
+    Machine::docker()
+        .env("GITHUB_ACTIONS")
+        .says(&clone(Errno::EPERM), expect![[r#"
+            nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
+              cause: a seccomp filter answers this system call with EPERM, as Docker's default profile does
+              help: docker run --security-opt seccomp=unconfined …
+                in a compose file: security_opt: ["seccomp=unconfined"]
+                in a GitHub job: container: {image: …, options: --security-opt seccomp=unconfined}"#]]);
+}
+
+#[test]
+fn podman_filters_clone() {
+    Machine::docker()
+        .without(".dockerenv")
+        .file("run/.containerenv", "")
+        .says(&clone(Errno::ENOSYS), expect![[r#"
+            nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSYS
+              cause: a seccomp filter answers this system call with EPERM, as Podman's default profile does
+              help: podman run --security-opt seccomp=unconfined …"#]]);
+}
+
+#[test]
+fn kubernetes_filters_clone() {
+    Machine::docker()
+        .without(".dockerenv")
+        .env("KUBERNETES_SERVICE_HOST")
+        .says(&clone(Errno::EPERM), expect![[r#"
+            nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
+              cause: a seccomp filter answers this system call with EPERM, as the profile RuntimeDefault does
+              help: in the container's spec: securityContext: {seccompProfile: {type: Unconfined}}"#]]);
+}
+
+/// Root with all capabilities dropped.
+#[test]
+fn kubernetes_drops_all() {
+    Machine::laptop()
+        .env("KUBERNETES_SERVICE_HOST")
+        .file(
+            "proc/thread-self/status",
+            &ROOT_IN_CONTAINER.replace("00000000a80425fb", "0000000000000000"),
+        )
+        .says(&id_map(Errno::EPERM), expect![[r#"
+            nstest[setfcap]: map the test's user id: write("/proc/self/uid_map"): EPERM
+              cause: this process is root without the capability CAP_SETFCAP, and so may not map user id 0 into a new user namespace
+              help: in the container's spec: securityContext: {runAsUser: 1000}, or {capabilities: {add: [SETFCAP]}}"#]]);
+}
+
+#[test]
+fn the_host_of_a_container_has_no_user_namespaces() {
+    Machine::docker()
+        .probes(|probes| probes.clone_filter = Filter::Passes)
+        .file("proc/sys/user/max_user_namespaces", "0\n")
+        .says(&clone(Errno::ENOSPC), expect![[r#"
+            nstest[userns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
+              cause: this machine allows 0 user namespaces (user.max_user_namespaces = 0)
+              help: sudo sysctl -w user.max_user_namespaces=28633    # on the host, not in the container"#]]);
+}
+
+/// `seccomp=unconfined` alone: AppArmor still denies mounts.
+#[test]
+fn docker_denies_mounts() {
+    Machine::docker()
+        .probes(|probes| probes.mount_filter = Filter::Passes)
+        .says(&mount("/proc", Errno::EACCES), expect![[r#"
+            nstest[apparmor]: mount a fresh /proc: mount("/proc"): EACCES
+              cause: the AppArmor profile of this process, `docker-default (enforce)`, does not allow it
+              help: docker run --security-opt apparmor=unconfined …
+                in a compose file: security_opt: ["apparmor=unconfined"]"#]]);
+}
+
+/// `seccomp=unconfined` and `apparmor=unconfined`.
+#[test]
+fn docker_masks_proc() {
+    let machine = || {
+        Machine::docker()
+            .probes(|probes| probes.mount_filter = Filter::Passes)
+            .file("proc/thread-self/attr/apparmor/current", "unconfined\n")
+    };
+    machine().says(&mount("/proc", Errno::EPERM), expect![[r#"
+        nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
+          cause: /proc is partly hidden by what is mounted on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel lets nobody mount a fresh one that would show more
+          help: docker run --security-opt systempaths=unconfined …
+            in a compose file: security_opt: ["systempaths=unconfined"]"#]]);
+    machine().says(&mount("/sys", Errno::EPERM), expect![[r#"
+        nstest[proc-masked]: mount a fresh /sys: mount("/sys"): EPERM
+          cause: /sys is partly hidden by what is mounted on /sys/firmware, and the kernel lets nobody mount a fresh one that would show more
+          help: docker run --security-opt systempaths=unconfined …
+            in a compose file: security_opt: ["systempaths=unconfined"]"#]]);
+    machine().says(
+        &sysctl(Errno::EROFS),
+        expect![[r#"
+        nstest[proc-sys-read-only]: set net.ipv4.ip_forward: open: EROFS
+          cause: /proc/sys is mounted read-only
+          help: docker run --security-opt systempaths=unconfined …
+            in a compose file: security_opt: ["systempaths=unconfined"]"#]],
+    );
+}
+
+#[test]
+fn podman_masks_proc() {
+    Machine::docker()
+        .probes(|probes| probes.mount_filter = Filter::Passes)
+        .without(".dockerenv")
+        .file("run/.containerenv", "")
+        .says(&mount("/proc", Errno::EPERM), expect![[r#"
+            nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
+              cause: /proc is partly hidden by what is mounted on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel lets nobody mount a fresh one that would show more
+              help: podman run --security-opt unmask=ALL …"#]]);
+}
+
+#[test]
+fn kubernetes_masks_proc() {
+    Machine::docker()
+        .probes(|probes| probes.mount_filter = Filter::Passes)
+        .without(".dockerenv")
+        .env("KUBERNETES_SERVICE_HOST")
+        .says(&mount("/proc", Errno::EPERM), expect![[r#"
+            nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
+              cause: /proc is partly hidden by what is mounted on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel lets nobody mount a fresh one that would show more
+              help: in the pod's spec: hostUsers: false, and in the container's: securityContext: {procMount: Unmasked}"#]]);
+}
+
+/// Fedora's podman with its default label.
+#[test]
+fn selinux_in_podman() {
+    Machine::laptop()
+        .file("run/.containerenv", "")
+        .file("sys/fs/selinux/enforce", "1")
+        .says(&clone(Errno::EACCES), expect![[r#"
+            nstest[selinux]: create the test's namespaces: clone(CLONE_NEWUSER|…): EACCES
+              cause: SELinux is enforcing, and its policy does not allow this to the domain of this process
+              help: podman run --security-opt label=disable …"#]]);
+}

@@ -1,0 +1,304 @@
+//! System calls tried in a child process, to learn which this machine refuses.
+//!
+//! One child, made by a raw `clone` that shares nothing, makes all the trials
+//! and writes what came of each onto a page that it shares with us. Every
+//! namespace is entered by a child of that child, which ends at once.
+//!
+//! The traps:
+//! - A seccomp filter may answer with a signal. A process that dies by SIGSYS
+//!   dumps core, and before Linux 5.16 a core dump kills every process with the
+//!   same memory (kernel/signal.c, fs/coredump.c). So the outer child has its own
+//!   memory, copied page tables and all; that cost is paid once, after a failure.
+//! - The caller has threads, so the child makes bare system calls only, and all
+//!   signals are blocked across the `clone`: no handler of the caller runs in it.
+//! - `exit_signal` is 0: no SIGCHLD, and a `wait` elsewhere in the caller cannot
+//!   take the child, since only `__WALL` sees it (waitpid(2)).
+//! - Some calls have arguments that the kernel refuses before it looks at
+//!   permissions: `CLONE_FS` with `CLONE_NEWUSER` is EINVAL (clone(2)), a bad
+//!   pointer for the type of a mount EFAULT. Any other answer is not the
+//!   kernel's own but a filter's in front of it.
+
+use std::ffi::{CStr, c_int, c_void};
+use std::mem::size_of;
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering::Relaxed};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::signal::{SigSet, SigmaskHow};
+
+/// What came of one trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Allowed,
+    Refused(Errno),
+    /// The child that tried died by this signal.
+    Killed(i32),
+    /// The child was not made, or ended before it came to this trial.
+    Untried,
+}
+
+/// What to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trial {
+    /// `clone` with the flags of every namespace and `CLONE_FS`: EINVAL, if the kernel is asked.
+    CloneFilter,
+    /// `mount` with a bad pointer: EFAULT, if the kernel is asked.
+    MountFilter,
+    /// `clone` with these flags of namespaces.
+    Clone(c_int),
+    /// In a new user namespace: "deny" to `/proc/self/setgroups`. Its AppArmor label is read first.
+    SetGroups,
+    /// Then: the caller's user id to `/proc/self/uid_map`, as 0.
+    IdMap,
+}
+
+/// All namespaces that a test gets.
+pub(crate) const EVERY_NAMESPACE: c_int = libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWIPC;
+
+/// What [`run`] brings back.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// Whether a child could be made at all, with no namespace of its own.
+    pub(crate) process: Outcome,
+    /// One for each trial, in order.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// The AppArmor label of a process in a new user namespace, as the kernel writes it.
+    pub(crate) label: Vec<u8>,
+}
+
+const MAX_TRIALS: usize = 16;
+const NOT_BEGUN: i32 = i32::MIN;
+const BEGUN: i32 = -1;
+const STACK: usize = 64 * 1024;
+
+/// The shared page. A result is `NOT_BEGUN`, `BEGUN`, 0 or an errno.
+#[repr(C)]
+struct Board {
+    results: [AtomicI32; MAX_TRIALS],
+    label_len: AtomicUsize,
+    label: [AtomicU8; 256],
+}
+
+/// Owns the mapping of a [`Board`].
+struct Shared(ptr::NonNull<Board>);
+
+impl Shared {
+    fn new() -> Result<Self, Errno> {
+        // SAFETY: an anonymous mapping at an address of the kernel's choice touches no other memory.
+        let page = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                size_of::<Board>(),
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if page == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        let board = Self(ptr::NonNull::new(page.cast()).ok_or(Errno::ENOMEM)?);
+        for result in &board.get().results {
+            result.store(NOT_BEGUN, Relaxed);
+        }
+        Ok(board)
+    }
+
+    fn get(&self) -> &Board {
+        // SAFETY: the mapping lives as long as self, is page-aligned and zeroed, and zeros are
+        // a valid Board; its fields are atomics, so the child may write while we hold this.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // SAFETY: `new` made this mapping with this length, and no reference outlives self.
+        unsafe { libc::munmap(self.0.as_ptr().cast(), size_of::<Board>()) };
+    }
+}
+
+/// Makes the trials. `uid_map` is what [`Trial::IdMap`] writes.
+pub(crate) fn run(trials: &[Trial], uid_map: &CStr) -> Report {
+    assert!(trials.len() <= MAX_TRIALS);
+    let nothing = |process| Report {
+        process,
+        outcomes: vec![Outcome::Untried; trials.len()],
+        label: Vec::new(),
+    };
+    let Ok(shared) = Shared::new() else {
+        return nothing(Outcome::Untried);
+    };
+    let board = shared.get();
+    let mut stack = vec![0_u128; STACK / size_of::<u128>()];
+    let job = Job { board, uid_map, stack: stack.as_mut_ptr_range().end.cast() };
+
+    let mut mask = SigSet::empty();
+    let blocked = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    if let Ok(before) = blocked {
+        mask = before;
+    }
+    // SAFETY: with no flags and no stack this is fork(2) less glibc's handlers, whose locks
+    // another thread may hold; the child calls only async-signal-safe functions and exits.
+    // All arguments are 0, so their order, which differs between architectures, is no matter.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) };
+    if pid == 0 {
+        job.make(trials);
+    }
+    let made = Errno::result(pid);
+    if blocked.is_ok() {
+        // Restoring a mask that was in force cannot fail.
+        let _ = mask.thread_set_mask();
+    }
+    let pid = match made {
+        Ok(pid) => pid,
+        Err(errno) => return nothing(Outcome::Refused(errno)),
+    };
+    // A process id fits: the kernel's are at most 2^22.
+    let status = wait(pid as libc::pid_t);
+    let killed_by = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
+
+    Report {
+        process: Outcome::Allowed,
+        outcomes: trials
+            .iter()
+            .zip(&board.results)
+            .map(|(_, result)| match (result.load(Relaxed), killed_by) {
+                (0, _) => Outcome::Allowed,
+                (BEGUN, Some(signal)) => Outcome::Killed(signal),
+                (BEGUN | NOT_BEGUN, _) => Outcome::Untried,
+                (errno, _) => Outcome::Refused(Errno::from_raw(errno)),
+            })
+            .collect(),
+        label: board
+            .label
+            .iter()
+            .take(board.label_len.load(Relaxed))
+            .map(|byte| byte.load(Relaxed))
+            .collect(),
+    }
+}
+
+/// The status of a child with any exit signal, once it has ended.
+fn wait(pid: libc::pid_t) -> c_int {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` outlives the call, which writes one int to it.
+        let waited = unsafe { libc::waitpid(pid, &raw mut status, libc::__WALL) };
+        if waited == pid || Errno::last() != Errno::EINTR {
+            return status;
+        }
+    }
+}
+
+/// What the child needs, allocated before it was made.
+struct Job<'a> {
+    board: &'a Board,
+    uid_map: &'a CStr,
+    /// The upper end of a stack for a child of the child.
+    stack: *mut c_void,
+}
+
+impl Job<'_> {
+    /// The outer child. From here on only system calls: no allocation, no lock, no panic.
+    fn make(&self, trials: &[Trial]) -> ! {
+        // Whatever the trials provoke leaves no core file and no crash report.
+        // SAFETY: prctl with these arguments touches no memory; the flag is this process's own.
+        unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+        for (trial, result) in trials.iter().zip(&self.board.results) {
+            result.store(BEGUN, Relaxed);
+            let outcome = match *trial {
+                Trial::CloneFilter => self.clone(libc::CLONE_FS | EVERY_NAMESPACE, leave),
+                Trial::MountFilter => mount_nonsense(),
+                Trial::Clone(flags) => self.clone(flags, leave),
+                Trial::SetGroups => self.clone(libc::CLONE_NEWUSER, set_groups),
+                Trial::IdMap => self.clone(libc::CLONE_NEWUSER, id_map),
+            };
+            result.store(outcome, Relaxed);
+        }
+        // SAFETY: ends this process without running the caller's exit handlers.
+        unsafe { libc::_exit(0) }
+    }
+
+    /// Runs `body` in a child with these namespaces: 0, or the errno of `clone` or of the body.
+    fn clone(&self, flags: c_int, body: extern "C" fn(*mut c_void) -> c_int) -> i32 {
+        // SAFETY: the stack is 16-byte aligned, 64 KiB and used by nobody else, since
+        // CLONE_VFORK holds this process until the child has ended; `self` outlives it, too.
+        let pid = unsafe {
+            libc::clone(
+                body,
+                self.stack,
+                libc::CLONE_VM | libc::CLONE_VFORK | flags,
+                ptr::from_ref(self).cast_mut().cast(),
+            )
+        };
+        if pid < 0 {
+            return Errno::last_raw();
+        }
+        libc::WEXITSTATUS(wait(pid))
+    }
+}
+
+extern "C" fn leave(_: *mut c_void) -> c_int {
+    0
+}
+
+extern "C" fn set_groups(job: *mut c_void) -> c_int {
+    // SAFETY: `Job::clone` passes itself and stays alive until this process has ended.
+    let job = unsafe { &*job.cast::<Job<'_>>() };
+    // Where AppArmor is not the module in charge, reading its label is an error or says nothing of it.
+    read_label(c"/proc/self/attr/apparmor/current", job.board)
+        .or_else(|| read_label(c"/proc/self/attr/current", job.board));
+    write(c"/proc/self/setgroups", c"deny")
+}
+
+extern "C" fn id_map(job: *mut c_void) -> c_int {
+    // SAFETY: as in `set_groups`.
+    let job = unsafe { &*job.cast::<Job<'_>>() };
+    write(c"/proc/self/uid_map", job.uid_map)
+}
+
+/// 0, or an errno.
+fn write(path: &CStr, text: &CStr) -> c_int {
+    // SAFETY: `path` is a C string.
+    let fd = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+    if fd < 0 {
+        return Errno::last_raw();
+    }
+    // SAFETY: `text` has that many bytes. The process ends soon, and with it the descriptor.
+    let written = unsafe { libc::write(fd, text.as_ptr().cast(), text.count_bytes()) };
+    if written < 0 { Errno::last_raw() } else { 0 }
+}
+
+fn read_label(path: &CStr, board: &Board) -> Option<()> {
+    let mut bytes = [0_u8; 256];
+    // SAFETY: `path` is a C string.
+    let fd = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if fd < 0 {
+        return None;
+    }
+    // SAFETY: `bytes` has room for that many.
+    let read = unsafe { libc::read(fd, bytes.as_mut_ptr().cast(), bytes.len()) };
+    let read = usize::try_from(read).ok()?;
+    for (to, from) in board.label.iter().zip(bytes).take(read) {
+        to.store(from, Relaxed);
+    }
+    board.label_len.store(read, Relaxed);
+    Some(())
+}
+
+fn mount_nonsense() -> i32 {
+    // SAFETY: the kernel reads the type first and answers EFAULT for an address that is
+    // never mapped; nothing is mounted.
+    let result = unsafe {
+        libc::mount(ptr::null(), c"/".as_ptr(), ptr::without_provenance(1), 0, ptr::null())
+    };
+    if result < 0 { Errno::last_raw() } else { 0 }
+}
