@@ -33,7 +33,8 @@ const MACROS: Rooms = &[
     ("diag", &[]),
     ("duration", &[]),
     ("args", &["diag", "duration"]),
-    ("model", &["diag"]),
+    ("attributes", &[]),
+    ("model", &["diag", "attributes"]),
     ("fixtures", &["diag", "model"]),
     ("expand", &["diag", "args", "model", "fixtures"]),
 ];
