@@ -12,7 +12,7 @@
 //! - [`output`]: what the body prints, on its way to libtest;
 //! - [`verdict`]: from what was seen to what is said;
 //! - [`body`]: the other side;
-//! - [`inline`] and [`enter`]: without a process of its own, and for a `main`.
+//! - [`inline`] and [`mod@enter`]: without a process of its own, and for a `main`.
 
 mod alive;
 mod body;
