@@ -164,7 +164,7 @@ pub(super) fn plan(host: &Host, identity: &Identity, fds: Descriptors) -> Vec<Pl
     let mut plan = Plan::default();
     plan.must("reset signals", Step::DefaultSignals);
     plan.must("tie the test's life to the runner's", Step::DieWithParent);
-    plan.must("leave the runner's session", Step::NewSession);
+    plan.must("leave the runner's process group", Step::OwnProcessGroup);
     identity.plan(fds.id_maps, &mut plan);
     plan.network();
     plan.must("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE));

@@ -20,8 +20,10 @@ pub(crate) enum Step {
     DefaultSignals,
     /// Be killed when the thread that called `clone` ends.
     DieWithParent,
-    /// Leave the parent's session and process group, which span PID namespaces.
-    NewSession,
+    /// Leave the parent's process group, which spans PID namespaces. A session of
+    /// its own would do that, too, and cost a scheduling group (sched(7),
+    /// "The autogroup feature") for every test.
+    OwnProcessGroup,
     /// Tell the parent's helper that this process exists, and wait until the
     /// helper has written its id maps.
     AwaitIdMap { channel: RawFd },
@@ -88,7 +90,7 @@ impl Step {
         match self {
             Step::DefaultSignals => "rt_sigaction".into(),
             Step::DieWithParent => "prctl(PR_SET_PDEATHSIG)".into(),
-            Step::NewSession => "setsid()".into(),
+            Step::OwnProcessGroup => "setpgid".into(),
             Step::AwaitIdMap { .. } => "write(/proc/PID/uid_map)".into(),
             Step::Write { path: p, .. } => format!("write({})", path(p)),
             Step::Create { path: p, .. } => format!("open({}, O_CREAT)", path(p)),
@@ -113,8 +115,8 @@ impl Step {
         match self {
             Step::DefaultSignals => default_signals(),
             Step::DieWithParent => die_with_parent(),
-            // SAFETY: setsid(2) takes no pointer.
-            Step::NewSession => check(unsafe { libc::setsid() }).map(drop),
+            // SAFETY: setpgid(2) takes numbers.
+            Step::OwnProcessGroup => check(unsafe { libc::setpgid(0, 0) }).map(drop),
             Step::AwaitIdMap { channel } => await_id_map(*channel),
             Step::Write { path, text } => write_file(path, libc::O_WRONLY, text),
             Step::Create { path, text } => {
