@@ -1,12 +1,21 @@
 //! What runs behind `nstest`. Users depend on the facade, not on this crate.
 #![deny(unsafe_code)]
+#![cfg_attr(
+    any(not(target_os = "linux"), miri, nstest_stub),
+    allow(dead_code, reason = "what only the runner uses")
+)]
 
 mod context;
 mod error;
 mod fixture;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod preflight;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod record;
+// All that differs where there are no network namespaces.
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub.rs")]
 mod runner;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod sys;
 
 pub use context::TestContext;

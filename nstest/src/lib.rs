@@ -9,7 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub use nstest_core::{
-    Code, Error, Fixture, Param, Result, Spec, TestContext, TestError, TestResult, World,
+    Code, Error, Fixture, Param, Result, Spec, TestContext, TestError, TestResult, World, enter,
 };
 
 // The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden

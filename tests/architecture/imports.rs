@@ -27,6 +27,8 @@ const CORE: Rooms = &[
     ("fixture", &["error", "context"]),
     ("preflight", &["error", "sys"]),
     ("runner", &["error", "record", "context", "sys", "fixture", "preflight"]),
+    // The runner of platforms that have no network namespaces.
+    ("stub", &["error", "fixture"]),
 ];
 
 const MACROS: Rooms = &[

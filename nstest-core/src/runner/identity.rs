@@ -53,11 +53,11 @@ impl Identity {
 
     /// The first steps: until they are done, the child has no id. Through
     /// `channel` the child asks the parent to write its maps.
-    pub(super) fn plan(&self, channel: Option<RawFd>, plan: &mut Plan) {
+    pub(super) fn plan(&self, channel: Option<(RawFd, RawFd)>, plan: &mut Plan) {
         match self {
             Identity::All { .. } => {
-                let channel = channel.unwrap_or(-1);
-                plan.must("map every id to itself", Step::AwaitIdMap { channel });
+                let (channel, helper) = channel.unwrap_or((-1, -1));
+                plan.must("map every id to itself", Step::AwaitIdMap { channel, helper });
             }
             Identity::One { inside, outside } => {
                 let write = |path, text: String| Step::Write {
