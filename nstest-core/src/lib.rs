@@ -5,6 +5,7 @@
     allow(dead_code, reason = "what only the runner uses")
 )]
 
+mod context;
 mod error;
 mod fixture;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
@@ -17,9 +18,10 @@ mod runner;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod sys;
 
+pub use context::TestContext;
 pub use error::{Code, Error, Result, TestError, TestResult};
 pub use fixture::{Fixture, Param, Spec, World};
-pub use runner::{TestContext, enter};
+pub use runner::enter;
 
 /// What the macros expand to; not for people.
 #[doc(hidden)]

@@ -9,8 +9,8 @@ use std::process::{ExitCode, Termination};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::context::TestContext;
 use super::{Test, settings};
+use crate::context::TestContext;
 use crate::error::Error;
 use crate::fixture::{Fixture, Param, Spec, World};
 use crate::record::{Failure, Record};
