@@ -70,6 +70,8 @@ codes! {
     StaleEnvironment = "stale-environment",
     /// Inline mode was asked for where the process may not make a network namespace.
     Inline = "inline",
+    /// A network namespace could not be made, opened, entered or named.
+    Namespace = "namespace",
     /// This platform has no network namespaces.
     Platform = "platform",
     /// The machine allows no user namespace, or no more.

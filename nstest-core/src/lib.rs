@@ -3,6 +3,8 @@
 
 mod error;
 mod fixture;
+mod netns;
+mod node;
 mod preflight;
 mod record;
 mod runner;

@@ -80,7 +80,8 @@ fn is_unsupported(code: Code) -> bool {
         | Code::NotStarted
         | Code::RegisteredTwice
         | Code::StaleEnvironment
-        | Code::Inline => false,
+        | Code::Inline
+        | Code::Namespace => false,
     }
 }
 
