@@ -1,9 +1,184 @@
-//! `nstest`
+//! Tests in a network of their own.
+//!
+//! [`#[netns_test]`](macro@netns_test) runs each test in a network namespace of
+//! its own, in a process of its own: an isolated host with nothing but `lo`,
+//! where every test can bind the same well-known port at the same time.
+//!
+//! Import the attributes by name. `use nstest::*` brings in [`test`](macro@test)
+//! too, and the compiler then calls a plain `#[test]` ambiguous.
 #![forbid(unsafe_code)]
 
 pub use nstest_core::{
     Code, Error, Fixture, Param, Result, Spec, TestContext, TestError, TestResult, World,
 };
+
+// The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden
+// import. A doctest is compiled without `--test`, where the compiler drops a
+// registered test unread: a type error in it would pass. `#[netns]` registers
+// nothing, so that the examples are at least type-checked.
+
+/// Makes a test of a function, and runs it in network namespaces of its own.
+///
+/// ```no_run
+/// # use nstest::netns as netns_test;
+/// use std::net::TcpListener;
+///
+/// #[netns_test]
+/// fn binds_a_well_known_port() -> std::io::Result<()> {
+///     TcpListener::bind("127.0.0.1:8080")?; // so does every other test, at the same time
+///     Ok(())
+/// }
+/// ```
+///
+/// It takes the place of `#[test]`: the function appears in `cargo test` and in
+/// `cargo nextest` under its usual name, filters and flags work as usual, and so
+/// do `#[ignore]`, `#[should_panic]`, `#[cfg]`, `#[cfg_attr]` and lint
+/// attributes, above or below it. The function may return what any test may
+/// return: `()`, a [`Result`](std::result::Result), [`TestResult`],
+/// [`ExitCode`](std::process::ExitCode), any [`Termination`](std::process::Termination).
+///
+/// # What a test sees
+///
+/// Its body runs in a process of its own, the test binary started again. A
+/// static that another test wrote, a changed working directory, a leaked
+/// thread or socket: none of it arrives, and none of it stays. In there is a
+/// host with one interface, `lo`, up, with `127.0.0.1` and `::1`; no other
+/// address can be reached, those of the machine included.
+///
+/// # Arguments
+///
+/// | argument | value | without it |
+/// |---|---|---|
+/// | `timeout` | how long the test may take, in `ns`, `us`, `ms`, `s`, `m` (or `min`), `h`: `"250ms"`, `"30s"`, `"1m 30s"`; or `"none"` | 60 s |
+/// | `root` | `false`: keep the uid of the caller, for programs that refuse to run as root | `true` |
+/// | `flavor` | the tokio runtime of an `async fn`: `"current_thread"` or `"multi_thread"` | `"current_thread"` |
+/// | `worker_threads` | how many threads a `"multi_thread"` runtime has, from 1 | as many as processors |
+/// | `crate` | the path of this crate, where it is a re-export or renamed: `crate = my_testing::nstest` | `::nstest` |
+///
+/// # Parameters
+///
+/// A parameter is made by its type, which must be a [`Fixture`], and taken by
+/// value. [`TestContext`] is one; a type of your own becomes one by implementing
+/// the trait.
+///
+/// ```no_run
+/// # use nstest::netns as netns_test;
+/// use nstest::TestContext;
+///
+/// #[netns_test(timeout = "10s")]
+/// fn knows_itself(context: TestContext) {
+///     let _ = context;
+/// }
+/// ```
+///
+/// The name of a parameter is the name of what is made, less `r#`, `mut` and
+/// `ref`: `mut server: Node` is the node `server`. A pattern that binds one name
+/// gives that one; any other is `arg` and the position of the parameter, from 1.
+/// Every parameter lives until the body has ended, also those called `_`.
+/// `#[cfg]` on a parameter works. References, generics and `impl Trait` are
+/// refused, since nothing could choose the type.
+///
+/// # Asynchronous tests
+///
+/// An `async fn` runs on a tokio runtime that is built for it, with time and I/O
+/// enabled (cargo feature `tokio`, on by default). There is no `#[tokio::test]`
+/// beside it.
+///
+/// ```no_run
+/// # use nstest::netns as netns_test;
+/// #[netns_test(flavor = "multi_thread", worker_threads = 2)]
+/// async fn asynchronous() -> nstest::TestResult {
+///     let port: u16 = std::future::ready("8080").await.parse()?;
+///     assert_eq!(port, 8080);
+///     Ok(())
+/// }
+/// ```
+///
+/// # Tests that should panic
+///
+/// `#[should_panic(expected = "…")]` is about a panic of the body, and about
+/// nothing else: a test that could not be set up, ran out of time, crashed or
+/// left early fails as one that "did not panic as expected". As with `#[test]`,
+/// such a function returns `()`.
+///
+/// ```no_run
+/// # use nstest::netns as netns_test;
+/// #[netns_test]
+/// #[should_panic(expected = "in use")]
+/// fn a_port_is_taken_once() {
+///     let _first = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
+///     std::net::TcpListener::bind("127.0.0.1:80").expect("in use");
+/// }
+/// ```
+///
+/// # With rstest, test-case and the like
+///
+/// Such a macro makes several tests of one function, and registers them itself,
+/// or leaves that to the test attribute below it. It stands *above*, and below
+/// it stands
+///
+/// - for an `fn`: [`#[netns]`](macro@netns), which does not register,
+/// - for an `async fn`: [`#[nstest::test]`](macro@test), whose last segment
+///   `test` is how rstest and test-case know that it does.
+///
+/// ```ignore
+/// use nstest::netns;
+/// use rstest::rstest;
+///
+/// #[rstest]
+/// #[case(80)]
+/// #[case(443)]
+/// #[netns]
+/// fn binds(#[case] port: u16) {
+///     std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+/// }
+/// ```
+///
+/// Under rstest an `fn` may have any of the three. Where a test would be
+/// registered never or twice, it is refused: by the compiler where that can be
+/// seen, else when it is run, as with `#[test]` above `#[netns_test]`. rstest
+/// leaves a parameter to us that is marked with rstest's own `#[ignore]`:
+/// `#[ignore] context: TestContext`.
+///
+/// # Elsewhere
+///
+/// On other platforms than Linux, and under Miri, the test is compiled, and
+/// shown as ignored with the reason. In a doctest the attribute verifies
+/// nothing: the compiler drops a test from what is not a test binary before it
+/// has looked at it.
+pub use nstest_macros::netns_test;
+
+/// [`#[netns_test]`](macro@netns_test), for a function that something else registers.
+///
+/// It stands below a macro that makes tests of the function: rstest or
+/// test-case on an `fn`, `#[test]` itself, `#[tokio::test]`. Arguments and
+/// parameters are those of `#[netns_test]`. A function that nothing
+/// registers is no test, and the compiler warns that nothing uses it.
+///
+/// ```no_run
+/// use nstest::netns;
+///
+/// #[test]
+/// #[netns(timeout = "5s")]
+/// fn binds() {
+///     std::net::TcpListener::bind("127.0.0.1:8080").unwrap();
+/// }
+/// ```
+pub use nstest_macros::netns;
+
+/// [`#[netns_test]`](macro@netns_test) under a name by which other macros know it.
+///
+/// rstest and test-case take an attribute whose path ends in `test` for the one
+/// that registers: write `#[nstest::test]` below them on an `async fn`.
+///
+/// ```no_run
+/// # mod nstest { pub(crate) use ::nstest::netns as test; }
+/// #[nstest::test]
+/// async fn asynchronous() {
+///     std::future::ready(()).await;
+/// }
+/// ```
+pub use nstest_macros::test;
 
 #[doc(hidden)]
 pub use nstest_core::private as __private;

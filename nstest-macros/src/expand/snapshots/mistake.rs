@@ -1,0 +1,21 @@
+#[cfg(unix)]
+#[allow(dead_code)]
+async fn mistaken(&self, node: &Node) {
+    #![allow(unused)]
+    node.ping().await;
+}
+::core::compile_error! {
+    "`timeout` takes a duration with its unit, or \"none\", in quotes, as in `timeout = \"30s\"`"
+}
+::core::compile_error! {
+    "there is no argument `retries`; the arguments are `timeout`, `root`, `flavor`, `worker_threads`, `crate`"
+}
+::core::compile_error! {
+    "`#[tokio::test]` would run the test a second time, outside of its network: remove it; `#[netns_test]` runs an `async fn` on tokio itself, and takes `flavor` and `worker_threads`"
+}
+::core::compile_error! {
+    "a test has no `self`: move it out of the `impl`, to the module"
+}
+::core::compile_error! {
+    "a fixture is passed by value: write `Node` and borrow it in the body"
+}

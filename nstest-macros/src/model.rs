@@ -1,0 +1,347 @@
+//! The function below an attribute: what of it a test can be made of.
+
+use std::collections::HashSet;
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{
+    Attribute, FnArg, GenericParam, LitStr, Meta, Pat, ReturnType, Safety, Signature, Token, Type,
+    Visibility,
+};
+
+use crate::attributes::{Kind, expected, written};
+use crate::diag::Errors;
+
+/// A function, its body unread: syntax that only the compiler knows passes through.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    /// The `#![…]` at the head of the body.
+    pub(crate) inner: Vec<Attribute>,
+    pub(crate) body: Group,
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let sig = input.parse()?;
+        if input.peek(Token![;]) {
+            return Err(input.error("a test needs a body: write `{ … }` in place of this `;`"));
+        }
+        let content;
+        let brace = syn::braced!(content in input);
+        let inner = content.call(Attribute::parse_inner)?;
+        let mut body = Group::new(Delimiter::Brace, content.parse()?);
+        body.set_span(brace.span.join());
+        Ok(Self { attrs, vis, sig, inner, body })
+    }
+}
+
+/// A test: what was validated.
+pub(crate) struct Test {
+    /// Less the test attributes, which `registered` stands for.
+    pub(crate) attrs: Vec<Attribute>,
+    /// Whether `#[test]` stood in sight.
+    pub(crate) registered: bool,
+    pub(crate) ignored: bool,
+    /// The expected text, `Some("")` where the attribute has none.
+    pub(crate) should_panic: Option<LitStr>,
+    pub(crate) params: Vec<Parameter>,
+}
+
+/// A parameter that a fixture is made for.
+pub(crate) struct Parameter {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) name: String,
+    pub(crate) pat: Pat,
+    pub(crate) ty: Type,
+}
+
+impl Test {
+    /// Checks `function`, and takes the test attributes off it. `macro_name` is
+    /// the attribute as the user wrote it, for messages.
+    pub(crate) fn of(function: &mut Function, macro_name: &str, errors: &mut Errors) -> Self {
+        let mut test = Self {
+            attrs: Vec::new(),
+            registered: false,
+            ignored: false,
+            should_panic: None,
+            params: Vec::new(),
+        };
+        test.read_attributes(function, macro_name, errors);
+        signature(&mut function.sig, errors);
+        for (index, input) in function.sig.inputs.iter().enumerate() {
+            match input {
+                FnArg::Receiver(receiver) => errors
+                    .at(receiver, "a test has no `self`: move it out of the `impl`, to the module"),
+                FnArg::Typed(param) => {
+                    parameter_type(&param.ty, errors);
+                    test.params.push(Parameter {
+                        attrs: param.attrs.clone(),
+                        name: name_of(&param.pat, index + 1),
+                        pat: (*param.pat).clone(),
+                        ty: (*param.ty).clone(),
+                    });
+                }
+            }
+        }
+        names_bound_twice(&test.params, errors);
+        if let (Some(_), ReturnType::Type(_, ty)) = (&test.should_panic, &function.sig.output) {
+            if !matches!(&**ty, Type::Tuple(tuple) if tuple.elems.is_empty()) {
+                errors.at(
+                    ty,
+                    "a test with `#[should_panic]` must return `()`: an error that it \
+                     returns is no panic; `unwrap` in the body instead of `?`",
+                );
+            }
+        }
+        test
+    }
+
+    /// Whether test-case made the function. It leaves no test attribute in sight, but
+    /// allows two lints, the second since its version 3.4, that nobody else has reason
+    /// to allow together. Where this fails the runner still refuses the second entry.
+    pub(crate) fn made_by_test_case(&self) -> bool {
+        let allows = |lint: &str| {
+            self.attrs.iter().any(|attr| {
+                matches!(&attr.meta, Meta::List(list)
+                    if list.path.is_ident("allow") && mentions(list.tokens.clone(), lint))
+            })
+        };
+        allows("bool_assert_comparison") && allows("redundant_test_prefix")
+    }
+
+    fn read_attributes(&mut self, function: &mut Function, name: &str, errors: &mut Errors) {
+        function.attrs.retain(|attr| {
+            let path = attr.path();
+            match Kind::of(path) {
+                Kind::Inert => return true,
+                Kind::Test => self.registered = true,
+                Kind::Ours => errors.at(
+                    path,
+                    format!(
+                        "`#[{}]` stands below `#[{name}]` on one function: remove one of them",
+                        written(path)
+                    ),
+                ),
+                Kind::Tokio => errors.at(
+                    path,
+                    format!(
+                        "`#[tokio::test]` would run the test a second time, outside of its \
+                         network: remove it; `#[{name}]` runs an `async fn` on tokio itself, and \
+                         takes `flavor` and `worker_threads`",
+                    ),
+                ),
+                Kind::Foreign => errors.at(
+                    path,
+                    format!(
+                        "`#[{}]` would register the test a second time: remove it",
+                        written(path)
+                    ),
+                ),
+                Kind::Generator => errors.at(
+                    path,
+                    format!(
+                        "`#[{0}]` must stand above `#[{name}]`, which isolates each of the tests \
+                         that `#[{0}]` makes",
+                        written(path)
+                    ),
+                ),
+            }
+            false
+        });
+        for attr in &function.attrs {
+            if attr.path().is_ident("ignore") {
+                self.ignored = true;
+            } else if attr.path().is_ident("should_panic") && self.should_panic.is_none() {
+                self.should_panic = Some(expected(&attr.meta));
+            }
+        }
+        self.attrs.clone_from(&function.attrs);
+    }
+}
+
+/// Refuses what the signature of a test cannot have.
+fn signature(sig: &mut Signature, errors: &mut Errors) {
+    match sig.generics.params.first() {
+        None => {}
+        Some(GenericParam::Lifetime(_)) => errors.at(
+            &sig.generics,
+            "a test has no caller to lend it anything: remove the lifetime, and take fixtures by \
+             value",
+        ),
+        Some(_) => errors.at(
+            &sig.generics,
+            "a test cannot be generic, since nothing chooses its parameters: write a generic \
+             helper, and a test for each choice that calls it",
+        ),
+    }
+    if let Some(clause) = &sig.generics.where_clause {
+        if sig.generics.params.is_empty() {
+            errors.at(clause, "a test cannot have a `where` clause: remove it");
+        }
+    }
+    if let Some(token) = &sig.constness {
+        errors.at(token, "a test cannot be a `const fn`: remove the `const`");
+    }
+    match &sig.safety {
+        Safety::Default => {}
+        safety => errors.at(
+            safety,
+            "a test must be safe to call: remove this, and write `unsafe { … }` in the body",
+        ),
+    }
+    if let Some(abi) = &sig.abi {
+        errors.at(abi, "a test cannot be `extern`: remove this");
+    }
+    if let Some(variadic) = sig.variadic.take() {
+        errors.at(
+            variadic,
+            "a test cannot be variadic: each parameter is a fixture, with a name and a type",
+        );
+        // The compiler would refuse it once more in what is emitted.
+        sig.inputs.pop_punct();
+    }
+}
+
+/// Refuses types that no fixture can be.
+fn parameter_type(ty: &Type, errors: &mut Errors) {
+    match ty {
+        Type::Reference(reference) => {
+            let by_value = reference.elem.to_token_stream().to_string();
+            errors.at(
+                ty,
+                format!(
+                    "a fixture is passed by value: write `{by_value}` and borrow it in the body"
+                ),
+            );
+        }
+        Type::Infer(_) => errors.defer(),
+        _ if mentions(ty.to_token_stream(), "impl") => errors.at(
+            ty,
+            "the type of a parameter says which fixture is made: name a type instead of `impl`",
+        ),
+        _ => {}
+    }
+}
+
+/// Whether a word is among the tokens.
+pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == word,
+        TokenTree::Group(group) => mentions(group.stream(), word),
+        _ => false,
+    })
+}
+
+/// The one name that a pattern binds, else `arg` and the position of the parameter.
+fn name_of(pat: &Pat, position: usize) -> String {
+    let mut names = Vec::new();
+    bindings(pat, &mut names);
+    match names[..] {
+        [name] => name.unraw().to_string(),
+        _ => format!("arg{position}"),
+    }
+}
+
+fn bindings<'a>(pat: &'a Pat, names: &mut Vec<&'a Ident>) {
+    let mut all = |pats: &'a Punctuated<Pat, Token![,]>| {
+        for pat in pats {
+            bindings(pat, names);
+        }
+    };
+    match pat {
+        Pat::Ident(pat) => {
+            names.push(&pat.ident);
+            if let Some((_, sub)) = &pat.subpat {
+                bindings(sub, names);
+            }
+        }
+        Pat::Paren(pat) => bindings(&pat.pat, names),
+        Pat::Reference(pat) => bindings(&pat.pat, names),
+        Pat::Slice(pat) => all(&pat.elems),
+        Pat::Tuple(pat) => all(&pat.elems),
+        Pat::TupleStruct(pat) => all(&pat.elems),
+        Pat::Struct(pat) => {
+            for field in &pat.fields {
+                bindings(&field.pat, names);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Two parameters that bind one name are two `let`s to us, but an error to the
+/// compiler; unless `cfg` chooses between them.
+fn names_bound_twice(params: &[Parameter], errors: &mut Errors) {
+    let mut names = Vec::new();
+    for param in params.iter().filter(|param| param.attrs.is_empty()) {
+        bindings(&param.pat, &mut names);
+    }
+    let mut seen = HashSet::new();
+    if !names.into_iter().all(|name| seen.insert(name)) {
+        errors.defer();
+    }
+}
+
+/// What to say of an item that is no function.
+pub(crate) fn not_a_function(item: &TokenStream, name: &str, error: syn::Error) -> syn::Error {
+    const ITEMS: &[&str] =
+        &["const", "enum", "impl", "mod", "static", "struct", "trait", "type", "union", "use"];
+    let words: Vec<_> = item
+        .clone()
+        .into_iter()
+        .filter_map(|token| match token {
+            TokenTree::Ident(ident) => Some(ident),
+            _ => None,
+        })
+        .collect();
+    if words.iter().any(|word| word == "fn") {
+        return error;
+    }
+    let kind = words.iter().find(|word| ITEMS.contains(&word.to_string().as_str()));
+    match kind {
+        Some(word) => {
+            let article = match word.to_string().starts_with(['e', 'i']) {
+                true => "an",
+                false => "a",
+            };
+            syn::Error::new(
+                word.span(),
+                format!("`#[{name}]` makes a test of a function, and this is {article} `{word}`"),
+            )
+        }
+        None => syn::Error::new_spanned(
+            item,
+            format!("`#[{name}]` makes a test of a function, and this is none"),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_named_by_the_one_binding_of_its_pattern() {
+        let function: Function = syn::parse_quote! {
+            fn f(a: A, mut b: A, ref c: A, r#d: A, _e: A, _: A, Wrapped(g): A, (h, _): A, (i, j): A) {}
+        };
+        let names: Vec<_> = function
+            .sig
+            .inputs
+            .iter()
+            .enumerate()
+            .map(|(index, input)| match input {
+                FnArg::Typed(param) => name_of(&param.pat, index + 1),
+                FnArg::Receiver(_) => unreachable!("there is none"),
+            })
+            .collect();
+        assert_eq!(names, ["a", "b", "c", "d", "_e", "arg6", "g", "h", "arg9"]);
+    }
+}

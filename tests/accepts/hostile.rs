@@ -1,0 +1,53 @@
+//! Scopes in which the names that an expansion would use mean something else.
+
+mod no_prelude {
+    #![no_implicit_prelude]
+
+    #[::nstest::netns_test(timeout = "5s")]
+    #[should_panic(expected = "sync")]
+    fn synchronous(context: ::nstest::TestContext) {
+        let _ = &context;
+        ::core::panic!("sync");
+    }
+
+    #[::nstest::netns_test(flavor = "multi_thread")]
+    async fn asynchronous(_: ::nstest::TestContext) -> ::nstest::TestResult {
+        ::core::result::Result::Ok(())
+    }
+}
+
+mod shadowed {
+    #![allow(dead_code)]
+
+    struct Result;
+    struct Option;
+    struct Some;
+    struct Ok;
+    struct Test;
+    struct Options;
+    struct Termination;
+    mod core {}
+    mod std {}
+    mod nstest {}
+    use ::nstest::{TestContext, netns_test};
+
+    #[netns_test(timeout = "5s")]
+    fn synchronous(context: TestContext) {
+        let _ = &context;
+    }
+
+    #[netns_test(flavor = "multi_thread", worker_threads = 1)]
+    async fn asynchronous(_context: TestContext) -> ::std::process::ExitCode {
+        ::std::process::ExitCode::SUCCESS
+    }
+}
+
+mod reexported {
+    //! A crate that hands nstest on, as `crate = …` is for.
+    mod support {
+        pub(super) use ::nstest as testing;
+    }
+
+    #[support::testing::netns_test(crate = self::support::testing)]
+    fn by_path() {}
+}

@@ -1,0 +1,200 @@
+//! Every stacking of our attributes with other test attributes, and how often
+//! libtest knows the test then: never and twice are the two ways to lie.
+//!
+//! | above | `#[netns]` | `#[nstest::test]` | `#[netns_test]` |
+//! |---|---|---|---|
+//! | `#[test]` | 1 | 2 | 2 |
+//! | `#[tokio::test]` | 1 | 1 | 1 |
+//! | `#[rstest]`, sync | 1 | 1 | 1 |
+//! | `#[rstest]`, async | refused | 1 | refused |
+//! | `#[test_case]`, sync | 1 | refused | refused |
+//! | `#[test_case]`, async | refused | 1 | 1 |
+//!
+//! rstest refuses with a message of its own; test-case would register twice, or
+//! never, and there we refuse (`ui/test_case.rs`). Where it says 2, running the test is an error of the runner, which names the
+//! cause; those tests are therefore compiled, listed and ignored here.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+mod under_test {
+    use nstest::{netns, netns_test};
+
+    #[test]
+    #[netns]
+    fn wraps() {}
+
+    #[test]
+    #[nstest::test]
+    #[ignore = "registered twice"]
+    fn alias() {}
+
+    #[test]
+    #[netns_test]
+    #[ignore = "registered twice"]
+    fn registers() {}
+
+    #[netns_test]
+    #[test]
+    fn below() {}
+
+    #[nstest::test]
+    #[core::prelude::v1::test]
+    fn below_by_path() {}
+
+    #[netns]
+    #[test]
+    fn below_wraps() {}
+}
+
+mod under_tokio {
+    use nstest::{netns, netns_test};
+
+    #[tokio::test]
+    #[netns]
+    async fn wraps() {}
+
+    #[tokio::test]
+    #[nstest::test]
+    async fn alias() {}
+
+    #[tokio::test]
+    #[netns_test]
+    async fn registers() {}
+}
+
+mod under_rstest {
+    use nstest::{netns, netns_test};
+    use rstest::rstest;
+
+    #[rstest]
+    #[netns]
+    fn plain_wraps() {}
+
+    #[rstest]
+    #[case(1)]
+    #[case(2)]
+    #[netns]
+    fn wraps(#[case] number: u8) {
+        assert_ne!(number, 0);
+    }
+
+    #[rstest]
+    #[case(1)]
+    #[nstest::test]
+    fn alias(#[case] number: u8) {
+        assert_ne!(number, 0);
+    }
+
+    #[rstest]
+    #[case(1)]
+    #[netns_test]
+    #[should_panic(expected = "one")]
+    fn registers(#[case] number: u8) {
+        assert_ne!(number, 1, "one");
+    }
+
+    #[rstest]
+    #[case(1)]
+    #[nstest::test]
+    async fn alias_async(#[case] number: u8) -> nstest::TestResult {
+        assert_ne!(number, 0);
+        Ok(())
+    }
+
+    #[rstest]
+    #[netns]
+    fn leaves_fixtures(#[ignore] context: nstest::TestContext) {
+        drop(context.clone());
+    }
+
+    #[rstest]
+    #[case(1)]
+    #[nstest::test]
+    fn leaves_fixtures_beside_cases(#[case] number: u8, #[ignore] context: nstest::TestContext) {
+        assert_ne!(number, 0);
+        drop(context.clone());
+    }
+
+    #[rstest]
+    #[nstest::test]
+    async fn leaves_fixtures_async(#[ignore] context: nstest::TestContext) {
+        drop(context.clone());
+    }
+
+    #[rstest]
+    #[nstest::test]
+    fn values(#[values(1, 2)] number: u8) {
+        assert_ne!(number, 0);
+    }
+}
+
+mod under_test_case {
+    use nstest::{netns, netns_test};
+    use test_case::test_case;
+
+    #[test_case(1; "one")]
+    #[netns]
+    fn wraps(number: u8) {
+        assert_ne!(number, 0);
+    }
+
+    #[test_case(1 => panics "one"; "one")]
+    #[netns]
+    fn panics(number: u8) {
+        assert_ne!(number, 1, "one");
+    }
+
+    #[test_case(1; "one")]
+    #[netns_test]
+    async fn registers_async(number: u8) {
+        assert_ne!(number, 0);
+    }
+
+    #[test_case(1; "one")]
+    #[nstest::test]
+    async fn alias_async(number: u8) {
+        assert_ne!(number, 0);
+    }
+}
+
+#[test]
+fn registrations() {
+    let list =
+        Command::new(std::env::current_exe().unwrap()).args(["--list", "under_"]).output().unwrap();
+    let mut counted = BTreeMap::new();
+    for line in String::from_utf8(list.stdout).unwrap().lines() {
+        if let Some(name) = line.strip_suffix(": test") {
+            *counted.entry(name.to_owned()).or_insert(0) += 1;
+        }
+    }
+    let counted: String =
+        counted.into_iter().map(|(name, times)| format!("{times} {name}\n")).collect();
+    expect_test::expect![[r#"
+        1 under_rstest::alias::case_1
+        1 under_rstest::alias_async::case_1
+        1 under_rstest::leaves_fixtures
+        1 under_rstest::leaves_fixtures_async
+        1 under_rstest::leaves_fixtures_beside_cases::case_1
+        1 under_rstest::plain_wraps
+        1 under_rstest::registers::case_1
+        1 under_rstest::values::number_1_1
+        1 under_rstest::values::number_2_2
+        1 under_rstest::wraps::case_1
+        1 under_rstest::wraps::case_2
+        2 under_test::alias
+        1 under_test::below
+        1 under_test::below_by_path
+        1 under_test::below_wraps
+        2 under_test::registers
+        1 under_test::wraps
+        1 under_test_case::alias_async::test_case_1_one
+        1 under_test_case::panics::test_case_1_one
+        1 under_test_case::registers_async::test_case_1_one
+        1 under_test_case::wraps::test_case_1_one
+        1 under_tokio::alias
+        1 under_tokio::registers
+        1 under_tokio::wraps
+    "#]]
+    .assert_eq(&counted);
+}
