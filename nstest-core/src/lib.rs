@@ -4,10 +4,19 @@
 mod error;
 mod fixture;
 mod runner;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the world that carries plans out is not built yet"
+    )
+)]
+mod topology;
 
 pub use error::{Code, Error, Result, TestError, TestResult};
 pub use fixture::{Fixture, Param, Spec, World};
 pub use runner::TestContext;
+pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 
 /// What the macros expand to; not for people.
 #[doc(hidden)]
