@@ -72,6 +72,30 @@ codes! {
     Inline = "inline",
     /// A network namespace could not be made, opened, entered or named.
     Namespace = "namespace",
+    /// A name that a node, LAN or interface cannot have.
+    Name = "name",
+    /// A name that something else has.
+    NameTaken = "name-taken",
+    /// A subnet that cannot be read, or that a LAN cannot have.
+    Subnet = "subnet",
+    /// Two subnets that one node would see have addresses in common.
+    SubnetOverlap = "subnet-overlap",
+    /// A subnet has no address left.
+    SubnetFull = "subnet-full",
+    /// An address that an interface cannot have.
+    Address = "address",
+    /// A node has no address of the kind asked for.
+    NoAddress = "no-address",
+    /// A route that nobody can have.
+    Route = "route",
+    /// Default routes that lead in a circle.
+    RouteCycle = "route-cycle",
+    /// A router cannot translate or filter what it was asked to.
+    Nat = "nat",
+    /// Something is in use and cannot go, or is taken and cannot be had.
+    InUse = "in-use",
+    /// Something that was named is not there.
+    NotFound = "not-found",
     /// This platform has no network namespaces.
     Platform = "platform",
     /// The machine allows no user namespace, or no more.

@@ -2,17 +2,23 @@
 #![deny(unsafe_code)]
 
 mod error;
+mod fabric;
 mod fixture;
+mod netlink;
 mod netns;
 mod node;
 mod preflight;
 mod record;
 mod runner;
 mod sys;
+mod sysctl;
+mod topology;
+mod world;
 
 pub use error::{Code, Error, Result, TestError, TestResult};
 pub use fixture::{Fixture, Param, Spec, World};
 pub use runner::{TestContext, enter};
+pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 
 /// What the macros expand to; not for people.
 #[doc(hidden)]

@@ -46,7 +46,8 @@ impl Policy {
 /// Not so where a resource ran out, which may be the tests' own doing; where the
 /// cause is not known; and where something other than a set-up step failed.
 fn is_unsupported(code: Code) -> bool {
-    match code {
+    matches!(
+        code,
         Code::UsernsLimit
         | Code::NetnsLimit
         | Code::NamespaceLimit
@@ -64,25 +65,8 @@ fn is_unsupported(code: Code) -> bool {
         | Code::NoNamespaces
         | Code::Selinux
         | Code::NoProc
-        | Code::Platform => true,
-        Code::Nproc
-        | Code::PidsLimit
-        | Code::OpenFiles
-        | Code::EnvTooBig
-        | Code::Exec
-        | Code::Setup
-        | Code::Config
-        | Code::Timeout
-        | Code::Signal
-        | Code::EarlyExit
-        | Code::VerdictLost
-        | Code::ExitAfterPass
-        | Code::NotStarted
-        | Code::RegisteredTwice
-        | Code::StaleEnvironment
-        | Code::Inline
-        | Code::Namespace => false,
-    }
+        | Code::Platform
+    )
 }
 
 #[cfg(test)]
