@@ -72,6 +72,12 @@ codes! {
     Inline = "inline",
     /// This platform has no network namespaces.
     Platform = "platform",
+    /// The kernel refused a request about links, addresses, routes, filters or sockets.
+    Netlink = "netlink",
+    /// A network namespace could not be made, opened, entered or named.
+    Namespace = "namespace",
+    /// A kernel setting could not be read or written.
+    Sysctl = "sysctl",
 }
 
 impl fmt::Display for Code {
