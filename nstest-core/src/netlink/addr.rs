@@ -84,7 +84,7 @@ pub(super) fn family(ip: IpAddr) -> AddressFamily {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Option<Address>> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Option<Address>> {
     let message = AddressMessage::parse(bytes).map_err(|error| malformed("an address", error))?;
     let mut flags = AddressFlags::from_bits_retain(message.header.flags.bits().into());
     let mut local = None;

@@ -119,7 +119,6 @@ macro_rules! readers {
 readers! {
     u16_at: u16;
     u32_at: u32;
-    u64_at: u64;
     i32_at: i32;
 }
 

@@ -5,6 +5,7 @@
 //! answers; none of them sends anything on its own, so that a plan can be
 //! turned into as few system calls as it needs.
 //!
+//! - [`ready`]: when an IPv6 address answers, which is later than it is there;
 //! - NETLINK_ROUTE, on the types of `netlink-packet-route`: [`link`], [`addr`],
 //!   [`route`], [`neigh`], [`qdisc`], [`filter`];
 //! - formats that no crate carries completely, encoded by [`attr`] and proven by
@@ -15,7 +16,7 @@
 //! docs/src/design/netlink.md.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 pub(crate) mod addr;
 mod attr;
@@ -26,6 +27,7 @@ mod message;
 pub(crate) mod neigh;
 pub(crate) mod nftables;
 pub(crate) mod qdisc;
+mod ready;
 pub(crate) mod route;
 pub(crate) mod sock_diag;
 mod socket;
@@ -34,6 +36,7 @@ mod socket;
 mod tests;
 
 pub(crate) use message::{Mode, Request, refusal};
+pub(crate) use ready::Watch;
 pub(crate) use socket::{Protocol, Socket};
 
 use crate::error::{Code, Error};
@@ -63,6 +66,25 @@ impl fmt::Display for Prefix {
 /// An Ethernet address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Mac(pub(crate) [u8; 6]);
+
+impl Mac {
+    /// The address that the kernel gives to a device of this one (EUI-64, RFC
+    /// 4291 appendix A), unless it is told not to.
+    pub(crate) fn link_local(self) -> Ipv6Addr {
+        let [a, b, c, d, e, f] = self.0;
+        let word = |high, low| u16::from_be_bytes([high, low]);
+        Ipv6Addr::new(
+            0xfe80,
+            0,
+            0,
+            0,
+            word(a ^ 2, b),
+            word(c, 0xff),
+            word(0xfe, d),
+            word(e, f),
+        )
+    }
+}
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

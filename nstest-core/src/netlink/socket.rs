@@ -58,11 +58,11 @@ pub(crate) struct Socket {
 }
 
 /// One message from the kernel.
-struct Answer<'a> {
-    kind: u16,
+pub(super) struct Answer<'a> {
+    pub(super) kind: u16,
     flags: u16,
     sequence: u32,
-    payload: &'a [u8],
+    pub(super) payload: &'a [u8],
 }
 
 /// How an exchange goes on after an answer.
@@ -382,7 +382,7 @@ impl fmt::Debug for Socket {
 }
 
 /// The first message of a datagram, and what follows it.
-fn split(datagram: &[u8]) -> Option<(Answer<'_>, &[u8])> {
+pub(super) fn split(datagram: &[u8]) -> Option<(Answer<'_>, &[u8])> {
     let length = u32_at(datagram, 0)? as usize;
     let answer = Answer {
         kind: u16_at(datagram, 4)?,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::error::Result;
 use crate::netlink::filter::{self, Filter, Match};
 use crate::netlink::link::{self, End, LOOPBACK};
-use crate::netlink::{Mac, Mode, Prefix, Protocol, Request, Socket, addr, qdisc};
+use crate::netlink::{Mac, Mode, Prefix, Protocol, Request, Socket, Watch, addr, qdisc};
 use crate::netns::Namespace;
 use crate::sysctl;
 
@@ -34,20 +34,35 @@ const FABRIC: [(&str, &str); 3] = [
 pub(super) struct Place {
     pub(super) ns: Namespace,
     pub(super) route: Socket,
+    watch: Watch,
 }
 
 impl Place {
     pub(super) fn new(name: &str, settings: &[(&str, &str)]) -> Result<Self> {
-        let (ns, route) = Namespace::create(name, || {
+        let (ns, (route, watch)) = Namespace::create(name, || {
             let unwritten = sysctl::write_all(settings.iter().copied());
             assert!(unwritten.is_empty(), "{unwritten:?}");
-            Socket::open(Protocol::Route, format!("node {name}"))
+            let place = format!("node {name}");
+            Ok((
+                Socket::open(Protocol::Route, &*place)?,
+                Watch::open(place)?,
+            ))
         })?;
-        Ok(Self { ns, route })
+        Ok(Self { ns, route, watch })
     }
 
     pub(super) fn node(name: &str) -> Result<Self> {
         Self::new(name, &NODE)
+    }
+
+    /// Waits until the interface and the addresses of node `i` answer.
+    fn ready(&mut self, i: usize) -> Result<()> {
+        let IpAddr::V6(ours) = ipv6(i) else {
+            unreachable!()
+        };
+        assert!(link::get(&mut self.route, ETH0)?.operational);
+        let expected = [(ETH0, ours), (ETH0, mac(i).link_local())];
+        self.watch.wait(&expected, Duration::from_secs(5))
     }
 
     fn fabric() -> Result<Self> {
@@ -94,9 +109,8 @@ pub(super) fn direct_pair() -> Result<Vec<Place>> {
     let [v4, v6] = addresses(1);
     b.route
         .batch(&[link::set(ETH0).up().request(), lo, v4, v6])?;
-    for place in [&mut a, &mut b] {
-        assert!(link::get(&mut place.route, ETH0)?.operational);
-    }
+    a.ready(0)?;
+    b.ready(1)?;
     Ok(vec![a, b])
 }
 
@@ -177,7 +191,7 @@ pub(super) fn lan(n: usize, join: Join) -> Result<Vec<Place>> {
     }
     for (i, place) in places.iter_mut().enumerate() {
         assert!(link::get(&mut fabric.route, port(i))?.carrier);
-        assert!(link::get(&mut place.route, ETH0)?.operational);
+        place.ready(i)?;
     }
     places.push(fabric);
     Ok(places)
