@@ -6,7 +6,11 @@ mod fixture;
 #[cfg(target_os = "linux")]
 #[cfg_attr(
     not(test),
-    expect(dead_code, reason = "topology, which applies plans, calls it")
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "topology, which applies plans, calls it"
+    )
 )]
 mod netlink;
 #[cfg(target_os = "linux")]

@@ -46,10 +46,7 @@ pub(crate) fn write_all<'a>(
 /// Writes one setting of the namespace that the calling thread is in.
 pub(crate) fn write(key: &str, value: &str) -> Result<()> {
     store(key, value).map_err(|cause| {
-        let error = Error::new(
-            Code::Sysctl,
-            format!("set net/{key} to {value:?}"),
-        );
+        let error = Error::new(Code::Sysctl, format!("set net/{key} to {value:?}"));
         match cause.raw_os_error() {
             Some(nix::libc::EROFS) => error
                 .source(cause)

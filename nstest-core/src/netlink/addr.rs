@@ -22,7 +22,7 @@ use crate::error::Result;
 /// Gives the device an address; the kernel adds the route to its network.
 pub(crate) fn add(index: u32, address: Prefix) -> Request {
     let mut message = message(index, address);
-    if let IpAddr::V6(_) = address.ip {
+    if address.ip.is_ipv6() {
         message.header.flags = AddressHeaderFlags::Nodad;
     }
     Request::route(

@@ -70,8 +70,8 @@ impl Attributes {
     }
 
     fn close(&mut self, start: usize) {
-        let length = u16::try_from(self.0.len() - start)
-            .expect("an attribute of ours is far below 64 KiB");
+        let length =
+            u16::try_from(self.0.len() - start).expect("an attribute of ours is far below 64 KiB");
         self.0[start..start + 2].copy_from_slice(&length.to_ne_bytes());
         self.0.resize(self.0.len().next_multiple_of(HEADER), 0);
     }

@@ -152,9 +152,7 @@ fn header(device: u32, number: Option<u16>) -> TcHeader {
     let every_protocol = u32::from((libc::ETH_P_ALL as u16).to_be());
     TcHeader {
         index: i32::try_from(device).expect("the kernel's indices are positive ints"),
-        handle: number
-            .map_or(0, |number| TABLE | u32::from(number))
-            .into(),
+        handle: number.map_or(0, |number| TABLE | u32::from(number)).into(),
         parent: TcHandle {
             major: 0xffff,
             minor: TcHandle::MIN_INGRESS,

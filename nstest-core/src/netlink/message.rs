@@ -79,8 +79,8 @@ impl Request {
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>, sequence: u32, flags: libc::c_int) {
-        let length = u32::try_from(HEADER + self.body.len())
-            .expect("a request of ours is far below 4 GiB");
+        let length =
+            u32::try_from(HEADER + self.body.len()).expect("a request of ours is far below 4 GiB");
         let flags = libc::NLM_F_REQUEST as u16 | self.flags | flags as u16;
         out.extend_from_slice(&length.to_ne_bytes());
         out.extend_from_slice(&self.kind.to_ne_bytes());

@@ -88,7 +88,11 @@ impl Watch {
 
     fn what(&self, missing: &[(u32, Ipv6Addr)]) -> String {
         let ips: Vec<_> = missing.iter().map(|(_, ip)| ip.to_string()).collect();
-        format!("wait for {} to come into force in {}", ips.join(", "), self.place)
+        format!(
+            "wait for {} to come into force in {}",
+            ips.join(", "),
+            self.place
+        )
     }
 }
 

@@ -323,11 +323,7 @@ impl Socket {
     ) -> Result<()> {
         loop {
             // MSG_TRUNC: the length that the datagram had, not what fitted.
-            let length = match recv(
-                self.fd.as_raw_fd(),
-                &mut self.incoming,
-                MsgFlags::MSG_TRUNC,
-            ) {
+            let length = match recv(self.fd.as_raw_fd(), &mut self.incoming, MsgFlags::MSG_TRUNC) {
                 Ok(length) => length,
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return Err(self.error_from(request, errno)),

@@ -252,8 +252,7 @@ fn parse(bytes: &[u8]) -> Option<Installed> {
     let counter = attributes(expressions).find_map(|(_, expression)| {
         let name = find(expression, NFTA_EXPR_NAME).map(text)?;
         let data = find(expression, NFTA_EXPR_DATA)?;
-        let number =
-            |kind| Some(u64::from_be_bytes(find(data, kind)?.try_into().ok()?));
+        let number = |kind| Some(u64::from_be_bytes(find(data, kind)?.try_into().ok()?));
         (name == "counter")
             .then(|| Some((number(NFTA_COUNTER_PACKETS)?, number(NFTA_COUNTER_BYTES)?)))?
     });

@@ -11,9 +11,7 @@ use nix::libc;
 
 use super::super::Prefix;
 use super::super::attr::{Attributes, text};
-use super::{
-    Family, NFTA_EXPR_DATA, NFTA_EXPR_NAME, NFTA_RULE_EXPRESSIONS, NFTA_RULE_USERDATA,
-};
+use super::{Family, NFTA_EXPR_DATA, NFTA_EXPR_NAME, NFTA_RULE_EXPRESSIONS, NFTA_RULE_USERDATA};
 
 /// A condition, or several, and what happens to a packet that meets them all.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -60,10 +60,7 @@ fn filters() {
 
 #[test]
 fn tables_and_chains() {
-    same(
-        &Batch::new().table(TABLE).requests()[0],
-        &fixtures::TABLE,
-    );
+    same(&Batch::new().table(TABLE).requests()[0], &fixtures::TABLE);
     same(
         &Batch::new().delete_table(TABLE).requests()[0],
         &fixtures::DELETE_TABLE,
@@ -118,7 +115,10 @@ fn translation() {
         rule()
             .source(Prefix::new(Ipv4Addr::new(10, 0, 2, 0), 24))
             .transport(libc::IPPROTO_TCP)
-            .translate_source(Ipv4Addr::new(192, 0, 2, 1).into(), &Ports::Range(4000..=4999)),
+            .translate_source(
+                Ipv4Addr::new(192, 0, 2, 1).into(),
+                &Ports::Range(4000..=4999),
+            ),
         &fixtures::SNAT,
     );
     same_rule(

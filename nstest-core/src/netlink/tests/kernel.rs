@@ -1,21 +1,15 @@
 //! Worlds on the real kernel: each is ready when it is handed out.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
 
 use super::worlds::{ETH0, Join, Place, direct_pair, exchange, exchange_all, ipv4, ipv6, lan};
 use crate::netlink::link::{self, End, LOOPBACK};
 use crate::netlink::route::{self, Route, Target};
 use crate::netlink::sock_diag::{self, States, Transport, Version};
-use crate::netlink::{
-    Mac, Mode, Prefix, Protocol, Socket, addr, filter, neigh, qdisc, refusal,
-};
-use crate::netns::{NAMES, Namespace};
-use crate::sysctl;
+use crate::netlink::{Mac, Mode, Prefix, Protocol, Socket, addr, filter, neigh, qdisc, refusal};
 use crate::testing::isolated;
 
 /// A lost first packet is repeated after a second.
@@ -26,7 +20,10 @@ const REPETITIONS: usize = 50;
 fn never_slow(what: &str, mut build: impl FnMut() -> Duration) {
     let slowest = (0..REPETITIONS).map(|_| build()).max().unwrap();
     println!("{what}: slowest first connect of {REPETITIONS}: {slowest:?}");
-    assert!(slowest < RETRY, "{what}: a first packet was lost ({slowest:?})");
+    assert!(
+        slowest < RETRY,
+        "{what}: a first packet was lost ({slowest:?})"
+    );
 }
 
 #[test]
@@ -85,7 +82,10 @@ fn unplugging_at_the_port_keeps_addresses_and_routes() {
         assert!(seen.up && !seen.carrier && !seen.operational, "{seen:?}");
         assert_eq!(addr::list(&mut node.route).unwrap(), addresses);
         assert_eq!(route::list(&mut node.route).unwrap(), routes);
-        fabric.route.request(&link::set(ETH0).up().request()).unwrap();
+        fabric
+            .route
+            .request(&link::set(ETH0).up().request())
+            .unwrap();
         assert!(link::get(&mut fabric.route, ETH0).unwrap().carrier);
         assert!(link::get(&mut node.route, ETH0).unwrap().operational);
         let took = exchange(&node.ns, &peer.ns, ipv4(1));
@@ -110,7 +110,10 @@ fn filters_count_and_are_replaced_and_deleted() {
             panic!("{filters:?}")
         };
         assert!(to_second.redirects && to_second.device == ETH0 + 1);
-        assert!(to_second.packets >= 4 && to_second.bytes > 200, "{to_second:?}");
+        assert!(
+            to_second.packets >= 4 && to_second.bytes > 200,
+            "{to_second:?}"
+        );
         let to_third = filters[1].actions[0];
         assert_eq!((to_third.packets, to_third.bytes), (0, 0));
         let [mirror, redirect] = filters[2].actions[..] else {
@@ -173,7 +176,10 @@ fn links_are_read_changed_and_deleted() {
         let up = link::set(21).up().request();
         socket.request(&up).unwrap();
         let link = link::get(socket, 21).unwrap();
-        assert_eq!((&*link.name, link.mtu, link.mac), ("renamed", 9000, Some(moved)));
+        assert_eq!(
+            (&*link.name, link.mtu, link.mac),
+            ("renamed", 9000, Some(moved))
+        );
         assert_eq!(link.group, 8);
         assert!(link.carrier && link.operational && link.controller.is_none());
         let generated = addr::list(socket).unwrap();
@@ -193,7 +199,10 @@ fn addresses_routes_and_neighbours() {
         let mut places = direct_pair().unwrap();
         let socket = &mut places[0].route;
         let seen = addr::list(socket).unwrap();
-        assert!(seen.iter().all(|a| !a.tentative && !a.duplicate), "{seen:?}");
+        assert!(
+            seen.iter().all(|a| !a.tentative && !a.duplicate),
+            "{seen:?}"
+        );
         let ours = Prefix::new(ipv6(0), 64);
         assert!(seen.iter().any(|a| a.index == ETH0 && a.prefix == ours));
         socket.request(&addr::delete(ETH0, ours)).unwrap();
@@ -218,7 +227,10 @@ fn addresses_routes_and_neighbours() {
             gateway: Some(ipv4(1)),
             device: Some(ETH0),
         };
-        assert!(seen.contains(&Route::to(default.destination, via)), "{seen:#?}");
+        assert!(
+            seen.contains(&Route::to(default.destination, via)),
+            "{seen:#?}"
+        );
         let mut local = Route::to(network(2), via);
         local.source = Some(ipv4(0));
         socket.request(&route::add(&local, Mode::Replace)).unwrap();
@@ -280,7 +292,10 @@ fn a_batch_may_be_longer_than_a_datagram() {
         let mut place = Place::node("a").unwrap();
         let network = |i: u16| {
             let [c, d] = i.to_be_bytes();
-            Route::to(Prefix::new(Ipv4Addr::new(10, 7, c, d), 32), Target::Blackhole)
+            Route::to(
+                Prefix::new(Ipv4Addr::new(10, 7, c, d), 32),
+                Target::Blackhole,
+            )
         };
         let requests: Vec<_> = (0..3000)
             .map(|i| route::add(&network(i), Mode::Create))
@@ -318,72 +333,5 @@ fn listening_sockets_are_listed() {
         assert_eq!((udp.state, udp.receive_queue, udp.send_queue), (7, 0, 0));
         let none = sock_diag::list(&mut diag, Transport::Tcp, Version::V4, States::ESTABLISHED);
         assert_eq!(none.unwrap(), []);
-    });
-}
-
-#[test]
-fn settings_are_those_of_the_namespace_that_the_thread_is_in() {
-    isolated(|| {
-        let ours = Namespace::current("ours").unwrap();
-        let (theirs, ()) = Namespace::create("theirs", || Ok(())).unwrap();
-        let forwarding = || sysctl::read("ipv4/ip_forward").unwrap();
-        sysctl::write("ipv4/ip_forward", "0").unwrap();
-        theirs
-            .enter(|| sysctl::write("ipv4/ip_forward", "1"))
-            .unwrap()
-            .unwrap();
-        assert_eq!(forwarding(), "0");
-        assert_eq!(theirs.enter(forwarding).unwrap(), "1");
-        // Nested, and back out again after a panic.
-        let nested = theirs.enter(|| (ours.enter(forwarding).unwrap(), forwarding()));
-        assert_eq!(nested.unwrap(), ("0".to_owned(), "1".to_owned()));
-        let panicked = std::panic::catch_unwind(|| theirs.enter(|| panic!("on purpose")));
-        assert!(panicked.is_err());
-        assert_eq!(forwarding(), "0");
-
-        let unwritten = sysctl::write_all([
-            ("ipv4/ip_forward", "0"),
-            ("ipv4/no_such_setting", "1"),
-            ("ipv4/ip_default_ttl", "no number"),
-        ]);
-        let keys: Vec<_> = unwritten.iter().map(|u| (&*u.key, &*u.value)).collect();
-        assert_eq!(
-            keys,
-            [("ipv4/no_such_setting", "1"), ("ipv4/ip_default_ttl", "no number")]
-        );
-        assert_eq!(unwritten[0].cause.raw_os_error(), Some(nix::libc::ENOENT));
-        let error = sysctl::write("ipv4/no_such_setting", "1").unwrap_err();
-        assert_eq!(error.to_string(), "set net/ipv4/no_such_setting to \"1\"");
-    });
-}
-
-#[test]
-fn named_namespaces_are_opened_by_name() {
-    isolated(|| {
-        let none = None::<&str>;
-        mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
-        std::fs::create_dir(NAMES).unwrap();
-        let place = Place::node("server").unwrap();
-        let bound = place.ns.bind(Path::new(NAMES)).unwrap();
-        let listed = std::process::Command::new("ip")
-            .args(["netns", "list"])
-            .output()
-            .unwrap();
-        assert_eq!(String::from_utf8_lossy(&listed.stdout).trim(), "server");
-        assert!(place.ns.bind(Path::new(NAMES)).is_err(), "the name is taken");
-        let opened = Namespace::open("server").unwrap();
-        opened
-            .enter(|| sysctl::write("ipv4/ip_default_ttl", "77"))
-            .unwrap()
-            .unwrap();
-        let ttl = place.ns.enter(|| sysctl::read("ipv4/ip_default_ttl").unwrap());
-        assert_eq!((opened.name(), &*ttl.unwrap()), ("server", "77"));
-        drop(bound);
-        let error = Namespace::open("server").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "open the network namespace /run/netns/server"
-        );
-        assert_eq!(place.route.place(), "node server");
     });
 }

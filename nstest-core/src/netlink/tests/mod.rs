@@ -5,6 +5,7 @@ mod encoding;
 mod fixtures;
 mod kernel;
 mod measure;
+mod namespaces;
 mod nat;
 mod witness;
 mod worlds;

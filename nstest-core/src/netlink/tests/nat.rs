@@ -1,7 +1,7 @@
 //! A router on the real kernel: forwarding, translation, filtering.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -74,17 +74,27 @@ impl World {
             index: Some(index),
             ..End::named(name)
         };
-        let of_node = |place: &Place| link::veth(
-            &End {
-                index: Some(ETH0),
-                netns: Some(place.ns.as_fd()),
-                ..End::named("eth0")
-            },
-            &of_router(
-                if place.ns.name() == "client" { "eth0" } else { "eth1" },
-                if place.ns.name() == "client" { ETH0 } else { ETH1 },
-            ),
-        );
+        let of_node = |place: &Place| {
+            link::veth(
+                &End {
+                    index: Some(ETH0),
+                    netns: Some(place.ns.as_fd()),
+                    ..End::named("eth0")
+                },
+                &of_router(
+                    if place.ns.name() == "client" {
+                        "eth0"
+                    } else {
+                        "eth1"
+                    },
+                    if place.ns.name() == "client" {
+                        ETH0
+                    } else {
+                        ETH1
+                    },
+                ),
+            )
+        };
         let on = |ip: Ipv4Addr| Prefix::new(ip, 24);
         router
             .route
@@ -175,8 +185,15 @@ fn rules_translate_ports_count_and_go() {
         world.masquerade(&Ports::Random(4000..=4009));
         let (seen, _) = world.connect().unwrap();
         assert!((4000..=4009).contains(&seen.port()), "{seen}");
+        let outside = link::get(&mut world.router.route, ETH1).unwrap().stats;
+        assert!(
+            outside.tx_packets > 0 && outside.tx_dropped == 0,
+            "{outside:?}"
+        );
         let rules = nftables::rules(&mut world.netfilter, TABLE, "post").unwrap();
-        let [rule] = &rules[..] else { panic!("{rules:?}") };
+        let [rule] = &rules[..] else {
+            panic!("{rules:?}")
+        };
         assert_eq!(rule.comment.as_deref(), Some("nat"));
         assert_eq!(rule.counter, Some((1, 60)), "a SYN");
 
@@ -276,6 +293,57 @@ fn a_stateful_filter_lets_answers_in_and_turns_the_rest_away() {
         batch(unreachable).commit(&mut world.netfilter).unwrap();
         let refused = world.connect().unwrap_err();
         assert_eq!(refused.raw_os_error(), Some(libc::EHOSTUNREACH));
+    });
+}
+
+#[test]
+fn ipv6_is_filtered_at_input_and_output() {
+    isolated(|| {
+        let mut node = Place::node("node").unwrap();
+        let up = link::set(link::LOOPBACK).up().request();
+        node.route.request(&up).unwrap();
+        let open = || Socket::open(Protocol::Netfilter, "node node").unwrap();
+        let mut netfilter = node.ns.enter(open).unwrap();
+        let table = Table {
+            family: Family::Ipv6,
+            name: "nstest",
+        };
+        let chain = |name, hook| Chain {
+            name,
+            hook,
+            accepts: true,
+            ..FORWARD
+        };
+        let network = Prefix::new(Ipv6Addr::LOCALHOST, 127); // ::0 and ::1
+        let tcp = || Rule::new(Family::Ipv6).transport(libc::IPPROTO_TCP);
+        let refused = tcp()
+            .source(network)
+            .destination(network)
+            .destination_port(80)
+            .reject(Reject::TcpReset);
+        let answers = tcp().source_port(81).counter();
+        Batch::new()
+            .table(table)
+            .chain(table, &chain("in", Hook::Input))
+            .chain(table, &chain("out", Hook::Output))
+            .rule(table, "in", &refused)
+            .rule(table, "out", &answers)
+            .commit(&mut netfilter)
+            .unwrap();
+        let connect = |port| {
+            let to = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+            let _listener = TcpListener::bind(to).unwrap();
+            TcpStream::connect(to).map(drop)
+        };
+        node.ns
+            .enter(|| {
+                let error = connect(80).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+                connect(81).unwrap();
+            })
+            .unwrap();
+        let rules = nftables::rules(&mut netfilter, table, "out").unwrap();
+        assert!(rules[0].counter.unwrap().0 > 0, "{rules:?}");
     });
 }
 

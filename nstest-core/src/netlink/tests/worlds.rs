@@ -34,25 +34,26 @@ const FABRIC: [(&str, &str); 3] = [
 pub(super) struct Place {
     pub(super) ns: Namespace,
     pub(super) route: Socket,
-    watch: Watch,
+    /// Only nodes have addresses to wait for.
+    watch: Option<Watch>,
 }
 
 impl Place {
-    pub(super) fn new(name: &str, settings: &[(&str, &str)]) -> Result<Self> {
+    fn new(name: &str, settings: &[(&str, &str)], watch: bool) -> Result<Self> {
         let (ns, (route, watch)) = Namespace::create(name, || {
             let unwritten = sysctl::write_all(settings.iter().copied());
             assert!(unwritten.is_empty(), "{unwritten:?}");
             let place = format!("node {name}");
             Ok((
                 Socket::open(Protocol::Route, &*place)?,
-                Watch::open(place)?,
+                watch.then(|| Watch::open(place)).transpose()?,
             ))
         })?;
         Ok(Self { ns, route, watch })
     }
 
     pub(super) fn node(name: &str) -> Result<Self> {
-        Self::new(name, &NODE)
+        Self::new(name, &NODE, true)
     }
 
     /// Waits until the interface and the addresses of node `i` answer.
@@ -62,11 +63,12 @@ impl Place {
         };
         assert!(link::get(&mut self.route, ETH0)?.operational);
         let expected = [(ETH0, ours), (ETH0, mac(i).link_local())];
-        self.watch.wait(&expected, Duration::from_secs(5))
+        let watch = self.watch.as_ref().expect("a node has one");
+        watch.wait(&expected, Duration::from_secs(5))
     }
 
     fn fabric() -> Result<Self> {
-        Self::new("fabric", &FABRIC)
+        Self::new("fabric", &FABRIC, false)
     }
 }
 
