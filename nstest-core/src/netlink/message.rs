@@ -173,8 +173,8 @@ mod tests {
 
     #[test]
     fn a_refusal_carries_the_kernels_words() {
-        // strace -e trace=recvmsg -x ip link add name lo type bridge, with
-        // NETLINK_CAP_ACK: -EEXIST, the request's header, NLMSGERR_ATTR_MSG.
+        // As NETLINK_CAP_ACK makes it: -EEXIST, the header of the request, and
+        // NLMSGERR_ATTR_MSG. (The kernel's own words: tests/kernel.rs.)
         let mut payload = (-17i32).to_ne_bytes().to_vec();
         payload.extend_from_slice(&[0; HEADER]);
         payload.extend_from_slice(&[9, 0, 1, 0, b't', b'a', b'k', b'e', 0, 0, 0, 0]);

@@ -45,6 +45,10 @@ const RECEIVE: usize = 32 * 1024;
 /// Stays well below the stock send buffer (208 KiB).
 const SEND: usize = 32 * 1024;
 
+/// So many refusals, of some 1.3 KiB of kernel memory each, fit into the stock
+/// receive buffer: were it to overflow, the first failure could not be named.
+const MESSAGES: usize = 128;
+
 /// A dump that keeps being interrupted this often meets a table in constant change.
 const DUMP_ATTEMPTS: u32 = 16;
 
@@ -122,18 +126,19 @@ impl Socket {
         self.batch(std::slice::from_ref(request))
     }
 
-    /// Has many requests carried out in one system call (or a few, if they are
-    /// longer than the send buffer allows), in order.
+    /// Has many requests carried out, in order, in as few system calls as the
+    /// socket's buffers allow.
     ///
     /// # Errors
-    /// Names the *first* message that failed. The kernel has tried the others
-    /// all the same: later ones may have succeeded.
+    /// Names the *first* message that failed. The kernel has tried those after
+    /// it in the same datagram all the same: some may have succeeded.
     pub(crate) fn batch(&mut self, requests: &[Request]) -> Result<()> {
         let mut rest = requests;
         while !rest.is_empty() {
             let mut length = 0;
             let fits = rest
                 .iter()
+                .take(MESSAGES)
                 .take_while(|request| {
                     length += request.padded_len();
                     length <= SEND
@@ -141,20 +146,43 @@ impl Socket {
                 .count()
                 .max(1);
             let (now, later) = rest.split_at(fits);
-            self.datagram(now)?;
+            self.datagram(now, fits - 1, |_| false)?;
             rest = later;
         }
         Ok(())
     }
 
-    /// One datagram of requests; the last one is acknowledged whatever happens.
-    fn datagram(&mut self, requests: &[Request]) -> Result<()> {
+    /// Commits an nftables transaction: all of it or nothing.
+    ///
+    /// `requests` begins with the batch's begin and ends with its end message.
+    /// Only kernels since 6.10 acknowledge those two, so the last message
+    /// between them is the one to wait for; but what befalls the transaction as
+    /// a whole is reported for the begin message
+    /// (net/netfilter/nfnetlink.c, `nfnetlink_rcv_batch`).
+    pub(crate) fn transaction(&mut self, requests: &[Request]) -> Result<()> {
+        match requests {
+            [] | [_] | [_, _] => Ok(()), // nothing between begin and end
+            [.., _, _] => self.datagram(requests, requests.len() - 2, |index| index == 0),
+        }
+    }
+
+    /// One datagram of requests, of which one is acknowledged in any case, and
+    /// some end the exchange by failing.
+    fn datagram(
+        &mut self,
+        requests: &[Request],
+        acknowledged: usize,
+        is_fatal: impl Fn(usize) -> bool,
+    ) -> Result<()> {
         let first = self.sequence.wrapping_add(1);
-        let last = requests.len() - 1;
         self.outgoing.clear();
         for (i, request) in requests.iter().enumerate() {
             self.sequence = self.sequence.wrapping_add(1);
-            let flags = if i == last { libc::NLM_F_ACK } else { 0 };
+            let flags = if i == acknowledged {
+                libc::NLM_F_ACK
+            } else {
+                0
+            };
             request.write(&mut self.outgoing, self.sequence, flags);
         }
         self.send(&requests[0])?;
@@ -168,64 +196,11 @@ impl Socket {
                 return Ok(Next::Continue); // an echo
             }
             let refused = Refused::parse(answer.kind, answer.flags, answer.payload);
+            let over = index == acknowledged || refused.is_some() && is_fatal(index);
             if let (Some(refused), None) = (refused, &failed) {
                 failed = Some((request, refused));
             }
-            Ok(if index == last {
-                Next::Done
-            } else {
-                Next::Continue
-            })
-        })?;
-        match failed {
-            Some((request, refused)) => Err(self.error(request, refused)),
-            None => Ok(()),
-        }
-    }
-
-    /// Commits an nftables transaction: all of it or nothing.
-    ///
-    /// `requests` begins with the batch's begin and ends with its end message.
-    /// Those two are acknowledged only by kernels since 6.10, so every message
-    /// between them asks for an acknowledgement of its own; a failure of the
-    /// commit itself is reported for the begin message
-    /// (net/netfilter/nfnetlink.c, `nfnetlink_rcv_batch`).
-    pub(crate) fn transaction(&mut self, requests: &[Request]) -> Result<()> {
-        let last = requests.len() - 1;
-        let expected = last - 1;
-        if expected == 0 {
-            return Ok(());
-        }
-        let first = self.sequence.wrapping_add(1);
-        self.outgoing.clear();
-        for (i, request) in requests.iter().enumerate() {
-            self.sequence = self.sequence.wrapping_add(1);
-            let inner = i != 0 && i != last;
-            let flags = if inner { libc::NLM_F_ACK } else { 0 };
-            request.write(&mut self.outgoing, self.sequence, flags);
-        }
-        self.send(&requests[0])?;
-        let mut seen = 0;
-        let mut failed = None;
-        self.receive(&requests[0], |answer| {
-            let index = answer.sequence.wrapping_sub(first) as usize;
-            let Some(request) = requests.get(index) else {
-                return Ok(Next::Continue);
-            };
-            if i32::from(answer.kind) != libc::NLMSG_ERROR {
-                return Ok(Next::Continue);
-            }
-            let refused = Refused::parse(answer.kind, answer.flags, answer.payload);
-            let whole = refused.is_some() && index == 0;
-            if let (Some(refused), None) = (refused, &failed) {
-                failed = Some((request, refused));
-            }
-            seen += 1;
-            Ok(if whole || seen == expected {
-                Next::Done
-            } else {
-                Next::Continue
-            })
+            Ok(if over { Next::Done } else { Next::Continue })
         })?;
         match failed {
             Some((request, refused)) => Err(self.error(request, refused)),

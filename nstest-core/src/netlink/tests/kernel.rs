@@ -302,6 +302,13 @@ fn a_batch_may_be_longer_than_a_datagram() {
             .collect();
         place.route.batch(&requests).unwrap();
         assert_eq!(route::list(&mut place.route).unwrap().len(), 3000);
+        // Nor do refusals of all of them hide the first.
+        let error = place.route.batch(&requests).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "add the route to 10.7.0.0/32 (blackhole) in node a"
+        );
+        assert_eq!(refusal(&error), Some(Errno::EEXIST));
     });
 }
 
