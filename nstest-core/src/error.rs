@@ -142,6 +142,10 @@ codes! {
     EnvTooBig = "env-too-big",
     /// The test binary could not be executed again.
     Exec = "exec",
+    /// The kernel refused a request about links, addresses, routes, filters or sockets.
+    Netlink = "netlink",
+    /// A kernel setting could not be read or written.
+    Sysctl = "sysctl",
 }
 
 impl fmt::Display for Code {

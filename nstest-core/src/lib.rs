@@ -20,6 +20,9 @@ pub use fixture::{Fixture, Param, Spec, World};
 pub use runner::{TestContext, enter};
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 
+#[cfg(test)]
+mod testing;
+
 /// What the macros expand to; not for people.
 #[doc(hidden)]
 pub mod private {

@@ -114,7 +114,8 @@ impl Fabric {
     /// Carries out a plan.
     pub(crate) fn carry_out(&mut self, plan: &Plan) -> Result<(), Stopped> {
         let mut ops = plan.ops.iter().enumerate();
-        let result = ops.try_for_each(|(index, op)| self.perform(op).map_err(|error| (index, error)));
+        let result =
+            ops.try_for_each(|(index, op)| self.perform(op).map_err(|error| (index, error)));
         let result = result.and_then(|()| self.flush().map_err(|error| (plan.ops.len(), error)));
         result.map_err(|(done, error)| {
             self.queue = Queue::default();
@@ -173,9 +174,8 @@ impl Fabric {
                 self.member(at)?.expect(*slot, *ip);
                 self.queue(Owner::Node(at.id), addr::add(index_of(*slot), Prefix::new(*ip, *len)))
             }
-            Op::DelAddr { at, slot, addr: ip, len, .. } => {
-                self.queue(Owner::Node(at.id), addr::delete(index_of(*slot), Prefix::new(*ip, *len)))
-            }
+            Op::DelAddr { at, slot, addr: ip, len, .. } => self
+                .queue(Owner::Node(at.id), addr::delete(index_of(*slot), Prefix::new(*ip, *len))),
             Op::AddNeighbour { at, slot, addr, mac, .. } => {
                 self.queue(Owner::Node(at.id), neigh::add(index_of(*slot), *addr, hardware(*mac)))
             }
@@ -217,7 +217,8 @@ impl Fabric {
     fn del_node(&mut self, at: &At) -> Result<()> {
         self.flush()?;
         let member = self.members.remove(&at.id);
-        let ports: Vec<PortId> = member.iter().flat_map(|member| member.links.values().copied()).collect();
+        let ports: Vec<PortId> =
+            member.iter().flat_map(|member| member.links.values().copied()).collect();
         for port in ports {
             self.joints.forget(port);
             self.queue(Owner::Fabric, link::delete(port.ifindex()))?;
@@ -263,7 +264,12 @@ impl Fabric {
     }
 
     /// Sets one end's carrier: the port's, of which the node's own follows.
-    pub(crate) fn set_port(&mut self, port: PortId, up: bool, ends: &[(NodeId, u32)]) -> Result<()> {
+    pub(crate) fn set_port(
+        &mut self,
+        port: PortId,
+        up: bool,
+        ends: &[(NodeId, u32)],
+    ) -> Result<()> {
         let set = link::set(port.ifindex());
         self.route.request(&if up { set.up() } else { set.down() }.request())?;
         for (node, index) in ends {
@@ -360,10 +366,6 @@ fn set_hosts(entries: &[HostEntry]) -> Result<()> {
     if entries.is_empty() {
         let _ = writeln!(text, "127.0.1.1 {}", crate::runner::NODE);
     }
-    fs::write(path, text).map_err(|error| Error::new(Code::Setup, "write the test's own /etc/hosts").source(error))
-}
-
-/// Of link-local addresses the kernel's own are waited for, too.
-fn is_v6(ip: &IpAddr) -> bool {
-    ip.is_ipv6()
+    fs::write(path, text)
+        .map_err(|error| Error::new(Code::Setup, "write the test's own /etc/hosts").source(error))
 }

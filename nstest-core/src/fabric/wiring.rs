@@ -77,7 +77,9 @@ impl Joints {
                 }
                 for port in &ports {
                     self.filter(*port, BTreeMap::new(), &mut requests);
-                    requests.push(link::set(port.ifindex()).controller(Some(bridge.ifindex())).request());
+                    requests.push(
+                        link::set(port.ifindex()).controller(Some(bridge.ifindex())).request(),
+                    );
                 }
             }
         }
@@ -110,7 +112,12 @@ impl Joints {
     }
 
     /// Gives a port these filters, in place of those that it has.
-    fn filter(&mut self, port: PortId, wanted: BTreeMap<u16, Forward>, requests: &mut Vec<Request>) {
+    fn filter(
+        &mut self,
+        port: PortId,
+        wanted: BTreeMap<u16, Forward>,
+        requests: &mut Vec<Request>,
+    ) {
         if wanted.is_empty() && !self.filters.contains_key(&port) {
             return;
         }
@@ -133,7 +140,10 @@ impl Joints {
                 Some(_) => Mode::Replace,
                 None => Mode::Create,
             };
-            requests.push(filter::add(&Filter { device, number: *number, matches: *matches, to }, mode));
+            requests.push(filter::add(
+                &Filter { device, number: *number, matches: *matches, to },
+                mode,
+            ));
         }
         *present = wanted;
     }
@@ -146,7 +156,8 @@ fn forwards(port: PortId, wiring: &Wiring) -> BTreeMap<u16, Forward> {
     let mut forwards = BTreeMap::new();
     if all.len() > 1 {
         for (number, (other, mac)) in (1..).zip(&others) {
-            let forward = Forward { matches: Match::Destination(hardware(**mac)), to: vec![other.ifindex()] };
+            let forward =
+                Forward { matches: Match::Destination(hardware(**mac)), to: vec![other.ifindex()] };
             forwards.insert(number, forward);
         }
     }

@@ -5,8 +5,8 @@
 //! ([`visit`]) takes the calling thread there and back: sockets that it makes
 //! belong to the node for ever, whatever thread uses them. A *resident*
 //! ([`resident`]) is a thread that lives in the node and never leaves; whatever
-//! it starts is born there, with the whole view of the node: `/sys`,
-//! `/etc/hosts`, `/etc/resolv.conf` and hostname. Threads ([`spawn`]), tasks
+//! it starts is born there, with the whole view of the node, `/sys` and hostname
+//! included. Threads ([`spawn`]), tasks
 //! ([`task`]) and programs ([`command`]) are started by it.
 
 pub(crate) mod command;

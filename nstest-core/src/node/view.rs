@@ -1,12 +1,10 @@
-//! What a thread that lives in a node sees besides the network: `/sys`, the
-//! files in `/etc` about names, and the hostname.
+//! What a thread that lives in a node sees besides the network: `/sys` and the
+//! hostname. The test's own `/etc/hosts` and `/etc/resolv.conf` serve every node.
 //!
 //! A thread can have mounts and a hostname of its own once it no longer shares
 //! its root and working directory with the others (`CLONE_FS`); threads and
 //! programs that it starts inherit them. See mount_namespaces(7),
 //! uts_namespaces(7).
-
-use std::path::PathBuf;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -18,8 +16,6 @@ use crate::error::{Code, Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) hostname: String,
-    /// Files of the node's own, and the paths that they are seen at.
-    pub(crate) files: Vec<(PathBuf, PathBuf)>,
 }
 
 impl View {
@@ -44,13 +40,6 @@ impl View {
             MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY;
         // Refused where the test itself could not have a fresh /sys; it was told.
         let _ = mount(Some("sysfs"), "/sys", Some("sysfs"), flags, none);
-        for (file, path) in &self.files {
-            mount(Some(file), path, none, MsFlags::MS_BIND, none).map_err(refused(format!(
-                "show {} at {}",
-                file.display(),
-                path.display()
-            )))?;
-        }
         sethostname(&self.hostname).map_err(refused("set the hostname".into()))
     }
 }

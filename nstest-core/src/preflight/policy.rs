@@ -49,23 +49,23 @@ fn is_unsupported(code: Code) -> bool {
     matches!(
         code,
         Code::UsernsLimit
-        | Code::NetnsLimit
-        | Code::NamespaceLimit
-        | Code::UsernsDepth
-        | Code::Chroot
-        | Code::UnmappedId
-        | Code::Seccomp
-        | Code::SeccompKill
-        | Code::UsernsCloneSysctl
-        | Code::Apparmor
-        | Code::Setfcap
-        | Code::ProcMasked
-        | Code::ProcSysReadOnly
-        | Code::Wsl1
-        | Code::NoNamespaces
-        | Code::Selinux
-        | Code::NoProc
-        | Code::Platform
+            | Code::NetnsLimit
+            | Code::NamespaceLimit
+            | Code::UsernsDepth
+            | Code::Chroot
+            | Code::UnmappedId
+            | Code::Seccomp
+            | Code::SeccompKill
+            | Code::UsernsCloneSysctl
+            | Code::Apparmor
+            | Code::Setfcap
+            | Code::ProcMasked
+            | Code::ProcSysReadOnly
+            | Code::Wsl1
+            | Code::NoNamespaces
+            | Code::Selinux
+            | Code::NoProc
+            | Code::Platform
     )
 }
 

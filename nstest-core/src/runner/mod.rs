@@ -34,6 +34,7 @@ use std::time::Duration;
 pub use body::Fixtures;
 pub use context::TestContext;
 pub use enter::enter;
+pub(crate) use setup::{NODE, OWN_HOSTS};
 
 /// What the macro knows of one test; one static for each.
 #[derive(Debug)]

@@ -22,6 +22,12 @@ pub(crate) const NODE: &str = "test";
 pub(super) const TMP_DIR: &str = "/run/nstest/tmp";
 /// Where the files are kept that replace those in /etc.
 const OWN_ETC: &str = "/run/nstest/etc";
+/// The test's own hosts file, which /etc/hosts is.
+pub(crate) const OWN_HOSTS: &str = "/run/nstest/etc/hosts";
+
+fn own(name: &str) -> String {
+    format!("{OWN_ETC}/{name}")
+}
 
 /// Every namespace that a test has of its own.
 pub(super) const NAMESPACES: i32 = libc::CLONE_NEWUSER
@@ -280,57 +286,62 @@ impl Plan {
     /// the name server is the test's own loopback, where none listens, so that
     /// an unknown name fails at once.
     fn etc(&mut self, host: &Host) {
+        let what = "give the test files of its own in /etc";
         let hosts = format!(
             "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 {NODE}\n"
         );
-        self.etc_file(
-            "hosts",
-            &host.hosts,
-            hosts,
-            "names of the host's /etc/hosts resolve, and those of the test do not",
-        );
         let resolv =
             "# nstest: no name server\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
-        self.etc_file(
-            "resolv.conf",
-            &host.resolv_conf,
-            resolv.to_owned(),
-            "names are looked up as without /etc/resolv.conf, at 127.0.0.1",
-        );
-    }
-
-    fn etc_file(&mut self, name: &str, file: &EtcFile, text: String, without: &'static str) {
-        let what = "give the test files of its own in /etc";
-        let text = text.into_bytes();
-        match file {
-            EtcFile::BelowRun(path) => {
-                self.directories(path.parent());
-                self.must(what, Step::Create { path: c_path(path), text });
+        let files =
+            [("hosts", &host.hosts, hosts.as_str()), ("resolv.conf", &host.resolv_conf, resolv)];
+        for (name, _, text) in files {
+            self.must(what, Step::Create { path: c_string(&own(name)), text: text.into() });
+        }
+        // What is laid over /etc hides what was mounted in it: so that goes first.
+        let missing = files.iter().filter(|(_, file, _)| **file == EtcFile::Missing);
+        let missing: Vec<&str> = missing.map(|(name, ..)| *name).collect();
+        if !missing.is_empty() {
+            self.lay_over_etc(&missing);
+        }
+        for (name, file, _) in files {
+            match file {
+                EtcFile::Missing => {}
+                EtcFile::Present => {
+                    self.must(
+                        what,
+                        mount(Some(&own(name)), &format!("/etc/{name}"), None, libc::MS_BIND),
+                    );
+                }
+                EtcFile::BelowRun(path) => {
+                    self.directories(path.parent());
+                    self.must(
+                        what,
+                        Step::Symlink { target: c_string(&own(name)), path: c_path(path) },
+                    );
+                }
             }
-            EtcFile::Present => {
-                let own = format!("{OWN_ETC}/{name}");
-                self.must(what, Step::Create { path: c_string(&own), text });
-                self.must(what, mount(Some(&own), &format!("/etc/{name}"), None, libc::MS_BIND));
-            }
-            EtcFile::Missing => self.missing_etc_file(name, text, without),
         }
     }
 
     /// Nothing can be mounted where nothing is: an overlay makes the place.
-    fn missing_etc_file(&mut self, name: &str, text: Vec<u8>, without: &'static str) {
-        let what = "lay a file of the test's own over /etc";
-        let upper = format!("{OWN_ETC}/upper-{name}");
-        let work = format!("{OWN_ETC}/work-{name}");
+    fn lay_over_etc(&mut self, names: &[&str]) {
+        let what = "lay files of the test's own over /etc";
+        let (upper, work) = (own("upper"), own("work"));
         for path in [&upper, &work] {
             self.must(what, Step::MakeDir { path: c_string(path), mode: 0o755 });
         }
-        self.must(what, Step::Create { path: c_string(&format!("{upper}/{name}")), text });
+        for name in names {
+            let path = c_string(&format!("{upper}/{name}"));
+            self.must(what, Step::Symlink { target: c_string(&own(name)), path });
+        }
         let options = format!("lowerdir=/etc,upperdir={upper},workdir={work},userxattr");
-        let overlay = Mount {
-            data: Some(c_string(&options)),
-            ..mount_of(Some("overlay"), "/etc", Some("overlay"), 0)
-        };
-        self.may(what, Step::Mount(overlay), without);
+        let overlay = mount_of(Some("overlay"), "/etc", Some("overlay"), 0);
+        let overlay = Mount { data: Some(c_string(&options)), ..overlay };
+        self.may(
+            what,
+            Step::Mount(overlay),
+            "/etc/hosts or /etc/resolv.conf is missing as it is on the host: names of the test may not resolve",
+        );
     }
 
     fn descriptors(&mut self, fds: Descriptors) {

@@ -6,6 +6,7 @@
 //! - [`spawn`]: the clone itself, on a stack of its own in the parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
 //! - [`process`]: a process held by its pidfd, and what has no other home;
+//! - [`netlink`]: options of netlink sockets;
 //! - [`probe`]: system calls tried in a child, to learn which are refused.
 #![allow(
     unsafe_code,
@@ -13,6 +14,7 @@
 )]
 
 pub(crate) mod init;
+pub(crate) mod netlink;
 pub(crate) mod probe;
 pub(crate) mod process;
 #[cfg(test)]

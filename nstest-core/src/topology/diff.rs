@@ -26,25 +26,18 @@ impl Plan {
         let mut unwired = Vec::new();
         for (id, wiring) in &old.segments {
             match new.segments.get(id) {
-                None => unwired.push(Op::Unwire {
-                    segment: *id,
-                    title: wiring.title.clone(),
-                }),
+                None => unwired.push(Op::Unwire { segment: *id, title: wiring.title.clone() }),
                 Some(now) => {
                     let kept = remaining(wiring, now);
                     if kept != *wiring {
-                        unwired.push(Op::Wire {
-                            segment: *id,
-                            wiring: kept,
-                        });
+                        unwired.push(Op::Wire { segment: *id, wiring: kept });
                     }
                 }
             }
         }
         // Nobody is wired to a link that goes: wiring before links, behind routes.
-        let links = down
-            .iter()
-            .position(|op| matches!(op, Op::DelLink { .. } | Op::DelNode { .. }));
+        let links =
+            down.iter().position(|op| matches!(op, Op::DelLink { .. } | Op::DelNode { .. }));
         let at = links.unwrap_or(down.len());
         down.splice(at..at, unwired);
 
@@ -56,23 +49,15 @@ impl Plan {
             if before.map(|before| remaining(before, wiring)).as_ref() != Some(wiring) {
                 let known = before.map(|before| &before.ports);
                 moved.extend(
-                    wiring
-                        .ports
-                        .keys()
-                        .filter(|port| known.is_none_or(|k| !k.contains_key(*port))),
+                    wiring.ports.keys().filter(|port| known.is_none_or(|k| !k.contains_key(*port))),
                 );
-                up.wiring.push(Op::Wire {
-                    segment: *id,
-                    wiring: wiring.clone(),
-                });
+                up.wiring.push(Op::Wire { segment: *id, wiring: wiring.clone() });
             }
         }
         let mut ops = down;
         ops.extend(up.into_ops());
         if old.hosts != new.hosts {
-            ops.push(Op::SetHosts {
-                entries: new.hosts.clone(),
-            });
+            ops.push(Op::SetHosts { entries: new.hosts.clone() });
         }
         let touched: Vec<_> = new
             .nodes
@@ -100,9 +85,7 @@ struct Phases {
 
 impl Phases {
     fn into_ops(self) -> impl Iterator<Item = Op> {
-        [self.nodes, self.links, self.wiring, self.addrs, self.routes]
-            .into_iter()
-            .flatten()
+        [self.nodes, self.links, self.wiring, self.addrs, self.routes].into_iter().flatten()
     }
 }
 
@@ -138,11 +121,7 @@ fn route_stays(route: &Route, old: &NodeState, new: Option<&NodeState>) -> bool 
     };
     let family = route.destination.family();
     let addrs = |link: &LinkState| -> Vec<_> {
-        link.addrs
-            .iter()
-            .filter(|(addr, _)| Family::of(*addr) == family)
-            .copied()
-            .collect()
+        link.addrs.iter().filter(|(addr, _)| Family::of(*addr) == family).copied().collect()
     };
     let undisturbed = survivor(*slot, link, new).is_some_and(|now| {
         let now = addrs(now);
@@ -155,25 +134,13 @@ fn tear_down(ops: &mut Vec<Op>, id: NodeId, node: &NodeState, new: Option<&NodeS
     let at = || At::new(id, node);
     let mut early = Vec::new();
     let mut late = Vec::new();
-    for route in node
-        .routes
-        .iter()
-        .filter(|route| !route_stays(route, node, new))
-    {
-        early.push(Op::DelRoute {
-            at: at(),
-            route: route.clone(),
-        });
+    for route in node.routes.iter().filter(|route| !route_stays(route, node, new)) {
+        early.push(Op::DelRoute { at: at(), route: route.clone() });
     }
     for (slot, link) in &node.links {
         let device = link.name.clone();
         let Some(now) = survivor(*slot, link, new) else {
-            late.push(Op::DelLink {
-                at: at(),
-                slot: *slot,
-                device,
-                port: link.port,
-            });
+            late.push(Op::DelLink { at: at(), slot: *slot, device, port: link.port });
             continue;
         };
         for (addr, _) in link.neighbours.difference(&now.neighbours) {
@@ -199,9 +166,8 @@ fn tear_down(ops: &mut Vec<Op>, id: NodeId, node: &NodeState, new: Option<&NodeS
         early.clear();
         late = vec![Op::DelNode { at: at() }];
     }
-    let first_late = ops
-        .iter()
-        .position(|op| matches!(op, Op::DelLink { .. } | Op::DelNode { .. }));
+    let first_late =
+        ops.iter().position(|op| matches!(op, Op::DelLink { .. } | Op::DelNode { .. }));
     let split = first_late.unwrap_or(ops.len());
     ops.splice(split..split, early);
     ops.extend(late);
@@ -210,39 +176,22 @@ fn tear_down(ops: &mut Vec<Op>, id: NodeId, node: &NodeState, new: Option<&NodeS
 fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeState) {
     let at = || At::new(id, node);
     if old.is_none() {
-        up.nodes.push(Op::AddNode {
-            at: at(),
-            hostname: node.hostname.clone(),
-        });
+        up.nodes.push(Op::AddNode { at: at(), hostname: node.hostname.clone() });
     }
     let known = old.map_or(&[][..], |old| &old.settings);
-    let settings: Vec<_> = node
-        .settings
-        .iter()
-        .filter(|s| !known.contains(s))
-        .cloned()
-        .collect();
+    let settings: Vec<_> = node.settings.iter().filter(|s| !known.contains(s)).cloned().collect();
     if !settings.is_empty() {
         up.nodes.push(Op::SetSysctls { at: at(), settings });
     }
     if old.map_or(!node.rules.tables.is_empty(), |old| old.rules != node.rules) {
-        up.nodes.push(Op::SetRules {
-            at: at(),
-            rules: node.rules.clone(),
-        });
+        up.nodes.push(Op::SetRules { at: at(), rules: node.rules.clone() });
     }
     let nothing = (BTreeSet::new(), BTreeSet::new());
     for (slot, link) in &node.links {
-        let before = old
-            .and_then(|old| old.links.get(slot))
-            .filter(|old| same_device(old, link));
+        let before = old.and_then(|old| old.links.get(slot)).filter(|old| same_device(old, link));
         let device = link.name.clone();
         match before {
-            None => up.links.push(Op::AddLink {
-                at: at(),
-                slot: *slot,
-                link: link.bare(),
-            }),
+            None => up.links.push(Op::AddLink { at: at(), slot: *slot, link: link.bare() }),
             Some(before) if before.mtu != link.mtu => {
                 up.links.push(Op::SetMtu {
                     at: at(),
@@ -279,10 +228,7 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
         let stays = old
             .is_some_and(|old| old.routes.contains(route) && route_stays(route, old, Some(node)));
         if !stays {
-            up.routes.push(Op::AddRoute {
-                at: at(),
-                route: route.clone(),
-            });
+            up.routes.push(Op::AddRoute { at: at(), route: route.clone() });
         }
     }
 }
@@ -290,11 +236,7 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
 impl LinkState {
     /// The device before it has addresses.
     fn bare(&self) -> Self {
-        Self {
-            addrs: BTreeSet::new(),
-            neighbours: BTreeSet::new(),
-            ..self.clone()
-        }
+        Self { addrs: BTreeSet::new(), neighbours: BTreeSet::new(), ..self.clone() }
     }
 }
 
@@ -338,41 +280,19 @@ impl State {
             Op::AddLink { at, slot, link } => {
                 self.with_node(at, |node| drop(node.links.insert(*slot, link.clone())));
             }
-            Op::DelLink {
-                at, slot, device, ..
-            } => self.with_node(at, |node| {
+            Op::DelLink { at, slot, device, .. } => self.with_node(at, |node| {
                 node.links.remove(slot);
                 node.routes.retain(|route| route.device != *device);
             }),
             Op::SetMtu { at, slot, mtu, .. } => self.with_link(at, *slot, |link| link.mtu = *mtu),
-            Op::AddAddr {
-                at,
-                slot,
-                addr,
-                len,
-                ..
-            } => {
+            Op::AddAddr { at, slot, addr, len, .. } => {
                 self.with_link(at, *slot, |link| drop(link.addrs.insert((*addr, *len))));
             }
-            Op::DelAddr {
-                at,
-                slot,
-                addr,
-                len,
-                ..
-            } => {
+            Op::DelAddr { at, slot, addr, len, .. } => {
                 self.with_link(at, *slot, |link| drop(link.addrs.remove(&(*addr, *len))));
             }
-            Op::AddNeighbour {
-                at,
-                slot,
-                addr,
-                mac,
-                ..
-            } => {
-                self.with_link(at, *slot, |link| {
-                    drop(link.neighbours.insert((*addr, *mac)))
-                });
+            Op::AddNeighbour { at, slot, addr, mac, .. } => {
+                self.with_link(at, *slot, |link| drop(link.neighbours.insert((*addr, *mac))));
             }
             Op::DelNeighbour { at, slot, addr, .. } => {
                 self.with_link(at, *slot, |link| link.neighbours.retain(|(a, _)| a != addr));

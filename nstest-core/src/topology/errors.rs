@@ -41,10 +41,7 @@ pub(super) fn node_name_taken(name: &NodeName, other: &NodeName) -> Error {
         error.source(whose).help("choose another one")
     } else {
         error
-            .source(format!(
-                "as a hostname it is `{}`, and so is node `{other}`",
-                name.hostname()
-            ))
+            .source(format!("as a hostname it is `{}`, and so is node `{other}`", name.hostname()))
             .help("choose a name that differs in more than case, `_` and `-`")
     }
 }
@@ -52,13 +49,9 @@ pub(super) fn node_name_taken(name: &NodeName, other: &NodeName) -> Error {
 pub(super) fn lan_name_taken(name: &str) -> Error {
     let error = Error::new(Code::NameTaken, format!("name a LAN `{name}`"));
     if name == super::spec::initial::PARAMETERS_LAN {
-        error
-            .source("it is the LAN of the test's `Node` parameters")
-            .help("choose another one")
+        error.source("it is the LAN of the test's `Node` parameters").help("choose another one")
     } else {
-        error
-            .source("another LAN or link has this name")
-            .help("choose another one")
+        error.source("another LAN or link has this name").help("choose another one")
     }
 }
 
@@ -69,21 +62,15 @@ pub(super) fn alias_taken(alias: &str, owner: &str) -> Error {
 }
 
 pub(super) fn interface_taken(node: &str, interface: &str) -> Error {
-    Error::new(
-        Code::NameTaken,
-        format!("name an interface of {node} `{interface}`"),
-    )
-    .source("the node has one of that name")
-    .help("choose another one")
+    Error::new(Code::NameTaken, format!("name an interface of {node} `{interface}`"))
+        .source("the node has one of that name")
+        .help("choose another one")
 }
 
 pub(super) fn joined_namespace(netns: &str) -> Error {
-    Error::new(
-        Code::Config,
-        format!("build a network around the namespace `{netns}`"),
-    )
-    .source("the test joined it, and it belongs to whoever made it")
-    .help("drop `netns = …` from the attribute, or the nodes from the test")
+    Error::new(Code::Config, format!("build a network around the namespace `{netns}`"))
+        .source("the test joined it, and it belongs to whoever made it")
+        .help("drop `netns = …` from the attribute, or the nodes from the test")
 }
 
 pub(super) fn no_such<'a>(kind: &str, name: &str, all: impl Iterator<Item = &'a str>) -> Error {
@@ -117,12 +104,9 @@ pub(super) fn special_subnet(lan: &str, subnet: Subnet, what: &str) -> Error {
 }
 
 pub(super) fn two_subnets(lan: &str, first: Subnet, second: Subnet) -> Error {
-    Error::new(
-        Code::Subnet,
-        format!("give `{lan}` the subnets {first} and {second}"),
-    )
-    .source("a LAN has at most one of IPv4 and one of IPv6")
-    .help("make two LANs, or one subnet that holds both")
+    Error::new(Code::Subnet, format!("give `{lan}` the subnets {first} and {second}"))
+        .source("a LAN has at most one of IPv4 and one of IPv6")
+        .help("make two LANs, or one subnet that holds both")
 }
 
 pub(super) fn empty_subnet(lan: &str, subnet: Subnet) -> Error {
@@ -156,34 +140,25 @@ pub(super) fn seen_twice(
     a: (&str, Subnet),
     b: (&str, Subnet),
 ) -> Error {
-    Error::new(
-        Code::SubnetOverlap,
-        format!("find the {family} routes of {node}"),
-    )
-    .source(format!(
-        "it sees both the {} ({}) and the {} ({}), which overlap",
-        a.0, a.1, b.0, b.1
-    ))
-    .help("give one of them another subnet, or put a NAT between")
+    Error::new(Code::SubnetOverlap, format!("find the {family} routes of {node}"))
+        .source(format!(
+            "it sees both the {} ({}) and the {} ({}), which overlap",
+            a.0, a.1, b.0, b.1
+        ))
+        .help("give one of them another subnet, or put a NAT between")
 }
 
 pub(super) fn subnet_full(lan: &str, subnet: Option<Subnet>, node: &str) -> Error {
     let (room, subnet) = subnet.map_or((0, String::new()), |s| (s.capacity(), s.to_string()));
-    Error::new(
-        Code::SubnetFull,
-        format!("find an address on {lan} for {node}"),
-    )
-    .source(format!("{subnet} has room for {room}, and all are taken"))
-    .help("give it a larger subnet, as `10.1.0.0/16`")
+    Error::new(Code::SubnetFull, format!("find an address on {lan} for {node}"))
+        .source(format!("{subnet} has room for {room}, and all are taken"))
+        .help("give it a larger subnet, as `10.1.0.0/16`")
 }
 
 pub(super) fn two_addresses(node: &str, first: IpAddr, second: IpAddr) -> Error {
-    Error::new(
-        Code::Address,
-        format!("give {node} the addresses {first} and {second} on one LAN"),
-    )
-    .source("an interface has at most one of IPv4 and one of IPv6")
-    .help("leave one out, or join a second LAN")
+    Error::new(Code::Address, format!("give {node} the addresses {first} and {second} on one LAN"))
+        .source("an interface has at most one of IPv4 and one of IPv6")
+        .help("leave one out, or join a second LAN")
 }
 
 pub(super) fn family_missing(node: &str, addr: IpAddr, lan: &str) -> Error {
@@ -208,38 +183,28 @@ pub(super) fn address_unusable(
     };
     let error = Error::new(Code::Address, format!("give {node} the address {addr}")).source(source);
     match subnet.host(1) {
-        Some(first) => error.help(format!(
-            "choose one of {subnet}, as {first}, or none to be given a free one"
-        )),
+        Some(first) => error
+            .help(format!("choose one of {subnet}, as {first}, or none to be given a free one")),
         None => error,
     }
 }
 
 pub(super) fn address_taken(node: &str, addr: IpAddr, lan: &str, other: &str) -> Error {
-    Error::new(
-        Code::Address,
-        format!("give {node} the address {addr} on {lan}"),
-    )
-    .source(format!("the {other} has it"))
-    .help("choose another one, or none to be given a free one")
+    Error::new(Code::Address, format!("give {node} the address {addr} on {lan}"))
+        .source(format!("the {other} has it"))
+        .help("choose another one, or none to be given a free one")
 }
 
 pub(super) fn mac_not_unicast(mac: MacAddr) -> Error {
-    Error::new(
-        Code::Address,
-        format!("give an interface the MAC address {mac}"),
-    )
-    .source("it is a group's, or nobody's")
-    .help("make the first octet even, as in `02:00:00:00:00:01`")
+    Error::new(Code::Address, format!("give an interface the MAC address {mac}"))
+        .source("it is a group's, or nobody's")
+        .help("make the first octet even, as in `02:00:00:00:00:01`")
 }
 
 pub(super) fn mac_taken(mac: MacAddr, other: &str, lan: &str) -> Error {
-    Error::new(
-        Code::Address,
-        format!("give an interface on {lan} the MAC address {mac}"),
-    )
-    .source(format!("the {other} has it there"))
-    .help("choose another one, or none to be given a free one")
+    Error::new(Code::Address, format!("give an interface on {lan} the MAC address {mac}"))
+        .source(format!("the {other} has it there"))
+        .help("choose another one, or none to be given a free one")
 }
 
 pub(super) fn no_address(node: &NodeSpec, family: Option<Family>) -> Error {
@@ -249,9 +214,7 @@ pub(super) fn no_address(node: &NodeSpec, family: Option<Family>) -> Error {
     };
     let error = Error::new(Code::NoAddress, what);
     if node.interfaces.is_empty() {
-        error
-            .source("it is on no network")
-            .help("join it to a LAN, or connect it to another node")
+        error.source("it is on no network").help("join it to a LAN, or connect it to another node")
     } else {
         error
             .source("none of its networks has that kind of address")
@@ -266,12 +229,9 @@ pub(super) fn joined_twice(node: &str, lan: &str) -> Error {
 }
 
 pub(super) fn not_on(node: &str, lan: &str) -> Error {
-    Error::new(
-        Code::NotFound,
-        format!("find the interface of {node} on {lan}"),
-    )
-    .source("it is not on it")
-    .help("join it first")
+    Error::new(Code::NotFound, format!("find the interface of {node} on {lan}"))
+        .source("it is not on it")
+        .help("join it first")
 }
 
 pub(super) fn connected_to_itself(node: &str) -> Error {
@@ -293,9 +253,7 @@ pub(super) fn own_node_removed() -> Error {
 }
 
 pub(super) fn node_in_use(node: &str, why: &str, help: &str) -> Error {
-    Error::new(Code::InUse, format!("remove {node}"))
-        .source(why)
-        .help(help)
+    Error::new(Code::InUse, format!("remove {node}")).source(why).help(help)
 }
 
 pub(super) fn lan_in_use(lan: &str, nodes: &[String]) -> Error {
@@ -305,12 +263,9 @@ pub(super) fn lan_in_use(lan: &str, nodes: &[String]) -> Error {
 }
 
 pub(super) fn route_between_families(node: &str, destination: Subnet, gateway: IpAddr) -> Error {
-    Error::new(
-        Code::Route,
-        format!("route {destination} of {node} via {gateway}"),
-    )
-    .source("one is IPv4 and the other IPv6")
-    .help("give a gateway of the destination's kind")
+    Error::new(Code::Route, format!("route {destination} of {node} via {gateway}"))
+        .source("one is IPv4 and the other IPv6")
+        .help("give a gateway of the destination's kind")
 }
 
 pub(super) fn route_twice(node: &str, destination: Subnet) -> Error {
@@ -320,57 +275,39 @@ pub(super) fn route_twice(node: &str, destination: Subnet) -> Error {
 }
 
 pub(super) fn no_such_route(node: &str, destination: Subnet) -> Error {
-    Error::new(
-        Code::NotFound,
-        format!("remove the route of {node} to {destination}"),
-    )
-    .source("no such route was added")
-    .help("routes that follow from the wiring go with the wiring")
+    Error::new(Code::NotFound, format!("remove the route of {node} to {destination}"))
+        .source("no such route was added")
+        .help("routes that follow from the wiring go with the wiring")
 }
 
 pub(super) fn gateway_off_link(node: &str, destination: &str, gateway: IpAddr) -> Error {
-    Error::new(
-        Code::Route,
-        format!("route {destination} of {node} via {gateway}"),
-    )
-    .source("nobody on its networks has that address")
-    .help("name a router or node that shares a LAN with it")
+    Error::new(Code::Route, format!("route {destination} of {node} via {gateway}"))
+        .source("nobody on its networks has that address")
+        .help("name a router or node that shares a LAN with it")
 }
 
 pub(super) fn no_shared_lan(node: &str, router: &str) -> Error {
-    Error::new(
-        Code::Route,
-        format!("make {router} the default route of {node}"),
-    )
-    .source("they share no LAN on which both have addresses of one kind")
-    .help("join both to one LAN")
+    Error::new(Code::Route, format!("make {router} the default route of {node}"))
+        .source("they share no LAN on which both have addresses of one kind")
+        .help("join both to one LAN")
 }
 
 pub(super) fn not_a_router(node: &str, other: &str) -> Error {
-    Error::new(
-        Code::Route,
-        format!("make {other} the default route of {node}"),
-    )
-    .source("it does not forward packets")
-    .help("name a router")
+    Error::new(Code::Route, format!("make {other} the default route of {node}"))
+        .source("it does not forward packets")
+        .help("name a router")
 }
 
 pub(super) fn blackhole_nowhere(node: &str) -> Error {
-    Error::new(
-        Code::Route,
-        format!("blackhole the default route of {node}"),
-    )
-    .source("it is on no network, so packets have nowhere to vanish to")
-    .help("join it to a LAN, which may be empty otherwise")
+    Error::new(Code::Route, format!("blackhole the default route of {node}"))
+        .source("it is on no network, so packets have nowhere to vanish to")
+        .help("join it to a LAN, which may be empty otherwise")
 }
 
 pub(super) fn default_cycle(family: Family, routers: &[String]) -> Error {
-    Error::new(
-        Code::RouteCycle,
-        format!("find the {family} default routes of the routers"),
-    )
-    .source(format!("they lead in a circle: {}", routers.join(" → ")))
-    .help("make the WAN of one of them a network that none of the others serves")
+    Error::new(Code::RouteCycle, format!("find the {family} default routes of the routers"))
+        .source(format!("they lead in a circle: {}", routers.join(" → ")))
+        .help("make the WAN of one of them a network that none of the others serves")
 }
 
 pub(super) fn two_wans(router: &str) -> Error {
@@ -399,24 +336,18 @@ pub(super) fn no_router(node: &str) -> Error {
 
 pub(super) fn bad_prefix(router: &str, external: Subnet, internal: &[Subnet]) -> Error {
     let have: Vec<String> = internal.iter().map(ToString::to_string).collect();
-    Error::new(
-        Code::Nat,
-        format!("have {router} translate to the prefix {external}"),
-    )
-    .source(format!(
-        "behind it are the IPv6 subnets [{}]; one of the same length is needed",
-        have.join(", ")
-    ))
-    .help("give the router exactly one LAN with IPv6, and a prefix as long as that")
+    Error::new(Code::Nat, format!("have {router} translate to the prefix {external}"))
+        .source(format!(
+            "behind it are the IPv6 subnets [{}]; one of the same length is needed",
+            have.join(", ")
+        ))
+        .help("give the router exactly one LAN with IPv6, and a prefix as long as that")
 }
 
 pub(super) fn prefix_in_use(router: &str, external: Subnet, lan: &str) -> Error {
-    Error::new(
-        Code::SubnetOverlap,
-        format!("have {router} translate to the prefix {external}"),
-    )
-    .source(format!("the {lan} has addresses of it"))
-    .help("take a prefix that no LAN has")
+    Error::new(Code::SubnetOverlap, format!("have {router} translate to the prefix {external}"))
+        .source(format!("the {lan} has addresses of it"))
+        .help("take a prefix that no LAN has")
 }
 
 pub(super) fn not_behind(router: &str, node: &str) -> Error {
@@ -432,19 +363,13 @@ pub(super) fn port_zero(router: &str) -> Error {
 }
 
 pub(super) fn forwarded_twice(router: &str, protocol: Protocol, port: u16) -> Error {
-    Error::new(
-        Code::InUse,
-        format!("forward {protocol} port {port} of {router}"),
-    )
-    .source("it is forwarded already")
-    .help("remove that forwarding first")
+    Error::new(Code::InUse, format!("forward {protocol} port {port} of {router}"))
+        .source("it is forwarded already")
+        .help("remove that forwarding first")
 }
 
 pub(super) fn not_forwarded(router: &str, protocol: Protocol, port: u16) -> Error {
-    Error::new(
-        Code::NotFound,
-        format!("stop forwarding {protocol} port {port} of {router}"),
-    )
-    .source("it is not forwarded")
-    .help("name a port and protocol that are")
+    Error::new(Code::NotFound, format!("stop forwarding {protocol} port {port} of {router}"))
+        .source("it is not forwarded")
+        .help("name a port and protocol that are")
 }

@@ -57,11 +57,9 @@ impl FromStr for MacAddr {
         if complete && parts.next().is_none() {
             Ok(Self(octets))
         } else {
-            Err(
-                Error::new(Code::Address, format!("read the MAC address `{text}`"))
-                    .source("it is not six octets in hexadecimal, joined by `:`")
-                    .help("write it like `02:00:00:00:00:01`"),
-            )
+            Err(Error::new(Code::Address, format!("read the MAC address `{text}`"))
+                .source("it is not six octets in hexadecimal, joined by `:`")
+                .help("write it like `02:00:00:00:00:01`"))
         }
     }
 }

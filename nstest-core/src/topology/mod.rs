@@ -29,12 +29,12 @@ mod errors;
 mod mac;
 mod names;
 mod nat;
-mod plan;
+pub(crate) mod plan;
 mod routing;
-mod ruleset;
+pub(crate) mod ruleset;
 mod settings;
-mod spec;
-mod state;
+pub(crate) mod spec;
+pub(crate) mod state;
 mod subnet;
 mod translate;
 
@@ -70,10 +70,7 @@ impl Topology {
     pub(crate) fn first(spec: Spec) -> Result<Step> {
         let nothing = State::default();
         let state = State::of(&spec)?;
-        Ok(Step {
-            plan: Plan::between(&nothing, &state),
-            next: Topology { spec, state },
-        })
+        Ok(Step { plan: Plan::between(&nothing, &state), next: Topology { spec, state } })
     }
 
     /// One edit of the world, whole or not at all.

@@ -36,10 +36,8 @@ impl NodeName {
         };
         let allowed = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
         if let Some(bad) = name.chars().find(|&c| !allowed(c)) {
-            let error = refused(format!(
-                "`{}` is no letter, digit, `-` or `_`",
-                bad.escape_debug()
-            ));
+            let error =
+                refused(format!("`{}` is no letter, digit, `-` or `_`", bad.escape_debug()));
             return Err(if bad == '.' {
                 error.help("name the node without dots, and give it this name as an alias")
             } else {
@@ -49,16 +47,12 @@ impl NodeName {
         let starts_and_ends_well = name.starts_with(char::is_alphanumeric)
             && name.trim_end_matches('_').ends_with(char::is_alphanumeric);
         if !starts_and_ends_well {
-            return Err(
-                refused("a name begins and ends with a letter or digit".to_owned())
-                    .help("the name becomes a hostname (RFC 1123), as in `db-1`"),
-            );
+            return Err(refused("a name begins and ends with a letter or digit".to_owned())
+                .help("the name becomes a hostname (RFC 1123), as in `db-1`"));
         }
         if name.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(
-                refused("programs take a number for an IPv4 address".to_owned())
-                    .help(format!("put a letter in it, as in `n{name}`")),
-            );
+            return Err(refused("programs take a number for an IPv4 address".to_owned())
+                .help(format!("put a letter in it, as in `n{name}`")));
         }
         let hostname = hostname(name);
         if hostname.len() > LABEL_MAX || name.len() > LABEL_MAX {
@@ -69,15 +63,10 @@ impl NodeName {
             .help("choose a shorter one"));
         }
         if hostname == "localhost" {
-            return Err(
-                refused("`localhost` is every node's name for itself".to_owned())
-                    .help("choose another one"),
-            );
+            return Err(refused("`localhost` is every node's name for itself".to_owned())
+                .help("choose another one"));
         }
-        Ok(Self {
-            name: name.to_owned(),
-            hostname,
-        })
+        Ok(Self { name: name.to_owned(), hostname })
     }
 
     /// The name of the node that a parameter stands for: its identifier without
@@ -121,8 +110,7 @@ impl fmt::Debug for NodeName {
 pub(crate) fn check_alias(alias: &str) -> Result<()> {
     let label = |l: &str| {
         (1..=LABEL_MAX).contains(&l.len())
-            && l.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
             && !l.starts_with('-')
             && !l.ends_with('-')
     };
@@ -131,12 +119,9 @@ pub(crate) fn check_alias(alias: &str) -> Result<()> {
     if alias.len() <= 253 && alias.split('.').all(label) && !is_address {
         return Ok(());
     }
-    Err(Error::new(
-        Code::Name,
-        format!("give a node the alias `{}`", alias.escape_debug()),
-    )
-    .source("it is no hostname (RFC 1123 §2.1)")
-    .help("write it like `db.example.com`; of a name that is not ASCII, the `xn--` form"))
+    Err(Error::new(Code::Name, format!("give a node the alias `{}`", alias.escape_debug()))
+        .source("it is no hostname (RFC 1123 §2.1)")
+        .help("write it like `db.example.com`; of a name that is not ASCII, the `xn--` form"))
 }
 
 /// What a LAN is called. It is no hostname; it only has to be readable.
@@ -144,21 +129,15 @@ pub(crate) fn check_lan_name(name: &str) -> Result<()> {
     if !name.is_empty() && !name.contains(|c: char| c.is_control() || c.is_whitespace()) {
         return Ok(());
     }
-    Err(
-        Error::new(Code::Name, format!("name a LAN `{}`", name.escape_debug()))
-            .source("a name is not empty and has no spaces")
-            .help("name it like `home`"),
-    )
+    Err(Error::new(Code::Name, format!("name a LAN `{}`", name.escape_debug()))
+        .source("a name is not empty and has no spaces")
+        .help("name it like `home`"))
 }
 
 /// What `dev_valid_name()` in the kernel's net/core/dev.c takes, and no `%`, which is a template.
 pub(crate) fn check_interface_name(name: &str) -> Result<()> {
     let refused = |why: String| {
-        Error::new(
-            Code::Name,
-            format!("name an interface `{}`", name.escape_debug()),
-        )
-        .source(why)
+        Error::new(Code::Name, format!("name an interface `{}`", name.escape_debug())).source(why)
     };
     if name.len() > IFNAME_MAX {
         return Err(refused(format!(
@@ -169,10 +148,8 @@ pub(crate) fn check_interface_name(name: &str) -> Result<()> {
     }
     let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':' | '%' | '"');
     if name.is_empty() || name == "." || name == ".." || name.contains(bad) {
-        return Err(
-            refused("the kernel takes no empty name, spaces, `/`, `:` or `%`".to_owned())
-                .help("name it like `eth0`"),
-        );
+        return Err(refused("the kernel takes no empty name, spaces, `/`, `:` or `%`".to_owned())
+            .help("name it like `eth0`"));
     }
     if matches!(name, "lo" | "all" | "default") {
         return Err(
@@ -185,11 +162,7 @@ pub(crate) fn check_interface_name(name: &str) -> Result<()> {
 fn hostname(name: &str) -> String {
     let lower: String = name.to_lowercase().replace('_', "-");
     let lower = lower.trim_end_matches('-');
-    if lower.is_ascii() {
-        lower.to_owned()
-    } else {
-        format!("xn--{}", punycode(lower))
-    }
+    if lower.is_ascii() { lower.to_owned() } else { format!("xn--{}", punycode(lower)) }
 }
 
 /// RFC 3492 §6.3, with the parameters of §5.
@@ -200,13 +173,7 @@ fn punycode(input: &str) -> String {
     const SKEW: u32 = 38;
     const DAMP: u32 = 700;
 
-    let digit = |d: u32| {
-        char::from(if d < 26 {
-            b'a' + d as u8
-        } else {
-            b'0' + (d - 26) as u8
-        })
-    };
+    let digit = |d: u32| char::from(if d < 26 { b'a' + d as u8 } else { b'0' + (d - 26) as u8 });
     let mut output: String = input.chars().filter(char::is_ascii).collect();
     let basic = output.len() as u32;
     if basic > 0 {
@@ -238,11 +205,7 @@ fn punycode(input: &str) -> String {
                 q = (q - t) / (BASE - t);
             }
             output.push(digit(q));
-            delta = if handled == basic {
-                delta / DAMP
-            } else {
-                delta / 2
-            };
+            delta = if handled == basic { delta / DAMP } else { delta / 2 };
             delta += delta / (handled + 1);
             let mut k = 0;
             while delta > (BASE - T_MIN) * T_MAX / 2 {
@@ -318,10 +281,7 @@ mod tests {
             (&long_unicode, "octets long"),
         ] {
             let text = format!("{:?}", NodeName::new(name).unwrap_err());
-            assert!(
-                text.contains(says) && text.starts_with("nstest[name]"),
-                "{text}"
-            );
+            assert!(text.contains(says) && text.starts_with("nstest[name]"), "{text}");
         }
     }
 

@@ -82,33 +82,25 @@ pub struct Nat {
 impl Nat {
     /// RFC 3489 "full cone": endpoint-independent mapping and filtering.
     /// Once a mapping exists, anybody reaches the node through it.
-    pub const FULL_CONE: Self = Self::new(
-        NatMapping::EndpointIndependent,
-        NatFiltering::EndpointIndependent,
-    );
+    pub const FULL_CONE: Self =
+        Self::new(NatMapping::EndpointIndependent, NatFiltering::EndpointIndependent);
 
     /// RFC 3489 "restricted cone": endpoint-independent mapping,
     /// address-dependent filtering.
-    pub const RESTRICTED_CONE: Self = Self::new(
-        NatMapping::EndpointIndependent,
-        NatFiltering::AddressDependent,
-    );
+    pub const RESTRICTED_CONE: Self =
+        Self::new(NatMapping::EndpointIndependent, NatFiltering::AddressDependent);
 
     /// RFC 3489 "port restricted cone": endpoint-independent mapping,
     /// address-and-port-dependent filtering. What most home routers do, and
     /// Linux's masquerade for a network with one node in it.
-    pub const PORT_RESTRICTED: Self = Self::new(
-        NatMapping::EndpointIndependent,
-        NatFiltering::AddressAndPortDependent,
-    );
+    pub const PORT_RESTRICTED: Self =
+        Self::new(NatMapping::EndpointIndependent, NatFiltering::AddressAndPortDependent);
 
     /// RFC 3489 "symmetric": address-and-port-dependent mapping and filtering,
     /// each flow from a port of its own chosen at random. Hole punching fails.
-    pub const SYMMETRIC: Self = Self::new(
-        NatMapping::AddressAndPortDependent,
-        NatFiltering::AddressAndPortDependent,
-    )
-    .port_preservation(false);
+    pub const SYMMETRIC: Self =
+        Self::new(NatMapping::AddressAndPortDependent, NatFiltering::AddressAndPortDependent)
+            .port_preservation(false);
 
     /// A carrier's NAT as RFC 6888 wants it: endpoint-independent mapping and
     /// filtering (REQ-7), hairpinning, ports from 1024 up without preservation.
@@ -188,21 +180,13 @@ impl Nat {
 
 const fn whole_seconds(timeout: Duration) -> Duration {
     let seconds = timeout.as_secs() + (timeout.subsec_nanos() > 0) as u64;
-    assert!(
-        seconds > 0 && seconds <= 86_400,
-        "the timeout of a NAT is between a second and a day"
-    );
+    assert!(seconds > 0 && seconds <= 86_400, "the timeout of a NAT is between a second and a day");
     Duration::from_secs(seconds)
 }
 
 impl fmt::Display for Nat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "NAT (mapping {}, filtering {}",
-            self.mapping.as_str(),
-            self.filtering.as_str()
-        )?;
+        write!(f, "NAT (mapping {}, filtering {}", self.mapping.as_str(), self.filtering.as_str())?;
         if (self.first_port, self.last_port) != (1024, 65535) {
             write!(f, ", ports {}-{}", self.first_port, self.last_port)?;
         }
@@ -270,31 +254,11 @@ mod tests {
         use NatFiltering as F;
         use NatMapping as M;
         for (nat, mapping, filtering) in [
-            (
-                Nat::FULL_CONE,
-                M::EndpointIndependent,
-                F::EndpointIndependent,
-            ),
-            (
-                Nat::RESTRICTED_CONE,
-                M::EndpointIndependent,
-                F::AddressDependent,
-            ),
-            (
-                Nat::PORT_RESTRICTED,
-                M::EndpointIndependent,
-                F::AddressAndPortDependent,
-            ),
-            (
-                Nat::SYMMETRIC,
-                M::AddressAndPortDependent,
-                F::AddressAndPortDependent,
-            ),
-            (
-                Nat::CARRIER_GRADE,
-                M::EndpointIndependent,
-                F::EndpointIndependent,
-            ),
+            (Nat::FULL_CONE, M::EndpointIndependent, F::EndpointIndependent),
+            (Nat::RESTRICTED_CONE, M::EndpointIndependent, F::AddressDependent),
+            (Nat::PORT_RESTRICTED, M::EndpointIndependent, F::AddressAndPortDependent),
+            (Nat::SYMMETRIC, M::AddressAndPortDependent, F::AddressAndPortDependent),
+            (Nat::CARRIER_GRADE, M::EndpointIndependent, F::EndpointIndependent),
         ] {
             assert_eq!((nat.mapping, nat.filtering), (mapping, filtering), "{nat}");
         }

@@ -30,10 +30,7 @@ pub(crate) struct At {
 
 impl At {
     pub(super) fn new(id: NodeId, node: &NodeState) -> Self {
-        Self {
-            id,
-            name: node.name.clone(),
-        }
+        Self { id, name: node.name.clone() }
     }
 }
 
@@ -150,15 +147,7 @@ impl Plan {
     pub(crate) fn flush_nat(id: NodeId, node: &NodeState) -> Self {
         let at = At::new(id, node);
         let rules = node.rules.clone();
-        Self {
-            ops: vec![
-                Op::SetRules {
-                    at: at.clone(),
-                    rules,
-                },
-                Op::FlushConntrack { at },
-            ],
-        }
+        Self { ops: vec![Op::SetRules { at: at.clone(), rules }, Op::FlushConntrack { at }] }
     }
 }
 
@@ -181,12 +170,7 @@ impl fmt::Display for Op {
                 write!(f, "{at}: nft replace")?;
                 for table in &rules.tables {
                     let rules: usize = table.chains.iter().map(|chain| chain.rules.len()).sum();
-                    write!(
-                        f,
-                        " {} (chains {}, rules {rules})",
-                        table.name,
-                        table.chains.len()
-                    )?;
+                    write!(f, " {} (chains {}, rules {rules})", table.name, table.chains.len())?;
                 }
                 if rules.timeouts.is_empty() {
                     return Ok(());
@@ -198,56 +182,28 @@ impl fmt::Display for Op {
                 "{at}: link add {} index {} address {} mtu {} port {}",
                 link.name, link.index, link.mac, link.mtu, link.port
             ),
-            Op::DelLink {
-                at, device, port, ..
-            } => write!(f, "{at}: link del {device} port {port}"),
-            Op::SetMtu {
-                at, device, mtu, ..
-            } => write!(f, "{at}: link set {device} mtu {mtu}"),
+            Op::DelLink { at, device, port, .. } => {
+                write!(f, "{at}: link del {device} port {port}")
+            }
+            Op::SetMtu { at, device, mtu, .. } => write!(f, "{at}: link set {device} mtu {mtu}"),
             Op::Wire { wiring, .. } => {
                 write!(f, "{}: {}", wiring.title, wiring.medium)?;
                 if wiring.ports.is_empty() {
                     f.write_str(" of no ports")?;
                 }
-                wiring
-                    .ports
-                    .keys()
-                    .try_for_each(|port| write!(f, " {port}"))
+                wiring.ports.keys().try_for_each(|port| write!(f, " {port}"))
             }
             Op::Unwire { title, .. } => write!(f, "{title}: removed"),
-            Op::AddAddr {
-                at,
-                device,
-                addr,
-                len,
-                ..
-            } => {
+            Op::AddAddr { at, device, addr, len, .. } => {
                 write!(f, "{at}: address add {addr}/{len} dev {device}")
             }
-            Op::DelAddr {
-                at,
-                device,
-                addr,
-                len,
-                ..
-            } => {
+            Op::DelAddr { at, device, addr, len, .. } => {
                 write!(f, "{at}: address del {addr}/{len} dev {device}")
             }
-            Op::AddNeighbour {
-                at,
-                device,
-                addr,
-                mac,
-                ..
-            } => {
-                write!(
-                    f,
-                    "{at}: neigh add {addr} lladdr {mac} dev {device} nud permanent"
-                )
+            Op::AddNeighbour { at, device, addr, mac, .. } => {
+                write!(f, "{at}: neigh add {addr} lladdr {mac} dev {device} nud permanent")
             }
-            Op::DelNeighbour {
-                at, device, addr, ..
-            } => {
+            Op::DelNeighbour { at, device, addr, .. } => {
                 write!(f, "{at}: neigh del {addr} dev {device}")
             }
             Op::AddRoute { at, route } => write!(f, "{at}: route add {route}"),
@@ -263,9 +219,7 @@ impl fmt::Display for Op {
             Op::FlushConntrack { at } => write!(f, "{at}: conntrack flush"),
             Op::Settle { links } => {
                 f.write_str("settle:")?;
-                links
-                    .iter()
-                    .try_for_each(|(at, device, port)| write!(f, " {at}.{device}={port}"))
+                links.iter().try_for_each(|(at, device, port)| write!(f, " {at}.{device}={port}"))
             }
         }
     }
@@ -273,12 +227,7 @@ impl fmt::Display for Op {
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Route {
-            destination,
-            via,
-            device,
-            onlink,
-        } = self;
+        let Route { destination, via, device, onlink } = self;
         if destination.prefix_len() == 0 {
             write!(f, "default via {via} dev {device}")?;
         } else {

@@ -46,18 +46,11 @@ impl<'a> Routing<'a> {
         let mut routers: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (id, node) in spec.nodes.iter().filter(|(_, node)| node.router.is_some()) {
             for interface in node.interfaces.values() {
-                routers
-                    .entry(interface.segment)
-                    .or_default()
-                    .push((*id, node, interface));
+                routers.entry(interface.segment).or_default().push((*id, node, interface));
             }
         }
         let may_overlap = spec.segments.values().any(|s| s.may_overlap);
-        let routing = Self {
-            spec,
-            routers,
-            may_overlap,
-        };
+        let routing = Self { spec, routers, may_overlap };
         for family in Family::BOTH {
             routing.check_cycles(family)?;
         }
@@ -119,9 +112,7 @@ impl<'a> Routing<'a> {
         }
         let default = self.default_hop(id, node, family);
         let (by_default, others): (Vec<Hop>, Vec<Hop>) = (hops.into_iter()).partition(|hop| {
-            default
-                .as_ref()
-                .is_some_and(|d| (d.router, d.via) == (hop.router, hop.via))
+            default.as_ref().is_some_and(|d| (d.router, d.via) == (hop.router, hop.via))
         });
         let covered = self.reach(id, node, family, &by_default);
         let beside = self.reach(id, node, family, &others);
@@ -135,10 +126,8 @@ impl<'a> Routing<'a> {
             device: hop.device.clone(),
             onlink: false,
         };
-        let mut routes: Vec<Route> = default
-            .iter()
-            .map(|hop| route(everything(family), hop))
-            .collect();
+        let mut routes: Vec<Route> =
+            default.iter().map(|hop| route(everything(family), hop)).collect();
         routes.extend(
             beside
                 .iter()
@@ -151,18 +140,10 @@ impl<'a> Routing<'a> {
     /// The routers that share a network with a node, on which both have an address.
     fn hops(&self, id: NodeId, node: &NodeSpec, family: Family) -> Vec<Hop> {
         let mut hops = Vec::new();
-        for own in node
-            .interfaces
-            .values()
-            .filter(|i| i.addr(family).is_some())
-        {
+        for own in node.interfaces.values().filter(|i| i.addr(family).is_some()) {
             for (router, _, interface) in self.routers.get(&own.segment).into_iter().flatten() {
                 if let (true, Some(via)) = (*router != id, interface.addr(family)) {
-                    hops.push(Hop {
-                        router: *router,
-                        via,
-                        device: own.name.clone(),
-                    });
+                    hops.push(Hop { router: *router, via, device: own.name.clone() });
                 }
             }
         }
@@ -175,33 +156,22 @@ impl<'a> Routing<'a> {
             DefaultRoute::Wired => None,
             DefaultRoute::Unroutable | DefaultRoute::Blackholed => return None,
         };
-        let mut own = node
-            .interfaces
-            .values()
-            .filter(|i| i.addr(family).is_some());
+        let mut own = node.interfaces.values().filter(|i| i.addr(family).is_some());
         own.find_map(|own| {
             let serving =
-                self.routers
-                    .get(&own.segment)
-                    .into_iter()
-                    .flatten()
-                    .find(|(router, _, there)| {
-                        *router != id
-                            && there.addr(family).is_some()
-                            && match chosen {
-                                Some(chosen) => *router == chosen,
-                                None => {
-                                    there.side == Side::Lan
-                                        && (node.router.is_none() || own.side == Side::Wan)
-                                }
+                self.routers.get(&own.segment).into_iter().flatten().find(|(router, _, there)| {
+                    *router != id
+                        && there.addr(family).is_some()
+                        && match chosen {
+                            Some(chosen) => *router == chosen,
+                            None => {
+                                there.side == Side::Lan
+                                    && (node.router.is_none() || own.side == Side::Wan)
                             }
-                    });
+                        }
+                });
             let (router, _, there) = serving?;
-            Some(Hop {
-                router: *router,
-                via: there.addr(family)?,
-                device: own.name.clone(),
-            })
+            Some(Hop { router: *router, via: there.addr(family)?, device: own.name.clone() })
         })
     }
 
@@ -235,20 +205,14 @@ impl<'a> Routing<'a> {
                     found.push((external, node.title(), hop.clone()));
                 }
             }
-            for exit in node
-                .interfaces
-                .values()
-                .filter(|i| i.addr(family).is_some())
-            {
+            for exit in node.interfaces.values().filter(|i| i.addr(family).is_some()) {
                 let hidden = inwards && exit.side == Side::Lan && translates(node, family);
                 if hidden || !seen.insert(exit.segment) {
                     continue;
                 }
                 if let Some(segment) = self.spec.segments.get(&exit.segment) {
                     found.extend(
-                        segment
-                            .subnet(family)
-                            .map(|s| (s, segment.to_string(), hop.clone())),
+                        segment.subnet(family).map(|s| (s, segment.to_string(), hop.clone())),
                     );
                 }
                 for (next, _, there) in self.routers.get(&exit.segment).into_iter().flatten() {
@@ -302,9 +266,7 @@ impl<'a> Routing<'a> {
     ) -> Result<Route> {
         let has_it = |segment| {
             let others = self.spec.nodes.iter().filter(|(other, _)| **other != id);
-            others
-                .filter_map(|(_, n)| n.on(segment))
-                .any(|(_, i)| i.addrs().any(|a| a == gateway))
+            others.filter_map(|(_, n)| n.on(segment)).any(|(_, i)| i.addrs().any(|a| a == gateway))
         };
         match node.interfaces.values().find(|i| has_it(i.segment)) {
             Some(interface) if interface.addr(Family::of(gateway)).is_some() => Ok(Route {
@@ -313,11 +275,7 @@ impl<'a> Routing<'a> {
                 device: interface.name.clone(),
                 onlink: false,
             }),
-            _ => Err(errors::gateway_off_link(
-                &node.title(),
-                &destination.to_string(),
-                gateway,
-            )),
+            _ => Err(errors::gateway_off_link(&node.title(), &destination.to_string(), gateway)),
         }
     }
 
@@ -328,16 +286,10 @@ impl<'a> Routing<'a> {
         }
         let shared = node.interfaces.values().any(|own| {
             other.on(own.segment).is_some_and(|(_, there)| {
-                Family::BOTH
-                    .into_iter()
-                    .any(|f| own.addr(f).is_some() && there.addr(f).is_some())
+                Family::BOTH.into_iter().any(|f| own.addr(f).is_some() && there.addr(f).is_some())
             })
         });
-        if shared {
-            Ok(())
-        } else {
-            Err(errors::no_shared_lan(&node.title(), &other.title()))
-        }
+        if shared { Ok(()) } else { Err(errors::no_shared_lan(&node.title(), &other.title())) }
     }
 
     /// Default routes that lead in a circle carry every stray packet until its TTL ends.
@@ -346,11 +298,8 @@ impl<'a> Routing<'a> {
             let mut path = vec![node.name.to_string()];
             let mut at = *start;
             for _ in 0..self.spec.nodes.len() {
-                let Some(hop) = self
-                    .spec
-                    .nodes
-                    .get(&at)
-                    .and_then(|n| self.default_hop(at, n, family))
+                let Some(hop) =
+                    self.spec.nodes.get(&at).and_then(|n| self.default_hop(at, n, family))
                 else {
                     break;
                 };

@@ -180,12 +180,7 @@ impl fmt::Display for Table {
         }
         for chain in &self.chains {
             writeln!(f, "\tchain {} {{", chain.name)?;
-            if let Some(Hook {
-                kind,
-                point,
-                priority,
-            }) = chain.hook
-            {
+            if let Some(Hook { kind, point, priority }) = chain.hook {
                 let kind = match kind {
                     HookKind::Filter => "filter",
                     HookKind::Nat => "nat",
@@ -196,10 +191,7 @@ impl fmt::Display for Table {
                     HookPoint::Forward => "forward",
                     HookPoint::Postrouting => "postrouting",
                 };
-                writeln!(
-                    f,
-                    "\t\ttype {kind} hook {point} priority {priority}; policy accept;"
-                )?;
+                writeln!(f, "\t\ttype {kind} hook {point} priority {priority}; policy accept;")?;
             }
             for Rule(statements) in &chain.rules {
                 let words: Vec<String> = statements.iter().map(ToString::to_string).collect();
@@ -227,35 +219,16 @@ impl fmt::Display for Statement {
             Self::Ct(CtMatch::SourceTranslated) => f.write_str("ct status snat"),
             Self::Ct(CtMatch::DestTranslated) => f.write_str("ct status dnat"),
             Self::Lookup { key, set, found } => {
-                write!(
-                    f,
-                    "{} {}@{set}",
-                    concat(key),
-                    if *found { "" } else { "!= " }
-                )
+                write!(f, "{} {}@{set}", concat(key), if *found { "" } else { "!= " })
             }
-            Self::Update {
-                set,
-                key,
-                timeout,
-                data,
-            } => {
-                write!(
-                    f,
-                    "update @{set} {{ {} timeout {}s",
-                    concat(key),
-                    timeout.as_secs()
-                )?;
+            Self::Update { set, key, timeout, data } => {
+                write!(f, "update @{set} {{ {} timeout {}s", concat(key), timeout.as_secs())?;
                 if !data.is_empty() {
                     write!(f, " : {}", concat(data))?;
                 }
                 f.write_str(" }")
             }
-            Self::SnatTo {
-                addr,
-                ports,
-                random,
-            } => {
+            Self::SnatTo { addr, ports, random } => {
                 match (addr, ports) {
                     (addr, None) => write!(f, "snat to {addr}")?,
                     (IpAddr::V4(addr), Some((first, last))) => {
@@ -267,28 +240,14 @@ impl fmt::Display for Statement {
                 }
                 f.write_str(if *random { " fully-random" } else { "" })
             }
-            Self::SnatMap {
-                family: of,
-                key,
-                map,
-            } => {
+            Self::SnatMap { family: of, key, map } => {
                 write!(f, "snat {} to {} map @{map}", family(*of), concat(key))
             }
-            Self::DnatMap {
-                family: of,
-                key,
-                map,
-            } => {
+            Self::DnatMap { family: of, key, map } => {
                 write!(f, "dnat {} to {} map @{map}", family(*of), concat(key))
             }
-            Self::DnatTo {
-                addr: IpAddr::V4(addr),
-                port,
-            } => write!(f, "dnat to {addr}:{port}"),
-            Self::DnatTo {
-                addr: IpAddr::V6(addr),
-                port,
-            } => write!(f, "dnat to [{addr}]:{port}"),
+            Self::DnatTo { addr: IpAddr::V4(addr), port } => write!(f, "dnat to {addr}:{port}"),
+            Self::DnatTo { addr: IpAddr::V6(addr), port } => write!(f, "dnat to [{addr}]:{port}"),
             Self::SnatPrefix(subnet) => {
                 write!(f, "snat {} prefix to {subnet}", family(subnet.family()))
             }

@@ -18,10 +18,7 @@ pub(crate) struct Sysctl {
 
 impl Sysctl {
     fn new(key: &'static str, value: &str) -> Self {
-        Self {
-            key,
-            value: value.to_owned(),
-        }
+        Self { key, value: value.to_owned() }
     }
 }
 
@@ -90,10 +87,7 @@ pub(crate) fn settings(role: Role) -> Vec<Sysctl> {
         pairs.push(("net.ipv6.conf.all.disable_ipv6", "1"));
         pairs.push(("net.ipv6.conf.default.disable_ipv6", "1"));
     }
-    pairs
-        .into_iter()
-        .map(|(key, value)| Sysctl::new(key, value))
-        .collect()
+    pairs.into_iter().map(|(key, value)| Sysctl::new(key, value)).collect()
 }
 
 /// A NAT's idle timeouts. They can be written once connection tracking is

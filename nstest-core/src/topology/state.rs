@@ -97,11 +97,8 @@ impl State {
         }
         let routing = Routing::new(spec)?;
         for (id, segment) in &spec.segments {
-            let wiring = Wiring {
-                title: segment.to_string(),
-                medium: Medium::Hub,
-                ports: BTreeMap::new(),
-            };
+            let wiring =
+                Wiring { title: segment.to_string(), medium: Medium::Hub, ports: BTreeMap::new() };
             state.segments.insert(*id, wiring);
         }
         for (id, node) in &spec.nodes {
@@ -110,9 +107,7 @@ impl State {
                     wiring.ports.insert(interface.port, interface.mac);
                 }
             }
-            state
-                .nodes
-                .insert(*id, node_state(spec, &routing, *id, node)?);
+            state.nodes.insert(*id, node_state(spec, &routing, *id, node)?);
             state.hosts.extend(host_entries(node));
         }
         for (id, wiring) in &mut state.segments {
@@ -140,14 +135,9 @@ fn node_state(
     for (slot, interface) in &node.interfaces {
         let segment = spec.segment(interface.segment)?;
         let addrs = Family::BOTH.into_iter().filter_map(|family| {
-            Some((
-                interface.addr(family)?,
-                segment.subnet(family)?.prefix_len(),
-            ))
+            Some((interface.addr(family)?, segment.subnet(family)?.prefix_len()))
         });
-        let here = neighbours
-            .iter()
-            .filter(|(device, ..)| *device == interface.name);
+        let here = neighbours.iter().filter(|(device, ..)| *device == interface.name);
         links.insert(
             *slot,
             LinkState {
@@ -165,10 +155,7 @@ fn node_state(
     Ok(NodeState {
         name: node.name.to_string(),
         hostname: node.name.hostname().to_owned(),
-        settings: settings::settings(Role {
-            forwards: node.router.is_some(),
-            ipv6: spec.ipv6,
-        }),
+        settings: settings::settings(Role { forwards: node.router.is_some(), ipv6: spec.ipv6 }),
         links,
         routes,
         rules: rules(spec, node),
@@ -192,10 +179,7 @@ fn rules(spec: &Spec, node: &NodeSpec) -> Ruleset {
         let kind = match (family, router.nat, router.nat6) {
             (Family::V4, Some(nat), _) | (Family::V6, _, Nat6::Nat(nat)) => Kind::Nat(nat),
             (Family::V6, _, Nat6::Prefix(external)) => match lans.first() {
-                Some(internal) => Kind::Prefix {
-                    internal: *internal,
-                    external,
-                },
+                Some(internal) => Kind::Prefix { internal: *internal, external },
                 None => Kind::Routed,
             },
             (Family::V4, None, _) | (Family::V6, _, Nat6::Routed) => Kind::Routed,
@@ -220,10 +204,9 @@ fn rules(spec: &Spec, node: &NodeSpec) -> Ruleset {
         rules.tables.extend(translation.table());
     }
     // One set of timers in a namespace; of two NATs, the longer ones.
-    if let (Some(udp), Some(tcp)) = (
-        nats.iter().map(|nat| nat.udp_timeout).max(),
-        nats.iter().map(|nat| nat.tcp_timeout).max(),
-    ) {
+    if let (Some(udp), Some(tcp)) =
+        (nats.iter().map(|nat| nat.udp_timeout).max(), nats.iter().map(|nat| nat.tcp_timeout).max())
+    {
         rules.timeouts = settings::conntrack(udp, tcp);
     }
     rules
@@ -235,12 +218,6 @@ fn host_entries(node: &NodeSpec) -> impl Iterator<Item = HostEntry> + '_ {
         names.push(node.name.to_string());
     }
     names.extend(node.aliases.iter().cloned());
-    let addrs = node
-        .interfaces
-        .values()
-        .flat_map(|interface| interface.addrs());
-    addrs.map(move |addr| HostEntry {
-        addr,
-        names: names.clone(),
-    })
+    let addrs = node.interfaces.values().flat_map(|interface| interface.addrs());
+    addrs.map(move |addr| HostEntry { addr, names: names.clone() })
 }

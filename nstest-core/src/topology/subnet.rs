@@ -79,19 +79,14 @@ impl Subnet {
     pub fn new(network: IpAddr, len: u8) -> Result<Self, Error> {
         let width = Family::of(network).bits();
         if len > width {
-            return Err(
-                Error::new(Code::Subnet, format!("read the subnet `{network}/{len}`")).source(
-                    format!("an {} prefix has at most {width} bits", Family::of(network)),
-                ),
-            );
+            return Err(Error::new(Code::Subnet, format!("read the subnet `{network}/{len}`"))
+                .source(format!("an {} prefix has at most {width} bits", Family::of(network))));
         }
         let subnet = Self::of(network, len);
         if subnet.network != network {
-            return Err(
-                Error::new(Code::Subnet, format!("read the subnet `{network}/{len}`"))
-                    .source("it has bits set beyond the prefix, as the address of a host has")
-                    .help(format!("write `{subnet}`")),
-            );
+            return Err(Error::new(Code::Subnet, format!("read the subnet `{network}/{len}`"))
+                .source("it has bits set beyond the prefix, as the address of a host has")
+                .help(format!("write `{subnet}`")));
         }
         Ok(subnet)
     }
@@ -100,10 +95,7 @@ impl Subnet {
     pub(crate) fn of(addr: IpAddr, len: u8) -> Self {
         let family = Family::of(addr);
         let len = len.min(family.bits());
-        Self {
-            network: from_bits(family, to_bits(addr) & !host_mask(family, len)),
-            len,
-        }
+        Self { network: from_bits(family, to_bits(addr) & !host_mask(family, len)), len }
     }
 
     /// Its lowest address.
@@ -137,11 +129,7 @@ impl Subnet {
     /// Whether some address is in both.
     #[must_use]
     pub fn overlaps(&self, other: &Subnet) -> bool {
-        let (wide, narrow) = if self.len <= other.len {
-            (self, other)
-        } else {
-            (other, self)
-        };
+        let (wide, narrow) = if self.len <= other.len { (self, other) } else { (other, self) };
         wide.contains(narrow.network)
     }
 
@@ -150,9 +138,9 @@ impl Subnet {
     #[must_use]
     pub fn broadcast(&self) -> Option<Ipv4Addr> {
         match self.network {
-            IpAddr::V4(network) if self.len < 31 => Some(Ipv4Addr::from_bits(
-                network.to_bits() | (u32::MAX >> self.len),
-            )),
+            IpAddr::V4(network) if self.len < 31 => {
+                Some(Ipv4Addr::from_bits(network.to_bits() | (u32::MAX >> self.len)))
+            }
             _ => None,
         }
     }
@@ -168,11 +156,7 @@ impl Subnet {
                 let spare = host_mask(Family::V6, len);
                 // The highest number whose digits, read as hexadecimal, still fit.
                 let digits = format!("{spare:x}");
-                if digits.len() > 8 {
-                    99_999_999
-                } else {
-                    all_decimal_below(&digits)
-                }
+                if digits.len() > 8 { 99_999_999 } else { all_decimal_below(&digits) }
             }
         }
     }
@@ -248,10 +232,7 @@ fn all_decimal_below(limit: &str) -> u32 {
     if let Some(first) = digits.iter().position(u8::is_ascii_alphabetic) {
         digits[first..].fill(b'9');
     }
-    std::str::from_utf8(&digits)
-        .ok()
-        .and_then(|digits| digits.parse().ok())
-        .unwrap_or(0)
+    std::str::from_utf8(&digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
 fn host_mask(family: Family, len: u8) -> u128 {
@@ -285,11 +266,9 @@ impl FromStr for Subnet {
         });
         match parsed {
             Some((addr, len)) => Subnet::new(addr, len),
-            None => Err(
-                Error::new(Code::Subnet, format!("read the subnet `{text}`"))
-                    .source("it is not an address, a `/` and a number of bits")
-                    .help("write it like `10.0.2.0/24` or `fd00:2::/64`"),
-            ),
+            None => Err(Error::new(Code::Subnet, format!("read the subnet `{text}`"))
+                .source("it is not an address, a `/` and a number of bits")
+                .help("write it like `10.0.2.0/24` or `fd00:2::/64`")),
         }
     }
 }
@@ -320,14 +299,7 @@ mod tests {
 
     #[test]
     fn reads_and_writes_cidr() {
-        for text in [
-            "10.0.2.0/24",
-            "0.0.0.0/0",
-            "10.1.2.3/32",
-            "fd00:2::/64",
-            "::/0",
-            "::1/128",
-        ] {
+        for text in ["10.0.2.0/24", "0.0.0.0/0", "10.1.2.3/32", "fd00:2::/64", "::/0", "::1/128"] {
             assert_eq!(subnet(text).to_string(), text);
         }
         for (text, says) in [
@@ -386,14 +358,9 @@ mod tests {
 
     #[test]
     fn number_is_the_inverse_of_host() {
-        for net in [
-            "10.0.2.0/24",
-            "10.0.0.0/29",
-            "10.0.0.0/31",
-            "fd00:2::/64",
-            "fd00::/120",
-            "fd00::/122",
-        ] {
+        for net in
+            ["10.0.2.0/24", "10.0.0.0/29", "10.0.0.0/31", "fd00:2::/64", "fd00::/120", "fd00::/122"]
+        {
             let net = subnet(net);
             for n in 0..=300 {
                 if let Some(addr) = net.host(n) {
@@ -421,23 +388,13 @@ mod tests {
         ] {
             assert_eq!(subnet(net).check_host(ip(addr)), expected, "{addr}");
         }
-        for net in [
-            "127.0.0.0/8",
-            "0.0.0.0/0",
-            "224.1.0.0/16",
-            "fe80::/64",
-            "ff02::/16",
-            "::1/128",
-        ] {
+        for net in ["127.0.0.0/8", "0.0.0.0/0", "224.1.0.0/16", "fe80::/64", "ff02::/16", "::1/128"]
+        {
             assert!(subnet(net).special_use().is_some(), "{net}");
         }
-        for net in [
-            "10.0.2.0/24",
-            "203.0.113.0/24",
-            "100.64.0.0/10",
-            "fd00:2::/64",
-            "2001:db8::/32",
-        ] {
+        for net in
+            ["10.0.2.0/24", "203.0.113.0/24", "100.64.0.0/10", "fd00:2::/64", "2001:db8::/32"]
+        {
             assert_eq!(subnet(net).special_use(), None, "{net}");
         }
     }

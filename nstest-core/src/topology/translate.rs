@@ -73,13 +73,7 @@ impl Translation {
         let mut sets = Vec::new();
         let inbound = self.inbound();
         if !inbound.is_empty() {
-            chains.push(base(
-                "prerouting",
-                HookKind::Nat,
-                HookPoint::Prerouting,
-                DSTNAT,
-                inbound,
-            ));
+            chains.push(base("prerouting", HookKind::Nat, HookPoint::Prerouting, DSTNAT, inbound));
         }
         match self.kind {
             Kind::Nat(nat) => {
@@ -91,11 +85,7 @@ impl Translation {
                     SRCNAT,
                     self.outbound(&nat),
                 ));
-                chains.push(Chain {
-                    name: "translate",
-                    hook: None,
-                    rules: self.translate(&nat),
-                });
+                chains.push(Chain { name: "translate", hook: None, rules: self.translate(&nat) });
                 chains.push(base(
                     "learn",
                     HookKind::Filter,
@@ -105,11 +95,8 @@ impl Translation {
                 ));
             }
             Kind::Prefix { internal, external } => {
-                let rule = vec![
-                    self.out_wan(),
-                    S::In(self.saddr(), internal),
-                    S::SnatPrefix(external),
-                ];
+                let rule =
+                    vec![self.out_wan(), S::In(self.saddr(), internal), S::SnatPrefix(external)];
                 chains.push(base(
                     "postrouting",
                     HookKind::Nat,
@@ -121,35 +108,17 @@ impl Translation {
             Kind::Routed => {}
         }
         chains.extend(self.filters());
-        (!chains.is_empty()).then_some(Table {
-            family: self.family,
-            name: TABLE,
-            sets,
-            chains,
-        })
+        (!chains.is_empty()).then_some(Table { family: self.family, name: TABLE, sets, chains })
     }
 
     fn sets(&self, nat: &Nat) -> Vec<Set> {
         let addr = Type::Addr(self.family);
         let endpoint = vec![addr, Type::Port];
-        let set = |name, key, data| Set {
-            name,
-            key,
-            data,
-            timeout: nat.udp_timeout,
-        };
-        let mut sets = vec![set(
-            "external",
-            vec![Type::Proto, Type::Port],
-            Some(endpoint.clone()),
-        )];
+        let set = |name, key, data| Set { name, key, data, timeout: nat.udp_timeout };
+        let mut sets = vec![set("external", vec![Type::Proto, Type::Port], Some(endpoint.clone()))];
         match nat.mapping {
             NatMapping::EndpointIndependent => {
-                sets.push(set(
-                    "mapping",
-                    vec![Type::Proto, addr, Type::Port],
-                    Some(endpoint),
-                ));
+                sets.push(set("mapping", vec![Type::Proto, addr, Type::Port], Some(endpoint)));
             }
             NatMapping::AddressDependent => {
                 sets.push(set(
@@ -172,30 +141,20 @@ impl Translation {
         let mut rules = Vec::new();
         for forward in &self.forwards {
             let hairpins = matches!(self.kind, Kind::Nat(nat) if nat.hairpins);
-            let mut rule = if hairpins {
-                vec![]
-            } else {
-                vec![self.in_wan()]
-            };
+            let mut rule = if hairpins { vec![] } else { vec![self.in_wan()] };
             rule.extend([
                 to_wan(),
                 S::Is(forward.protocol),
                 S::Equals(Field::DestPort, Value::Port(forward.port)),
-                S::DnatTo {
-                    addr: forward.to,
-                    port: forward.to_port,
-                },
+                S::DnatTo { addr: forward.to, port: forward.to_port },
             ]);
             rules.push(Rule(rule));
         }
         match self.kind {
             Kind::Nat(nat) => {
                 let key = vec![Field::Proto, Field::DestPort];
-                let enter = || S::DnatMap {
-                    family: self.family,
-                    key: key.clone(),
-                    map: "external",
-                };
+                let enter =
+                    || S::DnatMap { family: self.family, key: key.clone(), map: "external" };
                 match nat.filtering {
                     NatFiltering::EndpointIndependent => {
                         rules.push(Rule(vec![self.in_wan(), to_wan(), S::HasPorts, enter()]));
@@ -248,10 +207,7 @@ impl Translation {
                 Rule(vec![
                     S::In(self.saddr(), *lan),
                     S::Ct(CtMatch::DestTranslated),
-                    S::Equals(
-                        Field::OriginalDestAddr(self.family),
-                        Value::Addr(self.wan_addr),
-                    ),
+                    S::Equals(Field::OriginalDestAddr(self.family), Value::Addr(self.wan_addr)),
                     S::Jump("translate"),
                 ])
             }));
@@ -260,21 +216,13 @@ impl Translation {
     }
 
     fn translate(&self, nat: &Nat) -> Vec<Rule> {
-        let snat = |ports, random| S::SnatTo {
-            addr: self.wan_addr,
-            ports,
-            random,
-        };
+        let snat = |ports, random| S::SnatTo { addr: self.wan_addr, ports, random };
         let all = (nat.first_port, nat.last_port);
         let mut rules = Vec::new();
         if let Some(key) = self.mapping_key(nat, Side::Before) {
             rules.push(Rule(vec![
                 S::HasPorts,
-                S::SnatMap {
-                    family: self.family,
-                    key,
-                    map: "mapping",
-                },
+                S::SnatMap { family: self.family, key, map: "mapping" },
             ]));
         }
         if nat.preserves_ports {
@@ -311,26 +259,17 @@ impl Translation {
 
     /// Behind `snat`: what was chosen.
     fn learn(&self, nat: &Nat) -> Vec<Rule> {
-        let original = vec![
-            Field::OriginalSourceAddr(self.family),
-            Field::OriginalSourcePort,
-        ];
+        let original = vec![Field::OriginalSourceAddr(self.family), Field::OriginalSourcePort];
         let mut rules = Vec::new();
         let mut note = |set, key: Vec<Field>, data: Vec<Field>| {
-            for (protocol, timeout) in [
-                (Protocol::Udp, nat.udp_timeout),
-                (Protocol::Tcp, nat.tcp_timeout),
-            ] {
+            for (protocol, timeout) in
+                [(Protocol::Udp, nat.udp_timeout), (Protocol::Tcp, nat.tcp_timeout)]
+            {
                 rules.push(Rule(vec![
                     S::Is(protocol),
                     S::Ct(CtMatch::Original),
                     S::Ct(CtMatch::SourceTranslated),
-                    S::Update {
-                        set,
-                        key: key.clone(),
-                        timeout,
-                        data: data.clone(),
-                    },
+                    S::Update { set, key: key.clone(), timeout, data: data.clone() },
                 ]));
             }
         };
@@ -378,24 +317,14 @@ impl Translation {
         };
         let mut forward = vec![known.clone()];
         if natted || !self.forwards.is_empty() {
-            forward.push(Rule(vec![
-                self.in_wan(),
-                S::Ct(CtMatch::DestTranslated),
-                S::Accept,
-            ]));
+            forward.push(Rule(vec![self.in_wan(), S::Ct(CtMatch::DestTranslated), S::Accept]));
         }
         forward.push(stop(vec![]));
         // A NAT's own ports are its nodes'; see the trap above. It still answers pings.
         let stopped = if blocked { vec![] } else { vec![S::HasPorts] };
         let input = vec![known, stop(stopped)];
         vec![
-            base(
-                "forward",
-                HookKind::Filter,
-                HookPoint::Forward,
-                FILTER,
-                forward,
-            ),
+            base("forward", HookKind::Filter, HookPoint::Forward, FILTER, forward),
             base("input", HookKind::Filter, HookPoint::Input, FILTER, input),
         ]
     }
@@ -427,13 +356,5 @@ fn base(
     priority: i32,
     rules: Vec<Rule>,
 ) -> Chain {
-    Chain {
-        name,
-        hook: Some(Hook {
-            kind,
-            point,
-            priority,
-        }),
-        rules,
-    }
+    Chain { name, hook: Some(Hook { kind, point, priority }), rules }
 }

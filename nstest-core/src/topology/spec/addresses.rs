@@ -47,10 +47,7 @@ impl Wanted {
     }
 
     fn addrs(&self) -> impl Iterator<Item = IpAddr> {
-        self.v4
-            .map(IpAddr::V4)
-            .into_iter()
-            .chain(self.v6.map(IpAddr::V6))
+        self.v4.map(IpAddr::V4).into_iter().chain(self.v6.map(IpAddr::V6))
     }
 }
 
@@ -105,12 +102,7 @@ impl Spec {
         for segment in self.segments.values() {
             for other in segment.subnets() {
                 if other.overlaps(&subnet) && !new.may_overlap && !segment.may_overlap {
-                    return Err(errors::overlap(
-                        new.name,
-                        subnet,
-                        &segment.to_string(),
-                        other,
-                    ));
+                    return Err(errors::overlap(new.name, subnet, &segment.to_string(), other));
                 }
             }
         }
@@ -126,10 +118,7 @@ impl Spec {
             };
             self.next_subnet += 1;
             let taken = |subnet: &Subnet| {
-                self.segments
-                    .values()
-                    .flat_map(SegmentSpec::subnets)
-                    .any(|s| s.overlaps(subnet))
+                self.segments.values().flat_map(SegmentSpec::subnets).any(|s| s.overlaps(subnet))
                     || self.external_prefixes().any(|s| s.overlaps(subnet))
             };
             if !taken(&v4) && !taken(&v6) {
@@ -149,12 +138,7 @@ impl Spec {
         let pair = self.choose_addrs(id, segment, wanted, side)?;
         if let Some(segment) = self.segments.get_mut(&segment) {
             segment.leases.retain(|_, node| *node != id);
-            for addr in pair
-                .0
-                .map(IpAddr::V4)
-                .into_iter()
-                .chain(pair.1.map(IpAddr::V6))
-            {
+            for addr in pair.0.map(IpAddr::V4).into_iter().chain(pair.1.map(IpAddr::V6)) {
                 segment.leases.insert(addr, id);
             }
             let handed_out = |segment: &SegmentSpec| {
@@ -186,30 +170,16 @@ impl Spec {
         let mut pair = (wanted.v4, wanted.v6);
         let needed: Vec<Subnet> = segment
             .subnets()
-            .filter(|subnet| {
-                if subnet.is_ipv4() {
-                    pair.0.is_none()
-                } else {
-                    pair.1.is_none()
-                }
-            })
+            .filter(|subnet| if subnet.is_ipv4() { pair.0.is_none() } else { pair.1.is_none() })
             .collect();
         // The one that it had here, then the number of the address that was asked for.
         let mut missing = Vec::new();
-        let beside = wanted
-            .addrs()
-            .find_map(|addr| segment.subnet(Family::of(addr))?.number(addr));
+        let beside = wanted.addrs().find_map(|addr| segment.subnet(Family::of(addr))?.number(addr));
         for subnet in needed {
             let mut own = segment.leases.iter().filter(|(_, node)| **node == id);
-            let again = own
-                .find(|(addr, _)| subnet.contains(**addr))
-                .map(|(addr, _)| *addr);
+            let again = own.find(|(addr, _)| subnet.contains(**addr)).map(|(addr, _)| *addr);
             let beside = beside.and_then(|number| subnet.host(number));
-            match again
-                .filter(|_| beside.is_none())
-                .or(beside)
-                .filter(|addr| !taken(*addr))
-            {
+            match again.filter(|_| beside.is_none()).or(beside).filter(|addr| !taken(*addr)) {
                 Some(addr) => set(&mut pair, addr),
                 None => missing.push(subnet),
             }
@@ -218,9 +188,7 @@ impl Spec {
             return Ok(pair);
         }
         let free = |number: u32, used: &dyn Fn(IpAddr) -> bool| {
-            missing
-                .iter()
-                .all(|subnet| subnet.host(number).is_some_and(|addr| !used(addr)))
+            missing.iter().all(|subnet| subnet.host(number).is_some_and(|addr| !used(addr)))
         };
         let last = missing.iter().map(Subnet::capacity).min().unwrap_or(0);
         let number = match side {
@@ -253,26 +221,13 @@ impl Spec {
             return Err(errors::family_missing(title, addr, &segment.to_string()));
         };
         if let Err(why) = subnet.check_host(addr) {
-            return Err(errors::address_unusable(
-                title,
-                addr,
-                &segment.to_string(),
-                subnet,
-                why,
-            ));
+            return Err(errors::address_unusable(title, addr, &segment.to_string(), subnet, why));
         }
         for (other, node) in self.nodes.iter().filter(|(other, _)| **other != id) {
-            let has_it = node
-                .on(at)
-                .is_some_and(|(_, i)| i.addrs().any(|a| a == addr));
+            let has_it = node.on(at).is_some_and(|(_, i)| i.addrs().any(|a| a == addr));
             if has_it {
                 let other = self.node(*other)?.title();
-                return Err(errors::address_taken(
-                    title,
-                    addr,
-                    &segment.to_string(),
-                    &other,
-                ));
+                return Err(errors::address_taken(title, addr, &segment.to_string(), &other));
             }
         }
         Ok(())
@@ -293,11 +248,7 @@ pub(super) fn numbered(number: u32) -> Option<(Subnet, Subnet)> {
         return None;
     };
     let spelled = |n: u8| u16::from_str_radix(&n.to_string(), 16).unwrap_or(0);
-    let groups = if high == 0 {
-        [spelled(low), 0]
-    } else {
-        [spelled(high), spelled(low)]
-    };
+    let groups = if high == 0 { [spelled(low), 0] } else { [spelled(high), spelled(low)] };
     let v6 = Ipv6Addr::new(0xfd00, groups[0], groups[1], 0, 0, 0, 0, 0);
     let v4 = Ipv4Addr::new(10, high, low, 0);
     Some((Subnet::of(v4.into(), 24), Subnet::of(v6.into(), 64)))

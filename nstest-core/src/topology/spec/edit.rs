@@ -53,12 +53,7 @@ pub(crate) struct Join<'a> {
 
 impl Join<'_> {
     pub(crate) fn of(segment: SegmentId) -> Self {
-        Self {
-            segment,
-            addrs: Vec::new(),
-            mac: None,
-            interface: None,
-        }
+        Self { segment, addrs: Vec::new(), mac: None, interface: None }
     }
 }
 
@@ -105,13 +100,7 @@ impl Spec {
             nth += 1;
             name = format!("{plain}-{nth}");
         }
-        let link = self.add_segment(
-            SegmentKind::Link,
-            &NewLan {
-                name: &name,
-                ..new.clone()
-            },
-        )?;
+        let link = self.add_segment(SegmentKind::Link, &NewLan { name: &name, ..new.clone() })?;
         self.plug(a, &Join::of(link), sides.0)?;
         self.plug(b, &Join::of(link), sides.1)?;
         Ok(link)
@@ -229,15 +218,7 @@ impl Spec {
         let wanted = Wanted::new(&node.title(), &join.addrs)?;
         let (v4, v6) = self.lease(id, join.segment, wanted, side)?;
         let port = self.new_port();
-        let interface = InterfaceSpec {
-            name,
-            mac,
-            segment: join.segment,
-            port,
-            side,
-            v4,
-            v6,
-        };
+        let interface = InterfaceSpec { name, mac, segment: join.segment, port, side, v4, v6 };
         self.node_mut(id)?.interfaces.insert(slot, interface);
         Ok(slot)
     }
@@ -247,11 +228,7 @@ impl Spec {
             return Err(errors::mac_not_unicast(mac));
         }
         for node in self.nodes.values() {
-            if node
-                .interfaces
-                .values()
-                .any(|i| i.segment == segment && i.mac == mac)
-            {
+            if node.interfaces.values().any(|i| i.segment == segment && i.mac == mac) {
                 return Err(errors::mac_taken(
                     mac,
                     &node.title(),
@@ -288,10 +265,7 @@ impl Spec {
             return Err(errors::one_end_of_a_link(&self.segment(from)?.to_string()));
         }
         if self.node(id)?.on(to.segment).is_some() {
-            return Err(errors::joined_twice(
-                &title,
-                &self.segment(to.segment)?.to_string(),
-            ));
+            return Err(errors::joined_twice(&title, &self.segment(to.segment)?.to_string()));
         }
         let (mac, side) = (interface.mac, interface.side);
         self.check_mac(mac, to.segment)?;
@@ -313,10 +287,7 @@ impl Spec {
     ) -> Result<()> {
         let node = self.node(id)?;
         let Some((slot, interface)) = node.on(segment) else {
-            return Err(errors::not_on(
-                &node.title(),
-                &self.segment(segment)?.to_string(),
-            ));
+            return Err(errors::not_on(&node.title(), &self.segment(segment)?.to_string()));
         };
         let side = interface.side;
         let mut wanted = Wanted::new(&node.title(), addrs)?;
@@ -352,12 +323,7 @@ impl Spec {
                     "give that node another default route first",
                 ));
             }
-            if other
-                .router
-                .iter()
-                .flat_map(|r| &r.forwards)
-                .any(|f| f.node == id)
-            {
+            if other.router.iter().flat_map(|r| &r.forwards).any(|f| f.node == id) {
                 return Err(errors::node_in_use(
                     &title,
                     &format!("the {} forwards a port to it", other.title()),
@@ -372,12 +338,8 @@ impl Spec {
     /// Removes a LAN that nobody is on, or a link with both its ends.
     pub(crate) fn remove_segment(&mut self, id: SegmentId) -> Result<()> {
         let segment = self.segment(id)?;
-        let on: Vec<NodeId> = self
-            .nodes
-            .iter()
-            .filter(|(_, n)| n.on(id).is_some())
-            .map(|(id, _)| *id)
-            .collect();
+        let on: Vec<NodeId> =
+            self.nodes.iter().filter(|(_, n)| n.on(id).is_some()).map(|(id, _)| *id).collect();
         if segment.kind == SegmentKind::Lan && !on.is_empty() {
             let names: Vec<String> = on
                 .iter()
@@ -387,9 +349,7 @@ impl Spec {
             return Err(errors::lan_in_use(&segment.to_string(), &names));
         }
         for node in on {
-            self.node_mut(node)?
-                .interfaces
-                .retain(|_, i| i.segment != id);
+            self.node_mut(node)?.interfaces.retain(|_, i| i.segment != id);
         }
         self.segments.remove(&id);
         Ok(())
@@ -408,11 +368,7 @@ impl Spec {
     ) -> Result<()> {
         let node = self.node_mut(id)?;
         if Family::of(gateway) != destination.family() {
-            return Err(errors::route_between_families(
-                &node.title(),
-                destination,
-                gateway,
-            ));
+            return Err(errors::route_between_families(&node.title(), destination, gateway));
         }
         if node.routes.iter().any(|(d, _)| *d == destination) {
             return Err(errors::route_twice(&node.title(), destination));
@@ -464,33 +420,25 @@ impl Spec {
     pub(crate) fn find_node(&self, name: &str) -> Result<NodeId> {
         match self.nodes.iter().find(|(_, n)| n.name.as_str() == name) {
             Some((id, _)) => Ok(*id),
-            None => Err(errors::no_such(
-                "node",
-                name,
-                self.nodes.values().map(|n| n.name.as_str()),
-            )),
+            None => {
+                Err(errors::no_such("node", name, self.nodes.values().map(|n| n.name.as_str())))
+            }
         }
     }
 
     pub(crate) fn find_segment(&self, name: &str) -> Result<SegmentId> {
         match self.segments.iter().find(|(_, s)| s.name == name) {
             Some((id, _)) => Ok(*id),
-            None => Err(errors::no_such(
-                "LAN",
-                name,
-                self.segments.values().map(|s| s.name.as_str()),
-            )),
+            None => {
+                Err(errors::no_such("LAN", name, self.segments.values().map(|s| s.name.as_str())))
+            }
         }
     }
 
     /// The addresses of a node, in the order of its interfaces, IPv4 first.
     pub(crate) fn addrs(&self, id: NodeId) -> Result<Vec<IpAddr>> {
         let node = self.node(id)?;
-        Ok(node
-            .interfaces
-            .values()
-            .flat_map(InterfaceSpec::addrs)
-            .collect())
+        Ok(node.interfaces.values().flat_map(InterfaceSpec::addrs).collect())
     }
 
     /// The address that `node.ip()` is: its first one, of either family or of this one.

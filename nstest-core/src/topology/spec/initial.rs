@@ -45,10 +45,7 @@ impl Spec {
         }
         let (kind, name) = match peers.as_slice() {
             [] => return Ok(spec),
-            [peer] => (
-                SegmentKind::Link,
-                format!("test-{}", spec.node(*peer)?.name),
-            ),
+            [peer] => (SegmentKind::Link, format!("test-{}", spec.node(*peer)?.name)),
             _ => (SegmentKind::Lan, PARAMETERS_LAN.to_owned()),
         };
         let mut subnets = parameters.subnets.clone();

@@ -185,9 +185,7 @@ impl InterfaceSpec {
     }
 
     pub(super) fn addrs(&self) -> impl Iterator<Item = IpAddr> + '_ {
-        Family::BOTH
-            .into_iter()
-            .filter_map(|family| self.addr(family))
+        Family::BOTH.into_iter().filter_map(|family| self.addr(family))
     }
 }
 
@@ -202,11 +200,7 @@ impl NodeSpec {
 
     /// "node `a`" or "router `r`".
     pub(super) fn title(&self) -> String {
-        let kind = if self.router.is_some() {
-            "router"
-        } else {
-            "node"
-        };
+        let kind = if self.router.is_some() { "router" } else { "node" };
         format!("{kind} `{}`", self.name)
     }
 }

@@ -30,13 +30,7 @@ impl Spec {
             self.plug(id, join, if *is_wan { Side::Wan } else { Side::Lan })?;
         }
         let router = self.node(id)?;
-        if router
-            .interfaces
-            .values()
-            .filter(|i| i.side == Side::Wan)
-            .count()
-            > 1
-        {
+        if router.interfaces.values().filter(|i| i.side == Side::Wan).count() > 1 {
             return Err(errors::two_wans(&router.title()));
         }
         self.set_nat(id, new.nat)?;
@@ -67,16 +61,10 @@ impl Spec {
                 {
                     return Err(errors::bad_prefix(&node.title(), external, &internal));
                 }
-                let others = self
-                    .segments
-                    .values()
-                    .find(|s| s.subnets().any(|s| s.overlaps(&external)));
+                let others =
+                    self.segments.values().find(|s| s.subnets().any(|s| s.overlaps(&external)));
                 if let Some(other) = others {
-                    return Err(errors::prefix_in_use(
-                        &node.title(),
-                        external,
-                        &other.to_string(),
-                    ));
+                    return Err(errors::prefix_in_use(&node.title(), external, &other.to_string()));
                 }
             }
         }
@@ -109,15 +97,8 @@ impl Spec {
         }
         let title = router.title();
         let forwards = &mut self.router_mut(id)?.forwards;
-        if forwards
-            .iter()
-            .any(|f| (f.protocol, f.port) == (forward.protocol, forward.port))
-        {
-            return Err(errors::forwarded_twice(
-                &title,
-                forward.protocol,
-                forward.port,
-            ));
+        if forwards.iter().any(|f| (f.protocol, f.port) == (forward.protocol, forward.port)) {
+            return Err(errors::forwarded_twice(&title, forward.protocol, forward.port));
         }
         forwards.push(forward);
         Ok(())
@@ -147,8 +128,7 @@ impl Spec {
         family: Family,
     ) -> Option<IpAddr> {
         let lans = router.interfaces.values().filter(|i| i.side == Side::Lan);
-        lans.filter(|i| i.addr(family).is_some())
-            .find_map(|i| target.on(i.segment)?.1.addr(family))
+        lans.filter(|i| i.addr(family).is_some()).find_map(|i| target.on(i.segment)?.1.addr(family))
     }
 
     pub(in crate::topology) fn lan_subnets(
@@ -157,8 +137,7 @@ impl Spec {
         family: Family,
     ) -> Vec<Subnet> {
         let lans = router.interfaces.values().filter(|i| i.side == Side::Lan);
-        lans.filter_map(|i| self.segments.get(&i.segment)?.subnet(family))
-            .collect()
+        lans.filter_map(|i| self.segments.get(&i.segment)?.subnet(family)).collect()
     }
 
     /// The prefixes under which IPv6 LANs are known outside.
@@ -185,9 +164,7 @@ impl Spec {
     fn router_mut(&mut self, id: NodeId) -> Result<&mut RouterSpec> {
         let node = self.node_mut(id)?;
         let title = node.title();
-        node.router
-            .as_mut()
-            .ok_or_else(|| errors::no_router(&title))
+        node.router.as_mut().ok_or_else(|| errors::no_router(&title))
     }
 }
 

@@ -30,18 +30,12 @@ impl Net {
         let Step { plan, next } =
             Topology::first(Spec::of_parameters(parameters).unwrap()).unwrap();
         assert_leads(&State::default(), &plan, next.state());
-        Self {
-            now: next,
-            last: plan,
-        }
+        Self { now: next, last: plan }
     }
 
     pub(super) fn with_peers(names: &[&str]) -> Self {
         let nodes = names.iter().map(ToString::to_string).collect();
-        Self::of(&Parameters {
-            nodes,
-            ..Parameters::default()
-        })
+        Self::of(&Parameters { nodes, ..Parameters::default() })
     }
 
     pub(super) fn change<T>(&mut self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
@@ -59,26 +53,12 @@ impl Net {
 
     pub(super) fn lan(&mut self, name: &str, subnets: &[&str]) -> SegmentId {
         let subnets = subnets.iter().map(|s| s.parse().unwrap()).collect();
-        self.change(|spec| {
-            spec.add_lan(&NewLan {
-                name,
-                subnets,
-                ..NewLan::default()
-            })
-        })
-        .unwrap()
+        self.change(|spec| spec.add_lan(&NewLan { name, subnets, ..NewLan::default() })).unwrap()
     }
 
     pub(super) fn node(&mut self, name: &str, lans: &[SegmentId]) -> NodeId {
         let joins = lans.iter().map(|lan| Join::of(*lan)).collect();
-        self.change(|spec| {
-            spec.add_node(&NewNode {
-                name,
-                joins,
-                ..NewNode::default()
-            })
-        })
-        .unwrap()
+        self.change(|spec| spec.add_node(&NewNode { name, joins, ..NewNode::default() })).unwrap()
     }
 
     pub(super) fn router(
@@ -89,8 +69,7 @@ impl Net {
     ) -> NodeId {
         let mut joins: Vec<_> = lans.iter().map(|lan| (Join::of(*lan), false)).collect();
         joins.push((Join::of(wan), true));
-        self.change(|spec| spec.add_router(&NewRouter { joins, ..router }))
-            .unwrap()
+        self.change(|spec| spec.add_router(&NewRouter { joins, ..router })).unwrap()
     }
 
     pub(super) fn addrs(&self, node: NodeId) -> Vec<String> {
@@ -99,11 +78,7 @@ impl Net {
     }
 
     pub(super) fn routes(&self, node: NodeId) -> Vec<String> {
-        self.now.state().nodes[&node]
-            .routes
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        self.now.state().nodes[&node].routes.iter().map(ToString::to_string).collect()
     }
 
     /// The rules of a node, as nft reads them.
@@ -127,17 +102,11 @@ pub(super) fn without_sysctls(plan: &Plan) -> String {
 }
 
 pub(super) fn lan(name: &str) -> NewLan<'_> {
-    NewLan {
-        name,
-        ..NewLan::default()
-    }
+    NewLan { name, ..NewLan::default() }
 }
 
 pub(super) fn router(name: &str) -> NewRouter<'_> {
-    NewRouter {
-        name,
-        ..NewRouter::default()
-    }
+    NewRouter { name, ..NewRouter::default() }
 }
 
 pub(super) fn ip(text: &str) -> IpAddr {

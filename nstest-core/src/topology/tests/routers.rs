@@ -14,43 +14,28 @@ fn a_routed_lan_is_known_outside_and_a_translated_one_is_not() {
     let office = net.lan("office", &["198.51.100.0/24", "2001:db8:1::/64"]);
     let home = net.lan("home", &["192.168.1.0/24", "fd01::/64"]);
     let r1 = net.router(router("r1"), &[office], internet);
-    let nat = NewRouter {
-        nat: Some(Nat::FULL_CONE),
-        nat6: Nat6::Nat(Nat::FULL_CONE),
-        ..router("r2")
-    };
+    let nat =
+        NewRouter { nat: Some(Nat::FULL_CONE), nat6: Nat6::Nat(Nat::FULL_CONE), ..router("r2") };
     let r2 = net.router(nat, &[home], internet);
     let server = net.node("server", &[internet]);
     let desk = net.node("desk", &[office]);
     let laptop = net.node("laptop", &[home]);
     assert_eq!(
         net.routes(server),
-        [
-            "198.51.100.0/24 via 203.0.113.1 dev eth0",
-            "2001:db8:1::/64 via 2001:db8::1 dev eth0"
-        ]
+        ["198.51.100.0/24 via 203.0.113.1 dev eth0", "2001:db8:1::/64 via 2001:db8::1 dev eth0"]
     );
     assert_eq!(
         net.routes(r2),
-        [
-            "198.51.100.0/24 via 203.0.113.1 dev eth1",
-            "2001:db8:1::/64 via 2001:db8::1 dev eth1"
-        ]
+        ["198.51.100.0/24 via 203.0.113.1 dev eth1", "2001:db8:1::/64 via 2001:db8::1 dev eth1"]
     );
     assert_eq!(net.routes(r1), [] as [&str; 0]);
     assert_eq!(
         net.routes(desk),
-        [
-            "default via 198.51.100.254 dev eth0",
-            "default via 2001:db8:1::254 dev eth0"
-        ]
+        ["default via 198.51.100.254 dev eth0", "default via 2001:db8:1::254 dev eth0"]
     );
     assert_eq!(
         net.routes(laptop),
-        [
-            "default via 192.168.1.254 dev eth0",
-            "default via fd01::254 dev eth0"
-        ]
+        ["default via 192.168.1.254 dev eth0", "default via fd01::254 dev eth0"]
     );
 }
 
@@ -60,38 +45,20 @@ fn carrier_grade_chain() {
     let internet = net.lan("internet", &["203.0.113.0/24"]);
     let isp = net.lan("isp", &["100.64.0.0/10"]);
     let home = net.lan("home", &["192.168.1.0/24"]);
-    let cgn = net.router(
-        NewRouter {
-            nat: Some(Nat::CARRIER_GRADE),
-            ..router("cgn")
-        },
-        &[isp],
-        internet,
-    );
-    let cpe = net.router(
-        NewRouter {
-            nat: Some(Nat::PORT_RESTRICTED),
-            ..router("cpe")
-        },
-        &[home],
-        isp,
-    );
+    let cgn =
+        net.router(NewRouter { nat: Some(Nat::CARRIER_GRADE), ..router("cgn") }, &[isp], internet);
+    let cpe =
+        net.router(NewRouter { nat: Some(Nat::PORT_RESTRICTED), ..router("cpe") }, &[home], isp);
     let laptop = net.node("laptop", &[home]);
     // Without a translation of IPv6, the way in is known in both directions.
     assert_eq!(net.routes(cgn), ["fd00:5::/64 via fd00:4::1 dev eth0"]);
     assert_eq!(
         net.routes(cpe),
-        [
-            "default via 100.64.0.254 dev eth1",
-            "default via fd00:4::254 dev eth1"
-        ]
+        ["default via 100.64.0.254 dev eth1", "default via fd00:4::254 dev eth1"]
     );
     assert_eq!(
         net.routes(laptop),
-        [
-            "default via 192.168.1.254 dev eth0",
-            "default via fd00:5::254 dev eth0"
-        ]
+        ["default via 192.168.1.254 dev eth0", "default via fd00:5::254 dev eth0"]
     );
 }
 
@@ -104,44 +71,25 @@ fn multi_homed_nodes_default_by_their_first_network_that_has_a_router() {
     let node = net.node("node", &[quiet, a, b]);
     assert_eq!(net.routes(node)[0], "default via 10.0.5.254 dev eth1");
     for (default, first) in [
-        (
-            DefaultRoute::Via(rb),
-            Some("default via 10.0.6.254 dev eth2"),
-        ),
-        (
-            DefaultRoute::Via(ra),
-            Some("default via 10.0.5.254 dev eth1"),
-        ),
+        (DefaultRoute::Via(rb), Some("default via 10.0.6.254 dev eth2")),
+        (DefaultRoute::Via(ra), Some("default via 10.0.5.254 dev eth1")),
         (DefaultRoute::Unroutable, None),
-        (
-            DefaultRoute::Blackholed,
-            Some("default via 169.254.0.1 dev eth0 onlink"),
-        ),
+        (DefaultRoute::Blackholed, Some("default via 169.254.0.1 dev eth0 onlink")),
     ] {
         net.change(|spec| spec.set_default(node, default)).unwrap();
-        assert_eq!(
-            net.routes(node).first().map(String::as_str),
-            first,
-            "{default:?}"
-        );
+        assert_eq!(net.routes(node).first().map(String::as_str), first, "{default:?}");
     }
     let link = &net.now.state().nodes[&node].links[&0];
     assert_eq!(link.neighbours.len(), 2);
-    net.change(|spec| spec.set_default(node, DefaultRoute::Unroutable))
-        .unwrap();
-    assert!(
-        net.last
-            .to_string()
-            .contains("neigh del 169.254.0.1 dev eth0")
-    );
+    net.change(|spec| spec.set_default(node, DefaultRoute::Unroutable)).unwrap();
+    assert!(net.last.to_string().contains("neigh del 169.254.0.1 dev eth0"));
 }
 
 #[test]
 fn routers_in_a_row_without_translation_know_both_ends() {
     let mut net = Net::with_peers(&[]);
-    let lans: Vec<_> = (1..=4)
-        .map(|n| net.lan(&format!("l{n}"), &[&format!("10.1.{n}.0/24")]))
-        .collect();
+    let lans: Vec<_> =
+        (1..=4).map(|n| net.lan(&format!("l{n}"), &[&format!("10.1.{n}.0/24")])).collect();
     let mut ends = vec![];
     for n in 1..=3 {
         net.router(router(&format!("r{n}")), &[lans[n - 1]], lans[n]);
@@ -149,19 +97,12 @@ fn routers_in_a_row_without_translation_know_both_ends() {
     for (n, lan) in lans.iter().enumerate() {
         ends.push(net.node(&format!("n{n}"), &[*lan]));
     }
-    let v4 = |node| {
-        net.routes(node)
-            .into_iter()
-            .filter(|r| !r.contains("fd00"))
-            .collect::<Vec<_>>()
-    };
+    let v4 =
+        |node| net.routes(node).into_iter().filter(|r| !r.contains("fd00")).collect::<Vec<_>>();
     assert_eq!(v4(ends[0]), ["default via 10.1.1.254 dev eth0"]);
     assert_eq!(
         v4(ends[1]),
-        [
-            "default via 10.1.2.254 dev eth0",
-            "10.1.1.0/24 via 10.1.2.1 dev eth0"
-        ]
+        ["default via 10.1.2.254 dev eth0", "10.1.1.0/24 via 10.1.2.1 dev eth0"]
     );
     assert_eq!(
         v4(ends[3]),
@@ -182,10 +123,7 @@ fn a_cable_between_a_node_and_a_router_is_a_network_that_it_serves() {
     net.change(|spec| spec.connect(r, a, &lan(""))).unwrap();
     assert_eq!(net.routes(a)[0], "default via 10.0.4.254 dev eth0");
     let again = net.change(|spec| spec.connect(r, a, &lan(""))).unwrap();
-    assert_eq!(
-        net.now.spec().segment(again).unwrap().to_string(),
-        "link `r-a-2`"
-    );
+    assert_eq!(net.now.spec().segment(again).unwrap().to_string(), "link `r-a-2`");
 }
 
 #[test]
@@ -194,21 +132,11 @@ fn prefix_translation_is_known_by_its_external_prefix() {
     let internet = net.lan("internet", &["203.0.113.0/24", "2001:db8::/64"]);
     let home = net.lan("home", &[]);
     let nat6 = Nat6::Prefix("2001:db8:9::/64".parse().unwrap());
-    let r = net.router(
-        NewRouter {
-            nat6,
-            ..router("r")
-        },
-        &[home],
-        internet,
-    );
+    let r = net.router(NewRouter { nat6, ..router("r") }, &[home], internet);
     let server = net.node("server", &[internet]);
     assert_eq!(
         net.routes(server),
-        [
-            "10.0.3.0/24 via 203.0.113.1 dev eth0",
-            "2001:db8:9::/64 via 2001:db8::1 dev eth0"
-        ]
+        ["10.0.3.0/24 via 203.0.113.1 dev eth0", "2001:db8:9::/64 via 2001:db8::1 dev eth0"]
     );
     expect![[r#"
         table ip6 nstest {
@@ -221,7 +149,8 @@ fn prefix_translation_is_known_by_its_external_prefix() {
         		oifname "eth1" ip6 saddr fd00:3::/64 snat ip6 prefix to 2001:db8:9::/64
         	}
         }
-    "#]].assert_eq(&net.rules(r));
+    "#]]
+    .assert_eq(&net.rules(r));
 }
 
 #[test]
@@ -240,10 +169,7 @@ fn private_networks_behind_nats_may_overlap() {
         let home = net.change(|spec| spec.add_lan(&new)).unwrap();
         homes.push(home);
         net.router(
-            NewRouter {
-                nat: Some(Nat::PORT_RESTRICTED),
-                ..router(name)
-            },
+            NewRouter { nat: Some(Nat::PORT_RESTRICTED), ..router(name) },
             &[home],
             internet,
         );
@@ -269,39 +195,15 @@ fn private_networks_behind_nats_may_overlap() {
 #[test]
 fn every_kind_of_nat_has_rules_that_differ() {
     let axes = [
-        (
-            NatMapping::EndpointIndependent,
-            NatFiltering::EndpointIndependent,
-        ),
-        (
-            NatMapping::EndpointIndependent,
-            NatFiltering::AddressDependent,
-        ),
-        (
-            NatMapping::EndpointIndependent,
-            NatFiltering::AddressAndPortDependent,
-        ),
-        (
-            NatMapping::AddressDependent,
-            NatFiltering::EndpointIndependent,
-        ),
+        (NatMapping::EndpointIndependent, NatFiltering::EndpointIndependent),
+        (NatMapping::EndpointIndependent, NatFiltering::AddressDependent),
+        (NatMapping::EndpointIndependent, NatFiltering::AddressAndPortDependent),
+        (NatMapping::AddressDependent, NatFiltering::EndpointIndependent),
         (NatMapping::AddressDependent, NatFiltering::AddressDependent),
-        (
-            NatMapping::AddressDependent,
-            NatFiltering::AddressAndPortDependent,
-        ),
-        (
-            NatMapping::AddressAndPortDependent,
-            NatFiltering::EndpointIndependent,
-        ),
-        (
-            NatMapping::AddressAndPortDependent,
-            NatFiltering::AddressDependent,
-        ),
-        (
-            NatMapping::AddressAndPortDependent,
-            NatFiltering::AddressAndPortDependent,
-        ),
+        (NatMapping::AddressDependent, NatFiltering::AddressAndPortDependent),
+        (NatMapping::AddressAndPortDependent, NatFiltering::EndpointIndependent),
+        (NatMapping::AddressAndPortDependent, NatFiltering::AddressDependent),
+        (NatMapping::AddressAndPortDependent, NatFiltering::AddressAndPortDependent),
     ];
     let mut net = Net::with_peers(&[]);
     let internet = net.lan("internet", &["203.0.113.0/24"]);
@@ -327,21 +229,12 @@ fn rules_of_a_home_router() {
     let home = net.lan("home", &["192.168.1.0/24"]);
     let nat = Some(Nat::RESTRICTED_CONE.hairpinning(true));
     let r = net.router(
-        NewRouter {
-            nat,
-            firewall: Firewall::BlockInbound,
-            ..router("r")
-        },
+        NewRouter { nat, firewall: Firewall::BlockInbound, ..router("r") },
         &[home],
         internet,
     );
     let laptop = net.node("laptop", &[home]);
-    let forward = PortForward {
-        protocol: Protocol::Tcp,
-        port: 8080,
-        node: laptop,
-        node_port: 80,
-    };
+    let forward = PortForward { protocol: Protocol::Tcp, port: 8080, node: laptop, node_port: 80 };
     net.change(|spec| spec.forward_port(r, forward)).unwrap();
     expect![[r#"
         table ip nstest {
@@ -422,8 +315,7 @@ fn rules_of_a_home_router() {
         	}
         }
     "#]].assert_eq(&net.rules(r));
-    net.change(|spec| spec.unforward_port(r, Protocol::Tcp, 8080))
-        .unwrap();
+    net.change(|spec| spec.unforward_port(r, Protocol::Tcp, 8080)).unwrap();
     assert!(!net.rules(r).contains("8080"));
     let plan = Plan::flush_nat(r, &net.now.state().nodes[&r]);
     assert!(plan.to_string().ends_with("r: conntrack flush\n"));

@@ -12,14 +12,19 @@ fn check(plan: &Plan, expected: Expect) {
 
 #[test]
 fn an_isolated_node() {
-    check(&Net::with_peers(&[]).last, expect![[r#"
+    check(
+        &Net::with_peers(&[]).last,
+        expect![[r#"
         test: netns add, hostname test
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn two_directly_linked_nodes() {
-    check(&Net::with_peers(&["server"]).last, expect![[r#"
+    check(
+        &Net::with_peers(&["server"]).last,
+        expect![[r#"
         test: netns add, hostname test
         server: netns add, hostname server
         test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
@@ -31,12 +36,15 @@ fn two_directly_linked_nodes() {
         server: address add fd00:2::2/64 dev eth0
         hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 server, fd00:2::2 server
         settle: test.eth0=p2 server.eth0=p3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn three_nodes_on_a_lan() {
-    check(&Net::with_peers(&["a", "b"]).last, expect![[r#"
+    check(
+        &Net::with_peers(&["a", "b"]).last,
+        expect![[r#"
         test: netns add, hostname test
         a: netns add, hostname a
         b: netns add, hostname b
@@ -52,7 +60,8 @@ fn three_nodes_on_a_lan() {
         b: address add fd00:2::3/64 dev eth0
         hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
         settle: test.eth0=p2 a.eth0=p3 b.eth0=p4
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -61,14 +70,13 @@ fn three_nodes_with_nat_to_an_outside_network() {
     let home = net.now.spec().find_segment("peers").unwrap();
     let internet = net.lan("internet", &["203.0.113.0/24"]);
     net.router(
-        NewRouter {
-            nat: Some(Nat::PORT_RESTRICTED),
-            ..router("router")
-        },
+        NewRouter { nat: Some(Nat::PORT_RESTRICTED), ..router("router") },
         &[home],
         internet,
     );
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         router: netns add, hostname router
         router: nft replace nstest (chains 5, rules 17), sysctl net.netfilter.nf_conntrack_udp_timeout=300 net.netfilter.nf_conntrack_udp_timeout_stream=300 net.netfilter.nf_conntrack_tcp_timeout_established=7440
         router: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p6
@@ -87,9 +95,12 @@ fn three_nodes_with_nat_to_an_outside_network() {
         b: route add default via fd00:2::254 dev eth0
         hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.254 router, fd00:2::254 router, 203.0.113.1 router, fd00:3::1 router
         settle: router.eth0=p6 router.eth1=p7
-    "#]]);
+    "#]],
+    );
     net.node("server", &[internet]);
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         server: netns add, hostname server
         server: link add eth0 index 2 address 02:6e:73:00:05:00 mtu 1500 port p8
         LAN `internet`: hub p7 p8
@@ -98,24 +109,18 @@ fn three_nodes_with_nat_to_an_outside_network() {
         server: route add fd00:2::/64 via fd00:3::1 dev eth0
         hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.254 router, fd00:2::254 router, 203.0.113.1 router, fd00:3::1 router, 203.0.113.2 server, fd00:3::2 server
         settle: server.eth0=p8
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_named_namespace_is_left_as_it_is() {
     let netns = Some("vns1".to_owned());
-    let mut net = Net::of(&Parameters {
-        netns: netns.clone(),
-        ..Parameters::default()
-    });
+    let mut net = Net::of(&Parameters { netns: netns.clone(), ..Parameters::default() });
     check(&net.last, expect![[""]]);
     let error = net.change(|spec| spec.add_lan(&lan("home"))).unwrap_err();
     assert!(error.to_string().contains("vns1"));
-    let peers = Parameters {
-        netns,
-        anonymous: 1,
-        ..Parameters::default()
-    };
+    let peers = Parameters { netns, anonymous: 1, ..Parameters::default() };
     Spec::of_parameters(&peers).unwrap_err();
 }
 
@@ -123,10 +128,7 @@ fn a_named_namespace_is_left_as_it_is() {
 fn settings_of_a_node() {
     let net = Net::with_peers(&["server"]);
     let text = net.last.to_string();
-    let server = text
-        .lines()
-        .find(|line| line.starts_with("server: sysctl"))
-        .unwrap();
+    let server = text.lines().find(|line| line.starts_with("server: sysctl")).unwrap();
     expect![[r#"
         server:
         sysctl
@@ -160,7 +162,8 @@ fn settings_of_a_node() {
         net.ipv6.conf.default.use_tempaddr=0
         net.ipv6.conf.default.addr_gen_mode=0
         net.ipv6.conf.all.accept_redirects=0
-        net.ipv6.icmp.ratelimit=0"#]].assert_eq(&server.replace(' ', "\n"));
+        net.ipv6.icmp.ratelimit=0"#]]
+    .assert_eq(&server.replace(' ', "\n"));
 }
 
 #[test]
@@ -172,7 +175,9 @@ fn one_family_only_and_another_mtu() {
         mtu: Some(1000),
         ..Parameters::default()
     };
-    check(&Net::of(&v4).last, expect![[r#"
+    check(
+        &Net::of(&v4).last,
+        expect![[r#"
         test: netns add, hostname test
         server: netns add, hostname server
         test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1000 port p2
@@ -182,13 +187,12 @@ fn one_family_only_and_another_mtu() {
         server: address add 10.0.2.2/24 dev eth0
         hosts: 10.0.2.1 test, 10.0.2.2 server
         settle: test.eth0=p2 server.eth0=p3
-    "#]]);
-    let v6 = Parameters {
-        nodes,
-        without_ipv4: true,
-        ..Parameters::default()
-    };
-    check(&Net::of(&v6).last, expect![[r#"
+    "#]],
+    );
+    let v6 = Parameters { nodes, without_ipv4: true, ..Parameters::default() };
+    check(
+        &Net::of(&v6).last,
+        expect![[r#"
         test: netns add, hostname test
         server: netns add, hostname server
         test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
@@ -198,39 +202,20 @@ fn one_family_only_and_another_mtu() {
         server: address add fd00:2::2/64 dev eth0
         hosts: fd00:2::1 test, fd00:2::2 server
         settle: test.eth0=p2 server.eth0=p3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_subnet_moves_the_addresses() {
     for (given, test, peer) in [
-        (
-            vec!["192.168.7.0/24"],
-            ["192.168.7.1", "fd00:2::1"],
-            ["192.168.7.2", "fd00:2::2"],
-        ),
-        (
-            vec!["fd07::/64"],
-            ["10.0.2.1", "fd07::1"],
-            ["10.0.2.2", "fd07::2"],
-        ),
-        (
-            vec!["10.9.0.0/16", "fd07::/48"],
-            ["10.9.0.1", "fd07::1"],
-            ["10.9.0.2", "fd07::2"],
-        ),
-        (
-            vec!["10.9.0.0/31"],
-            ["10.9.0.0", "fd00:2::1"],
-            ["10.9.0.1", "fd00:2::2"],
-        ),
+        (vec!["192.168.7.0/24"], ["192.168.7.1", "fd00:2::1"], ["192.168.7.2", "fd00:2::2"]),
+        (vec!["fd07::/64"], ["10.0.2.1", "fd07::1"], ["10.0.2.2", "fd07::2"]),
+        (vec!["10.9.0.0/16", "fd07::/48"], ["10.9.0.1", "fd07::1"], ["10.9.0.2", "fd07::2"]),
+        (vec!["10.9.0.0/31"], ["10.9.0.0", "fd00:2::1"], ["10.9.0.1", "fd00:2::2"]),
     ] {
         let subnets = given.iter().map(|s| s.parse().unwrap()).collect();
-        let net = Net::of(&Parameters {
-            anonymous: 1,
-            subnets,
-            ..Parameters::default()
-        });
+        let net = Net::of(&Parameters { anonymous: 1, subnets, ..Parameters::default() });
         assert_eq!(net.addrs(NodeId::TEST), test, "{given:?}");
         assert_eq!(net.addrs(NodeId(2)), peer, "{given:?}");
     }
@@ -239,32 +224,16 @@ fn a_subnet_moves_the_addresses() {
 #[test]
 fn anonymous_peers_come_behind_the_named_ones() {
     let nodes = vec!["a".to_owned()];
-    let net = Net::of(&Parameters {
-        nodes,
-        anonymous: 9,
-        ..Parameters::default()
-    });
+    let net = Net::of(&Parameters { nodes, anonymous: 9, ..Parameters::default() });
     let spec = net.now.spec();
-    assert_eq!(
-        net.addrs(spec.find_node("a").unwrap()),
-        ["10.0.2.2", "fd00:2::2"]
-    );
-    assert_eq!(
-        net.addrs(spec.find_node("peer9").unwrap()),
-        ["10.0.2.11", "fd00:2::11"]
-    );
+    assert_eq!(net.addrs(spec.find_node("a").unwrap()), ["10.0.2.2", "fd00:2::2"]);
+    assert_eq!(net.addrs(spec.find_node("peer9").unwrap()), ["10.0.2.11", "fd00:2::11"]);
 }
 
 #[test]
 fn a_large_lan_is_a_bridge() {
-    let peers = |anonymous| {
-        Net::of(&Parameters {
-            anonymous,
-            ..Parameters::default()
-        })
-        .last
-        .to_string()
-    };
+    let peers =
+        |anonymous| Net::of(&Parameters { anonymous, ..Parameters::default() }).last.to_string();
     assert!(peers(19).contains("LAN `peers`: hub p"));
     assert!(peers(20).contains("LAN `peers`: bridge br1 p"));
 }
@@ -274,19 +243,10 @@ fn hostnames_and_aliases_resolve() {
     let mut net = Net::with_peers(&["größe", "a_b"]);
     let peers = net.now.spec().find_segment("peers").unwrap();
     let aliases = vec!["db.example.com".to_owned()];
-    let new = NewNode {
-        name: "db",
-        aliases,
-        joins: vec![Join::of(peers)],
-        ..NewNode::default()
-    };
+    let new = NewNode { name: "db", aliases, joins: vec![Join::of(peers)], ..NewNode::default() };
     net.change(|spec| spec.add_node(&new)).unwrap();
     let hosts = net.last.to_string();
-    let hosts = hosts
-        .lines()
-        .find(|line| line.starts_with("hosts"))
-        .unwrap()
-        .replace(", ", "\n");
+    let hosts = hosts.lines().find(|line| line.starts_with("hosts")).unwrap().replace(", ", "\n");
     expect![[r#"
         hosts: 10.0.2.1 test
         fd00:2::1 test
@@ -295,5 +255,6 @@ fn hostnames_and_aliases_resolve() {
         10.0.2.3 a-b a_b
         fd00:2::3 a-b a_b
         10.0.2.4 db db.example.com
-        fd00:2::4 db db.example.com"#]].assert_eq(&hosts);
+        fd00:2::4 db db.example.com"#]]
+    .assert_eq(&hosts);
 }

@@ -1,0 +1,105 @@
+//! Addresses of devices.
+//!
+//! The trap: an IPv6 address is *tentative* until duplicate address detection
+//! has waited for a second, and while it is, `connect` may choose `::1` as the
+//! source and hang. Every address of ours says IFA_F_NODAD; `accept_dad = 0`
+//! before the device exists covers those that the kernel adds (RFC 4862 §5.4,
+//! net/ipv6/addrconf.c).
+
+use std::net::IpAddr;
+
+use netlink_packet_core::Parseable;
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeader, AddressHeaderFlags, AddressMessage,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::message::{Mode, Request};
+use super::socket::Socket;
+use super::{Prefix, malformed};
+use crate::error::Result;
+
+/// Gives the device an address; the kernel adds the route to its network.
+pub(crate) fn add(index: u32, address: Prefix) -> Request {
+    let mut message = message(index, address);
+    if address.ip.is_ipv6() {
+        message.header.flags = AddressHeaderFlags::Nodad;
+    }
+    Request::route(
+        &RouteNetlinkMessage::NewAddress(message),
+        Mode::Create,
+        format!("add address {address} to link #{index}"),
+    )
+}
+
+/// Takes an address away, and with it the routes that depend on it.
+pub(crate) fn delete(index: u32, address: Prefix) -> Request {
+    Request::route(
+        &RouteNetlinkMessage::DelAddress(message(index, address)),
+        Mode::Existing,
+        format!("delete address {address} from link #{index}"),
+    )
+}
+
+/// An address as the kernel shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) index: u32,
+    pub(crate) prefix: Prefix,
+    /// Not usable yet.
+    pub(crate) tentative: bool,
+    /// Never usable: somebody else has it.
+    pub(crate) duplicate: bool,
+}
+
+/// Every address of the socket's namespace, v4 and v6.
+pub(crate) fn list(socket: &mut Socket) -> Result<Vec<Address>> {
+    let request = Request::route(
+        &RouteNetlinkMessage::GetAddress(AddressMessage::default()),
+        Mode::Existing,
+        "list the addresses".to_owned(),
+    );
+    socket.dump(&request, parse)
+}
+
+fn message(index: u32, address: Prefix) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header = AddressHeader {
+        family: family(address.ip),
+        prefix_len: address.length,
+        index,
+        ..AddressHeader::default()
+    };
+    message.attributes =
+        vec![AddressAttribute::Local(address.ip), AddressAttribute::Address(address.ip)];
+    message
+}
+
+pub(super) fn family(ip: IpAddr) -> AddressFamily {
+    match ip {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    }
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Result<Option<Address>> {
+    let message = AddressMessage::parse(bytes).map_err(|error| malformed("an address", error))?;
+    let mut flags = AddressFlags::from_bits_retain(message.header.flags.bits().into());
+    let mut local = None;
+    let mut other = None;
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(ip) => local = Some(*ip),
+            AddressAttribute::Address(ip) => other = Some(*ip),
+            AddressAttribute::Flags(all) => flags = *all,
+            _ => {}
+        }
+    }
+    // IPv6 says IFA_LOCAL only on point-to-point links.
+    Ok(local.or(other).map(|ip| Address {
+        index: message.header.index,
+        prefix: Prefix::new(ip, message.header.prefix_len),
+        tentative: flags.contains(AddressFlags::Tentative),
+        duplicate: flags.contains(AddressFlags::Dadfailed),
+    }))
+}
