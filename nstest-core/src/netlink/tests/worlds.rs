@@ -24,8 +24,8 @@ const NODE: [(&str, &str); 5] = [
     ("ipv4/conf/default/rp_filter", "0"),
 ];
 
-const FABRIC: [(&str, &str); 3] = [
-    ("ipv6/conf/all/disable_ipv6", "1"),
+/// `default` alone: it is what every port will start from.
+const FABRIC: [(&str, &str); 2] = [
     ("ipv6/conf/default/disable_ipv6", "1"),
     ("ipv4/ip_forward", "0"),
 ];
