@@ -96,6 +96,8 @@ codes! {
     InUse = "in-use",
     /// Something that was named is not there.
     NotFound = "not-found",
+    /// What was waited for had not come when the time was up.
+    Deadline = "deadline",
     /// This platform has no network namespaces.
     Platform = "platform",
     /// The machine allows no user namespace, or no more.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::error::Result;
 use crate::runner::TestContext;
+use crate::world::{Net, ParameterSpec};
 
 /// A type that a test can ask for by naming it as the type of a parameter.
 ///
@@ -76,12 +77,34 @@ impl<'a> Param<'a> {
 
 /// What the parameters of a test ask for, collected before anything is built.
 #[derive(Debug, Default)]
-#[non_exhaustive]
-pub struct Spec {}
+pub struct Spec {
+    pub(crate) parameters: ParameterSpec,
+}
 
 /// What was built for a test.
 pub struct World {
-    pub(crate) context: TestContext,
+    context: TestContext,
+    net: Net,
+}
+
+impl World {
+    /// Builds what the parameters ask for.
+    pub(crate) fn build(spec: &Spec, context: TestContext) -> Result<Self> {
+        let net = Net::build(crate::topology::spec::Spec::of_parameters(&spec.parameters.0)?)?;
+        Ok(Self { context, net })
+    }
+
+    /// The test's network.
+    #[must_use]
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// The test's own circumstances.
+    #[must_use]
+    pub fn context(&self) -> &TestContext {
+        &self.context
+    }
 }
 
 impl fmt::Debug for World {

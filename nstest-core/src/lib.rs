@@ -17,11 +17,19 @@ mod world;
 
 pub use error::{Code, Error, Result, TestError, TestResult};
 pub use fixture::{Fixture, Param, Spec, World};
+pub use node::command::Command;
+pub use node::spawn::JoinHandle;
+#[cfg(feature = "tokio")]
+pub use node::task::Task;
+pub use node::visit::Scope;
 pub use runner::{TestContext, enter};
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 
 #[cfg(test)]
 mod testing;
+pub use world::{
+    Lan, LanBuilder, Link, Net, Node, NodeBuilder, Outcome, Router, RouterBuilder, eventually,
+};
 
 /// What the macros expand to; not for people.
 #[doc(hidden)]

@@ -263,18 +263,16 @@ impl Fabric {
         Ok(())
     }
 
-    /// Sets one end's carrier: the port's, of which the node's own follows.
-    pub(crate) fn set_port(
-        &mut self,
-        port: PortId,
-        up: bool,
-        ends: &[(NodeId, u32)],
-    ) -> Result<()> {
-        let set = link::set(port.ifindex());
-        self.route.request(&if up { set.up() } else { set.down() }.request())?;
-        for (node, index) in ends {
+    /// Pulls or plugs the ports at which these interfaces' cables end: the
+    /// interfaces follow, and the kernel is made to notice at once.
+    pub(crate) fn set_carrier(&mut self, ends: &[(NodeId, u8, PortId)], up: bool) -> Result<()> {
+        for (.., port) in ends {
+            let set = link::set(port.ifindex());
+            self.route.request(&if up { set.up() } else { set.down() }.request())?;
+        }
+        for (node, slot, _) in ends {
             if let Some(member) = self.members.get_mut(node) {
-                link::get(&mut member.route, *index)?;
+                flush_carrier(&mut member.route, index_of(*slot))?;
             }
         }
         Ok(())

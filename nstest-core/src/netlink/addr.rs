@@ -16,28 +16,30 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::message::{Mode, Request};
 use super::socket::Socket;
-use super::{Prefix, malformed};
+use super::{Device, Prefix, malformed};
 use crate::error::Result;
 
 /// Gives the device an address; the kernel adds the route to its network.
-pub(crate) fn add(index: u32, address: Prefix) -> Request {
-    let mut message = message(index, address);
+pub(crate) fn add<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Request {
+    let device = device.into();
+    let mut message = message(device.index, address);
     if address.ip.is_ipv6() {
         message.header.flags = AddressHeaderFlags::Nodad;
     }
     Request::route(
         &RouteNetlinkMessage::NewAddress(message),
         Mode::Create,
-        format!("add address {address} to link #{index}"),
+        format!("add address {address} to {device}"),
     )
 }
 
 /// Takes an address away, and with it the routes that depend on it.
-pub(crate) fn delete(index: u32, address: Prefix) -> Request {
+pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Request {
+    let device = device.into();
     Request::route(
-        &RouteNetlinkMessage::DelAddress(message(index, address)),
+        &RouteNetlinkMessage::DelAddress(message(device.index, address)),
         Mode::Existing,
-        format!("delete address {address} from link #{index}"),
+        format!("delete address {address} from {device}"),
     )
 }
 

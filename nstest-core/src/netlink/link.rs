@@ -23,7 +23,7 @@ use netlink_packet_route::link::{
 
 use super::message::{Mode, Request};
 use super::socket::Socket;
-use super::{Mac, malformed};
+use super::{Device, Mac, malformed};
 use crate::error::Result;
 
 /// The index that the kernel gives to `lo` in every namespace.
@@ -95,12 +95,14 @@ fn create(message: LinkMessage, what: String) -> Request {
 #[derive(Debug, Clone)]
 pub(crate) struct Set {
     message: LinkMessage,
+    device: String,
     what: Vec<String>,
 }
 
-/// Begins a change of the device with this index.
-pub(crate) fn set(index: u32) -> Set {
-    Set { message: message(index, Vec::new()), what: Vec::new() }
+/// Begins a change of a device.
+pub(crate) fn set<'a>(device: impl Into<Device<'a>>) -> Set {
+    let device = device.into();
+    Set { message: message(device.index, Vec::new()), device: device.to_string(), what: Vec::new() }
 }
 
 impl Set {
@@ -151,7 +153,7 @@ impl Set {
 
     /// The change as a request.
     pub(crate) fn request(self) -> Request {
-        let what = format!("set link #{} {}", self.message.header.index, self.what.join(", "));
+        let what = format!("set {} {}", self.device, self.what.join(", "));
         Request::route(&RouteNetlinkMessage::SetLink(self.message), Mode::Existing, what)
     }
 
@@ -167,11 +169,12 @@ impl Set {
 }
 
 /// Deletes one device (of a veth pair: both). 15–27 ms.
-pub(crate) fn delete(index: u32) -> Request {
+pub(crate) fn delete<'a>(device: impl Into<Device<'a>>) -> Request {
+    let device = device.into();
     Request::route(
-        &RouteNetlinkMessage::DelLink(message(index, Vec::new())),
+        &RouteNetlinkMessage::DelLink(message(device.index, Vec::new())),
         Mode::Existing,
-        format!("delete link #{index}"),
+        format!("delete {device}"),
     )
 }
 

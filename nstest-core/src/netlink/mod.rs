@@ -60,6 +60,35 @@ impl fmt::Display for Prefix {
     }
 }
 
+/// A device, by its index. Its name, where the caller knows it, is for errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Device<'a> {
+    index: u32,
+    name: Option<&'a str>,
+}
+
+impl From<u32> for Device<'_> {
+    fn from(index: u32) -> Self {
+        Self { index, name: None }
+    }
+}
+
+impl<'a> From<(u32, &'a str)> for Device<'a> {
+    fn from((index, name): (u32, &'a str)) -> Self {
+        let name = Some(name);
+        Self { index, name }
+    }
+}
+
+impl fmt::Display for Device<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            Some(name) => f.write_str(name),
+            None => write!(f, "link #{}", self.index),
+        }
+    }
+}
+
 /// An Ethernet address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Mac(pub(crate) [u8; 6]);

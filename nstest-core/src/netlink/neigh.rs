@@ -15,27 +15,29 @@ use netlink_packet_route::neighbour::{
 use super::addr::family;
 use super::message::{Mode, Request};
 use super::socket::Socket;
-use super::{Mac, malformed};
+use super::{Device, Mac, malformed};
 use crate::error::Result;
 
 /// A fixed entry, which no resolution touches.
-pub(crate) fn add(index: u32, ip: IpAddr, mac: Mac) -> Request {
-    let mut message = message(index, ip);
+pub(crate) fn add<'a>(device: impl Into<Device<'a>>, ip: IpAddr, mac: Mac) -> Request {
+    let device = device.into();
+    let mut message = message(device.index, ip);
     message.header.state = NeighbourState::Permanent;
     message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()));
     Request::route(
         &RouteNetlinkMessage::NewNeighbour(message),
         Mode::Replace,
-        format!("set neighbour {ip} to {mac} on link #{index}"),
+        format!("set neighbour {ip} to {mac} on {device}"),
     )
 }
 
 /// Forgets one entry.
-pub(crate) fn delete(index: u32, ip: IpAddr) -> Request {
+pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> Request {
+    let device = device.into();
     Request::route(
-        &RouteNetlinkMessage::DelNeighbour(message(index, ip)),
+        &RouteNetlinkMessage::DelNeighbour(message(device.index, ip)),
         Mode::Existing,
-        format!("forget neighbour {ip} on link #{index}"),
+        format!("forget neighbour {ip} on {device}"),
     )
 }
 

@@ -4,25 +4,28 @@
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcHeader, TcMessage};
 
+use super::Device;
 use super::message::{Mode, Request};
 
 /// Prepares a device for filters.
-pub(crate) fn clsact(index: u32) -> Request {
-    let mut message = message(index);
+pub(crate) fn clsact<'a>(device: impl Into<Device<'a>>) -> Request {
+    let device = device.into();
+    let mut message = message(device.index);
     message.attributes.push(TcAttribute::Kind("clsact".to_owned()));
     Request::route(
         &RouteNetlinkMessage::NewQueueDiscipline(message),
         Mode::Create,
-        format!("add qdisc clsact to link #{index}"),
+        format!("add qdisc clsact to {device}"),
     )
 }
 
 /// Removes it, and with it every filter of the device.
-pub(crate) fn delete_clsact(index: u32) -> Request {
+pub(crate) fn delete_clsact<'a>(device: impl Into<Device<'a>>) -> Request {
+    let device = device.into();
     Request::route(
-        &RouteNetlinkMessage::DelQueueDiscipline(message(index)),
+        &RouteNetlinkMessage::DelQueueDiscipline(message(device.index)),
         Mode::Existing,
-        format!("delete qdisc clsact from link #{index}"),
+        format!("delete qdisc clsact from {device}"),
     )
 }
 

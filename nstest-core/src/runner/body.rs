@@ -165,7 +165,13 @@ impl Fixtures {
 
     /// Second phase of one parameter; the first call builds the world.
     pub fn setup<F: Fixture>(&mut self, plan: F::Plan) -> F {
-        let world = self.world.get_or_insert_with(|| World { context: self.context.clone() });
+        let world = match &self.world {
+            Some(world) => world,
+            None => {
+                let world = World::build(&self.spec, self.context.clone());
+                self.world.insert(world.unwrap_or_else(|error| refuse(&error)))
+            }
+        };
         F::setup(plan, world).unwrap_or_else(|error| refuse(&error))
     }
 }

@@ -85,10 +85,16 @@ pub(super) fn no_such<'a>(kind: &str, name: &str, all: impl Iterator<Item = &'a 
         .help(help)
 }
 
-pub(super) fn gone(kind: &str) -> Error {
+pub(crate) fn gone(kind: &str) -> Error {
     Error::new(Code::NotFound, format!("use a {kind}"))
         .source("it has been removed from this test, or is of another one")
         .help("look it up by name, from this test's `Net`")
+}
+
+pub(crate) fn not_one_link(node: &str, links: usize) -> Error {
+    Error::new(Code::NotFound, format!("tell the link of node `{node}`"))
+        .source(format!("it has {links} links"))
+        .help("`link_to(&lan)` says which one is meant")
 }
 
 pub(super) fn too_many(what: &str, have: usize) -> Error {

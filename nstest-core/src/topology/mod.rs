@@ -25,7 +25,7 @@
 //! or the kernel. The same edits make the same plans.
 
 mod diff;
-mod errors;
+pub(crate) mod errors;
 mod mac;
 mod names;
 mod nat;
@@ -41,8 +41,10 @@ mod translate;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use errors::gone;
 pub use mac::MacAddr;
 pub use nat::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
+pub(crate) use subnet::Family;
 pub use subnet::Subnet;
 
 use crate::error::Result;

@@ -174,7 +174,10 @@ impl NodeBuilder {
     fn last(&mut self, what: &str) -> &mut Place {
         match self.places.last_mut() {
             Some(place) => place,
-            None => panic!("`{what}` of node {} is said of a place on a LAN: `join` one first", self.name),
+            None => panic!(
+                "`{what}` of node {} is said of a place on a LAN: `join` one first",
+                self.name
+            ),
         }
     }
 
@@ -269,7 +272,9 @@ impl RouterBuilder {
     pub fn addr(mut self, addr: impl Into<IpAddr>) -> Self {
         match self.places.last_mut() {
             Some((place, _)) => place.addrs.push(addr.into()),
-            None => panic!("`addr` of router {} is said of a place on a LAN: name one first", self.name),
+            None => {
+                panic!("`addr` of router {} is said of a place on a LAN: name one first", self.name)
+            }
         }
         self
     }

@@ -39,7 +39,9 @@ impl Lan {
     /// Its subnets, IPv4 first.
     #[must_use]
     pub fn subnets(&self) -> Vec<Subnet> {
-        self.net.look(|spec| spec.segment(self.id).map(|segment| segment.subnets().collect())).unwrap_or_default()
+        self.net
+            .look(|spec| spec.segment(self.id).map(|segment| segment.subnets().collect()))
+            .unwrap_or_default()
     }
 
     /// The nodes on it, in the order of their creation.

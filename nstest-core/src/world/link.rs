@@ -10,15 +10,8 @@ use crate::topology::spec::{NodeId, PortId, SegmentId};
 #[derive(Clone)]
 pub struct Link {
     net: Net,
-    ends: Vec<End>,
-}
-
-/// One interface, and the port in the fabric that its cable ends at.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct End {
-    pub(crate) node: NodeId,
-    pub(crate) slot: u8,
-    pub(crate) port: PortId,
+    /// Interfaces, and the ports in the fabric that their cables end at.
+    ends: Vec<(NodeId, u8, PortId)>,
 }
 
 impl fmt::Debug for Link {
@@ -31,18 +24,17 @@ impl Link {
     /// Of a node on a LAN, its own cable; of a point-to-point link, all of it.
     pub(super) fn of_node(node: &Node, slot: u8) -> Self {
         let net = node.net().clone();
-        let (segment, own) = net.look(|spec| (spec.segment_at(node.id(), slot), spec.end(node.id(), slot)));
-        if let Some(segment) = segment.filter(|segment| net.is_link(*segment)) {
-            if let Ok(link) = Self::of_segment(net.clone(), segment) {
-                return link;
-            }
-        }
-        Self { net, ends: own.into_iter().collect() }
+        let ends = net.look(|spec| match spec.interface(node.id(), slot) {
+            Some((segment, _)) if spec.is_link(segment) => spec.ends(segment),
+            Some((_, port)) => vec![(node.id(), slot, port)],
+            None => Vec::new(),
+        });
+        Self { net, ends }
     }
 
-    pub(super) fn of_segment(net: Net, id: SegmentId) -> Result<Self> {
-        let ends = net.look(|spec| spec.segment(id).map(|_| spec.ends(id)))?;
-        Ok(Self { net, ends })
+    pub(super) fn of_segment(net: Net, id: SegmentId) -> Self {
+        let ends = net.look(|spec| spec.ends(id));
+        Self { net, ends }
     }
 
     /// Pulls the cable: the interfaces at its ends lose their carrier, and keep

@@ -27,7 +27,7 @@ pub use router::Router;
 use crate::error::Result;
 use crate::fabric::{Fabric, Stopped};
 use crate::node::{Panicked, Panics};
-use crate::topology::spec::{self, NodeId, NodeSpec, SegmentKind};
+use crate::topology::spec::{self, NodeId};
 use crate::topology::{Step, Topology};
 
 /// The network of a test: its own node, and all that is wired to it or not.
@@ -141,12 +141,7 @@ impl Net {
     /// # Errors
     /// `not-found`, with the names that there are.
     pub fn router(&self, name: &str) -> Result<Router> {
-        let is_router = |node: &NodeSpec| node.is_router();
-        let id = self.look(|spec| {
-            let id = spec.find_node(name)?;
-            spec.router(id).map(|_| id)
-        })?;
-        let _ = is_router;
+        let id = self.look(|spec| spec.find_router(name))?;
         Ok(Router::new(self.handle(id)?))
     }
 
@@ -171,7 +166,7 @@ impl Net {
     /// `not-found` for a node that was removed; what the kernel refuses.
     pub fn connect(&self, a: &Node, b: &Node) -> Result<Link> {
         let id = self.edit(|spec| spec.connect(a.id(), b.id(), &spec::NewLan::default()))?;
-        Link::of_segment(self.clone(), id)
+        Ok(Link::of_segment(self.clone(), id))
     }
 
     /// What the machine did not let the world be given: settings of the kernel
@@ -183,10 +178,6 @@ impl Net {
 
     pub(crate) fn unheard_panics(&self) -> Vec<Panicked> {
         self.panics.unheard()
-    }
-
-    fn is_link(&self, id: spec::SegmentId) -> bool {
-        self.look(|spec| spec.segment(id).is_ok_and(|segment| segment.kind() == SegmentKind::Link))
     }
 }
 

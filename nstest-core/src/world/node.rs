@@ -171,7 +171,10 @@ impl Node {
     /// # Panics
     /// If the thread cannot be started.
     #[track_caller]
-    pub fn spawn<T: Send + 'static>(&self, body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
         self.place.spawn(body).unwrap_or_else(|error| panic!("{error:?}"))
     }
 

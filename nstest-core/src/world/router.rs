@@ -63,7 +63,13 @@ impl Router {
     ///
     /// # Errors
     /// `nat`, if the node is not behind the router; `in-use`, if the port is forwarded.
-    pub fn forward_port(&self, protocol: Protocol, port: u16, to: &Node, to_port: u16) -> Result<()> {
+    pub fn forward_port(
+        &self,
+        protocol: Protocol,
+        port: u16,
+        to: &Node,
+        to_port: u16,
+    ) -> Result<()> {
         let forward = PortForward { protocol, port, node: to.id(), node_port: to_port };
         self.net().edit(|spec| spec.forward_port(self.id(), forward))
     }

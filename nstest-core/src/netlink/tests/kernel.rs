@@ -215,14 +215,14 @@ fn an_error_names_the_message_that_failed() {
             .batch(&[
                 link::set(LOOPBACK).up().request(),
                 addr::add(LOOPBACK, address),
-                addr::add(LOOPBACK, address),
+                addr::add((LOOPBACK, "lo"), address),
                 addr::add(99, address),
                 addr::add(LOOPBACK, Prefix::new(ipv4(1), 24)),
             ])
             .unwrap_err();
         assert_eq!(
             format!("{error:?}"),
-            "nstest[netlink]: add address 10.0.2.1/24 to link #1 in node server\n  \
+            "nstest[netlink]: add address 10.0.2.1/24 to lo in node server\n  \
              cause: EEXIST: File exists (the kernel says: ipv4: Address already assigned)"
         );
         // The kernel went on after it; and the socket is in step.

@@ -24,11 +24,9 @@ const NODE: [(&str, &str); 5] = [
     ("ipv4/conf/default/rp_filter", "0"),
 ];
 
-const FABRIC: [(&str, &str); 3] = [
-    ("ipv6/conf/all/disable_ipv6", "1"),
-    ("ipv6/conf/default/disable_ipv6", "1"),
-    ("ipv4/ip_forward", "0"),
-];
+/// `default` alone: it is what every port will start from.
+const FABRIC: [(&str, &str); 2] =
+    [("ipv6/conf/default/disable_ipv6", "1"), ("ipv4/ip_forward", "0")];
 
 /// A namespace, and a socket that acts in it.
 pub(super) struct Place {

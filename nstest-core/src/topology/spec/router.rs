@@ -39,6 +39,19 @@ impl Spec {
         Ok(id)
     }
 
+    /// The router of this name.
+    pub(crate) fn find_router(&self, name: &str) -> Result<NodeId> {
+        let routers = self.nodes.iter().filter(|(_, node)| node.router.is_some());
+        let mut named = routers.clone().filter(|(_, node)| node.name.as_str() == name);
+        match named.next() {
+            Some((id, _)) => Ok(*id),
+            None => {
+                let names = routers.map(|(_, node)| node.name.as_str());
+                Err(errors::no_such("router", name, names))
+            }
+        }
+    }
+
     pub(crate) fn set_nat(&mut self, id: NodeId, nat: Option<Nat>) -> Result<()> {
         if nat.is_some() {
             self.check_wan(id, Family::V4, "NAT")?;
