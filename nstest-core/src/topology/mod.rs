@@ -18,12 +18,13 @@
 //! | `translate`, `ruleset` | NAT and firewall as nftables rules |
 //! | `settings` | sysctls |
 //! | `state` | what everything is to look like |
-//! | `plan`, `diff` | operations, and how one state becomes another |
+//! | `plan`, `diff`, `apply` | operations, which ones lead from one state to another, and what they do |
 //! | `errors` | what goes wrong, in the test's words |
 //!
 //! Invariant: nothing in here reads a clock, a random number, the environment
 //! or the kernel. The same edits make the same plans.
 
+mod apply;
 mod diff;
 mod errors;
 mod mac;

@@ -8,6 +8,8 @@
 mod addresses;
 pub(crate) mod edit;
 pub(crate) mod initial;
+mod lookup;
+mod remove;
 pub(crate) mod router;
 
 use std::collections::BTreeMap;

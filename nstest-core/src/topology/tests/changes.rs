@@ -14,25 +14,34 @@ fn plug_unplug_and_plug_again() {
     let mut net = Net::with_peers(&["a", "b"]);
     let peers = net.now.spec().find_segment("peers").unwrap();
     let c = net.node("c", &[]);
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         c: netns add, hostname c
-    "#]]);
+    "#]],
+    );
     net.change(|spec| spec.join(c, &Join::of(peers))).unwrap();
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         c: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p5
         LAN `peers`: hub p2 p3 p4 p5
         c: address add 10.0.2.4/24 dev eth0
         c: address add fd00:2::4/64 dev eth0
         hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.4 c, fd00:2::4 c
         settle: c.eth0=p5
-    "#]]);
+    "#]],
+    );
     let addrs = net.addrs(c);
     net.change(|spec| spec.leave(c, peers)).unwrap();
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         LAN `peers`: hub p2 p3 p4
         c: link del eth0 port p5
         hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
-    "#]]);
+    "#]],
+    );
     let d = net.node("d", &[peers]);
     net.change(|spec| spec.join(c, &Join::of(peers))).unwrap();
     assert_eq!(
@@ -55,7 +64,9 @@ fn roaming_moves_the_cable_and_keeps_the_interface() {
     let before = net.addrs(laptop);
     net.change(|spec| spec.roam(laptop, home, &Join::of(cafe)))
         .unwrap();
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         laptop: route del default via 192.168.1.254 dev eth0
         laptop: route del default via fd00:4::254 dev eth0
         laptop: address del 192.168.1.1/24 dev eth0
@@ -68,7 +79,8 @@ fn roaming_moves_the_cable_and_keeps_the_interface() {
         laptop: route add default via fd00:5::254 dev eth0
         hosts: 192.168.1.254 r1, fd00:4::254 r1, 203.0.113.1 r1, fd00:3::1 r1, 192.168.2.254 r2, fd00:5::254 r2, 203.0.113.2 r2, fd00:3::2 r2, 192.168.2.1 laptop, fd00:5::1 laptop
         settle: laptop.eth0=p8
-    "#]]);
+    "#]],
+    );
     net.change(|spec| spec.roam(laptop, cafe, &Join::of(home)))
         .unwrap();
     assert_eq!(net.addrs(laptop), before);
@@ -83,22 +95,28 @@ fn an_address_change_takes_the_routes_along() {
     let laptop = net.node("laptop", &[home]);
     net.change(|spec| spec.readdress(laptop, home, &[ip("192.168.1.77")]))
         .unwrap();
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         laptop: route del default via 192.168.1.254 dev eth0
         laptop: address del 192.168.1.1/24 dev eth0
         laptop: address add 192.168.1.77/24 dev eth0
         laptop: route add default via 192.168.1.254 dev eth0
         hosts: 192.168.1.254 r, fd00:4::254 r, 203.0.113.1 r, fd00:3::1 r, 192.168.1.77 laptop, fd00:4::1 laptop
-    "#]]);
+    "#]],
+    );
     net.change(|spec| spec.readdress(r, home, &[ip("192.168.1.1")]))
         .unwrap();
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         r: address del 192.168.1.254/24 dev eth0
         laptop: route del default via 192.168.1.254 dev eth0
         r: address add 192.168.1.1/24 dev eth0
         laptop: route add default via 192.168.1.1 dev eth0
         hosts: 192.168.1.1 r, fd00:4::254 r, 203.0.113.1 r, fd00:3::1 r, 192.168.1.77 laptop, fd00:4::1 laptop
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -107,7 +125,9 @@ fn removing_nodes_links_and_lans() {
     let a = net.now.spec().find_node("a").unwrap();
     let c = net.node("c", &[]);
     let cable = net.change(|spec| spec.connect(a, c, &lan(""))).unwrap();
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         a: link add eth1 index 3 address 02:6e:73:00:02:01 mtu 1500 port p6
         c: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p7
         link `a-c`: cable p6 p7
@@ -117,24 +137,34 @@ fn removing_nodes_links_and_lans() {
         c: address add fd00:3::2/64 dev eth0
         hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.3.1 a, fd00:3::1 a, 10.0.2.3 b, fd00:2::3 b, 10.0.3.2 c, fd00:3::2 c
         settle: a.eth1=p6 c.eth0=p7
-    "#]]);
+    "#]],
+    );
     net.change(|spec| spec.remove_node(c)).unwrap_err();
     net.change(|spec| spec.remove_segment(cable)).unwrap();
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         link `a-c`: removed
         a: link del eth1 port p6
         c: link del eth0 port p7
         hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
-    "#]]);
+    "#]],
+    );
     net.change(|spec| spec.remove_node(c)).unwrap();
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         c: netns del
-    "#]]);
+    "#]],
+    );
     let empty = net.lan("empty", &[]);
     net.change(|spec| spec.remove_segment(empty)).unwrap();
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         LAN `empty`: removed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -163,10 +193,13 @@ fn an_mtu_changes_in_place() {
     let mut net = Net::with_peers(&["a"]);
     let link = net.now.spec().find_segment("test-a").unwrap();
     net.change(|spec| spec.set_mtu(link, 1400)).unwrap();
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         test: link set eth0 mtu 1400
         a: link set eth0 mtu 1400
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -12,14 +12,19 @@ fn check(plan: &Plan, expected: Expect) {
 
 #[test]
 fn an_isolated_node() {
-    check(&Net::with_peers(&[]).last, expect![[r#"
+    check(
+        &Net::with_peers(&[]).last,
+        expect![[r#"
         test: netns add, hostname test
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn two_directly_linked_nodes() {
-    check(&Net::with_peers(&["server"]).last, expect![[r#"
+    check(
+        &Net::with_peers(&["server"]).last,
+        expect![[r#"
         test: netns add, hostname test
         server: netns add, hostname server
         test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
@@ -31,12 +36,15 @@ fn two_directly_linked_nodes() {
         server: address add fd00:2::2/64 dev eth0
         hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 server, fd00:2::2 server
         settle: test.eth0=p2 server.eth0=p3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn three_nodes_on_a_lan() {
-    check(&Net::with_peers(&["a", "b"]).last, expect![[r#"
+    check(
+        &Net::with_peers(&["a", "b"]).last,
+        expect![[r#"
         test: netns add, hostname test
         a: netns add, hostname a
         b: netns add, hostname b
@@ -52,7 +60,8 @@ fn three_nodes_on_a_lan() {
         b: address add fd00:2::3/64 dev eth0
         hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
         settle: test.eth0=p2 a.eth0=p3 b.eth0=p4
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -68,28 +77,33 @@ fn three_nodes_with_nat_to_an_outside_network() {
         &[home],
         internet,
     );
-    check(&net.last, expect![[r#"
-        router: netns add, hostname router
-        router: nft replace nstest (chains 5, rules 17), sysctl net.netfilter.nf_conntrack_udp_timeout=300 net.netfilter.nf_conntrack_udp_timeout_stream=300 net.netfilter.nf_conntrack_tcp_timeout_established=7440
-        router: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p6
-        router: link add eth1 index 3 address 02:6e:73:00:04:01 mtu 1500 port p7
-        LAN `peers`: hub p2 p3 p4 p6
-        LAN `internet`: hub p7
-        router: address add 10.0.2.254/24 dev eth0
-        router: address add fd00:2::254/64 dev eth0
-        router: address add 203.0.113.1/24 dev eth1
-        router: address add fd00:3::1/64 dev eth1
-        test: route add default via 10.0.2.254 dev eth0
-        test: route add default via fd00:2::254 dev eth0
-        a: route add default via 10.0.2.254 dev eth0
-        a: route add default via fd00:2::254 dev eth0
-        b: route add default via 10.0.2.254 dev eth0
-        b: route add default via fd00:2::254 dev eth0
-        hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.254 router, fd00:2::254 router, 203.0.113.1 router, fd00:3::1 router
-        settle: router.eth0=p6 router.eth1=p7
-    "#]]);
+    check(
+        &net.last,
+        expect![[r#"
+            router: netns add, hostname router
+            router: nft replace nstest (chains 5, rules 19), sysctl net.netfilter.nf_conntrack_udp_timeout=300 net.netfilter.nf_conntrack_udp_timeout_stream=300 net.netfilter.nf_conntrack_tcp_timeout_established=7440
+            router: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p6
+            router: link add eth1 index 3 address 02:6e:73:00:04:01 mtu 1500 port p7
+            LAN `peers`: hub p2 p3 p4 p6
+            LAN `internet`: hub p7
+            router: address add 10.0.2.254/24 dev eth0
+            router: address add fd00:2::254/64 dev eth0
+            router: address add 203.0.113.1/24 dev eth1
+            router: address add fd00:3::1/64 dev eth1
+            test: route add default via 10.0.2.254 dev eth0
+            test: route add default via fd00:2::254 dev eth0
+            a: route add default via 10.0.2.254 dev eth0
+            a: route add default via fd00:2::254 dev eth0
+            b: route add default via 10.0.2.254 dev eth0
+            b: route add default via fd00:2::254 dev eth0
+            hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.254 router, fd00:2::254 router, 203.0.113.1 router, fd00:3::1 router
+            settle: router.eth0=p6 router.eth1=p7
+        "#]],
+    );
     net.node("server", &[internet]);
-    check(&net.last, expect![[r#"
+    check(
+        &net.last,
+        expect![[r#"
         server: netns add, hostname server
         server: link add eth0 index 2 address 02:6e:73:00:05:00 mtu 1500 port p8
         LAN `internet`: hub p7 p8
@@ -98,7 +112,8 @@ fn three_nodes_with_nat_to_an_outside_network() {
         server: route add fd00:2::/64 via fd00:3::1 dev eth0
         hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.254 router, fd00:2::254 router, 203.0.113.1 router, fd00:3::1 router, 203.0.113.2 server, fd00:3::2 server
         settle: server.eth0=p8
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -160,7 +175,8 @@ fn settings_of_a_node() {
         net.ipv6.conf.default.use_tempaddr=0
         net.ipv6.conf.default.addr_gen_mode=0
         net.ipv6.conf.all.accept_redirects=0
-        net.ipv6.icmp.ratelimit=0"#]].assert_eq(&server.replace(' ', "\n"));
+        net.ipv6.icmp.ratelimit=0"#]]
+    .assert_eq(&server.replace(' ', "\n"));
 }
 
 #[test]
@@ -172,7 +188,9 @@ fn one_family_only_and_another_mtu() {
         mtu: Some(1000),
         ..Parameters::default()
     };
-    check(&Net::of(&v4).last, expect![[r#"
+    check(
+        &Net::of(&v4).last,
+        expect![[r#"
         test: netns add, hostname test
         server: netns add, hostname server
         test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1000 port p2
@@ -182,13 +200,16 @@ fn one_family_only_and_another_mtu() {
         server: address add 10.0.2.2/24 dev eth0
         hosts: 10.0.2.1 test, 10.0.2.2 server
         settle: test.eth0=p2 server.eth0=p3
-    "#]]);
+    "#]],
+    );
     let v6 = Parameters {
         nodes,
         without_ipv4: true,
         ..Parameters::default()
     };
-    check(&Net::of(&v6).last, expect![[r#"
+    check(
+        &Net::of(&v6).last,
+        expect![[r#"
         test: netns add, hostname test
         server: netns add, hostname server
         test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
@@ -198,7 +219,8 @@ fn one_family_only_and_another_mtu() {
         server: address add fd00:2::2/64 dev eth0
         hosts: fd00:2::1 test, fd00:2::2 server
         settle: test.eth0=p2 server.eth0=p3
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -267,6 +289,8 @@ fn a_large_lan_is_a_bridge() {
     };
     assert!(peers(19).contains("LAN `peers`: hub p"));
     assert!(peers(20).contains("LAN `peers`: bridge br1 p"));
+    // The bridge is device 2 of the fabric, where `lo` is 1, and its first port device 3.
+    assert_eq!(crate::topology::spec::PortId(1).ifindex(), 2);
 }
 
 #[test]
@@ -295,5 +319,6 @@ fn hostnames_and_aliases_resolve() {
         10.0.2.3 a-b a_b
         fd00:2::3 a-b a_b
         10.0.2.4 db db.example.com
-        fd00:2::4 db db.example.com"#]].assert_eq(&hosts);
+        fd00:2::4 db db.example.com"#]]
+    .assert_eq(&hosts);
 }
