@@ -1,9 +1,9 @@
 //! From what a test asks for to what the kernel is to do, without a kernel.
 //!
-//! Start here. A [`Spec`](spec::Spec) is data: nodes, LANs, links and routers,
+//! Start here. A [`Spec`] is data: nodes, LANs, links and routers,
 //! with every number and address that must not move once it is handed out.
-//! [`State::of`](state::State::of) derives from it what each node is to look
-//! like: addresses, routes, sysctls, rules, names. [`Plan::between`](plan::Plan::between)
+//! [`State::of`] derives from it what each node is to look
+//! like: addresses, routes, sysctls, rules, names. [`Plan::between`]
 //! lists the operations that lead from one state to another. The builder and
 //! the parameters of a test make a new spec from the present one, and whoever
 //! applies plans carries out the difference; so the first world of a test, a
