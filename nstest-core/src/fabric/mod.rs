@@ -140,7 +140,7 @@ impl Fabric {
             Op::SetSysctls { at, settings } => {
                 let member = self.member(at)?;
                 let pairs: Vec<(String, &str)> =
-                    settings.iter().map(|s| (path_of(s.key), s.value.as_str())).collect();
+                    settings.iter().map(|s| (path_of(s.key), &*s.value)).collect();
                 let pairs = pairs.iter().map(|(key, value)| (key.as_str(), *value));
                 let unwritten = member.place.namespace().enter(|| sysctl::write_all(pairs))?;
                 self.note(&unwritten);

@@ -6,7 +6,8 @@
 //! an IPv6 address the routes that need it, with a device everything on it.
 //! Such routes are deleted, and added again where they are still wanted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::plan::{At, Op, Plan};
 use super::spec::{NodeId, PortId};
@@ -178,10 +179,12 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
     if old.is_none() {
         up.nodes.push(Op::AddNode { at: at(), hostname: node.hostname.clone() });
     }
-    let known = old.map_or(&[][..], |old| &old.settings);
-    let settings: Vec<_> = node.settings.iter().filter(|s| !known.contains(s)).cloned().collect();
-    if !settings.is_empty() {
-        up.nodes.push(Op::SetSysctls { at: at(), settings });
+    if old.is_none_or(|old| !Arc::ptr_eq(&old.settings, &node.settings)) {
+        let known = |setting| old.is_some_and(|old| old.settings.contains(setting));
+        let settings: Vec<_> = node.settings.iter().filter(|s| !known(s)).cloned().collect();
+        if !settings.is_empty() {
+            up.nodes.push(Op::SetSysctls { at: at(), settings });
+        }
     }
     if old.map_or(!node.rules.tables.is_empty(), |old| old.rules != node.rules) {
         up.nodes.push(Op::SetRules { at: at(), rules: node.rules.clone() });
@@ -237,86 +240,5 @@ impl LinkState {
     /// The device before it has addresses.
     fn bare(&self) -> Self {
         Self { addrs: BTreeSet::new(), neighbours: BTreeSet::new(), ..self.clone() }
-    }
-}
-
-impl State {
-    /// What an operation makes of the world, as the kernel would have it.
-    ///
-    /// It is how a plan that failed halfway is undone: see `Topology::undo`.
-    pub(crate) fn apply(&mut self, op: &Op) {
-        match op {
-            Op::AddNode { at, hostname } => {
-                let node = NodeState {
-                    name: at.name.clone(),
-                    hostname: hostname.clone(),
-                    settings: Vec::new(),
-                    links: BTreeMap::new(),
-                    routes: BTreeSet::new(),
-                    rules: super::ruleset::Ruleset::default(),
-                };
-                self.nodes.insert(at.id, node);
-            }
-            Op::DelNode { at } => {
-                self.nodes.remove(&at.id);
-            }
-            Op::Wire { segment, wiring } => {
-                self.segments.insert(*segment, wiring.clone());
-            }
-            Op::Unwire { segment, .. } => {
-                self.segments.remove(segment);
-            }
-            Op::SetHosts { entries } => self.hosts.clone_from(entries),
-            Op::FlushConntrack { .. } | Op::Settle { .. } => {}
-            Op::SetSysctls { at, settings } => self.with_node(at, |node| {
-                for setting in settings {
-                    match node.settings.iter_mut().find(|s| s.key == setting.key) {
-                        Some(known) => known.clone_from(setting),
-                        None => node.settings.push(setting.clone()),
-                    }
-                }
-            }),
-            Op::SetRules { at, rules } => self.with_node(at, |node| node.rules.clone_from(rules)),
-            Op::AddLink { at, slot, link } => {
-                self.with_node(at, |node| drop(node.links.insert(*slot, link.clone())));
-            }
-            Op::DelLink { at, slot, device, .. } => self.with_node(at, |node| {
-                node.links.remove(slot);
-                node.routes.retain(|route| route.device != *device);
-            }),
-            Op::SetMtu { at, slot, mtu, .. } => self.with_link(at, *slot, |link| link.mtu = *mtu),
-            Op::AddAddr { at, slot, addr, len, .. } => {
-                self.with_link(at, *slot, |link| drop(link.addrs.insert((*addr, *len))));
-            }
-            Op::DelAddr { at, slot, addr, len, .. } => {
-                self.with_link(at, *slot, |link| drop(link.addrs.remove(&(*addr, *len))));
-            }
-            Op::AddNeighbour { at, slot, addr, mac, .. } => {
-                self.with_link(at, *slot, |link| drop(link.neighbours.insert((*addr, *mac))));
-            }
-            Op::DelNeighbour { at, slot, addr, .. } => {
-                self.with_link(at, *slot, |link| link.neighbours.retain(|(a, _)| a != addr));
-            }
-            Op::AddRoute { at, route } => {
-                self.with_node(at, |node| drop(node.routes.insert(route.clone())))
-            }
-            Op::DelRoute { at, route } => {
-                self.with_node(at, |node| drop(node.routes.remove(route)))
-            }
-        }
-    }
-
-    fn with_node(&mut self, at: &At, change: impl FnOnce(&mut NodeState)) {
-        if let Some(node) = self.nodes.get_mut(&at.id) {
-            change(node);
-        }
-    }
-
-    fn with_link(&mut self, at: &At, slot: u8, change: impl FnOnce(&mut LinkState)) {
-        self.with_node(at, |node| {
-            if let Some(link) = node.links.get_mut(&slot) {
-                change(link);
-            }
-        });
     }
 }

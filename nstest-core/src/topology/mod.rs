@@ -1,9 +1,9 @@
 //! From what a test asks for to what the kernel is to do, without a kernel.
 //!
-//! Start here. A [`Spec`](spec::Spec) is data: nodes, LANs, links and routers,
+//! Start here. A [`Spec`] is data: nodes, LANs, links and routers,
 //! with every number and address that must not move once it is handed out.
-//! [`State::of`](state::State::of) derives from it what each node is to look
-//! like: addresses, routes, sysctls, rules, names. [`Plan::between`](plan::Plan::between)
+//! [`State::of`] derives from it what each node is to look
+//! like: addresses, routes, sysctls, rules, names. [`Plan::between`]
 //! lists the operations that lead from one state to another. The builder and
 //! the parameters of a test make a new spec from the present one, and whoever
 //! applies plans carries out the difference; so the first world of a test, a
@@ -18,14 +18,15 @@
 //! | `translate`, `ruleset` | NAT and firewall as nftables rules |
 //! | `settings` | sysctls |
 //! | `state` | what everything is to look like |
-//! | `plan`, `diff` | operations, and how one state becomes another |
+//! | `plan`, `diff`, `apply` | operations, which ones lead from one state to another, and what they do |
 //! | `errors` | what goes wrong, in the test's words |
 //!
 //! Invariant: nothing in here reads a clock, a random number, the environment
 //! or the kernel. The same edits make the same plans.
 
+mod apply;
 mod diff;
-pub(crate) mod errors;
+mod errors;
 mod mac;
 mod names;
 mod nat;
@@ -41,7 +42,7 @@ mod translate;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use errors::gone;
+pub(crate) use errors::{gone, not_one_link};
 pub use mac::MacAddr;
 pub use nat::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
 pub(crate) use subnet::Family;

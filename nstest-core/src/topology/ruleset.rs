@@ -3,6 +3,10 @@
 //! Only what routers need of nftables, in its own words, so that `Display` is
 //! text that `nft -f` takes (nft(8)) and each type has one counterpart on the
 //! wire (include/uapi/linux/netfilter/nf_tables.h).
+//!
+//! Trap: a key and its data together take up to 60 of the 64 bytes of nftables'
+//! registers for IPv6. The kernel has them; nft(8) 1.0 and 1.1 abort over it.
+//! Who encodes rules lays the key from NFT_REG32_00 on and the data behind it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -230,14 +234,14 @@ impl fmt::Display for Statement {
             }
             Self::SnatTo { addr, ports, random } => {
                 match (addr, ports) {
-                    (addr, None) => write!(f, "snat to {addr}")?,
+                    (addr, None) => write!(f, "snat to {addr}"),
                     (IpAddr::V4(addr), Some((first, last))) => {
-                        write!(f, "snat to {addr}:{first}-{last}")?
+                        write!(f, "snat to {addr}:{first}-{last}")
                     }
                     (IpAddr::V6(addr), Some((first, last))) => {
-                        write!(f, "snat to [{addr}]:{first}-{last}")?
+                        write!(f, "snat to [{addr}]:{first}-{last}")
                     }
-                }
+                }?;
                 f.write_str(if *random { " fully-random" } else { "" })
             }
             Self::SnatMap { family: of, key, map } => {

@@ -6,20 +6,16 @@
 //! would reach the nodes. All names are of
 //! Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A setting: the name as sysctl(8) has it, and the text to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sysctl {
     pub(crate) key: &'static str,
-    pub(crate) value: String,
-}
-
-impl Sysctl {
-    fn new(key: &'static str, value: &str) -> Self {
-        Self { key, value: value.to_owned() }
-    }
+    pub(crate) value: Cow<'static, str>,
 }
 
 impl fmt::Display for Sysctl {
@@ -36,7 +32,15 @@ pub(crate) struct Role {
 }
 
 /// In the order of writing: `ip_forward` resets other settings, so it goes first.
-pub(crate) fn settings(role: Role) -> Vec<Sysctl> {
+///
+/// Made once: worlds of hundreds of nodes are planned anew at every change.
+pub(crate) fn settings(role: Role) -> Arc<Vec<Sysctl>> {
+    static ALL: [OnceLock<Arc<Vec<Sysctl>>>; 4] = [const { OnceLock::new() }; 4];
+    let nth = usize::from(role.forwards) + 2 * usize::from(role.ipv6);
+    Arc::clone(ALL[nth].get_or_init(|| Arc::new(list(role))))
+}
+
+fn list(role: Role) -> Vec<Sysctl> {
     const EVERYWHERE: [(&str, &str); 18] = [
         // Asymmetric routes are part of many a test.
         ("net.ipv4.conf.all.rp_filter", "0"),
@@ -87,13 +91,14 @@ pub(crate) fn settings(role: Role) -> Vec<Sysctl> {
         pairs.push(("net.ipv6.conf.all.disable_ipv6", "1"));
         pairs.push(("net.ipv6.conf.default.disable_ipv6", "1"));
     }
-    pairs.into_iter().map(|(key, value)| Sysctl::new(key, value)).collect()
+    pairs.into_iter().map(|(key, value)| Sysctl { key, value: value.into() }).collect()
 }
 
 /// A NAT's idle timeouts. They can be written once connection tracking is
 /// there, which the ruleset brings, so they go with it.
 pub(crate) fn conntrack(udp: Duration, tcp: Duration) -> Vec<Sysctl> {
-    let seconds = |key, timeout: Duration| Sysctl::new(key, &timeout.as_secs().to_string());
+    let seconds =
+        |key, timeout: Duration| Sysctl { key, value: timeout.as_secs().to_string().into() };
     vec![
         seconds("net.netfilter.nf_conntrack_udp_timeout", udp),
         seconds("net.netfilter.nf_conntrack_udp_timeout_stream", udp),

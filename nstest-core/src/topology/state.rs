@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::mac::MacAddr;
 use super::nat::{Nat, Nat6};
 use super::routing::Routing;
 use super::ruleset::Ruleset;
 use super::settings::{self, Role, Sysctl};
-use super::spec::{NodeId, NodeSpec, PortId, SegmentId, SegmentKind, Spec, wan_of};
+use super::spec::{InterfaceSpec, NodeId, NodeSpec, PortId, SegmentId, SegmentKind, Spec, wan_of};
 use super::subnet::{Family, Subnet};
 use super::translate::{Forward, Kind, Translation};
 use crate::error::Result;
@@ -33,7 +34,7 @@ pub(crate) struct State {
 pub(crate) struct NodeState {
     pub(crate) name: String,
     pub(crate) hostname: String,
-    pub(crate) settings: Vec<Sysctl>,
+    pub(crate) settings: Arc<Vec<Sysctl>>,
     pub(crate) links: BTreeMap<u8, LinkState>,
     pub(crate) routes: BTreeSet<Route>,
     pub(crate) rules: Ruleset,
@@ -218,6 +219,6 @@ fn host_entries(node: &NodeSpec) -> impl Iterator<Item = HostEntry> + '_ {
         names.push(node.name.to_string());
     }
     names.extend(node.aliases.iter().cloned());
-    let addrs = node.interfaces.values().flat_map(|interface| interface.addrs());
+    let addrs = node.interfaces.values().flat_map(InterfaceSpec::addrs);
     addrs.map(move |addr| HostEntry { addr, names: names.clone() })
 }

@@ -15,7 +15,7 @@ use crate::node::task::Task;
 use crate::node::visit::Scope;
 use crate::topology::Subnet;
 use crate::topology::spec::{DefaultRoute, Join, NodeId};
-use crate::topology::{Family, errors};
+use crate::topology::{Family, not_one_link};
 
 /// A node: anything that has an address and can send and receive IP packets.
 ///
@@ -128,7 +128,7 @@ impl Node {
         let slots = self.net.look(|spec| spec.slots(self.id)).unwrap_or_default();
         match slots.as_slice() {
             [slot] => Link::of_node(self, *slot),
-            slots => panic!("{:?}", errors::not_one_link(&self.name, slots.len())),
+            slots => panic!("{:?}", not_one_link(&self.name, slots.len())),
         }
     }
 

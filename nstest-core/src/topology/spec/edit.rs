@@ -299,62 +299,6 @@ impl Spec {
         Ok(())
     }
 
-    pub(crate) fn remove_node(&mut self, id: NodeId) -> Result<()> {
-        let node = self.node(id)?;
-        let title = node.title();
-        if id == NodeId::TEST {
-            return Err(errors::own_node_removed());
-        }
-        for interface in node.interfaces.values() {
-            let segment = self.segment(interface.segment)?;
-            if segment.kind == SegmentKind::Link {
-                return Err(errors::node_in_use(
-                    &title,
-                    &format!("it is one end of the {segment}"),
-                    "remove the link first",
-                ));
-            }
-        }
-        for other in self.nodes.values() {
-            if other.default == DefaultRoute::Via(id) {
-                return Err(errors::node_in_use(
-                    &title,
-                    &format!("it is the default route of the {}", other.title()),
-                    "give that node another default route first",
-                ));
-            }
-            if other.router.iter().flat_map(|r| &r.forwards).any(|f| f.node == id) {
-                return Err(errors::node_in_use(
-                    &title,
-                    &format!("the {} forwards a port to it", other.title()),
-                    "remove the port forwarding first",
-                ));
-            }
-        }
-        self.nodes.remove(&id);
-        Ok(())
-    }
-
-    /// Removes a LAN that nobody is on, or a link with both its ends.
-    pub(crate) fn remove_segment(&mut self, id: SegmentId) -> Result<()> {
-        let segment = self.segment(id)?;
-        let on: Vec<NodeId> =
-            self.nodes.iter().filter(|(_, n)| n.on(id).is_some()).map(|(id, _)| *id).collect();
-        if segment.kind == SegmentKind::Lan && !on.is_empty() {
-            let names: Vec<String> = on
-                .iter()
-                .filter_map(|id| self.nodes.get(id))
-                .map(|n| format!("`{}`", n.name))
-                .collect();
-            return Err(errors::lan_in_use(&segment.to_string(), &names));
-        }
-        for node in on {
-            self.node_mut(node)?.interfaces.retain(|_, i| i.segment != id);
-        }
-        self.segments.remove(&id);
-        Ok(())
-    }
-
     pub(crate) fn set_default(&mut self, id: NodeId, default: DefaultRoute) -> Result<()> {
         self.node_mut(id)?.default = default;
         Ok(())
@@ -394,60 +338,6 @@ impl Spec {
             segment.mtu = mtu;
         }
         Ok(())
-    }
-
-    pub(crate) fn node(&self, id: NodeId) -> Result<&NodeSpec> {
-        match self.nodes.get(&id) {
-            Some(node) => Ok(node),
-            None => Err(errors::gone("node")),
-        }
-    }
-
-    pub(super) fn node_mut(&mut self, id: NodeId) -> Result<&mut NodeSpec> {
-        match self.nodes.get_mut(&id) {
-            Some(node) => Ok(node),
-            None => Err(errors::gone("node")),
-        }
-    }
-
-    pub(crate) fn segment(&self, id: SegmentId) -> Result<&SegmentSpec> {
-        match self.segments.get(&id) {
-            Some(segment) => Ok(segment),
-            None => Err(errors::gone("LAN or link")),
-        }
-    }
-
-    pub(crate) fn find_node(&self, name: &str) -> Result<NodeId> {
-        match self.nodes.iter().find(|(_, n)| n.name.as_str() == name) {
-            Some((id, _)) => Ok(*id),
-            None => {
-                Err(errors::no_such("node", name, self.nodes.values().map(|n| n.name.as_str())))
-            }
-        }
-    }
-
-    pub(crate) fn find_segment(&self, name: &str) -> Result<SegmentId> {
-        match self.segments.iter().find(|(_, s)| s.name == name) {
-            Some((id, _)) => Ok(*id),
-            None => {
-                Err(errors::no_such("LAN", name, self.segments.values().map(|s| s.name.as_str())))
-            }
-        }
-    }
-
-    /// The addresses of a node, in the order of its interfaces, IPv4 first.
-    pub(crate) fn addrs(&self, id: NodeId) -> Result<Vec<IpAddr>> {
-        let node = self.node(id)?;
-        Ok(node.interfaces.values().flat_map(InterfaceSpec::addrs).collect())
-    }
-
-    /// The address that `node.ip()` is: its first one, of either family or of this one.
-    pub(crate) fn address_of(&self, id: NodeId, family: Option<Family>) -> Result<IpAddr> {
-        let wanted = |addr: &IpAddr| family.is_none_or(|family| Family::of(*addr) == family);
-        match self.addrs(id)?.into_iter().find(wanted) {
-            Some(addr) => Ok(addr),
-            None => Err(errors::no_address(self.node(id)?, family)),
-        }
     }
 
     fn new_port(&mut self) -> PortId {

@@ -6,21 +6,25 @@
 //! it anew from each spec.
 
 mod addresses;
-pub(crate) mod edit;
-pub(crate) mod initial;
-pub(crate) mod router;
+mod edit;
+mod initial;
+mod lookup;
+mod remove;
+mod router;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::errors;
 use super::mac::MacAddr;
 use super::names::NodeName;
 use super::nat::{Firewall, Nat, Nat6, Protocol};
 use super::subnet::{Family, Subnet};
-use crate::error::Result;
 
+pub(crate) use edit::{Join, NewLan, NewNode};
+pub(super) use initial::PARAMETERS_LAN;
+pub(crate) use initial::Parameters;
+pub(crate) use router::NewRouter;
 pub(super) use router::wan_of;
 
 /// A node, by the order of creation; the test's own is [`NodeId::TEST`].
@@ -204,59 +208,9 @@ impl NodeSpec {
         self.name.as_str()
     }
 
-    pub(crate) fn is_router(&self) -> bool {
-        self.router.is_some()
-    }
-
     /// "node `a`" or "router `r`".
     pub(super) fn title(&self) -> String {
         let kind = if self.router.is_some() { "router" } else { "node" };
         format!("{kind} `{}`", self.name)
-    }
-}
-
-/// What handles look up.
-impl Spec {
-    /// Every node, in the order of creation.
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &NodeSpec)> {
-        self.nodes.iter().map(|(id, node)| (*id, node))
-    }
-
-    /// Whether it is a cable between two nodes.
-    pub(crate) fn is_link(&self, segment: SegmentId) -> bool {
-        self.segments.get(&segment).is_some_and(|segment| segment.kind == SegmentKind::Link)
-    }
-
-    /// The nodes that are on a segment.
-    pub(crate) fn on_segment(&self, segment: SegmentId) -> Vec<NodeId> {
-        self.nodes().filter(|(_, node)| node.on(segment).is_some()).map(|(id, _)| id).collect()
-    }
-
-    /// The interfaces of a node.
-    pub(crate) fn slots(&self, node: NodeId) -> Result<Vec<u8>> {
-        Ok(self.node(node)?.interfaces.keys().copied().collect())
-    }
-
-    /// The interface of a node on a segment.
-    pub(crate) fn slot_on(&self, node: NodeId, segment: SegmentId) -> Result<u8> {
-        let (node, segment_spec) = (self.node(node)?, self.segment(segment)?);
-        match node.on(segment) {
-            Some((slot, _)) => Ok(slot),
-            None => Err(errors::not_on(&node.title(), &segment_spec.to_string())),
-        }
-    }
-
-    /// What an interface is on, and the port that its cable ends at.
-    pub(crate) fn interface(&self, node: NodeId, slot: u8) -> Option<(SegmentId, PortId)> {
-        let interface = self.nodes.get(&node)?.interfaces.get(&slot)?;
-        Some((interface.segment, interface.port))
-    }
-
-    /// The interfaces on a segment, and their ports.
-    pub(crate) fn ends(&self, segment: SegmentId) -> Vec<(NodeId, u8, PortId)> {
-        let all = self
-            .nodes()
-            .flat_map(|(id, node)| node.interfaces.iter().map(move |(slot, i)| (id, *slot, i)));
-        all.filter(|(.., i)| i.segment == segment).map(|(id, slot, i)| (id, slot, i.port)).collect()
     }
 }

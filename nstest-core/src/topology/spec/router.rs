@@ -27,16 +27,25 @@ impl Spec {
         let id = self.insert_node(NodeName::new(new.name)?, vec![], DefaultRoute::Wired)?;
         self.node_mut(id)?.router = Some(RouterSpec::default());
         for (join, is_wan) in &new.joins {
-            self.plug(id, join, if *is_wan { Side::Wan } else { Side::Lan })?;
-        }
-        let router = self.node(id)?;
-        if router.interfaces.values().filter(|i| i.side == Side::Wan).count() > 1 {
-            return Err(errors::two_wans(&router.title()));
+            self.join_router(id, join, *is_wan)?;
         }
         self.set_nat(id, new.nat)?;
         self.set_nat6(id, new.nat6)?;
         self.set_firewall(id, new.firewall)?;
         Ok(id)
+    }
+
+    /// Plugs a router into a LAN that it serves, or into its WAN.
+    pub(crate) fn join_router(&mut self, id: NodeId, join: &Join<'_>, is_wan: bool) -> Result<u8> {
+        let nat6 = self.router_mut(id)?.nat6;
+        let router = self.node(id)?;
+        if is_wan && wan_of(router).is_some() {
+            return Err(errors::two_wans(&router.title()));
+        }
+        let slot = self.plug(id, join, if is_wan { Side::Wan } else { Side::Lan })?;
+        // A second LAN may be one too many for a prefix translation.
+        self.set_nat6(id, nat6)?;
+        Ok(slot)
     }
 
     /// The router of this name.

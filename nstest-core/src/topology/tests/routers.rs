@@ -194,17 +194,17 @@ fn private_networks_behind_nats_may_overlap() {
 
 #[test]
 fn every_kind_of_nat_has_rules_that_differ() {
-    let axes = [
-        (NatMapping::EndpointIndependent, NatFiltering::EndpointIndependent),
-        (NatMapping::EndpointIndependent, NatFiltering::AddressDependent),
-        (NatMapping::EndpointIndependent, NatFiltering::AddressAndPortDependent),
-        (NatMapping::AddressDependent, NatFiltering::EndpointIndependent),
-        (NatMapping::AddressDependent, NatFiltering::AddressDependent),
-        (NatMapping::AddressDependent, NatFiltering::AddressAndPortDependent),
-        (NatMapping::AddressAndPortDependent, NatFiltering::EndpointIndependent),
-        (NatMapping::AddressAndPortDependent, NatFiltering::AddressDependent),
-        (NatMapping::AddressAndPortDependent, NatFiltering::AddressAndPortDependent),
+    let mappings = [
+        NatMapping::EndpointIndependent,
+        NatMapping::AddressDependent,
+        NatMapping::AddressAndPortDependent,
     ];
+    let filterings = [
+        NatFiltering::EndpointIndependent,
+        NatFiltering::AddressDependent,
+        NatFiltering::AddressAndPortDependent,
+    ];
+    let axes = mappings.iter().flat_map(|m| filterings.iter().map(|f| (*m, *f)));
     let mut net = Net::with_peers(&[]);
     let internet = net.lan("internet", &["203.0.113.0/24"]);
     let home = net.lan("home", &["192.168.1.0/24"]);
@@ -250,6 +250,12 @@ fn rules_of_a_home_router() {
         		flags dynamic,timeout
         		timeout 300s
         	}
+        	set taken {
+        		type inet_proto . inet_service
+        		size 65535
+        		flags dynamic,timeout
+        		timeout 300s
+        	}
         	set permitted {
         		type inet_proto . inet_service . ipv4_addr
         		size 65535
@@ -270,7 +276,7 @@ fn rules_of_a_home_router() {
         	}
         	chain translate {
         		meta l4proto { tcp, udp } snat ip to meta l4proto . ip saddr . th sport map @mapping
-        		meta l4proto { tcp, udp } th sport 1024-65535 meta l4proto . th sport != @external snat to 203.0.113.1:1024-65535
+        		meta l4proto { tcp, udp } th sport 1024-65535 meta l4proto . th sport != @taken snat to 203.0.113.1:1024-65535
         		meta l4proto { tcp, udp } th sport 1024-33279 snat to 203.0.113.1:33280-65535 fully-random
         		meta l4proto { tcp, udp } th sport 33280-65535 snat to 203.0.113.1:1024-33279 fully-random
         		meta l4proto { tcp, udp } snat to 203.0.113.1:1024-65535 fully-random
@@ -280,6 +286,8 @@ fn rules_of_a_home_router() {
         		type filter hook postrouting priority 110; policy accept;
         		meta l4proto udp ct direction original ct status snat update @external { meta l4proto . th sport timeout 300s : ct original ip saddr . ct original proto-src }
         		meta l4proto tcp ct direction original ct status snat update @external { meta l4proto . th sport timeout 7440s : ct original ip saddr . ct original proto-src }
+        		meta l4proto udp ct direction original ct status snat update @taken { meta l4proto . th sport timeout 300s }
+        		meta l4proto tcp ct direction original ct status snat update @taken { meta l4proto . th sport timeout 7440s }
         		meta l4proto udp ct direction original ct status snat update @mapping { meta l4proto . ct original ip saddr . ct original proto-src timeout 300s : ip saddr . th sport }
         		meta l4proto tcp ct direction original ct status snat update @mapping { meta l4proto . ct original ip saddr . ct original proto-src timeout 7440s : ip saddr . th sport }
         		meta l4proto udp ct direction original ct status snat update @permitted { meta l4proto . th sport . ip daddr timeout 300s }

@@ -77,25 +77,25 @@ fn three_nodes_with_nat_to_an_outside_network() {
     check(
         &net.last,
         expect![[r#"
-        router: netns add, hostname router
-        router: nft replace nstest (chains 5, rules 17), sysctl net.netfilter.nf_conntrack_udp_timeout=300 net.netfilter.nf_conntrack_udp_timeout_stream=300 net.netfilter.nf_conntrack_tcp_timeout_established=7440
-        router: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p6
-        router: link add eth1 index 3 address 02:6e:73:00:04:01 mtu 1500 port p7
-        LAN `peers`: hub p2 p3 p4 p6
-        LAN `internet`: hub p7
-        router: address add 10.0.2.254/24 dev eth0
-        router: address add fd00:2::254/64 dev eth0
-        router: address add 203.0.113.1/24 dev eth1
-        router: address add fd00:3::1/64 dev eth1
-        test: route add default via 10.0.2.254 dev eth0
-        test: route add default via fd00:2::254 dev eth0
-        a: route add default via 10.0.2.254 dev eth0
-        a: route add default via fd00:2::254 dev eth0
-        b: route add default via 10.0.2.254 dev eth0
-        b: route add default via fd00:2::254 dev eth0
-        hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.254 router, fd00:2::254 router, 203.0.113.1 router, fd00:3::1 router
-        settle: router.eth0=p6 router.eth1=p7
-    "#]],
+            router: netns add, hostname router
+            router: nft replace nstest (chains 5, rules 19), sysctl net.netfilter.nf_conntrack_udp_timeout=300 net.netfilter.nf_conntrack_udp_timeout_stream=300 net.netfilter.nf_conntrack_tcp_timeout_established=7440
+            router: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p6
+            router: link add eth1 index 3 address 02:6e:73:00:04:01 mtu 1500 port p7
+            LAN `peers`: hub p2 p3 p4 p6
+            LAN `internet`: hub p7
+            router: address add 10.0.2.254/24 dev eth0
+            router: address add fd00:2::254/64 dev eth0
+            router: address add 203.0.113.1/24 dev eth1
+            router: address add fd00:3::1/64 dev eth1
+            test: route add default via 10.0.2.254 dev eth0
+            test: route add default via fd00:2::254 dev eth0
+            a: route add default via 10.0.2.254 dev eth0
+            a: route add default via fd00:2::254 dev eth0
+            b: route add default via 10.0.2.254 dev eth0
+            b: route add default via fd00:2::254 dev eth0
+            hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.254 router, fd00:2::254 router, 203.0.113.1 router, fd00:3::1 router
+            settle: router.eth0=p6 router.eth1=p7
+        "#]],
     );
     net.node("server", &[internet]);
     check(
@@ -236,6 +236,8 @@ fn a_large_lan_is_a_bridge() {
         |anonymous| Net::of(&Parameters { anonymous, ..Parameters::default() }).last.to_string();
     assert!(peers(19).contains("LAN `peers`: hub p"));
     assert!(peers(20).contains("LAN `peers`: bridge br1 p"));
+    // The bridge is device 2 of the fabric, where `lo` is 1, and its first port device 3.
+    assert_eq!(crate::topology::spec::PortId(1).ifindex(), 2);
 }
 
 #[test]

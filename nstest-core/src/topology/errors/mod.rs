@@ -1,10 +1,13 @@
 //! What goes wrong in a plan, in the words of the test: its names, and the next step.
 
+mod routes;
+
 use std::net::IpAddr;
+
+pub(super) use routes::*;
 
 use super::mac::MacAddr;
 use super::names::NodeName;
-use super::nat::Protocol;
 use super::spec::NodeSpec;
 use super::subnet::{Family, Subnet, Unusable};
 use crate::error::{Code, Error, Result};
@@ -14,7 +17,7 @@ const IPV6_MIN_MTU: u32 = 1280;
 /// RFC 791; and what veth takes at most.
 const MTU_RANGE: std::ops::RangeInclusive<u32> = 68..=65535;
 
-pub(super) fn check_mtu(lan: &str, mtu: u32, ipv6: bool) -> Result<()> {
+pub(in crate::topology) fn check_mtu(lan: &str, mtu: u32, ipv6: bool) -> Result<()> {
     let what = format!("give `{lan}` an MTU of {mtu}");
     if !MTU_RANGE.contains(&mtu) {
         return Err(Error::new(Code::Config, what)
@@ -29,7 +32,7 @@ pub(super) fn check_mtu(lan: &str, mtu: u32, ipv6: bool) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn node_name_taken(name: &NodeName, other: &NodeName) -> Error {
+pub(in crate::topology) fn node_name_taken(name: &NodeName, other: &NodeName) -> Error {
     let error = Error::new(Code::NameTaken, format!("name a node `{name}`"));
     if name.as_str() == other.as_str() {
         let own = other.as_str() == super::names::OWN_NODE;
@@ -46,34 +49,38 @@ pub(super) fn node_name_taken(name: &NodeName, other: &NodeName) -> Error {
     }
 }
 
-pub(super) fn lan_name_taken(name: &str) -> Error {
+pub(in crate::topology) fn lan_name_taken(name: &str) -> Error {
     let error = Error::new(Code::NameTaken, format!("name a LAN `{name}`"));
-    if name == super::spec::initial::PARAMETERS_LAN {
+    if name == super::spec::PARAMETERS_LAN {
         error.source("it is the LAN of the test's `Node` parameters").help("choose another one")
     } else {
         error.source("another LAN or link has this name").help("choose another one")
     }
 }
 
-pub(super) fn alias_taken(alias: &str, owner: &str) -> Error {
+pub(in crate::topology) fn alias_taken(alias: &str, owner: &str) -> Error {
     Error::new(Code::NameTaken, format!("give a node the alias `{alias}`"))
         .source(format!("the {owner} answers to it"))
         .help("choose another one")
 }
 
-pub(super) fn interface_taken(node: &str, interface: &str) -> Error {
+pub(in crate::topology) fn interface_taken(node: &str, interface: &str) -> Error {
     Error::new(Code::NameTaken, format!("name an interface of {node} `{interface}`"))
         .source("the node has one of that name")
         .help("choose another one")
 }
 
-pub(super) fn joined_namespace(netns: &str) -> Error {
+pub(in crate::topology) fn joined_namespace(netns: &str) -> Error {
     Error::new(Code::Config, format!("build a network around the namespace `{netns}`"))
         .source("the test joined it, and it belongs to whoever made it")
         .help("drop `netns = …` from the attribute, or the nodes from the test")
 }
 
-pub(super) fn no_such<'a>(kind: &str, name: &str, all: impl Iterator<Item = &'a str>) -> Error {
+pub(in crate::topology) fn no_such<'a>(
+    kind: &str,
+    name: &str,
+    all: impl Iterator<Item = &'a str>,
+) -> Error {
     let all: Vec<String> = all.map(|name| format!("`{name}`")).collect();
     let help = if all.is_empty() {
         format!("the test has no {kind} yet")
@@ -85,62 +92,67 @@ pub(super) fn no_such<'a>(kind: &str, name: &str, all: impl Iterator<Item = &'a 
         .help(help)
 }
 
-pub(crate) fn gone(kind: &str) -> Error {
-    Error::new(Code::NotFound, format!("use a {kind}"))
-        .source("it has been removed from this test, or is of another one")
-        .help("look it up by name, from this test's `Net`")
-}
-
 pub(crate) fn not_one_link(node: &str, links: usize) -> Error {
     Error::new(Code::NotFound, format!("tell the link of node `{node}`"))
         .source(format!("it has {links} links"))
         .help("`link_to(&lan)` says which one is meant")
 }
 
-pub(super) fn too_many(what: &str, have: usize) -> Error {
+pub(crate) fn gone(kind: &str) -> Error {
+    Error::new(Code::NotFound, format!("use a {kind}"))
+        .source("it has been removed from this test, or is of another one")
+        .help("look it up by name, from this test's `Net`")
+}
+
+pub(in crate::topology) fn too_many(what: &str, have: usize) -> Error {
     Error::new(Code::Config, format!("add to the {have} {what} there are"))
         .source("no number is left for another one")
         .help("use a smaller world in one test")
 }
 
-pub(super) fn special_subnet(lan: &str, subnet: Subnet, what: &str) -> Error {
+pub(in crate::topology) fn special_subnet(lan: &str, subnet: Subnet, what: &str) -> Error {
     Error::new(Code::Subnet, format!("give `{lan}` the subnet {subnet}"))
         .source(format!("its range is, or holds, one that is {what}"))
         .help("take one of 10.0.0.0/8, 192.168.0.0/16, 203.0.113.0/24 or fd00::/8")
 }
 
-pub(super) fn two_subnets(lan: &str, first: Subnet, second: Subnet) -> Error {
+pub(in crate::topology) fn two_subnets(lan: &str, first: Subnet, second: Subnet) -> Error {
     Error::new(Code::Subnet, format!("give `{lan}` the subnets {first} and {second}"))
         .source("a LAN has at most one of IPv4 and one of IPv6")
         .help("make two LANs, or one subnet that holds both")
 }
 
-pub(super) fn empty_subnet(lan: &str, subnet: Subnet) -> Error {
+pub(in crate::topology) fn empty_subnet(lan: &str, subnet: Subnet) -> Error {
     Error::new(Code::Subnet, format!("give `{lan}` the subnet {subnet}"))
         .source("it has no address for a node")
         .help("take a larger one, as a /24 or a /64")
 }
 
-pub(super) fn subnet_of_no_use(lan: &str, subnet: Subnet, in_test: bool) -> Error {
+pub(in crate::topology) fn subnet_of_no_use(lan: &str, subnet: Subnet, in_test: bool) -> Error {
     let who = if in_test { "this test" } else { "this LAN" };
     Error::new(Code::Subnet, format!("give `{lan}` the subnet {subnet}"))
         .source(format!("{who} is without {}", subnet.family()))
         .help("leave one of the two out")
 }
 
-pub(super) fn no_family(lan: &str) -> Error {
+pub(in crate::topology) fn no_family(lan: &str) -> Error {
     Error::new(Code::Subnet, format!("give `{lan}` a subnet"))
         .source("it is to be without IPv4 and without IPv6")
         .help("leave it one of them")
 }
 
-pub(super) fn overlap(lan: &str, subnet: Subnet, other: &str, others: Subnet) -> Error {
+pub(in crate::topology) fn overlap(
+    lan: &str,
+    subnet: Subnet,
+    other: &str,
+    others: Subnet,
+) -> Error {
     Error::new(Code::SubnetOverlap, format!("give `{lan}` the subnet {subnet}"))
         .source(format!("the {other} has {others}, and addresses would be in both"))
         .help("take another subnet, or none to be given a free one; networks that NATs keep apart may be declared to overlap")
 }
 
-pub(super) fn seen_twice(
+pub(in crate::topology) fn seen_twice(
     node: &str,
     family: Family,
     a: (&str, Subnet),
@@ -154,26 +166,26 @@ pub(super) fn seen_twice(
         .help("give one of them another subnet, or put a NAT between")
 }
 
-pub(super) fn subnet_full(lan: &str, subnet: Option<Subnet>, node: &str) -> Error {
+pub(in crate::topology) fn subnet_full(lan: &str, subnet: Option<Subnet>, node: &str) -> Error {
     let (room, subnet) = subnet.map_or((0, String::new()), |s| (s.capacity(), s.to_string()));
     Error::new(Code::SubnetFull, format!("find an address on {lan} for {node}"))
         .source(format!("{subnet} has room for {room}, and all are taken"))
         .help("give it a larger subnet, as `10.1.0.0/16`")
 }
 
-pub(super) fn two_addresses(node: &str, first: IpAddr, second: IpAddr) -> Error {
+pub(in crate::topology) fn two_addresses(node: &str, first: IpAddr, second: IpAddr) -> Error {
     Error::new(Code::Address, format!("give {node} the addresses {first} and {second} on one LAN"))
         .source("an interface has at most one of IPv4 and one of IPv6")
         .help("leave one out, or join a second LAN")
 }
 
-pub(super) fn family_missing(node: &str, addr: IpAddr, lan: &str) -> Error {
+pub(in crate::topology) fn family_missing(node: &str, addr: IpAddr, lan: &str) -> Error {
     Error::new(Code::Address, format!("give {node} the address {addr}"))
         .source(format!("the {lan} is without {}", Family::of(addr)))
         .help("give that LAN a subnet of this kind, or leave the address out")
 }
 
-pub(super) fn address_unusable(
+pub(in crate::topology) fn address_unusable(
     node: &str,
     addr: IpAddr,
     lan: &str,
@@ -195,25 +207,30 @@ pub(super) fn address_unusable(
     }
 }
 
-pub(super) fn address_taken(node: &str, addr: IpAddr, lan: &str, other: &str) -> Error {
+pub(in crate::topology) fn address_taken(
+    node: &str,
+    addr: IpAddr,
+    lan: &str,
+    other: &str,
+) -> Error {
     Error::new(Code::Address, format!("give {node} the address {addr} on {lan}"))
         .source(format!("the {other} has it"))
         .help("choose another one, or none to be given a free one")
 }
 
-pub(super) fn mac_not_unicast(mac: MacAddr) -> Error {
+pub(in crate::topology) fn mac_not_unicast(mac: MacAddr) -> Error {
     Error::new(Code::Address, format!("give an interface the MAC address {mac}"))
         .source("it is a group's, or nobody's")
         .help("make the first octet even, as in `02:00:00:00:00:01`")
 }
 
-pub(super) fn mac_taken(mac: MacAddr, other: &str, lan: &str) -> Error {
+pub(in crate::topology) fn mac_taken(mac: MacAddr, other: &str, lan: &str) -> Error {
     Error::new(Code::Address, format!("give an interface on {lan} the MAC address {mac}"))
         .source(format!("the {other} has it there"))
         .help("choose another one, or none to be given a free one")
 }
 
-pub(super) fn no_address(node: &NodeSpec, family: Option<Family>) -> Error {
+pub(in crate::topology) fn no_address(node: &NodeSpec, family: Option<Family>) -> Error {
     let what = match family {
         None => format!("tell the address of {}", node.title()),
         Some(family) => format!("tell the {family} address of {}", node.title()),
@@ -228,154 +245,42 @@ pub(super) fn no_address(node: &NodeSpec, family: Option<Family>) -> Error {
     }
 }
 
-pub(super) fn joined_twice(node: &str, lan: &str) -> Error {
+pub(in crate::topology) fn joined_twice(node: &str, lan: &str) -> Error {
     Error::new(Code::InUse, format!("join {node} to {lan}"))
         .source("it is on it already")
         .help("use the interface that it has there, or join another LAN")
 }
 
-pub(super) fn not_on(node: &str, lan: &str) -> Error {
+pub(in crate::topology) fn not_on(node: &str, lan: &str) -> Error {
     Error::new(Code::NotFound, format!("find the interface of {node} on {lan}"))
         .source("it is not on it")
         .help("join it first")
 }
 
-pub(super) fn connected_to_itself(node: &str) -> Error {
+pub(in crate::topology) fn connected_to_itself(node: &str) -> Error {
     Error::new(Code::Config, format!("connect {node} to itself"))
         .source("a cable has two ends on two nodes")
         .help("for a node alone, `lo` is there and up")
 }
 
-pub(super) fn one_end_of_a_link(link: &str) -> Error {
+pub(in crate::topology) fn one_end_of_a_link(link: &str) -> Error {
     Error::new(Code::InUse, format!("unplug a node from {link}"))
         .source("a link is there with both its ends or not at all")
         .help("remove the link, or take it down")
 }
 
-pub(super) fn own_node_removed() -> Error {
+pub(in crate::topology) fn own_node_removed() -> Error {
     Error::new(Code::InUse, "remove node `test`")
         .source("the test runs in it")
         .help("take it off its networks instead")
 }
 
-pub(super) fn node_in_use(node: &str, why: &str, help: &str) -> Error {
+pub(in crate::topology) fn node_in_use(node: &str, why: &str, help: &str) -> Error {
     Error::new(Code::InUse, format!("remove {node}")).source(why).help(help)
 }
 
-pub(super) fn lan_in_use(lan: &str, nodes: &[String]) -> Error {
+pub(in crate::topology) fn lan_in_use(lan: &str, nodes: &[String]) -> Error {
     Error::new(Code::InUse, format!("remove {lan}"))
         .source(format!("on it: {}", nodes.join(", ")))
         .help("have them leave it first")
-}
-
-pub(super) fn route_between_families(node: &str, destination: Subnet, gateway: IpAddr) -> Error {
-    Error::new(Code::Route, format!("route {destination} of {node} via {gateway}"))
-        .source("one is IPv4 and the other IPv6")
-        .help("give a gateway of the destination's kind")
-}
-
-pub(super) fn route_twice(node: &str, destination: Subnet) -> Error {
-    Error::new(Code::Route, format!("route {destination} of {node}"))
-        .source("it has a route to it")
-        .help("remove that one first")
-}
-
-pub(super) fn no_such_route(node: &str, destination: Subnet) -> Error {
-    Error::new(Code::NotFound, format!("remove the route of {node} to {destination}"))
-        .source("no such route was added")
-        .help("routes that follow from the wiring go with the wiring")
-}
-
-pub(super) fn gateway_off_link(node: &str, destination: &str, gateway: IpAddr) -> Error {
-    Error::new(Code::Route, format!("route {destination} of {node} via {gateway}"))
-        .source("nobody on its networks has that address")
-        .help("name a router or node that shares a LAN with it")
-}
-
-pub(super) fn no_shared_lan(node: &str, router: &str) -> Error {
-    Error::new(Code::Route, format!("make {router} the default route of {node}"))
-        .source("they share no LAN on which both have addresses of one kind")
-        .help("join both to one LAN")
-}
-
-pub(super) fn not_a_router(node: &str, other: &str) -> Error {
-    Error::new(Code::Route, format!("make {other} the default route of {node}"))
-        .source("it does not forward packets")
-        .help("name a router")
-}
-
-pub(super) fn blackhole_nowhere(node: &str) -> Error {
-    Error::new(Code::Route, format!("blackhole the default route of {node}"))
-        .source("it is on no network, so packets have nowhere to vanish to")
-        .help("join it to a LAN, which may be empty otherwise")
-}
-
-pub(super) fn default_cycle(family: Family, routers: &[String]) -> Error {
-    Error::new(Code::RouteCycle, format!("find the {family} default routes of the routers"))
-        .source(format!("they lead in a circle: {}", routers.join(" → ")))
-        .help("make the WAN of one of them a network that none of the others serves")
-}
-
-pub(super) fn two_wans(router: &str) -> Error {
-    Error::new(Code::Config, format!("give {router} two WANs"))
-        .source("a router has at most one")
-        .help("make the second one a LAN of it, and set its default route by name")
-}
-
-pub(super) fn needs_wan(router: &str, what: &str) -> Error {
-    Error::new(Code::Nat, format!("give {router} {what}"))
-        .source("it has no WAN")
-        .help("say which network is outside, with `.wan(&lan)`")
-}
-
-pub(super) fn wan_without(router: &str, what: &str, family: Family, lan: &str) -> Error {
-    Error::new(Code::Nat, format!("give {router} {what}"))
-        .source(format!("its WAN, the {lan}, is without {family}"))
-        .help("give that LAN a subnet of this kind")
-}
-
-pub(super) fn no_router(node: &str) -> Error {
-    Error::new(Code::Nat, format!("have {node} forward packets"))
-        .source("it is no router")
-        .help("make it one with `net.add_router(..)`")
-}
-
-pub(super) fn bad_prefix(router: &str, external: Subnet, internal: &[Subnet]) -> Error {
-    let have: Vec<String> = internal.iter().map(ToString::to_string).collect();
-    Error::new(Code::Nat, format!("have {router} translate to the prefix {external}"))
-        .source(format!(
-            "behind it are the IPv6 subnets [{}]; one of the same length is needed",
-            have.join(", ")
-        ))
-        .help("give the router exactly one LAN with IPv6, and a prefix as long as that")
-}
-
-pub(super) fn prefix_in_use(router: &str, external: Subnet, lan: &str) -> Error {
-    Error::new(Code::SubnetOverlap, format!("have {router} translate to the prefix {external}"))
-        .source(format!("the {lan} has addresses of it"))
-        .help("take a prefix that no LAN has")
-}
-
-pub(super) fn not_behind(router: &str, node: &str) -> Error {
-    Error::new(Code::Nat, format!("forward a port of {router} to {node}"))
-        .source("that node is on no LAN that the router serves")
-        .help("join the node to a LAN of the router")
-}
-
-pub(super) fn port_zero(router: &str) -> Error {
-    Error::new(Code::Nat, format!("forward a port of {router}"))
-        .source("0 is no port")
-        .help("name one from 1 to 65535")
-}
-
-pub(super) fn forwarded_twice(router: &str, protocol: Protocol, port: u16) -> Error {
-    Error::new(Code::InUse, format!("forward {protocol} port {port} of {router}"))
-        .source("it is forwarded already")
-        .help("remove that forwarding first")
-}
-
-pub(super) fn not_forwarded(router: &str, protocol: Protocol, port: u16) -> Error {
-    Error::new(Code::NotFound, format!("stop forwarding {protocol} port {port} of {router}"))
-        .source("it is not forwarded")
-        .help("name a port and protocol that are")
 }
