@@ -98,6 +98,11 @@ impl Channel {
     }
 }
 
+/// Whether this process was started in namespaces of its own.
+pub(super) fn is_body() -> bool {
+    init::chosen().is_some()
+}
+
 /// A test function and all of its parameters, from the first to the verdict.
 pub(super) fn play<R: Termination>(
     test: &'static Test,
