@@ -14,6 +14,7 @@ pub(crate) mod command;
 mod ready;
 pub(crate) mod resident;
 pub(crate) mod spawn;
+pub(crate) mod stray;
 #[cfg(feature = "tokio")]
 pub(crate) mod task;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/view.rs")]

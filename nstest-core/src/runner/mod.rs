@@ -69,7 +69,9 @@ pub fn run_async<R: Termination, F: Future<Output = R>>(
                 builder
             }
         };
-        let runtime = builder.enable_all().build().expect("tokio could not start its runtime");
+        // A thread that a poll in a node starts would be born there, and stay.
+        builder.enable_all().on_thread_start(crate::netns::return_home);
+        let runtime = builder.build().expect("tokio could not start its runtime");
         let future = body(fixtures);
         runtime.block_on(future)
     });
