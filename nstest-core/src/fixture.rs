@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::context::TestContext;
 use crate::error::Result;
-use crate::runner::TestContext;
 use crate::world::{Net, ParameterSpec};
 
 /// A type that a test can ask for by naming it as the type of a parameter.

@@ -14,6 +14,7 @@
     allow(dead_code, reason = "what only the runner uses")
 )]
 
+mod context;
 mod error;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
 mod fabric;
@@ -38,6 +39,7 @@ mod testing;
 mod topology;
 mod world;
 
+pub use context::TestContext;
 pub use error::{Code, Error, Result, TestError, TestResult};
 pub use fixture::{Fixture, Param, Spec, World};
 pub use node::command::Command;
@@ -45,7 +47,7 @@ pub use node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]
 pub use node::task::Task;
 pub use node::visit::Scope;
-pub use runner::{TestContext, enter};
+pub use runner::enter;
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 pub use world::{
     Lan, LanBuilder, Link, Net, Node, NodeBuilder, Outcome, Router, RouterBuilder, eventually,

@@ -45,15 +45,20 @@ fn main() -> nstest::Result<()> {
 fn cases() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a listener of the machine's");
     let port = listener.local_addr().expect("its address").port();
-    let run = |role: &str| {
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["an argument", "--another"]).env(ROLE, role);
-        let child = command.env("NSTESTS_PORT", port.to_string()).stdin(Stdio::piped());
-        let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start");
-        let mut input = child.stdin.take().expect("piped");
-        std::io::Write::write_all(&mut input, b"its input\n").expect("write");
-        drop(input);
+    let program = std::env::current_exe().expect("this program");
+    let start = |mut command: Command, role: &str, input: &[u8]| {
+        command.env(ROLE, role).env("NSTESTS_PORT", port.to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("start");
+        let mut stdin = child.stdin.take().expect("piped");
+        std::io::Write::write_all(&mut stdin, input).expect("write");
+        drop(stdin);
         child.wait_with_output().expect("wait")
+    };
+    let run = |role: &str| {
+        let mut command = Command::new(&program);
+        command.args(["an argument", "--another"]);
+        start(command, role, b"its input\n")
     };
     assert_outcome(&run("passes"), 0, "[\"an argument\", \"--another\"]\n", "");
     assert_outcome(&run("reads"), 0, "its input\n", "");
@@ -61,6 +66,14 @@ fn cases() {
     assert_outcome(&run("is killed"), 128 + 15, "", "");
     assert_outcome(&run("fails"), 101, "", "a number: ParseIntError");
     assert_outcome(&run("enters twice"), 0, "processes 2\n", "");
+
+    // At a terminal, which script(1) has, and whose end of input is a character.
+    let mut command = Command::new("timeout");
+    let program = program.to_str().expect("text");
+    command.args(["60", "script", "--quiet", "--return", "--command", program, "/dev/null"]);
+    let output = start(command, "reads", b"its input\n\x04");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stdout.ends_with(b"its input\r\n"), "{output:?}");
 }
 
 #[track_caller]

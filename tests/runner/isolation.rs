@@ -98,7 +98,7 @@ fn shows_its_world() {
         list("/proc").split(' ').filter_map(|name| name.parse().ok()).collect();
     println!("processes: {processes:?}");
     // The kernel keeps 15 bytes, and cargo adds a hash.
-    let body = read("/proc/2/comm").split('-').next().unwrap_or_default().to_owned();
+    let body = if read("/proc/2/comm").starts_with("runner") { "runner" } else { "another" };
     println!("names of processes: {} {body}", read("/proc/1/comm").trim());
     println!("TMPDIR: {:?}, empty: {}", std::env::temp_dir(), list("/run/nstest/tmp").is_empty());
     println!("proxies: {}", std::env::vars().any(|(name, _)| name == "http_proxy"));
@@ -177,6 +177,43 @@ fn a_test_that_is_not_root_has_low_ports() {
 
         successes:
             isolation::keeps_its_user
+    "#]]
+    .assert_eq(&outcome.shown());
+}
+
+#[netns_test(timeout = "10s")]
+#[ignore = "its case runs it"]
+fn asks_the_terminal() {
+    let terminal = fs::File::options().read(true).write(true).open("/dev/tty");
+    println!("open: {:?}", terminal.as_ref().map(drop).map_err(std::io::Error::raw_os_error));
+    if let Ok(mut terminal) = terminal {
+        let answer = std::io::Read::read(&mut terminal, &mut [0]);
+        println!("read: {:?}", answer.map_err(|error| error.kind()));
+    }
+}
+
+/// A program that asks for a password must not wait for a person.
+#[test]
+fn nobody_is_asked_at_the_terminal() {
+    let mut command = Command::new("script");
+    let binary = std::env::current_exe().unwrap();
+    let ask = format!(
+        "{} --ignored --exact isolation::asks_the_terminal --show-output --color=never",
+        binary.display()
+    );
+    // script(1) has the terminal that this test may not have.
+    command.args(["--quiet", "--return", "--command", &ask, "/dev/null"]);
+    let outcome = Run::in_front(command).run();
+    expect![[r#"
+        test isolation::asks_the_terminal ... ok
+
+        successes:
+
+        ---- isolation::asks_the_terminal stdout ----
+        open: Err(Some(6))
+
+        successes:
+            isolation::asks_the_terminal
     "#]]
     .assert_eq(&outcome.shown());
 }

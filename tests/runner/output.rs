@@ -213,3 +213,32 @@ fn both_streams_keep_their_order() {
     "#]]
     .assert_eq(&variable.shown());
 }
+
+#[netns_test]
+#[ignore = "its case runs it"]
+#[should_panic(expected = "the end of it")]
+fn panics_at_length() {
+    // Far more than a pipe holds.
+    std::panic::resume_unwind(Box::new("x".repeat(10 << 20) + "the end of it"));
+}
+
+#[test]
+fn a_long_message_arrives_whole() {
+    let outcome = Run::of(&["output::panics_at_length"]).run();
+    expect![[r#"
+        test output::panics_at_length - should panic ... ok
+    "#]]
+    .assert_eq(&outcome.shown());
+}
+
+#[test]
+fn closed_standard_streams_of_the_runner_are_no_trap() {
+    for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &format!("exec \"$0\" \"$@\" {closed}")]);
+        command.arg(std::env::current_exe().unwrap()).args(["--ignored", "--exact"]);
+        let fixtures = ["output::prints_to_both", "verdict::asserts"];
+        let outcome = Run::in_front(command).args(fixtures).run();
+        assert_eq!(outcome.status.code(), Some(101), "{closed}: {}", outcome.text());
+    }
+}

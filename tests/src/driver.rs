@@ -15,7 +15,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::{marks, survivors};
+use crate::{marks, raw, survivors};
 
 /// A run of the test binary that is yet to start.
 #[must_use]
@@ -83,6 +83,7 @@ impl Run {
     pub fn start(mut self) -> Running {
         // Both streams in one file, in the order of a terminal. Unlike with a
         // pipe, nobody can keep the driver waiting by keeping it open.
+        raw::default_signals();
         let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0); // crashes are on purpose
         let output = memfd_create("output", MFdFlags::MFD_CLOEXEC).expect("make a file");
         let output = File::from(output);

@@ -2,11 +2,13 @@
 //!
 //! - [`driver`]: runs fixtures that fail on purpose, in a process of their own,
 //!   and gives what a user would see;
+//! - [`cargo`]: cargo and cargo-nextest;
 //! - [`marks`]: how a fixture and its driver wait for each other;
 //! - [`survivors`]: what a run left behind;
 //! - [`raw`]: what only `unsafe` can do to a process, for fixtures.
 #![deny(unsafe_code)]
 
+pub mod cargo;
 pub mod driver;
 pub mod marks;
 #[allow(unsafe_code, reason = "fixtures do to their process what no safe call does")]

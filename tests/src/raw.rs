@@ -47,6 +47,15 @@ pub fn ignore_children() {
     assert_ne!(before, libc::SIG_ERR);
 }
 
+/// Lets Ctrl-C and a closed terminal end this process and its children again: what
+/// a shell runs in the background inherits that they are ignored.
+pub fn default_signals() {
+    for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+        // SAFETY: no handler is installed.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
 /// Changes the environment of a process that may have several threads.
 pub fn set_variable(name: &str, value: &str) {
     // SAFETY: Rust's own readers hold a lock, and the fixtures run nothing else.

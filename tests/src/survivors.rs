@@ -54,7 +54,6 @@ pub fn machine() -> String {
 /// Runs a plain test that looks at the [`machine`], where nobody else changes it
 /// meanwhile: for root, a network, mounts and a hostname apart, in the first user
 /// namespace; an ordinary user cannot change the machine.
-#[must_use]
 pub fn on_a_machine_of_its_own(fixture: &str) -> Run {
     let binary = std::env::current_exe().expect("this program");
     if !machine_root() {

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use nstest_tests::cargo::nextest;
 use nstest_tests::driver::Run;
 use nstest_tests::survivors::{self, on_a_machine_of_its_own};
 
@@ -39,6 +40,15 @@ fn a_hundred_tests_on_one_port_under_libtest() {
         let outcome = libtest(&["ports::"]).run();
         let text = outcome.text();
         assert!(text.contains("test result: ok. 100 passed; 0 failed;"), "run {run}: {text}");
+    }
+}
+
+/// The same under cargo-nextest.
+#[test]
+fn a_hundred_tests_on_one_port_under_nextest() {
+    for run in 0..count(50, 3) {
+        let text = Run::in_front(nextest("binary(=ports)")).run().text();
+        assert!(text.contains("100 tests run: 100 passed"), "run {run}: {text}");
     }
 }
 

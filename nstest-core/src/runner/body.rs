@@ -9,8 +9,8 @@ use std::process::{ExitCode, Termination};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::context::TestContext;
 use super::{Test, settings};
+use crate::context::TestContext;
 use crate::error::Error;
 use crate::fixture::{Fixture, Param, Spec, World};
 use crate::record::{Failure, Record};
@@ -131,15 +131,17 @@ fn text(payload: &(dyn Any + Send)) -> Option<String> {
         .or_else(|| payload.downcast_ref::<String>().cloned())
 }
 
-/// Where a panic aborts, the hook is the last to see its message.
+/// Where a panic aborts, the hook is the last to see its message. libtest's own
+/// hook would end the process with a verdict of its own: it makes way for std's.
 fn report_aborting_panics(channel: &Arc<Channel>) {
     if cfg!(panic = "abort") {
         let channel = Arc::clone(channel);
-        let thread = std::thread::current().id();
+        let (process, thread) = (std::process::id(), std::thread::current().id());
+        drop(std::panic::take_hook());
         let printer = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
             printer(info);
-            if std::thread::current().id() == thread {
+            if std::thread::current().id() == thread && std::process::id() == process {
                 channel.send(&Record::Panicked(text(info.payload()).unwrap_or_default()));
             }
         }));

@@ -13,11 +13,10 @@
 //! - [`output`]: what the body prints, on its way to libtest;
 //! - [`verdict`]: from what was seen to what is said;
 //! - [`body`]: the other side;
-//! - [`inline`] and [`enter`]: without a process of its own, and for a `main`.
+//! - [`inline`] and [`mod@enter`]: without a process of its own, and for a `main`.
 
 mod alive;
 mod body;
-mod context;
 mod enter;
 mod identity;
 mod inline;
@@ -32,7 +31,6 @@ mod verdict;
 use std::process::Termination;
 
 pub use body::Fixtures;
-pub use context::TestContext;
 pub use enter::enter;
 pub(crate) use setup::{NODE, OWN_HOSTS};
 #[cfg(feature = "tokio")]

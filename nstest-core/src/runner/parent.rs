@@ -250,7 +250,7 @@ impl Watch {
     const SLICE: Duration = Duration::from_millis(500);
 
     fn until_the_end(mut self, timeout: Option<Duration>, start: Instant) -> Course {
-        let mut spent = start.elapsed();
+        let mut spent = start.elapsed().min(Self::SLICE);
         let mut since = Instant::now();
         loop {
             let left = timeout.map(|timeout| timeout.saturating_sub(spent));

@@ -172,6 +172,7 @@ pub(super) fn plan(host: &Host, identity: &Identity, fds: Descriptors) -> Vec<Pl
     plan.must("reset signals", Step::DefaultSignals);
     plan.must("tie the test's life to the runner's", Step::DieWithParent);
     plan.must("leave the runner's process group", Step::OwnProcessGroup);
+    plan.must("leave the runner's terminal", Step::LeaveTerminal);
     identity.plan(fds.id_maps, &mut plan);
     plan.network();
     plan.must("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE));

@@ -197,7 +197,7 @@ fn ended_badly(end: Option<End>) -> Error {
 pub(super) fn announce(test: &Test, verdict: Verdict) {
     let (error, text) = match verdict {
         Verdict::Passed => return,
-        Verdict::Failed(Failure::Panic(text)) => std::panic::resume_unwind(Box::new(text)),
+        Verdict::Failed(Failure::Panic(text)) => panic_as_the_body(test, text),
         Verdict::Failed(Failure::PanicAny) => std::panic::resume_unwind(Box::new(NotText)),
         Verdict::Failed(Failure::Returned(code)) => {
             (None, format!("the test returned a failure: {code}"))
@@ -228,6 +228,15 @@ fn skip(test: &Test, text: &str) {
     if let Some(expected) = test.options.should_panic {
         std::panic::resume_unwind(Box::new(expected.to_owned()));
     }
+}
+
+/// Where panics abort, libtest compares the message in a hook, which only a new
+/// panic reaches; it prints the message once more.
+fn panic_as_the_body(test: &Test, text: String) -> ! {
+    if cfg!(panic = "abort") && test.options.should_panic.is_some() {
+        std::panic::panic_any(text);
+    }
+    std::panic::resume_unwind(Box::new(text));
 }
 
 /// Stands for a panic payload that is no text, which cannot travel.

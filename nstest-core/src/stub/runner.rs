@@ -5,14 +5,11 @@
 //! The macro has libtest ignore the tests, and say why. What is called
 //! nevertheless fails.
 
-#[path = "../runner/context.rs"]
-mod context;
 #[path = "../runner/test.rs"]
 mod test;
 
 use std::process::Termination;
 
-pub use context::TestContext;
 #[cfg(feature = "tokio")]
 pub use test::Runtime;
 pub use test::{Options, Test, Timeout};

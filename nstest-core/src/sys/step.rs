@@ -24,6 +24,9 @@ pub(crate) enum Step {
     /// its own would do that, too, and cost a scheduling group (sched(7),
     /// "The autogroup feature") for every test.
     OwnProcessGroup,
+    /// Give up the controlling terminal, if there is one: outside of its foreground
+    /// process group, whoever reads from it (a question for a password) is stopped.
+    LeaveTerminal,
     /// Tell the parent's helper that this process exists, and wait until the
     /// helper has written its id maps. `helper` is the other end of `channel`.
     AwaitIdMap { channel: RawFd, helper: RawFd },
@@ -91,6 +94,7 @@ impl Step {
             Step::DefaultSignals => "rt_sigaction".into(),
             Step::DieWithParent => "prctl(PR_SET_PDEATHSIG)".into(),
             Step::OwnProcessGroup => "setpgid".into(),
+            Step::LeaveTerminal => "ioctl(/dev/tty, TIOCNOTTY)".into(),
             Step::AwaitIdMap { .. } => "write(/proc/PID/uid_map)".into(),
             Step::Write { path: p, .. } => format!("write({})", path(p)),
             Step::Create { path: p, .. } => format!("open({}, O_CREAT)", path(p)),
@@ -117,6 +121,7 @@ impl Step {
             Step::DieWithParent => die_with_parent(),
             // SAFETY: setpgid(2) takes numbers.
             Step::OwnProcessGroup => check(unsafe { libc::setpgid(0, 0) }).map(drop),
+            Step::LeaveTerminal => leave_terminal(),
             Step::AwaitIdMap { channel, helper } => await_id_map(*channel, *helper),
             Step::Write { path, text } => write_file(path, libc::O_WRONLY, text),
             Step::Create { path, text } => create_file(path, text),
@@ -202,6 +207,16 @@ fn default_signals() -> Result<(), Errno> {
 pub(super) fn die_with_parent() -> Result<(), Errno> {
     // SAFETY: PR_SET_PDEATHSIG takes a number.
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) }).map(drop)
+}
+
+/// TIOCNOTTY in ioctl_tty(2): for whoever does not lead the session, it ends
+/// only the process's own tie.
+fn leave_terminal() -> Result<(), Errno> {
+    let Ok(fd) = open(c"/dev/tty", libc::O_RDWR | libc::O_NOCTTY) else { return Ok(()) };
+    // SAFETY: TIOCNOTTY takes no argument.
+    let result = check(unsafe { libc::ioctl(fd, libc::TIOCNOTTY) });
+    close(fd);
+    result.map(drop)
 }
 
 fn await_id_map(channel: RawFd, helper: RawFd) -> Result<(), Errno> {
