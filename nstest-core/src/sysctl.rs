@@ -6,9 +6,10 @@
 //!   /proc itself was mounted for: so be inside, and open anew each time.
 //! - A new namespace inherits IPv4 settings from the host (ip(7),
 //!   `devconf_inherit_init_net`), so every setting that matters is written.
-//! - A congestion control may be refused with EPERM even if it is the present one:
-//!   it must be among `tcp_allowed_congestion_control` for who has CAP_NET_ADMIN
-//!   in a user namespace only (tcp_set_default_congestion_control, net/ipv4/tcp_cong.c).
+//! - What is so already may be refused all the same: no namespace but the first may
+//!   make a congestion control its default that is not in
+//!   `tcp_allowed_congestion_control`, even if it inherited it: EPERM
+//!   (tcp_set_default_congestion_control, net/ipv4/tcp_cong.c).
 //! - What a namespace lacks (`neigh/default`, all of `ipv6` where the host has
 //!   it disabled) is ENOENT; a container's read-only /proc/sys is EROFS.
 
