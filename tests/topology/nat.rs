@@ -150,6 +150,7 @@ fn nodes_meet_behind_a_nat_that_hairpins(net: Net) -> TestResult {
         let outside = home.outside(family);
         let [a, b] = [&home.laptop, &home.desktop].map(|node| udp(node, family, 5000));
         let [seen_a, seen_b] = [&a, &b].map(|socket| seen_as(socket, outside.first()));
+        assert_eq!([seen_a.ip(), seen_b.ip()], [home.wan(family); 2]);
         // RFC 4787 REQ-9a: by its external endpoint, from its external endpoint.
         b.send_to(b"hello", seen_a)?;
         assert_eq!(crate::probe::receive(&a)?, (b"hello".to_vec(), seen_b), "{family:?}");
