@@ -61,7 +61,7 @@ pub struct Param<'a> {
 }
 
 impl<'a> Param<'a> {
-    #[doc(hidden)]
+    /// A parameter of this name: for fixtures that are made of others.
     #[must_use]
     pub fn new(name: &'a str) -> Self {
         Self { name }

@@ -49,3 +49,21 @@ fn lan(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     b.wait_reachable(a.ip())?;
     Ok(())
 }
+
+#[derive(nstest::Fixture)]
+struct Cluster<T> {
+    alice: Node,
+    r#mod: T,
+    rest: Rest,
+}
+
+#[derive(nstest::Fixture)]
+struct Rest(Node);
+
+#[netns_test]
+fn derived(cluster: Cluster<Node>, last: Rest) -> TestResult {
+    let names = [&cluster.alice, &cluster.r#mod, &cluster.rest.0, &last.0].map(Node::name);
+    assert_eq!(names, ["alice", "mod", "rest", "last"]);
+    cluster.alice.wait_reachable(last.0.ip())?;
+    Ok(())
+}

@@ -18,7 +18,6 @@ mod wiring;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -305,6 +304,7 @@ impl Fabric {
         for sysctl::Unwritten { key, value, cause } in unwritten {
             let note = format!("could not set net/{key} to {value}: {cause}");
             if !self.notes.contains(&note) {
+                eprintln!("nstest: note: {note}");
                 self.notes.push(note);
             }
         }

@@ -98,6 +98,11 @@ impl Channel {
     }
 }
 
+/// Whether this process was started in namespaces of its own.
+pub(super) fn is_body() -> bool {
+    init::chosen().is_some()
+}
+
 /// A test function and all of its parameters, from the first to the verdict.
 pub(super) fn play<R: Termination>(
     test: &'static Test,
@@ -105,13 +110,15 @@ pub(super) fn play<R: Termination>(
 ) -> Result<(), Failure> {
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let mut fixtures = Fixtures::new(test);
-        body(&mut fixtures).report()
+        let code = body(&mut fixtures).report();
+        (code, fixtures.world.and_then(|world| world.net().unseen_failure()))
     }));
     match result {
-        Ok(code) if code == ExitCode::SUCCESS => Ok(()),
-        Ok(code) => Err(Failure::Returned(format!("{code:?}"))),
+        Ok((code, None)) if code == ExitCode::SUCCESS => Ok(()),
+        Ok((code, Some(unseen))) if code == ExitCode::SUCCESS => Err(Failure::Reported(unseen)),
+        Ok((code, _)) => Err(Failure::Returned(format!("{code:?}"))),
         Err(payload) => Err(match payload.downcast::<SetupFailed>() {
-            Ok(failed) => Failure::Setup(failed.0),
+            Ok(failed) => Failure::Reported(failed.0),
             Err(payload) => text(&*payload).map_or(Failure::PanicAny, Failure::Panic),
         }),
     }

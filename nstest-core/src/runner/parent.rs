@@ -167,7 +167,7 @@ impl Launch<'_> {
             Identity::All { uid_map, gid_map } => {
                 let (ours, theirs) = UnixStream::pair()
                     .map_err(system("make a socket pair for the id maps", "socketpair"))?;
-                fds.id_maps = Some(theirs.as_raw_fd());
+                fds.id_maps = Some((theirs.as_raw_fd(), ours.as_raw_fd()));
                 Some((ours, theirs, uid_map, gid_map))
             }
         };
@@ -277,14 +277,14 @@ impl Watch {
     }
 
     /// Waits until something happens, or for a slice; true: init is dead, and
-    /// with it every process of its namespace.
+    /// with it every process of its namespace. Records wake nobody: they are read
+    /// when init is dead, and once a slice, lest a long one fill the pipe.
     fn wait(&self, left: Option<Duration>) -> bool {
         let slice = left.map_or(Self::SLICE, |left| left.min(Self::SLICE));
         let slice =
             PollTimeout::try_from(slice + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
         let watched = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut fds = vec![watched(self.process.as_fd())];
-        fds.extend(self.report.poll_fd().map(watched));
         fds.extend(self.output.as_ref().and_then(Drain::poll_fd).map(watched));
         // Interrupted by a signal: the next round is at once.
         poll(&mut fds, slice).is_ok() && fds[0].any() == Some(true)

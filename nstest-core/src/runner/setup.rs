@@ -156,8 +156,9 @@ pub(super) struct Descriptors {
     pub(super) report: RawFd,
     /// What shall be standard output once the body begins.
     pub(super) stdout: RawFd,
-    /// Through which the parent is asked for the id maps, if it writes them.
-    pub(super) id_maps: Option<RawFd>,
+    /// Through which the parent is asked for the id maps, if it writes them: the
+    /// child's end, and the parent's.
+    pub(super) id_maps: Option<(RawFd, RawFd)>,
     /// Standard error, unless it stays what it is.
     pub(super) stderr: Option<RawFd>,
     /// Whether the body reads the parent's standard input, and writes to its
@@ -170,7 +171,7 @@ pub(super) fn plan(host: &Host, identity: &Identity, fds: Descriptors) -> Vec<Pl
     let mut plan = Plan::default();
     plan.must("reset signals", Step::DefaultSignals);
     plan.must("tie the test's life to the runner's", Step::DieWithParent);
-    plan.must("leave the runner's session", Step::NewSession);
+    plan.must("leave the runner's process group", Step::OwnProcessGroup);
     identity.plan(fds.id_maps, &mut plan);
     plan.network();
     plan.must("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE));
@@ -214,14 +215,17 @@ impl Plan {
             // Its files belong to root, and file permissions do not ask for the
             // user namespace: the test could change the whole machine's settings.
             let read_only = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY;
-            self.must("bind /proc/sys", mount(Some("/proc/sys"), "/proc/sys", None, libc::MS_BIND));
+            // With what is mounted below: a test in a test finds the outer one's
+            // mounts, which only go together (mount_namespaces(7), "locked").
+            let bind = libc::MS_BIND | libc::MS_REC;
+            self.must("bind /proc/sys", mount(Some("/proc/sys"), "/proc/sys", None, bind));
             self.must(
                 "make /proc/sys read-only",
                 mount(None, "/proc/sys", None, read_only | PRIVATE),
             );
             self.must(
                 "bind /proc/sys/net",
-                mount(Some("/proc/sys/net"), "/proc/sys/net", None, libc::MS_BIND),
+                mount(Some("/proc/sys/net"), "/proc/sys/net", None, bind),
             );
             self.must(
                 "make /proc/sys/net writable",

@@ -124,8 +124,12 @@ impl End {
 }
 
 fn init_failed(errno: i32) -> Error {
-    Error::new(Code::Setup, "start the test's process: fork")
-        .source(nix::errno::Errno::from_raw(errno))
+    preflight::explain(Refusal {
+        step: "start the test's process".to_owned(),
+        call: "fork".to_owned(),
+        errno,
+        kind: Step::Other,
+    })
 }
 
 /// Nobody but a seccomp filter does that on purpose; then the cause is found.
@@ -198,7 +202,7 @@ pub(super) fn announce(test: &Test, verdict: Verdict) {
         Verdict::Failed(Failure::Returned(code)) => {
             (None, format!("the test returned a failure: {code}"))
         }
-        Verdict::Failed(Failure::Setup(report)) => (None, report),
+        Verdict::Failed(Failure::Reported(report)) => (None, report),
         Verdict::Broken(error) | Verdict::NotStarted(error) => {
             let text = format!("{error:?}");
             (Some(error), text)
@@ -262,7 +266,7 @@ mod tests {
             (vec![STARTED], Code::Signal),
             (vec![STARTED, Record::Passed, Record::Ended(1 << 8)], Code::ExitAfterPass),
             (vec![STARTED, Record::Passed], Code::ExitAfterPass),
-            (vec![Record::InitFailed(11), STARTED, Record::Passed, EXIT_0], Code::Setup),
+            (vec![Record::InitFailed(libc::ENOMEM), STARTED, Record::Passed, EXIT_0], Code::Setup),
         ] {
             assert_eq!(code(&records, false), expected, "{records:?}");
         }

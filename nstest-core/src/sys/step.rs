@@ -20,14 +20,16 @@ pub(crate) enum Step {
     DefaultSignals,
     /// Be killed when the thread that called `clone` ends.
     DieWithParent,
-    /// Leave the parent's session and process group, which span PID namespaces.
-    NewSession,
+    /// Leave the parent's process group, which spans PID namespaces. A session of
+    /// its own would do that, too, and cost a scheduling group (sched(7),
+    /// "The autogroup feature") for every test.
+    OwnProcessGroup,
     /// Tell the parent's helper that this process exists, and wait until the
-    /// helper has written its id maps.
-    AwaitIdMap { channel: RawFd },
+    /// helper has written its id maps. `helper` is the other end of `channel`.
+    AwaitIdMap { channel: RawFd, helper: RawFd },
     /// Write into a file that exists.
     Write { path: CString, text: Vec<u8> },
-    /// Make a file that does not exist.
+    /// Make a file that does not exist, readable by all whatever the umask.
     Create { path: CString, text: Vec<u8> },
     /// Make a directory, with its mode whatever the umask; one that exists will do.
     MakeDir { path: CString, mode: libc::mode_t },
@@ -88,7 +90,7 @@ impl Step {
         match self {
             Step::DefaultSignals => "rt_sigaction".into(),
             Step::DieWithParent => "prctl(PR_SET_PDEATHSIG)".into(),
-            Step::NewSession => "setsid()".into(),
+            Step::OwnProcessGroup => "setpgid".into(),
             Step::AwaitIdMap { .. } => "write(/proc/PID/uid_map)".into(),
             Step::Write { path: p, .. } => format!("write({})", path(p)),
             Step::Create { path: p, .. } => format!("open({}, O_CREAT)", path(p)),
@@ -113,13 +115,11 @@ impl Step {
         match self {
             Step::DefaultSignals => default_signals(),
             Step::DieWithParent => die_with_parent(),
-            // SAFETY: setsid(2) takes no pointer.
-            Step::NewSession => check(unsafe { libc::setsid() }).map(drop),
-            Step::AwaitIdMap { channel } => await_id_map(*channel),
+            // SAFETY: setpgid(2) takes numbers.
+            Step::OwnProcessGroup => check(unsafe { libc::setpgid(0, 0) }).map(drop),
+            Step::AwaitIdMap { channel, helper } => await_id_map(*channel, *helper),
             Step::Write { path, text } => write_file(path, libc::O_WRONLY, text),
-            Step::Create { path, text } => {
-                write_file(path, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, text)
-            }
+            Step::Create { path, text } => create_file(path, text),
             Step::MakeDir { path, mode } => make_dir(path, *mode),
             Step::Symlink { target, path } => {
                 // SAFETY: both are strings that end in NUL and outlive the call.
@@ -182,7 +182,7 @@ fn open(path: &CStr, flags: c_int) -> Result<RawFd, Errno> {
 }
 
 fn close(fd: RawFd) {
-    // SAFETY: the descriptor was opened here and is not used afterwards.
+    // SAFETY: the descriptor is this process's own and is not used afterwards.
     unsafe { libc::close(fd) };
 }
 
@@ -204,7 +204,10 @@ pub(super) fn die_with_parent() -> Result<(), Errno> {
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) }).map(drop)
 }
 
-fn await_id_map(channel: RawFd) -> Result<(), Errno> {
+fn await_id_map(channel: RawFd, helper: RawFd) -> Result<(), Errno> {
+    // The child's copy of the helper's end would hide that the parent is dead,
+    // where that was before the child could ask for a signal.
+    close(helper);
     let ready = 1u8;
     // SAFETY: the buffer is one byte long.
     if unsafe { libc::write(channel, (&raw const ready).cast(), 1) } != 1 {
@@ -232,6 +235,12 @@ fn write_file(path: &CStr, flags: c_int, text: &[u8]) -> Result<(), Errno> {
     };
     close(fd);
     result
+}
+
+fn create_file(path: &CStr, text: &[u8]) -> Result<(), Errno> {
+    write_file(path, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, text)?;
+    // SAFETY: the path ends in NUL and outlives the call.
+    check(unsafe { libc::chmod(path.as_ptr(), 0o644) }).map(drop)
 }
 
 fn make_dir(path: &CStr, mode: libc::mode_t) -> Result<(), Errno> {
