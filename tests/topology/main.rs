@@ -1,4 +1,12 @@
 //! Worlds as a test author writes them.
+
+mod changes;
+mod firewall;
+mod forwarding;
+mod nat;
+mod probe;
+mod routing;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 

@@ -33,7 +33,7 @@ use crate::sysctl;
 use crate::topology::plan::{At, Op, Plan};
 use crate::topology::spec::{NodeId, PortId};
 use crate::topology::state::{HostEntry, LinkState, Route};
-use crate::topology::{MacAddr, Subnet};
+use crate::topology::{MacAddr, Subnet, Sysctl};
 use member::Member;
 use wiring::Joints;
 
@@ -137,11 +137,7 @@ impl Fabric {
             Op::AddNode { at, hostname } => self.add_node(at, hostname),
             Op::DelNode { at } => self.del_node(at),
             Op::SetSysctls { at, settings } => {
-                let member = self.member(at)?;
-                let pairs: Vec<(String, &str)> =
-                    settings.iter().map(|s| (path_of(s.key), &*s.value)).collect();
-                let pairs = pairs.iter().map(|(key, value)| (key.as_str(), *value));
-                let unwritten = member.place.namespace().enter(|| sysctl::write_all(pairs))?;
+                let unwritten = write_settings(self.member(at)?, settings)?;
                 self.note(&unwritten);
                 Ok(())
             }
@@ -317,6 +313,12 @@ impl Fabric {
 
 fn flush_carrier(socket: &mut Socket, index: u32) -> Result<()> {
     link::get(socket, index).map(drop)
+}
+
+fn write_settings(member: &Member, settings: &[Sysctl]) -> Result<Vec<sysctl::Unwritten>> {
+    let pairs: Vec<(String, &str)> = settings.iter().map(|s| (path_of(s.key), &*s.value)).collect();
+    let pairs = pairs.iter().map(|(key, value)| (key.as_str(), *value));
+    member.place.namespace().enter(|| sysctl::write_all(pairs))
 }
 
 /// `net.ipv4.ip_forward` is a file below /proc/sys/net.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::plan::{At, Op};
-use super::ruleset::Ruleset;
+use super::state::Ruleset;
 use super::state::{LinkState, NodeState, State};
 
 impl State {

@@ -10,9 +10,9 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::mac::MacAddr;
-use super::ruleset::Ruleset;
 use super::settings::Sysctl;
 use super::spec::{NodeId, PortId, SegmentId};
+use super::state::Ruleset;
 use super::state::{HostEntry, LinkState, Medium, NodeState, Route, Wiring};
 
 /// A list of operations, to be carried out one after the other.

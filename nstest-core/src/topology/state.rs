@@ -10,12 +10,12 @@ use std::sync::Arc;
 use super::mac::MacAddr;
 use super::nat::{Nat, Nat6};
 use super::routing::Routing;
-use super::ruleset::Ruleset;
 use super::settings::{self, Role, Sysctl};
 use super::spec::{InterfaceSpec, NodeId, NodeSpec, PortId, SegmentId, SegmentKind, Spec, wan_of};
 use super::subnet::{Family, Subnet};
 use super::translate::{Forward, Kind, Translation};
 use crate::error::Result;
+use crate::netlink::nftables::Table;
 
 /// The most ports that a hub has: each holds a filter for every other port, and
 /// a filter that floods takes 32 actions at most (TCA_ACT_MAX_PRIO). Above some
@@ -38,6 +38,14 @@ pub(crate) struct NodeState {
     pub(crate) links: BTreeMap<u8, LinkState>,
     pub(crate) routes: BTreeSet<Route>,
     pub(crate) rules: Ruleset,
+}
+
+/// All of our tables in one node. Replaced as a whole, in one transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ruleset {
+    pub(crate) tables: Vec<Table>,
+    /// Connection tracking's timeouts, written behind the tables.
+    pub(crate) timeouts: Vec<Sysctl>,
 }
 
 /// A veth pair: the interface in the node, the port in the fabric.

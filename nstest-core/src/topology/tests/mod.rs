@@ -11,9 +11,9 @@ mod worlds;
 use std::net::IpAddr;
 
 use super::plan::Plan;
-use super::spec::edit::{Join, NewLan, NewNode};
-use super::spec::initial::Parameters;
-use super::spec::router::NewRouter;
+use super::spec::NewRouter;
+use super::spec::Parameters;
+use super::spec::{Join, NewLan, NewNode};
 use super::spec::{NodeId, SegmentId, Spec};
 use super::state::State;
 use super::{Step, Topology};
@@ -86,7 +86,7 @@ impl Net {
 
     /// The rules of a node, as nft reads them.
     pub(super) fn rules(&self, node: NodeId) -> String {
-        self.now.state().nodes[&node].rules.to_string()
+        self.now.state().nodes[&node].rules.tables.iter().map(ToString::to_string).collect()
     }
 }
 
