@@ -20,6 +20,13 @@ mod error;
 mod fabric;
 mod fixture;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "nouns are whole: what only tests read back, faults and receipts will"
+    )
+)]
 mod netlink;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netns.rs")]
 mod netns;

@@ -131,6 +131,7 @@ impl Refused {
     }
 
     /// The error number, for callers that have another way to go.
+    #[cfg(test)]
     pub(crate) fn errno(&self) -> Errno {
         self.errno
     }
@@ -151,6 +152,7 @@ impl fmt::Display for Refused {
 impl StdError for Refused {}
 
 /// The error number, if `error` is a refusal by the kernel.
+#[cfg(test)]
 pub(crate) fn refusal(error: &Error) -> Option<Errno> {
     let source = StdError::source(error)?;
     source.downcast_ref::<Refused>().map(Refused::errno)

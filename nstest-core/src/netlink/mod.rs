@@ -35,7 +35,9 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use message::{Mode, Request, refusal};
+#[cfg(test)]
+pub(crate) use message::refusal;
+pub(crate) use message::{Mode, Request};
 pub(crate) use ready::Watch;
 pub(crate) use socket::{Protocol, Socket};
 
