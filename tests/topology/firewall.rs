@@ -53,7 +53,7 @@ fn a_nat_answers_for_no_port_of_its_own(net: Net) -> TestResult {
 }
 
 /// A closed port answers with port unreachable (RFC 792, RFC 4443 §3.1), which
-/// a NAT carries back (RFC 5508 REQ-3 and 4).
+/// a NAT carries back (RFC 5508 REQ-4).
 #[netns_test]
 fn unreachable_ports_are_reported_inside(net: Net) -> TestResult {
     let home = Home::build(&net)?;

@@ -11,18 +11,18 @@ use std::time::Duration;
 use nstest::{Lan, Nat6, NatFiltering, NatMapping, Net, Node, Router, TestResult, netns_test};
 
 /// Above what any packet here takes, however loaded the machine is.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const MARKER: &[u8] = b"marker";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
+pub(crate) enum Family {
     V4,
     V6,
 }
 
-pub const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
+pub(crate) const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
-pub fn ip(node: &Node, family: Family) -> IpAddr {
+pub(crate) fn ip(node: &Node, family: Family) -> IpAddr {
     match family {
         Family::V4 => node.ipv4().into(),
         Family::V6 => node.ipv6().into(),
@@ -30,7 +30,7 @@ pub fn ip(node: &Node, family: Family) -> IpAddr {
 }
 
 /// The address that a node has on a LAN.
-pub fn ip_on(node: &Node, lan: &Lan, family: Family) -> IpAddr {
+pub(crate) fn ip_on(node: &Node, lan: &Lan, family: Family) -> IpAddr {
     let on = |addr: &IpAddr| {
         addr.is_ipv4() == (family == Family::V4)
             && lan.subnets().iter().any(|subnet| subnet.contains(*addr))
@@ -39,18 +39,17 @@ pub fn ip_on(node: &Node, lan: &Lan, family: Family) -> IpAddr {
 }
 
 /// Two nodes behind a router, and two on the Internet.
-pub struct Home {
-    pub internet: Lan,
-    pub home: Lan,
-    pub router: Router,
-    pub laptop: Node,
-    pub desktop: Node,
-    pub servers: [Node; 2],
+pub(crate) struct Home {
+    pub(crate) internet: Lan,
+    pub(crate) router: Router,
+    pub(crate) laptop: Node,
+    pub(crate) desktop: Node,
+    pub(crate) servers: [Node; 2],
 }
 
 impl Home {
     /// Translates nothing yet.
-    pub fn build(net: &Net) -> nstest::Result<Self> {
+    pub(crate) fn build(net: &Net) -> nstest::Result<Self> {
         let internet =
             net.add_lan("internet").subnet("203.0.113.0/24").subnet("2001:db8::/64").build()?;
         let home = net.add_lan("home").subnet("192.168.1.0/24").subnet("fd00:1::/64").build()?;
@@ -63,42 +62,41 @@ impl Home {
                 net.add_node("server2").join(&internet).build()?,
             ],
             internet,
-            home,
             router,
         })
     }
 
     /// Behind this NAT, for both families.
-    pub fn behind(net: &Net, nat: nstest::Nat) -> nstest::Result<Self> {
+    pub(crate) fn behind(net: &Net, nat: nstest::Nat) -> nstest::Result<Self> {
         let home = Self::build(net)?;
         home.translate(nat)?;
         Ok(home)
     }
 
     /// From now on by this NAT, which knows nobody yet.
-    pub fn translate(&self, nat: nstest::Nat) -> nstest::Result<()> {
+    pub(crate) fn translate(&self, nat: nstest::Nat) -> nstest::Result<()> {
         self.router.set_nat(nat)?;
         self.router.set_nat6(Nat6::Nat(nat))?;
         self.router.flush_nat()
     }
 
     /// The router's address on the Internet.
-    pub fn wan(&self, family: Family) -> IpAddr {
+    pub(crate) fn wan(&self, family: Family) -> IpAddr {
         ip_on(&self.router, &self.internet, family)
     }
 
-    pub fn outside(&self, family: Family) -> Outside {
+    pub(crate) fn outside(&self, family: Family) -> Outside {
         Outside::on([&self.servers[0], &self.servers[1]], family)
     }
 }
 
 /// Two hosts with two ports each.
-pub struct Outside {
-    pub sockets: [[UdpSocket; 2]; 2],
+pub(crate) struct Outside {
+    pub(crate) sockets: [[UdpSocket; 2]; 2],
 }
 
 impl Outside {
-    pub fn on(hosts: [&Node; 2], family: Family) -> Self {
+    pub(crate) fn on(hosts: [&Node; 2], family: Family) -> Self {
         let sockets = hosts.map(|host| [0, 0].map(|port| udp(host, family, port)));
         Self { sockets }
     }
@@ -107,12 +105,12 @@ impl Outside {
         self.sockets.iter().flatten()
     }
 
-    pub fn first(&self) -> &UdpSocket {
+    pub(crate) fn first(&self) -> &UdpSocket {
         &self.sockets[0][0]
     }
 
     /// As which endpoint each of them sees a socket.
-    pub fn mapping(&self, inside: &UdpSocket) -> NatMapping {
+    pub(crate) fn mapping(&self, inside: &UdpSocket) -> NatMapping {
         let seen: Vec<SocketAddr> = self.all().map(|socket| seen_as(inside, socket)).collect();
         let [a1, a2, b1, b2] = seen[..] else { unreachable!() };
         match (a1 == a2 && b1 == b2, a1 == b1) {
@@ -128,7 +126,7 @@ impl Outside {
     }
 
     /// Who may answer a socket that has sent to the first of them only.
-    pub fn filtering(&self, inside: &UdpSocket) -> NatFiltering {
+    pub(crate) fn filtering(&self, inside: &UdpSocket) -> NatFiltering {
         let endpoint = seen_as(inside, self.first());
         let got = self.let_in(inside, endpoint);
         let [a1, a2, b1, b2] = got;
@@ -143,7 +141,7 @@ impl Outside {
     }
 
     /// Which of them reach a socket by this endpoint, where the first may.
-    pub fn let_in(&self, inside: &UdpSocket, endpoint: SocketAddr) -> [bool; 4] {
+    pub(crate) fn let_in(&self, inside: &UdpSocket, endpoint: SocketAddr) -> [bool; 4] {
         for (number, socket) in (0u8..).zip(self.all()) {
             socket.send_to(&[number], endpoint).unwrap();
         }
@@ -157,14 +155,14 @@ impl Outside {
 }
 
 /// A socket in a node, bound to an address of its own.
-pub fn udp(node: &Node, family: Family, port: u16) -> UdpSocket {
+pub(crate) fn udp(node: &Node, family: Family, port: u16) -> UdpSocket {
     let socket = node.run(|| UdpSocket::bind((ip(node, family), port))).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket
 }
 
 /// As whom a socket outside sees one inside that sends to it.
-pub fn seen_as(inside: &UdpSocket, outside: &UdpSocket) -> SocketAddr {
+pub(crate) fn seen_as(inside: &UdpSocket, outside: &UdpSocket) -> SocketAddr {
     let hello = format!("hello from {}", inside.local_addr().unwrap());
     inside.send_to(hello.as_bytes(), outside.local_addr().unwrap()).unwrap();
     let (message, from) = receive(outside).unwrap();
@@ -172,7 +170,7 @@ pub fn seen_as(inside: &UdpSocket, outside: &UdpSocket) -> SocketAddr {
     from
 }
 
-pub fn receive(socket: &UdpSocket) -> io::Result<(Vec<u8>, SocketAddr)> {
+pub(crate) fn receive(socket: &UdpSocket) -> io::Result<(Vec<u8>, SocketAddr)> {
     let mut buffer = [0; 2048];
     let (length, from) = socket.recv_from(&mut buffer)?;
     Ok((buffer[..length].to_vec(), from))
@@ -185,7 +183,7 @@ fn until_marker(socket: &UdpSocket) -> Vec<Vec<u8>> {
 
 /// Whether a packet from `sender` to `endpoint` gets to `receiver`, to which
 /// `friend` gets by `known`.
-pub fn gets_in(
+pub(crate) fn gets_in(
     sender: &UdpSocket,
     endpoint: SocketAddr,
     receiver: &UdpSocket,
@@ -198,7 +196,7 @@ pub fn gets_in(
 
 /// A TCP connection from one node to another: near end, far end, and whom the
 /// server sees.
-pub fn connect(
+pub(crate) fn connect(
     client: &Node,
     server: &Node,
     to: impl Into<SocketAddr>,
@@ -214,7 +212,7 @@ pub fn connect(
 }
 
 /// Both directions of a connection work.
-pub fn exchange(near: &mut TcpStream, far: &mut TcpStream) -> io::Result<()> {
+pub(crate) fn exchange(near: &mut TcpStream, far: &mut TcpStream) -> io::Result<()> {
     for (from, to) in [(0, 1), (1, 0)] {
         let ends = [&mut *near, &mut *far];
         ends[from].write_all(b"through")?;

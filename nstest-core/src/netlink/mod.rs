@@ -25,6 +25,7 @@ pub(crate) mod filter;
 pub(crate) mod link;
 mod message;
 pub(crate) mod neigh;
+#[cfg_attr(not(test), expect(dead_code, reason = "counters and rejections are for faults"))]
 pub(crate) mod nftables;
 pub(crate) mod qdisc;
 mod ready;

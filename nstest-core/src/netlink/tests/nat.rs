@@ -31,7 +31,7 @@ const FORWARD: Hook = Hook { kind: HookKind::Filter, point: HookPoint::Forward, 
 /// client — router — server.
 struct World {
     client: Place,
-    router: Place,
+    _router: Place,
     server: Place,
     netfilter: Socket,
 }
@@ -82,7 +82,7 @@ impl World {
         for index in [ETH0, ETH1] {
             assert!(link::get(&mut router.route, index).unwrap().operational);
         }
-        Self { client, router, server, netfilter }
+        Self { client, _router: router, server, netfilter }
     }
 
     fn commit(&mut self, table: &Table) {
