@@ -17,6 +17,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 
+#[cfg(test)]
 use crate::error::{Code, Error, Result};
 
 const ROOT: &str = "/proc/sys/net";
@@ -44,6 +45,7 @@ pub(crate) fn write_all<'a>(
     settings.into_iter().filter_map(write).collect()
 }
 
+#[cfg(test)]
 /// Writes one setting of the namespace that the calling thread is in.
 pub(crate) fn write(key: &str, value: &str) -> Result<()> {
     store(key, value).map_err(|cause| {
@@ -57,6 +59,7 @@ pub(crate) fn write(key: &str, value: &str) -> Result<()> {
     })
 }
 
+#[cfg(test)]
 /// Reads one setting of the namespace that the calling thread is in.
 pub(crate) fn read(key: &str) -> Result<String> {
     load(key).map_err(|cause| Error::new(Code::Sysctl, format!("read net/{key}")).source(cause))

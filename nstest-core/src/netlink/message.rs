@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::attr::{attributes, i32_at, text};
+#[cfg(test)]
 use crate::error::Error;
 
 /// Length of `struct nlmsghdr`.

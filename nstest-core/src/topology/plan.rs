@@ -139,6 +139,7 @@ pub(crate) enum Op {
 }
 
 impl Plan {
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.ops.is_empty()
     }

@@ -62,7 +62,8 @@ fn list(role: Role) -> Vec<Sysctl> {
         // Every "unreachable" is told, not one a second.
         ("net.ipv4.icmp_ratelimit", "0"),
         ("net.ipv4.icmp_echo_ignore_all", "0"),
-        ("net.ipv4.tcp_congestion_control", "cubic"),
+        // The one that every kernel has and lets everybody choose.
+        ("net.ipv4.tcp_congestion_control", "reno"),
         ("net.ipv4.tcp_syncookies", "1"),
         ("net.ipv4.ip_nonlocal_bind", "0"),
     ];
