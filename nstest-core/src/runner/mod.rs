@@ -5,7 +5,7 @@
 //! namespaces, for this one test; there the same wrapper finds itself chosen
 //! and plays the *body*. `docs/src/design/runner.md` tells the whole course.
 //!
-//! - [`test`]: what the macro knows of a test;
+//! - [`mod@test`]: what the macro knows of a test;
 //! - [`names`]: what libtest calls the test, and how libtest was called;
 //! - [`settings`]: the environment variables;
 //! - [`setup`] and [`identity`]: what is done between clone and exec, as data;
