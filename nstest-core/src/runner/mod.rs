@@ -19,6 +19,7 @@ mod alive;
 mod body;
 mod context;
 mod enter;
+mod host;
 mod identity;
 mod inline;
 mod names;
