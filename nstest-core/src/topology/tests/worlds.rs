@@ -148,7 +148,7 @@ fn settings_of_a_node() {
         net.ipv4.conf.default.ignore_routes_with_linkdown=0
         net.ipv4.icmp_ratelimit=0
         net.ipv4.icmp_echo_ignore_all=0
-        net.ipv4.tcp_congestion_control=cubic
+        net.ipv4.tcp_congestion_control=reno
         net.ipv4.tcp_syncookies=1
         net.ipv4.ip_nonlocal_bind=0
         net.ipv6.conf.all.forwarding=0
