@@ -52,6 +52,13 @@ pub(crate) fn write(key: &str, value: &str) -> Result<()> {
     })
 }
 
+/// Whether the kernel has IPv6. Booted with `ipv6.disable=1` it has no sockets of
+/// that family, though the module is there.
+pub(crate) fn has_ipv6() -> bool {
+    let error = std::net::UdpSocket::bind(("::", 0)).err();
+    error.is_none_or(|error| error.raw_os_error() != Some(nix::libc::EAFNOSUPPORT))
+}
+
 /// Reads one setting of the namespace that the calling thread is in.
 pub(crate) fn read(key: &str) -> Result<String> {
     std::fs::read_to_string(Path::new(ROOT).join(key))
