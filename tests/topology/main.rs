@@ -1,4 +1,18 @@
 //! Worlds as a test author writes them.
+#![deny(unsafe_code)]
+
+mod accounts;
+mod builder;
+mod command;
+mod growth;
+mod inside;
+mod link;
+mod names;
+mod refusals;
+mod seed;
+mod settings;
+mod shell;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
