@@ -90,7 +90,13 @@ pub struct World {
 impl World {
     /// Builds what the parameters ask for.
     pub(crate) fn build(spec: &Spec, context: TestContext) -> Result<Self> {
-        let net = Net::build(crate::topology::spec::Spec::of_parameters(&spec.parameters.0)?)?;
+        let mut parameters = spec.parameters.0.clone();
+        let has_ipv6 = crate::fabric::has_ipv6();
+        parameters.without_ipv6 |= !has_ipv6;
+        let net = Net::build(crate::topology::spec::Spec::of_parameters(&parameters)?)?;
+        if !has_ipv6 && !spec.parameters.0.without_ipv6 {
+            net.note("the machine has no IPv6 (it may have been started with ipv6.disable=1): nor have the nodes");
+        }
         Ok(Self { context, net })
     }
 

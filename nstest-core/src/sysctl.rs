@@ -45,8 +45,8 @@ pub(crate) fn write_all<'a>(
     settings.into_iter().filter_map(write).collect()
 }
 
-#[cfg(test)]
 /// Writes one setting of the namespace that the calling thread is in.
+#[cfg(test)]
 pub(crate) fn write(key: &str, value: &str) -> Result<()> {
     store(key, value).map_err(|cause| {
         let error = Error::new(Code::Sysctl, format!("set net/{key} to {value:?}"));
@@ -59,8 +59,15 @@ pub(crate) fn write(key: &str, value: &str) -> Result<()> {
     })
 }
 
-#[cfg(test)]
+/// Whether the kernel has IPv6. Booted with `ipv6.disable=1` it has no sockets of
+/// that family, though the module is there.
+pub(crate) fn has_ipv6() -> bool {
+    let error = std::net::UdpSocket::bind(("::", 0)).err();
+    error.is_none_or(|error| error.raw_os_error() != Some(nix::libc::EAFNOSUPPORT))
+}
+
 /// Reads one setting of the namespace that the calling thread is in.
+#[cfg(test)]
 pub(crate) fn read(key: &str) -> Result<String> {
     load(key).map_err(|cause| Error::new(Code::Sysctl, format!("read net/{key}")).source(cause))
 }

@@ -1,11 +1,23 @@
 //! Worlds as a test author writes them.
+#![deny(unsafe_code)]
 
+mod accounts;
+mod builder;
 mod changes;
+mod command;
 mod firewall;
 mod forwarding;
+mod growth;
+mod inside;
+mod link;
+mod names;
 mod nat;
 mod probe;
+mod refusals;
 mod routing;
+mod seed;
+mod settings;
+mod shell;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -18,6 +18,7 @@
 mod alive;
 mod body;
 mod enter;
+mod host;
 mod identity;
 mod inline;
 mod names;

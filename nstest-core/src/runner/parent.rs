@@ -18,9 +18,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::unistd::pipe2;
 
+use super::host::Host;
 use super::identity::{Identity, write_maps};
 use super::output::{Drain, Text};
-use super::setup::{self, Descriptors, Host, Planned, TMP_DIR, c_os};
+use super::setup::{self, Descriptors, Planned, TMP_DIR, c_os};
 use super::verdict::{self, Course, Verdict};
 use super::{Test, alive, names, settings};
 use crate::error::{Code, Error, Result};

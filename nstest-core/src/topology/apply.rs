@@ -55,6 +55,7 @@ impl State {
                 node.routes.retain(|route| route.device != *device);
             }),
             Op::SetMtu { at, slot, mtu, .. } => self.with_link(at, *slot, |link| link.mtu = *mtu),
+            Op::SetIpv6 { at, slot, on, .. } => self.with_link(at, *slot, |link| link.ipv6 = *on),
             Op::AddAddr { at, slot, addr, len, .. } => {
                 self.with_link(at, *slot, |link| {
                     link.addrs.insert((*addr, *len));

@@ -177,6 +177,10 @@ impl Net {
         self.lock().fabric.notes().to_vec()
     }
 
+    pub(crate) fn note(&self, note: &str) {
+        self.lock().fabric.add_note(note.to_owned());
+    }
+
     /// What failed where the test function did not see it; and a word about
     /// threads that are not where one would think.
     pub(crate) fn unseen_failure(&self) -> Option<String> {
