@@ -18,6 +18,7 @@ mod routing;
 mod seed;
 mod settings;
 mod shell;
+mod undoing;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -76,7 +76,7 @@ fn names_are_found_while_the_world_changes(peer: Node, net: Net) -> TestResult {
 fn an_unknown_name_fails_fast(peer: Node) {
     for name in ["nobody", "www.example.com", "nobody.local", "nobody.test"] {
         let start = Instant::now();
-        assert_eq!(addrs(name), [IpAddr::from([0; 4]); 0]);
+        assert_eq!(addrs(name), Vec::<IpAddr>::new());
         assert_eq!(peer.run(|| addrs(name)), [IpAddr::from([0; 4]); 0]);
         assert_eq!(shows(&peer, &format!("getent ahosts {name}")), "");
         assert!(start.elapsed() < Duration::from_secs(3), "{name}: {:?}", start.elapsed());
