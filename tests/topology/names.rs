@@ -27,6 +27,7 @@ fn sorted(mut addrs: Vec<IpAddr>) -> Vec<IpAddr> {
 }
 
 #[netns_test]
+#[expect(non_snake_case, reason = "names of parameters are names of nodes as they stand")]
 fn every_node_resolves_every_other(a_b: Node, C: Node, net: Net) -> TestResult {
     let island = net.add_node("island").build()?;
     let test = net.local();
@@ -77,7 +78,7 @@ fn an_unknown_name_fails_fast(peer: Node) {
     for name in ["nobody", "www.example.com", "nobody.local", "nobody.test"] {
         let start = Instant::now();
         assert_eq!(addrs(name), Vec::<IpAddr>::new());
-        assert_eq!(peer.run(|| addrs(name)), [IpAddr::from([0; 4]); 0]);
+        assert_eq!(peer.run(|| addrs(name)), Vec::<IpAddr>::new());
         assert_eq!(shows(&peer, &format!("getent ahosts {name}")), "");
         assert!(start.elapsed() < Duration::from_secs(3), "{name}: {:?}", start.elapsed());
     }
