@@ -76,7 +76,7 @@ impl<'a> Param<'a> {
 }
 
 /// What the parameters of a test ask for, collected before anything is built.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Spec {
     pub(crate) parameters: ParameterSpec,
 }

@@ -1,6 +1,7 @@
 //! What runs behind `nstest`. Users depend on the facade, not on this crate.
 #![deny(unsafe_code)]
 
+mod capability;
 mod error;
 mod fabric;
 mod fixture;
@@ -13,6 +14,7 @@ mod runner;
 mod sys;
 mod sysctl;
 mod topology;
+mod uplink;
 mod world;
 
 pub use error::{Code, Error, Result, TestError, TestResult};
@@ -22,7 +24,7 @@ pub use node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]
 pub use node::task::Task;
 pub use node::visit::Scope;
-pub use runner::{TestContext, enter};
+pub use runner::{TestContext, enter, net};
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ pub(crate) fn expand(
         }
     };
     let test = Test::of(&mut function, entry.name(), &mut errors);
+    args.check(&mut errors);
     check_runtime(&args, &function, build, &mut errors);
     check_test_case(entry, &function, &test, &mut errors);
     if errors.is_empty() {
@@ -263,6 +264,7 @@ fn options(args: &Args, registers: bool, test: &Test, private: &TokenStream) -> 
         let value = root.value;
         fields.extend(quote_spanned!(here=> root: #value,));
     }
+    fields.extend(network(args));
     if let Some(text) = &test.should_panic {
         let text = LitStr::new(&text.value(), here);
         fields.extend(quote_spanned! {here=>
@@ -276,6 +278,37 @@ fn options(args: &Args, registers: bool, test: &Test, private: &TokenStream) -> 
         return quote_spanned!(here=> #private::Options::DEFAULT);
     }
     quote_spanned!(here=> #private::Options { #fields ..#private::Options::DEFAULT })
+}
+
+/// What the arguments say of the test's network.
+fn network(args: &Args) -> TokenStream {
+    let here = Span::mixed_site();
+    let mut fields = TokenStream::new();
+    if let Some(peers) = &args.peers {
+        let value = peers.value.0;
+        fields.extend(quote_spanned!(here=> peers: #value,));
+    }
+    if let Some(subnet) = &args.subnet {
+        let texts = subnet.value.0.iter().map(|text| LitStr::new(&text.value(), here));
+        fields.extend(quote_spanned!(here=> subnets: &[#(#texts),*],));
+    }
+    if let Some(mtu) = &args.mtu {
+        let value = mtu.value.0;
+        fields.extend(quote_spanned!(here=> mtu: ::core::option::Option::Some(#value),));
+    }
+    if let Some(ipv6) = &args.ipv6 {
+        let value = ipv6.value;
+        fields.extend(quote_spanned!(here=> ipv6: #value,));
+    }
+    if let Some(uplink) = &args.uplink {
+        let value = uplink.value.0;
+        fields.extend(quote_spanned!(here=> uplink: #value,));
+    }
+    if let Some(netns) = &args.netns {
+        let name = LitStr::new(&netns.value.0.value(), here);
+        fields.extend(quote_spanned!(here=> netns: ::core::option::Option::Some(#name),));
+    }
+    fields
 }
 
 fn runtime(args: &Args, private: &TokenStream) -> TokenStream {

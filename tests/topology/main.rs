@@ -1,4 +1,7 @@
 //! Worlds as a test author writes them.
+mod arguments;
+mod joined;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 

@@ -84,6 +84,11 @@ impl Member {
         self.expect(slot, mac.link_local().into());
     }
 
+    /// No address of IPv6 will come into force.
+    pub(super) fn forgo_ipv6(&mut self) {
+        self.ipv6 = false;
+    }
+
     pub(super) fn await_addresses(&mut self, limit: Duration) -> Result<()> {
         let expected = std::mem::take(&mut self.expected);
         self.watch.wait(&expected, limit)

@@ -32,6 +32,7 @@ use crate::node::{Panics, Place};
 use crate::runner::OWN_HOSTS;
 use crate::sysctl;
 use crate::topology::plan::{At, Op, Plan};
+use crate::topology::settings::Sysctl;
 use crate::topology::spec::{NodeId, PortId};
 use crate::topology::state::{HostEntry, LinkState, Route};
 use crate::topology::{MacAddr, Subnet};
@@ -101,6 +102,14 @@ impl Fabric {
         Ok(fabric)
     }
 
+    /// Takes the namespace that the test is in as its node, and changes nothing in it.
+    pub(crate) fn adopt(&mut self) -> Result<()> {
+        let at = At { id: NodeId::TEST, name: crate::runner::NODE.to_owned() };
+        let member = Member::of_test(&at, crate::runner::NODE, &self.panics)?;
+        self.members.insert(at.id, member);
+        Ok(())
+    }
+
     /// The inside of a node.
     pub(crate) fn place(&self, id: NodeId) -> Option<&Arc<Place>> {
         Some(&self.members.get(&id)?.place)
@@ -139,6 +148,10 @@ impl Fabric {
             Op::DelNode { at } => self.del_node(at),
             Op::SetSysctls { at, settings } => {
                 let member = self.member(at)?;
+                let off = |s: &Sysctl| s.key.ends_with(".disable_ipv6") && s.value == "1";
+                if settings.iter().any(off) {
+                    member.forgo_ipv6();
+                }
                 let pairs: Vec<(String, &str)> =
                     settings.iter().map(|s| (path_of(s.key), &*s.value)).collect();
                 let pairs = pairs.iter().map(|(key, value)| (key.as_str(), *value));

@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use super::Options;
 use super::body::Channel;
 use super::parent::{Launch, Output, refuse_stale_environment};
 use crate::error::Result;
@@ -38,7 +39,7 @@ pub fn enter() -> Result<()> {
         test: MAIN.to_owned(),
         arguments: std::env::args_os().collect(),
         libtest_name: None,
-        root: true,
+        options: Options::DEFAULT,
         timeout: None,
         output: Output::Inherited,
     };

@@ -8,18 +8,23 @@
 //! - [`names`]: what libtest calls the test, and how libtest was called;
 //! - [`settings`]: the environment variables;
 //! - [`setup`] and [`identity`]: what is done between clone and exec, as data;
+//! - [`errands`]: what the parent does for the child meanwhile;
+//! - [`joined`]: a namespace that somebody else made;
 //! - [`parent`]: starting, watching, ending;
 //! - [`output`]: what the body prints, on its way to libtest;
 //! - [`verdict`]: from what was seen to what is said;
-//! - [`body`]: the other side;
+//! - [`body`]: the other side, and [`ambient`]: what it can be asked from anywhere;
 //! - [`inline`] and [`enter`]: without a process of its own, and for a `main`.
 
 mod alive;
+mod ambient;
 mod body;
 mod context;
 mod enter;
+mod errands;
 mod identity;
 mod inline;
+mod joined;
 mod names;
 mod output;
 mod parent;
@@ -31,6 +36,7 @@ use std::process::Termination;
 use std::sync::Mutex;
 use std::time::Duration;
 
+pub use ambient::net;
 pub use body::Fixtures;
 pub use context::TestContext;
 pub use enter::enter;
@@ -61,6 +67,18 @@ pub struct Options {
     pub timeout: Timeout,
     /// `root = …`.
     pub root: bool,
+    /// `peers = N`.
+    pub peers: u16,
+    /// `subnet = "…"`, or a list of two.
+    pub subnets: &'static [&'static str],
+    /// `mtu = N`.
+    pub mtu: Option<u32>,
+    /// `ipv6 = …`.
+    pub ipv6: bool,
+    /// `uplink`.
+    pub uplink: bool,
+    /// `netns = "…"`.
+    pub netns: Option<&'static str>,
     /// The text in `#[should_panic(expected = "…")]`, empty where there is none.
     pub should_panic: Option<&'static str>,
     /// Whether the attribute registers the function with libtest itself.
@@ -69,8 +87,18 @@ pub struct Options {
 
 impl Options {
     /// What `#[netns_test]` without arguments means.
-    pub const DEFAULT: Self =
-        Self { timeout: Timeout::Default, root: true, should_panic: None, registers: true };
+    pub const DEFAULT: Self = Self {
+        timeout: Timeout::Default,
+        root: true,
+        peers: 0,
+        subnets: &[],
+        mtu: None,
+        ipv6: true,
+        uplink: false,
+        netns: None,
+        should_panic: None,
+        registers: true,
+    };
 }
 
 /// How long a test may take.

@@ -6,6 +6,7 @@
 //! - [`spawn`]: the clone itself, on a stack of its own in the parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
 //! - [`process`]: a process held by its pidfd, and what has no other home;
+//! - [`tap`]: an interface whose other end is a file;
 //! - [`netlink`]: options of netlink sockets;
 //! - [`probe`]: system calls tried in a child, to learn which are refused.
 #![allow(
@@ -21,3 +22,4 @@ pub(crate) mod process;
 pub(crate) mod seccomp_filter;
 pub(crate) mod spawn;
 pub(crate) mod step;
+pub(crate) mod tap;

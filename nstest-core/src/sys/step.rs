@@ -12,6 +12,8 @@ use std::ptr;
 
 use nix::libc::{self, c_int, c_ulong};
 
+use super::tap;
+
 /// What to do; every string ends in NUL already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -25,6 +27,18 @@ pub(crate) enum Step {
     /// Tell the parent's helper that this process exists, and wait until the
     /// helper has written its id maps.
     AwaitIdMap { channel: RawFd },
+    /// As `AwaitIdMap`, once the namespaces are furnished: for the test's uplink.
+    AwaitUplink { channel: RawFd },
+    /// Go into a namespace of this kind (`CLONE_NEW…`), by a path in nsfs.
+    Join { path: CString, kind: c_int },
+    /// Leave the mounts that this process shares with others, for a copy.
+    OwnMounts,
+    /// Have a child do the rest, since what went into a PID namespace is not in
+    /// it, only its children are (pid_namespaces(7)). End once that has exec'd,
+    /// or wait for its end and take its exit status.
+    Fork { wait: bool },
+    /// Make a tap interface that stays, of this name and index.
+    Tap { name: CString, index: c_int },
     /// Write into a file that exists.
     Write { path: CString, text: Vec<u8> },
     /// Make a file that does not exist.
@@ -90,6 +104,11 @@ impl Step {
             Step::DieWithParent => "prctl(PR_SET_PDEATHSIG)".into(),
             Step::NewSession => "setsid()".into(),
             Step::AwaitIdMap { .. } => "write(/proc/PID/uid_map)".into(),
+            Step::AwaitUplink { .. } => "read(the runner's answer)".into(),
+            Step::Join { path: p, .. } => format!("setns({})", path(p)),
+            Step::OwnMounts => "unshare(CLONE_NEWNS)".into(),
+            Step::Fork { .. } => "clone".into(),
+            Step::Tap { name, .. } => format!("ioctl(TUNSETIFF, {})", path(name)),
             Step::Write { path: p, .. } => format!("write({})", path(p)),
             Step::Create { path: p, .. } => format!("open({}, O_CREAT)", path(p)),
             Step::MakeDir { path: p, .. } => format!("mkdir({})", path(p)),
@@ -115,7 +134,12 @@ impl Step {
             Step::DieWithParent => die_with_parent(),
             // SAFETY: setsid(2) takes no pointer.
             Step::NewSession => check(unsafe { libc::setsid() }).map(drop),
-            Step::AwaitIdMap { channel } => await_id_map(*channel),
+            Step::AwaitIdMap { channel } | Step::AwaitUplink { channel } => await_answer(*channel),
+            Step::Join { path, kind } => join(path, *kind),
+            // SAFETY: unshare(2) takes a number.
+            Step::OwnMounts => check(unsafe { libc::unshare(libc::CLONE_NEWNS) }).map(drop),
+            Step::Fork { .. } => Ok(()), // `spawn` does it
+            Step::Tap { name, index } => tap::persistent(name, *index),
             Step::Write { path, text } => write_file(path, libc::O_WRONLY, text),
             Step::Create { path, text } => {
                 write_file(path, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, text)
@@ -176,12 +200,12 @@ pub(super) fn check(result: c_int) -> Result<c_int, Errno> {
     if result < 0 { Err(errno()) } else { Ok(result) }
 }
 
-fn open(path: &CStr, flags: c_int) -> Result<RawFd, Errno> {
+pub(super) fn open(path: &CStr, flags: c_int) -> Result<RawFd, Errno> {
     // SAFETY: the path ends in NUL and outlives the call.
     check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, 0o644) })
 }
 
-fn close(fd: RawFd) {
+pub(super) fn close(fd: RawFd) {
     // SAFETY: the descriptor was opened here and is not used afterwards.
     unsafe { libc::close(fd) };
 }
@@ -204,7 +228,7 @@ pub(super) fn die_with_parent() -> Result<(), Errno> {
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) }).map(drop)
 }
 
-fn await_id_map(channel: RawFd) -> Result<(), Errno> {
+fn await_answer(channel: RawFd) -> Result<(), Errno> {
     let ready = 1u8;
     // SAFETY: the buffer is one byte long.
     if unsafe { libc::write(channel, (&raw const ready).cast(), 1) } != 1 {
@@ -219,6 +243,14 @@ fn await_id_map(channel: RawFd) -> Result<(), Errno> {
         (Ok(n), errno) if n == length => Err(errno),
         _ => Err(libc::EPIPE),
     }
+}
+
+fn join(path: &CStr, kind: c_int) -> Result<(), Errno> {
+    let fd = open(path, libc::O_RDONLY)?;
+    // SAFETY: setns(2) takes numbers.
+    let joined = check(unsafe { libc::setns(fd, kind) });
+    close(fd);
+    joined.map(drop)
 }
 
 fn write_file(path: &CStr, flags: c_int, text: &[u8]) -> Result<(), Errno> {

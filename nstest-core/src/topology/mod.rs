@@ -33,7 +33,7 @@ mod nat;
 pub(crate) mod plan;
 mod routing;
 pub(crate) mod ruleset;
-mod settings;
+pub(crate) mod settings;
 pub(crate) mod spec;
 pub(crate) mod state;
 mod subnet;

@@ -111,6 +111,16 @@ impl Batch {
         self
     }
 
+    /// Makes a table that only this transaction's socket can change, and that goes
+    /// when the socket is closed. Linux 5.12.
+    pub(crate) fn owned_table(mut self, table: Table<'_>) -> Self {
+        let mut body = header(table);
+        body.put_str(NFTA_TABLE_NAME, table.name).put_be32(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER);
+        let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+        self.push(libc::NFT_MSG_NEWTABLE, flags, body, || format!("add {}", name(table)));
+        self
+    }
+
     /// Deletes the table and all that is in it.
     pub(crate) fn delete_table(mut self, table: Table<'_>) -> Self {
         let mut body = header(table);
@@ -266,6 +276,7 @@ fn boundary(kind: libc::c_int, what: &str) -> Request {
     Request::raw(kind as u16, Mode::Existing, body, what.to_owned())
 }
 
+const NFT_TABLE_F_OWNER: u32 = 2;
 const NFTA_TABLE_NAME: u16 = 1;
 const NFTA_TABLE_FLAGS: u16 = 2;
 const NFTA_CHAIN_TABLE: u16 = 1;

@@ -163,6 +163,18 @@ impl Rule {
         self.translate(libc::NFT_NAT_DNAT, ip, &ports)
     }
 
+    /// Sends a copy to this next hop, by the device with this index, past the
+    /// question whether the machine forwards.
+    pub(crate) fn duplicate(self, hop: IpAddr, device: u32) -> Self {
+        let hop = match hop {
+            IpAddr::V4(ip) => ip.octets().to_vec(),
+            IpAddr::V6(ip) => ip.octets().to_vec(),
+        };
+        self.immediate(1, &hop).immediate(2, &device.to_ne_bytes()).expression("dup", |data| {
+            data.put_be32(NFTA_DUP_SREG_ADDR, 1).put_be32(NFTA_DUP_SREG_DEV, 2);
+        })
+    }
+
     /// A name to find the rule by, up to 127 bytes.
     pub(crate) fn comment(mut self, comment: impl Into<String>) -> Self {
         let comment = comment.into();
@@ -367,6 +379,8 @@ const NFTA_CMP_OP: u16 = 2;
 const NFTA_CMP_DATA: u16 = 3;
 const NFTA_IMMEDIATE_DREG: u16 = 1;
 const NFTA_IMMEDIATE_DATA: u16 = 2;
+const NFTA_DUP_SREG_ADDR: u16 = 1;
+const NFTA_DUP_SREG_DEV: u16 = 2;
 const NFTA_REJECT_TYPE: u16 = 1;
 const NFTA_REJECT_ICMP_CODE: u16 = 2;
 const NFTA_MASQ_FLAGS: u16 = 1;

@@ -11,9 +11,9 @@ mod worlds;
 use std::net::IpAddr;
 
 use super::plan::Plan;
-use super::spec::edit::{Join, NewLan, NewNode};
-use super::spec::initial::Parameters;
-use super::spec::router::NewRouter;
+use super::spec::NewRouter;
+use super::spec::Parameters;
+use super::spec::{Join, NewLan, NewNode};
 use super::spec::{NodeId, SegmentId, Spec};
 use super::state::State;
 use super::{Step, Topology};

@@ -4,7 +4,7 @@ use expect_test::expect;
 
 use super::*;
 use crate::topology::nat::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
-use crate::topology::spec::edit::NewNode;
+use crate::topology::spec::NewNode;
 use crate::topology::spec::{DefaultRoute, PortForward};
 
 #[test]

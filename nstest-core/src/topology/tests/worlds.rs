@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::topology::nat::Nat;
-use crate::topology::spec::edit::NewNode;
+use crate::topology::spec::NewNode;
 
 fn check(plan: &Plan, expected: Expect) {
     expected.assert_eq(&without_sysctls(plan));
