@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use nstest::{Net, TestResult, eventually, netns_test};
 use nstest_tests::{arguments, fails, fixture, passes};
-use outside::{Internet, processes};
+use outside::{Internet, relays};
 
 /// What root's way leaves on the machine, if it leaves anything.
 fn traces() -> Vec<String> {
@@ -26,7 +26,7 @@ fn traces() -> Vec<String> {
     let tables = Command::new("nft").args(["list", "tables"]).output().expect("nft");
     assert!(tables.status.success(), "{tables:?}");
     traces.extend(String::from_utf8(tables.stdout).unwrap().lines().map(str::to_owned));
-    traces.extend(processes(&["pasta", "passt", "passt.avx2", "slirp4netns"]));
+    traces.extend(relays());
     traces
 }
 
@@ -76,7 +76,7 @@ fn a_user_reaches_the_internet(net: Net) -> TestResult {
     let mut command = internet.fixture("inside::reaches");
     command.env("HAS_IPV6", "1");
     passes(command);
-    gone(|| processes(&["pasta", "passt", "passt.avx2"]));
+    gone(relays);
     Ok(())
 }
 
@@ -95,7 +95,7 @@ fn slirp4netns_is_the_second_choice(net: Net) -> TestResult {
         fails(command, &["nstest[uplink]", "/dev/net/tun"]);
     } else if there {
         passes(command);
-        gone(|| processes(&["slirp4netns"]));
+        gone(relays);
     } else {
         fails(command, &["nstest[uplink]", "CAP_NET_ADMIN", "apt install slirp4netns"]);
     }
@@ -103,22 +103,19 @@ fn slirp4netns_is_the_second_choice(net: Net) -> TestResult {
 }
 
 /// Kills the process that supervises a test in the middle of it.
-fn kill_the_runner(internet: &Internet) {
-    let mut child = start(internet);
+fn kill_the_runner(internet: &Internet, traces: impl Fn() -> Vec<String>) {
+    let mut child = internet.fixture("inside::stays").spawn().expect("the fixture starts");
     internet.await_guest();
+    assert!(!traces().is_empty(), "there is something to be undone");
     child.kill().unwrap();
     child.wait().unwrap();
-}
-
-fn start(internet: &Internet) -> Child {
-    internet.fixture("inside::stays").spawn().expect("the fixture starts")
 }
 
 #[netns_test]
 fn roots_way_is_undone_when_the_runner_is_killed(net: Net) -> TestResult {
     let internet = Internet::build(&net)?;
     for _ in 0..5 {
-        kill_the_runner(&internet);
+        kill_the_runner(&internet, traces);
         gone(traces);
     }
     Ok(())
@@ -132,8 +129,8 @@ fn pasta_dies_when_the_runner_is_killed(net: Net) -> TestResult {
         return Ok(());
     }
     for _ in 0..5 {
-        kill_the_runner(&internet);
-        gone(|| processes(&["pasta", "passt", "passt.avx2"]));
+        kill_the_runner(&internet, relays);
+        gone(relays);
     }
     Ok(())
 }
@@ -157,7 +154,6 @@ fn pasta_dies_with_a_test_that_is_killed_or_takes_too_long(net: Net) -> TestResu
         names_the_device();
         return Ok(());
     }
-    let relays = || processes(&["pasta", "passt", "passt.avx2"]);
     fails(internet.fixture("inside::dies"), &["nstest[signal]", "SIGKILL"]);
     gone(relays);
     let mut command = internet.fixture("inside::stays");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 
@@ -10,20 +10,20 @@ use nstest::{Net, Node, TestResult};
 use nstest_tests::fixture;
 
 /// Of the machine, on its network.
-pub const MACHINE: &str = "192.0.2.1";
+pub(crate) const MACHINE: &str = "192.0.2.1";
 /// A server that tells each client its address, and answers every query for a name.
-pub const SERVER: &str = "192.0.2.9";
-pub const SERVER6: &str = "2001:db8::9";
+pub(crate) const SERVER: &str = "192.0.2.9";
+pub(crate) const SERVER6: &str = "2001:db8::9";
 /// One on the machine's loopback has this port.
-pub const LOOPBACK_PORT: u16 = 8081;
+pub(crate) const LOOPBACK_PORT: u16 = 8081;
 
-pub struct Internet {
+pub(crate) struct Internet {
     guests: Receiver<()>,
 }
 
 impl Internet {
     /// Around the test's own node, which is the machine.
-    pub fn build(net: &Net) -> TestResult<Self> {
+    pub(crate) fn build(net: &Net) -> TestResult<Self> {
         let lan = net.add_lan("internet").subnet("192.0.2.0/24").subnet("2001:db8::/64").build()?;
         net.local().join(&lan)?;
         let server = net.add_node("server").join(&lan);
@@ -37,16 +37,14 @@ impl Internet {
         let (arrived, guests) = channel();
         let listener = server.run(|| TcpListener::bind("[::]:80"))?;
         server.spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(mut stream) = stream else { continue };
+            for mut stream in listener.incoming().flatten() {
                 let peer = stream.peer_addr().map(|peer| peer.ip().to_canonical().to_string());
                 let _ = stream.write_all(peer.unwrap_or_default().as_bytes());
             }
         });
         let listener = server.run(|| TcpListener::bind("0.0.0.0:81"))?;
         server.spawn(move || {
-            for stream in listener.incoming() {
-                let Ok(mut stream) = stream else { continue };
+            for mut stream in listener.incoming().flatten() {
                 if stream.read_exact(&mut [0]).is_ok() && arrived.send(()).is_err() {
                     return;
                 }
@@ -55,25 +53,26 @@ impl Internet {
         serve_names(&server)?;
         let closed = TcpListener::bind(("127.0.0.1", LOOPBACK_PORT))?;
         std::thread::spawn(move || {
-            for stream in closed.incoming() {
-                if let Ok(mut stream) = stream {
-                    let _ = stream.write_all(b"the machine's loopback");
-                }
+            for mut stream in closed.incoming().flatten() {
+                let _ = stream.write_all(b"the machine's loopback");
             }
         });
+        let mut text = String::new();
+        TcpStream::connect(("127.0.0.1", LOOPBACK_PORT))?.read_to_string(&mut text)?;
+        assert_eq!(text, "the machine's loopback");
         Ok(Self { guests })
     }
 
     /// Until `inside::stays` is there.
-    pub fn await_guest(&self) {
+    pub(crate) fn await_guest(&self) {
         self.guests.recv().expect("the server lives");
     }
 
-    pub fn environment(&self) -> [(&'static str, &'static str); 1] {
+    pub(crate) fn environment(&self) -> [(&'static str, &'static str); 1] {
         [("IS_NESTED", "1")]
     }
 
-    pub fn fixture(&self, name: &str) -> Command {
+    pub(crate) fn fixture(&self, name: &str) -> Command {
         let mut command = fixture(name);
         command.envs(self.environment());
         command
@@ -102,13 +101,19 @@ fn serve_names(server: &Node) -> TestResult {
     Ok(())
 }
 
-/// The names and numbers of processes that have one of these names.
-pub fn processes(names: &[&str]) -> Vec<String> {
+/// The names and numbers of the programs that relay; pasta has a variant for each
+/// kind of processor, and its name.
+pub(crate) fn relays() -> Vec<String> {
+    const NAMES: [&str; 3] = ["pasta", "passt", "slirp4netns"];
     let entries = fs::read_dir("/proc").unwrap().flatten();
-    let comm = |entry: &fs::DirEntry| fs::read_to_string(entry.path().join("comm")).ok();
-    entries
-        .filter_map(|entry| Some((comm(&entry)?, entry.file_name())))
-        .filter(|(comm, _)| names.contains(&comm.trim()))
+    // Not `thread-self`: a test's thread has the name of the test.
+    let is_process =
+        |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit);
+    let named = entries.filter(is_process).filter_map(|entry| {
+        Some((fs::read_to_string(entry.path().join("comm")).ok()?, entry.file_name()))
+    });
+    named
+        .filter(|(comm, _)| NAMES.iter().any(|name| comm.starts_with(name)))
         .map(|(comm, pid)| format!("{} {}", comm.trim(), pid.to_string_lossy()))
         .collect()
 }

@@ -164,7 +164,7 @@ impl Drop for Entered {
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|current| !Arc::ptr_eq(current, &self.0));
         // Where the thread is on its way out, so is what it held.
-        let _ = OWN.try_with(|own| own.take());
+        let _ = OWN.try_with(RefCell::take);
     }
 }
 

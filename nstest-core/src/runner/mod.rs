@@ -7,7 +7,7 @@
 //!
 //! - [`names`]: what libtest calls the test, and how libtest was called;
 //! - [`settings`]: the environment variables;
-//! - [`setup`] and [`identity`]: what is done between clone and exec, as data;
+//! - [`setup`], [`host`] and [`identity`]: what is done between clone and exec, as data;
 //! - [`errands`]: what the parent does for the child meanwhile;
 //! - [`joined`]: a namespace that somebody else made;
 //! - [`parent`]: starting, watching, ending;
@@ -22,6 +22,7 @@ mod body;
 mod context;
 mod enter;
 mod errands;
+mod host;
 mod identity;
 mod inline;
 mod joined;

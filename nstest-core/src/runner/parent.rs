@@ -18,9 +18,10 @@ use nix::sys::stat::fstat;
 use nix::unistd::pipe2;
 
 use super::errands::Errands;
+use super::host::Host;
 use super::identity::Identity;
 use super::output::{Drain, Text};
-use super::setup::{self, Descriptors, Extras, Host, Planned, TMP_DIR, c_os};
+use super::setup::{self, Descriptors, Extras, Planned, TMP_DIR, c_os};
 use super::verdict::{self, Course, Verdict};
 use super::{Options, Test, alive, joined, names, settings};
 use crate::error::{Code, Error, Result};
