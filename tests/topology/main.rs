@@ -27,10 +27,19 @@ fn lan(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     c.wait_reachable(net.local().ipv6())?;
     let out = b.command("ping").args(["-c1", "a"]).output()?;
     print!("{}", String::from_utf8_lossy(&out.stdout));
-    let out = b.command("sh").args(["-c", "hostname; ls /sys/class/net; ip a; cat /etc/hosts; ip netns list; ip route"]).output()?;
+    let out = b
+        .command("sh")
+        .args(["-c", "hostname; ls /sys/class/net; ip a; cat /etc/hosts; ip netns list; ip route"])
+        .output()?;
     print!("{}", String::from_utf8_lossy(&out.stdout));
     a.link().down()?;
-    assert!(b.run(|| TcpStream::connect_timeout(&(a.ip(), 1).into(), std::time::Duration::from_millis(100))).is_err());
+    assert!(
+        b.run(|| TcpStream::connect_timeout(
+            &(a.ip(), 1).into(),
+            std::time::Duration::from_millis(100)
+        ))
+        .is_err()
+    );
     a.link().up()?;
     b.wait_reachable(a.ip())?;
     Ok(())
