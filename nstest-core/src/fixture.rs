@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::context::TestContext;
 use crate::error::Result;
-use crate::runner::TestContext;
 use crate::world::{Net, ParameterSpec};
 
 /// A type that a test can ask for by naming it as the type of a parameter.
@@ -61,7 +61,7 @@ pub struct Param<'a> {
 }
 
 impl<'a> Param<'a> {
-    #[doc(hidden)]
+    /// A parameter of this name: for fixtures that are made of others.
     #[must_use]
     pub fn new(name: &'a str) -> Self {
         Self { name }
@@ -90,7 +90,13 @@ pub struct World {
 impl World {
     /// Builds what the parameters ask for.
     pub(crate) fn build(spec: &Spec, context: TestContext) -> Result<Self> {
-        let net = Net::build(crate::topology::spec::Spec::of_parameters(&spec.parameters.0)?)?;
+        let mut parameters = spec.parameters.0.clone();
+        let has_ipv6 = crate::fabric::has_ipv6();
+        parameters.without_ipv6 |= !has_ipv6;
+        let net = Net::build(crate::topology::spec::Spec::of_parameters(&parameters)?)?;
+        if !has_ipv6 && !spec.parameters.0.without_ipv6 {
+            net.note("the machine has no IPv6 (it may have been started with ipv6.disable=1): nor have the nodes");
+        }
         Ok(Self { context, net })
     }
 

@@ -27,6 +27,8 @@ use crate::error::{Code, Error, Result};
 pub(crate) const NAMES: &str = "/run/netns";
 
 const THIS_THREADS: &str = "/proc/thread-self/ns/net";
+#[cfg(feature = "tokio")]
+const LEADERS: &str = "/proc/self/ns/net";
 
 thread_local! {
     /// Where this thread was when it first went elsewhere. Opening that anew
@@ -196,6 +198,23 @@ impl Drop for Away {
             std::process::abort();
         }
         INSIDE.set(self.0.outer.take());
+    }
+}
+
+/// Brings a thread that was born during somebody's visit back to where the
+/// process's first thread is, which never leaves. Aborts where that fails, as
+/// the end of a visit does.
+#[cfg(feature = "tokio")]
+pub(crate) fn return_home() {
+    let link = |path| std::fs::read_link(path).ok();
+    if link(LEADERS) == link(THIS_THREADS) {
+        return;
+    }
+    let returned = open(Path::new(LEADERS))
+        .and_then(|home| setns(home, CloneFlags::CLONE_NEWNET).map_err(io::Error::from));
+    if let Err(error) = returned {
+        eprintln!("nstest: a new thread cannot leave the node that it was born in: {error}");
+        std::process::abort();
     }
 }
 

@@ -230,5 +230,33 @@ pub use nstest_macros::netns;
 /// ```
 pub use nstest_macros::test;
 
+/// Makes a [`Fixture`](trait@Fixture) of a struct whose fields are fixtures.
+///
+/// The name of a field is the name of what it makes: a world that several tests
+/// share is described, and its nodes are named, in one place.
+///
+/// ```no_run
+/// # use nstest::netns as netns_test;
+/// use nstest::{Fixture, Node, TestResult};
+///
+/// #[derive(Fixture)]
+/// struct Cluster {
+///     alice: Node,
+///     bob: Node,
+///     carol: Node,
+/// }
+///
+/// #[netns_test]
+/// fn elects_a_leader(cluster: Cluster) -> TestResult {
+///     cluster.alice.wait_reachable(cluster.bob.ip())?;
+///     cluster.bob.wait_reachable(cluster.carol.ip())?;
+///     Ok(())
+/// }
+/// ```
+///
+/// A tuple struct may have one field, which has the name of the parameter.
+/// `#[fixture(crate = path)]` says where this crate is, if it is not `::nstest`.
+pub use nstest_macros::Fixture;
+
 #[doc(hidden)]
 pub use nstest_core::private as __private;

@@ -1,55 +1,27 @@
-//! What several test binaries use.
+//! Helpers that the test targets share.
+//!
+//! - [`driver`]: runs fixtures that fail on purpose, in a process of their own,
+//!   and gives what a user would see;
+//! - [`fixtures`]: the same in the case's own process tree and namespaces;
+//! - [`cargo`]: cargo and cargo-nextest;
+//! - [`marks`]: how a fixture and its driver wait for each other;
+//! - [`survivors`]: what a run left behind;
+//! - [`raw`]: what only `unsafe` can do to a process, for fixtures.
+#![deny(unsafe_code)]
 
-use std::process::Command;
+pub mod cargo;
+pub mod driver;
+pub mod fixtures;
+pub mod marks;
+#[allow(unsafe_code, reason = "fixtures do to their process what no safe call does")]
+pub mod raw;
+pub mod survivors;
 
-/// Starts this test binary again for one of its `#[ignore]`d tests, a fixture.
-///
-/// # Panics
-/// If the binary is gone.
+/// Whether the ids of this process are the machine's: it is root, or in a test
+/// that root has started. An ordinary user maps one id only.
 #[must_use]
-pub fn fixture(name: &str) -> Command {
-    let binary = std::env::current_exe().expect("a test has a binary");
-    let mut command = Command::new(binary);
-    command.args(arguments(name));
-    command
-}
-
-/// What makes libtest run one fixture, and show what it prints.
-#[must_use]
-pub fn arguments(name: &str) -> [&str; 4] {
-    ["--exact", name, "--ignored", "--nocapture"]
-}
-
-/// What a fixture printed, and whether it passed.
-///
-/// # Panics
-/// If it could not be started, or if there is no such fixture.
-#[must_use]
-pub fn outcome(mut command: Command) -> (bool, String) {
-    let output = command.output().expect("the fixture starts");
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    assert!(text.contains("running 1 test"), "there is no such fixture: {command:?}\n{text}");
-    (output.status.success(), text)
-}
-
-/// Asserts that a fixture passes.
-///
-/// # Panics
-/// With what it printed, if it fails.
-pub fn passes(command: Command) {
-    let (passed, text) = outcome(command);
-    assert!(passed, "{text}");
-}
-
-/// Asserts that a fixture fails, and that its words contain all of `wanted`.
-///
-/// # Panics
-/// If it passes, or says something else.
-pub fn fails(command: Command, wanted: &[&str]) {
-    let (passed, text) = outcome(command);
-    assert!(!passed, "it passes:\n{text}");
-    for words in wanted {
-        assert!(text.contains(words), "without {words:?}:\n{text}");
-    }
+pub fn machine_root() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let first = map.split_whitespace().take(2).collect::<Vec<_>>();
+    nix::unistd::geteuid().is_root() && first == ["0", "0"]
 }

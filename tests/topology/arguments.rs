@@ -5,7 +5,7 @@ use std::fs;
 use std::net::{IpAddr, TcpListener, TcpStream};
 
 use nstest::{Code, Net, Node, TestResult, net, netns_test};
-use nstest_tests::{fails, fixture};
+use nstest_tests::fixtures::{fails, fixture};
 
 fn mtu_of(interface: &str) -> String {
     fs::read_to_string(format!("/sys/class/net/{interface}/mtu")).unwrap().trim().to_owned()

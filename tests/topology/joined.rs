@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nstest::{Code, Net, TestResult, netns_test};
-use nstest_tests::{arguments, fails, fixture, passes};
+use nstest_tests::fixtures::{arguments, fails, fixture, passes};
 
 const FIXTURE: &str = "joined::inside::sees_what_is_there";
 

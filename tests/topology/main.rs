@@ -1,6 +1,25 @@
 //! Worlds as a test author writes them.
+#![deny(unsafe_code)]
+
+mod accounts;
 mod arguments;
+mod builder;
+mod changes;
+mod command;
+mod firewall;
+mod forwarding;
+mod growth;
+mod inside;
 mod joined;
+mod link;
+mod names;
+mod nat;
+mod probe;
+mod refusals;
+mod routing;
+mod seed;
+mod settings;
+mod shell;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -42,5 +61,23 @@ fn lan(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     );
     a.link().up()?;
     b.wait_reachable(a.ip())?;
+    Ok(())
+}
+
+#[derive(nstest::Fixture)]
+struct Cluster<T> {
+    alice: Node,
+    r#mod: T,
+    rest: Rest,
+}
+
+#[derive(nstest::Fixture)]
+struct Rest(Node);
+
+#[netns_test]
+fn derived(cluster: Cluster<Node>, last: Rest) -> TestResult {
+    let names = [&cluster.alice, &cluster.r#mod, &cluster.rest.0, &last.0].map(Node::name);
+    assert_eq!(names, ["alice", "mod", "rest", "last"]);
+    cluster.alice.wait_reachable(last.0.ip())?;
     Ok(())
 }

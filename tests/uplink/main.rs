@@ -15,7 +15,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use nstest::{Net, TestResult, eventually, netns_test};
-use nstest_tests::{arguments, fails, fixture, passes};
+use nstest_tests::fixtures::{arguments, fails, fixture, passes};
 use outside::{Internet, relays};
 
 /// What root's way leaves on the machine, if it leaves anything.

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 
 use nstest::{Net, Node, TestResult};
-use nstest_tests::fixture;
+use nstest_tests::fixtures::fixture;
 
 /// Of the machine, on its network.
 pub(crate) const MACHINE: &str = "192.0.2.1";

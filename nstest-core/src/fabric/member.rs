@@ -12,6 +12,7 @@ use crate::netlink::{Mac, Protocol, Socket, Watch};
 use crate::netns::{Bound, NAMES, Namespace};
 use crate::node::view::View;
 use crate::node::{Panics, Place};
+use crate::sysctl;
 use crate::topology::plan::At;
 use crate::topology::spec::PortId;
 
@@ -75,6 +76,9 @@ impl Member {
     /// An address that is being added must come into force before it is used.
     pub(super) fn expect(&mut self, slot: u8, ip: IpAddr) {
         if let (true, IpAddr::V6(ip)) = (self.ipv6, ip) {
+            if self.expected.is_empty() {
+                self.watch.clear();
+            }
             self.expected.push((index_of(slot), ip));
         }
     }
@@ -89,7 +93,21 @@ impl Member {
         self.ipv6 = false;
     }
 
+    /// It is being taken away, or never came.
+    pub(super) fn forget_address(&mut self, slot: u8, ip: IpAddr) {
+        self.expected
+            .retain(|(index, expected)| (*index, IpAddr::V6(*expected)) != (index_of(slot), ip));
+    }
+
+    /// All of an interface.
+    pub(super) fn forget_addresses(&mut self, slot: u8) {
+        self.expected.retain(|(index, _)| *index != index_of(slot));
+    }
+
     pub(super) fn await_addresses(&mut self, limit: Duration) -> Result<()> {
+        if self.expected.is_empty() {
+            return Ok(());
+        }
         let expected = std::mem::take(&mut self.expected);
         self.watch.wait(&expected, limit)
     }
@@ -117,7 +135,7 @@ impl Sockets {
         Ok(Self {
             route: Socket::open(Protocol::Route, place.as_str())?,
             watch: Watch::open(place)?,
-            ipv6: Path::new("/proc/sys/net/ipv6").exists(),
+            ipv6: sysctl::has_ipv6(),
         })
     }
 }

@@ -5,6 +5,7 @@
 //! no node notices our devices, filters or rules.
 //!
 //! - this file: one operation after the other, batched where the kernel allows;
+//! - [`hosts`]: what names resolve to;
 //! - [`member`]: what is held of each node;
 //! - [`wiring`]: which port's frames go where;
 //! - [`rules`]: nftables for routers.
@@ -12,14 +13,12 @@
 //! Requests wait in a queue as long as they go to one socket: a node's addresses
 //! take one system call, whatever their number.
 
+mod hosts;
 mod member;
 mod rules;
 mod wiring;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,13 +28,12 @@ use crate::netlink::route::{self, Target};
 use crate::netlink::{Mac, Mode, Prefix, Protocol, Request, Socket, addr, neigh};
 use crate::netns::Namespace;
 use crate::node::{Panics, Place};
-use crate::runner::OWN_HOSTS;
 use crate::sysctl;
+pub(crate) use crate::sysctl::has_ipv6;
 use crate::topology::plan::{At, Op, Plan};
-use crate::topology::settings::Sysctl;
 use crate::topology::spec::{NodeId, PortId};
-use crate::topology::state::{HostEntry, LinkState, Route};
-use crate::topology::{MacAddr, Subnet};
+use crate::topology::state::{LinkState, Route};
+use crate::topology::{MacAddr, Subnet, Sysctl};
 use member::Member;
 use wiring::Joints;
 
@@ -125,7 +123,11 @@ impl Fabric {
         let mut ops = plan.ops.iter().enumerate();
         let result =
             ops.try_for_each(|(index, op)| self.perform(op).map_err(|error| (index, error)));
-        let result = result.and_then(|()| self.flush().map_err(|error| (plan.ops.len(), error)));
+        let result = result.and_then(|()| {
+            self.flush()
+                .and_then(|()| self.await_addresses())
+                .map_err(|error| (plan.ops.len(), error))
+        });
         result.map_err(|(done, error)| {
             self.queue = Queue::default();
             Stopped { done, error }
@@ -140,6 +142,7 @@ impl Fabric {
                 self.queue = Queue::default();
             }
         }
+        let _ = self.await_addresses();
     }
 
     fn perform(&mut self, op: &Op) -> Result<()> {
@@ -152,10 +155,7 @@ impl Fabric {
                 if settings.iter().any(off) {
                     member.forgo_ipv6();
                 }
-                let pairs: Vec<(String, &str)> =
-                    settings.iter().map(|s| (path_of(s.key), &*s.value)).collect();
-                let pairs = pairs.iter().map(|(key, value)| (key.as_str(), *value));
-                let unwritten = member.place.namespace().enter(|| sysctl::write_all(pairs))?;
+                let unwritten = write_settings(member, settings)?;
                 self.note(&unwritten);
                 Ok(())
             }
@@ -167,13 +167,27 @@ impl Fabric {
             }
             Op::AddLink { at, slot, link } => self.add_link(at, *slot, link),
             Op::DelLink { at, slot, port, .. } => {
-                self.member(at)?.links.remove(slot);
+                let member = self.member(at)?;
+                member.links.remove(slot);
+                member.forget_addresses(*slot);
                 self.joints.forget(*port);
                 self.queue(Owner::Fabric, link::delete(port.ifindex()))
             }
             Op::SetMtu { at, slot, port, mtu, .. } => {
                 self.queue(Owner::Fabric, link::set(port.ifindex()).mtu(*mtu).request())?;
                 self.queue(Owner::Node(at.id), link::set(index_of(*slot)).mtu(*mtu).request())
+            }
+            Op::SetIpv6 { at, slot, device, on } => {
+                self.flush()?;
+                let member = self.member(at)?;
+                let key = format!("ipv6/conf/{device}/disable_ipv6");
+                let setting = [(key.as_str(), if *on { "0" } else { "1" })];
+                let unwritten = member.place.namespace().enter(|| sysctl::write_all(setting))?;
+                if !*on {
+                    member.forget_addresses(*slot);
+                }
+                self.note(&unwritten);
+                Ok(())
             }
             Op::Wire { segment, wiring } => {
                 let requests = self.joints.join(*segment, wiring);
@@ -187,8 +201,11 @@ impl Fabric {
                 self.member(at)?.expect(*slot, *ip);
                 self.queue(Owner::Node(at.id), addr::add(index_of(*slot), Prefix::new(*ip, *len)))
             }
-            Op::DelAddr { at, slot, addr: ip, len, .. } => self
-                .queue(Owner::Node(at.id), addr::delete(index_of(*slot), Prefix::new(*ip, *len))),
+            Op::DelAddr { at, slot, addr: ip, len, .. } => {
+                self.member(at)?.forget_address(*slot, *ip);
+                let address = Prefix::new(*ip, *len);
+                self.queue(Owner::Node(at.id), addr::delete(index_of(*slot), address))
+            }
             Op::AddNeighbour { at, slot, addr, mac, .. } => {
                 self.queue(Owner::Node(at.id), neigh::add(index_of(*slot), *addr, hardware(*mac)))
             }
@@ -203,7 +220,7 @@ impl Fabric {
                 let route = self.member(at)?.kernel_route(route);
                 self.queue(Owner::Node(at.id), route::delete(&route))
             }
-            Op::SetHosts { entries } => set_hosts(entries),
+            Op::SetHosts { entries } => hosts::set(entries),
             Op::FlushConntrack { at } => {
                 self.flush()?;
                 rules::flush_conntrack(self.member(at)?)
@@ -257,7 +274,11 @@ impl Fabric {
         };
         let far =
             End { index: Some(state.port.ifindex()), mtu: Some(state.mtu), ..End::named(&name) };
-        self.queue(Owner::Fabric, link::veth(&near, &far))?;
+        let what = format!(
+            "make interface {} (index {}) of node {at}, and its port {name}",
+            state.name, state.index
+        );
+        self.queue(Owner::Fabric, link::veth(&near, &far).described(what))?;
         self.queue(Owner::Fabric, link::set(state.port.ifindex()).up().request())
     }
 
@@ -270,10 +291,12 @@ impl Fabric {
             let index = member.index(device)?;
             flush_carrier(&mut member.route, index)?;
         }
-        for (at, ..) in links {
-            self.member(at)?.await_addresses(SETTLING)?;
-        }
-        Ok(())
+        self.await_addresses()
+    }
+
+    /// An address that is handed out can be used.
+    fn await_addresses(&mut self) -> Result<()> {
+        self.members.values_mut().try_for_each(|member| member.await_addresses(SETTLING))
     }
 
     /// Pulls or plugs the ports at which these interfaces' cables end: the
@@ -321,15 +344,27 @@ impl Fabric {
     fn note(&mut self, unwritten: &[sysctl::Unwritten]) {
         for sysctl::Unwritten { key, value, cause } in unwritten {
             let note = format!("could not set net/{key} to {value}: {cause}");
-            if !self.notes.contains(&note) {
-                self.notes.push(note);
-            }
+            self.add_note(note);
+        }
+    }
+
+    /// Each is told once.
+    pub(crate) fn add_note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            eprintln!("nstest: note: {note}");
+            self.notes.push(note);
         }
     }
 }
 
 fn flush_carrier(socket: &mut Socket, index: u32) -> Result<()> {
     link::get(socket, index).map(drop)
+}
+
+fn write_settings(member: &Member, settings: &[Sysctl]) -> Result<Vec<sysctl::Unwritten>> {
+    let pairs: Vec<(String, &str)> = settings.iter().map(|s| (path_of(s.key), &*s.value)).collect();
+    let pairs = pairs.iter().map(|(key, value)| (key.as_str(), *value));
+    member.place.namespace().enter(|| sysctl::write_all(pairs))
 }
 
 /// `net.ipv4.ip_forward` is a file below /proc/sys/net.
@@ -360,23 +395,4 @@ impl Member {
         kernel.onlink = route.onlink;
         kernel
     }
-}
-
-/// The file is the test's own, and every node sees it at /etc/hosts. In inline
-/// mode there is none: names of nodes do not resolve there.
-fn set_hosts(entries: &[HostEntry]) -> Result<()> {
-    use std::fmt::Write;
-    let path = Path::new(OWN_HOSTS);
-    if !path.exists() {
-        return Ok(());
-    }
-    let mut text = String::from("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
-    for HostEntry { addr, names } in entries {
-        let _ = writeln!(text, "{addr} {}", names.join(" "));
-    }
-    if entries.is_empty() {
-        let _ = writeln!(text, "127.0.1.1 {}", crate::runner::NODE);
-    }
-    fs::write(path, text)
-        .map_err(|error| Error::new(Code::Setup, "write the test's own /etc/hosts").source(error))
 }

@@ -6,7 +6,7 @@
 //! before the device exists covers those that the kernel adds (RFC 4862 §5.4,
 //! net/ipv6/addrconf.c).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use netlink_packet_core::Parseable;
 use netlink_packet_route::address::{
@@ -23,8 +23,15 @@ use crate::error::Result;
 pub(crate) fn add<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Request {
     let device = device.into();
     let mut message = message(device.index, address);
-    if address.ip.is_ipv6() {
-        message.header.flags = AddressHeaderFlags::Nodad;
+    match address.ip {
+        IpAddr::V6(_) => message.header.flags = AddressHeaderFlags::Nodad,
+        // Programs ask the interface whom a broadcast goes to (netdevice(7)); the
+        // two addresses of a /31 have none (RFC 3021).
+        IpAddr::V4(ip) if address.length < 31 => {
+            let broadcast = ip | Ipv4Addr::from_bits(u32::MAX >> address.length);
+            message.attributes.push(AddressAttribute::Broadcast(broadcast));
+        }
+        IpAddr::V4(_) => {}
     }
     Request::route(
         &RouteNetlinkMessage::NewAddress(message),

@@ -64,6 +64,12 @@ impl Request {
         self
     }
 
+    /// Says it in the words of whoever asks, who knows what it is for.
+    #[must_use]
+    pub(crate) fn described(self, what: String) -> Self {
+        Self { what, ..self }
+    }
+
     /// The operation and its object.
     pub(crate) fn what(&self) -> &str {
         &self.what

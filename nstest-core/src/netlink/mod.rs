@@ -25,6 +25,7 @@ pub(crate) mod filter;
 pub(crate) mod link;
 mod message;
 pub(crate) mod neigh;
+#[cfg_attr(not(test), expect(dead_code, reason = "counters and rejections are for faults"))]
 pub(crate) mod nftables;
 pub(crate) mod qdisc;
 mod ready;
@@ -35,11 +36,46 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use message::{Mode, Request, refusal};
+pub(crate) use message::refusal;
+pub(crate) use message::{Mode, Request};
 pub(crate) use ready::Watch;
 pub(crate) use socket::{Protocol, Socket};
 
 use crate::error::{Code, Error};
+
+/// The two kinds of IP address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    pub(crate) const BOTH: [Family; 2] = [Family::V4, Family::V6];
+
+    pub(crate) const fn of(addr: IpAddr) -> Self {
+        match addr {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        }
+    }
+
+    pub(crate) const fn bits(self) -> u8 {
+        match self {
+            Family::V4 => 32,
+            Family::V6 => 128,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::V4 => "IPv4",
+            Family::V6 => "IPv6",
+        })
+    }
+}
 
 /// An address and the length of its network's prefix: `10.0.2.1/24`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -55,6 +55,14 @@ impl Watch {
         }
     }
 
+    /// Forgets what was seen up to now: nobody reads between two waits, and what a
+    /// test does in its node may have filled the queue (ENOBUFS, netlink(7)).
+    pub(crate) fn clear(&self) {
+        let mut buffer = [0; 4096];
+        let mut unread = || recv(self.fd.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT);
+        while matches!(unread(), Ok(_) | Err(Errno::EINTR | Errno::ENOBUFS)) {}
+    }
+
     /// Returns when each of these addresses of devices has been announced.
     ///
     /// # Errors

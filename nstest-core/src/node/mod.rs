@@ -10,10 +10,14 @@
 //! ([`task`]) and programs ([`command`]) are started by it.
 
 pub(crate) mod command;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/ready.rs")]
+mod ready;
 pub(crate) mod resident;
 pub(crate) mod spawn;
+pub(crate) mod stray;
 #[cfg(feature = "tokio")]
 pub(crate) mod task;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/view.rs")]
 pub(crate) mod view;
 pub(crate) mod visit;
 

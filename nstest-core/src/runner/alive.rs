@@ -42,6 +42,9 @@ fn describe(pid: i32) -> Option<String> {
     let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let command = String::from_utf8_lossy(&command).trim_end_matches('\0').replace('\0', " ");
     let state = field("State")?.split(['(', ')']).nth(1).unwrap_or_default().to_owned();
+    if state == "zombie" {
+        return None;
+    }
     let threads = field("Threads")
         .filter(|n| *n != "1")
         .map(|n| format!(", {n} threads"))

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use once_cell::sync::OnceCell;
 
 use super::body::refuse;
-use super::{Options, Test, TestContext, settings};
+use super::{Options, Test, settings};
+use crate::context::TestContext;
 use crate::error::{Code, Error, Result};
 use crate::fixture::{Spec, World};
 use crate::sysctl;
@@ -100,6 +101,11 @@ impl Current {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// What failed in the world, if there is one, where the test function did not see it.
+    pub(super) fn unseen_failure(&self) -> Option<String> {
+        self.world.get().and_then(|world| world.net().unseen_failure())
     }
 
     /// What was asked for and never used would make a test pass that tests nothing.

@@ -98,6 +98,11 @@ impl Channel {
     }
 }
 
+/// Whether this process was started in namespaces of its own.
+pub(super) fn is_body() -> bool {
+    init::chosen().is_some()
+}
+
 /// A test function and all of its parameters, from the first to the verdict.
 pub(super) fn play<R: Termination>(
     test: &'static Test,
@@ -106,16 +111,18 @@ pub(super) fn play<R: Termination>(
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let mut fixtures = Fixtures::new(test);
         let code = body(&mut fixtures).report();
-        if code == ExitCode::SUCCESS {
+        let unseen = fixtures.current.unseen_failure();
+        if code == ExitCode::SUCCESS && unseen.is_none() {
             fixtures.current.check_used().unwrap_or_else(|error| refuse(&error));
         }
-        code
+        (code, unseen)
     }));
     match result {
-        Ok(code) if code == ExitCode::SUCCESS => Ok(()),
-        Ok(code) => Err(Failure::Returned(format!("{code:?}"))),
+        Ok((code, None)) if code == ExitCode::SUCCESS => Ok(()),
+        Ok((code, Some(unseen))) if code == ExitCode::SUCCESS => Err(Failure::Reported(unseen)),
+        Ok((code, _)) => Err(Failure::Returned(format!("{code:?}"))),
         Err(payload) => Err(match payload.downcast::<SetupFailed>() {
-            Ok(failed) => Failure::Setup(failed.0),
+            Ok(failed) => Failure::Reported(failed.0),
             Err(payload) => text(&*payload).map_or(Failure::PanicAny, Failure::Panic),
         }),
     }
@@ -128,15 +135,17 @@ fn text(payload: &(dyn Any + Send)) -> Option<String> {
         .or_else(|| payload.downcast_ref::<String>().cloned())
 }
 
-/// Where a panic aborts, the hook is the last to see its message.
+/// Where a panic aborts, the hook is the last to see its message. libtest's own
+/// hook would end the process with a verdict of its own: it makes way for std's.
 fn report_aborting_panics(channel: &Arc<Channel>) {
     if cfg!(panic = "abort") {
         let channel = Arc::clone(channel);
-        let thread = std::thread::current().id();
+        let (process, thread) = (std::process::id(), std::thread::current().id());
+        drop(std::panic::take_hook());
         let printer = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
             printer(info);
-            if std::thread::current().id() == thread {
+            if std::thread::current().id() == thread && std::process::id() == process {
                 channel.send(&Record::Panicked(text(info.payload()).unwrap_or_default()));
             }
         }));

@@ -4,7 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use super::Options;
-use super::body::Channel;
+use super::body::{Channel, is_body};
 use super::parent::{Launch, Output, refuse_stale_environment};
 use crate::error::Result;
 
@@ -16,7 +16,8 @@ const MAIN: &str = "main()";
 /// Call it first in `main`. The program is started again in fresh namespaces,
 /// with the same arguments, environment and standard streams; there `enter`
 /// returns, and the first process ends with that one's exit status (128 and the
-/// number of the signal that killed it). There is no timeout.
+/// number of the signal that killed it). There is no timeout. Where the process is
+/// in namespaces of its own already (a second call, a test), it does nothing.
 ///
 /// ```no_run
 /// fn main() -> nstest_core::Result<()> {
@@ -32,6 +33,9 @@ const MAIN: &str = "main()";
 pub fn enter() -> Result<()> {
     if let Some(channel) = Channel::claim_named(MAIN) {
         channel.begin();
+        return Ok(());
+    }
+    if is_body() {
         return Ok(());
     }
     refuse_stale_environment()?;

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
+use std::sync::OnceLock;
 
 use nix::libc;
 use nix::unistd::{getegid, geteuid};
@@ -36,14 +37,10 @@ pub(super) enum Identity {
 impl Identity {
     pub(super) fn of_caller(root: bool) -> Self {
         let outside = (geteuid().as_raw(), getegid().as_raw());
-        let maps = (|| Some((identity("/proc/self/uid_map")?, identity("/proc/self/gid_map")?)))();
-        match maps {
-            Some((uid_map, gid_map))
-                if root && outside.0 == 0 && capability::has(capability::SETUID) =>
-            {
-                Identity::All { uid_map, gid_map }
-            }
-            _ => Identity::One { inside: inside(root, outside), outside },
+        let full = if root && outside.0 == 0 { full_maps() } else { None };
+        match full.cloned() {
+            Some((uid_map, gid_map)) => Identity::All { uid_map, gid_map },
+            None => Identity::One { inside: inside(root, outside), outside },
         }
     }
 
@@ -110,6 +107,18 @@ fn inside(root: bool, outside: (u32, u32)) -> (u32, u32) {
         (false, 0) => (NOBODY, NOBODY),
         (false, _) => outside,
     }
+}
+
+/// The maps of every id to itself, if real root can have them. Asked once: the
+/// kernel makes the text anew at each read, which a start would feel, and neither
+/// its namespace nor its bounds change under a test binary.
+fn full_maps() -> Option<&'static (String, String)> {
+    static MAPS: OnceLock<Option<(String, String)>> = OnceLock::new();
+    MAPS.get_or_init(|| {
+        let maps = Some((identity("/proc/self/uid_map")?, identity("/proc/self/gid_map")?));
+        maps.filter(|_| capability::has(capability::SETUID))
+    })
+    .as_ref()
 }
 
 /// The identity map over the ids of this namespace, if there are several.

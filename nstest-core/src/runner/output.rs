@@ -25,13 +25,19 @@ impl Drain {
         self.open.then(|| self.pipe.as_fd())
     }
 
-    /// Hands over what has come, until nothing is left for now.
+    /// Hands over what has come, until nothing is left for now, or until that
+    /// is much: a body that prints for ever must not keep the parent from its clock.
     pub(super) fn drain(&mut self, mut take: impl FnMut(&[u8])) {
+        const MUCH: usize = 1024 * 1024;
         let mut buffer = [0; 16 * 1024];
-        while self.open {
+        let mut taken = 0;
+        while self.open && taken < MUCH {
             match self.pipe.read(&mut buffer) {
                 Ok(0) => self.open = false,
-                Ok(length) => take(&buffer[..length]),
+                Ok(length) => {
+                    taken += length;
+                    take(&buffer[..length]);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => self.open = false,
@@ -44,6 +50,8 @@ impl Drain {
 #[derive(Debug, Default)]
 pub(super) struct Text {
     rest: Vec<u8>,
+    /// The last line lacks its end.
+    within_line: bool,
 }
 
 impl Text {
@@ -53,6 +61,7 @@ impl Text {
         let incomplete = self.incomplete_tail();
         let tail = self.rest.split_off(incomplete);
         let whole = std::mem::replace(&mut self.rest, tail);
+        self.within_line = whole.last().map_or(self.within_line, |last| *last != b'\n');
         String::from_utf8_lossy(&whole).into_owned()
     }
 
@@ -67,9 +76,13 @@ impl Text {
             .unwrap_or(end)
     }
 
-    /// What is left at the end.
+    /// What is left at the end, so that what is printed next begins a line.
     pub(super) fn finish(self) -> String {
-        String::from_utf8_lossy(&self.rest).into_owned()
+        let mut rest = String::from_utf8_lossy(&self.rest).into_owned();
+        if self.within_line || !rest.is_empty() {
+            rest.push('\n');
+        }
+        rest
     }
 }
 
@@ -89,7 +102,10 @@ mod tests {
     fn characters_survive_being_cut() {
         for bytes in ["häß€𝄞\0x\n".as_bytes(), b"a\xffb\xe2\x82", b"\xf0\x9d\xffz\xe2\x82\xac", b""]
         {
-            let whole = String::from_utf8_lossy(bytes);
+            let mut whole = String::from_utf8_lossy(bytes).into_owned();
+            if !whole.is_empty() && !whole.ends_with('\n') {
+                whole.push('\n');
+            }
             for size in 1..=bytes.len().max(1) {
                 assert_eq!(in_pieces(bytes, size), whole, "in pieces of {size}");
             }

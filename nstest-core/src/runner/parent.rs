@@ -178,7 +178,7 @@ impl Launch<'_> {
         };
         let errands = Errands::new(&identity, extras.uplink);
         let channel = errands.channel()?;
-        fds.channel = channel.as_ref().map(|(_, theirs)| theirs.as_raw_fd());
+        fds.channel = channel.as_ref().map(|(ours, theirs)| (theirs.as_raw_fd(), ours.as_raw_fd()));
         let planned = setup::plan(host(), &identity, fds, extras);
         let acts: Vec<Act> = planned.iter().map(Planned::act).collect();
         let result = match channel {
@@ -259,7 +259,7 @@ impl Watch {
     const SLICE: Duration = Duration::from_millis(500);
 
     fn until_the_end(mut self, timeout: Option<Duration>, start: Instant) -> Course {
-        let mut spent = start.elapsed();
+        let mut spent = start.elapsed().min(Self::SLICE);
         let mut since = Instant::now();
         loop {
             let left = timeout.map(|timeout| timeout.saturating_sub(spent));
@@ -286,14 +286,14 @@ impl Watch {
     }
 
     /// Waits until something happens, or for a slice; true: init is dead, and
-    /// with it every process of its namespace.
+    /// with it every process of its namespace. Records wake nobody: they are read
+    /// when init is dead, and once a slice, lest a long one fill the pipe.
     fn wait(&self, left: Option<Duration>) -> bool {
         let slice = left.map_or(Self::SLICE, |left| left.min(Self::SLICE));
         let slice =
             PollTimeout::try_from(slice + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
         let watched = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut fds = vec![watched(self.process.as_fd())];
-        fds.extend(self.report.poll_fd().map(watched));
         fds.extend(self.output.as_ref().and_then(Drain::poll_fd).map(watched));
         // Interrupted by a signal: the next round is at once.
         poll(&mut fds, slice).is_ok() && fds[0].any() == Some(true)

@@ -82,8 +82,9 @@ pub(super) struct Descriptors {
     pub(super) report: RawFd,
     /// What shall be standard output once the body begins.
     pub(super) stdout: RawFd,
-    /// Through which the parent is asked for what only it can do, if anything is.
-    pub(super) channel: Option<RawFd>,
+    /// Through which the parent is asked for what only it can do, if anything is:
+    /// the child's end, and the parent's.
+    pub(super) channel: Option<(RawFd, RawFd)>,
     /// Standard error, unless it stays what it is.
     pub(super) stderr: Option<RawFd>,
     /// Whether the body reads the parent's standard input, and writes to its
@@ -101,14 +102,19 @@ pub(super) fn plan(
     let mut plan = Plan::default();
     plan.must("reset signals", Step::DefaultSignals);
     plan.must("tie the test's life to the runner's", Step::DieWithParent);
-    plan.must("leave the runner's session", Step::NewSession);
-    identity.plan(fds.channel, &mut plan);
+    plan.must("leave the runner's process group", Step::OwnProcessGroup);
+    plan.must("leave the runner's terminal", Step::LeaveTerminal);
+    let channel = fds.channel.map(|(channel, helper)| {
+        plan.must("leave the parent its end of the channel", Step::Close(helper));
+        channel
+    });
+    identity.plan(channel, &mut plan);
     plan.network(extras);
     plan.must("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE));
     plan.kernel_file_systems(identity.maps_real_root());
     plan.run(host);
     plan.etc(host, extras);
-    plan.uplink(fds, extras);
+    plan.uplink(channel, extras);
     plan.descriptors(fds);
     identity.plan_rights(&mut plan);
     plan.0
@@ -168,9 +174,10 @@ impl Plan {
                 "bind /proc/sys/net",
                 mount(Some("/proc/sys/net"), "/proc/sys/net", None, bind),
             );
-            self.must(
+            self.may(
                 "make /proc/sys/net writable",
                 mount(None, "/proc/sys/net", None, libc::MS_BIND | libc::MS_REMOUNT | PRIVATE),
+                "settings of the network stay as the kernel makes them (/proc/sys is read-only, as in a Docker container)",
             );
         }
         self.may(
@@ -204,6 +211,9 @@ impl Plan {
         for (slot, path) in host.run_dirs.iter().enumerate() {
             self.must(what, Step::MakeDir { path: c_path(path), mode: 0o755 });
             self.must(what, Step::BindHeld { slot, target: c_path(path) });
+        }
+        if host.apart {
+            self.must(what, mount(Some("/run"), "/var/run", None, libc::MS_BIND | libc::MS_REC));
         }
         for (path, target) in &host.run_links {
             self.must(what, Step::Symlink { target: c_path(target), path: c_path(path) });
@@ -293,14 +303,14 @@ impl Plan {
 
     /// Once the test's files are there: the program that serves an uplink is none
     /// of the runner's, and this waits for it.
-    fn uplink(&mut self, fds: Descriptors, extras: Extras<'_>) {
+    fn uplink(&mut self, channel: Option<RawFd>, extras: Extras<'_>) {
         let Some(uplink) = extras.uplink else { return };
         let text = uplink.description().into_bytes();
         self.must("describe the uplink", Step::Create { path: c_string(uplink::FILE), text });
         if let Some(step) = uplink.interface() {
             self.must("make the uplink's interface", step);
         }
-        let channel = fds.channel.unwrap_or(-1);
+        let channel = channel.unwrap_or(-1);
         self.must("connect the uplink", Step::AwaitUplink { channel });
     }
 

@@ -124,8 +124,12 @@ impl End {
 }
 
 fn init_failed(errno: i32) -> Error {
-    Error::new(Code::Setup, "start the test's process: fork")
-        .source(nix::errno::Errno::from_raw(errno))
+    preflight::explain(Refusal {
+        step: "start the test's process".to_owned(),
+        call: "fork".to_owned(),
+        errno,
+        kind: Step::Other,
+    })
 }
 
 /// Nobody but a seccomp filter does that on purpose; then the cause is found.
@@ -193,12 +197,12 @@ fn ended_badly(end: Option<End>) -> Error {
 pub(super) fn announce(test: &Test, verdict: Verdict) {
     let (error, text) = match verdict {
         Verdict::Passed => return,
-        Verdict::Failed(Failure::Panic(text)) => std::panic::resume_unwind(Box::new(text)),
+        Verdict::Failed(Failure::Panic(text)) => panic_as_the_body(test, text),
         Verdict::Failed(Failure::PanicAny) => std::panic::resume_unwind(Box::new(NotText)),
         Verdict::Failed(Failure::Returned(code)) => {
             (None, format!("the test returned a failure: {code}"))
         }
-        Verdict::Failed(Failure::Setup(report)) => (None, report),
+        Verdict::Failed(Failure::Reported(report)) => (None, report),
         Verdict::Broken(error) | Verdict::NotStarted(error) => {
             let text = format!("{error:?}");
             (Some(error), text)
@@ -224,6 +228,15 @@ fn skip(test: &Test, text: &str) {
     if let Some(expected) = test.options.should_panic {
         std::panic::resume_unwind(Box::new(expected.to_owned()));
     }
+}
+
+/// Where panics abort, libtest compares the message in a hook, which only a new
+/// panic reaches; it prints the message once more.
+fn panic_as_the_body(test: &Test, text: String) -> ! {
+    if cfg!(panic = "abort") && test.options.should_panic.is_some() {
+        std::panic::panic_any(text);
+    }
+    std::panic::resume_unwind(Box::new(text));
 }
 
 /// Stands for a panic payload that is no text, which cannot travel.
@@ -262,7 +275,7 @@ mod tests {
             (vec![STARTED], Code::Signal),
             (vec![STARTED, Record::Passed, Record::Ended(1 << 8)], Code::ExitAfterPass),
             (vec![STARTED, Record::Passed], Code::ExitAfterPass),
-            (vec![Record::InitFailed(11), STARTED, Record::Passed, EXIT_0], Code::Setup),
+            (vec![Record::InitFailed(libc::ENOMEM), STARTED, Record::Passed, EXIT_0], Code::Setup),
         ] {
             assert_eq!(code(&records, false), expected, "{records:?}");
         }

@@ -93,6 +93,7 @@ extern "C" fn constructor() {
     if unsafe { libc::getpid() } != 1 || !chosen.report_is_open() {
         return;
     }
+    set_name(b"nstest-init\0"); // before the body can look
     let _ = die_with_parent(); // again: some exec's clear it
     // SAFETY: fork(3), the C library's own: it leaves its state right in the
     // child. The process has one thread (sanitizers' handle fork themselves).
@@ -148,7 +149,6 @@ fn report(fd: c_int, frame: &[u8; 9]) {
 }
 
 fn run_init(pipe: c_int, body: libc::pid_t) -> ! {
-    set_name(b"nstest-init\0");
     // The body's pipes must end with the body, not with init.
     for (first, last) in [(0, pipe - 1), (pipe + 1, c_int::MAX)] {
         // SAFETY: close_range(2) takes numbers; nothing here uses those descriptors.

@@ -41,8 +41,8 @@ impl Process {
     }
 
     /// Waits until it is dead and takes it out of the process table. `__WALL`,
-    /// because its exit signal is not SIGCHLD. Returns the number of the signal
-    /// that killed it, if one did.
+    /// because its exit signal is not SIGCHLD before it execs. Returns the number
+    /// of the signal that killed it, if one did and nobody else waited for it.
     pub(crate) fn reap(&self) -> Option<i32> {
         match self.wait() {
             Ok(WaitStatus::Signaled(_, signal, _)) => Some(signal as i32),

@@ -8,8 +8,10 @@
 //!   memory: all signals are blocked around the clone;
 //! - the legacy `clone` is called, not `clone3`: its flags suffice, and
 //!   containers' seccomp filters answer `clone3` with ENOSYS;
-//! - exit signal 0: no SIGCHLD, so that neither `SIGCHLD = SIG_IGN` nor a
-//!   `wait(-1)` elsewhere in the parent takes the child away (`__WALL` waits).
+//! - exit signal 0: no SIGCHLD to the parent's handlers if the child ends before
+//!   it execs. execve(2) makes it SIGCHLD again, so that an ignored SIGCHLD or a
+//!   `wait(-1)` elsewhere in the parent may take the child away: its pidfd tells
+//!   of the end, and its status travels through the pipe, never through wait.
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::os::fd::{FromRawFd, OwnedFd};

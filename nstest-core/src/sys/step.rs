@@ -12,7 +12,7 @@ use std::ptr;
 
 use nix::libc::{self, c_int, c_ulong};
 
-use super::tap;
+use super::{capset, tap};
 
 /// What to do; every string ends in NUL already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +22,22 @@ pub(crate) enum Step {
     DefaultSignals,
     /// Be killed when the thread that called `clone` ends.
     DieWithParent,
-    /// Leave the parent's session and process group, which span PID namespaces.
-    NewSession,
+    /// Leave the parent's process group, which spans PID namespaces. A session of
+    /// its own would do that, too, and cost a scheduling group (sched(7),
+    /// "The autogroup feature") for every test.
+    OwnProcessGroup,
+    /// Give up the controlling terminal, if there is one: outside of its foreground
+    /// process group, whoever reads from it (a question for a password) is stopped.
+    LeaveTerminal,
     /// Tell the parent's helper that this process exists, and wait until the
     /// helper has written its id maps.
     AwaitIdMap { channel: RawFd },
     /// As `AwaitIdMap`, once the namespaces are furnished: for the test's uplink.
     AwaitUplink { channel: RawFd },
+    /// Close the child's copy of a descriptor. That of the helper's end of the
+    /// channel would hide that the parent is dead, where that was before the child
+    /// could ask for a signal.
+    Close(RawFd),
     /// Go into a namespace of this kind (`CLONE_NEW…`), by a path in nsfs.
     Join { path: CString, kind: c_int },
     /// Leave the mounts that this process shares with others, for a copy.
@@ -41,7 +50,7 @@ pub(crate) enum Step {
     Tap { name: CString, index: c_int },
     /// Write into a file that exists.
     Write { path: CString, text: Vec<u8> },
-    /// Make a file that does not exist.
+    /// Make a file that does not exist, readable by all whatever the umask.
     Create { path: CString, text: Vec<u8> },
     /// Make a directory, with its mode whatever the umask; one that exists will do.
     MakeDir { path: CString, mode: libc::mode_t },
@@ -102,9 +111,11 @@ impl Step {
         match self {
             Step::DefaultSignals => "rt_sigaction".into(),
             Step::DieWithParent => "prctl(PR_SET_PDEATHSIG)".into(),
-            Step::NewSession => "setsid()".into(),
+            Step::OwnProcessGroup => "setpgid".into(),
+            Step::LeaveTerminal => "ioctl(/dev/tty, TIOCNOTTY)".into(),
             Step::AwaitIdMap { .. } => "write(/proc/PID/uid_map)".into(),
             Step::AwaitUplink { .. } => "read(the runner's answer)".into(),
+            Step::Close(_) => "close".into(),
             Step::Join { path: p, .. } => format!("setns({})", path(p)),
             Step::OwnMounts => "unshare(CLONE_NEWNS)".into(),
             Step::Fork { .. } => "clone".into(),
@@ -132,18 +143,21 @@ impl Step {
         match self {
             Step::DefaultSignals => default_signals(),
             Step::DieWithParent => die_with_parent(),
-            // SAFETY: setsid(2) takes no pointer.
-            Step::NewSession => check(unsafe { libc::setsid() }).map(drop),
+            // SAFETY: setpgid(2) takes numbers.
+            Step::OwnProcessGroup => check(unsafe { libc::setpgid(0, 0) }).map(drop),
+            Step::LeaveTerminal => leave_terminal(),
             Step::AwaitIdMap { channel } | Step::AwaitUplink { channel } => await_answer(*channel),
+            Step::Close(fd) => {
+                close(*fd);
+                Ok(())
+            }
             Step::Join { path, kind } => join(path, *kind),
             // SAFETY: unshare(2) takes a number.
             Step::OwnMounts => check(unsafe { libc::unshare(libc::CLONE_NEWNS) }).map(drop),
             Step::Fork { .. } => Ok(()), // `spawn` does it
             Step::Tap { name, index } => tap::persistent(name, *index),
             Step::Write { path, text } => write_file(path, libc::O_WRONLY, text),
-            Step::Create { path, text } => {
-                write_file(path, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, text)
-            }
+            Step::Create { path, text } => create_file(path, text),
             Step::MakeDir { path, mode } => make_dir(path, *mode),
             Step::Symlink { target, path } => {
                 // SAFETY: both are strings that end in NUL and outlive the call.
@@ -160,7 +174,7 @@ impl Step {
                 check(unsafe { libc::sethostname(name.as_ptr(), name.count_bytes()) }).map(drop)
             }
             Step::LoopbackUp => loopback_up(),
-            Step::KeepCapabilities(bits) => keep_capabilities(*bits),
+            Step::KeepCapabilities(bits) => capset::keep(*bits),
             Step::Duplicate { from, to } => duplicate(*from, *to),
             Step::Open { path, flags, to } => {
                 let fd = open(path, *flags)?;
@@ -206,7 +220,7 @@ pub(super) fn open(path: &CStr, flags: c_int) -> Result<RawFd, Errno> {
 }
 
 pub(super) fn close(fd: RawFd) {
-    // SAFETY: the descriptor was opened here and is not used afterwards.
+    // SAFETY: the descriptor is this process's own and is not used afterwards.
     unsafe { libc::close(fd) };
 }
 
@@ -226,6 +240,16 @@ fn default_signals() -> Result<(), Errno> {
 pub(super) fn die_with_parent() -> Result<(), Errno> {
     // SAFETY: PR_SET_PDEATHSIG takes a number.
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) }).map(drop)
+}
+
+/// TIOCNOTTY in ioctl_tty(2): for whoever does not lead the session, it ends
+/// only the process's own tie.
+fn leave_terminal() -> Result<(), Errno> {
+    let Ok(fd) = open(c"/dev/tty", libc::O_RDWR | libc::O_NOCTTY) else { return Ok(()) };
+    // SAFETY: TIOCNOTTY takes no argument.
+    let result = check(unsafe { libc::ioctl(fd, libc::TIOCNOTTY) });
+    close(fd);
+    result.map(drop)
 }
 
 fn await_answer(channel: RawFd) -> Result<(), Errno> {
@@ -264,6 +288,12 @@ fn write_file(path: &CStr, flags: c_int, text: &[u8]) -> Result<(), Errno> {
     };
     close(fd);
     result
+}
+
+fn create_file(path: &CStr, text: &[u8]) -> Result<(), Errno> {
+    write_file(path, libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC, text)?;
+    // SAFETY: the path ends in NUL and outlives the call.
+    check(unsafe { libc::chmod(path.as_ptr(), 0o644) }).map(drop)
 }
 
 fn make_dir(path: &CStr, mode: libc::mode_t) -> Result<(), Errno> {
@@ -316,44 +346,6 @@ pub(crate) fn loopback_up() -> Result<(), Errno> {
     let result = check(unsafe { libc::ioctl(fd, libc::SIOCSIFFLAGS, &raw const request) });
     close(fd);
     result.map(drop)
-}
-
-/// capset(2) has no wrapper in the C library; the layout is that of linux/capability.h.
-fn keep_capabilities(bits: u64) -> Result<(), Errno> {
-    const VERSION_3: u32 = 0x2008_0522;
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: c_int,
-    }
-    #[repr(C)]
-    #[derive(Clone, Copy)]
-    struct Data {
-        effective: u32,
-        permitted: u32,
-        inheritable: u32,
-    }
-    let header = Header { version: VERSION_3, pid: 0 };
-    let half = |bits: u32| Data { effective: bits, permitted: bits, inheritable: bits };
-    let data = [half(bits as u32), half((bits >> 32) as u32)];
-    // SAFETY: header and data have the layout of version 3: two triples of words.
-    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
-    if result < 0 {
-        return Err(errno());
-    }
-    for capability in (0..64).filter(|c| bits >> c & 1 == 1) {
-        // SAFETY: PR_CAP_AMBIENT takes numbers.
-        check(unsafe {
-            libc::prctl(
-                libc::PR_CAP_AMBIENT,
-                libc::PR_CAP_AMBIENT_RAISE as c_ulong,
-                capability as c_ulong,
-                0 as c_ulong,
-                0 as c_ulong,
-            )
-        })?;
-    }
-    Ok(())
 }
 
 fn duplicate(from: RawFd, to: RawFd) -> Result<(), Errno> {

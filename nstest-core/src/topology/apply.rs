@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::plan::{At, Op};
-use super::ruleset::Ruleset;
+use super::state::Ruleset;
 use super::state::{LinkState, NodeState, State};
 
 impl State {
@@ -55,6 +55,7 @@ impl State {
                 node.routes.retain(|route| route.device != *device);
             }),
             Op::SetMtu { at, slot, mtu, .. } => self.with_link(at, *slot, |link| link.mtu = *mtu),
+            Op::SetIpv6 { at, slot, on, .. } => self.with_link(at, *slot, |link| link.ipv6 = *on),
             Op::AddAddr { at, slot, addr, len, .. } => {
                 self.with_link(at, *slot, |link| {
                     link.addrs.insert((*addr, *len));

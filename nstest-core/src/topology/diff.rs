@@ -105,7 +105,7 @@ fn remaining(old: &Wiring, new: &Wiring) -> Wiring {
     }
 }
 
-/// Whether it is one device: all but the MTU is fixed at its birth.
+/// Whether it is one device: all but the MTU and IPv6 is fixed at its birth.
 fn same_device(old: &LinkState, new: &LinkState) -> bool {
     (&old.name, old.index, old.mac, old.port) == (&new.name, new.index, new.mac, new.port)
 }
@@ -206,6 +206,10 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
             }
             Some(_) => {}
         }
+        if before.is_none_or(|before| before.ipv6) != link.ipv6 {
+            let device = device.clone();
+            up.links.push(Op::SetIpv6 { at: at(), slot: *slot, device, on: link.ipv6 });
+        }
         let (addrs, neighbours) =
             before.map_or((&nothing.0, &nothing.1), |b| (&b.addrs, &b.neighbours));
         for (addr, len) in link.addrs.difference(addrs) {
@@ -239,6 +243,6 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
 impl LinkState {
     /// The device before it has addresses.
     fn bare(&self) -> Self {
-        Self { addrs: BTreeSet::new(), neighbours: BTreeSet::new(), ..self.clone() }
+        Self { ipv6: true, addrs: BTreeSet::new(), neighbours: BTreeSet::new(), ..self.clone() }
     }
 }

@@ -15,7 +15,7 @@
 //! | `subnet`, `mac`, `names`, `nat` | the values that tests write |
 //! | `spec` | what was asked for, and the edits, each checked |
 //! | `routing` | which way packets go; overlaps; cycles |
-//! | `translate`, `ruleset` | NAT and firewall as nftables rules |
+//! | `translate` | NAT and firewall as nftables rules, in the words of `netlink::nftables` |
 //! | `settings` | sysctls |
 //! | `state` | what everything is to look like |
 //! | `plan`, `diff`, `apply` | operations, which ones lead from one state to another, and what they do |
@@ -32,8 +32,7 @@ mod names;
 mod nat;
 pub(crate) mod plan;
 mod routing;
-pub(crate) mod ruleset;
-pub(crate) mod settings;
+mod settings;
 pub(crate) mod spec;
 pub(crate) mod state;
 mod subnet;
@@ -45,8 +44,10 @@ mod tests;
 pub(crate) use errors::{gone, not_one_link};
 pub use mac::MacAddr;
 pub use nat::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
+pub(crate) use settings::Sysctl;
 pub(crate) use subnet::Family;
 pub use subnet::Subnet;
+pub(crate) use translate::TABLE as RULES;
 
 use crate::error::Result;
 use plan::Plan;

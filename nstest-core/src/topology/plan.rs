@@ -10,9 +10,9 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::mac::MacAddr;
-use super::ruleset::Ruleset;
 use super::settings::Sysctl;
 use super::spec::{NodeId, PortId, SegmentId};
+use super::state::Ruleset;
 use super::state::{HostEntry, LinkState, Medium, NodeState, Route, Wiring};
 
 /// A list of operations, to be carried out one after the other.
@@ -79,6 +79,14 @@ pub(crate) enum Op {
         port: PortId,
         mtu: u32,
     },
+    /// Whether the device has IPv6 at all, link-local addresses included. It has
+    /// when it is born.
+    SetIpv6 {
+        at: At,
+        slot: u8,
+        device: String,
+        on: bool,
+    },
     /// Joins these ports, and no others, whatever joined them before.
     Wire {
         segment: SegmentId,
@@ -139,6 +147,7 @@ pub(crate) enum Op {
 }
 
 impl Plan {
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.ops.is_empty()
     }
@@ -186,6 +195,9 @@ impl fmt::Display for Op {
                 write!(f, "{at}: link del {device} port {port}")
             }
             Op::SetMtu { at, device, mtu, .. } => write!(f, "{at}: link set {device} mtu {mtu}"),
+            Op::SetIpv6 { at, device, on, .. } => {
+                write!(f, "{at}: link set {device} ipv6 {}", if *on { "on" } else { "off" })
+            }
             Op::Wire { wiring, .. } => {
                 write!(f, "{}: {}", wiring.title, wiring.medium)?;
                 if wiring.ports.is_empty() {

@@ -41,16 +41,23 @@ pub(crate) fn settings(role: Role) -> Arc<Vec<Sysctl>> {
 }
 
 fn list(role: Role) -> Vec<Sysctl> {
-    const EVERYWHERE: [(&str, &str); 18] = [
+    const EVERYWHERE: [(&str, &str); 23] = [
         // Asymmetric routes are part of many a test.
         ("net.ipv4.conf.all.rp_filter", "0"),
         ("net.ipv4.conf.default.rp_filter", "0"),
-        // A node answers ARP for its own addresses and for no others.
+        // A node answers ARP for its own addresses and for no others. What a
+        // device has counts as well as `all` (the larger, or either), and it
+        // has what `default` says: net/ipv4/devinet.c, include/linux/inetdevice.h.
         ("net.ipv4.conf.all.arp_ignore", "1"),
+        ("net.ipv4.conf.default.arp_ignore", "1"),
         ("net.ipv4.conf.all.arp_announce", "2"),
+        ("net.ipv4.conf.default.arp_announce", "2"),
         ("net.ipv4.conf.all.proxy_arp", "0"),
+        ("net.ipv4.conf.default.proxy_arp", "0"),
         ("net.ipv4.conf.all.accept_local", "0"),
+        ("net.ipv4.conf.default.accept_local", "0"),
         ("net.ipv4.conf.all.route_localnet", "0"),
+        ("net.ipv4.conf.default.route_localnet", "0"),
         // The plan's routes are the routes: none is learnt from a redirect.
         ("net.ipv4.conf.all.accept_redirects", "0"),
         ("net.ipv4.conf.default.accept_redirects", "0"),
@@ -62,7 +69,8 @@ fn list(role: Role) -> Vec<Sysctl> {
         // Every "unreachable" is told, not one a second.
         ("net.ipv4.icmp_ratelimit", "0"),
         ("net.ipv4.icmp_echo_ignore_all", "0"),
-        ("net.ipv4.tcp_congestion_control", "cubic"),
+        // The one that every kernel has and lets everybody choose.
+        ("net.ipv4.tcp_congestion_control", "reno"),
         ("net.ipv4.tcp_syncookies", "1"),
         ("net.ipv4.ip_nonlocal_bind", "0"),
     ];

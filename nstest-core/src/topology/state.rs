@@ -10,12 +10,12 @@ use std::sync::Arc;
 use super::mac::MacAddr;
 use super::nat::{Nat, Nat6};
 use super::routing::Routing;
-use super::ruleset::Ruleset;
 use super::settings::{self, Role, Sysctl};
 use super::spec::{InterfaceSpec, NodeId, NodeSpec, PortId, SegmentId, SegmentKind, Spec, wan_of};
 use super::subnet::{Family, Subnet};
 use super::translate::{Forward, Kind, Translation};
 use crate::error::Result;
+use crate::netlink::nftables::Table;
 
 /// The most ports that a hub has: each holds a filter for every other port, and
 /// a filter that floods takes 32 actions at most (TCA_ACT_MAX_PRIO). Above some
@@ -40,6 +40,14 @@ pub(crate) struct NodeState {
     pub(crate) rules: Ruleset,
 }
 
+/// All of our tables in one node. Replaced as a whole, in one transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ruleset {
+    pub(crate) tables: Vec<Table>,
+    /// Connection tracking's timeouts, written behind the tables.
+    pub(crate) timeouts: Vec<Sysctl>,
+}
+
 /// A veth pair: the interface in the node, the port in the fabric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkState {
@@ -47,6 +55,7 @@ pub(crate) struct LinkState {
     pub(crate) index: u32,
     pub(crate) mac: MacAddr,
     pub(crate) mtu: u32,
+    pub(crate) ipv6: bool,
     pub(crate) port: PortId,
     pub(crate) addrs: BTreeSet<(IpAddr, u8)>,
     pub(crate) neighbours: BTreeSet<(IpAddr, MacAddr)>,
@@ -147,6 +156,7 @@ fn node_state(
                 index: u32::from(*slot) + 2,
                 mac: interface.mac,
                 mtu: segment.mtu,
+                ipv6: segment.v6.is_some(),
                 port: interface.port,
                 addrs: addrs.collect(),
                 neighbours: here.map(|(_, addr, mac)| (*addr, *mac)).collect(),

@@ -21,7 +21,7 @@
 //! over before the question comes up: a rule after address translation sends them
 //! to our device (`dup to`, net/ipv4/netfilter/nf_dup_ipv4.c) and drops them.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
@@ -30,9 +30,11 @@ use super::machine::{Machine, OURS};
 use super::{DEVICE, GATEWAY, GUEST, INDEX, LENGTH, METRIC, MTU, refused};
 use crate::error::{Error, Result};
 use crate::netlink::link::{self, End};
-use crate::netlink::nftables::{Batch, Chain, Family, Hook, Kind, Ports, Rule, State, Table};
+use crate::netlink::nftables::{
+    Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, Rule, Statement, Table, Value,
+};
 use crate::netlink::route::{self, Target};
-use crate::netlink::{Mode, Prefix, Protocol, Socket, addr};
+use crate::netlink::{Family, Mode, Prefix, Protocol, Socket, addr};
 use crate::netns::Namespace;
 use crate::sysctl;
 use crate::topology::Subnet;
@@ -134,17 +136,26 @@ fn furnish_gateway(slot: Slot, test: &Namespace, socket: &mut Socket) -> Result<
 
 /// In the gateway: outside it is one address, of the slot; inside always the same.
 fn translate() -> Result<()> {
-    let table = Table { family: Family::Ipv4, name: "uplink" };
-    let post = Chain {
-        name: "post",
-        kind: Kind::Nat,
-        hook: Hook::Postrouting,
-        priority: 100,
-        accepts: true,
+    let rule = vec![Statement::OutInterface(OUTER.to_owned()), Statement::Masquerade];
+    let table = Table {
+        family: Family::V4,
+        name: "uplink".into(),
+        owned: false,
+        sets: Vec::new(),
+        chains: vec![chain("post", HookKind::Nat, HookPoint::Postrouting, 100, rule)],
     };
-    let rule = Rule::new(Family::Ipv4).output(OUTER).masquerade(&Ports::Preserve);
-    let batch = Batch::new().table(table).chain(table, &post).rule(table, "post", &rule);
-    batch.commit(&mut Socket::open(Protocol::Netfilter, "the uplink's gateway")?)
+    Batch::new().add(&table).commit(&mut Socket::open(Protocol::Netfilter, "the uplink's gateway")?)
+}
+
+/// A chain of one rule.
+fn chain(
+    name: &'static str,
+    kind: HookKind,
+    point: HookPoint,
+    priority: i32,
+    rule: Vec<Statement>,
+) -> Chain {
+    Chain { name, hook: Some(Hook { kind, point, priority }), rules: vec![Rule(rule)] }
 }
 
 /// In the test: its end is up from the start.
@@ -172,38 +183,71 @@ fn answers_come_through(machine: &Machine) -> bool {
 }
 
 fn install(slot: Slot, index: u32, forwarded: bool, owner: &mut Socket) -> Result<()> {
-    let name = slot.name();
-    let table = Table { family: Family::Ipv4, name: &name };
-    let machine = Prefix::new(slot.machine(), 32);
-    let gateway = Prefix::new(slot.gateway(), 32);
-    let chain = |name, kind, hook, priority| Chain { name, kind, hook, priority, accepts: true };
-    let rule = || Rule::new(Family::Ipv4);
-    let mut batch = Batch::new()
-        .owned_table(table)
-        .chain(table, &chain("post", Kind::Nat, Hook::Postrouting, 100))
-        .rule(table, "post", &rule().source(gateway).masquerade(&Ports::Preserve))
-        // The machine's end is a way, and no host to talk to.
-        .chain(table, &chain("in", Kind::Filter, Hook::Input, 0))
-        .rule(table, "in", &rule().input(&name).destination(machine).drop())
-        // Nobody outside begins a conversation with a test.
-        .chain(table, &chain("forward", Kind::Filter, Hook::Forward, 0))
-        .rule(table, "forward", &rule().output(&name).state(State::NEW | State::INVALID).drop());
-    if !forwarded {
-        let established = State::ESTABLISHED | State::RELATED;
-        let answer = rule().destination(gateway).state(established);
-        batch = batch.chain(table, &chain("pre", Kind::Filter, Hook::Prerouting, -99)).rule(
-            table,
-            "pre",
-            &answer.duplicate(IpAddr::V4(slot.gateway()), index).drop(),
-        );
-    }
-    batch.commit(owner).map_err(|error| {
+    let table = rules(slot, index, forwarded);
+    Batch::new().add(&table).commit(owner).map_err(|error| {
         let error = refused().source(error);
         match forwarded {
             true => error.help("the rules need nf_tables with NAT, and Linux 5.12: modprobe nft_masq nft_chain_nat"),
             false => error.help("the rules need nf_tables with NAT and `dup`, and Linux 5.12: modprobe nft_masq nft_chain_nat nft_dup_ipv4; or let the machine forward: sysctl -w net.ipv4.ip_forward=1"),
         }
     })
+}
+
+/// On the machine.
+fn rules(slot: Slot, index: u32, forwarded: bool) -> Table {
+    let name = slot.name();
+    let gateway = slot.gateway();
+    let is = |field: fn(Family) -> Field, addr: Ipv4Addr| {
+        Statement::Equals(field(Family::V4), Value::Addr(addr.into()))
+    };
+    let mut chains = vec![
+        chain(
+            "post",
+            HookKind::Nat,
+            HookPoint::Postrouting,
+            100,
+            vec![is(Field::SourceAddr, gateway), Statement::Masquerade],
+        ),
+        // The machine's end is a way, and no host to talk to.
+        chain(
+            "in",
+            HookKind::Filter,
+            HookPoint::Input,
+            0,
+            vec![
+                Statement::InInterface(name.clone()),
+                is(Field::DestAddr, slot.machine()),
+                Statement::Drop,
+            ],
+        ),
+        // Nobody outside begins a conversation with a test.
+        chain(
+            "forward",
+            HookKind::Filter,
+            HookPoint::Forward,
+            0,
+            vec![
+                Statement::OutInterface(name.clone()),
+                Statement::Ct(CtMatch::NewOrInvalid),
+                Statement::Drop,
+            ],
+        ),
+    ];
+    if !forwarded {
+        chains.push(chain(
+            "pre",
+            HookKind::Filter,
+            HookPoint::Prerouting,
+            -99,
+            vec![
+                is(Field::DestAddr, gateway),
+                Statement::Ct(CtMatch::EstablishedOrRelated),
+                Statement::DupTo { addr: gateway.into(), device: index },
+                Statement::Drop,
+            ],
+        ));
+    }
+    Table { family: Family::V4, name: name.into(), owned: true, sets: Vec::new(), chains }
 }
 
 fn failed(error: Error) -> Error {

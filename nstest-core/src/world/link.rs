@@ -54,6 +54,14 @@ impl Link {
         self.set(true)
     }
 
+    /// Removes a cable between two nodes, with the interfaces at its ends.
+    ///
+    /// # Errors
+    /// `in-use`, for a node's link to a LAN, which it can [`leave`](super::Node::leave).
+    pub fn remove(self) -> Result<()> {
+        self.net.edit(|spec| spec.remove_link(&self.ends))
+    }
+
     fn set(&self, up: bool) -> Result<()> {
         self.net.lock().fabric.set_carrier(&self.ends, up)
     }

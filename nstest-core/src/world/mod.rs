@@ -26,6 +26,7 @@ pub use router::Router;
 
 use crate::error::Result;
 use crate::fabric::{Fabric, Stopped};
+use crate::node::stray::strays;
 use crate::node::{Panicked, Panics};
 use crate::topology::spec::{self, NodeId};
 use crate::topology::{Step, Topology};
@@ -179,8 +180,26 @@ impl Net {
         self.lock().fabric.notes().to_vec()
     }
 
-    pub(crate) fn unheard_panics(&self) -> Vec<Panicked> {
-        self.panics.unheard()
+    pub(crate) fn note(&self, note: &str) {
+        self.lock().fabric.add_note(note.to_owned());
+    }
+
+    /// What failed where the test function did not see it; and a word about
+    /// threads that are not where one would think.
+    pub(crate) fn unseen_failure(&self) -> Option<String> {
+        let strays = strays();
+        if !strays.is_empty() {
+            eprintln!(
+                "nstest: note: threads started inside `run` or `scope` have stayed in that node, and serve \
+                 everybody from there: {}. Start them before, or in `spawn` or `spawn_async`",
+                strays.join(", ")
+            );
+        }
+        let panics = self.panics.unheard();
+        let lines = panics.iter().map(|Panicked { node, message, .. }| {
+            format!("a thread or task in node {node} panicked, and nobody joined it: {message}")
+        });
+        (!panics.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
     }
 }
 

@@ -244,6 +244,14 @@ impl Node {
         self.net.edit(|spec| spec.add_route(self.id, destination, gateway))
     }
 
+    /// Takes a route away that was added.
+    ///
+    /// # Errors
+    /// `not-found`, if no such route was added.
+    pub fn remove_route(&self, destination: Subnet) -> Result<()> {
+        self.net.edit(|spec| spec.remove_route(self.id, destination))
+    }
+
     /// Lets packets that no other route takes go nowhere, and programs learn so
     /// at once: ENETUNREACH.
     ///

@@ -5,21 +5,20 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
-
 use super::Node;
 use crate::error::{Code, Error, Result};
-use crate::netlink::sock_diag::{self, States, Transport, Version};
-use crate::netlink::{Protocol, Socket};
 
 /// How long the waits of a node take at most.
 const PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_micros(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Why something is not true yet.
+type NotYet = Box<dyn StdError + Send + Sync>;
 
 /// What a look can say: yes and what was seen, or not yet and perhaps why.
 pub trait Outcome {
@@ -28,13 +27,13 @@ pub trait Outcome {
 
     /// # Errors
     /// Why it is not true yet.
-    fn outcome(self) -> std::result::Result<Self::Seen, Box<dyn StdError + Send + Sync>>;
+    fn outcome(self) -> std::result::Result<Self::Seen, NotYet>;
 }
 
 impl Outcome for bool {
     type Seen = ();
 
-    fn outcome(self) -> std::result::Result<(), Box<dyn StdError + Send + Sync>> {
+    fn outcome(self) -> std::result::Result<(), NotYet> {
         if self { Ok(()) } else { Err("it was not true".into()) }
     }
 }
@@ -42,15 +41,15 @@ impl Outcome for bool {
 impl<T> Outcome for Option<T> {
     type Seen = T;
 
-    fn outcome(self) -> std::result::Result<T, Box<dyn StdError + Send + Sync>> {
+    fn outcome(self) -> std::result::Result<T, NotYet> {
         self.ok_or_else(|| "there was none".into())
     }
 }
 
-impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Outcome for std::result::Result<T, E> {
+impl<T, E: Into<NotYet>> Outcome for std::result::Result<T, E> {
     type Seen = T;
 
-    fn outcome(self) -> std::result::Result<T, Box<dyn StdError + Send + Sync>> {
+    fn outcome(self) -> std::result::Result<T, NotYet> {
         self.map_err(Into::into)
     }
 }
@@ -108,17 +107,11 @@ impl Node {
     /// # Errors
     /// `deadline`, with the ports that are listened on.
     pub fn wait_listening(&self, port: u16) -> Result<()> {
-        let mut socket =
-            self.run(|| Socket::open(Protocol::SockDiag, format!("node {}", self.name())))?;
-        let what =
-            format_args!("a listener on TCP port {port} in node {}", self.name()).to_string();
-        wait(PATIENCE, &what, || -> std::result::Result<(), Box<dyn StdError + Send + Sync>> {
-            let ports = listening(&mut socket)?;
-            match ports.as_slice() {
-                ports if ports.contains(&port) => Ok(()),
-                [] => Err("no TCP port is listened on there".into()),
-                ports => Err(format!("the TCP ports listened on there are {ports:?}").into()),
-            }
+        let what = format!("a listener on TCP port {port} in node {}", self.name());
+        wait(PATIENCE, &what, || match self.place().listening()?.as_slice() {
+            ports if ports.contains(&port) => Ok(()),
+            [] => Err(NotYet::from("no TCP port is listened on there")),
+            ports => Err(format!("the TCP ports listened on there are {ports:?}").into()),
         })
     }
 
@@ -130,58 +123,41 @@ impl Node {
     pub fn wait_reachable(&self, ip: impl Into<IpAddr>) -> Result<()> {
         let ip = ip.into();
         let what = format!("an answer to a ping from node {} to {ip}", self.name());
-        wait(PATIENCE, &what, || self.run(|| ping(ip)))
+        wait(PATIENCE, &what, || self.place().ping(ip))
     }
 }
 
-fn listening(socket: &mut Socket) -> Result<Vec<u16>> {
-    let mut ports = Vec::new();
-    for version in [Version::V4, Version::V6] {
-        let sockets = sock_diag::list(socket, Transport::Tcp, version, States::LISTEN)?;
-        ports.extend(sockets.iter().map(|socket| socket.local.port()));
+/// The same, for tests whose runtime must go on meanwhile.
+#[cfg(feature = "tokio")]
+impl Node {
+    /// As [`wait_listening`](Self::wait_listening), on a thread of its own.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn wait_listening_async(&self, port: u16) -> Result<()> {
+        let node = self.clone();
+        elsewhere(move || node.wait_listening(port)).await
     }
-    ports.sort_unstable();
-    ports.dedup();
-    Ok(ports)
+
+    /// As [`wait_reachable`](Self::wait_reachable), on a thread of its own.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn wait_reachable_async(&self, ip: impl Into<IpAddr>) -> Result<()> {
+        let (node, ip) = (self.clone(), ip.into());
+        elsewhere(move || node.wait_reachable(ip)).await
+    }
 }
 
-/// One echo request (RFC 792, RFC 4443), and a short wait for its answer.
-fn ping(ip: IpAddr) -> std::io::Result<()> {
-    const PAUSE: Duration = Duration::from_millis(50);
-    let (family, protocol, request, reply) = match ip {
-        IpAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp, 8u8, 0u8),
-        IpAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6, 128, 129),
-    };
-    let raw = socket(family, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
-    let socket = UdpSocket::from(raw);
-    socket.set_read_timeout(Some(PAUSE))?;
-    let id = std::process::id().to_be_bytes();
-    let mut message = [request, 0, 0, 0, id[2], id[3], 0, 1];
-    if ip.is_ipv4() {
-        // The kernel does this for ICMPv6 (RFC 3542 section 3.1), not for ICMP.
-        let sum = checksum(&message);
-        message[2..4].copy_from_slice(&sum.to_be_bytes());
+#[cfg(feature = "tokio")]
+async fn elsewhere(wait: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+    match tokio::task::spawn_blocking(wait).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => {
+                Err(Error::new(Code::Deadline, "wait on a thread of its own").source(error))
+            }
+        },
     }
-    socket.send_to(&message, SocketAddr::new(ip, 0))?;
-    let end = Instant::now() + PAUSE;
-    let mut buffer = [0; 1500];
-    while Instant::now() < end {
-        let (length, from) = socket.recv_from(&mut buffer)?;
-        let header = if ip.is_ipv4() { usize::from(buffer[0] & 0xf) * 4 } else { 0 };
-        let answer = buffer.get(header..length).unwrap_or_default();
-        if from.ip() == ip && answer.first() == Some(&reply) && answer.get(4..6) == Some(&id[2..4])
-        {
-            return Ok(());
-        }
-    }
-    Err(std::io::ErrorKind::TimedOut.into())
-}
-
-/// RFC 1071.
-fn checksum(bytes: &[u8]) -> u16 {
-    let words =
-        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)));
-    let sum: u32 = words.sum();
-    let folded = (sum >> 16) + (sum & 0xffff);
-    !(folded as u16)
 }

@@ -34,7 +34,10 @@ impl Router {
     }
 
     /// Changes how IPv4 addresses are translated; `None` is not at all.
-    /// Conversations that the router knows go on as they are.
+    ///
+    /// From one NAT to another, conversations that the router knows go on as they
+    /// began, until [`flush_nat`](Self::flush_nat). With `None` nobody translates
+    /// them any more, and they break off.
     ///
     /// # Errors
     /// `nat`, if the router has no WAN.
@@ -43,7 +46,8 @@ impl Router {
         self.net().edit(|spec| spec.set_nat(self.id(), nat))
     }
 
-    /// Changes what happens to IPv6 addresses.
+    /// Changes what happens to IPv6 addresses; see [`set_nat`](Self::set_nat) for
+    /// what becomes of conversations.
     ///
     /// # Errors
     /// `nat`, if the router has no WAN, or prefixes of different lengths.
@@ -52,6 +56,10 @@ impl Router {
     }
 
     /// Changes what may come in from the WAN.
+    ///
+    /// A router that translates knows its conversations, and they go on. One that
+    /// was [`Open`](Firewall::Open) and translates nothing has watched none: it
+    /// learns of each by the next packet from inside.
     ///
     /// # Errors
     /// `nat`, if the router has no WAN.
@@ -82,7 +90,9 @@ impl Router {
         self.net().edit(|spec| spec.unforward_port(self.id(), protocol, port))
     }
 
-    /// Forgets every mapping and conversation, as a router that was rebooted.
+    /// Forgets every mapping and conversation, as a router that was rebooted. A
+    /// conversation that goes on is translated like a new one: TCP survives only
+    /// where it is given the same port again.
     ///
     /// # Errors
     /// What the kernel refuses.

@@ -26,10 +26,13 @@ fn settings_are_those_of_the_namespace_that_the_thread_is_in() {
         assert!(panicked.is_err());
         assert_eq!(forwarding(), "0");
 
+        // Read-only, and so already.
+        let available = sysctl::read("ipv4/tcp_available_congestion_control").unwrap();
         let unwritten = sysctl::write_all([
             ("ipv4/ip_forward", "0"),
             ("ipv4/no_such_setting", "1"),
             ("ipv4/ip_default_ttl", "no number"),
+            ("ipv4/tcp_available_congestion_control", &*available),
         ]);
         let keys: Vec<_> = unwritten.iter().map(|u| (&*u.key, &*u.value)).collect();
         assert_eq!(keys, [("ipv4/no_such_setting", "1"), ("ipv4/ip_default_ttl", "no number")]);

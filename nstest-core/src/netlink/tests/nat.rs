@@ -11,31 +11,27 @@ use nix::libc;
 use super::worlds::{ETH0, Place};
 use crate::netlink::link::{self, End};
 use crate::netlink::nftables::{
-    self, Batch, Chain, Family, Hook, Kind, Ports, Reject, Rule, State, Table,
+    self, Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, Reject, Rule, Statement as S,
+    Table, TableName, Transport, Value,
 };
 use crate::netlink::route::{self, Route};
-use crate::netlink::{Mode, Prefix, Protocol, Socket, addr, conntrack, refusal};
+use crate::netlink::{Family, Mode, Prefix, Protocol, Socket, addr, conntrack, refusal};
 use crate::sysctl;
 use crate::testing::isolated;
 
-const TABLE: Table<'_> = Table { family: Family::Inet, name: "nstest" };
 const ETH1: u32 = ETH0 + 1;
 const INSIDE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 1);
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 254);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 254);
 const SERVER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 
-const PRE: Chain<'_> =
-    Chain { name: "pre", kind: Kind::Nat, hook: Hook::Prerouting, priority: -100, accepts: true };
-const POST: Chain<'_> =
-    Chain { name: "post", kind: Kind::Nat, hook: Hook::Postrouting, priority: 100, accepts: true };
-const FORWARD: Chain<'_> =
-    Chain { name: "forward", kind: Kind::Filter, hook: Hook::Forward, priority: 0, accepts: false };
+const POST: Hook = Hook { kind: HookKind::Nat, point: HookPoint::Postrouting, priority: 100 };
+const FORWARD: Hook = Hook { kind: HookKind::Filter, point: HookPoint::Forward, priority: 0 };
 
 /// client — router — server.
 struct World {
     client: Place,
-    router: Place,
+    _router: Place,
     server: Place,
     netfilter: Socket,
 }
@@ -86,23 +82,12 @@ impl World {
         for index in [ETH0, ETH1] {
             assert!(link::get(&mut router.route, index).unwrap().operational);
         }
-        Self { client, router, server, netfilter }
+        Self { client, _router: router, server, netfilter }
     }
 
-    fn masquerade(&mut self, ports: &Ports) {
-        let rule = Rule::new(Family::Inet)
-            .output("eth1")
-            .transport(libc::IPPROTO_TCP)
-            .counter()
-            .masquerade(ports)
-            .comment("nat");
-        Batch::new()
-            .table(TABLE)
-            .chain(TABLE, &POST)
-            .flush(TABLE, "post")
-            .rule(TABLE, "post", &rule)
-            .commit(&mut self.netfilter)
-            .unwrap();
+    fn commit(&mut self, table: &Table) {
+        let batch = Batch::new().remove(table.id()).add(table);
+        batch.commit(&mut self.netfilter).unwrap();
         self.netfilter.request(&conntrack::flush()).unwrap();
     }
 
@@ -121,13 +106,30 @@ impl World {
     }
 }
 
+fn rule(statements: &[S]) -> Rule {
+    Rule(statements.to_vec())
+}
+
+fn table(family: Family, name: &'static str, hook: Hook, rules: Vec<Rule>) -> Table {
+    Table {
+        family,
+        name: "nstest".into(),
+        owned: false,
+        sets: vec![],
+        chains: vec![Chain { name, hook: Some(hook), rules }],
+    }
+}
+
 #[test]
-fn masquerade_shows_the_routers_address_at_the_first_packet() {
+fn the_first_packet_is_translated() {
     isolated(|| {
+        let snat = S::SnatTo { addr: OUTSIDE.into(), ports: None, random: false };
+        let rules = vec![rule(&[S::OutInterface("eth1".into()), S::Is(Transport::Tcp), snat])];
+        let post = table(Family::V4, "post", POST, rules);
         let mut slowest = Duration::ZERO;
         for _ in 0..50 {
             let mut world = World::build();
-            world.masquerade(&Ports::Preserve);
+            world.commit(&post);
             let (seen, took) = world.connect().unwrap();
             assert_eq!(seen.ip(), OUTSIDE);
             slowest = slowest.max(took);
@@ -138,61 +140,34 @@ fn masquerade_shows_the_routers_address_at_the_first_packet() {
 }
 
 #[test]
-fn rules_translate_ports_count_and_go() {
+fn rules_count_and_go() {
     isolated(|| {
         let mut world = World::build();
-        world.masquerade(&Ports::Random(4000..=4009));
+        let snat = |first, last| S::SnatTo {
+            addr: OUTSIDE.into(),
+            ports: Some((first, last)),
+            random: true,
+        };
+        let post =
+            |snat| table(Family::V4, "post", POST, vec![rule(&[S::HasPorts, S::Counter, snat])]);
+        let of_4000 = post(snat(4000, 4009));
+        world.commit(&of_4000);
         let (seen, _) = world.connect().unwrap();
         assert!((4000..=4009).contains(&seen.port()), "{seen}");
-        let outside = link::get(&mut world.router.route, ETH1).unwrap().stats;
-        assert!(outside.tx_packets > 0 && outside.tx_dropped == 0, "{outside:?}");
-        let rules = nftables::rules(&mut world.netfilter, TABLE, "post").unwrap();
+        let rules = nftables::rules(&mut world.netfilter, of_4000.id(), "post").unwrap();
         let [rule] = &rules[..] else { panic!("{rules:?}") };
-        assert_eq!(rule.comment.as_deref(), Some("nat"));
         assert_eq!(rule.counter, Some((1, 60)), "a SYN");
 
-        // Changed while running: a fixed address and other ports.
-        let snat = Rule::new(Family::Inet)
-            .source(Prefix::new(Ipv4Addr::new(10, 0, 0, 0), 14))
-            .destination(Prefix::new(SERVER, 32))
-            .transport(libc::IPPROTO_TCP)
-            .translate_source(OUTSIDE.into(), &Ports::Range(5000..=5001));
-        Batch::new()
-            .delete_rule(TABLE, "post", rule.handle)
-            .rule(TABLE, "post", &snat)
-            .commit(&mut world.netfilter)
-            .unwrap();
+        // Changed while running.
+        world.commit(&post(snat(5000, 5001)));
         let (seen, _) = world.connect().unwrap();
         assert!((5000..=5001).contains(&seen.port()), "{seen}");
-        Batch::new().delete_table(TABLE).commit(&mut world.netfilter).unwrap();
-        let gone = nftables::rules(&mut world.netfilter, TABLE, "post").unwrap();
-        assert_eq!(gone, []);
-    });
-}
-
-#[test]
-fn a_port_is_forwarded_inwards() {
-    isolated(|| {
-        let mut world = World::build();
-        let dnat = Rule::new(Family::Inet)
-            .input("eth1")
-            .transport(libc::IPPROTO_TCP)
-            .destination_port(80)
-            .translate_destination(INSIDE.into(), Some(8080));
-        Batch::new()
-            .table(TABLE)
-            .chain(TABLE, &PRE)
-            .rule(TABLE, "pre", &dnat)
-            .commit(&mut world.netfilter)
-            .unwrap();
-        // The client's own answers leave by its default route.
-        let bind = || TcpListener::bind((INSIDE, 8080)).unwrap();
-        let listener = world.client.ns.enter(bind).unwrap();
-        let connect = || TcpStream::connect((OUTSIDE, 80)).unwrap();
-        let near = world.server.ns.enter(connect).unwrap();
-        let (_far, seen) = listener.accept().unwrap();
-        assert_eq!(seen.ip(), SERVER);
-        assert_eq!(near.peer_addr().unwrap(), (OUTSIDE, 80).into());
+        for _ in 0..2 {
+            // What is not there is gone already.
+            Batch::new().remove(of_4000.id()).commit(&mut world.netfilter).unwrap();
+            let gone = nftables::rules(&mut world.netfilter, of_4000.id(), "post").unwrap();
+            assert_eq!(gone, []);
+        }
     });
 }
 
@@ -200,66 +175,55 @@ fn a_port_is_forwarded_inwards() {
 fn a_stateful_filter_lets_answers_in_and_turns_the_rest_away() {
     isolated(|| {
         let mut world = World::build();
-        let rule = || Rule::new(Family::Inet);
-        let batch = |last: Rule| {
-            Batch::new()
-                .table(TABLE)
-                .chain(TABLE, &FORWARD)
-                .flush(TABLE, "forward")
-                .rule(TABLE, "forward", &rule().state(State::ESTABLISHED | State::RELATED).accept())
-                .rule(TABLE, "forward", &rule().state(State::INVALID).drop())
-                .rule(TABLE, "forward", &last)
+        let filter = |last| {
+            let known = rule(&[S::Ct(CtMatch::EstablishedOrRelated), S::Accept]);
+            table(Family::V4, "forward", FORWARD, vec![known, last])
         };
-        let open = rule().input("eth0").state(State::NEW).accept();
-        batch(open).commit(&mut world.netfilter).unwrap();
         // The server needs a way to the client, so that only the filter is in it.
         let back = Route::to(
             Prefix::new(Ipv4Addr::new(10, 0, 2, 0), 24),
             route::Target::Via { gateway: Some(OUTSIDE.into()), device: None },
         );
         world.server.route.request(&route::add(&back, Mode::Create)).unwrap();
+        let from_server = S::InInterface("eth1".into());
+        world.commit(&filter(rule(&[from_server, S::Drop])));
         let (seen, _) = world.connect().unwrap();
         assert_eq!(seen.ip(), INSIDE);
 
-        let reset =
-            rule().transport(libc::IPPROTO_TCP).destination_port(80).reject(Reject::TcpReset);
-        batch(reset).commit(&mut world.netfilter).unwrap();
+        let http = S::Equals(Field::DestPort, Value::Port(80));
+        world.commit(&filter(rule(&[S::Is(Transport::Tcp), http, S::Reject(Reject::TcpReset)])));
         let refused = world.connect().unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
 
-        let unreachable = rule().input("eth0").reject(Reject::Icmp(1));
-        batch(unreachable).commit(&mut world.netfilter).unwrap();
+        let unreachable = S::Reject(Reject::Icmp(Family::V4, 1));
+        world.commit(&filter(rule(&[S::InInterface("eth0".into()), unreachable])));
         let refused = world.connect().unwrap_err();
         assert_eq!(refused.raw_os_error(), Some(libc::EHOSTUNREACH));
     });
 }
 
 #[test]
-fn ipv6_is_filtered_at_input_and_output() {
+fn ipv6_is_filtered_where_it_leaves() {
     isolated(|| {
         let mut node = Place::node("node").unwrap();
         let up = link::set(link::LOOPBACK).up().request();
         node.route.request(&up).unwrap();
         let open = || Socket::open(Protocol::Netfilter, "node node").unwrap();
         let mut netfilter = node.ns.enter(open).unwrap();
-        let table = Table { family: Family::Ipv6, name: "nstest" };
-        let chain = |name, hook| Chain { name, hook, accepts: true, ..FORWARD };
         let network = Prefix::new(Ipv6Addr::LOCALHOST, 127); // ::0 and ::1
-        let tcp = || Rule::new(Family::Ipv6).transport(libc::IPPROTO_TCP);
-        let refused = tcp()
-            .source(network)
-            .destination(network)
-            .destination_port(80)
-            .reject(Reject::TcpReset);
-        let answers = tcp().source_port(81).counter();
-        Batch::new()
-            .table(table)
-            .chain(table, &chain("in", Hook::Input))
-            .chain(table, &chain("out", Hook::Output))
-            .rule(table, "in", &refused)
-            .rule(table, "out", &answers)
-            .commit(&mut netfilter)
-            .unwrap();
+        let http = S::Equals(Field::DestPort, Value::Port(80));
+        let refused = rule(&[
+            S::In(Field::SourceAddr(Family::V6), network),
+            S::In(Field::DestAddr(Family::V6), network),
+            S::Is(Transport::Tcp),
+            http,
+            S::Reject(Reject::TcpReset),
+        ]);
+        let hook = Hook { point: HookPoint::Input, ..FORWARD };
+        let answers = S::Equals(Field::SourcePort, Value::Port(81));
+        let counted = rule(&[S::Is(Transport::Tcp), answers, S::Counter]);
+        let table = table(Family::V6, "in", hook, vec![refused, counted]);
+        Batch::new().add(&table).commit(&mut netfilter).unwrap();
         let connect = |port| {
             let to = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
             let _listener = TcpListener::bind(to).unwrap();
@@ -272,8 +236,8 @@ fn ipv6_is_filtered_at_input_and_output() {
                 connect(81).unwrap();
             })
             .unwrap();
-        let rules = nftables::rules(&mut netfilter, table, "out").unwrap();
-        assert!(rules[0].counter.unwrap().0 > 0, "{rules:?}");
+        let rules = nftables::rules(&mut netfilter, table.id(), "in").unwrap();
+        assert!(rules[1].counter.unwrap().0 > 0, "{rules:?}");
     });
 }
 
@@ -281,11 +245,11 @@ fn ipv6_is_filtered_at_input_and_output() {
 fn a_transaction_is_all_or_nothing() {
     isolated(|| {
         let mut world = World::build();
-        let lost = Table { family: Family::Ipv4, name: "lost" };
+        let good = table(Family::V4, "forward", FORWARD, vec![]);
+        let lost = TableName { family: Family::V4, name: "lost" };
         let error = Batch::new()
-            .table(TABLE)
-            .chain(TABLE, &FORWARD)
-            .rule(lost, "forward", &Rule::new(Family::Ipv4).accept())
+            .add(&good)
+            .rule(lost, "forward", &rule(&[S::Accept]))
             .commit(&mut world.netfilter)
             .unwrap_err();
         assert_eq!(
@@ -293,7 +257,10 @@ fn a_transaction_is_all_or_nothing() {
             "add a rule to chain forward of nftables table ip lost in node router"
         );
         assert_eq!(refusal(&error), Some(Errno::ENOENT));
-        let error = Batch::new().flush(TABLE, "forward").commit(&mut world.netfilter).unwrap_err();
+        let error = Batch::new()
+            .rule(good.id(), "forward", &rule(&[S::Accept]))
+            .commit(&mut world.netfilter)
+            .unwrap_err();
         assert_eq!(refusal(&error), Some(Errno::ENOENT), "no table was left");
         Batch::new().commit(&mut world.netfilter).unwrap();
     });

@@ -279,6 +279,12 @@ pub(in crate::topology) fn one_end_of_a_link(link: &str) -> Error {
         .help("remove the link, or take it down")
 }
 
+pub(in crate::topology) fn no_link_of_its_own(node: &str, segment: &str) -> Error {
+    Error::new(Code::InUse, format!("remove the link of {node} to {segment}"))
+        .source("it is no cable between two nodes")
+        .help("let the node leave the LAN")
+}
+
 pub(in crate::topology) fn own_node_removed() -> Error {
     Error::new(Code::InUse, "remove node `test`")
         .source("the test runs in it")

@@ -1,6 +1,6 @@
 //! Taking things away, unless something else needs them.
 
-use super::{DefaultRoute, NodeId, SegmentId, SegmentKind, Spec};
+use super::{DefaultRoute, NodeId, PortId, SegmentId, SegmentKind, Spec};
 use crate::error::Result;
 use crate::topology::errors;
 
@@ -39,6 +39,23 @@ impl Spec {
         }
         self.nodes.remove(&id);
         Ok(())
+    }
+
+    /// Removes the link that has these ends.
+    pub(crate) fn remove_link(&mut self, ends: &[(NodeId, u8, PortId)]) -> Result<()> {
+        let Some((node, slot, port)) = ends.first() else {
+            return Err(errors::gone("link"));
+        };
+        match self.interface(*node, *slot) {
+            Some((segment, now)) if now == *port && self.is_link(segment) => {
+                self.remove_segment(segment)
+            }
+            Some((segment, now)) if now == *port => Err(errors::no_link_of_its_own(
+                &self.node(*node)?.title(),
+                &self.segment(segment)?.to_string(),
+            )),
+            _ => Err(errors::gone("link")),
+        }
     }
 
     /// Removes a LAN that nobody is on, or a link with both its ends.

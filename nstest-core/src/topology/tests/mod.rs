@@ -86,7 +86,7 @@ impl Net {
 
     /// The rules of a node, as nft reads them.
     pub(super) fn rules(&self, node: NodeId) -> String {
-        self.now.state().nodes[&node].rules.to_string()
+        self.now.state().nodes[&node].rules.tables.iter().map(ToString::to_string).collect()
     }
 }
 

@@ -20,9 +20,8 @@
 //! packet as it leaves and notes what was chosen, and each further packet from
 //! inside refreshes it (RFC 4787 REQ-6).
 
-use super::{Field, Rule, S, Set, Translation, Type};
-use crate::topology::nat::{Nat, NatFiltering, NatMapping, Protocol};
-use crate::topology::ruleset::{CtMatch, Value};
+use super::{CtMatch, Field, Rule, S, Set, Translation, Transport, Type, Value, prefix};
+use crate::topology::nat::{Nat, NatFiltering, NatMapping};
 
 /// Where a packet is seen: with its own source, or with the external one.
 #[derive(Clone, Copy)]
@@ -71,7 +70,7 @@ impl Translation {
             // Turned back by the rules above: came for the WAN's address, goes to a LAN.
             rules.extend(self.lans.iter().map(|lan| {
                 Rule(vec![
-                    S::In(self.saddr(), *lan),
+                    S::In(self.saddr(), prefix(*lan)),
                     S::Ct(CtMatch::DestTranslated),
                     S::Equals(Field::OriginalDestAddr(self.family), Value::Addr(self.wan_addr)),
                     S::Jump("translate"),
@@ -128,11 +127,11 @@ impl Translation {
         let original = vec![Field::OriginalSourceAddr(self.family), Field::OriginalSourcePort];
         let mut rules = Vec::new();
         let mut note = |set, key: Vec<Field>, data: Vec<Field>| {
-            for (protocol, timeout) in
-                [(Protocol::Udp, nat.udp_timeout), (Protocol::Tcp, nat.tcp_timeout)]
+            for (transport, timeout) in
+                [(Transport::Udp, nat.udp_timeout), (Transport::Tcp, nat.tcp_timeout)]
             {
                 rules.push(Rule(vec![
-                    S::Is(protocol),
+                    S::Is(transport),
                     S::Ct(CtMatch::Original),
                     S::Ct(CtMatch::SourceTranslated),
                     S::Update { set, key: key.clone(), timeout, data: data.clone() },

@@ -10,13 +10,15 @@ mod maps;
 use std::net::IpAddr;
 
 use super::nat::{Firewall, Nat, NatFiltering, Protocol};
-use super::ruleset::{
-    Chain, CtMatch, Field, Hook, HookKind, HookPoint, Rule, Set, Statement as S, Table, Type, Value,
-};
 use super::subnet::{Family, Subnet};
+use crate::netlink::Prefix;
+use crate::netlink::nftables::{
+    Chain, CtMatch, Field, Hook, HookKind, HookPoint, Rule, Set, Statement as S, Table, Transport,
+    Type, Value,
+};
 
 /// The name of each table of ours.
-const TABLE: &str = "nstest";
+pub(crate) const TABLE: &str = "nstest";
 
 // Of include/uapi/linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST, _FILTER, _NAT_SRC.
 const DSTNAT: i32 = -100;
@@ -80,8 +82,11 @@ impl Translation {
                 ));
             }
             Kind::Prefix { internal, external } => {
-                let rule =
-                    vec![self.out_wan(), S::In(self.saddr(), internal), S::SnatPrefix(external)];
+                let rule = vec![
+                    self.out_wan(),
+                    S::In(self.saddr(), prefix(internal)),
+                    S::SnatPrefix(prefix(external)),
+                ];
                 chains.push(base(
                     "postrouting",
                     HookKind::Nat,
@@ -93,7 +98,13 @@ impl Translation {
             Kind::Routed => {}
         }
         chains.extend(self.filters());
-        (!chains.is_empty()).then_some(Table { family: self.family, name: TABLE, sets, chains })
+        (!chains.is_empty()).then_some(Table {
+            family: self.family,
+            name: TABLE.into(),
+            owned: false,
+            sets,
+            chains,
+        })
     }
 
     /// Prerouting: what comes in by a forwarded port, a mapping or the other prefix.
@@ -105,7 +116,7 @@ impl Translation {
             let mut rule = if hairpins { vec![] } else { vec![self.in_wan()] };
             rule.extend([
                 to_wan(),
-                S::Is(forward.protocol),
+                S::Is(transport(forward.protocol)),
                 S::Equals(Field::DestPort, Value::Port(forward.port)),
                 S::DnatTo { addr: forward.to, port: forward.to_port },
             ]);
@@ -136,7 +147,7 @@ impl Translation {
                 if nat.hairpins {
                     for lan in &self.lans {
                         rules.push(Rule(vec![
-                            S::In(self.saddr(), *lan),
+                            S::In(self.saddr(), prefix(*lan)),
                             to_wan(),
                             S::HasPorts,
                             enter(),
@@ -146,8 +157,8 @@ impl Translation {
             }
             Kind::Prefix { internal, external } => rules.push(Rule(vec![
                 self.in_wan(),
-                S::In(Field::DestAddr(self.family), external),
-                S::DnatPrefix(internal),
+                S::In(Field::DestAddr(self.family), prefix(external)),
+                S::DnatPrefix(prefix(internal)),
             ])),
             Kind::Routed => {}
         }
@@ -191,6 +202,17 @@ impl Translation {
 
     fn saddr(&self) -> Field {
         Field::SourceAddr(self.family)
+    }
+}
+
+fn prefix(subnet: Subnet) -> Prefix {
+    Prefix::new(subnet.network(), subnet.prefix_len())
+}
+
+fn transport(protocol: Protocol) -> Transport {
+    match protocol {
+        Protocol::Tcp => Transport::Tcp,
+        Protocol::Udp => Transport::Udp,
     }
 }
 

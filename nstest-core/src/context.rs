@@ -29,7 +29,7 @@ struct Inner {
 }
 
 impl TestContext {
-    pub(super) fn new(name: String, timeout: Option<Duration>) -> Self {
+    pub(crate) fn new(name: String, timeout: Option<Duration>) -> Self {
         let inner = Inner { name, tmp_dir: std::env::temp_dir(), timeout, start: Instant::now() };
         Self { inner: Arc::new(inner) }
     }

@@ -1,0 +1,77 @@
+//! The runner where there are no network namespaces: on other systems than
+//! Linux, under Miri, and with `--cfg nstest_stub`, which shows on Linux that
+//! the rest compiles without it.
+//!
+//! The macro has libtest ignore the tests, and say why. What is called
+//! nevertheless fails.
+
+#[path = "../runner/test.rs"]
+mod test;
+
+use std::process::Termination;
+
+#[cfg(feature = "tokio")]
+pub use test::Runtime;
+pub use test::{Options, Test, Timeout};
+
+use crate::error::{Code, Error, Result};
+use crate::fixture::Fixture;
+use crate::world::Net;
+
+/// Makes the parameters of a test; there is none, since no test runs.
+#[derive(Debug)]
+pub enum Fixtures {}
+
+impl Fixtures {
+    /// First phase of one parameter.
+    pub fn plan<F: Fixture>(&mut self, _: &str) -> F::Plan {
+        match *self {}
+    }
+
+    /// Second phase of one parameter.
+    pub fn setup<F: Fixture>(&mut self, _: F::Plan) -> F {
+        match *self {}
+    }
+}
+
+/// Fails; a test that should panic, too.
+pub fn run<R: Termination>(test: &'static Test, _: impl FnOnce(&mut Fixtures) -> R) {
+    let text = format!("{:?}", platform(&format!("run the test {}", test.function)));
+    eprintln!("{text}");
+    if test.options.should_panic.is_none() {
+        std::panic::resume_unwind(Box::new(text));
+    }
+}
+
+/// [`run`] for an `async fn`.
+#[cfg(feature = "tokio")]
+pub fn run_async<R: Termination, F: Future<Output = R>>(
+    test: &'static Test,
+    _: Runtime,
+    _: impl FnOnce(&mut Fixtures) -> F,
+) {
+    run(test, |_| ());
+}
+
+/// Would put the rest of the program into namespaces of its own.
+///
+/// # Errors
+/// Always: there are none here.
+pub fn enter() -> Result<()> {
+    Err(platform("enter namespaces"))
+}
+
+/// The network of the running test, of which there is none here.
+///
+/// # Panics
+/// Always.
+#[must_use]
+#[track_caller]
+pub fn net() -> Net {
+    panic!("{:?}", platform("find the network of the running test"))
+}
+
+fn platform(what: &str) -> Error {
+    Error::new(Code::Platform, what)
+        .help("nstest needs the network namespaces of Linux: run the tests there, outside of Miri")
+}

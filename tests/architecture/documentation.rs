@@ -1,0 +1,117 @@
+//! The documentation hangs together: links lead somewhere, the table of
+//! contents is complete, commands are those that the check runs.
+
+use std::path::{Path, PathBuf};
+
+use crate::tree;
+
+const BOOK: &str = "docs/src";
+
+#[test]
+fn links_lead_somewhere() {
+    let mut broken = Vec::new();
+    for page in pages() {
+        let text = prose(&tree::read(&page));
+        for link in links(&text) {
+            let outside = ["https://", "http://", "mailto:"].iter().any(|s| link.starts_with(s));
+            // mdBook's form for a chapter that is yet to be written.
+            let draft = link.is_empty() && page.ends_with("SUMMARY.md");
+            if !outside && !draft && !leads_somewhere(&page, link) {
+                broken.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    tree::none("links that lead nowhere", &broken);
+}
+
+#[test]
+fn the_table_of_contents_is_complete() {
+    let summary = tree::read(Path::new(BOOK).join("SUMMARY.md"));
+    let listed: Vec<PathBuf> = links(&summary).map(|link| Path::new(BOOK).join(link)).collect();
+    let broken: Vec<String> = tree::files(BOOK, "md")
+        .into_iter()
+        .filter(|page| !page.ends_with("SUMMARY.md") && !listed.contains(page))
+        .map(|page| page.display().to_string())
+        .collect();
+    tree::none(&format!("pages that {BOOK}/SUMMARY.md does not list"), &broken);
+}
+
+/// A page of the book is only reachable inside the book; README and the others
+/// are read where they are.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = tree::files(BOOK, "md");
+    pages.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from));
+    pages
+}
+
+fn leads_somewhere(page: &Path, link: &str) -> bool {
+    let (path, anchor) = link.split_once('#').map_or((link, None), |(p, a)| (p, Some(a)));
+    let directory = page.parent().expect("a page is in a directory");
+    let target = if path.is_empty() { page.to_owned() } else { directory.join(path) };
+    if !tree::root().join(&target).exists() {
+        return false;
+    }
+    anchor.is_none_or(|anchor| anchors(&tree::read(&target)).iter().any(|known| known == anchor))
+}
+
+/// What mdBook and GitHub make of headings: lower case, hyphens for spaces, and
+/// nothing else that is not part of a word.
+fn anchors(text: &str) -> Vec<String> {
+    without_fences(text)
+        .lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| {
+            let heading = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        })
+        .collect()
+}
+
+/// The targets of inline links.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices("](").filter_map(|(at, open)| {
+        let target = &text[at + open.len()..];
+        Some(target[..target.find(')')?].trim())
+    })
+}
+
+/// The text without code, which may hold what only looks like a link.
+fn prose(text: &str) -> String {
+    let text = without_fences(text);
+    text.lines()
+        .map(|line| line.split('`').step_by(2).collect::<Vec<_>>().join(""))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn without_fences(text: &str) -> String {
+    let mut code = false;
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let fence = line.trim_start().starts_with("```");
+        code ^= fence;
+        if !code && !fence {
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn the_test_command_is_one() {
+    let command = "cargo test --workspace";
+    let broken: Vec<String> = ["README.md", "CONTRIBUTING.md", "check", ".ci/run"]
+        .into_iter()
+        .filter(|file| !tree::read(file).lines().any(|line| line.contains(command)))
+        .map(str::to_owned)
+        .collect();
+    tree::none(&format!("files that should name `{command}`, as the others do"), &broken);
+}
+
+#[test]
+fn headings_links_and_code_are_told_apart() {
+    assert_eq!(anchors("# A `b`: c-d\n```sh\n# no\n```\n## E"), ["a-b-c-d", "e"]);
+    let text = prose("[a](b.md) `[no](x)` [c](d#e)\n```\n[no](y)\n```\n[f]()");
+    assert_eq!(links(&text).collect::<Vec<_>>(), ["b.md", "d#e", ""]);
+}

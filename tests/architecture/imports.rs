@@ -1,0 +1,141 @@
+//! Imports run one way.
+//!
+//! A *room* is a file or a directory directly below a crate's `src`. The table
+//! lists the rooms of a crate from the ground up, each with the rooms it may
+//! name; all of them stand above it in the table, so there can be no cycle. A
+//! cycle means that something is in the wrong room.
+//!
+//! `lib.rs` is the map of its crate and may name every room. What it re-exports
+//! is named by its room inside the crate: `crate::error::Error`, not `crate::Error`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::source::code;
+use crate::tree;
+
+/// Files and directories that only tests compile, or only read.
+const TESTS: [&str; 2] = ["tests.rs", "snapshots"];
+
+type Rooms = &'static [(&'static str, &'static [&'static str])];
+
+const CORE: Rooms = &[
+    ("error", &[]),
+    ("record", &[]),
+    ("context", &[]),
+    ("sys", &["record"]),
+    ("fixture", &["error", "context"]),
+    ("preflight", &["error", "sys"]),
+    ("runner", &["error", "record", "context", "sys", "fixture", "preflight"]),
+    // The runner of platforms that have no network namespaces.
+    ("stub", &["error", "fixture"]),
+];
+
+const MACROS: Rooms = &[
+    ("diag", &[]),
+    ("duration", &[]),
+    ("args", &["diag", "duration"]),
+    ("attributes", &[]),
+    ("model", &["diag", "attributes"]),
+    ("fixtures", &["diag", "model"]),
+    ("expand", &["diag", "args", "model", "fixtures"]),
+];
+
+const FACADE: Rooms = &[];
+
+const TABLE: [(&str, Rooms); 3] =
+    [("nstest-core", CORE), ("nstest-macros", MACROS), ("nstest", FACADE)];
+
+#[test]
+fn the_table_has_no_cycle() {
+    let mut broken = Vec::new();
+    for (package, rooms) in TABLE {
+        for (index, (room, allowed)) in rooms.iter().enumerate() {
+            for other in *allowed {
+                if !rooms[..index].iter().any(|(below, _)| below == other) {
+                    broken.push(format!("{package}: `{room}` may name `{other}`, not below it"));
+                }
+            }
+        }
+    }
+    tree::none("a room names only rooms that stand before it in the table", &broken);
+}
+
+#[test]
+fn imports_run_one_way() {
+    let mut broken = Vec::new();
+    for (package, rooms) in TABLE {
+        let source = format!("{package}/src");
+        for file in tree::files(&source, "rs") {
+            let room = room_of(&file, &source);
+            let only_tested =
+                file.components().any(|c| TESTS.iter().any(|name| c.as_os_str() == *name));
+            if room == "lib" || only_tested {
+                continue;
+            }
+            let Some((_, allowed)) = rooms.iter().find(|(name, _)| *name == room) else {
+                broken.push(format!("{}: room `{room}` is not in the table", file.display()));
+                continue;
+            };
+            for other in named(&code(&tree::read(&file))) {
+                if other != room && !allowed.contains(&other.as_str()) {
+                    broken.push(format!("{}: crate::{other}", file.display()));
+                }
+            }
+        }
+    }
+    tree::none("imports against the direction (tests/architecture/imports.rs)", &broken);
+}
+
+/// The first component below `src`, without `.rs`.
+fn room_of(file: &Path, source: &str) -> String {
+    let below = file.strip_prefix(source).expect("it was found there");
+    let first = below.iter().next().expect("a file has a name").to_string_lossy();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// Every `x` in `crate::x` and in `crate::{x, x::y}`.
+fn named(code: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    for (at, path) in code.match_indices("crate::") {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c == '$' || c == '_' || c.is_alphanumeric()) {
+            continue;
+        }
+        let rest = &code[at + path.len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => rooms.extend(top_level(group).iter().map(|item| first_word(item))),
+            None => {
+                rooms.insert(first_word(rest));
+            }
+        }
+    }
+    rooms
+}
+
+/// The items of a brace group, up to its end.
+fn top_level(group: &str) -> Vec<String> {
+    let (mut items, mut depth) = (vec![String::new()], 0);
+    for c in group.chars() {
+        match c {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => items.push(String::new()),
+            _ => {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                items.last_mut().expect("there is always one").push(c);
+            }
+        }
+    }
+    items.retain(|item| !item.trim().is_empty());
+    items
+}
+
+fn first_word(text: &str) -> String {
+    text.trim_start().chars().take_while(|c| *c == '_' || c.is_alphanumeric()).collect()
+}
+
+#[test]
+fn paths_are_found_in_every_form() {
+    let found = named("use crate::a::{x}; crate::{b, c::{d, e}, f::g,}; $crate::no; pub(crate) h");
+    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), ["a", "b", "c", "f"]);
+}

@@ -1,0 +1,82 @@
+//! Who may depend on whom.
+
+use crate::tree;
+
+/// The packages of the workspace that each of its packages may name, in any of
+/// its tables of dependencies. The macros and the runtime never see each other:
+/// the expansion goes through `::nstest::__private`.
+const SIBLINGS: [(&str, &[&str]); 3] =
+    [("nstest", &["nstest-core", "nstest-macros"]), ("nstest-core", &[]), ("nstest-macros", &[])];
+
+/// anyhow hides what failed; the system is called through nix, which re-exports
+/// the libc that it was built with.
+const NEVER: [&str; 2] = ["anyhow", "libc"];
+
+#[test]
+fn the_facade_knows_its_parts_and_they_know_nobody() {
+    let mut broken = Vec::new();
+    for (package, allowed) in SIBLINGS {
+        for dependency in dependencies(package) {
+            let sibling = dependency.name.starts_with("nstest");
+            if sibling && !allowed.contains(&dependency.name.as_str()) {
+                broken.push(format!("{package} → {}", dependency.name));
+            }
+            if NEVER.contains(&dependency.name.as_str()) && !dependency.dev {
+                broken.push(format!("{package} → {}", dependency.name));
+            }
+        }
+    }
+    tree::none("dependencies that must not be", &broken);
+}
+
+#[test]
+fn tokio_is_optional() {
+    let broken: Vec<String> = dependencies("nstest-core")
+        .into_iter()
+        .filter(|d| d.name == "tokio" && !d.dev && !d.line.contains("optional = true"))
+        .map(|d| d.line)
+        .collect();
+    tree::none("a sync test needs no runtime", &broken);
+}
+
+#[test]
+fn siblings_are_pinned() {
+    let manifest = tree::read("Cargo.toml");
+    let value = |line: &str| line.split('"').nth(1).map(str::to_owned);
+    let version = manifest.lines().find(|line| line.starts_with("version = ")).and_then(value);
+    let version = version.expect("the workspace has a version");
+    let pin = format!("version = \"={version}\"");
+    let broken: Vec<String> = manifest
+        .lines()
+        .filter(|line| line.starts_with("nstest") && !line.contains(&pin))
+        .map(str::to_owned)
+        .collect();
+    tree::none(&format!("packages of one release name each other by {pin}"), &broken);
+}
+
+struct Dependency {
+    name: String,
+    line: String,
+    dev: bool,
+}
+
+/// One line each, as cargo's own formatting has them.
+fn dependencies(package: &str) -> Vec<Dependency> {
+    let mut table = String::new();
+    let mut found = Vec::new();
+    for line in tree::read(format!("{package}/Cargo.toml")).lines() {
+        if line.starts_with('[') {
+            table = line.trim_matches(['[', ']']).to_owned();
+        } else if let (true, Some(end)) =
+            (table.ends_with("dependencies"), line.find(['.', ' ', '=']))
+        {
+            found.push(Dependency {
+                name: line[..end].to_owned(),
+                line: line.to_owned(),
+                dev: table.ends_with("dev-dependencies"),
+            });
+        }
+    }
+    assert!(!found.is_empty(), "{package} has no dependencies: is its manifest read right?");
+    found
+}

@@ -1,0 +1,213 @@
+//! What one `#[netns_test]` costs, against what it must cost at least.
+//!
+//! `cargo bench -p nstest-tests --bench runner [-- --rounds N]`
+//!
+//! The same libtest binary (`subject.rs`) with the same empty test is started
+//! in five ways, one after the other, in an order shuffled anew for each round:
+//! a start pays for the clean-up of the namespaces that the start before it
+//! left to the kernel, so nobody may always follow the same one. The times are
+//! taken in the process that starts. Nothing is asserted about them: they are
+//! printed, with their ratios, for people to judge. `docs/src/design/cost.md`
+//! says what they were and why.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// The ways, with the worker and the command for each.
+const WAYS: [(char, &str, Who, &str); 5] = [
+    ('a', "floor: user and network namespace", Who::Small, "network"),
+    ('b', "std::process::Command, no namespaces", Who::Small, "command"),
+    ('c', "#[netns_test]", Who::Small, "nstest"),
+    ('d', "#[netns_test], 200 MB parent", Who::Large, "nstest"),
+    ('e', "floor: six namespaces, /proc, /sys", Who::Small, "machine"),
+];
+
+/// Each by two ways, and what is aimed at.
+const RATIOS: [(char, char, f64); 3] = [('c', 'e', 1.25), ('c', 'a', 1.45), ('d', 'c', 1.15)];
+
+#[derive(Clone, Copy)]
+enum Who {
+    Small,
+    Large,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let benching = arguments.iter().any(|argument| argument == "--bench");
+    let rounds = arguments
+        .iter()
+        .position(|argument| argument == "--rounds")
+        .map(|at| arguments[at + 1].parse().expect("--rounds takes a number"))
+        // Under `cargo test --benches` it only has to work.
+        .unwrap_or(if benching { 800 } else { 5 });
+    let subject = subject();
+
+    one_test(&subject, rounds);
+    one_port(&subject, rounds.div_ceil(40));
+    memory(&subject, if benching { 1000 } else { 20 });
+}
+
+fn one_test(subject: &Path, rounds: usize) {
+    let mut small = Worker::start(subject);
+    let mut large = Worker::start(subject);
+    large.ask("ballast 200");
+    let mut order = Shuffled::new(WAYS.len());
+    let mut times = vec![Vec::new(); WAYS.len()];
+    let warm_up = rounds.min(10);
+    for round in 0..warm_up + rounds {
+        for &way in order.next() {
+            let (_, _, who, command) = WAYS[way];
+            let worker = match who {
+                Who::Small => &mut small,
+                Who::Large => &mut large,
+            };
+            let time = worker.ask(command)[0];
+            if round >= warm_up {
+                times[way].push(time);
+            }
+        }
+    }
+    println!("one test, {rounds} rounds, milliseconds{:>17}{:>10}", "p10", "median");
+    for ((letter, what, ..), times) in WAYS.iter().zip(&times) {
+        let at = |quantile| quantile_of(times, quantile) / 1e6;
+        println!("  {letter}  {what:<40}{:>9.3}{:>10.3}", at(0.1), at(0.5));
+    }
+    println!("{:<45}{:>9}{:>10}{:>20}", "ratios", "p10", "median", "p10 of each fifth");
+    for (numerator, denominator, goal) in RATIOS {
+        let of = |letter| WAYS.iter().position(|way| way.0 == letter).map(|at| &times[at]);
+        let (Some(over), Some(under)) = (of(numerator), of(denominator)) else { continue };
+        let at = |quantile| quantile_of(over, quantile) / quantile_of(under, quantile);
+        let fifth = rounds.div_ceil(5);
+        let parts = over.chunks(fifth).zip(under.chunks(fifth));
+        let parts = parts.map(|(o, u)| quantile_of(o, 0.1) / quantile_of(u, 0.1));
+        let (low, high) = extremes(parts);
+        println!(
+            "  {numerator}/{denominator}  goal {goal:.2}{:>32.3}{:>10.3}{low:>13.3} –{high:>6.3}",
+            at(0.1),
+            at(0.5)
+        );
+    }
+}
+
+fn one_port(subject: &Path, rounds: usize) {
+    const WAYS: [(&str, &str); 2] =
+        [("#[netns_test]", "port-nstest 100"), ("floor e", "port-machine 100")];
+    let mut worker = Worker::start(subject);
+    let mut order = Shuffled::new(2);
+    let mut times = [const { Vec::new() }; 2];
+    for _ in 0..rounds {
+        for &way in order.next() {
+            times[way].push(worker.ask(WAYS[way].1)[0]);
+        }
+    }
+    println!("100 tests on one port, two at a time, {rounds} rounds, milliseconds");
+    for ((what, _), times) in WAYS.iter().zip(&times) {
+        let at = |quantile| quantile_of(times, quantile) / 1e6;
+        println!("     {what:<40}{:>9.1}{:>10.1}", at(0.1), at(0.5));
+    }
+    let at = |quantile| quantile_of(&times[0], quantile) / quantile_of(&times[1], quantile);
+    println!("  ratio  goal 1.25{:>37.3}{:>10.3}", at(0.1), at(0.5));
+}
+
+fn memory(subject: &Path, tests: usize) {
+    let kilobytes = Worker::start(subject).ask(&format!("memory {tests}"));
+    let [size_10, rss_10, size, rss] = kilobytes[..] else { panic!("{kilobytes:?}") };
+    println!("memory of the parent, kB{:>25}{:>10}", "VmSize", "VmRSS");
+    println!("     after 10 tests{size_10:>30.0}{rss_10:>10.0}");
+    println!("     after {tests:<4} tests{size:>28.0}{rss:>10.0}");
+}
+
+/// A process that starts tests, over the socket by which it is told to.
+struct Worker {
+    process: Child,
+    commands: UnixStream,
+    answers: BufReader<UnixStream>,
+}
+
+impl Worker {
+    fn start(subject: &Path) -> Self {
+        let (ours, theirs) = UnixStream::pair().expect("socketpair");
+        let process = Command::new(subject)
+            // Two threads: libtest gives the test one of its own, as it does mostly.
+            .args(["--exact", "worker", "--ignored", "--test-threads=2"])
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the subject starts");
+        let answers = BufReader::new(ours.try_clone().expect("dup"));
+        Self { process, commands: ours, answers }
+    }
+
+    fn ask(&mut self, command: &str) -> Vec<f64> {
+        let asked = self.commands.write_all(format!("{command}\n").as_bytes());
+        let mut answer = String::new();
+        let length = self.answers.read_line(&mut answer).unwrap_or(0);
+        assert!(
+            asked.is_ok() && length > 0,
+            "the worker failed at `{command}`; by itself: <subject> --exact worker --ignored --nocapture <<< '{command}'"
+        );
+        answer.split_whitespace().map(|number| number.parse().expect("a number")).collect()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.commands.shutdown(std::net::Shutdown::Both);
+        let _ = self.process.wait();
+    }
+}
+
+/// The indices below a number, in a new order each time; the same in every run.
+struct Shuffled {
+    order: Vec<usize>,
+    state: u64,
+}
+
+impl Shuffled {
+    fn new(count: usize) -> Self {
+        Self { order: (0..count).collect(), state: 1 }
+    }
+
+    /// Fisher and Yates, on Knuth's MMIX generator.
+    fn next(&mut self) -> &[usize] {
+        for last in (1..self.order.len()).rev() {
+            self.state = self
+                .state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            self.order.swap(last, (self.state >> 33) as usize % (last + 1));
+        }
+        &self.order
+    }
+}
+
+fn quantile_of(times: &[f64], quantile: f64) -> f64 {
+    let mut sorted = times.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[((sorted.len() - 1) as f64 * quantile).round() as usize]
+}
+
+fn extremes(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
+    numbers.fold((f64::INFINITY, 0.0), |(low, high), n| (n.min(low), n.max(high)))
+}
+
+/// Builds the other target, since cargo tells a bench only where programs
+/// (`[[bin]]`) are, and a program has no libtest main. It is fresh mostly.
+fn subject() -> PathBuf {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["bench", "-p", "nstest-tests", "--bench", "runner-subject", "--no-run"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo starts");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let path = messages.lines().find_map(|line| {
+        let (_, rest) = line.split_once(r#""executable":""#)?;
+        Some(rest.split_once('"')?.0)
+    });
+    path.unwrap_or_else(|| panic!("cargo did not build the subject: {}", output.status)).into()
+}

@@ -1,0 +1,89 @@
+//! `nstest::enter()`: a `main` of its own, as benches, examples and tests with
+//! `harness = false` have, in namespaces of its own.
+//!
+//! Without a role the program is the test: it runs itself in every role and
+//! looks at the outcome. cargo-nextest asks what tests there are (`--list`).
+
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, raise};
+
+const ROLE: &str = "NSTESTS_ROLE";
+
+fn main() -> nstest::Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.iter().any(|argument| argument == "--list") {
+        if !arguments.iter().any(|argument| argument == "--ignored") {
+            println!("entered: test");
+        }
+        return Ok(());
+    }
+    let Ok(role) = std::env::var(ROLE) else {
+        cases();
+        return Ok(());
+    };
+    let machine = std::env::var("NSTESTS_PORT").expect("a port").parse::<u16>().expect("a number");
+    nstest::enter()?;
+    let _own = TcpListener::bind("127.0.0.1:80").expect("the port is free");
+    assert!(TcpStream::connect(("127.0.0.1", machine)).is_err(), "the machine is out of reach");
+    match role.as_str() {
+        "passes" => println!("{:?}", &arguments[1..]),
+        "reads" => print!("{}", std::io::read_to_string(std::io::stdin()).expect("input")),
+        "exits" => std::process::exit(7),
+        "is killed" => raise(Signal::SIGTERM).expect("raise"),
+        "fails" => "no luck".parse::<u16>().map(drop).expect("a number"),
+        "enters twice" => {
+            nstest::enter()?;
+            println!("processes {:?}", std::process::id());
+        }
+        other => unreachable!("{other}"),
+    }
+    Ok(())
+}
+
+fn cases() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a listener of the machine's");
+    let port = listener.local_addr().expect("its address").port();
+    let program = std::env::current_exe().expect("this program");
+    let start = |mut command: Command, role: &str, input: &[u8]| {
+        command.env(ROLE, role).env("NSTESTS_PORT", port.to_string());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("start");
+        let mut stdin = child.stdin.take().expect("piped");
+        std::io::Write::write_all(&mut stdin, input).expect("write");
+        drop(stdin);
+        child.wait_with_output().expect("wait")
+    };
+    let run = |role: &str| {
+        let mut command = Command::new(&program);
+        command.args(["an argument", "--another"]);
+        start(command, role, b"its input\n")
+    };
+    assert_outcome(&run("passes"), 0, "[\"an argument\", \"--another\"]\n", "");
+    assert_outcome(&run("reads"), 0, "its input\n", "");
+    assert_outcome(&run("exits"), 7, "", "");
+    assert_outcome(&run("is killed"), 128 + 15, "", "");
+    assert_outcome(&run("fails"), 101, "", "a number: ParseIntError");
+    assert_outcome(&run("enters twice"), 0, "processes 2\n", "");
+
+    // At a terminal, which script(1) has, and whose end of input is a character.
+    let mut command = Command::new("timeout");
+    let program = program.to_str().expect("text");
+    command.args(["60", "script", "--quiet", "--return", "--command", program, "/dev/null"]);
+    let output = start(command, "reads", b"its input\n\x04");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stdout.ends_with(b"its input\r\n"), "{output:?}");
+}
+
+#[track_caller]
+fn assert_outcome(output: &Output, status: i32, stdout: &str, stderr: &str) {
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{printed}{complaint}");
+    assert_eq!(printed, stdout, "{complaint}");
+    assert!(
+        complaint.contains(stderr) && (complaint.is_empty() || !stderr.is_empty()),
+        "{complaint}"
+    );
+}

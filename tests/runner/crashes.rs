@@ -1,0 +1,128 @@
+//! Crashes: each is told by name, with what was printed before.
+
+use expect_test::expect;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{Signal, raise};
+use nstest::netns_test;
+use nstest_tests::driver::Run;
+use nstest_tests::raw;
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn aborts() {
+    print!("no newline before abort");
+    std::process::abort();
+}
+
+/// Case 6.
+#[test]
+fn abort_is_named() {
+    expect![[r#"
+        test crashes::aborts ... FAILED
+
+        ---- crashes::aborts stdout ----
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
+          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+    "#]].assert_eq(&Run::of(&["crashes::aborts"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn segfaults() {
+    raw::write_to_null();
+}
+
+/// Case 7.
+#[test]
+fn a_segmentation_fault_is_named() {
+    expect![[r#"
+        test crashes::segfaults ... FAILED
+
+        ---- crashes::segfaults stdout ----
+        nstest[signal]: the test's process was killed by SIGSEGV (signal 11) before the test function did
+          help: the output above is all that the test printed before
+    "#]].assert_eq(&Run::of(&["crashes::segfaults"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn overflows_the_stack() {
+    fn deeper(n: u64) -> u64 {
+        let local = std::hint::black_box([n; 64]);
+        if n == u64::MAX { 0 } else { deeper(n + 1) + local[7] }
+    }
+    println!("{}", deeper(0));
+}
+
+/// Case 8.
+#[test]
+fn a_stack_overflow_is_told_by_std() {
+    expect![[r#"
+        test crashes::overflows_the_stack ... FAILED
+
+        ---- crashes::overflows_the_stack stdout ----
+
+        thread 'crashes::overflows_the_stack' (TID) has overflowed its stack
+        fatal runtime error: stack overflow, aborting
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
+          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+    "#]].assert_eq(&Run::of(&["crashes::overflows_the_stack"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn runs_out_of_memory() {
+    const LIMIT: usize = 1 << 30;
+    setrlimit(Resource::RLIMIT_AS, LIMIT as u64, LIMIT as u64).unwrap();
+    std::hint::black_box(Vec::<u8>::with_capacity(2 * LIMIT));
+}
+
+/// Case 9.
+#[test]
+fn a_failed_allocation_is_told_by_std() {
+    expect![[r#"
+        test crashes::runs_out_of_memory ... FAILED
+
+        ---- crashes::runs_out_of_memory stdout ----
+        memory allocation of 2147483648 bytes failed
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
+          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+    "#]].assert_eq(&Run::of(&["crashes::runs_out_of_memory"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn terminates_itself() {
+    raise(Signal::SIGTERM).unwrap();
+}
+
+/// Case 10.
+#[test]
+fn a_signal_is_named() {
+    expect![[r#"
+        test crashes::terminates_itself ... FAILED
+
+        ---- crashes::terminates_itself stdout ----
+        nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test function did
+          help: the output above is all that the test printed before
+    "#]].assert_eq(&Run::of(&["crashes::terminates_itself"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn kills_itself() {
+    raise(Signal::SIGKILL).unwrap();
+}
+
+/// Case 11.
+#[test]
+fn sigkill_hints_at_memory() {
+    expect![[r#"
+        test crashes::kills_itself ... FAILED
+
+        ---- crashes::kills_itself stdout ----
+        nstest[signal]: the test's process was killed by SIGKILL (signal 9) before the test function did
+          help: if the test did not do it itself, the kernel may have run out of memory: see `dmesg`
+    "#]].assert_eq(&Run::of(&["crashes::kills_itself"]).run().shown());
+}

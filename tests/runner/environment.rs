@@ -1,0 +1,274 @@
+//! Where a test is started from: binaries that vanish, homes that nobody may
+//! read, environments that lie.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use expect_test::expect;
+use nstest::{netns, netns_test};
+use nstest_tests::driver::Run;
+use nstest_tests::{marks, raw};
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn a_waits() {
+    marks::set("ready");
+    marks::wait("go");
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn b_passes() {}
+
+/// A directory that is gone in the end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str, mode: u32) -> Self {
+        let path = std::env::temp_dir().join(format!("nstest-{name}-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        Self(path)
+    }
+
+    fn with_binary(&self) -> PathBuf {
+        let copy = self.0.join("runner");
+        // Written by another process: a child of a test beside this one could hold
+        // our descriptor of the copy, and the kernel starts no file that is open
+        // for writing (ETXTBSY).
+        let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status();
+        assert!(copied.unwrap().success());
+        copy
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Case 43: a build that goes on while tests run.
+#[test]
+fn a_binary_that_is_deleted_or_replaced_runs_on() {
+    for replaced in [false, true] {
+        let directory = Directory::new(if replaced { "replaced" } else { "deleted" }, 0o755);
+        let binary = directory.with_binary();
+        let mut command = Command::new(&binary);
+        command.args(["--ignored", "--exact", "--test-threads=1"]);
+        command.args(["environment::a_waits", "environment::b_passes"]);
+        let running = Run::in_front(command).start();
+        running.wait_for("ready");
+        std::fs::remove_file(&binary).unwrap();
+        if replaced {
+            std::fs::write(&binary, "#!/bin/false\n").unwrap();
+        }
+        running.set("go");
+        let outcome = running.end();
+        assert_eq!(
+            outcome.shown(),
+            "test environment::a_waits ... ok\ntest environment::b_passes ... ok\n"
+        );
+    }
+}
+
+/// Case 44. Real root may read every home (`sudo cargo test`), and so may its
+/// tests; an ordinary user may read its own, and its tests as root inside, too.
+#[test]
+fn a_private_home_can_be_read() {
+    let home = Directory::new("home", 0o700);
+    let binary = home.with_binary();
+    if nstest_tests::machine_root() {
+        let nobody = nix::unistd::Uid::from_raw(65534);
+        nix::unistd::chown(&home.0, Some(nobody), None).unwrap();
+    }
+    std::fs::write(home.0.join("secret"), "kept").unwrap();
+    let mut command = Command::new(&binary);
+    command.args(["--ignored", "--exact", "environment::reads_home"]).current_dir(&home.0);
+    let outcome = Run::in_front(command).env("HOME", &home.0).run();
+    expect![[r#"
+        test environment::reads_home ... ok
+    "#]]
+    .assert_eq(&outcome.shown());
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn reads_home() {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+    assert_eq!(std::fs::read_to_string(home.join("secret")).unwrap(), "kept");
+    assert_eq!(std::env::current_dir().unwrap(), home);
+}
+
+/// Case 51.
+#[test]
+fn a_stale_or_forged_environment_is_refused() {
+    let with =
+        |value: &str| Run::of(&["environment::b_passes"]).env("NSTEST_BODY", value).run().shown();
+    expect![[r#"
+        test environment::b_passes ... FAILED
+
+        ---- environment::b_passes stdout ----
+        nstest[stale-environment]: the environment has NSTEST_BODY=7:42:8:environment::b_passes, which was not made for this process
+          help: unset NSTEST_BODY: it is private to nstest. If nobody set it, the test binary runs under a program that starts it in its own way (an emulator, a wrapper): see the page on limits
+    "#]].assert_eq(&with("7:42:8:environment::b_passes"));
+    // The driver's own standard error is no pipe of a parent either.
+    for forged in ["", "x", "2:0:2:environment::b_passes", "-1:0:0:a"] {
+        let shown = with(forged);
+        assert!(shown.contains("nstest[stale-environment]"), "{forged}: {shown}");
+    }
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn sees_its_environment() {
+    let odd = std::env::var_os("NSTESTS_ODD").unwrap();
+    assert_eq!(odd.as_bytes(), b"\xff=\xfe\n");
+    let ours = std::env::vars_os().find(|(name, _)| name.as_bytes().starts_with(b"NSTEST_"));
+    assert_eq!(ours, None);
+}
+
+#[netns]
+fn below_a_large_environment() {}
+
+#[test]
+#[ignore = "fails on purpose; its case runs it"]
+fn makes_its_environment_large() {
+    // The kernel takes no string of 128 KiB or more: execve(2), MAX_ARG_STRLEN.
+    raw::set_variable("NSTESTS_LARGE", &"x".repeat(1 << 20));
+    below_a_large_environment();
+}
+
+/// Case 52.
+#[test]
+fn an_odd_environment_travels_and_a_large_one_is_told() {
+    let odd = OsStr::from_bytes(b"\xff=\xfe\n");
+    let outcome = Run::of(&["environment::sees_its_environment"]).env("NSTESTS_ODD", odd).run();
+    expect![[r#"
+        test environment::sees_its_environment ... ok
+    "#]]
+    .assert_eq(&outcome.shown());
+    let large = Run::of(&["environment::makes_its_environment_large"]).run();
+    expect![[r#"
+        test environment::makes_its_environment_large ... FAILED
+
+        ---- environment::makes_its_environment_large stdout ----
+        nstest[env-too-big]: start the test binary again: execve: E2BIG
+          cause: the environment is too big for a new process: one variable may have 128 KiB, all together and the arguments a quarter of the stack's limit (execve(2))
+          help: find the big variables, and unset them for the tests:
+            env -0 | awk -v RS='\0' -F= '{ print length($0), $1 }' | sort -n | tail -3
+    "#]].assert_eq(&large.shown());
+}
+
+/// `NSTEST_INLINE`: for debuggers, in this process, under `unshare -Urn`.
+#[test]
+fn inline_mode_has_no_process_of_its_own() {
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net"]);
+    command.arg(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "--test-threads=1", "--nocapture"]);
+    command.args(["environment::inline_binds", "environment::inline_fails"]);
+    let running = Run::in_front(command).env("NSTEST_INLINE", "1").start();
+    let pid = running.pid();
+    let shown = running.end().shown();
+    expect![[r#"
+        test environment::inline_binds ... pid of the runner
+        ok
+        test environment::inline_fails ... 
+        thread 'environment::inline_fails' (TID) panicked at tests/runner/environment.rs:LINE:COLUMN:
+        here
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+        FAILED
+    "#]].assert_eq(&shown.replace(&format!("pid {pid}"), "pid of the runner"));
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn inline_binds() {
+    println!("pid {}", std::process::id());
+    let _bound = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn inline_fails() {
+    panic!("here");
+}
+
+#[test]
+fn inline_mode_without_rights_is_told() {
+    let mut command = Command::new("setpriv");
+    if nix::unistd::geteuid().is_root() {
+        command.args(["--bounding-set=-all", "--inh-caps=-all"]);
+    }
+    command.arg(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "environment::inline_binds"]);
+    let outcome = Run::in_front(command).env("NSTEST_INLINE", "1").run();
+    expect![[r#"
+        test environment::inline_binds ... FAILED
+
+        ---- environment::inline_binds stdout ----
+        nstest[inline]: make a network namespace for the test, in this process: unshare
+          cause: EPERM: Operation not permitted
+          help: inline mode needs the rights for it: start the test binary with `unshare -Urn`, or leave NSTEST_INLINE unset
+    "#]].assert_eq(&outcome.shown());
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn enters() {
+    nstest::enter().unwrap();
+    println!("once");
+}
+
+#[test]
+fn a_test_is_entered_already() {
+    let outcome = Run::of(&["environment::enters"]).args(["--show-output"]).run();
+    expect![[r#"
+        test environment::enters ... ok
+
+        successes:
+
+        ---- environment::enters stdout ----
+        once
+
+        successes:
+            environment::enters
+    "#]]
+    .assert_eq(&outcome.shown());
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn shares_its_etc() {
+    let mode = |path: &str| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    for path in ["/etc/hosts", "/etc/resolv.conf", "/run/netns", "/run/nstest/tmp"] {
+        println!("{path}: {:o}", mode(path));
+    }
+}
+
+/// Servers drop root's rights, and must be able to read what replaces the machine's.
+#[test]
+fn the_umask_does_not_hide_what_a_test_gets() {
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 077 && exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "--show-output", "environment::shares_its_etc"]);
+    expect![[r#"
+        test environment::shares_its_etc ... ok
+
+        successes:
+
+        ---- environment::shares_its_etc stdout ----
+        /etc/hosts: 644
+        /etc/resolv.conf: 644
+        /run/netns: 755
+        /run/nstest/tmp: 1777
+
+        successes:
+            environment::shares_its_etc
+    "#]]
+    .assert_eq(&Run::in_front(command).run().shown());
+}

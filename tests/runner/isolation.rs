@@ -1,0 +1,219 @@
+//! Neither can a test change the machine, nor does the machine show in a test.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+
+use expect_test::expect;
+use nstest::netns_test;
+use nstest_tests::driver::Run;
+use nstest_tests::marks;
+use nstest_tests::survivors::{self, on_a_machine_of_its_own};
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn attacks_the_machine() {
+    nix::unistd::sethostname("taken-over").unwrap();
+    for path in survivors::SETTINGS {
+        let before = fs::read_to_string(path).unwrap();
+        let value = if path.ends_with("name") { "taken-over" } else { "77" };
+        let written = fs::write(path, value);
+        println!("{path}: {} -> {:?}", before.trim(), written.map_err(|error| error.kind()));
+    }
+    for [program, arguments] in [
+        ["ip", "link add nstests0 type veth"],
+        ["ip", "link set lo down"],
+        ["mount", "-t tmpfs none /tmp"],
+        ["umount", "-l /dev/shm"],
+    ] {
+        let output = Command::new(program).args(arguments.split(' ')).output().unwrap();
+        println!("{program} {arguments}: {}", output.status.success());
+    }
+}
+
+/// Case 50. What it prints differs between root and others; that the machine
+/// stays as it was does not.
+#[test]
+fn the_machine_stays_as_it_was() {
+    on_a_machine_of_its_own("isolation::is_attacked").succeed();
+}
+
+#[test]
+#[ignore = "its case runs it"]
+fn is_attacked() {
+    let before = survivors::machine();
+    let outcome = Run::of(&["isolation::attacks_the_machine"]).args(["--show-output"]).run();
+    let text = outcome.text();
+    assert!(outcome.status.success(), "{text}");
+    assert!(text.contains("ip link add nstests0 type veth: true"), "the attack is none: {text}");
+    assert!(text.contains("mount -t tmpfs none /tmp: true"), "the attack is none: {text}");
+    assert_eq!(survivors::machine(), before, "{text}");
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn reaches_for_the_machine() {
+    let port: u16 = fs::read_to_string(marks::directory().join("port")).unwrap().parse().unwrap();
+    for address in ["127.0.0.1", "::1"] {
+        let refused = TcpStream::connect((address, port)).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused, "{address}");
+    }
+    let _own = TcpListener::bind(("127.0.0.1", port)).unwrap();
+}
+
+/// Case 56.
+#[test]
+fn a_listener_of_the_machine_is_out_of_reach() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut run = Run::of(&["isolation::reaches_for_the_machine"]);
+    fs::write(run.case().join("port"), port.to_string()).unwrap();
+    run.command().env("http_proxy", "http://127.0.0.1:1");
+    let outcome = run.run();
+    expect![[r#"
+        test isolation::reaches_for_the_machine ... ok
+    "#]]
+    .assert_eq(&outcome.shown());
+    assert_eq!(TcpStream::connect(("127.0.0.1", port)).unwrap().peer_addr().unwrap().port(), port);
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn shows_its_world() {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_else(|error| format!("{error}\n"));
+    let list = |path: &str| {
+        let mut names: Vec<String> = fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names.join(" ")
+    };
+    print!("hostname: {}", read("/proc/sys/kernel/hostname"));
+    print!("/etc/hosts:\n{}", read("/etc/hosts"));
+    print!("/etc/resolv.conf:\n{}", read("/etc/resolv.conf"));
+    println!("links: {}", list("/sys/class/net"));
+    println!("namespaces: {:?}", list("/run/netns"));
+    let processes: Vec<u32> =
+        list("/proc").split(' ').filter_map(|name| name.parse().ok()).collect();
+    println!("processes: {processes:?}");
+    // The kernel keeps 15 bytes, and cargo adds a hash.
+    let body = if read("/proc/2/comm").starts_with("runner") { "runner" } else { "another" };
+    println!("names of processes: {} {body}", read("/proc/1/comm").trim());
+    println!("TMPDIR: {:?}, empty: {}", std::env::temp_dir(), list("/run/nstest/tmp").is_empty());
+    println!("proxies: {}", std::env::vars().any(|(name, _)| name == "http_proxy"));
+    println!("uid: {}", nix::unistd::getuid());
+    println!("stdin: {:?}", std::io::read_to_string(std::io::stdin()).unwrap());
+    for address in ["127.0.0.1:80", "[::1]:80"] {
+        println!("bind {address}: {:?}", TcpListener::bind(address).map(drop));
+    }
+    for address in ["192.0.2.1:80", "[2001:db8::1]:80"] {
+        println!("connect {address}: {:?}", TcpStream::connect(address).map(drop));
+    }
+}
+
+#[test]
+fn a_test_is_alone_on_a_machine_of_its_own() {
+    let outcome = Run::of(&["isolation::shows_its_world"])
+        .args(["--show-output"])
+        .env("http_proxy", "http://127.0.0.1:1")
+        .run();
+    expect![[r#"
+        test isolation::shows_its_world ... ok
+
+        successes:
+
+        ---- isolation::shows_its_world stdout ----
+        hostname: test
+        /etc/hosts:
+        127.0.0.1 localhost
+        ::1 localhost ip6-localhost ip6-loopback
+        127.0.1.1 test
+        /etc/resolv.conf:
+        # nstest: no name server
+        nameserver 127.0.0.1
+        options timeout:1 attempts:1
+        links: lo
+        namespaces: ""
+        processes: [1, 2]
+        names of processes: nstest-init runner
+        TMPDIR: "/run/nstest/tmp", empty: true
+        proxies: false
+        uid: 0
+        stdin: ""
+        bind 127.0.0.1:80: Ok(())
+        bind [::1]:80: Ok(())
+        connect 192.0.2.1:80: Err(Os { code: 101, kind: NetworkUnreachable, message: "Network is unreachable" })
+        connect [2001:db8::1]:80: Err(Os { code: 101, kind: NetworkUnreachable, message: "Network is unreachable" })
+
+        successes:
+            isolation::shows_its_world
+    "#]].assert_eq(&outcome.shown());
+}
+
+#[netns_test(root = false)]
+#[ignore = "its case runs it"]
+fn keeps_its_user() {
+    println!("root: {}", nix::unistd::getuid().is_root());
+    for address in ["127.0.0.1:80", "[::1]:80"] {
+        println!("bind {address}: {:?}", TcpListener::bind(address).map(drop));
+    }
+    println!("ping: {}", Command::new("ping").args(["-c1", "127.0.0.1"]).output().unwrap().status);
+}
+
+#[test]
+fn a_test_that_is_not_root_has_low_ports() {
+    let outcome = Run::of(&["isolation::keeps_its_user"]).args(["--show-output"]).run();
+    expect![[r#"
+        test isolation::keeps_its_user ... ok
+
+        successes:
+
+        ---- isolation::keeps_its_user stdout ----
+        root: false
+        bind 127.0.0.1:80: Ok(())
+        bind [::1]:80: Ok(())
+        ping: exit status: 0
+
+        successes:
+            isolation::keeps_its_user
+    "#]]
+    .assert_eq(&outcome.shown());
+}
+
+#[netns_test(timeout = "10s")]
+#[ignore = "its case runs it"]
+fn asks_the_terminal() {
+    let terminal = fs::File::options().read(true).write(true).open("/dev/tty");
+    println!("open: {:?}", terminal.as_ref().map(drop).map_err(std::io::Error::raw_os_error));
+    if let Ok(mut terminal) = terminal {
+        let answer = std::io::Read::read(&mut terminal, &mut [0]);
+        println!("read: {:?}", answer.map_err(|error| error.kind()));
+    }
+}
+
+/// A program that asks for a password must not wait for a person.
+#[test]
+fn nobody_is_asked_at_the_terminal() {
+    let mut command = Command::new("script");
+    let binary = std::env::current_exe().unwrap();
+    let ask = format!(
+        "{} --ignored --exact isolation::asks_the_terminal --show-output --color=never",
+        binary.display()
+    );
+    // script(1) has the terminal that this test may not have.
+    command.args(["--quiet", "--return", "--command", &ask, "/dev/null"]);
+    let outcome = Run::in_front(command).run();
+    expect![[r#"
+        test isolation::asks_the_terminal ... ok
+
+        successes:
+
+        ---- isolation::asks_the_terminal stdout ----
+        open: Err(Some(6))
+
+        successes:
+            isolation::asks_the_terminal
+    "#]]
+    .assert_eq(&outcome.shown());
+}

@@ -1,0 +1,128 @@
+//! When the machine gives less than a test needs: an error that names it, never
+//! a pass, never a hang.
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use expect_test::expect;
+use nstest::netns_test;
+use nstest_tests::driver::Run;
+use nstest_tests::marks::DEADLINE;
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn passes() {}
+
+/// A run in a user namespace whose own limit on namespaces is zero: see
+/// `user.max_net_namespaces` in namespaces(7).
+pub(crate) fn without_namespaces(fixtures: &[&str]) -> Run {
+    let mut command = Command::new("unshare");
+    let script = "echo 0 > /proc/sys/user/max_net_namespaces && exec \"$0\" \"$@\"";
+    command.args(["--user", "--map-root-user", "sh", "-c", script]);
+    command.arg(std::env::current_exe().unwrap()).args(["--ignored", "--exact"]).args(fixtures);
+    Run::in_front(command)
+}
+
+fn limited(limit: &str) -> Command {
+    let mut command = Command::new("prlimit");
+    command.arg(limit).arg("--");
+    command
+}
+
+/// Case 34: with ever fewer descriptors, it passes or names EMFILE.
+#[test]
+fn too_few_descriptors_are_named() {
+    let (mut passed, mut refused) = (0, 0);
+    for limit in 4..=20 {
+        let mut command = limited(&format!("--nofile={limit}"));
+        command.arg(std::env::current_exe().unwrap());
+        command.args(["--ignored", "--exact", "limits::passes"]);
+        let outcome = Run::in_front(command).run();
+        let text = outcome.text();
+        if outcome.status.success() {
+            assert!(text.contains("1 passed"), "with {limit}: {text}");
+            passed += 1;
+        } else {
+            assert!(text.contains("nstest[open-files]: "), "with {limit}: {text}");
+            assert!(text.contains(": EMFILE\n"), "with {limit}: {text}");
+            assert!(text.contains("may open no more files"), "with {limit}: {text}");
+            refused += 1;
+        }
+        assert!(outcome.took < DEADLINE);
+    }
+    assert!(passed > 0, "20 are enough");
+    assert!(refused > 0, "4 are not");
+}
+
+/// Case 35. Real root is not bound by the limit, so there it is run by another
+/// user, from a copy that this one may read.
+#[test]
+fn too_many_processes_are_named() {
+    let directory = std::env::temp_dir().join(format!("nstest-nproc-{}", std::process::id()));
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = directory.join("runner");
+    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+
+    let (mut passed, mut refused) = (0, 0);
+    for limit in 0..8 {
+        let mut command = Command::new("unshare");
+        // In a user namespace of its own the count begins with this process.
+        command.args(["--user", "--map-root-user", "prlimit"]).arg(format!("--nproc={limit}"));
+        command.arg("--").arg(&copy).args(["--ignored", "--exact", "limits::passes"]);
+        if nstest_tests::machine_root() {
+            command.uid(65534).gid(65534);
+        }
+        let outcome = Run::in_front(command).run();
+        let text = outcome.text();
+        if outcome.status.success() {
+            assert!(text.contains("1 passed"), "with {limit}: {text}");
+            passed += 1;
+        } else {
+            assert!(text.contains("nstest[nproc]: "), "with {limit}: {text}");
+            assert!(text.contains(": EAGAIN\n"), "with {limit}: {text}");
+            assert!(text.contains("RLIMIT_NPROC"), "with {limit}: {text}");
+            refused += 1;
+        }
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert!(passed > 0, "7 are enough");
+    assert!(refused > 0, "none is not");
+}
+
+/// Case 46: nothing is skipped unless the variable says so, and then it shows.
+#[test]
+fn a_skip_is_asked_for_and_visible() {
+    let with = |policy: &str, fixture: &str| {
+        without_namespaces(&[fixture]).env("NSTEST_UNSUPPORTED", policy).args(["--show-output"])
+    };
+    let skipped = with("skip", "limits::passes").run();
+    expect![[r#"
+        nstest: SKIPPED limits::passes: nstest[netns-limit]: create the test's namespaces: clone: ENOSPC
+          cause: this machine allows 0 network namespaces (user.max_net_namespaces = 0)
+          help: sysctl -w user.max_net_namespaces=28633    # as root of the user namespace that the tests run in
+        test limits::passes ... ok
+
+        successes:
+
+        successes:
+            limits::passes
+    "#]].assert_eq(&skipped.shown());
+    assert!(skipped.status.success());
+    // It is as if the test had not been: what should panic, too.
+    expect![[r#"
+        nstest: SKIPPED should_panic::matches_anything: nstest[netns-limit]: create the test's namespaces: clone: ENOSPC
+          cause: this machine allows 0 network namespaces (user.max_net_namespaces = 0)
+          help: sysctl -w user.max_net_namespaces=28633    # as root of the user namespace that the tests run in
+        test should_panic::matches_anything - should panic ... ok
+
+        successes:
+
+        successes:
+            should_panic::matches_anything
+    "#]].assert_eq(&with("skip", "should_panic::matches_anything").run().shown());
+    for policy in ["fail", "SKIP", "1", ""] {
+        assert_eq!(with(policy, "limits::passes").run().status.code(), Some(101), "{policy}");
+    }
+}

@@ -1,0 +1,244 @@
+//! What a test prints arrives, whatever it is, and whatever becomes of its descriptors.
+
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+
+use expect_test::expect;
+use nstest::netns_test;
+use nstest_tests::driver::Run;
+use nstest_tests::raw;
+
+const MEGABYTES: usize = 200;
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn prints_200_megabytes() {
+    let line = [&[b'x'; 1023][..], b"\n"].concat();
+    let mut stdout = std::io::stdout().lock();
+    for _ in 0..MEGABYTES * 1024 {
+        stdout.write_all(&line).unwrap();
+    }
+    drop(stdout);
+    panic!("so that it is shown");
+}
+
+/// Case 36.
+#[test]
+fn no_amount_of_output_blocks() {
+    for arguments in [&[][..], &["--nocapture"]] {
+        let fixture = ["output::prints_200_megabytes"];
+        let outcome = Run::of(&fixture).args(arguments).run();
+        assert_eq!(outcome.status.code(), Some(101));
+        let mut buffer = vec![0; 1 << 20];
+        let (mut position, mut count) = (0, 0);
+        loop {
+            let length = outcome.file().read_at(&mut buffer, position).unwrap();
+            count += buffer[..length].iter().filter(|byte| **byte == b'x').count();
+            position += length as u64;
+            if length == 0 {
+                break;
+            }
+        }
+        // And the few in the report around it.
+        let wanted = MEGABYTES * 1024 * 1023;
+        assert!((wanted..wanted + 100).contains(&count), "{count} of {wanted}");
+    }
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn prints_bytes() {
+    let mut stdout = std::io::stdout();
+    stdout.write_all(b"\xff \0 \xe2\x82\xac \xf0\x9d\x84").unwrap();
+    stdout.flush().unwrap();
+    raw::exit_now(0);
+}
+
+/// Case 37.
+#[test]
+fn bytes_that_are_no_text_are_replaced() {
+    let outcome = Run::of(&["output::prints_bytes"]).run();
+    expect![[r#"
+        test output::prints_bytes ... FAILED
+
+        ---- output::prints_bytes stdout ----
+        � NUL € �
+        nstest[early-exit]: the test's process exited with status 0 before the test function did
+          help: std::process::exit and _exit end the test's process without a verdict: return from the test function instead
+    "#]].assert_eq(&outcome.shown().replace('\0', "NUL"));
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn closes_its_streams() {
+    raw::close_range(1, 2);
+    println!("to nowhere");
+    eprintln!("to nowhere");
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn closes_its_streams_and_fails() {
+    println!("before");
+    raw::close_range(0, 2);
+    panic!("to nowhere");
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+#[should_panic(expected = "nowhere")]
+fn closes_its_streams_and_panics() {
+    raw::close_range(0, 2);
+    panic!("to nowhere");
+}
+
+/// Case 38.
+#[test]
+fn closed_streams_cost_the_output_and_not_the_verdict() {
+    expect![[r#"
+        test output::closes_its_streams ... ok
+    "#]]
+    .assert_eq(&Run::of(&["output::closes_its_streams"]).run().shown());
+    expect![[r#"
+        test output::closes_its_streams_and_fails ... FAILED
+
+        ---- output::closes_its_streams_and_fails stdout ----
+        before
+    "#]]
+    .assert_eq(&Run::of(&["output::closes_its_streams_and_fails"]).run().shown());
+    expect![[r#"
+        test output::closes_its_streams_and_panics - should panic ... ok
+    "#]]
+    .assert_eq(&Run::of(&["output::closes_its_streams_and_panics"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn closes_all_descriptors() {
+    raw::close_range(0, u32::MAX);
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn closes_all_but_its_streams() {
+    raw::close_range(3, u32::MAX);
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn puts_files_in_the_place_of_all_descriptors() {
+    raw::close_range(3, u32::MAX);
+    for _ in 0..20 {
+        std::mem::forget(nix::unistd::pipe().unwrap());
+    }
+}
+
+/// Case 39.
+#[test]
+fn a_closed_verdict_pipe_is_told() {
+    expect![[r#"
+        test output::closes_all_descriptors ... FAILED
+
+        ---- output::closes_all_descriptors stdout ----
+        nstest[verdict-lost]: the test's process exited with status 121 before the test function did
+          help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom)
+    "#]].assert_eq(&Run::of(&["output::closes_all_descriptors"]).run().shown());
+    expect![[r#"
+        test output::closes_all_but_its_streams ... FAILED
+
+        ---- output::closes_all_but_its_streams stdout ----
+        nstest: the pipe for the verdict was closed
+        nstest[verdict-lost]: the test's process exited with status 121 before the test function did
+          help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom)
+    "#]].assert_eq(&Run::of(&["output::closes_all_but_its_streams"]).run().shown());
+    let replaced = Run::of(&["output::puts_files_in_the_place_of_all_descriptors"]).run();
+    expect![[r#"
+        test output::puts_files_in_the_place_of_all_descriptors ... FAILED
+
+        ---- output::puts_files_in_the_place_of_all_descriptors stdout ----
+        nstest: the pipe for the verdict was closed
+        nstest[verdict-lost]: the test's process exited with status 121 before the test function did
+          help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom)
+    "#]].assert_eq(&replaced.shown());
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn prints_to_both() {
+    for n in 1..4 {
+        println!("out {n}");
+        eprintln!("err {n}");
+    }
+}
+
+#[test]
+fn both_streams_keep_their_order() {
+    let fixture = ["output::prints_to_both"];
+    expect![[r#"
+        test output::prints_to_both ... ok
+
+        successes:
+
+        ---- output::prints_to_both stdout ----
+        out 1
+        err 1
+        out 2
+        err 2
+        out 3
+        err 3
+
+        successes:
+            output::prints_to_both
+    "#]]
+    .assert_eq(&Run::of(&fixture).args(["--show-output"]).run().shown());
+    expect![[r#"
+        out 1
+        err 1
+        out 2
+        err 2
+        out 3
+        err 3
+        test output::prints_to_both ... ok
+    "#]]
+    .assert_eq(&Run::of(&fixture).args(["--nocapture"]).run().shown());
+    let variable = Run::of(&fixture).env("RUST_TEST_NOCAPTURE", "1").run();
+    expect![[r#"
+        out 1
+        err 1
+        out 2
+        err 2
+        out 3
+        err 3
+        test output::prints_to_both ... ok
+    "#]]
+    .assert_eq(&variable.shown());
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+#[should_panic(expected = "the end of it")]
+fn panics_at_length() {
+    // Far more than a pipe holds.
+    std::panic::resume_unwind(Box::new("x".repeat(10 << 20) + "the end of it"));
+}
+
+#[test]
+fn a_long_message_arrives_whole() {
+    let outcome = Run::of(&["output::panics_at_length"]).run();
+    expect![[r#"
+        test output::panics_at_length - should panic ... ok
+    "#]]
+    .assert_eq(&outcome.shown());
+}
+
+#[test]
+fn closed_standard_streams_of_the_runner_are_no_trap() {
+    for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &format!("exec \"$0\" \"$@\" {closed}")]);
+        command.arg(std::env::current_exe().unwrap()).args(["--ignored", "--exact"]);
+        let fixtures = ["output::prints_to_both", "verdict::asserts"];
+        let outcome = Run::in_front(command).args(fixtures).run();
+        assert_eq!(outcome.status.code(), Some(101), "{closed}: {}", outcome.text());
+    }
+}

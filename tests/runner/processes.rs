@@ -1,0 +1,238 @@
+//! All that a test starts is dead when it has ended, whatever it did not to be.
+#![expect(clippy::zombie_processes, reason = "what is left behind is the point")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use expect_test::expect;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getuid};
+use nstest::netns_test;
+use nstest_tests::driver::Run;
+use nstest_tests::marks::{self, eventually};
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fails on purpose; its case runs it"]
+fn hangs() {
+    Command::new("sleep").arg("1000").spawn().unwrap();
+    marks::hang();
+}
+
+/// Case 17. That none survives is what every run asserts.
+#[test]
+fn a_hang_is_a_timeout_that_shows_what_hangs() {
+    let outcome = Run::of(&["processes::hangs"]).run();
+    expect![[r#"
+        test processes::hangs ... FAILED
+
+        ---- processes::hangs stdout ----
+        nstest[timeout]: the test did not end within 2s; it was killed; alive were:
+          PID 2 (sleeping, 2 threads): BINARY --exact processes::hangs --nocapture --include-ignored --test-threads=1 -q
+          PID 4 (sleeping): sleep 1000
+          help: allow more with #[netns_test(timeout = "…")], or for all tests with NSTEST_TIMEOUT=3 (a factor, or `none`)
+    "#]].assert_eq(&outcome.shown());
+}
+
+/// Starts a shell script, and waits until it says that it has come so far.
+fn script(text: &str) {
+    let mut shell = Command::new("sh").arg("-c").arg(text).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(shell.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+}
+
+const STUBBORN: &str = "trap '' TERM HUP INT; exec setsid sh -c \
+    'trap \"\" TERM HUP INT; (trap \"\" TERM; sleep 1000) & echo ready; while :; do sleep 1000; done'";
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn leaves_a_stubborn_tree() {
+    script(STUBBORN);
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fails on purpose; its case runs it"]
+fn hangs_with_a_stubborn_tree() {
+    script(STUBBORN);
+    marks::hang();
+}
+
+/// Case 18.
+#[test]
+fn a_tree_that_ignores_signals_in_its_own_session_dies() {
+    let passes = Run::of(&["processes::leaves_a_stubborn_tree"]).run();
+    expect![[r#"
+        test processes::leaves_a_stubborn_tree ... ok
+    "#]]
+    .assert_eq(&passes.shown());
+    let hangs = Run::of(&["processes::hangs_with_a_stubborn_tree"]).run();
+    assert_eq!(hangs.status.code(), Some(101));
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn leaves_a_daemon_that_holds_the_output() {
+    // It has the test's standard output and error.
+    Command::new("sleep").arg("1000").spawn().unwrap();
+}
+
+/// Case 19: the run would last as long as the daemon.
+#[test]
+fn nobody_waits_for_a_daemon_that_holds_the_pipe() {
+    for arguments in [&[][..], &["--nocapture"]] {
+        let fixture = ["processes::leaves_a_daemon_that_holds_the_output"];
+        let outcome = Run::of(&fixture).args(arguments).run();
+        assert_eq!(outcome.shown(), format!("test {} ... ok\n", fixture[0]));
+    }
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn leaves_a_daemon() {
+    // Forks, and its child becomes init's.
+    let status = Command::new("setsid").args(["-f", "sleep", "1000"]).status().unwrap();
+    assert!(status.success());
+    eventually("the daemon", || {
+        std::fs::read_to_string("/proc/1/task/1/children")
+            .is_ok_and(|children| children.split_whitespace().count() == 2)
+            .then_some(())
+    });
+}
+
+/// Case 20.
+#[test]
+fn a_daemon_dies() {
+    let outcome = Run::of(&["processes::leaves_a_daemon"]).run();
+    expect![[r#"
+        test processes::leaves_a_daemon ... ok
+    "#]]
+    .assert_eq(&outcome.shown());
+}
+
+/// The number of processes that a bomb may have. The kernel counts them by user
+/// and user namespace, so that nobody else's count; real root is not bound, and
+/// drops one the bomb as another user.
+const BOMB_LIMIT: usize = 60;
+
+fn drop_a_fork_bomb() {
+    let limit = format!("--nproc={BOMB_LIMIT}");
+    let bomb = ["prlimit", &limit, "sh", "-c", "b() { b | b & }; b"];
+    let mut command = Command::new("setpriv");
+    if nstest_tests::machine_root() {
+        command.args(["--reuid=65534", "--clear-groups"]);
+    }
+    // Its shells complain that they cannot fork.
+    command.args(bomb).stderr(Stdio::null()).spawn().unwrap();
+    eventually("half of the bomb", || {
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        let processes = entries
+            .filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok())
+            .count();
+        (processes > BOMB_LIMIT / 2).then_some(())
+    });
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn leaves_a_fork_bomb() {
+    drop_a_fork_bomb();
+}
+
+#[netns_test(timeout = "4s")]
+#[ignore = "fails on purpose; its case runs it"]
+fn hangs_with_a_fork_bomb() {
+    drop_a_fork_bomb();
+    marks::hang();
+}
+
+/// Case 21.
+#[test]
+fn a_fork_bomb_dies() {
+    let outcome = Run::of(&["processes::leaves_a_fork_bomb"]).run();
+    expect![[r#"
+        test processes::leaves_a_fork_bomb ... ok
+    "#]]
+    .assert_eq(&outcome.shown());
+    let hangs = Run::of(&["processes::hangs_with_a_fork_bomb"]).run();
+    assert_eq!(hangs.status.code(), Some(101));
+    assert!(hangs.text().contains("nstest[timeout]"), "{}", hangs.text());
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn kills_init() {
+    let init = Pid::from_raw(1);
+    for signal in [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGTERM, Signal::SIGSEGV] {
+        kill(init, signal).unwrap();
+    }
+}
+
+/// Case 22.
+#[test]
+fn init_cannot_be_killed_from_inside() {
+    expect![[r#"
+        test processes::kills_init ... ok
+    "#]]
+    .assert_eq(&Run::of(&["processes::kills_init"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn kills_everybody() {
+    let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+    kill(Pid::from_raw(-1), Signal::SIGKILL).unwrap();
+    assert!(!child.wait().unwrap().success());
+    marks::set("killed");
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn stays_beside_a_killer() {
+    marks::set("beside");
+    marks::wait("killed");
+}
+
+/// Case 23.
+#[test]
+fn kill_of_all_reaches_the_namespace_only() {
+    let fixtures = ["processes::kills_everybody", "processes::stays_beside_a_killer"];
+    let outcome = Run::of(&fixtures).args(["--test-threads=2"]).run();
+    assert!(outcome.status.success(), "{}", outcome.text());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn terminates_its_group() {
+    marks::wait("beside");
+    let _ = getuid();
+    kill(Pid::from_raw(0), Signal::SIGTERM).unwrap();
+    marks::hang();
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn stays_beside_a_group() {
+    marks::set("beside");
+    marks::wait("go");
+}
+
+/// Case 24.
+#[test]
+fn a_signal_to_the_group_ends_this_test_only() {
+    let fixtures = ["processes::stays_beside_a_group", "processes::terminates_its_group"];
+    let running = Run::of(&fixtures).args(["--test-threads=2"]).start();
+    running.wait_for("beside");
+    eventually("the end of the one", || {
+        running.text().contains("terminates_its_group ... FAILED").then_some(())
+    });
+    running.set("go");
+    let outcome = running.end();
+    expect![[r#"
+        test processes::terminates_its_group ... FAILED
+        test processes::stays_beside_a_group ... ok
+
+        ---- processes::terminates_its_group stdout ----
+        nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test function did
+          help: the output above is all that the test printed before
+    "#]].assert_eq(&outcome.shown());
+}

@@ -1,0 +1,142 @@
+//! `#[should_panic]` is satisfied by a panic of the body, and by nothing else.
+
+use expect_test::expect;
+use nstest::netns_test;
+use nstest_tests::driver::Run;
+use nstest_tests::marks;
+
+use crate::limits::without_namespaces;
+
+#[netns_test]
+#[ignore = "its case runs it"]
+#[should_panic(expected = "as expected")]
+fn matches() {
+    panic!("just as expected");
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+#[should_panic]
+fn matches_anything() {
+    panic!("whatever");
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+#[should_panic(expected = "as expected")]
+fn does_not_match() {
+    panic!("otherwise");
+}
+
+/// Case 12.
+#[test]
+fn the_message_travels() {
+    let outcome = Run::of(&["should_panic::matches", "should_panic::matches_anything"])
+        .args(["--test-threads=1"])
+        .run();
+    expect![[r#"
+        test should_panic::matches - should panic ... ok
+        test should_panic::matches_anything - should panic ... ok
+    "#]]
+    .assert_eq(&outcome.shown());
+    expect![[r#"
+        test should_panic::does_not_match - should panic ... FAILED
+
+        ---- should_panic::does_not_match stdout ----
+
+        thread 'should_panic::does_not_match' (TID) panicked at tests/runner/should_panic.rs:LINE:COLUMN:
+        otherwise
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+        note: panic did not contain expected string
+              panic message: "otherwise"
+         expected substring: "as expected"
+    "#]].assert_eq(&Run::of(&["should_panic::does_not_match"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+#[should_panic]
+fn aborts() {
+    std::process::abort();
+}
+
+/// Case 13.
+#[test]
+fn an_abort_is_no_panic() {
+    expect![[r#"
+        test should_panic::aborts - should panic ... FAILED
+
+        ---- should_panic::aborts stdout ----
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
+          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+        note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
+    "#]].assert_eq(&Run::of(&["should_panic::aborts"]).run().shown());
+}
+
+#[netns_test(timeout = "1s")]
+#[ignore = "fails on purpose; its case runs it"]
+#[should_panic]
+fn hangs() {
+    marks::hang();
+}
+
+/// Case 14.
+#[test]
+fn a_timeout_is_no_panic() {
+    expect![[r#"
+        test should_panic::hangs - should panic ... FAILED
+
+        ---- should_panic::hangs stdout ----
+        nstest[timeout]: the test did not end within 1s; it was killed; alive were:
+          PID 2 (sleeping, 2 threads): BINARY --exact should_panic::hangs --nocapture --include-ignored --test-threads=1 -q
+          help: allow more with #[netns_test(timeout = "…")], or for all tests with NSTEST_TIMEOUT=3 (a factor, or `none`)
+        note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
+    "#]].assert_eq(&Run::of(&["should_panic::hangs"]).run().shown());
+}
+
+/// Case 15.
+#[test]
+fn denied_namespaces_are_no_panic() {
+    let outcome = without_namespaces(&["should_panic::matches_anything"]).run();
+    expect![[r#"
+        test should_panic::matches_anything - should panic ... FAILED
+
+        ---- should_panic::matches_anything stdout ----
+        nstest[netns-limit]: create the test's namespaces: clone: ENOSPC
+          cause: this machine allows 0 network namespaces (user.max_net_namespaces = 0)
+          help: sysctl -w user.max_net_namespaces=28633    # as root of the user namespace that the tests run in
+        note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
+    "#]].assert_eq(&outcome.shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+#[should_panic]
+fn exits() {
+    std::process::exit(0);
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+#[should_panic]
+fn returns() {}
+
+/// Case 16.
+#[test]
+fn an_exit_is_no_panic() {
+    expect![[r#"
+        test should_panic::exits - should panic ... FAILED
+
+        ---- should_panic::exits stdout ----
+        nstest[early-exit]: the test's process exited with status 0 before the test function did
+          help: std::process::exit and _exit end the test's process without a verdict: return from the test function instead
+        note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
+    "#]].assert_eq(&Run::of(&["should_panic::exits"]).run().shown());
+    expect![[r#"
+        test should_panic::returns - should panic ... FAILED
+
+        ---- should_panic::returns stdout ----
+        note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
+    "#]]
+    .assert_eq(&Run::of(&["should_panic::returns"]).run().shown());
+}

@@ -1,0 +1,128 @@
+//! What other code in the same process does to a test: nothing.
+//!
+//! The fixtures share one process, which runs them in alphabetical order.
+
+use std::net::TcpListener;
+use std::os::fd::AsFd;
+
+use expect_test::expect;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::wait::wait;
+use nstest::netns_test;
+use nstest_tests::driver::Run;
+use nstest_tests::raw;
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn b_passes() {
+    let status = std::process::Command::new("true").status().unwrap();
+    assert!(status.success());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn c_fails() {
+    panic!("as it should");
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn d_aborts() {
+    std::process::abort();
+}
+
+fn beside(sibling: &str) -> String {
+    let fixtures = [sibling, "siblings::b_passes", "siblings::c_fails", "siblings::d_aborts"];
+    Run::of(&fixtures).args(["--test-threads=1"]).run().shown()
+}
+
+#[test]
+#[ignore = "its case runs it"]
+fn a_ignores_children() {
+    raw::ignore_children();
+}
+
+/// Case 31.
+#[test]
+fn a_sibling_that_ignores_sigchld() {
+    expect![[r#"
+        test siblings::a_ignores_children ... ok
+        test siblings::b_passes ... ok
+        test siblings::c_fails ... FAILED
+        test siblings::d_aborts ... FAILED
+
+        ---- siblings::c_fails stdout ----
+
+        thread 'siblings::c_fails' (TID) panicked at tests/runner/siblings.rs:LINE:COLUMN:
+        as it should
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+
+        ---- siblings::d_aborts stdout ----
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
+          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+    "#]].assert_eq(&beside("siblings::a_ignores_children"));
+}
+
+#[test]
+#[ignore = "its case runs it"]
+fn a_waits_for_any_child() {
+    std::thread::spawn(|| {
+        loop {
+            if wait().is_err() {
+                std::thread::yield_now();
+            }
+        }
+    });
+}
+
+/// Case 32.
+#[test]
+fn a_sibling_that_waits_for_any_child() {
+    expect![[r#"
+        test siblings::a_waits_for_any_child ... ok
+        test siblings::b_passes ... ok
+        test siblings::c_fails ... FAILED
+        test siblings::d_aborts ... FAILED
+
+        ---- siblings::c_fails stdout ----
+
+        thread 'siblings::c_fails' (TID) panicked at tests/runner/siblings.rs:LINE:COLUMN:
+        as it should
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+
+        ---- siblings::d_aborts stdout ----
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
+          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+    "#]].assert_eq(&beside("siblings::a_waits_for_any_child"));
+}
+
+#[test]
+#[ignore = "its case runs it"]
+fn a_leaks_a_listener() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    fcntl(listener.as_fd(), FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+    std::mem::forget(listener);
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn b_sees_no_socket() {
+    let mut seen = Vec::new();
+    for entry in std::fs::read_dir("/proc/self/fd").unwrap().flatten() {
+        let target = std::fs::read_link(entry.path()).unwrap_or_default();
+        seen.push(target.to_string_lossy().into_owned());
+    }
+    assert!(!seen.iter().any(|target| target.starts_with("socket:")), "{seen:?}");
+}
+
+/// Case 33.
+#[test]
+fn a_sibling_that_leaks_a_listener() {
+    let fixtures = ["siblings::a_leaks_a_listener", "siblings::b_sees_no_socket"];
+    let outcome = Run::of(&fixtures).args(["--test-threads=1"]).run();
+    expect![[r#"
+        test siblings::a_leaks_a_listener ... ok
+        test siblings::b_sees_no_socket ... ok
+    "#]]
+    .assert_eq(&outcome.shown());
+}

@@ -1,0 +1,296 @@
+//! Pass means: began, said that it passed, ended with status 0.
+
+use std::process::ExitCode;
+
+use expect_test::expect;
+use nstest::netns_test;
+use nstest_tests::driver::Run;
+use nstest_tests::raw;
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn passes() {}
+
+/// Case 1.
+#[test]
+fn a_pass_is_silent() {
+    let outcome = Run::of(&["verdict::passes"]).run();
+    expect!["test verdict::passes ... ok\n"].assert_eq(&outcome.shown());
+    let streamed = Run::of(&["verdict::passes"]).args(["--nocapture"]).run();
+    assert_eq!(streamed.shown(), outcome.shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn asserts() {
+    assert_eq!(1 + 1, 3, "arithmetic");
+}
+
+const ASSERTS_LINE: u32 = line!() - 3;
+
+/// Case 2.
+#[test]
+fn a_panic_is_told_once_with_its_location() {
+    let outcome = Run::of(&["verdict::asserts"]).run();
+    expect![[r#"
+        test verdict::asserts ... FAILED
+
+        ---- verdict::asserts stdout ----
+
+        thread 'verdict::asserts' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
+        assertion `left == right` failed: arithmetic
+          left: 2
+         right: 3
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+    "#]]
+    .assert_eq(&outcome.shown());
+    assert_eq!(outcome.text().matches("panicked at").count(), 1);
+    assert!(outcome.text().contains(&format!("verdict.rs:{ASSERTS_LINE}:5:\n")));
+    assert_eq!(outcome.status.code(), Some(101));
+    let streamed = Run::of(&["verdict::asserts"]).args(["--nocapture"]).run();
+    assert_eq!(streamed.text().matches("panicked at").count(), 1);
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn returns_err() -> Result<(), String> {
+    Err("no luck".to_owned())
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn returns_exit_code() -> ExitCode {
+    ExitCode::from(3)
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+async fn returns_test_error() -> nstest::TestResult {
+    "x".parse::<u16>()?;
+    Ok(())
+}
+
+/// Case 3.
+#[test]
+fn a_returned_failure_fails() {
+    expect![[r#"
+        test verdict::returns_err ... FAILED
+
+        ---- verdict::returns_err stdout ----
+        Error: "no luck"
+        the test returned a failure: ExitCode(unix_exit_status(1))
+    "#]]
+    .assert_eq(&Run::of(&["verdict::returns_err"]).run().shown());
+    expect![[r#"
+        test verdict::returns_exit_code ... FAILED
+
+        ---- verdict::returns_exit_code stdout ----
+        the test returned a failure: ExitCode(unix_exit_status(3))
+    "#]]
+    .assert_eq(&Run::of(&["verdict::returns_exit_code"]).run().shown());
+    expect![[r#"
+        test verdict::returns_test_error ... FAILED
+
+        ---- verdict::returns_test_error stdout ----
+        Error: invalid digit found in string
+          at tests/runner/verdict.rs:LINE:COLUMN
+        the test returned a failure: ExitCode(unix_exit_status(1))
+    "#]]
+    .assert_eq(&Run::of(&["verdict::returns_test_error"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn exits() {
+    println!("on the way out");
+    std::process::exit(0);
+}
+
+/// Case 4.
+#[test]
+fn exit_0_is_no_pass() {
+    expect![[r#"
+        test verdict::exits ... FAILED
+
+        ---- verdict::exits stdout ----
+        on the way out
+        nstest[early-exit]: the test's process exited with status 0 before the test function did
+          help: std::process::exit and _exit end the test's process without a verdict: return from the test function instead
+    "#]].assert_eq(&Run::of(&["verdict::exits"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn exits_at_once() {
+    raw::exit_now(0);
+}
+
+/// Case 5.
+#[test]
+fn exit_0_without_handlers_is_no_pass() {
+    expect![[r#"
+        test verdict::exits_at_once ... FAILED
+
+        ---- verdict::exits_at_once stdout ----
+        nstest[early-exit]: the test's process exited with status 0 before the test function did
+          help: std::process::exit and _exit end the test's process without a verdict: return from the test function instead
+    "#]].assert_eq(&Run::of(&["verdict::exits_at_once"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn forks_and_returns_twice() {
+    let child = raw::fork();
+    if child > 0 {
+        let child = nix::unistd::Pid::from_raw(child);
+        nix::sys::wait::waitpid(child, None).unwrap();
+        println!("the parent is the test");
+    }
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn forks_and_fails_in_the_parent() {
+    let child = raw::fork();
+    if child > 0 {
+        let child = nix::unistd::Pid::from_raw(child);
+        nix::sys::wait::waitpid(child, None).unwrap();
+        panic!("in the parent");
+    }
+}
+
+/// Case 40.
+#[test]
+fn a_fork_that_returns_twice_gives_one_verdict() {
+    let outcome = Run::of(&["verdict::forks_and_returns_twice"]).args(["--show-output"]).run();
+    expect![[r#"
+        test verdict::forks_and_returns_twice ... ok
+
+        successes:
+
+        ---- verdict::forks_and_returns_twice stdout ----
+        nstest: a fork of the test's process came back from the test; only the first counts
+        the parent is the test
+
+        successes:
+            verdict::forks_and_returns_twice
+    "#]]
+    .assert_eq(&outcome.shown());
+    expect![[r#"
+        test verdict::forks_and_fails_in_the_parent ... FAILED
+
+        ---- verdict::forks_and_fails_in_the_parent stdout ----
+        nstest: a fork of the test's process came back from the test; only the first counts
+
+        thread 'verdict::forks_and_fails_in_the_parent' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
+        in the parent
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+    "#]].assert_eq(&Run::of(&["verdict::forks_and_fails_in_the_parent"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn a_thread_panics() {
+    let thread = std::thread::Builder::new().name("side".into());
+    let joined = thread.spawn(|| panic!("aside")).unwrap().join();
+    assert!(joined.is_err());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn a_thread_panics_and_then_the_test() {
+    let thread = std::thread::Builder::new().name("side".into());
+    let _ = thread.spawn(|| panic!("aside")).unwrap().join();
+    panic!("the test");
+}
+
+/// Case 41: as under libtest, only the test's own thread decides.
+#[test]
+fn a_panic_in_a_side_thread_is_shown_and_decides_nothing() {
+    let outcome = Run::of(&["verdict::a_thread_panics"]).args(["--show-output"]).run();
+    expect![[r#"
+        test verdict::a_thread_panics ... ok
+
+        successes:
+
+        ---- verdict::a_thread_panics stdout ----
+
+        thread 'side' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
+        aside
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+
+        successes:
+            verdict::a_thread_panics
+    "#]]
+    .assert_eq(&outcome.shown());
+    expect![[r#"
+        test verdict::a_thread_panics_and_then_the_test ... FAILED
+
+        ---- verdict::a_thread_panics_and_then_the_test stdout ----
+
+        thread 'side' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
+        aside
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+
+        thread 'verdict::a_thread_panics_and_then_the_test' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
+        the test
+    "#]].assert_eq(&Run::of(&["verdict::a_thread_panics_and_then_the_test"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn panics_with_a_number() {
+    std::panic::panic_any(42);
+}
+
+/// Case 42.
+#[test]
+fn a_payload_that_is_no_text_fails() {
+    expect![[r#"
+        test verdict::panics_with_a_number ... FAILED
+
+        ---- verdict::panics_with_a_number stdout ----
+
+        thread 'verdict::panics_with_a_number' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
+        Box<dyn Any>
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+    "#]].assert_eq(&Run::of(&["verdict::panics_with_a_number"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn aborts_at_exit() {
+    raw::abort_at_exit();
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn exits_with_7_at_exit() {
+    struct Exits;
+    impl Drop for Exits {
+        fn drop(&mut self) {
+            raw::exit_now(7);
+        }
+    }
+    thread_local!(static EXITS: Exits = const { Exits });
+    EXITS.with(|_| {});
+}
+
+/// Case 54.
+#[test]
+fn a_crash_after_the_pass_fails() {
+    expect![[r#"
+        test verdict::aborts_at_exit ... FAILED
+
+        ---- verdict::aborts_at_exit stdout ----
+        nstest[exit-after-pass]: the test function passed, and then its process was killed by SIGABRT (signal 6)
+          help: look at what runs after main: atexit handlers, destructors of statics, threads that are still alive
+    "#]].assert_eq(&Run::of(&["verdict::aborts_at_exit"]).run().shown());
+    expect![[r#"
+        test verdict::exits_with_7_at_exit ... FAILED
+
+        ---- verdict::exits_with_7_at_exit stdout ----
+        nstest[exit-after-pass]: the test function passed, and then its process exited with status 7
+          help: look at what runs after main: atexit handlers, destructors of statics, threads that are still alive
+    "#]].assert_eq(&Run::of(&["verdict::exits_with_7_at_exit"]).run().shown());
+}

@@ -1,0 +1,53 @@
+//! cargo and cargo-nextest, for what needs another runner or another build.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The cargo that runs this test, or the one that the user would.
+#[must_use]
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace());
+    command
+}
+
+/// The directory of the workspace.
+///
+/// # Panics
+/// If this package is nowhere.
+#[must_use]
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace")
+}
+
+/// cargo-nextest over the targets of this package, as they are built now: cargo
+/// is asked once what there is, and not again for each run. `filter` is a filterset.
+///
+/// # Panics
+/// If there is no cargo-nextest.
+#[must_use]
+pub fn nextest(filter: &str) -> Command {
+    static DESCRIBED: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    let (metadata, binaries) = DESCRIBED.get_or_init(|| {
+        let directory = std::env::temp_dir();
+        let save = |name: &str, arguments: &[&str]| {
+            let path = directory.join(format!("nstest-{name}-{}.json", std::process::id()));
+            let output = cargo().args(arguments).output().expect("start cargo");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            std::fs::write(&path, output.stdout).expect("keep what cargo said");
+            path
+        };
+        let list = [
+            &["nextest", "list", "--package", "nstest-tests"][..],
+            &["--list-type", "binaries-only", "--message-format", "json"],
+        ];
+        (save("metadata", &["metadata", "--format-version", "1"]), save("binaries", &list.concat()))
+    });
+    let mut command = cargo();
+    command.args(["nextest", "run", "--color", "never", "--no-fail-fast"]);
+    command.arg("--cargo-metadata").arg(metadata).arg("--binaries-metadata").arg(binaries);
+    command.args(["--workspace-remap"]).arg(workspace());
+    command.args(["-E", filter]);
+    command
+}

@@ -1,0 +1,295 @@
+//! Runs fixtures: tests of this very binary that are ignored because they fail
+//! on purpose. What a case asserts is what a user would see.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::{marks, raw, survivors};
+
+/// A run of the test binary that is yet to start.
+#[must_use]
+#[derive(Debug)]
+pub struct Run {
+    command: Command,
+    case: PathBuf,
+}
+
+impl Run {
+    /// Runs these fixtures, and nothing else, with libtest's defaults.
+    pub fn of(fixtures: &[&str]) -> Self {
+        let binary = std::env::current_exe().expect("know the test binary");
+        Self::in_front(Command::new(binary)).args(["--ignored", "--exact"]).args(fixtures)
+    }
+
+    /// Runs `command`, which runs fixtures.
+    pub fn in_front(mut command: Command) -> Self {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let case =
+            std::env::temp_dir().join(format!("nstest-case-{}-{number}", std::process::id()));
+        std::fs::create_dir(&case).expect("make the directory of the case");
+        let private = |name: &str| {
+            ["NSTEST", "RUST_TEST_", "RUST_MIN_STACK", "NEXTEST"]
+                .iter()
+                .any(|p| name.starts_with(p))
+        };
+        for (name, _) in std::env::vars_os().filter(|(name, _)| private(&name.to_string_lossy())) {
+            command.env_remove(name);
+        }
+        command.env(marks::VARIABLE, &case).env("RUST_BACKTRACE", "0").stdin(Stdio::null());
+        // Away from the process group of whoever runs this.
+        command.process_group(0);
+        Self { command, case }
+    }
+
+    /// Further arguments for libtest.
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// A variable of the environment.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn case(&self) -> &Path {
+        &self.case
+    }
+
+    /// What else [`Command`] can.
+    pub fn command(&mut self) -> &mut Command {
+        &mut self.command
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// If it cannot.
+    pub fn start(mut self) -> Running {
+        // Both streams in one file, in the order of a terminal. Unlike with a
+        // pipe, nobody can keep the driver waiting by keeping it open.
+        raw::default_signals();
+        let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0); // crashes are on purpose
+        let output = memfd_create("output", MFdFlags::MFD_CLOEXEC).expect("make a file");
+        let output = File::from(output);
+        let stream = || Stdio::from(output.try_clone().expect("duplicate a descriptor"));
+        self.command.stdout(stream()).stderr(stream());
+        let child = self.command.spawn().expect("start the fixtures");
+        Running { child: Some(child), output, case: self.case, start: Instant::now() }
+    }
+
+    /// Starts it and waits for its end.
+    #[track_caller]
+    pub fn run(self) -> Outcome {
+        self.start().end()
+    }
+
+    /// Runs it without a deadline, as it has runs of its own to watch.
+    ///
+    /// # Panics
+    /// With all that it printed, if it fails.
+    #[track_caller]
+    pub fn succeed(mut self) {
+        let output = self.command.output().expect("start the fixtures");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let _ = std::fs::remove_dir_all(&self.case);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
+    }
+}
+
+/// A run of the test binary.
+#[derive(Debug)]
+pub struct Running {
+    child: Option<Child>,
+    output: File,
+    case: PathBuf,
+    start: Instant,
+}
+
+impl Running {
+    /// Waits until a fixture has set a mark.
+    #[track_caller]
+    pub fn wait_for(&self, mark: &str) {
+        let path = self.case.join(mark);
+        marks::eventually(mark, || path.exists().then_some(()));
+    }
+
+    /// Sets a mark that a fixture waits for.
+    pub fn set(&self, mark: &str) {
+        std::fs::write(self.case.join(mark), "").expect("set a mark");
+    }
+
+    /// What it has printed so far.
+    #[must_use]
+    pub fn text(&self) -> String {
+        Output(&self.output).text()
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        let id = self.child.as_ref().map_or(0, Child::id);
+        Pid::from_raw(i32::try_from(id).unwrap_or_default())
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn case(&self) -> &Path {
+        &self.case
+    }
+
+    /// Sends a signal to its process, not to the group.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("send a signal");
+    }
+
+    /// Waits for its end, and for that of everything that it started.
+    ///
+    /// # Panics
+    /// If it does not end, or if any of its processes outlives it.
+    #[track_caller]
+    pub fn end(mut self) -> Outcome {
+        let mut child = self.child.take().expect("ended once");
+        let (send, ended) = std::sync::mpsc::channel();
+        let waiter = std::thread::spawn(move || {
+            let _ = send.send(child.wait());
+            child
+        });
+        let Ok(status) = ended.recv_timeout(marks::DEADLINE) else {
+            panic!(
+                "no end within {:?}, processes {:#?}, output: {}",
+                marks::DEADLINE,
+                survivors::processes(&self.case),
+                Output(&self.output).text()
+            );
+        };
+        let status = status.expect("wait for the fixtures");
+        let took = self.start.elapsed();
+        drop(waiter.join());
+        if status.code().is_some() {
+            // The runner waits for the death of each.
+            assert_eq!(survivors::processes(&self.case), [""; 0], "survivors");
+        } else {
+            marks::eventually("the death of all processes", || {
+                survivors::processes(&self.case).is_empty().then_some(())
+            });
+        }
+        let output = self.output.try_clone().expect("duplicate a descriptor");
+        Outcome { status, took, output }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let _ = std::fs::remove_dir_all(&self.case);
+    }
+}
+
+struct Output<'a>(&'a File);
+
+impl Output<'_> {
+    fn text(&self) -> String {
+        // By position: the writer shares the offset.
+        let mut bytes = vec![0; self.0.metadata().map_or(0, |data| data.len() as usize)];
+        self.0.read_exact_at(&mut bytes, 0).expect("read the output");
+        String::from_utf8(bytes).unwrap_or_else(|error| {
+            // Only streamed output can be anything.
+            String::from_utf8_lossy(error.as_bytes()).into_owned()
+        })
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Of the process.
+    pub status: ExitStatus,
+    /// From start to end.
+    pub took: Duration,
+    output: File,
+}
+
+impl Outcome {
+    /// All that it printed.
+    #[must_use]
+    pub fn text(&self) -> String {
+        Output(&self.output).text()
+    }
+
+    /// What it printed, raw.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.output
+    }
+
+    /// libtest's result of each test, and what failed tests printed, without
+    /// what differs from run to run.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let text = normal(&self.text());
+        let mut shown = String::new();
+        let mut lists = 0;
+        for line in text.lines() {
+            match line {
+                "failures:" => lists += 1,
+                _ if line.starts_with("running ") || line.starts_with("test result: ") => {}
+                _ if lists == 2 || (line.is_empty() && shown.ends_with("\n\n")) => {}
+                "" if shown.is_empty() => {}
+                _ => {
+                    shown.push_str(line);
+                    shown.push('\n');
+                }
+            }
+        }
+        let end = shown.trim_end().len();
+        shown.truncate(end);
+        shown + "\n"
+    }
+}
+
+/// The text without paths, lines, times, and the ids of processes and threads.
+#[must_use]
+pub fn normal(text: &str) -> String {
+    let binary = std::env::current_exe().unwrap_or_default();
+    let text = text.replace(&*binary.to_string_lossy(), "BINARY");
+    let text = number_after(&text, ".rs:", ":", "LINE");
+    let text = number_after(&text, ".rs:LINE:", "", "COLUMN");
+    number_after(&text, "' (", ")", "TID")
+}
+
+/// Replaces each number that stands between `before` and `after`.
+fn number_after(text: &str, before: &str, after: &str, name: &str) -> String {
+    let mut pieces = text.split(before);
+    let mut result = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let rest = piece.trim_start_matches(|c: char| c.is_ascii_digit());
+        result.push_str(before);
+        if rest.len() < piece.len() && rest.starts_with(after) {
+            result.push_str(name);
+            result.push_str(rest);
+        } else {
+            result.push_str(piece);
+        }
+    }
+    result
+}

@@ -1,0 +1,101 @@
+//! Often, in parallel, and killed at any moment.
+//!
+//! How often is for the machine that has the time: `NSTESTS_STRESS=full` asks
+//! for the figures that the project promises, and is what CI sets.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use nstest_tests::cargo::nextest;
+use nstest_tests::driver::Run;
+use nstest_tests::survivors::{self, on_a_machine_of_its_own};
+
+#[path = "../ports/hundred.rs"]
+#[macro_use]
+mod hundred;
+
+mod ports {
+    hundred!(#[ignore = "run by the stress tests"]);
+}
+
+fn count(full: usize, quick: usize) -> usize {
+    if std::env::var_os("NSTESTS_STRESS").is_some_and(|value| value == "full") {
+        full
+    } else {
+        quick
+    }
+}
+
+fn libtest(arguments: &[&str]) -> Run {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.arg("--ignored").args(arguments);
+    Run::in_front(command)
+}
+
+/// 100 tests on one port, 50 times.
+#[test]
+fn a_hundred_tests_on_one_port_under_libtest() {
+    for run in 0..count(50, 3) {
+        let outcome = libtest(&["ports::"]).run();
+        let text = outcome.text();
+        assert!(text.contains("test result: ok. 100 passed; 0 failed;"), "run {run}: {text}");
+    }
+}
+
+/// The same under cargo-nextest.
+#[test]
+fn a_hundred_tests_on_one_port_under_nextest() {
+    for run in 0..count(50, 3) {
+        let text = Run::in_front(nextest("binary(=ports)")).run().text();
+        assert!(text.contains("100 tests run: 100 passed"), "run {run}: {text}");
+    }
+}
+
+/// 40 tests on 8 threads, 100 times. A run that hangs meets the driver's deadline.
+#[test]
+fn many_threads_never_hang() {
+    for run in 0..count(100, 5) {
+        let filters = ["ports::s0", "ports::s1", "ports::a0", "ports::a1", "--test-threads=8"];
+        let text = libtest(&filters).run().text();
+        assert!(text.contains("test result: ok. 40 passed; 0 failed;"), "run {run}: {text}");
+    }
+}
+
+/// The test binary is killed at 200 moments of its run.
+#[test]
+fn killed_at_any_moment_it_leaves_nothing() {
+    on_a_machine_of_its_own("kills").env("NSTESTS_STRESS", stress()).succeed();
+}
+
+fn stress() -> std::ffi::OsString {
+    std::env::var_os("NSTESTS_STRESS").unwrap_or_default()
+}
+
+#[test]
+#[ignore = "its case runs it"]
+fn kills() {
+    let start = Instant::now();
+    libtest(&["ports::"]).run();
+    let whole = start.elapsed();
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let before = survivors::machine();
+    let mut alive = 0;
+    for kill in 0..count(200, 10) {
+        // xorshift64: Marsaglia, "Xorshift RNGs", 2003.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let moment = whole.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64);
+        let arguments: &[&str] =
+            if kill % 2 == 0 { &["ports::"] } else { &["ports::", "--nocapture"] };
+        let running = libtest(arguments).start();
+        // No wait for anything: the moment is the point.
+        std::thread::sleep(moment.min(Duration::from_secs(10)));
+        alive += usize::from(survivors::processes(running.case()).len() > 1);
+        running.signal(Signal::SIGKILL);
+        running.end();
+        assert_eq!(survivors::machine(), before, "after kill {kill}, at {moment:?} of {whole:?}");
+    }
+    assert!(alive > 0, "no kill met a test");
+}
