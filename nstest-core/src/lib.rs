@@ -21,6 +21,7 @@ mod error;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
 mod fabric;
 mod fixture;
+mod layout;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 #[cfg_attr(
     not(test),

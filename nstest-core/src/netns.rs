@@ -22,9 +22,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::error::{Code, Error, Result};
-
-/// Where `ip netns` looks for names (ip-netns(8)).
-pub(crate) const NAMES: &str = "/run/netns";
+use crate::layout::NETNS;
 
 const THIS_THREADS: &str = "/proc/thread-self/ns/net";
 #[cfg(feature = "tokio")]
@@ -72,9 +70,9 @@ impl Namespace {
         Ok(Self { fd: this_threads()?, name: name.into() })
     }
 
-    /// One that has a name in [`NAMES`], or else any path.
+    /// One that has a name in [`NETNS`], or else any path.
     pub(crate) fn open(name: &str) -> Result<Self> {
-        let path = Path::new(NAMES).join(name); // an absolute `name` replaces it
+        let path = Path::new(NETNS).join(name); // an absolute `name` replaces it
         match open(&path) {
             Ok(fd) => Ok(Self { fd, name: name.to_owned() }),
             Err(error) => Err(Error::new(

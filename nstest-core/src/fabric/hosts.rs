@@ -6,23 +6,23 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::error::{Code, Error, Result};
-use crate::runner::OWN_HOSTS;
+use crate::layout::{HOSTS, LOCALHOST, NODE};
 use crate::topology::state::HostEntry;
 
 /// The file is the test's own, and every node sees it at /etc/hosts. In inline
 /// mode there is none: names of nodes do not resolve there.
 pub(super) fn set(entries: &[HostEntry]) -> Result<()> {
     use std::fmt::Write;
-    let path = Path::new(OWN_HOSTS);
+    let path = Path::new(HOSTS);
     if !path.exists() {
         return Ok(());
     }
-    let mut text = String::from("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
+    let mut text = LOCALHOST.to_owned();
     for HostEntry { addr, names } in entries {
         let _ = writeln!(text, "{addr} {}", names.join(" "));
     }
     if entries.is_empty() {
-        let _ = writeln!(text, "127.0.1.1 {}", crate::runner::NODE);
+        let _ = writeln!(text, "127.0.1.1 {NODE}");
     }
     replace(path, text.into_bytes())
         .map_err(|error| Error::new(Code::Setup, "write the test's own /etc/hosts").source(error))

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::index_of;
 use crate::error::{Code, Error, Result};
+use crate::layout::NETNS;
 use crate::netlink::{Mac, Protocol, Socket, Watch};
-use crate::netns::{Bound, NAMES, Namespace};
+use crate::netns::{Bound, Namespace};
 use crate::node::view::View;
 use crate::node::{Panics, Place};
 use crate::sysctl;
@@ -49,7 +50,7 @@ impl Member {
     fn new(namespace: Namespace, sockets: Sockets, hostname: &str, panics: &Arc<Panics>) -> Self {
         let Sockets { route, watch, ipv6 } = sockets;
         // Where /run is not the test's own (inline mode), nodes have no names.
-        let directory = Path::new(NAMES);
+        let directory = Path::new(NETNS);
         let name = directory.is_dir().then(|| namespace.bind(directory).ok()).flatten();
         let view = View { hostname: hostname.to_owned() };
         let place = Arc::new(Place::new(namespace, view, Arc::clone(panics)));

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
+use crate::layout::NODE;
 use crate::netlink::link::{self, End};
 use crate::netlink::route::{self, Target};
 use crate::netlink::{Mac, Mode, Prefix, Protocol, Request, Socket, addr, neigh};
@@ -102,8 +103,8 @@ impl Fabric {
 
     /// Takes the namespace that the test is in as its node, and changes nothing in it.
     pub(crate) fn adopt(&mut self) -> Result<()> {
-        let at = At { id: NodeId::TEST, name: crate::runner::NODE.to_owned() };
-        let member = Member::of_test(&at, crate::runner::NODE, &self.panics)?;
+        let at = At { id: NodeId::TEST, name: NODE.to_owned() };
+        let member = Member::of_test(&at, NODE, &self.panics)?;
         self.members.insert(at.id, member);
         Ok(())
     }

@@ -41,7 +41,7 @@ impl Current {
         let name = test.candidates().swap_remove(0);
         let context = TestContext::new(name, settings::timeout(options.timeout)?);
         let mut spec = Spec::default();
-        let parameters = &mut spec.parameters.0;
+        let parameters = &mut spec.parameters;
         parameters.anonymous = options.peers;
         parameters.subnets =
             options.subnets.iter().map(|text| text.parse()).collect::<Result<_>>()?;
@@ -86,7 +86,7 @@ impl Current {
 
     /// An argument about a network of no other node would be without effect.
     fn check_consistent(&self, spec: &Spec) -> Result<()> {
-        let parameters = &spec.parameters.0;
+        let parameters = &spec.parameters;
         let alone = parameters.nodes.is_empty() && parameters.anonymous == 0;
         match self.about_peers() {
             Some(argument) if alone => Err(Error::new(

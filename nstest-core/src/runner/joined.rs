@@ -11,12 +11,12 @@ use std::path::Path;
 
 use crate::capability;
 use crate::error::{Code, Error, Result};
-use crate::netns::NAMES;
+use crate::layout::NETNS;
 
 /// Says what is wrong before anything is started.
 pub(super) fn check(name: &str) -> Result<()> {
     let what = || Error::new(Code::Namespace, format!("join the network namespace `{name}`"));
-    if !Path::new(NAMES).join(name).exists() {
+    if !Path::new(NETNS).join(name).exists() {
         return Err(what()
             .source(existing())
             .help(format!("make it before the tests start: sudo ip netns add {name}")));
@@ -30,7 +30,7 @@ pub(super) fn check(name: &str) -> Result<()> {
 }
 
 fn existing() -> String {
-    let mut names: Vec<String> = fs::read_dir(NAMES)
+    let mut names: Vec<String> = fs::read_dir(NETNS)
         .into_iter()
         .flatten()
         .flatten()
@@ -38,7 +38,7 @@ fn existing() -> String {
         .collect();
     names.sort();
     match names.as_slice() {
-        [] => format!("there is none of that name, nor any other in {NAMES}"),
-        names => format!("there is none of that name; in {NAMES} are {}", names.join(", ")),
+        [] => format!("there is none of that name, nor any other in {NETNS}"),
+        names => format!("there is none of that name; in {NETNS} are {}", names.join(", ")),
     }
 }

@@ -39,7 +39,6 @@ use std::process::Termination;
 pub use ambient::net;
 pub use body::Fixtures;
 pub use enter::enter;
-pub(crate) use setup::{NODE, OWN_HOSTS};
 #[cfg(feature = "tokio")]
 pub use test::Runtime;
 pub use test::{Options, Test, Timeout};

@@ -14,22 +14,13 @@ use nix::libc;
 
 use super::host::{EtcFile, Host};
 use super::identity::Identity;
-use crate::netns;
+use crate::layout::{ETC, LOCALHOST, NETNS, NODE, TMP_DIR};
 use crate::sys::spawn::Act;
 use crate::sys::step::{Mount, Step};
 use crate::uplink::{self, Uplink};
 
-/// The name of the test's own node, and its hostname.
-pub(crate) const NODE: &str = "test";
-/// `TMPDIR` of every test; short, for the sake of unix socket addresses.
-pub(super) const TMP_DIR: &str = "/run/nstest/tmp";
-/// Where the files are kept that replace those in /etc.
-const OWN_ETC: &str = "/run/nstest/etc";
-/// The test's own hosts file, which /etc/hosts is.
-pub(crate) const OWN_HOSTS: &str = "/run/nstest/etc/hosts";
-
 fn own(name: &str) -> String {
-    format!("{OWN_ETC}/{name}")
+    format!("{ETC}/{name}")
 }
 
 /// What a test has that others do not.
@@ -142,10 +133,7 @@ impl Plan {
             // And nothing is changed in it: it belongs to whoever made it.
             Some(name) => self.must(
                 "join the named network namespace",
-                Step::Join {
-                    path: c_path(&Path::new(netns::NAMES).join(name)),
-                    kind: libc::CLONE_NEWNET,
-                },
+                Step::Join { path: c_path(&Path::new(NETNS).join(name)), kind: libc::CLONE_NEWNET },
             ),
         }
         self.must("set the hostname", Step::Hostname(c_string(NODE)));
@@ -200,10 +188,10 @@ impl Plan {
         };
         self.must("mount a fresh /run", Step::Mount(tmpfs));
         for (path, mode) in [
-            ("/run/netns", 0o755),
+            (NETNS, 0o755),
             ("/run/lock", 0o1777),
             ("/run/nstest", 0o755),
-            (OWN_ETC, 0o755),
+            (ETC, 0o755),
             (TMP_DIR, 0o1777),
         ] {
             self.must(what, Step::MakeDir { path: c_string(path), mode });
@@ -242,9 +230,7 @@ impl Plan {
     /// an unknown name fails at once.
     fn etc(&mut self, host: &Host, extras: Extras<'_>) {
         let what = "give the test files of its own in /etc";
-        let hosts = format!(
-            "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 {NODE}\n"
-        );
+        let hosts = format!("{LOCALHOST}127.0.1.1 {NODE}\n");
         let none = "# nstest: no name server\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
         let resolv = extras.uplink.map_or_else(|| none.to_owned(), Uplink::resolv_conf);
         let files = [("hosts", &host.hosts, hosts), ("resolv.conf", &host.resolv_conf, resolv)];

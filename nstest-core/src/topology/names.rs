@@ -13,7 +13,7 @@ use std::fmt;
 use crate::error::{Code, Error, Result};
 
 /// The name of the test's own node.
-pub(crate) const OWN_NODE: &str = "test";
+pub(crate) use crate::layout::NODE as OWN_NODE;
 
 /// The longest label of a domain name, in octets (RFC 1035 §2.3.4).
 const LABEL_MAX: usize = 63;

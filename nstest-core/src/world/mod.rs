@@ -9,7 +9,6 @@ mod build;
 mod lan;
 mod link;
 mod node;
-mod parameter;
 mod ready;
 mod router;
 
@@ -20,7 +19,6 @@ pub use build::{LanBuilder, NodeBuilder, RouterBuilder};
 pub use lan::Lan;
 pub use link::Link;
 pub use node::Node;
-pub(crate) use parameter::ParameterSpec;
 pub use ready::{Outcome, eventually};
 pub use router::Router;
 

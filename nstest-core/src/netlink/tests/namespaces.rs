@@ -5,7 +5,8 @@ use std::path::Path;
 use nix::mount::{MsFlags, mount};
 
 use super::worlds::Place;
-use crate::netns::{NAMES, Namespace};
+use crate::layout::NETNS;
+use crate::netns::Namespace;
 use crate::sysctl;
 use crate::testing::isolated;
 
@@ -47,12 +48,12 @@ fn named_namespaces_are_opened_by_name() {
     isolated(|| {
         let none = None::<&str>;
         mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
-        std::fs::create_dir(NAMES).unwrap();
+        std::fs::create_dir(NETNS).unwrap();
         let place = Place::node("server").unwrap();
-        let bound = place.ns.bind(Path::new(NAMES)).unwrap();
+        let bound = place.ns.bind(Path::new(NETNS)).unwrap();
         let listed = std::process::Command::new("ip").args(["netns", "list"]).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&listed.stdout).trim(), "server");
-        assert!(place.ns.bind(Path::new(NAMES)).is_err(), "the name is taken");
+        assert!(place.ns.bind(Path::new(NETNS)).is_err(), "the name is taken");
         let opened = Namespace::open("server").unwrap();
         opened.enter(|| sysctl::write("ipv4/ip_default_ttl", "77")).unwrap().unwrap();
         let ttl = place.ns.enter(|| sysctl::read("ipv4/ip_default_ttl").unwrap());
