@@ -148,6 +148,8 @@ codes! {
     Netlink = "netlink",
     /// A kernel setting could not be read or written.
     Sysctl = "sysctl",
+    /// A test asked for an uplink, and the machine has no way to give it one.
+    Uplink = "uplink",
 }
 
 impl fmt::Display for Code {

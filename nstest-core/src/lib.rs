@@ -14,6 +14,8 @@
     allow(dead_code, reason = "what only the runner uses")
 )]
 
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod capability;
 mod context;
 mod error;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
@@ -45,6 +47,8 @@ mod sysctl;
 #[cfg(all(test, target_os = "linux", not(any(miri, nstest_stub))))]
 mod testing;
 mod topology;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod uplink;
 mod world;
 
 pub use context::TestContext;
@@ -55,7 +59,7 @@ pub use node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]
 pub use node::task::Task;
 pub use node::visit::Scope;
-pub use runner::enter;
+pub use runner::{enter, net};
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 pub use world::{
     Lan, LanBuilder, Link, Net, Node, NodeBuilder, Outcome, Router, RouterBuilder, eventually,

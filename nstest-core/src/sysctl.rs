@@ -17,7 +17,6 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 
-#[cfg(test)]
 use crate::error::{Code, Error, Result};
 
 const ROOT: &str = "/proc/sys/net";
@@ -46,7 +45,6 @@ pub(crate) fn write_all<'a>(
 }
 
 /// Writes one setting of the namespace that the calling thread is in.
-#[cfg(test)]
 pub(crate) fn write(key: &str, value: &str) -> Result<()> {
     store(key, value).map_err(|cause| {
         let error = Error::new(Code::Sysctl, format!("set net/{key} to {value:?}"));
@@ -67,7 +65,6 @@ pub(crate) fn has_ipv6() -> bool {
 }
 
 /// Reads one setting of the namespace that the calling thread is in.
-#[cfg(test)]
 pub(crate) fn read(key: &str) -> Result<String> {
     load(key).map_err(|cause| Error::new(Code::Sysctl, format!("read net/{key}")).source(cause))
 }

@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 mod accounts;
+mod arguments;
 mod builder;
 mod changes;
 mod command;
@@ -9,6 +10,7 @@ mod firewall;
 mod forwarding;
 mod growth;
 mod inside;
+mod joined;
 mod link;
 mod names;
 mod nat;

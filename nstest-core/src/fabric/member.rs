@@ -89,6 +89,11 @@ impl Member {
         self.expect(slot, mac.link_local().into());
     }
 
+    /// No address of IPv6 will come into force.
+    pub(super) fn forgo_ipv6(&mut self) {
+        self.ipv6 = false;
+    }
+
     /// It is being taken away, or never came.
     pub(super) fn forget_address(&mut self, slot: u8, ip: IpAddr) {
         self.expected

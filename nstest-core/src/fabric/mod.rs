@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Code, Error, Result};
+use crate::layout::NODE;
 use crate::netlink::link::{self, End};
 use crate::netlink::route::{self, Target};
 use crate::netlink::{Mac, Mode, Prefix, Protocol, Request, Socket, addr, neigh};
@@ -100,6 +101,14 @@ impl Fabric {
         Ok(fabric)
     }
 
+    /// Takes the namespace that the test is in as its node, and changes nothing in it.
+    pub(crate) fn adopt(&mut self) -> Result<()> {
+        let at = At { id: NodeId::TEST, name: NODE.to_owned() };
+        let member = Member::of_test(&at, NODE, &self.panics)?;
+        self.members.insert(at.id, member);
+        Ok(())
+    }
+
     /// The inside of a node.
     pub(crate) fn place(&self, id: NodeId) -> Option<&Arc<Place>> {
         Some(&self.members.get(&id)?.place)
@@ -142,7 +151,12 @@ impl Fabric {
             Op::AddNode { at, hostname } => self.add_node(at, hostname),
             Op::DelNode { at } => self.del_node(at),
             Op::SetSysctls { at, settings } => {
-                let unwritten = write_settings(self.member(at)?, settings)?;
+                let member = self.member(at)?;
+                let off = |s: &Sysctl| s.key.ends_with(".disable_ipv6") && s.value == "1";
+                if settings.iter().any(off) {
+                    member.forgo_ipv6();
+                }
+                let unwritten = write_settings(member, settings)?;
                 self.note(&unwritten);
                 Ok(())
             }

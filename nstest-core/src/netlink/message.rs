@@ -9,7 +9,6 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::attr::{attributes, i32_at, text};
-#[cfg(test)]
 use crate::error::Error;
 
 /// Length of `struct nlmsghdr`.
@@ -138,7 +137,6 @@ impl Refused {
     }
 
     /// The error number, for callers that have another way to go.
-    #[cfg(test)]
     pub(crate) fn errno(&self) -> Errno {
         self.errno
     }
@@ -159,7 +157,6 @@ impl fmt::Display for Refused {
 impl StdError for Refused {}
 
 /// The error number, if `error` is a refusal by the kernel.
-#[cfg(test)]
 pub(crate) fn refusal(error: &Error) -> Option<Errno> {
     let source = StdError::source(error)?;
     source.downcast_ref::<Refused>().map(Refused::errno)

@@ -36,7 +36,6 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
 pub(crate) use message::refusal;
 pub(crate) use message::{Mode, Request};
 pub(crate) use ready::Watch;

@@ -9,10 +9,10 @@ use std::process::{ExitCode, Termination};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Test, settings};
-use crate::context::TestContext;
+use super::Test;
+use super::ambient::{Current, Entered};
 use crate::error::Error;
-use crate::fixture::{Fixture, Param, Spec, World};
+use crate::fixture::{Fixture, Param};
 use crate::record::{Failure, Record};
 use crate::sys::init::{self, Chosen};
 use crate::sys::process::{adopt, exit_now, redirect_stdout};
@@ -111,7 +111,11 @@ pub(super) fn play<R: Termination>(
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let mut fixtures = Fixtures::new(test);
         let code = body(&mut fixtures).report();
-        (code, fixtures.world.and_then(|world| world.net().unseen_failure()))
+        let unseen = fixtures.current.unseen_failure();
+        if code == ExitCode::SUCCESS && unseen.is_none() {
+            fixtures.current.check_used().unwrap_or_else(|error| refuse(&error));
+        }
+        (code, unseen)
     }));
     match result {
         Ok((code, None)) if code == ExitCode::SUCCESS => Ok(()),
@@ -154,37 +158,29 @@ struct SetupFailed(String);
 /// Makes the parameters of one test.
 #[derive(Debug)]
 pub struct Fixtures {
-    spec: Spec,
-    context: TestContext,
-    world: Option<World>,
+    current: Entered,
 }
 
 impl Fixtures {
     fn new(test: &Test) -> Self {
-        let name = test.candidates().swap_remove(0);
-        let timeout =
-            settings::timeout(test.options.timeout).unwrap_or_else(|error| refuse(&error));
-        Self { spec: Spec::default(), context: TestContext::new(name, timeout), world: None }
+        let current = Current::of(test).unwrap_or_else(|error| refuse(&error));
+        Self { current: Entered::enter(current) }
     }
 
     /// First phase of one parameter. Ends the test where it fails.
     pub fn plan<F: Fixture>(&mut self, name: &str) -> F::Plan {
-        F::plan(&mut self.spec, Param::new(name)).unwrap_or_else(|error| refuse(&error))
+        self.current
+            .plan(|spec| F::plan(spec, Param::new(name)))
+            .unwrap_or_else(|error| refuse(&error))
     }
 
     /// Second phase of one parameter; the first call builds the world.
     pub fn setup<F: Fixture>(&mut self, plan: F::Plan) -> F {
-        let world = match &self.world {
-            Some(world) => world,
-            None => {
-                let world = World::build(&self.spec, self.context.clone());
-                self.world.insert(world.unwrap_or_else(|error| refuse(&error)))
-            }
-        };
+        let world = self.current.world().unwrap_or_else(|error| refuse(&error));
         F::setup(plan, world).unwrap_or_else(|error| refuse(&error))
     }
 }
 
-fn refuse(error: &Error) -> ! {
+pub(super) fn refuse(error: &Error) -> ! {
     std::panic::resume_unwind(Box::new(SetupFailed(format!("{error:?}"))))
 }

@@ -17,13 +17,33 @@ use super::identity::Identity;
 use crate::layout::{ETC, LOCALHOST, NETNS, NODE, TMP_DIR};
 use crate::sys::spawn::Act;
 use crate::sys::step::{Mount, Step};
+use crate::uplink::{self, Uplink};
 
 fn own(name: &str) -> String {
     format!("{ETC}/{name}")
 }
 
+/// What a test has that others do not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extras<'a> {
+    /// `netns = "NAME"`.
+    pub(super) netns: Option<&'a str>,
+    /// `uplink`.
+    pub(super) uplink: Option<&'a Uplink>,
+}
+
+impl Extras<'_> {
+    /// The namespaces that such a test is born in.
+    pub(super) fn namespaces(self) -> i32 {
+        match self.netns {
+            None => NAMESPACES,
+            Some(_) => NAMESPACES & !(libc::CLONE_NEWUSER | libc::CLONE_NEWNET),
+        }
+    }
+}
+
 /// Every namespace that a test has of its own.
-pub(super) const NAMESPACES: i32 = libc::CLONE_NEWUSER
+const NAMESPACES: i32 = libc::CLONE_NEWUSER
     | libc::CLONE_NEWNET
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNS
@@ -53,9 +73,9 @@ pub(super) struct Descriptors {
     pub(super) report: RawFd,
     /// What shall be standard output once the body begins.
     pub(super) stdout: RawFd,
-    /// Through which the parent is asked for the id maps, if it writes them: the
-    /// child's end, and the parent's.
-    pub(super) id_maps: Option<(RawFd, RawFd)>,
+    /// Through which the parent is asked for what only it can do, if anything is:
+    /// the child's end, and the parent's.
+    pub(super) channel: Option<(RawFd, RawFd)>,
     /// Standard error, unless it stays what it is.
     pub(super) stderr: Option<RawFd>,
     /// Whether the body reads the parent's standard input, and writes to its
@@ -64,18 +84,28 @@ pub(super) struct Descriptors {
 }
 
 /// All steps, in order.
-pub(super) fn plan(host: &Host, identity: &Identity, fds: Descriptors) -> Vec<Planned> {
+pub(super) fn plan(
+    host: &Host,
+    identity: &Identity,
+    fds: Descriptors,
+    extras: Extras<'_>,
+) -> Vec<Planned> {
     let mut plan = Plan::default();
     plan.must("reset signals", Step::DefaultSignals);
     plan.must("tie the test's life to the runner's", Step::DieWithParent);
     plan.must("leave the runner's process group", Step::OwnProcessGroup);
     plan.must("leave the runner's terminal", Step::LeaveTerminal);
-    identity.plan(fds.id_maps, &mut plan);
-    plan.network();
+    let channel = fds.channel.map(|(channel, helper)| {
+        plan.must("leave the parent its end of the channel", Step::Close(helper));
+        channel
+    });
+    identity.plan(channel, &mut plan);
+    plan.network(extras);
     plan.must("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE));
     plan.kernel_file_systems(identity.maps_real_root());
     plan.run(host);
-    plan.etc(host);
+    plan.etc(host, extras);
+    plan.uplink(channel, extras);
     plan.descriptors(fds);
     identity.plan_rights(&mut plan);
     plan.0
@@ -97,8 +127,15 @@ impl Plan {
         self.0.push(Planned { step, what, without: Some(without) });
     }
 
-    fn network(&mut self) {
-        self.must("bring up `lo`", Step::LoopbackUp);
+    fn network(&mut self, extras: Extras<'_>) {
+        match extras.netns {
+            None => self.must("bring up `lo`", Step::LoopbackUp),
+            // And nothing is changed in it: it belongs to whoever made it.
+            Some(name) => self.must(
+                "join the named network namespace",
+                Step::Join { path: c_path(&Path::new(NETNS).join(name)), kind: libc::CLONE_NEWNET },
+            ),
+        }
         self.must("set the hostname", Step::Hostname(c_string(NODE)));
     }
 
@@ -112,9 +149,9 @@ impl Plan {
         if real_root {
             // Its files belong to root, and file permissions do not ask for the
             // user namespace: the test could change the whole machine's settings.
+            // Recursively: in a test within a test, the outer one's mounts there
+            // are locked to each other (mount_namespaces(7)).
             let read_only = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY;
-            // With what is mounted below: a test in a test finds the outer one's
-            // mounts, which only go together (mount_namespaces(7), "locked").
             let bind = libc::MS_BIND | libc::MS_REC;
             self.must("bind /proc/sys", mount(Some("/proc/sys"), "/proc/sys", None, bind));
             self.must(
@@ -191,15 +228,17 @@ impl Plan {
     /// Names are looked up in a hosts file of the test's own, and nowhere else:
     /// the name server is the test's own loopback, where none listens, so that
     /// an unknown name fails at once.
-    fn etc(&mut self, host: &Host) {
+    fn etc(&mut self, host: &Host, extras: Extras<'_>) {
         let what = "give the test files of its own in /etc";
         let hosts = format!("{LOCALHOST}127.0.1.1 {NODE}\n");
-        let resolv =
-            "# nstest: no name server\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
-        let files =
-            [("hosts", &host.hosts, hosts.as_str()), ("resolv.conf", &host.resolv_conf, resolv)];
-        for (name, _, text) in files {
-            self.must(what, Step::Create { path: c_string(&own(name)), text: text.into() });
+        let none = "# nstest: no name server\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
+        let resolv = extras.uplink.map_or_else(|| none.to_owned(), Uplink::resolv_conf);
+        let files = [("hosts", &host.hosts, hosts), ("resolv.conf", &host.resolv_conf, resolv)];
+        for (name, _, text) in &files {
+            self.must(
+                what,
+                Step::Create { path: c_string(&own(name)), text: text.as_bytes().into() },
+            );
         }
         // What is laid over /etc hides what was mounted in it: so that goes first.
         let missing = files.iter().filter(|(_, file, _)| **file == EtcFile::Missing);
@@ -246,6 +285,19 @@ impl Plan {
             Step::Mount(overlay),
             "/etc/hosts or /etc/resolv.conf is missing as it is on the host: names of the test may not resolve",
         );
+    }
+
+    /// Once the test's files are there: the program that serves an uplink is none
+    /// of the runner's, and this waits for it.
+    fn uplink(&mut self, channel: Option<RawFd>, extras: Extras<'_>) {
+        let Some(uplink) = extras.uplink else { return };
+        let text = uplink.description().into_bytes();
+        self.must("describe the uplink", Step::Create { path: c_string(uplink::FILE), text });
+        if let Some(step) = uplink.interface() {
+            self.must("make the uplink's interface", step);
+        }
+        let channel = channel.unwrap_or(-1);
+        self.must("connect the uplink", Step::AwaitUplink { channel });
     }
 
     fn descriptors(&mut self, fds: Descriptors) {

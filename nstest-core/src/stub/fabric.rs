@@ -26,6 +26,10 @@ impl Fabric {
             .help("nstest needs the network namespaces of Linux"))
     }
 
+    pub(crate) fn adopt(&mut self) -> Result<()> {
+        match *self {}
+    }
+
     pub(crate) fn place(&self, _: NodeId) -> Option<&Arc<Place>> {
         match *self {}
     }

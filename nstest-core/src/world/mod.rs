@@ -64,6 +64,9 @@ impl Net {
         let Step { plan, next } = Topology::first(spec)?;
         let panics = Arc::new(Panics::default());
         let mut fabric = Fabric::new(Arc::clone(&panics))?;
+        if next.spec().joins_namespace() {
+            fabric.adopt()?; // its plan is empty, and code runs in it all the same
+        }
         fabric.carry_out(&plan).map_err(|stopped| stopped.error)?;
         let shared = Arc::new(Mutex::new(Shared { topology: next, fabric }));
         Ok(Self { shared, panics })

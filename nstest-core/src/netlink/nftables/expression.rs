@@ -75,6 +75,18 @@ impl Expressions<'_> {
         });
     }
 
+    pub(super) fn masquerade(&mut self) {
+        self.expression("masq", |_| {});
+    }
+
+    /// To the next hop in the first register.
+    pub(super) fn duplicate(&mut self, device: Register) {
+        self.expression("dup", |body| {
+            body.put_be32(NFTA_DUP_SREG_ADDR, Register::FIRST.number())
+                .put_be32(NFTA_DUP_SREG_DEV, device.number());
+        });
+    }
+
     pub(super) fn meta(&mut self, key: libc::c_int, to: Register) {
         self.expression("meta", |body| {
             body.put_be32(NFTA_META_KEY, key as u32).put_be32(NFTA_META_DREG, to.number());
@@ -221,6 +233,8 @@ const NFTA_CT_DREG: u16 = 1;
 const NFTA_CT_KEY: u16 = 2;
 const NFTA_DATA_VALUE: u16 = 1;
 const NFTA_DATA_VERDICT: u16 = 2;
+const NFTA_DUP_SREG_ADDR: u16 = 1;
+const NFTA_DUP_SREG_DEV: u16 = 2;
 const NFTA_DYNSET_OP: u16 = 3;
 const NFTA_DYNSET_SET_ID: u16 = 2;
 const NFTA_DYNSET_SET_NAME: u16 = 1;

@@ -44,28 +44,28 @@ const SUBSYSTEM: u16 = libc::NFNL_SUBSYS_NFTABLES as u16;
 
 /// A transaction under construction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Batch {
+pub(crate) struct Batch<'a> {
     requests: Vec<Request>,
     /// The sets that it makes; rules find one by its number, from 1.
-    sets: Vec<(TableName, &'static str)>,
+    sets: Vec<(TableName<'a>, &'static str)>,
 }
 
-impl Batch {
+impl<'a> Batch<'a> {
     pub(crate) fn new() -> Self {
         let begin = boundary(libc::NFNL_MSG_BATCH_BEGIN, "commit nftables rules");
         Self { requests: vec![begin], sets: Vec::new() }
     }
 
     /// Deletes the table and all that is in it, where it exists.
-    pub(crate) fn remove(self, table: TableName) -> Self {
+    pub(crate) fn remove(self, table: TableName<'a>) -> Self {
         // Only since Linux 6.3 does the kernel know "delete, if it is there".
         self.table(table).delete(table)
     }
 
     /// Makes a table that does not exist, and all that is in it.
-    pub(crate) fn add(mut self, table: &Table) -> Self {
+    pub(crate) fn add(mut self, table: &'a Table) -> Self {
         let id = table.id();
-        self = self.table(id);
+        self = if table.owned { self.owned_table(id) } else { self.table(id) };
         // Rules may jump to any chain and look up any set.
         for chain in &table.chains {
             self = self.chain(id, chain);
@@ -82,16 +82,25 @@ impl Batch {
     }
 
     /// Makes the table, unless it exists.
-    fn table(mut self, table: TableName) -> Self {
-        let mut body = header(table);
-        body.put_str(NFTA_TABLE_NAME, table.name).put_be32(NFTA_TABLE_FLAGS, 0);
-        self.push(libc::NFT_MSG_NEWTABLE, libc::NLM_F_CREATE, body, || {
-            format!("add nftables table {table}")
-        });
+    fn table(mut self, table: TableName<'a>) -> Self {
+        self.new_table(table, libc::NLM_F_CREATE, 0);
         self
     }
 
-    fn delete(mut self, table: TableName) -> Self {
+    /// Makes a table that only the socket of this transaction can change, and that
+    /// goes when the socket is closed. Linux 5.12.
+    fn owned_table(mut self, table: TableName<'a>) -> Self {
+        self.new_table(table, libc::NLM_F_CREATE | libc::NLM_F_EXCL, NFT_TABLE_F_OWNER);
+        self
+    }
+
+    fn new_table(&mut self, table: TableName<'a>, flags: libc::c_int, table_flags: u32) {
+        let mut body = header(table);
+        body.put_str(NFTA_TABLE_NAME, table.name).put_be32(NFTA_TABLE_FLAGS, table_flags);
+        self.push(libc::NFT_MSG_NEWTABLE, flags, body, || format!("add nftables table {table}"));
+    }
+
+    fn delete(mut self, table: TableName<'a>) -> Self {
         let mut body = header(table);
         body.put_str(NFTA_TABLE_NAME, table.name);
         self.push(libc::NFT_MSG_DELTABLE, 0, body, || format!("delete nftables table {table}"));
@@ -99,7 +108,7 @@ impl Batch {
     }
 
     /// Makes the chain, without its rules.
-    fn chain(mut self, table: TableName, chain: &Chain) -> Self {
+    fn chain(mut self, table: TableName<'a>, chain: &Chain) -> Self {
         let mut body = header(table);
         body.put_str(NFTA_CHAIN_TABLE, table.name).put_str(NFTA_CHAIN_NAME, chain.name);
         if let Some(Hook { kind, point, priority }) = chain.hook {
@@ -124,7 +133,7 @@ impl Batch {
     }
 
     /// Makes the set or map, without elements: rules add them.
-    fn set(mut self, table: TableName, set: &Set) -> Self {
+    fn set(mut self, table: TableName<'a>, set: &Set) -> Self {
         let mut flags = libc::NFT_SET_EVAL | libc::NFT_SET_TIMEOUT;
         if set.data.is_some() {
             flags |= libc::NFT_SET_MAP;
@@ -152,7 +161,7 @@ impl Batch {
     }
 
     /// Makes a set for the next rule: the transports that have ports.
-    fn transports(mut self, table: TableName) -> Self {
+    fn transports(mut self, table: TableName<'a>) -> Self {
         let transports = [Transport::Tcp, Transport::Udp];
         let what = || format!("add a set of transports to nftables table {table}");
         let id = self.number(table, ANONYMOUS);
@@ -185,7 +194,7 @@ impl Batch {
     }
 
     /// Appends a rule to the chain.
-    pub(crate) fn rule(mut self, table: TableName, chain: &str, rule: &Rule) -> Self {
+    pub(crate) fn rule(mut self, table: TableName<'a>, chain: &str, rule: &Rule) -> Self {
         if rule.0.contains(&Statement::HasPorts) {
             self = self.transports(table);
         }
@@ -214,7 +223,7 @@ impl Batch {
     }
 
     /// A number for a set of this transaction.
-    fn number(&mut self, table: TableName, set: &'static str) -> u32 {
+    fn number(&mut self, table: TableName<'a>, set: &'static str) -> u32 {
         self.sets.push((table, set));
         self.sets.len() as u32
     }
@@ -240,7 +249,7 @@ impl Batch {
 /// Length of `struct nfgenmsg`: family, version, resource.
 const GENERIC_HEADER: usize = 4;
 
-fn header(table: TableName) -> Attributes {
+fn header(table: TableName<'_>) -> Attributes {
     Attributes::after(&[number(table.family), 0, 0, 0])
 }
 
@@ -282,6 +291,7 @@ fn boundary(kind: libc::c_int, what: &str) -> Request {
     Request::raw(kind as u16, Mode::Existing, body, what.to_owned())
 }
 
+const NFT_TABLE_F_OWNER: u32 = 2;
 const NFTA_TABLE_NAME: u16 = 1;
 const NFTA_TABLE_FLAGS: u16 = 2;
 const NFTA_CHAIN_TABLE: u16 = 1;

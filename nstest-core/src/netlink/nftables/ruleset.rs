@@ -4,6 +4,7 @@
 //! ([`super::text`]) writes it as text that `nft -f` takes, and [`super::expression`]
 //! as the kernel's bytes (include/uapi/linux/netfilter/nf_tables.h).
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,22 +12,24 @@ use super::super::{Family, Prefix};
 
 /// A table by its name, and so everything in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TableName {
+pub(crate) struct TableName<'a> {
     pub(crate) family: Family,
-    pub(crate) name: &'static str,
+    pub(crate) name: &'a str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table {
     pub(crate) family: Family,
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
+    /// It goes when the socket that made it is closed, and only that can change it.
+    pub(crate) owned: bool,
     pub(crate) sets: Vec<Set>,
     pub(crate) chains: Vec<Chain>,
 }
 
 impl Table {
-    pub(crate) fn id(&self) -> TableName {
-        TableName { family: self.family, name: self.name }
+    pub(crate) fn id(&self) -> TableName<'_> {
+        TableName { family: self.family, name: &self.name }
     }
 }
 
@@ -158,6 +161,14 @@ pub(crate) enum Statement {
         addr: IpAddr,
         port: u16,
     },
+    /// To the address that the packet's way out gives; the port stays where it can.
+    Masquerade,
+    /// Sends a copy to this next hop, by the device with this index, past the
+    /// question whether the machine forwards.
+    DupTo {
+        addr: IpAddr,
+        device: u32,
+    },
     /// Replaces the prefix and keeps the rest.
     SnatPrefix(Prefix),
     DnatPrefix(Prefix),
@@ -186,6 +197,8 @@ pub(crate) enum Value {
 pub(crate) enum CtMatch {
     EstablishedOrRelated,
     New,
+    /// What begins a conversation, or belongs to none.
+    NewOrInvalid,
     Original,
     SourceTranslated,
     DestTranslated,

@@ -96,6 +96,13 @@ impl Expressions<'_> {
             Statement::DnatMap { family, key, map } => {
                 self.translate_by(libc::NFT_NAT_DNAT, *family, key, map);
             }
+            Statement::Masquerade => self.masquerade(),
+            Statement::DupTo { addr, device } => {
+                let via = Register::whole(1);
+                self.immediate(Register::FIRST, &octets(*addr));
+                self.immediate(via, &device.to_ne_bytes());
+                self.duplicate(via);
+            }
             Statement::SnatPrefix(prefix) => self.translate_prefix(libc::NFT_NAT_SNAT, *prefix),
             Statement::DnatPrefix(prefix) => self.translate_prefix(libc::NFT_NAT_DNAT, *prefix),
             Statement::Counter => self.counter(),
@@ -157,6 +164,7 @@ impl Expressions<'_> {
     fn conntrack(&mut self, what: CtMatch) {
         // Of include/uapi/linux/netfilter/nf_conntrack_common.h: a state is a bit,
         // by its number in ip_conntrack_info; a status is one already.
+        const INVALID: u32 = 1;
         const ESTABLISHED_OR_RELATED: u32 = 1 << 1 | 1 << 2;
         const NEW: u32 = 1 << 3;
         const IPS_SRC_NAT: u32 = 1 << 4;
@@ -169,6 +177,7 @@ impl Expressions<'_> {
             }
             CtMatch::EstablishedOrRelated => (libc::NFT_CT_STATE, ESTABLISHED_OR_RELATED),
             CtMatch::New => (libc::NFT_CT_STATE, NEW),
+            CtMatch::NewOrInvalid => (libc::NFT_CT_STATE, NEW | INVALID),
             CtMatch::SourceTranslated => (libc::NFT_CT_STATUS, IPS_SRC_NAT),
             CtMatch::DestTranslated => (libc::NFT_CT_STATUS, IPS_DST_NAT),
         };

@@ -9,7 +9,7 @@ use super::ruleset::{
     TableName, Transport, Type, Value,
 };
 
-impl fmt::Display for TableName {
+impl fmt::Display for TableName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", keyword(self.family), self.name)
     }
@@ -18,6 +18,9 @@ impl fmt::Display for TableName {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "table {} {{", self.id())?;
+        if self.owned {
+            writeln!(f, "\tflags owner")?;
+        }
         self.sets.iter().try_for_each(|set| set.fmt(f))?;
         self.chains.iter().try_for_each(|chain| chain.fmt(f))?;
         writeln!(f, "}}")
@@ -113,6 +116,8 @@ impl fmt::Display for Statement {
             }
             Self::DnatTo { addr: IpAddr::V4(addr), port } => write!(f, "dnat to {addr}:{port}"),
             Self::DnatTo { addr: IpAddr::V6(addr), port } => write!(f, "dnat to [{addr}]:{port}"),
+            Self::Masquerade => f.write_str("masquerade"),
+            Self::DupTo { addr, device } => write!(f, "dup to {addr} device {device}"),
             Self::SnatPrefix(prefix) => {
                 write!(f, "snat {} prefix to {prefix}", keyword(Family::of(prefix.ip)))
             }
@@ -135,6 +140,7 @@ impl fmt::Display for CtMatch {
         f.write_str(match self {
             Self::EstablishedOrRelated => "ct state established,related",
             Self::New => "ct state new",
+            Self::NewOrInvalid => "ct state invalid,new",
             Self::Original => "ct direction original",
             Self::SourceTranslated => "ct status snat",
             Self::DestTranslated => "ct status dnat",

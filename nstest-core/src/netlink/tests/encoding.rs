@@ -111,7 +111,8 @@ fn table(family: Family, chains: Vec<Chain>) -> Table {
     all.extend(chains);
     Table {
         family,
-        name: "nstest",
+        name: "nstest".into(),
+        owned: false,
         sets: vec![
             set("external", &[Type::Proto, Type::Port], Some(endpoint)),
             set("mapping", &[Type::Proto, addr, Type::Port, addr], Some(endpoint)),

@@ -113,7 +113,8 @@ fn rule(statements: &[S]) -> Rule {
 fn table(family: Family, name: &'static str, hook: Hook, rules: Vec<Rule>) -> Table {
     Table {
         family,
-        name: "nstest",
+        name: "nstest".into(),
+        owned: false,
         sets: vec![],
         chains: vec![Chain { name, hook: Some(hook), rules }],
     }

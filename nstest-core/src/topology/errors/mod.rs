@@ -8,7 +8,7 @@ pub(super) use routes::*;
 
 use super::mac::MacAddr;
 use super::names::NodeName;
-use super::spec::NodeSpec;
+use super::spec::{NodeSpec, Outside};
 use super::subnet::{Family, Subnet, Unusable};
 use crate::error::{Code, Error, Result};
 
@@ -150,6 +150,16 @@ pub(in crate::topology) fn overlap(
     Error::new(Code::SubnetOverlap, format!("give `{lan}` the subnet {subnet}"))
         .source(format!("the {other} has {others}, and addresses would be in both"))
         .help("take another subnet, or none to be given a free one; networks that NATs keep apart may be declared to overlap")
+}
+
+pub(in crate::topology) fn overlap_outside(lan: &str, subnet: Subnet, outside: &Outside) -> Error {
+    let Outside { subnet: network, device } = outside;
+    Error::new(Code::SubnetOverlap, format!("give `{lan}` the subnet {subnet}"))
+        .source(format!("the machine has {network} on `{device}`, which the test's uplink leads to"))
+        .help(match subnet.is_ipv4() {
+            true => "move it: `subnet = \"10.9.0.0/24\"` in the attribute, or `.subnet(\"10.9.0.0/24\")` of the LAN",
+            false => "move it: `subnet = \"fd09::/64\"` in the attribute, or `.subnet(\"fd09::/64\")` of the LAN",
+        })
 }
 
 pub(in crate::topology) fn seen_twice(

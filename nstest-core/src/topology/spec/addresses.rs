@@ -106,7 +106,10 @@ impl Spec {
                 }
             }
         }
-        Ok(())
+        match self.outside.iter().find(|outside| outside.subnet.overlaps(&subnet)) {
+            Some(outside) => Err(errors::overlap_outside(new.name, subnet, outside)),
+            None => Ok(()),
+        }
     }
 
     /// The next pair of subnets that nobody has; none is handed out twice.
@@ -120,6 +123,7 @@ impl Spec {
             let taken = |subnet: &Subnet| {
                 self.segments.values().flat_map(SegmentSpec::subnets).any(|s| s.overlaps(subnet))
                     || self.external_prefixes().any(|s| s.overlaps(subnet))
+                    || self.outside.iter().any(|outside| outside.subnet.overlaps(subnet))
             };
             if !taken(&v4) && !taken(&v6) {
                 return Ok((v4, v6));

@@ -66,6 +66,7 @@ impl Spec {
             bridges_only: false,
             ipv6: true,
             netns: None,
+            outside: Vec::new(),
             next_node: NodeId::TEST.0,
             next_segment: 1,
             next_port: 1,

@@ -2,7 +2,7 @@
 
 use super::addresses::numbered;
 use super::edit::{Join, NewLan};
-use super::{DefaultRoute, NodeId, SegmentKind, Side, Spec};
+use super::{DefaultRoute, NodeId, Outside, SegmentKind, Side, Spec};
 use crate::error::Result;
 use crate::topology::names::NodeName;
 use crate::topology::subnet::Subnet;
@@ -22,6 +22,8 @@ pub(crate) struct Parameters {
     pub(crate) mtu: Option<u32>,
     /// `netns = "NAME"`.
     pub(crate) netns: Option<String>,
+    /// `uplink`: what is reached through it.
+    pub(crate) outside: Vec<Outside>,
 }
 
 /// The LAN of several `Node` parameters and the test.
@@ -34,6 +36,7 @@ impl Spec {
         let mut spec = Self::new()?;
         spec.ipv6 = !parameters.without_ipv6;
         spec.netns.clone_from(&parameters.netns);
+        spec.outside.clone_from(&parameters.outside);
         let mut peers = Vec::new();
         for (nth, ident) in parameters.nodes.iter().enumerate() {
             let name = NodeName::of_parameter(ident, nth + 1)?;

@@ -62,6 +62,11 @@ impl Spec {
         }
     }
 
+    /// Whether the test joined a namespace that is not ours to configure.
+    pub(crate) fn joins_namespace(&self) -> bool {
+        self.netns.is_some()
+    }
+
     /// Every node, in the order of creation.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &NodeSpec)> {
         self.nodes.iter().map(|(id, node)| (*id, node))

@@ -66,6 +66,8 @@ pub(crate) struct Spec {
     pub(super) ipv6: bool,
     /// The named namespace that the test joined: not ours to configure.
     pub(super) netns: Option<String>,
+    /// What the test's own node reaches through its uplink.
+    pub(super) outside: Vec<Outside>,
     next_node: u16,
     next_segment: u16,
     next_port: u32,
@@ -92,6 +94,14 @@ pub(crate) struct InterfaceSpec {
     pub(super) side: Side,
     pub(super) v4: Option<Ipv4Addr>,
     pub(super) v6: Option<Ipv6Addr>,
+}
+
+/// A network that is not of this world: the machine's, seen through an uplink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outside {
+    pub(crate) subnet: Subnet,
+    /// The machine's interface that leads there.
+    pub(crate) device: String,
 }
 
 /// What a node is to a segment.

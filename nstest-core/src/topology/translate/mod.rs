@@ -98,7 +98,13 @@ impl Translation {
             Kind::Routed => {}
         }
         chains.extend(self.filters());
-        (!chains.is_empty()).then_some(Table { family: self.family, name: TABLE, sets, chains })
+        (!chains.is_empty()).then_some(Table {
+            family: self.family,
+            name: TABLE.into(),
+            owned: false,
+            sets,
+            chains,
+        })
     }
 
     /// Prerouting: what comes in by a forwarded port, a mapping or the other prefix.
