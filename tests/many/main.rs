@@ -98,10 +98,10 @@ fn many(kind: &str, threads: usize) {
     let (median, most) = (took[took.len() / 2], took[took.len() - 1]);
     println!(
         "{} of {kind}, {threads} at a time: {:?} each; a first connection {median:?}, at most {most:?}; \
-         memory {:+} kB",
+         {:+} kB of memory",
         rounds * AT_ONCE,
         start.elapsed() / (rounds * AT_ONCE) as u32,
-        memory - available(),
+        available() - memory,
     );
     assert_eq!(slow, 0, "of {} connections, the slowest in {most:?}", took.len());
 }

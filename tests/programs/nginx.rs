@@ -13,7 +13,7 @@ async fn serves_by_name_over_both_families(
         .map(|kind| format!("{kind}_temp_path {}/{kind};\n", tmp.display()))
         .concat();
     let configuration = format!(
-        "daemon off;\nmaster_process off;\npid {}/nginx.pid;\nevents {{}}\nhttp {{\naccess_log off;\n{temp}\
+        "user root;\ndaemon off;\nmaster_process off;\npid {}/nginx.pid;\nevents {{}}\nhttp {{\naccess_log off;\n{temp}\
          server {{ listen 80; listen [::]:80; location / {{ return 200 \"$remote_addr\"; }} }}\n}}\n",
         tmp.display()
     );

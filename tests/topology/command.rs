@@ -85,9 +85,9 @@ fn its_status_is_told(peer: Node) -> TestResult {
 
 #[netns_test]
 fn one_that_does_not_exist_is_named_with_its_node(peer: Node) {
-    let error = peer.command("no-such-program").spawn().unwrap_err();
+    let error = peer.command("/no/such-program").spawn().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    expect!["start no-such-program in node peer: No such file or directory (os error 2)"]
+    expect!["start /no/such-program in node peer: No such file or directory (os error 2)"]
         .assert_eq(&error.to_string());
     let error = peer.command("/etc/hosts").status().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use nstest::{Net, Node, TestResult, netns_test};
 
+use crate::shell::{pings, shows};
+
 /// Sends a datagram and waits for its echo, again and again: how many of how
 /// many were lost.
 fn echoes(client: &Node, server: &Node, stop: &Arc<AtomicBool>) -> nstest::JoinHandle<(u32, u32)> {
@@ -81,5 +83,79 @@ fn a_lan_grows_from_2_to_25_and_shrinks_again(a: Node, net: Net) -> TestResult {
     println!("lost {lost} of {sent}");
     // Twice another engine takes over; what is on its way then may be lost.
     assert!(lost <= 4 && sent > 100, "lost {lost} of {sent}");
+    Ok(())
+}
+
+/// What can be done to a small LAN can be done to a large one.
+#[netns_test]
+fn a_large_lan_is_a_lan(net: Net) -> TestResult {
+    let [large, small] = ["large", "small"].map(|name| net.add_lan(name).build().unwrap());
+    let nodes: Vec<Node> =
+        (1..=24).map(|n| net.add_node(&format!("n{n}")).join(&large).build().unwrap()).collect();
+    let (first, last) = (&nodes[0], &nodes[23]);
+    let other = net.add_node("other").join(&small).build()?;
+    assert!(pings(first, last.ip()) && pings(last, first.ipv6()));
+    last.link().down()?;
+    assert!(!pings(first, last.ip()) && pings(first, nodes[1].ip()));
+    last.link().up()?;
+    assert!(pings(last, first.ip()) && pings(first, last.ipv6()));
+    last.roam(&large, &small)?;
+    assert!(pings(last, other.ip()) && pings(&other, last.ipv6()));
+    assert!(!pings(last, first.ip()));
+    last.roam(&small, &large)?;
+    assert!(pings(last, first.ip()) && pings(first, last.ipv6()));
+    large.set_mtu(9000)?;
+    let jumbo = shows(first, &format!("ping -M do -c 1 -W 5 -s 8972 {}", last.ip()));
+    assert!(jumbo.contains(" 0% packet loss"), "{jumbo}");
+    Ok(())
+}
+
+/// A hundred changes from four threads at once, while the nodes talk.
+#[netns_test(timeout = "3m")]
+fn many_change_the_world_at_once(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let [a, b] = ["a", "b"].map(|name| net.add_node(name).join(&lan).build().unwrap());
+    let stop = Arc::new(AtomicBool::new(false));
+    let echoes = echoes(&a, &b, &stop);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (net, lan, a) = (&net, &lan, &a);
+            scope.spawn(move || {
+                for nth in 0..6 {
+                    let node = net.add_node(&format!("n{thread}-{nth}")).join(lan).build().unwrap();
+                    node.wait_reachable(a.ip()).unwrap();
+                    node.leave(lan).unwrap();
+                    node.join(lan).unwrap();
+                    a.wait_reachable(node.ipv6()).unwrap();
+                    node.remove().unwrap();
+                }
+            });
+        }
+    });
+    stop.store(true, Ordering::Relaxed);
+    let (sent, lost) = echoes.join().expect("no panic");
+    assert_eq!(lost, 0, "of {sent}");
+    assert_eq!(lan.nodes(), [a, b]);
+    Ok(())
+}
+
+/// What runs in a node that is removed has no network any more, and is no obstacle.
+#[netns_test]
+fn a_node_is_removed_with_all_that_runs_in_it(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let a = net.add_node("a").join(&lan).build()?;
+    let b = net.add_node("b").join(&lan).build()?;
+    let listener = b.run(|| TcpListener::bind((b.ip(), 7000)))?;
+    let mut program = b.command("sleep").arg("1000").spawn()?;
+    let thread = b.spawn(move || listener.accept().map(drop));
+    let (ip, kept) = (b.ip(), b.clone());
+    b.remove()?;
+    assert!(!pings(&a, ip));
+    assert!(kept.run(|| TcpStream::connect((a.ip(), 7000))).is_err());
+    assert!(!thread.is_finished() && program.try_wait()?.is_none());
+    program.kill()?;
+    let b = net.add_node("b").join(&lan).build()?;
+    assert_ne!(b, kept);
+    assert!(pings(&a, b.ip()));
     Ok(())
 }
