@@ -25,6 +25,7 @@ const CORE: Rooms = &[
     ("layout", &[]),
     ("record", &[]),
     ("context", &[]),
+    ("capability", &[]),
     ("sys", &["record"]),
     ("sysctl", &["error"]),
     ("preflight", &["error", "sys"]),
@@ -37,10 +38,27 @@ const CORE: Rooms = &[
     ("fabric", &["error", "layout", "sysctl", "netns", "netlink", "node", "topology"]),
     ("world", &["error", "node", "topology", "fabric"]),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),
-    // One test.
-    ("runner", &["error", "layout", "record", "context", "sys", "netns", "fixture", "preflight"]),
+    // One test, and its way out.
+    ("uplink", &["error", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),
+    (
+        "runner",
+        &[
+            "error",
+            "layout",
+            "record",
+            "context",
+            "capability",
+            "sys",
+            "sysctl",
+            "netns",
+            "world",
+            "fixture",
+            "preflight",
+            "uplink",
+        ],
+    ),
     // What stands for all that talks to the kernel, on platforms without namespaces.
-    ("stub", &["error", "node", "topology", "fixture"]),
+    ("stub", &["error", "netlink", "node", "topology", "world", "fixture"]),
 ];
 
 const MACROS: Rooms = &[

@@ -5,6 +5,7 @@
 //! answers; none of them sends anything on its own, so that a plan can be
 //! turned into as few system calls as it needs.
 //!
+//! - [`prefix`]: what the nouns have in common;
 //! - [`ready`]: when an IPv6 address answers, which is later than it is there;
 //! - NETLINK_ROUTE, on the types of `netlink-packet-route`: [`link`], [`addr`],
 //!   [`route`], [`neigh`], [`qdisc`], [`filter`];
@@ -16,7 +17,7 @@
 //! docs/src/design/netlink.md.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 pub(crate) mod addr;
 mod attr;
@@ -27,6 +28,7 @@ mod message;
 pub(crate) mod neigh;
 #[cfg_attr(not(test), expect(dead_code, reason = "counters and rejections are for faults"))]
 pub(crate) mod nftables;
+mod prefix;
 pub(crate) mod qdisc;
 mod ready;
 pub(crate) mod route;
@@ -38,63 +40,11 @@ mod tests;
 
 pub(crate) use message::refusal;
 pub(crate) use message::{Mode, Request};
+pub(crate) use prefix::{Family, Prefix};
 pub(crate) use ready::Watch;
 pub(crate) use socket::{Protocol, Socket};
 
 use crate::error::{Code, Error};
-
-/// The two kinds of IP address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Family {
-    V4,
-    V6,
-}
-
-impl Family {
-    pub(crate) const BOTH: [Family; 2] = [Family::V4, Family::V6];
-
-    pub(crate) const fn of(addr: IpAddr) -> Self {
-        match addr {
-            IpAddr::V4(_) => Family::V4,
-            IpAddr::V6(_) => Family::V6,
-        }
-    }
-
-    pub(crate) const fn bits(self) -> u8 {
-        match self {
-            Family::V4 => 32,
-            Family::V6 => 128,
-        }
-    }
-}
-
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Family::V4 => "IPv4",
-            Family::V6 => "IPv6",
-        })
-    }
-}
-
-/// An address and the length of its network's prefix: `10.0.2.1/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Prefix {
-    pub(crate) ip: IpAddr,
-    pub(crate) length: u8,
-}
-
-impl Prefix {
-    pub(crate) fn new(ip: impl Into<IpAddr>, length: u8) -> Self {
-        Self { ip: ip.into(), length }
-    }
-}
-
-impl fmt::Display for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.ip, self.length)
-    }
-}
 
 /// A device, by its index. Its name, where the caller knows it, is for errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::super::Family;
 use super::ruleset::{
     Chain, CtMatch, Field, Hook, HookKind, HookPoint, Reject, Rule, Set, Statement, Table,
     TableName, Transport, Type, Value,
 };
+use crate::netlink::Family;
 
 impl fmt::Display for TableName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
