@@ -136,10 +136,15 @@ fn settings_of_a_node() {
         net.ipv4.conf.all.rp_filter=0
         net.ipv4.conf.default.rp_filter=0
         net.ipv4.conf.all.arp_ignore=1
+        net.ipv4.conf.default.arp_ignore=1
         net.ipv4.conf.all.arp_announce=2
+        net.ipv4.conf.default.arp_announce=2
         net.ipv4.conf.all.proxy_arp=0
+        net.ipv4.conf.default.proxy_arp=0
         net.ipv4.conf.all.accept_local=0
+        net.ipv4.conf.default.accept_local=0
         net.ipv4.conf.all.route_localnet=0
+        net.ipv4.conf.default.route_localnet=0
         net.ipv4.conf.all.accept_redirects=0
         net.ipv4.conf.default.accept_redirects=0
         net.ipv4.conf.all.send_redirects=0
@@ -178,16 +183,18 @@ fn one_family_only_and_another_mtu() {
     check(
         &Net::of(&v4).last,
         expect![[r#"
-        test: netns add, hostname test
-        server: netns add, hostname server
-        test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1000 port p2
-        server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1000 port p3
-        link `test-server`: cable p2 p3
-        test: address add 10.0.2.1/24 dev eth0
-        server: address add 10.0.2.2/24 dev eth0
-        hosts: 10.0.2.1 test, 10.0.2.2 server
-        settle: test.eth0=p2 server.eth0=p3
-    "#]],
+            test: netns add, hostname test
+            server: netns add, hostname server
+            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1000 port p2
+            test: link set eth0 ipv6 off
+            server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1000 port p3
+            server: link set eth0 ipv6 off
+            link `test-server`: cable p2 p3
+            test: address add 10.0.2.1/24 dev eth0
+            server: address add 10.0.2.2/24 dev eth0
+            hosts: 10.0.2.1 test, 10.0.2.2 server
+            settle: test.eth0=p2 server.eth0=p3
+        "#]],
     );
     let v6 = Parameters { nodes, without_ipv4: true, ..Parameters::default() };
     check(
