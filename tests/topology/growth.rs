@@ -26,7 +26,8 @@ fn echoes(client: &Node, server: &Node, stop: &Arc<AtomicBool>) -> nstest::JoinH
     client.spawn(move || {
         let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("bind");
         socket.connect(addr).expect("connect");
-        socket.set_read_timeout(Some(Duration::from_millis(100))).expect("set a timeout");
+        // Late is not lost: the machine may have other things to do.
+        socket.set_read_timeout(Some(Duration::from_secs(2))).expect("set a timeout");
         let (mut sent, mut lost) = (0u32, 0);
         while !stop.load(Ordering::Relaxed) {
             sent += 1;
