@@ -126,12 +126,16 @@ fn lans_four_at_a_time() {
     many("lan", 4);
 }
 
+/// The kernel's memory that cannot be taken back, and this process's own, in kB.
 fn memory_in_use() -> i64 {
-    let wanted = ["Slab:", "Percpu:", "AnonPages:", "KernelStack:", "VmallocUsed:", "PageTables:"];
-    let text = fs::read_to_string("/proc/meminfo").expect("read /proc/meminfo");
-    let number = |line: &str| line.split_whitespace().nth(1)?.parse::<i64>().ok();
-    let lines = text.lines().filter(|line| wanted.iter().any(|wanted| line.starts_with(wanted)));
-    lines.filter_map(number).sum()
+    let of = |path: &str, wanted: &[&str]| -> i64 {
+        let text = fs::read_to_string(path).expect(path);
+        let number = |line: &str| line.split_whitespace().nth(1)?.parse::<i64>().ok();
+        let lines = text.lines().filter(|line| wanted.iter().any(|name| line.starts_with(name)));
+        lines.filter_map(number).sum()
+    };
+    of("/proc/meminfo", &["SUnreclaim:", "Percpu:", "KernelStack:"])
+        + of("/proc/self/status", &["RssAnon:"])
 }
 
 #[netns_test(timeout = "5m")]

@@ -145,7 +145,7 @@ fn a_node_is_plugged_in_and_out_while_it_runs(net: Net) -> TestResult {
         talks(&node, &other, other.ipv6());
         node.leave(&lan)?;
         assert_eq!(interfaces(&node), ["lo"]);
-        assert!(pings_in_vain(&other, first[0]) || !pings(&other, first[0]));
+        assert!(pings_in_vain(&other, first[0]));
         node.join(&lan)?;
         assert_eq!(node.addrs(), first, "it comes back with its address");
     }
@@ -212,7 +212,7 @@ fn what_is_removed_is_gone_and_its_name_is_free(net: Net) -> TestResult {
     assert_eq!(handle.try_ip().unwrap_err().code(), Code::NotFound);
     assert!(!shows(&other, "ip netns list").contains("node"));
     assert!(shows(&other, "getent hosts node").is_empty());
-    assert!(!pings(&other, ip));
+    assert!(pings_in_vain(&other, ip));
     let again = net.add_node("node").join(&lan).build()?;
     talks(&other, &again, again.ip());
     other.remove()?;
@@ -236,7 +236,7 @@ fn cables_connect_two_nodes_and_nobody_else(a: Node, b: Node, c: Node, net: Net)
     talks(&a, &b, far6);
     assert!(!pings(&c, far));
     cable.down()?;
-    assert!(pings_in_vain(&a, far) || !pings(&a, far));
+    assert!(pings_in_vain(&a, far));
     assert!(pings(&a, b.ip()), "the LAN is another way");
     cable.up()?;
     assert!(pings(&a, far));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nstest::{Net, Node, TestResult, netns_test};
 
-use crate::shell::{pings, shows};
+use crate::shell::{pings, pings_in_vain, shows};
 
 /// Sends a datagram and waits for its echo, again and again: how many of how
 /// many were lost.
@@ -26,7 +26,8 @@ fn echoes(client: &Node, server: &Node, stop: &Arc<AtomicBool>) -> nstest::JoinH
     client.spawn(move || {
         let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("bind");
         socket.connect(addr).expect("connect");
-        socket.set_read_timeout(Some(Duration::from_millis(100))).expect("set a timeout");
+        // Late is not lost: the machine may have other things to do.
+        socket.set_read_timeout(Some(Duration::from_secs(2))).expect("set a timeout");
         let (mut sent, mut lost) = (0u32, 0);
         while !stop.load(Ordering::Relaxed) {
             sent += 1;
@@ -96,7 +97,7 @@ fn a_large_lan_is_a_lan(net: Net) -> TestResult {
     let other = net.add_node("other").join(&small).build()?;
     assert!(pings(first, last.ip()) && pings(last, first.ipv6()));
     last.link().down()?;
-    assert!(!pings(first, last.ip()) && pings(first, nodes[1].ip()));
+    assert!(pings_in_vain(first, last.ip()) && pings(first, nodes[1].ip()));
     last.link().up()?;
     assert!(pings(last, first.ip()) && pings(first, last.ipv6()));
     last.roam(&large, &small)?;
@@ -150,7 +151,7 @@ fn a_node_is_removed_with_all_that_runs_in_it(net: Net) -> TestResult {
     let thread = b.spawn(move || listener.accept().map(drop));
     let (ip, kept) = (b.ip(), b.clone());
     b.remove()?;
-    assert!(!pings(&a, ip));
+    assert!(pings_in_vain(&a, ip));
     assert!(kept.run(|| TcpStream::connect((a.ip(), 7000))).is_err());
     assert!(!thread.is_finished() && program.try_wait()?.is_none());
     program.kill()?;

@@ -27,12 +27,13 @@ fn sorted(mut addrs: Vec<IpAddr>) -> Vec<IpAddr> {
 }
 
 #[netns_test]
-#[expect(non_snake_case, reason = "the name of a node is that of its parameter")]
-fn every_node_resolves_every_other(a_b: Node, C: Node, net: Net) -> TestResult {
+fn every_node_resolves_every_other(a_b: Node, net: Net) -> TestResult {
+    let c = net.add_node("C").build()?;
+    net.connect(&a_b, &c)?;
     let island = net.add_node("island").build()?;
     let test = net.local();
-    for node in [&test, &a_b, &C, &island] {
-        for (name, other) in [("a-b", &a_b), ("a_b", &a_b), ("c", &C), ("C", &C), ("test", &test)] {
+    for node in [&test, &a_b, &c, &island] {
+        for (name, other) in [("a-b", &a_b), ("a_b", &a_b), ("c", &c), ("C", &c), ("test", &test)] {
             let wanted = sorted(other.addrs());
             assert_eq!(node.run(|| addrs(name)), wanted, "{name} in {node:?}");
             let elsewhere = node.spawn(move || addrs(name)).join().expect("no panic");
@@ -41,7 +42,7 @@ fn every_node_resolves_every_other(a_b: Node, C: Node, net: Net) -> TestResult {
             assert!(wanted.iter().all(|ip| shown.contains(&format!("{ip} "))), "{shown}");
         }
     }
-    let reverse = shows(&a_b, &format!("getent hosts {}", C.ip()));
+    let reverse = shows(&a_b, &format!("getent hosts {}", c.ip()));
     assert_eq!(reverse.split_whitespace().nth(1), Some("c"), "{reverse}");
     assert_eq!(shows(&a_b, "hostname").trim(), "a-b");
     assert_eq!(addrs("localhost").first(), Some(&[127, 0, 0, 1].into()));
@@ -75,11 +76,10 @@ fn names_are_found_while_the_world_changes(peer: Node, net: Net) -> TestResult {
 
 #[netns_test]
 fn an_unknown_name_fails_fast(peer: Node) {
-    let none: [IpAddr; 0] = [];
     for name in ["nobody", "www.example.com", "nobody.local", "nobody.test"] {
         let start = Instant::now();
-        assert_eq!(addrs(name), none);
-        assert_eq!(peer.run(|| addrs(name)), none);
+        assert!(addrs(name).is_empty());
+        assert!(peer.run(|| addrs(name)).is_empty());
         assert_eq!(shows(&peer, &format!("getent ahosts {name}")), "");
         assert!(start.elapsed() < Duration::from_secs(3), "{name}: {:?}", start.elapsed());
     }

@@ -48,12 +48,9 @@ impl Joints {
         let before = self.segments.remove(&id);
         let was_bridge = before.as_ref().and_then(|segment| segment.bridge);
         let ports: Vec<PortId> = wiring.ports.keys().copied().collect();
-        let left: Vec<PortId> = before
-            .map(|segment| segment.ports)
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|port| !ports.contains(port))
-            .collect();
+        let known = before.map(|segment| segment.ports).unwrap_or_default();
+        let left: Vec<PortId> =
+            known.iter().filter(|port| !wiring.ports.contains_key(port)).copied().collect();
         match wiring.medium {
             Medium::Cable | Medium::Hub => {
                 if let Some(bridge) = was_bridge {
@@ -75,7 +72,10 @@ impl Joints {
                 for port in &left {
                     requests.push(link::set(port.ifindex()).controller(None).request());
                 }
-                for port in &ports {
+                // Hundreds of ports are not told again for each that comes.
+                for port in
+                    ports.iter().filter(|port| was_bridge.is_none() || !known.contains(port))
+                {
                     self.filter(*port, BTreeMap::new(), &mut requests);
                     requests.push(
                         link::set(port.ifindex()).controller(Some(bridge.ifindex())).request(),
