@@ -70,6 +70,34 @@ codes! {
     StaleEnvironment = "stale-environment",
     /// Inline mode was asked for where the process may not make a network namespace.
     Inline = "inline",
+    /// A network namespace could not be made, opened, entered or named.
+    Namespace = "namespace",
+    /// A name that a node, LAN or interface cannot have.
+    Name = "name",
+    /// A name that something else has.
+    NameTaken = "name-taken",
+    /// A subnet that cannot be read, or that a LAN cannot have.
+    Subnet = "subnet",
+    /// Two subnets that one node would see have addresses in common.
+    SubnetOverlap = "subnet-overlap",
+    /// A subnet has no address left.
+    SubnetFull = "subnet-full",
+    /// An address that an interface cannot have.
+    Address = "address",
+    /// A node has no address of the kind asked for.
+    NoAddress = "no-address",
+    /// A route that nobody can have.
+    Route = "route",
+    /// Default routes that lead in a circle.
+    RouteCycle = "route-cycle",
+    /// A router cannot translate or filter what it was asked to.
+    Nat = "nat",
+    /// Something is in use and cannot go, or is taken and cannot be had.
+    InUse = "in-use",
+    /// Something that was named is not there.
+    NotFound = "not-found",
+    /// What was waited for had not come when the time was up.
+    Deadline = "deadline",
     /// This platform has no network namespaces.
     Platform = "platform",
     /// The machine allows no user namespace, or no more.
@@ -116,6 +144,12 @@ codes! {
     EnvTooBig = "env-too-big",
     /// The test binary could not be executed again.
     Exec = "exec",
+    /// The kernel refused a request about links, addresses, routes, filters or sockets.
+    Netlink = "netlink",
+    /// A kernel setting could not be read or written.
+    Sysctl = "sysctl",
+    /// A test asked for an uplink, and the machine has no way to give it one.
+    Uplink = "uplink",
 }
 
 impl fmt::Display for Code {

@@ -1,27 +1,75 @@
 //! What runs behind `nstest`. Users depend on the facade, not on this crate.
+//!
+//! Where to begin: [`runner`] makes a process of its own for each test and says
+//! how it went; [`topology`] is what a test's network looks like, as data;
+//! [`fabric`] makes the kernel look like that; [`world`] is what a test holds of
+//! it; [`node`] runs code in a node. `docs/src/architecture.md` is the map.
+//!
+//! Where there are no network namespaces (other systems, Miri, or on Linux
+//! `--cfg nstest_stub`), the files in `stub/` take the place of those that talk
+//! to the kernel: everything compiles, and no test runs.
 #![deny(unsafe_code)]
 #![cfg_attr(
     any(not(target_os = "linux"), miri, nstest_stub),
-    allow(dead_code, reason = "what only the runner uses")
+    allow(
+        dead_code,
+        unreachable_code,
+        unused_imports,
+        unused_variables,
+        reason = "what only the runner uses, and what takes a value of a type that has none"
+    )
 )]
 
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod capability;
 mod context;
 mod error;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
+mod fabric;
 mod fixture;
+mod layout;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netlink.rs")]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "nouns are whole: what only tests read back, faults and receipts will"
+    )
+)]
+mod netlink;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netns.rs")]
+mod netns;
+mod node;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod preflight;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod record;
-// All that differs where there are no network namespaces.
-#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub.rs")]
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/runner.rs")]
 mod runner;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod sys;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod sysctl;
+#[cfg(all(test, target_os = "linux", not(any(miri, nstest_stub))))]
+mod testing;
+mod topology;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod uplink;
+mod world;
 
 pub use context::TestContext;
 pub use error::{Code, Error, Result, TestError, TestResult};
 pub use fixture::{Fixture, Param, Spec, World};
-pub use runner::enter;
+pub use node::command::Command;
+pub use node::spawn::JoinHandle;
+#[cfg(feature = "tokio")]
+pub use node::task::Task;
+pub use node::visit::Scope;
+pub use runner::{enter, net};
+pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
+pub use world::{
+    Lan, LanBuilder, Link, Net, Node, NodeBuilder, Outcome, Router, RouterBuilder, eventually,
+};
 
 /// What the macros expand to; not for people.
 #[doc(hidden)]

@@ -32,8 +32,9 @@ pub(crate) enum Failure {
     PanicAny,
     /// It returned what its type says is a failure; the exit code, as text.
     Returned(String),
-    /// A parameter could not be made; the whole report.
-    Setup(String),
+    /// In a way that has a report of its own: a parameter could not be made, or
+    /// something failed in a node, where the test function did not see it.
+    Reported(String),
 }
 
 impl Record {
@@ -49,7 +50,7 @@ impl Record {
             Record::Failed(Failure::Panic(text)) => (b'F', text.as_bytes()),
             Record::Failed(Failure::PanicAny) => (b'A', &[]),
             Record::Failed(Failure::Returned(text)) => (b'R', text.as_bytes()),
-            Record::Failed(Failure::Setup(text)) => (b'U', text.as_bytes()),
+            Record::Failed(Failure::Reported(text)) => (b'U', text.as_bytes()),
             Record::InitFailed(errno) => return number_frame(b'I', *errno).to_vec(),
             Record::Ended(status) => return number_frame(b'E', *status).to_vec(),
         };
@@ -73,7 +74,7 @@ impl Record {
             b'F' => Record::Failed(Failure::Panic(text())),
             b'A' => Record::Failed(Failure::PanicAny),
             b'R' => Record::Failed(Failure::Returned(text())),
-            b'U' => Record::Failed(Failure::Setup(text())),
+            b'U' => Record::Failed(Failure::Reported(text())),
             b'I' => Record::InitFailed(number()),
             b'E' => Record::Ended(number()),
             _ => return None,
@@ -110,7 +111,7 @@ mod tests {
             Record::Failed(Failure::Panic(String::new())),
             Record::Failed(Failure::PanicAny),
             Record::Failed(Failure::Returned("ExitCode(3)".into())),
-            Record::Failed(Failure::Setup("nstest[setup]: …".into())),
+            Record::Failed(Failure::Reported("nstest[setup]: …".into())),
             Record::Passed,
             Record::InitFailed(11),
             Record::Ended(-1),

@@ -1,6 +1,13 @@
 //! The arguments of the attributes.
 //!
-//! A new argument is a line in the table, and a [`Value`] if its type has none.
+//! A new argument is a line in the table, and a [`Value`] if its type has none:
+//! those about the network are in `network`.
+//!
+//! What is on unless turned off takes a value (`root = false`); what is off
+//! unless asked for is a word (`uplink`), as in `#[serde(transparent)]` and
+//! `#[repr(packed)]`, and takes one for macros that pass it through.
+
+mod network;
 
 use std::time::Duration;
 
@@ -12,6 +19,7 @@ use syn::{Lit, Path, Token};
 
 use crate::diag::{Errors, nearest};
 use crate::duration;
+pub(crate) use network::{Mtu, Netns, Peers, Subnets, Switch};
 
 /// Name, field, type, and the form that messages show.
 macro_rules! arguments {
@@ -38,6 +46,12 @@ macro_rules! arguments {
 arguments! {
     "timeout" timeout: Timeout, "timeout = \"30s\"";
     "root" root: bool, "root = false";
+    "peers" peers: Peers, "peers = 3";
+    "subnet" subnet: Subnets, "subnet = \"10.9.0.0/24\"";
+    "mtu" mtu: Mtu, "mtu = 1400";
+    "ipv6" ipv6: bool, "ipv6 = false";
+    "uplink" uplink: Switch, "uplink";
+    "netns" netns: Netns, "netns = \"vns1\"";
     "flavor" flavor: Flavor, "flavor = \"multi_thread\"";
     "worker_threads" worker_threads: usize, "worker_threads = 4";
     "crate" krate: Path, "crate = path::to::nstest";
@@ -76,6 +90,9 @@ trait Value: Sized {
     /// What may stand after `=`, for a value of another type.
     const EXPECTED: &'static str;
 
+    /// What the name alone means, if that is enough.
+    const BARE: Option<Self> = None;
+
     /// `None`: something of another type.
     fn read(value: &TokenStream) -> syn::Result<Option<Self>>;
 }
@@ -105,6 +122,11 @@ impl Args {
             }
         }
         args
+    }
+
+    /// Refuses what cannot stand beside each other.
+    pub(crate) fn check(&self, errors: &mut Errors) {
+        network::check(self, errors);
     }
 }
 
@@ -138,6 +160,7 @@ fn store<T: Value>(
 ) {
     let value = match given {
         Given::Value(value) if !value.is_empty() => value,
+        Given::Nothing if T::BARE.is_some() => TokenStream::new(),
         Given::Nothing | Given::Value(_) => {
             return errors.at(&name, format!("`{name}` needs a value: `{form}`"));
         }
@@ -155,7 +178,8 @@ fn store<T: Value>(
             format!("`{name}` is given twice: for the second time here; remove one of them"),
         );
     }
-    match T::read(&value) {
+    let read = if value.is_empty() { Ok(T::BARE) } else { T::read(&value) };
+    match read {
         Ok(Some(read)) => {
             *place = Some(Argument { name, value: read, tokens: value });
         }
@@ -279,6 +303,9 @@ impl Value for Path {
 impl<T> ToTokens for Argument<T> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         self.name.to_tokens(tokens);
+        if self.tokens.is_empty() {
+            return;
+        }
         Token![=](self.name.span()).to_tokens(tokens);
         self.tokens.to_tokens(tokens);
     }
@@ -307,12 +334,19 @@ mod tests {
     fn reads_every_argument() {
         let (args, errors) = parse(
             "timeout = \"1m 30s\", root = false, flavor = \"multi_thread\", \
-             worker_threads = 4, crate = \"a::b\",",
+             worker_threads = 4, peers = 2, subnet = [\"10.9.0.0/24\", \"fd09::/64\"], \
+             mtu = 9000, ipv6 = false, uplink, netns = \"vns1\", crate = \"a::b\",",
         );
         assert_eq!(errors, [""; 0]);
         let timeout = Timeout::After(Duration::from_secs(90));
         assert_eq!(args.timeout.map(|timeout| timeout.value), Some(timeout));
         assert_eq!(args.root.map(|root| root.value), Some(false));
+        assert_eq!(args.peers.map(|peers| peers.value.0), Some(2));
+        assert_eq!(args.subnet.map(|subnet| subnet.value.0.len()), Some(2));
+        assert_eq!(args.mtu.map(|mtu| mtu.value.0), Some(9000));
+        assert_eq!(args.ipv6.map(|ipv6| ipv6.value), Some(false));
+        assert_eq!(args.uplink.map(|uplink| uplink.value), Some(Switch(true)));
+        assert_eq!(args.netns.map(|netns| netns.value.0.value()).as_deref(), Some("vns1"));
         assert!(args.flavor.is_some_and(|flavor| flavor.value == Flavor::MultiThread));
         assert_eq!(args.worker_threads.map(|workers| workers.value), Some(4));
         let krate = args.krate.unwrap().value;

@@ -6,14 +6,17 @@
 //! at the definition (mixed-site hygiene), and every path is absolute, so that
 //! nothing in the user's scope can take their place.
 
+mod options;
+
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
-use syn::{LitStr, ReturnType, Type};
+use syn::{ReturnType, Type};
 
-use crate::args::{Args, Flavor, Timeout};
+use crate::args::{Args, Flavor};
 use crate::diag::Errors;
 use crate::fixtures::Fixtures;
 use crate::model::{Function, Test, mentions, not_a_function};
+use options::{options, runtime};
 
 /// Which attribute was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,7 @@ pub(crate) fn expand(
         }
     };
     let test = Test::of(&mut function, entry.name(), &mut errors);
+    args.check(&mut errors);
     check_runtime(&args, &function, build, &mut errors);
     check_test_case(entry, &function, &test, &mut errors);
     if errors.is_empty() {
@@ -242,59 +246,6 @@ fn braced(span: Span, tokens: TokenStream) -> Group {
     let mut group = Group::new(Delimiter::Brace, tokens);
     group.set_span(span);
     group
-}
-
-fn options(args: &Args, registers: bool, test: &Test, private: &TokenStream) -> TokenStream {
-    let here = Span::mixed_site();
-    let mut fields = TokenStream::new();
-    if let Some(timeout) = &args.timeout {
-        let value = match timeout.value {
-            Timeout::Never => quote_spanned!(here=> #private::Timeout::Never),
-            Timeout::After(duration) => {
-                let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
-                quote_spanned! {here=>
-                    #private::Timeout::After(::core::time::Duration::new(#seconds, #nanos))
-                }
-            }
-        };
-        fields.extend(quote_spanned!(here=> timeout: #value,));
-    }
-    if let Some(root) = &args.root {
-        let value = root.value;
-        fields.extend(quote_spanned!(here=> root: #value,));
-    }
-    if let Some(text) = &test.should_panic {
-        let text = LitStr::new(&text.value(), here);
-        fields.extend(quote_spanned! {here=>
-            should_panic: ::core::option::Option::Some(#text),
-        });
-    }
-    if !registers {
-        fields.extend(quote_spanned!(here=> registers: false,));
-    }
-    if fields.is_empty() {
-        return quote_spanned!(here=> #private::Options::DEFAULT);
-    }
-    quote_spanned!(here=> #private::Options { #fields ..#private::Options::DEFAULT })
-}
-
-fn runtime(args: &Args, private: &TokenStream) -> TokenStream {
-    let here = Span::mixed_site();
-    match args.flavor.as_ref().map(|flavor| flavor.value) {
-        None | Some(Flavor::CurrentThread) => {
-            quote_spanned!(here=> #private::Runtime::CurrentThread)
-        }
-        Some(Flavor::MultiThread) => {
-            let workers = match &args.worker_threads {
-                Some(workers) => {
-                    let workers = workers.value;
-                    quote_spanned!(here=> ::core::option::Option::Some(#workers))
-                }
-                None => quote_spanned!(here=> ::core::option::Option::None),
-            };
-            quote_spanned!(here=> #private::Runtime::MultiThread { workers: #workers })
-        }
-    }
 }
 
 /// The return type, as far as an expression can name it.

@@ -3,12 +3,14 @@
 //! A door, not a room. An attribute goes through four of them: its arguments
 //! through `args` (and `duration`), the function below it through `model` (and `attributes`), both
 //! through `expand` (and `fixtures`); what is wrong anywhere gathers in `diag`.
+//! `derive` is a house of its own.
 #![forbid(unsafe_code)]
 
 use proc_macro::TokenStream;
 
 mod args;
 mod attributes;
+mod derive;
 mod diag;
 mod duration;
 mod expand;
@@ -31,6 +33,12 @@ pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn netns(args: TokenStream, item: TokenStream) -> TokenStream {
     door(expand::Entry::Netns, args, item)
+}
+
+/// Makes a fixture of a struct of fixtures.
+#[proc_macro_derive(Fixture, attributes(fixture))]
+pub fn fixture(item: TokenStream) -> TokenStream {
+    derive::expand(item.into()).into()
 }
 
 fn door(entry: expand::Entry, args: TokenStream, item: TokenStream) -> TokenStream {

@@ -8,8 +8,13 @@
 //! too, and the compiler then calls a plain `#[test]` ambiguous.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "tokio")]
+pub use nstest_core::Task;
 pub use nstest_core::{
-    Code, Error, Fixture, Param, Result, Spec, TestContext, TestError, TestResult, World, enter,
+    Code, Command, Error, Firewall, Fixture, JoinHandle, Lan, LanBuilder, Link, MacAddr, Nat, Nat6,
+    NatFiltering, NatMapping, Net, Node, NodeBuilder, Outcome, Param, Protocol, Result, Router,
+    RouterBuilder, Scope, Spec, Subnet, TestContext, TestError, TestResult, World, enter,
+    eventually, net,
 };
 
 // The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden
@@ -51,6 +56,12 @@ pub use nstest_core::{
 /// |---|---|---|
 /// | `timeout` | how long the test may take, in `ns`, `us`, `ms`, `s`, `m` (or `min`), `h`: `"250ms"`, `"30s"`, `"1m 30s"`; or `"none"` | 60 s |
 /// | `root` | `false`: keep the uid of the caller, for programs that refuse to run as root | `true` |
+/// | `peers` | how many more nodes than the parameters name there are, called `peer1`, `peer2`, …; `nstest::Net` finds them | none |
+/// | `subnet` | the subnet of the network of the `Node` parameters and `peers`: `"10.9.0.0/24"`, `"fd09::/64"`, or both in a list: `["10.9.0.0/24", "fd09::/64"]` | 10.0.2.0/24 and fd00:2::/64 |
+/// | `mtu` | the MTU of that network, in bytes | 1500 |
+/// | `ipv6` | `false`: no IPv6 in the whole test, `::1` included | `true` |
+/// | `uplink` | nothing: the word alone. A way to the machine's own network, see [below](#an-uplink) | none |
+/// | `netns` | the name of a network namespace that exists (`ip netns add vns1`), for the test to run in; as root only | a new one |
 /// | `flavor` | the tokio runtime of an `async fn`: `"current_thread"` or `"multi_thread"` | `"current_thread"` |
 /// | `worker_threads` | how many threads a `"multi_thread"` runtime has, from 1 | as many as processors |
 /// | `crate` | the path of this crate, where it is a re-export or renamed: `crate = my_testing::nstest` | `::nstest` |
@@ -77,6 +88,45 @@ pub use nstest_core::{
 /// Every parameter lives until the body has ended, also those called `_`.
 /// `#[cfg]` on a parameter works. References, generics and `impl Trait` are
 /// refused, since nothing could choose the type.
+///
+/// # Nodes
+///
+/// A parameter of the type [`Node`] is another host: one is linked to the test's
+/// own directly, several share a LAN with it. [`Net`] is the whole network, where
+/// more can be built; [`net()`](fn@net) gives it to helpers that have no parameter.
+///
+/// ```no_run
+/// # use nstest::netns as netns_test;
+/// use nstest::{Net, Node, TestResult};
+///
+/// #[netns_test(peers = 3, subnet = "10.9.0.0/24", mtu = 9000)]
+/// fn everybody_is_there(first: Node, net: Net) -> TestResult {
+///     assert_eq!(first.ip().to_string(), "10.9.0.2");
+///     for node in net.nodes() {
+///         node.wait_reachable(net.local().ip())?;
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// # An uplink
+///
+/// With `uplink` the test's node has an interface that leads to the network of
+/// the machine, and its default route, unless a router of the test's is that.
+/// Names are looked up there, too, after those of the nodes. The machine's own
+/// loopback stays closed, and nobody outside reaches the test. Ordinary users
+/// need `pasta` (or `slirp4netns`) and a readable and writable `/dev/net/tun`;
+/// root needs neither. A subnet of the test's that the machine has as well is an
+/// error. The guide's page on uplinks says what touches the machine.
+///
+/// ```no_run
+/// # use nstest::netns as netns_test;
+/// #[netns_test(uplink, timeout = "2m")]
+/// fn talks_to_the_staging_server() -> nstest::TestResult {
+///     std::net::TcpStream::connect("staging.example.org:443")?;
+///     Ok(())
+/// }
+/// ```
 ///
 /// # Asynchronous tests
 ///
@@ -179,6 +229,34 @@ pub use nstest_macros::netns;
 /// }
 /// ```
 pub use nstest_macros::test;
+
+/// Makes a [`Fixture`](trait@Fixture) of a struct whose fields are fixtures.
+///
+/// The name of a field is the name of what it makes: a world that several tests
+/// share is described, and its nodes are named, in one place.
+///
+/// ```no_run
+/// # use nstest::netns as netns_test;
+/// use nstest::{Fixture, Node, TestResult};
+///
+/// #[derive(Fixture)]
+/// struct Cluster {
+///     alice: Node,
+///     bob: Node,
+///     carol: Node,
+/// }
+///
+/// #[netns_test]
+/// fn elects_a_leader(cluster: Cluster) -> TestResult {
+///     cluster.alice.wait_reachable(cluster.bob.ip())?;
+///     cluster.bob.wait_reachable(cluster.carol.ip())?;
+///     Ok(())
+/// }
+/// ```
+///
+/// A tuple struct may have one field, which has the name of the parameter.
+/// `#[fixture(crate = path)]` says where this crate is, if it is not `::nstest`.
+pub use nstest_macros::Fixture;
 
 #[doc(hidden)]
 pub use nstest_core::private as __private;

@@ -15,20 +15,50 @@ use crate::source::code;
 use crate::tree;
 
 /// Files and directories that only tests compile, or only read.
-const TESTS: [&str; 2] = ["tests.rs", "snapshots"];
+const TESTS: [&str; 4] = ["tests", "tests.rs", "testing.rs", "snapshots"];
 
 type Rooms = &'static [(&'static str, &'static [&'static str])];
 
 const CORE: Rooms = &[
+    // The ground: values and system calls.
     ("error", &[]),
+    ("layout", &[]),
     ("record", &[]),
     ("context", &[]),
+    ("capability", &[]),
     ("sys", &["record"]),
-    ("fixture", &["error", "context"]),
+    ("sysctl", &["error"]),
     ("preflight", &["error", "sys"]),
-    ("runner", &["error", "record", "context", "sys", "fixture", "preflight"]),
-    // The runner of platforms that have no network namespaces.
-    ("stub", &["error", "fixture"]),
+    // Namespaces, and the kernel's tables in them.
+    ("netns", &["error", "layout"]),
+    ("netlink", &["error", "sys", "sysctl", "netns"]),
+    ("node", &["error", "netlink", "netns"]),
+    // A test's network: as data, in the kernel, and as handles.
+    ("topology", &["error", "layout", "netlink"]),
+    ("fabric", &["error", "layout", "sysctl", "netns", "netlink", "node", "topology"]),
+    ("world", &["error", "node", "topology", "fabric"]),
+    ("fixture", &["error", "context", "fabric", "topology", "world"]),
+    // One test, and its way out.
+    ("uplink", &["error", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),
+    (
+        "runner",
+        &[
+            "error",
+            "layout",
+            "record",
+            "context",
+            "capability",
+            "sys",
+            "sysctl",
+            "netns",
+            "world",
+            "fixture",
+            "preflight",
+            "uplink",
+        ],
+    ),
+    // What stands for all that talks to the kernel, on platforms without namespaces.
+    ("stub", &["error", "netlink", "node", "topology", "world", "fixture"]),
 ];
 
 const MACROS: Rooms = &[
@@ -39,6 +69,7 @@ const MACROS: Rooms = &[
     ("model", &["diag", "attributes"]),
     ("fixtures", &["diag", "model"]),
     ("expand", &["diag", "args", "model", "fixtures"]),
+    ("derive", &["diag"]),
 ];
 
 const FACADE: Rooms = &[];

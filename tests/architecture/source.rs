@@ -1,5 +1,7 @@
 //! What holds for every source file.
 
+use std::path::Path;
+
 use crate::tree;
 
 /// A file that is longer has more than one subject.
@@ -38,11 +40,17 @@ fn unsafe_stands_in_one_place() {
     tree::none(&format!("`unsafe` outside {UNSAFE}"), &broken);
 }
 
+/// Where the pause is between two looks at what nobody announces.
+const MAY_SLEEP: &str = "nstest-core/src/world/ready.rs";
+
 #[test]
 fn nothing_sleeps_to_wait() {
     let mut broken = Vec::new();
     for package in ["nstest", "nstest-core", "nstest-macros"] {
         for file in tree::files(package, "rs") {
+            if file == Path::new(MAY_SLEEP) {
+                continue;
+            }
             for (number, line) in code(&tree::read(&file)).lines().enumerate() {
                 if words(line).any(|word| matches!(word, "sleep" | "nanosleep" | "usleep")) {
                     broken.push(format!("{}:{}", file.display(), number + 1));

@@ -2,13 +2,14 @@
 //!
 //! Below is a small client and its tests. They run in parallel, they all use
 //! port 8080, and none of them meets another, the machine's own port 8080, or
-//! the Internet: each has a fresh network in which there is only `lo`.
+//! the Internet: each has a fresh network in which there is only `lo`, and a
+//! second node where a parameter asks for one.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
 
-use nstest::{TestContext, TestResult, netns_test};
+use nstest::{Node, TestContext, TestResult, netns_test};
 
 /// The code under test: fetches a greeting from the first server that answers.
 fn greeting(servers: &[&str]) -> io::Result<String> {
@@ -76,6 +77,20 @@ fn tells_a_refusal_from_an_unreachable_network() {
 fn falls_back_when_the_network_is_unreachable() -> TestResult {
     serve(TcpListener::bind(HERE)?, "from the fallback");
     assert_eq!(greeting(&[FAR_AWAY, HERE])?, "from the fallback");
+    Ok(())
+}
+
+/// With the cable pulled, nobody answers for the peer's address, and the kernel
+/// gives up after three seconds of asking (arp(7)).
+#[netns_test(timeout = "20s")]
+fn falls_back_when_the_cable_is_pulled(server: Node) -> TestResult {
+    let listener = server.run(|| TcpListener::bind("0.0.0.0:8080"))?;
+    serve(listener.try_clone()?, "from the peer");
+    let peer = SocketAddr::from((server.ip(), 8080)).to_string();
+    assert_eq!(greeting(&[&peer, HERE])?, "from the peer");
+    server.link().down()?;
+    serve(TcpListener::bind(HERE)?, "from the fallback");
+    assert_eq!(greeting(&[&peer, HERE])?, "from the fallback");
     Ok(())
 }
 

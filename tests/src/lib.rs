@@ -2,6 +2,7 @@
 //!
 //! - [`driver`]: runs fixtures that fail on purpose, in a process of their own,
 //!   and gives what a user would see;
+//! - [`fixtures`]: the same in the case's own process tree and namespaces;
 //! - [`cargo`]: cargo and cargo-nextest;
 //! - [`marks`]: how a fixture and its driver wait for each other;
 //! - [`survivors`]: what a run left behind;
@@ -10,6 +11,7 @@
 
 pub mod cargo;
 pub mod driver;
+pub mod fixtures;
 pub mod marks;
 #[allow(unsafe_code, reason = "fixtures do to their process what no safe call does")]
 pub mod raw;

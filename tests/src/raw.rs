@@ -61,3 +61,34 @@ pub fn set_variable(name: &str, value: &str) {
     // SAFETY: Rust's own readers hold a lock, and the fixtures run nothing else.
     unsafe { std::env::set_var(name, value) };
 }
+
+/// From here on, the calling thread and what it starts get no IPv6 socket:
+/// EAFNOSUPPORT, as on a machine without (seccomp(2), on x86-64 and aarch64).
+///
+/// # Panics
+/// If the kernel has no seccomp filters.
+pub fn refuse_ipv6() {
+    const fn op(code: u32, k: u32, (jt, jf): (u8, u8)) -> libc::sock_filter {
+        libc::sock_filter { code: code as u16, jt, jf, k }
+    }
+    const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    const EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
+    // Of struct seccomp_data: the number of the call, and its first argument.
+    let mut program = [
+        op(LOAD, 0, (0, 0)),
+        op(EQUAL, libc::SYS_socket as u32, (0, 3)),
+        op(LOAD, 16, (0, 0)),
+        op(EQUAL, libc::AF_INET6 as u32, (0, 1)),
+        op(RETURN, libc::SECCOMP_RET_ERRNO | libc::EAFNOSUPPORT as u32, (0, 0)),
+        op(RETURN, libc::SECCOMP_RET_ALLOW, (0, 0)),
+    ];
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: takes numbers.
+    let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    assert_eq!(result, 0);
+    // SAFETY: the program and what it points to live through the call.
+    let result =
+        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}

@@ -46,42 +46,27 @@ impl Policy {
 /// Not so where a resource ran out, which may be the tests' own doing; where the
 /// cause is not known; and where something other than a set-up step failed.
 fn is_unsupported(code: Code) -> bool {
-    match code {
+    matches!(
+        code,
         Code::UsernsLimit
-        | Code::NetnsLimit
-        | Code::NamespaceLimit
-        | Code::UsernsDepth
-        | Code::Chroot
-        | Code::UnmappedId
-        | Code::Seccomp
-        | Code::SeccompKill
-        | Code::UsernsCloneSysctl
-        | Code::Apparmor
-        | Code::Setfcap
-        | Code::ProcMasked
-        | Code::ProcSysReadOnly
-        | Code::Wsl1
-        | Code::NoNamespaces
-        | Code::Selinux
-        | Code::NoProc
-        | Code::Platform => true,
-        Code::Nproc
-        | Code::PidsLimit
-        | Code::OpenFiles
-        | Code::EnvTooBig
-        | Code::Exec
-        | Code::Setup
-        | Code::Config
-        | Code::Timeout
-        | Code::Signal
-        | Code::EarlyExit
-        | Code::VerdictLost
-        | Code::ExitAfterPass
-        | Code::NotStarted
-        | Code::RegisteredTwice
-        | Code::StaleEnvironment
-        | Code::Inline => false,
-    }
+            | Code::NetnsLimit
+            | Code::NamespaceLimit
+            | Code::UsernsDepth
+            | Code::Chroot
+            | Code::UnmappedId
+            | Code::Seccomp
+            | Code::SeccompKill
+            | Code::UsernsCloneSysctl
+            | Code::Apparmor
+            | Code::Setfcap
+            | Code::ProcMasked
+            | Code::ProcSysReadOnly
+            | Code::Wsl1
+            | Code::NoNamespaces
+            | Code::Selinux
+            | Code::NoProc
+            | Code::Platform
+    )
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use std::process::{ExitCode, Termination};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Test, settings};
-use crate::context::TestContext;
+use super::Test;
+use super::ambient::{Current, Entered};
 use crate::error::Error;
-use crate::fixture::{Fixture, Param, Spec, World};
+use crate::fixture::{Fixture, Param};
 use crate::record::{Failure, Record};
 use crate::sys::init::{self, Chosen};
 use crate::sys::process::{adopt, exit_now, redirect_stdout};
@@ -110,13 +110,19 @@ pub(super) fn play<R: Termination>(
 ) -> Result<(), Failure> {
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let mut fixtures = Fixtures::new(test);
-        body(&mut fixtures).report()
+        let code = body(&mut fixtures).report();
+        let unseen = fixtures.current.unseen_failure();
+        if code == ExitCode::SUCCESS && unseen.is_none() {
+            fixtures.current.check_used().unwrap_or_else(|error| refuse(&error));
+        }
+        (code, unseen)
     }));
     match result {
-        Ok(code) if code == ExitCode::SUCCESS => Ok(()),
-        Ok(code) => Err(Failure::Returned(format!("{code:?}"))),
+        Ok((code, None)) if code == ExitCode::SUCCESS => Ok(()),
+        Ok((code, Some(unseen))) if code == ExitCode::SUCCESS => Err(Failure::Reported(unseen)),
+        Ok((code, _)) => Err(Failure::Returned(format!("{code:?}"))),
         Err(payload) => Err(match payload.downcast::<SetupFailed>() {
-            Ok(failed) => Failure::Setup(failed.0),
+            Ok(failed) => Failure::Reported(failed.0),
             Err(payload) => text(&*payload).map_or(Failure::PanicAny, Failure::Panic),
         }),
     }
@@ -152,31 +158,29 @@ struct SetupFailed(String);
 /// Makes the parameters of one test.
 #[derive(Debug)]
 pub struct Fixtures {
-    spec: Spec,
-    context: TestContext,
-    world: Option<World>,
+    current: Entered,
 }
 
 impl Fixtures {
     fn new(test: &Test) -> Self {
-        let name = test.candidates().swap_remove(0);
-        let timeout =
-            settings::timeout(test.options.timeout).unwrap_or_else(|error| refuse(&error));
-        Self { spec: Spec::default(), context: TestContext::new(name, timeout), world: None }
+        let current = Current::of(test).unwrap_or_else(|error| refuse(&error));
+        Self { current: Entered::enter(current) }
     }
 
     /// First phase of one parameter. Ends the test where it fails.
     pub fn plan<F: Fixture>(&mut self, name: &str) -> F::Plan {
-        F::plan(&mut self.spec, Param::new(name)).unwrap_or_else(|error| refuse(&error))
+        self.current
+            .plan(|spec| F::plan(spec, Param::new(name)))
+            .unwrap_or_else(|error| refuse(&error))
     }
 
     /// Second phase of one parameter; the first call builds the world.
     pub fn setup<F: Fixture>(&mut self, plan: F::Plan) -> F {
-        let world = self.world.get_or_insert_with(|| World { context: self.context.clone() });
+        let world = self.current.world().unwrap_or_else(|error| refuse(&error));
         F::setup(plan, world).unwrap_or_else(|error| refuse(&error))
     }
 }
 
-fn refuse(error: &Error) -> ! {
+pub(super) fn refuse(error: &Error) -> ! {
     std::panic::resume_unwind(Box::new(SetupFailed(format!("{error:?}"))))
 }

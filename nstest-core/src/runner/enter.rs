@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use super::Options;
 use super::body::{Channel, is_body};
 use super::parent::{Launch, Output, refuse_stale_environment};
 use crate::error::Result;
@@ -42,7 +43,7 @@ pub fn enter() -> Result<()> {
         test: MAIN.to_owned(),
         arguments: std::env::args_os().collect(),
         libtest_name: None,
-        root: true,
+        options: Options::DEFAULT,
         timeout: None,
         output: Output::Inherited,
     };

@@ -14,17 +14,12 @@ use nix::libc;
 use nix::unistd::{getegid, geteuid};
 
 use super::setup::{Plan, c_string};
+use crate::capability;
 use crate::sys::step::Step;
 
 /// Inside, a test with `root = false` that real root started: servers refuse
 /// uid 0, and look the name of any other up. This one is in every passwd(5).
 const NOBODY: u32 = 65534;
-
-/// capabilities(7): those with which a test that is not root makes networks.
-const CAP_NET_ADMIN: u64 = 1 << 12;
-const CAP_NET_RAW: u64 = 1 << 13;
-const CAP_SETUID: u64 = 1 << 7;
-const CAP_SYS_ADMIN: u64 = 1 << 21;
 
 /// The id maps of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +29,9 @@ pub(super) enum Identity {
     All { uid_map: String, gid_map: String },
     /// One id inside stands for the caller's outside.
     One { inside: (u32, u32), outside: (u32, u32) },
+    /// There is no user namespace, and no inside: the test joins a network that
+    /// belongs to the caller's, where only the caller's rights count.
+    Callers,
 }
 
 impl Identity {
@@ -48,16 +46,17 @@ impl Identity {
 
     /// Whether root inside is the machine's root, as far as files know.
     pub(super) fn maps_real_root(&self) -> bool {
-        matches!(self, Identity::All { .. })
+        matches!(self, Identity::All { .. } | Identity::Callers)
     }
 
     /// The first steps: until they are done, the child has no id. Through
     /// `channel` the child asks the parent to write its maps.
-    pub(super) fn plan(&self, channel: Option<(RawFd, RawFd)>, plan: &mut Plan) {
+    pub(super) fn plan(&self, channel: Option<RawFd>, plan: &mut Plan) {
         match self {
+            Identity::Callers => {}
             Identity::All { .. } => {
-                let (channel, helper) = channel.unwrap_or((-1, -1));
-                plan.must("map every id to itself", Step::AwaitIdMap { channel, helper });
+                let channel = channel.unwrap_or(-1);
+                plan.must("map every id to itself", Step::AwaitIdMap { channel });
             }
             Identity::One { inside, outside } => {
                 let write = |path, text: String| Step::Write {
@@ -95,7 +94,9 @@ impl Identity {
         }
         plan.must(
             "keep the rights over the test's own network",
-            Step::KeepCapabilities(CAP_NET_ADMIN | CAP_NET_RAW | CAP_SYS_ADMIN),
+            Step::KeepCapabilities(
+                capability::NET_ADMIN | capability::NET_RAW | capability::SYS_ADMIN,
+            ),
         );
     }
 }
@@ -115,7 +116,7 @@ fn full_maps() -> Option<&'static (String, String)> {
     static MAPS: OnceLock<Option<(String, String)>> = OnceLock::new();
     MAPS.get_or_init(|| {
         let maps = Some((identity("/proc/self/uid_map")?, identity("/proc/self/gid_map")?));
-        maps.filter(|_| may_set_ids())
+        maps.filter(|_| capability::has(capability::SETUID))
     })
     .as_ref()
 }
@@ -136,15 +137,6 @@ fn identity_over(map: &str) -> Option<String> {
         lines.push_str(&format!("{first} {first} {count}\n"));
     }
     (ids > 1).then_some(lines)
-}
-
-fn may_set_ids() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
-        .is_some_and(|bits| bits & CAP_SETUID != 0)
 }
 
 /// Waits until the child asks for its maps, writes them, and tells the child
@@ -170,7 +162,7 @@ pub(super) fn write_maps(
 }
 
 /// The child does not know its PID outside, and the clone has not returned yet.
-fn pid_of(pidfd: i32) -> std::io::Result<String> {
+pub(super) fn pid_of(pidfd: i32) -> std::io::Result<String> {
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{pidfd}"))?;
     let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
     Ok(pid.unwrap_or_default().trim().to_owned())

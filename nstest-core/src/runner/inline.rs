@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::sys::step::loopback_up;
 
 pub(super) fn play<R: Termination>(test: &'static Test, function: impl FnOnce(&mut Fixtures) -> R) {
-    let verdict = match isolate() {
+    let verdict = match possible(test).and_then(|()| isolate()) {
         Ok(()) => match body::play(test, function) {
             Ok(()) => Verdict::Passed,
             Err(failure) => Verdict::Failed(failure),
@@ -24,6 +24,18 @@ pub(super) fn play<R: Termination>(test: &'static Test, function: impl FnOnce(&m
         Err(error) => Verdict::Broken(error),
     };
     verdict::announce(test, verdict);
+}
+
+/// What needs a process of its own cannot be had here.
+fn possible(test: &Test) -> Result<()> {
+    let argument = match test.options {
+        super::Options { netns: Some(name), .. } => format!("netns = \"{name}\""),
+        super::Options { uplink: true, .. } => "uplink".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(Error::new(Code::Inline, format!("play a test with `{argument}` in this process"))
+        .source("that is made for the test by the process that starts it")
+        .help("leave NSTEST_INLINE unset for it"))
 }
 
 /// Moves the calling thread into a new network namespace with `lo` up.

@@ -8,18 +8,24 @@
 //! - [`mod@test`]: what the macro knows of a test;
 //! - [`names`]: what libtest calls the test, and how libtest was called;
 //! - [`settings`]: the environment variables;
-//! - [`setup`] and [`identity`]: what is done between clone and exec, as data;
+//! - [`setup`], [`host`] and [`identity`]: what is done between clone and exec, as data;
+//! - [`errands`]: what the parent does for the child meanwhile;
+//! - [`joined`]: a namespace that somebody else made;
 //! - [`parent`]: starting, watching, ending;
 //! - [`output`]: what the body prints, on its way to libtest;
 //! - [`verdict`]: from what was seen to what is said;
-//! - [`body`]: the other side;
+//! - [`body`]: the other side, and [`ambient`]: what it can be asked from anywhere;
 //! - [`inline`] and [`mod@enter`]: without a process of its own, and for a `main`.
 
 mod alive;
+mod ambient;
 mod body;
 mod enter;
+mod errands;
+mod host;
 mod identity;
 mod inline;
+mod joined;
 mod names;
 mod output;
 mod parent;
@@ -30,6 +36,7 @@ mod verdict;
 
 use std::process::Termination;
 
+pub use ambient::net;
 pub use body::Fixtures;
 pub use enter::enter;
 #[cfg(feature = "tokio")]
@@ -66,7 +73,9 @@ pub fn run_async<R: Termination, F: Future<Output = R>>(
                 builder
             }
         };
-        let runtime = builder.enable_all().build().expect("tokio could not start its runtime");
+        // A thread that a poll in a node starts would be born there, and stay.
+        builder.enable_all().on_thread_start(crate::netns::return_home);
+        let runtime = builder.build().expect("tokio could not start its runtime");
         let future = body(fixtures);
         runtime.block_on(future)
     });

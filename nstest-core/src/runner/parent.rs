@@ -7,7 +7,6 @@
 use std::ffi::{CString, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,18 +17,22 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::unistd::pipe2;
 
-use super::identity::{Identity, write_maps};
+use super::errands::Errands;
+use super::host::Host;
+use super::identity::Identity;
 use super::output::{Drain, Text};
-use super::setup::{self, Descriptors, Host, Planned, TMP_DIR, c_os};
+use super::setup::{self, Descriptors, Extras, Planned, c_os};
 use super::verdict::{self, Course, Verdict};
-use super::{Test, alive, names, settings};
+use super::{Options, Test, alive, joined, names, settings};
 use crate::error::{Code, Error, Result};
+use crate::layout::TMP_DIR;
 use crate::preflight::{self, Refusal};
 use crate::record::Record;
 use crate::sys::init::{Chosen, VARIABLE};
 use crate::sys::process::Process;
 use crate::sys::spawn::{Act, Helper, Image, Refused, SELF, Spawned, spawn};
 use crate::sys::step::Step;
+use crate::uplink::{self, Connected, Uplink};
 
 /// Runs a test in a process of its own, and tells libtest how it went.
 pub(super) fn supervise(test: &'static Test) {
@@ -50,7 +53,7 @@ fn attempt(test: &Test) -> Result<Verdict> {
             test: test.path(),
             arguments: names::arguments(argv0, &name),
             libtest_name: Some(&name),
-            root: test.options.root,
+            options: test.options,
             timeout,
             output,
         };
@@ -110,7 +113,8 @@ pub(super) struct Launch<'a> {
     pub(super) test: String,
     pub(super) arguments: Vec<OsString>,
     pub(super) libtest_name: Option<&'a str>,
-    pub(super) root: bool,
+    /// Of which those count that are about the start.
+    pub(super) options: Options,
     pub(super) timeout: Option<Duration>,
     pub(super) output: Output,
 }
@@ -123,13 +127,16 @@ impl Launch<'_> {
         let fds = Descriptors {
             report: report_end.as_raw_fd(),
             stdout: stdout.as_raw_fd(),
-            id_maps: None,
+            channel: None,
             stderr: output.as_ref().map(|_| stdout.as_raw_fd()),
             inherit: self.output == Output::Inherited,
         };
         let inode =
             fstat(&report_end).map_err(system("look at the pipe for the verdict", "fstat"))?.st_ino;
-        let spawned = self.spawn(fds, inode)?;
+        let uplink = self.options.uplink.then(|| Uplink::prepare(self.options.ipv6)).transpose()?;
+        let extras = Extras { netns: self.options.netns, uplink: uplink.as_ref() };
+        // Held until the test has ended.
+        let (spawned, _connected) = self.spawn(fds, inode, extras)?;
         drop((report_end, stdout));
         let drain = |pipe| Drain::new(pipe).map_err(system("prepare a pipe", "fcntl"));
         let watch = Watch {
@@ -153,7 +160,12 @@ impl Launch<'_> {
         Ok((None, stdout.map_err(system("duplicate standard output", "fcntl"))?))
     }
 
-    fn spawn(&self, mut fds: Descriptors, inode: u64) -> Result<Spawned> {
+    fn spawn(
+        &self,
+        mut fds: Descriptors,
+        inode: u64,
+        extras: Extras<'_>,
+    ) -> Result<(Spawned, Option<Connected>)> {
         let chosen =
             Chosen { report: fds.report, inode, stdout: fds.stdout, test: self.test.clone() };
         let image = Image::new(
@@ -161,26 +173,24 @@ impl Launch<'_> {
             self.arguments.iter().cloned().map(c_os).collect(),
             environment(&chosen, self.libtest_name),
         );
-        let identity = Identity::of_caller(self.root);
-        let channel = match &identity {
-            Identity::One { .. } => None,
-            Identity::All { uid_map, gid_map } => {
-                let (ours, theirs) = UnixStream::pair()
-                    .map_err(system("make a socket pair for the id maps", "socketpair"))?;
-                fds.id_maps = Some((theirs.as_raw_fd(), ours.as_raw_fd()));
-                Some((ours, theirs, uid_map, gid_map))
-            }
+        let identity = match extras.netns {
+            None => Identity::of_caller(self.options.root),
+            Some(name) => joined::check(name).map(|()| Identity::Callers)?,
         };
-        let planned = setup::plan(host(), &identity, fds);
+        let errands = Errands::new(&identity, extras.uplink);
+        let channel = errands.channel()?;
+        fds.channel = channel.as_ref().map(|(ours, theirs)| (theirs.as_raw_fd(), ours.as_raw_fd()));
+        let planned = setup::plan(host(), &identity, fds, extras);
         let acts: Vec<Act> = planned.iter().map(Planned::act).collect();
         let result = match channel {
-            None => spawn(setup::NAMESPACES, &acts, &image, None),
-            Some((ours, theirs, uid_map, gid_map)) => {
-                let serve = |pidfd: &dyn Fn() -> i32| write_maps(&ours, pidfd, uid_map, gid_map);
+            None => spawn(extras.namespaces(), &acts, &image, None),
+            Some((ours, theirs)) => {
+                let serve = |pidfd: &dyn Fn() -> i32| errands.serve(&ours, pidfd);
                 let helper = Helper { serve: &serve, channel: theirs.into() };
-                spawn(setup::NAMESPACES, &acts, &image, Some(helper))
+                spawn(extras.namespaces(), &acts, &image, Some(helper))
             }
         };
+        let connected = errands.connected()?;
         let spawned = result.map_err(|refused| explain(&refused, &planned))?;
         for (index, errno) in &spawned.tolerated {
             let Planned { step, what, without } = &planned[*index];
@@ -191,7 +201,7 @@ impl Launch<'_> {
                 without.unwrap_or_default()
             );
         }
-        Ok(spawned)
+        Ok((spawned, connected))
     }
 }
 
@@ -306,7 +316,10 @@ fn pipe(what: &'static str) -> Result<(OwnedFd, OwnedFd)> {
 }
 
 /// A descriptor could not be made, or used.
-fn system<E: Into<io::Error>>(what: &'static str, call: &'static str) -> impl Fn(E) -> Error {
+pub(super) fn system<E: Into<io::Error>>(
+    what: &'static str,
+    call: &'static str,
+) -> impl Fn(E) -> Error {
     move |error| {
         preflight::explain(Refusal {
             step: what.to_owned(),
@@ -333,6 +346,9 @@ fn explain(refused: &Refused, planned: &[Planned]) -> Error {
         ),
         Refused::Step(index, errno) => {
             let Planned { step, what, .. } = &planned[index];
+            if matches!(step, Step::Tap { .. }) {
+                return uplink::tap_refused(Errno::from_raw(errno));
+            }
             refusal(what, step.call(), errno, kind(step))
         }
         Refused::Exec(errno) => refusal(

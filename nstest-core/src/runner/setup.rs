@@ -8,124 +8,47 @@
 use std::ffi::{CString, OsString};
 use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::libc;
 
+use super::host::{EtcFile, Host};
 use super::identity::Identity;
+use crate::layout::{ETC, LOCALHOST, NETNS, NODE, TMP_DIR};
 use crate::sys::spawn::Act;
-use crate::sys::step::{Mount, SLOTS, Step};
+use crate::sys::step::{Mount, Step};
+use crate::uplink::{self, Uplink};
 
-/// The name of the test's own node, and its hostname.
-pub(crate) const NODE: &str = "test";
-/// `TMPDIR` of every test; short, for the sake of unix socket addresses.
-pub(super) const TMP_DIR: &str = "/run/nstest/tmp";
-/// Where the files are kept that replace those in /etc.
-const OWN_ETC: &str = "/run/nstest/etc";
+fn own(name: &str) -> String {
+    format!("{ETC}/{name}")
+}
+
+/// What a test has that others do not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extras<'a> {
+    /// `netns = "NAME"`.
+    pub(super) netns: Option<&'a str>,
+    /// `uplink`.
+    pub(super) uplink: Option<&'a Uplink>,
+}
+
+impl Extras<'_> {
+    /// The namespaces that such a test is born in.
+    pub(super) fn namespaces(self) -> i32 {
+        match self.netns {
+            None => NAMESPACES,
+            Some(_) => NAMESPACES & !(libc::CLONE_NEWUSER | libc::CLONE_NEWNET),
+        }
+    }
+}
 
 /// Every namespace that a test has of its own.
-pub(super) const NAMESPACES: i32 = libc::CLONE_NEWUSER
+const NAMESPACES: i32 = libc::CLONE_NEWUSER
     | libc::CLONE_NEWNET
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNS
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWIPC;
-
-/// What the plan depends on; the same for every test of a process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Host {
-    /// Symbolic links directly below /run, with their targets.
-    pub(super) run_links: Vec<(PathBuf, PathBuf)>,
-    /// Directories directly below /run that programs need.
-    pub(super) run_dirs: Vec<PathBuf>,
-    /// `XDG_RUNTIME_DIR`, if it is below /run.
-    pub(super) user_runtime: Option<PathBuf>,
-    /// Where /etc/hosts and /etc/resolv.conf really are.
-    pub(super) hosts: EtcFile,
-    pub(super) resolv_conf: EtcFile,
-}
-
-/// What stands at a path in /etc.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum EtcFile {
-    /// A file, or a link to one: it can be mounted over.
-    Present,
-    /// A link to a path below /run, which the test's own /run can hold.
-    BelowRun(PathBuf),
-    /// Nothing, or a link to nothing.
-    Missing,
-}
-
-impl Host {
-    /// Directories that NixOS, containers and WSL keep programs in.
-    const KEPT: [&str; 6] = [
-        "/run/wrappers",
-        "/run/opengl-driver",
-        "/run/host",
-        "/run/WSL",
-        "/run/booted-system",
-        "/run/current-system",
-    ];
-
-    pub(super) fn read() -> Self {
-        let entries = || std::fs::read_dir("/run").into_iter().flatten().flatten();
-        let run_links = entries()
-            .filter_map(|entry| Some((entry.path(), std::fs::read_link(entry.path()).ok()?)))
-            .collect();
-        let in_use = [std::env::current_dir(), std::env::current_exe()];
-        let in_use: Vec<PathBuf> =
-            in_use.into_iter().flatten().filter_map(|path| below_run(&path)).collect();
-        let run_dirs = entries()
-            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            .map(|entry| entry.path())
-            .filter(|path| {
-                in_use.contains(path) || Self::KEPT.iter().any(|kept| path == Path::new(kept))
-            })
-            .take(SLOTS)
-            .collect();
-        let user_runtime = std::env::var_os("XDG_RUNTIME_DIR")
-            .map(PathBuf::from)
-            .filter(|path| below_run(path).is_some_and(|top| !in_use.contains(&top)));
-        Self {
-            run_links,
-            run_dirs,
-            user_runtime,
-            hosts: EtcFile::at("/etc/hosts"),
-            resolv_conf: EtcFile::at("/etc/resolv.conf"),
-        }
-    }
-}
-
-impl EtcFile {
-    fn at(path: &str) -> Self {
-        let target = std::fs::read_link(path).ok().map(|target| Path::new("/etc").join(target));
-        match target.map(|target| lexically_normal(&target)) {
-            Some(target) if below_run(&target).is_some() => EtcFile::BelowRun(target),
-            _ if Path::new(path).exists() => EtcFile::Present,
-            _ => EtcFile::Missing,
-        }
-    }
-}
-
-/// The directory directly below /run that a path is in.
-fn below_run(path: &Path) -> Option<PathBuf> {
-    let rest = path.strip_prefix("/run").or_else(|_| path.strip_prefix("/var/run")).ok()?;
-    Some(Path::new("/run").join(rest.components().next()?))
-}
-
-/// Takes `..` back; the links that this could go wrong over do not occur in /etc.
-fn lexically_normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for component in path.components() {
-        match component {
-            std::path::Component::ParentDir => {
-                normal.pop();
-            }
-            other => normal.push(other),
-        }
-    }
-    normal
-}
 
 /// One step of the plan, with the words for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,9 +73,9 @@ pub(super) struct Descriptors {
     pub(super) report: RawFd,
     /// What shall be standard output once the body begins.
     pub(super) stdout: RawFd,
-    /// Through which the parent is asked for the id maps, if it writes them: the
-    /// child's end, and the parent's.
-    pub(super) id_maps: Option<(RawFd, RawFd)>,
+    /// Through which the parent is asked for what only it can do, if anything is:
+    /// the child's end, and the parent's.
+    pub(super) channel: Option<(RawFd, RawFd)>,
     /// Standard error, unless it stays what it is.
     pub(super) stderr: Option<RawFd>,
     /// Whether the body reads the parent's standard input, and writes to its
@@ -161,18 +84,28 @@ pub(super) struct Descriptors {
 }
 
 /// All steps, in order.
-pub(super) fn plan(host: &Host, identity: &Identity, fds: Descriptors) -> Vec<Planned> {
+pub(super) fn plan(
+    host: &Host,
+    identity: &Identity,
+    fds: Descriptors,
+    extras: Extras<'_>,
+) -> Vec<Planned> {
     let mut plan = Plan::default();
     plan.must("reset signals", Step::DefaultSignals);
     plan.must("tie the test's life to the runner's", Step::DieWithParent);
     plan.must("leave the runner's process group", Step::OwnProcessGroup);
     plan.must("leave the runner's terminal", Step::LeaveTerminal);
-    identity.plan(fds.id_maps, &mut plan);
-    plan.network();
+    let channel = fds.channel.map(|(channel, helper)| {
+        plan.must("leave the parent its end of the channel", Step::Close(helper));
+        channel
+    });
+    identity.plan(channel, &mut plan);
+    plan.network(extras);
     plan.must("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE));
     plan.kernel_file_systems(identity.maps_real_root());
     plan.run(host);
-    plan.etc(host);
+    plan.etc(host, extras);
+    plan.uplink(channel, extras);
     plan.descriptors(fds);
     identity.plan_rights(&mut plan);
     plan.0
@@ -194,8 +127,15 @@ impl Plan {
         self.0.push(Planned { step, what, without: Some(without) });
     }
 
-    fn network(&mut self) {
-        self.must("bring up `lo`", Step::LoopbackUp);
+    fn network(&mut self, extras: Extras<'_>) {
+        match extras.netns {
+            None => self.must("bring up `lo`", Step::LoopbackUp),
+            // And nothing is changed in it: it belongs to whoever made it.
+            Some(name) => self.must(
+                "join the named network namespace",
+                Step::Join { path: c_path(&Path::new(NETNS).join(name)), kind: libc::CLONE_NEWNET },
+            ),
+        }
         self.must("set the hostname", Step::Hostname(c_string(NODE)));
     }
 
@@ -209,9 +149,9 @@ impl Plan {
         if real_root {
             // Its files belong to root, and file permissions do not ask for the
             // user namespace: the test could change the whole machine's settings.
+            // Recursively: in a test within a test, the outer one's mounts there
+            // are locked to each other (mount_namespaces(7)).
             let read_only = libc::MS_BIND | libc::MS_REMOUNT | libc::MS_RDONLY;
-            // With what is mounted below: a test in a test finds the outer one's
-            // mounts, which only go together (mount_namespaces(7), "locked").
             let bind = libc::MS_BIND | libc::MS_REC;
             self.must("bind /proc/sys", mount(Some("/proc/sys"), "/proc/sys", None, bind));
             self.must(
@@ -222,9 +162,10 @@ impl Plan {
                 "bind /proc/sys/net",
                 mount(Some("/proc/sys/net"), "/proc/sys/net", None, bind),
             );
-            self.must(
+            self.may(
                 "make /proc/sys/net writable",
                 mount(None, "/proc/sys/net", None, libc::MS_BIND | libc::MS_REMOUNT | PRIVATE),
+                "settings of the network stay as the kernel makes them (/proc/sys is read-only, as in a Docker container)",
             );
         }
         self.may(
@@ -247,10 +188,10 @@ impl Plan {
         };
         self.must("mount a fresh /run", Step::Mount(tmpfs));
         for (path, mode) in [
-            ("/run/netns", 0o755),
+            (NETNS, 0o755),
             ("/run/lock", 0o1777),
             ("/run/nstest", 0o755),
-            (OWN_ETC, 0o755),
+            (ETC, 0o755),
             (TMP_DIR, 0o1777),
         ] {
             self.must(what, Step::MakeDir { path: c_string(path), mode });
@@ -258,6 +199,9 @@ impl Plan {
         for (slot, path) in host.run_dirs.iter().enumerate() {
             self.must(what, Step::MakeDir { path: c_path(path), mode: 0o755 });
             self.must(what, Step::BindHeld { slot, target: c_path(path) });
+        }
+        if host.apart {
+            self.must(what, mount(Some("/run"), "/var/run", None, libc::MS_BIND | libc::MS_REC));
         }
         for (path, target) in &host.run_links {
             self.must(what, Step::Symlink { target: c_path(target), path: c_path(path) });
@@ -284,58 +228,76 @@ impl Plan {
     /// Names are looked up in a hosts file of the test's own, and nowhere else:
     /// the name server is the test's own loopback, where none listens, so that
     /// an unknown name fails at once.
-    fn etc(&mut self, host: &Host) {
-        let hosts = format!(
-            "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 {NODE}\n"
-        );
-        self.etc_file(
-            "hosts",
-            &host.hosts,
-            hosts,
-            "names of the host's /etc/hosts resolve, and those of the test do not",
-        );
-        let resolv =
-            "# nstest: no name server\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
-        self.etc_file(
-            "resolv.conf",
-            &host.resolv_conf,
-            resolv.to_owned(),
-            "names are looked up as without /etc/resolv.conf, at 127.0.0.1",
-        );
-    }
-
-    fn etc_file(&mut self, name: &str, file: &EtcFile, text: String, without: &'static str) {
+    fn etc(&mut self, host: &Host, extras: Extras<'_>) {
         let what = "give the test files of its own in /etc";
-        let text = text.into_bytes();
-        match file {
-            EtcFile::BelowRun(path) => {
-                self.directories(path.parent());
-                self.must(what, Step::Create { path: c_path(path), text });
+        let hosts = format!("{LOCALHOST}127.0.1.1 {NODE}\n");
+        let none = "# nstest: no name server\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
+        let resolv = extras.uplink.map_or_else(|| none.to_owned(), Uplink::resolv_conf);
+        let files = [("hosts", &host.hosts, hosts), ("resolv.conf", &host.resolv_conf, resolv)];
+        for (name, _, text) in &files {
+            self.must(
+                what,
+                Step::Create { path: c_string(&own(name)), text: text.as_bytes().into() },
+            );
+        }
+        // What is laid over /etc hides what was mounted in it: so that goes first.
+        let missing = files.iter().filter(|(_, file, _)| **file == EtcFile::Missing);
+        let missing: Vec<&str> = missing.map(|(name, ..)| *name).collect();
+        if !missing.is_empty() {
+            self.lay_over_etc(&missing);
+        }
+        for (name, file, _) in files {
+            match file {
+                EtcFile::Missing => {}
+                EtcFile::Present => {
+                    self.must(
+                        what,
+                        mount(Some(&own(name)), &format!("/etc/{name}"), None, libc::MS_BIND),
+                    );
+                }
+                EtcFile::BelowRun(path) => {
+                    self.directories(path.parent());
+                    self.must(
+                        what,
+                        Step::Symlink { target: c_string(&own(name)), path: c_path(path) },
+                    );
+                }
             }
-            EtcFile::Present => {
-                let own = format!("{OWN_ETC}/{name}");
-                self.must(what, Step::Create { path: c_string(&own), text });
-                self.must(what, mount(Some(&own), &format!("/etc/{name}"), None, libc::MS_BIND));
-            }
-            EtcFile::Missing => self.missing_etc_file(name, text, without),
         }
     }
 
     /// Nothing can be mounted where nothing is: an overlay makes the place.
-    fn missing_etc_file(&mut self, name: &str, text: Vec<u8>, without: &'static str) {
-        let what = "lay a file of the test's own over /etc";
-        let upper = format!("{OWN_ETC}/upper-{name}");
-        let work = format!("{OWN_ETC}/work-{name}");
+    fn lay_over_etc(&mut self, names: &[&str]) {
+        let what = "lay files of the test's own over /etc";
+        let (upper, work) = (own("upper"), own("work"));
         for path in [&upper, &work] {
             self.must(what, Step::MakeDir { path: c_string(path), mode: 0o755 });
         }
-        self.must(what, Step::Create { path: c_string(&format!("{upper}/{name}")), text });
+        for name in names {
+            let path = c_string(&format!("{upper}/{name}"));
+            self.must(what, Step::Symlink { target: c_string(&own(name)), path });
+        }
         let options = format!("lowerdir=/etc,upperdir={upper},workdir={work},userxattr");
-        let overlay = Mount {
-            data: Some(c_string(&options)),
-            ..mount_of(Some("overlay"), "/etc", Some("overlay"), 0)
-        };
-        self.may(what, Step::Mount(overlay), without);
+        let overlay = mount_of(Some("overlay"), "/etc", Some("overlay"), 0);
+        let overlay = Mount { data: Some(c_string(&options)), ..overlay };
+        self.may(
+            what,
+            Step::Mount(overlay),
+            "/etc/hosts or /etc/resolv.conf is missing as it is on the host: names of the test may not resolve",
+        );
+    }
+
+    /// Once the test's files are there: the program that serves an uplink is none
+    /// of the runner's, and this waits for it.
+    fn uplink(&mut self, channel: Option<RawFd>, extras: Extras<'_>) {
+        let Some(uplink) = extras.uplink else { return };
+        let text = uplink.description().into_bytes();
+        self.must("describe the uplink", Step::Create { path: c_string(uplink::FILE), text });
+        if let Some(step) = uplink.interface() {
+            self.must("make the uplink's interface", step);
+        }
+        let channel = channel.unwrap_or(-1);
+        self.must("connect the uplink", Step::AwaitUplink { channel });
     }
 
     fn descriptors(&mut self, fds: Descriptors) {

@@ -28,6 +28,18 @@ pub struct Options {
     pub timeout: Timeout,
     /// `root = …`.
     pub root: bool,
+    /// `peers = N`.
+    pub peers: u16,
+    /// `subnet = "…"`, or a list of two.
+    pub subnets: &'static [&'static str],
+    /// `mtu = N`.
+    pub mtu: Option<u32>,
+    /// `ipv6 = …`.
+    pub ipv6: bool,
+    /// `uplink`.
+    pub uplink: bool,
+    /// `netns = "…"`.
+    pub netns: Option<&'static str>,
     /// The text in `#[should_panic(expected = "…")]`, empty where there is none.
     pub should_panic: Option<&'static str>,
     /// Whether the attribute registers the function with libtest itself.
@@ -36,8 +48,18 @@ pub struct Options {
 
 impl Options {
     /// What `#[netns_test]` without arguments means.
-    pub const DEFAULT: Self =
-        Self { timeout: Timeout::Default, root: true, should_panic: None, registers: true };
+    pub const DEFAULT: Self = Self {
+        timeout: Timeout::Default,
+        root: true,
+        peers: 0,
+        subnets: &[],
+        mtu: None,
+        ipv6: true,
+        uplink: false,
+        netns: None,
+        should_panic: None,
+        registers: true,
+    };
 }
 
 /// How long a test may take.

@@ -202,7 +202,7 @@ pub(super) fn announce(test: &Test, verdict: Verdict) {
         Verdict::Failed(Failure::Returned(code)) => {
             (None, format!("the test returned a failure: {code}"))
         }
-        Verdict::Failed(Failure::Setup(report)) => (None, report),
+        Verdict::Failed(Failure::Reported(report)) => (None, report),
         Verdict::Broken(error) | Verdict::NotStarted(error) => {
             let text = format!("{error:?}");
             (Some(error), text)

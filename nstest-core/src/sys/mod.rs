@@ -6,16 +6,22 @@
 //! - [`spawn`]: the clone itself, on a stack of its own in the parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
 //! - [`process`]: a process held by its pidfd, and what has no other home;
+//! - [`capset`]: rights that survive `execve`;
+//! - [`tap`]: an interface whose other end is a file;
+//! - [`netlink`]: options of netlink sockets;
 //! - [`probe`]: system calls tried in a child, to learn which are refused.
 #![allow(
     unsafe_code,
     reason = "the rest of the crate denies it; each block here says why it holds"
 )]
 
+mod capset;
 pub(crate) mod init;
+pub(crate) mod netlink;
 pub(crate) mod probe;
 pub(crate) mod process;
 #[cfg(test)]
 pub(crate) mod seccomp_filter;
 pub(crate) mod spawn;
 pub(crate) mod step;
+pub(crate) mod tap;

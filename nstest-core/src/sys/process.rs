@@ -44,12 +44,26 @@ impl Process {
     /// because its exit signal is not SIGCHLD before it execs. Returns the number
     /// of the signal that killed it, if one did and nobody else waited for it.
     pub(crate) fn reap(&self) -> Option<i32> {
+        match self.wait() {
+            Ok(WaitStatus::Signaled(_, signal, _)) => Some(signal as i32),
+            _ => None,
+        }
+    }
+
+    /// As [`reap`](Self::reap). Returns the exit status, if it ended with one.
+    pub(crate) fn exit_status(&self) -> Option<i32> {
+        match self.wait() {
+            Ok(WaitStatus::Exited(_, status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    fn wait(&self) -> nix::Result<WaitStatus> {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
         loop {
             match waitid(Id::PIDFd(self.pidfd.as_fd()), flags) {
                 Err(Errno::EINTR) => {}
-                Ok(WaitStatus::Signaled(_, signal, _)) => return Some(signal as i32),
-                _ => return None,
+                result => return result,
             }
         }
     }

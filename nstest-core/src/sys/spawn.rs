@@ -84,6 +84,10 @@ pub(crate) struct Helper<'a> {
 
 struct Job<'a> {
     acts: &'a [Act],
+    /// The act to begin with.
+    first: usize,
+    /// Where a [`Step::Fork`] puts its child, if there is one.
+    second_stack: Option<&'a Stack>,
     path: *const c_char,
     arguments: *const *const c_char,
     environment: *const *const c_char,
@@ -141,8 +145,12 @@ fn clone_and_exec(
     };
     let arguments = pointers(&image.arguments);
     let environment = pointers(&image.environment);
+    let forks = acts.iter().any(|act| matches!(act.step, Step::Fork { .. }));
+    let second_stack = forks.then(Stack::new).transpose()?;
     let job = Job {
         acts,
+        first: 0,
+        second_stack: second_stack.as_ref(),
         path: image.path.as_ptr(),
         arguments: arguments.as_ptr(),
         environment: environment.as_ptr(),
@@ -174,7 +182,15 @@ extern "C" fn child(job: *mut c_void) -> c_int {
         unsafe { libc::_exit(1) }
     };
     let mut state = State::new();
-    for (index, act) in job.acts.iter().enumerate() {
+    for (index, act) in job.acts.iter().enumerate().skip(job.first) {
+        if let (Step::Fork { wait }, Some(stack)) = (&act.step, job.second_stack) {
+            let rest = Job { first: index + 1, second_stack: None, ..*job };
+            match fork(&rest, stack, *wait) {
+                // SAFETY: _exit(2) runs no handler of the parent's.
+                Ok(status) => unsafe { libc::_exit(status) },
+                Err(errno) => fail(index, errno),
+            }
+        }
         if let Err(errno) = act.step.perform(&mut state) {
             if act.required {
                 fail(index, errno);
@@ -189,6 +205,30 @@ extern "C" fn child(job: *mut c_void) -> c_int {
     // SAFETY: the path ends in NUL, and both arrays of such strings end in null.
     unsafe { libc::execve(job.path, job.arguments, job.environment) };
     fail(job.acts.len(), errno())
+}
+
+/// Has a child go on with the rest of the job, and perhaps waits for its end. All
+/// three processes share one memory until that child has exec'd; two of them sleep.
+fn fork(rest: &Job<'_>, stack: &Stack, wait: bool) -> Result<c_int, Errno> {
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack is unused and large enough; `rest` outlives the child's
+    // use of it, since CLONE_VFORK suspends this process; `child` obeys the rules.
+    let pid = check(unsafe {
+        libc::clone(child, stack.top(), flags, ptr::from_ref(rest).cast_mut().cast())
+    })?;
+    let mut status = 0;
+    loop {
+        if !wait {
+            return Ok(0);
+        }
+        // SAFETY: the pointer is valid.
+        match check(unsafe { libc::waitpid(pid, &raw mut status, 0) }) {
+            Err(libc::EINTR) => {}
+            Err(errno) => return Err(errno),
+            Ok(_) if libc::WIFEXITED(status) => return Ok(libc::WEXITSTATUS(status)),
+            Ok(_) => return Ok(128 + libc::WTERMSIG(status)),
+        }
+    }
 }
 
 /// The path of the running program, which works when its file was deleted or

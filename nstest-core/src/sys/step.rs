@@ -12,6 +12,8 @@ use std::ptr;
 
 use nix::libc::{self, c_int, c_ulong};
 
+use super::{capset, tap};
+
 /// What to do; every string ends in NUL already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -28,8 +30,24 @@ pub(crate) enum Step {
     /// process group, whoever reads from it (a question for a password) is stopped.
     LeaveTerminal,
     /// Tell the parent's helper that this process exists, and wait until the
-    /// helper has written its id maps. `helper` is the other end of `channel`.
-    AwaitIdMap { channel: RawFd, helper: RawFd },
+    /// helper has written its id maps.
+    AwaitIdMap { channel: RawFd },
+    /// As `AwaitIdMap`, once the namespaces are furnished: for the test's uplink.
+    AwaitUplink { channel: RawFd },
+    /// Close the child's copy of a descriptor. That of the helper's end of the
+    /// channel would hide that the parent is dead, where that was before the child
+    /// could ask for a signal.
+    Close(RawFd),
+    /// Go into a namespace of this kind (`CLONE_NEW…`), by a path in nsfs.
+    Join { path: CString, kind: c_int },
+    /// Leave the mounts that this process shares with others, for a copy.
+    OwnMounts,
+    /// Have a child do the rest, since what went into a PID namespace is not in
+    /// it, only its children are (pid_namespaces(7)). End once that has exec'd,
+    /// or wait for its end and take its exit status.
+    Fork { wait: bool },
+    /// Make a tap interface that stays, of this name and index.
+    Tap { name: CString, index: c_int },
     /// Write into a file that exists.
     Write { path: CString, text: Vec<u8> },
     /// Make a file that does not exist, readable by all whatever the umask.
@@ -96,6 +114,12 @@ impl Step {
             Step::OwnProcessGroup => "setpgid".into(),
             Step::LeaveTerminal => "ioctl(/dev/tty, TIOCNOTTY)".into(),
             Step::AwaitIdMap { .. } => "write(/proc/PID/uid_map)".into(),
+            Step::AwaitUplink { .. } => "read(the runner's answer)".into(),
+            Step::Close(_) => "close".into(),
+            Step::Join { path: p, .. } => format!("setns({})", path(p)),
+            Step::OwnMounts => "unshare(CLONE_NEWNS)".into(),
+            Step::Fork { .. } => "clone".into(),
+            Step::Tap { name, .. } => format!("ioctl(TUNSETIFF, {})", path(name)),
             Step::Write { path: p, .. } => format!("write({})", path(p)),
             Step::Create { path: p, .. } => format!("open({}, O_CREAT)", path(p)),
             Step::MakeDir { path: p, .. } => format!("mkdir({})", path(p)),
@@ -122,7 +146,16 @@ impl Step {
             // SAFETY: setpgid(2) takes numbers.
             Step::OwnProcessGroup => check(unsafe { libc::setpgid(0, 0) }).map(drop),
             Step::LeaveTerminal => leave_terminal(),
-            Step::AwaitIdMap { channel, helper } => await_id_map(*channel, *helper),
+            Step::AwaitIdMap { channel } | Step::AwaitUplink { channel } => await_answer(*channel),
+            Step::Close(fd) => {
+                close(*fd);
+                Ok(())
+            }
+            Step::Join { path, kind } => join(path, *kind),
+            // SAFETY: unshare(2) takes a number.
+            Step::OwnMounts => check(unsafe { libc::unshare(libc::CLONE_NEWNS) }).map(drop),
+            Step::Fork { .. } => Ok(()), // `spawn` does it
+            Step::Tap { name, index } => tap::persistent(name, *index),
             Step::Write { path, text } => write_file(path, libc::O_WRONLY, text),
             Step::Create { path, text } => create_file(path, text),
             Step::MakeDir { path, mode } => make_dir(path, *mode),
@@ -141,7 +174,7 @@ impl Step {
                 check(unsafe { libc::sethostname(name.as_ptr(), name.count_bytes()) }).map(drop)
             }
             Step::LoopbackUp => loopback_up(),
-            Step::KeepCapabilities(bits) => keep_capabilities(*bits),
+            Step::KeepCapabilities(bits) => capset::keep(*bits),
             Step::Duplicate { from, to } => duplicate(*from, *to),
             Step::Open { path, flags, to } => {
                 let fd = open(path, *flags)?;
@@ -181,12 +214,12 @@ pub(super) fn check(result: c_int) -> Result<c_int, Errno> {
     if result < 0 { Err(errno()) } else { Ok(result) }
 }
 
-fn open(path: &CStr, flags: c_int) -> Result<RawFd, Errno> {
+pub(super) fn open(path: &CStr, flags: c_int) -> Result<RawFd, Errno> {
     // SAFETY: the path ends in NUL and outlives the call.
     check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, 0o644) })
 }
 
-fn close(fd: RawFd) {
+pub(super) fn close(fd: RawFd) {
     // SAFETY: the descriptor is this process's own and is not used afterwards.
     unsafe { libc::close(fd) };
 }
@@ -219,10 +252,7 @@ fn leave_terminal() -> Result<(), Errno> {
     result.map(drop)
 }
 
-fn await_id_map(channel: RawFd, helper: RawFd) -> Result<(), Errno> {
-    // The child's copy of the helper's end would hide that the parent is dead,
-    // where that was before the child could ask for a signal.
-    close(helper);
+fn await_answer(channel: RawFd) -> Result<(), Errno> {
     let ready = 1u8;
     // SAFETY: the buffer is one byte long.
     if unsafe { libc::write(channel, (&raw const ready).cast(), 1) } != 1 {
@@ -237,6 +267,14 @@ fn await_id_map(channel: RawFd, helper: RawFd) -> Result<(), Errno> {
         (Ok(n), errno) if n == length => Err(errno),
         _ => Err(libc::EPIPE),
     }
+}
+
+fn join(path: &CStr, kind: c_int) -> Result<(), Errno> {
+    let fd = open(path, libc::O_RDONLY)?;
+    // SAFETY: setns(2) takes numbers.
+    let joined = check(unsafe { libc::setns(fd, kind) });
+    close(fd);
+    joined.map(drop)
 }
 
 fn write_file(path: &CStr, flags: c_int, text: &[u8]) -> Result<(), Errno> {
@@ -308,44 +346,6 @@ pub(crate) fn loopback_up() -> Result<(), Errno> {
     let result = check(unsafe { libc::ioctl(fd, libc::SIOCSIFFLAGS, &raw const request) });
     close(fd);
     result.map(drop)
-}
-
-/// capset(2) has no wrapper in the C library; the layout is that of linux/capability.h.
-fn keep_capabilities(bits: u64) -> Result<(), Errno> {
-    const VERSION_3: u32 = 0x2008_0522;
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: c_int,
-    }
-    #[repr(C)]
-    #[derive(Clone, Copy)]
-    struct Data {
-        effective: u32,
-        permitted: u32,
-        inheritable: u32,
-    }
-    let header = Header { version: VERSION_3, pid: 0 };
-    let half = |bits: u32| Data { effective: bits, permitted: bits, inheritable: bits };
-    let data = [half(bits as u32), half((bits >> 32) as u32)];
-    // SAFETY: header and data have the layout of version 3: two triples of words.
-    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
-    if result < 0 {
-        return Err(errno());
-    }
-    for capability in (0..64).filter(|c| bits >> c & 1 == 1) {
-        // SAFETY: PR_CAP_AMBIENT takes numbers.
-        check(unsafe {
-            libc::prctl(
-                libc::PR_CAP_AMBIENT,
-                libc::PR_CAP_AMBIENT_RAISE as c_ulong,
-                capability as c_ulong,
-                0 as c_ulong,
-                0 as c_ulong,
-            )
-        })?;
-    }
-    Ok(())
 }
 
 fn duplicate(from: RawFd, to: RawFd) -> Result<(), Errno> {

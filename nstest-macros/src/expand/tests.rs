@@ -49,6 +49,26 @@ fn asynchronous() {
 }
 
 #[test]
+fn network() {
+    check(
+        Entry::NetnsTest,
+        quote!(peers = 2, subnet = ["10.9.0.0/24", "fd09::/64"], mtu = 9000, ipv6 = true, uplink),
+        quote! {
+            fn loops(net: Net) {}
+        },
+        expect_file!["snapshots/network.rs"],
+    );
+    check(
+        Entry::Netns,
+        quote!(netns = "vns1"),
+        quote! {
+            fn joins() {}
+        },
+        expect_file!["snapshots/netns.rs"],
+    );
+}
+
+#[test]
 fn fixtures() {
     check(
         Entry::NetnsTest,

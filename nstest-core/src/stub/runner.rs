@@ -5,7 +5,7 @@
 //! The macro has libtest ignore the tests, and say why. What is called
 //! nevertheless fails.
 
-#[path = "runner/test.rs"]
+#[path = "../runner/test.rs"]
 mod test;
 
 use std::process::Termination;
@@ -16,6 +16,7 @@ pub use test::{Options, Test, Timeout};
 
 use crate::error::{Code, Error, Result};
 use crate::fixture::Fixture;
+use crate::world::Net;
 
 /// Makes the parameters of a test; there is none, since no test runs.
 #[derive(Debug)]
@@ -58,6 +59,16 @@ pub fn run_async<R: Termination, F: Future<Output = R>>(
 /// Always: there are none here.
 pub fn enter() -> Result<()> {
     Err(platform("enter namespaces"))
+}
+
+/// The network of the running test, of which there is none here.
+///
+/// # Panics
+/// Always.
+#[must_use]
+#[track_caller]
+pub fn net() -> Net {
+    panic!("{:?}", platform("find the network of the running test"))
 }
 
 fn platform(what: &str) -> Error {

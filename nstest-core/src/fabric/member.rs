@@ -1,0 +1,142 @@
+//! What is held of a node: its namespace, and sockets that act in it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::index_of;
+use crate::error::{Code, Error, Result};
+use crate::layout::NETNS;
+use crate::netlink::{Mac, Protocol, Socket, Watch};
+use crate::netns::{Bound, Namespace};
+use crate::node::view::View;
+use crate::node::{Panics, Place};
+use crate::sysctl;
+use crate::topology::plan::At;
+use crate::topology::spec::PortId;
+
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) place: Arc<Place>,
+    pub(super) route: Socket,
+    /// Opened for the first ruleset.
+    pub(super) netfilter: Option<Socket>,
+    pub(super) links: BTreeMap<u8, PortId>,
+    /// Indices by interface name.
+    pub(super) devices: BTreeMap<String, u32>,
+    watch: Watch,
+    /// Addresses that have not come into force yet.
+    expected: Vec<(u32, Ipv6Addr)>,
+    ipv6: bool,
+    /// What `ip netns` knows it by.
+    _name: Option<Bound>,
+}
+
+impl Member {
+    /// The node that the test itself is.
+    pub(super) fn of_test(at: &At, hostname: &str, panics: &Arc<Panics>) -> Result<Self> {
+        let namespace = Namespace::current(at.name.as_str())?;
+        let sockets = Sockets::open(at)?;
+        Ok(Self::new(namespace, sockets, hostname, panics))
+    }
+
+    pub(super) fn create(at: &At, hostname: &str, panics: &Arc<Panics>) -> Result<Self> {
+        let (namespace, sockets) = Namespace::create(at.name.as_str(), || Sockets::open(at))?;
+        Ok(Self::new(namespace, sockets, hostname, panics))
+    }
+
+    fn new(namespace: Namespace, sockets: Sockets, hostname: &str, panics: &Arc<Panics>) -> Self {
+        let Sockets { route, watch, ipv6 } = sockets;
+        // Where /run is not the test's own (inline mode), nodes have no names.
+        let directory = Path::new(NETNS);
+        let name = directory.is_dir().then(|| namespace.bind(directory).ok()).flatten();
+        let view = View { hostname: hostname.to_owned() };
+        let place = Arc::new(Place::new(namespace, view, Arc::clone(panics)));
+        Self {
+            place,
+            route,
+            netfilter: None,
+            links: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            watch,
+            expected: Vec::new(),
+            ipv6,
+            _name: name,
+        }
+    }
+
+    pub(super) fn index(&self, device: &str) -> Result<u32> {
+        self.devices.get(device).copied().ok_or_else(|| {
+            let node = self.place.name();
+            Error::new(Code::Netlink, format!("find interface {device} of node {node}"))
+        })
+    }
+
+    /// An address that is being added must come into force before it is used.
+    pub(super) fn expect(&mut self, slot: u8, ip: IpAddr) {
+        if let (true, IpAddr::V6(ip)) = (self.ipv6, ip) {
+            if self.expected.is_empty() {
+                self.watch.clear();
+            }
+            self.expected.push((index_of(slot), ip));
+        }
+    }
+
+    /// The kernel adds one of its own to each interface.
+    pub(super) fn expect_link_local(&mut self, slot: u8, mac: Mac) {
+        self.expect(slot, mac.link_local().into());
+    }
+
+    /// No address of IPv6 will come into force.
+    pub(super) fn forgo_ipv6(&mut self) {
+        self.ipv6 = false;
+    }
+
+    /// It is being taken away, or never came.
+    pub(super) fn forget_address(&mut self, slot: u8, ip: IpAddr) {
+        self.expected
+            .retain(|(index, expected)| (*index, IpAddr::V6(*expected)) != (index_of(slot), ip));
+    }
+
+    /// All of an interface.
+    pub(super) fn forget_addresses(&mut self, slot: u8) {
+        self.expected.retain(|(index, _)| *index != index_of(slot));
+    }
+
+    pub(super) fn await_addresses(&mut self, limit: Duration) -> Result<()> {
+        if self.expected.is_empty() {
+            return Ok(());
+        }
+        let expected = std::mem::take(&mut self.expected);
+        self.watch.wait(&expected, limit)
+    }
+
+    pub(super) fn netfilter(&mut self) -> Result<&mut Socket> {
+        let name = self.place.name();
+        let open = || Socket::open(Protocol::Netfilter, format!("node {name}"));
+        match &mut self.netfilter {
+            Some(socket) => Ok(socket),
+            none => Ok(none.insert(self.place.namespace().enter(open)??)),
+        }
+    }
+}
+
+/// Sockets act where they were opened, wherever they are used.
+struct Sockets {
+    route: Socket,
+    watch: Watch,
+    ipv6: bool,
+}
+
+impl Sockets {
+    fn open(at: &At) -> Result<Self> {
+        let place = format!("node {at}");
+        Ok(Self {
+            route: Socket::open(Protocol::Route, place.as_str())?,
+            watch: Watch::open(place)?,
+            ipv6: sysctl::has_ipv6(),
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! Which port's frames go where, and the requests that make it so.
+//!
+//! A cable is two ports, each redirected to the other. A hub is, on each port,
+//! a filter for the MAC address of every other one and a last filter that floods;
+//! a bridge is the kernel's own. Hubs are preferred while they are small: a
+//! bridge's end waits for `rcu_barrier` under RTNL (br_dev_delete), which stalls
+//! the set-up of every other test on the machine.
+
+use std::collections::BTreeMap;
+
+use crate::netlink::filter::{self, Filter, Match};
+use crate::netlink::link::{self, End};
+use crate::netlink::{Mode, Request, qdisc};
+use crate::topology::spec::{PortId, SegmentId};
+use crate::topology::state::{Medium, Wiring};
+
+use super::hardware;
+
+/// The number of the filter that floods, and so the last one.
+const FLOOD: u16 = 0xfff;
+
+/// How ports are joined at present.
+#[derive(Debug, Default)]
+pub(super) struct Joints {
+    segments: BTreeMap<SegmentId, Segment>,
+    /// By port, the filters that it has, by number. A port without an entry has
+    /// no qdisc for filters yet.
+    filters: BTreeMap<PortId, BTreeMap<u16, Forward>>,
+}
+
+#[derive(Debug)]
+struct Segment {
+    ports: Vec<PortId>,
+    bridge: Option<PortId>,
+}
+
+/// One filter: which frames, and out of which ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Forward {
+    matches: Match,
+    to: Vec<u32>,
+}
+
+impl Joints {
+    /// Joins the ports of a wiring, and no others.
+    pub(super) fn join(&mut self, id: SegmentId, wiring: &Wiring) -> Vec<Request> {
+        let mut requests = Vec::new();
+        let before = self.segments.remove(&id);
+        let was_bridge = before.as_ref().and_then(|segment| segment.bridge);
+        let ports: Vec<PortId> = wiring.ports.keys().copied().collect();
+        let known = before.map(|segment| segment.ports).unwrap_or_default();
+        let left: Vec<PortId> =
+            known.iter().filter(|port| !wiring.ports.contains_key(port)).copied().collect();
+        match wiring.medium {
+            Medium::Cable | Medium::Hub => {
+                if let Some(bridge) = was_bridge {
+                    requests.push(link::delete(bridge.ifindex()));
+                }
+                for port in &left {
+                    self.filter(*port, BTreeMap::new(), &mut requests);
+                }
+                for port in &ports {
+                    self.filter(*port, forwards(*port, wiring), &mut requests);
+                }
+            }
+            Medium::Bridge(bridge) => {
+                if was_bridge.is_none() {
+                    let name = format!("br{}", bridge.0);
+                    let end = End { index: Some(bridge.ifindex()), ..End::named(&name) };
+                    requests.push(link::bridge(&end));
+                }
+                for port in &left {
+                    requests.push(link::set(port.ifindex()).controller(None).request());
+                }
+                // Hundreds of ports are not told again for each that comes.
+                for port in
+                    ports.iter().filter(|port| was_bridge.is_none() || !known.contains(port))
+                {
+                    self.filter(*port, BTreeMap::new(), &mut requests);
+                    requests.push(
+                        link::set(port.ifindex()).controller(Some(bridge.ifindex())).request(),
+                    );
+                }
+            }
+        }
+        let bridge = match wiring.medium {
+            Medium::Bridge(bridge) => Some(bridge),
+            Medium::Cable | Medium::Hub => None,
+        };
+        self.segments.insert(id, Segment { ports, bridge });
+        requests
+    }
+
+    /// Joins them no longer.
+    pub(super) fn part(&mut self, id: SegmentId) -> Vec<Request> {
+        let mut requests = Vec::new();
+        if let Some(segment) = self.segments.remove(&id) {
+            for port in segment.ports {
+                self.filter(port, BTreeMap::new(), &mut requests);
+            }
+            requests.extend(segment.bridge.map(|bridge| link::delete(bridge.ifindex())));
+        }
+        requests
+    }
+
+    /// A port that is deleted takes its filters along.
+    pub(super) fn forget(&mut self, port: PortId) {
+        self.filters.remove(&port);
+        for segment in self.segments.values_mut() {
+            segment.ports.retain(|other| *other != port);
+        }
+    }
+
+    /// Gives a port these filters, in place of those that it has.
+    fn filter(
+        &mut self,
+        port: PortId,
+        wanted: BTreeMap<u16, Forward>,
+        requests: &mut Vec<Request>,
+    ) {
+        if wanted.is_empty() && !self.filters.contains_key(&port) {
+            return;
+        }
+        let device = port.ifindex();
+        let present = self.filters.entry(port).or_insert_with(|| {
+            requests.push(qdisc::clsact(device));
+            BTreeMap::new()
+        });
+        for number in present.keys().filter(|number| !wanted.contains_key(number)) {
+            requests.push(filter::delete(device, *number));
+        }
+        for (number, Forward { matches, to }) in &wanted {
+            let mode = match present.get(number) {
+                Some(before) if before.matches == *matches && before.to == *to => continue,
+                // The match of a filter stays: see `filter`.
+                Some(before) if before.matches != *matches => {
+                    requests.push(filter::delete(device, *number));
+                    Mode::Create
+                }
+                Some(_) => Mode::Replace,
+                None => Mode::Create,
+            };
+            requests.push(filter::add(
+                &Filter { device, number: *number, matches: *matches, to },
+                mode,
+            ));
+        }
+        *present = wanted;
+    }
+}
+
+/// The filters of one port of a cable or hub.
+fn forwards(port: PortId, wiring: &Wiring) -> BTreeMap<u16, Forward> {
+    let others: Vec<_> = wiring.ports.iter().filter(|(other, _)| **other != port).collect();
+    let all: Vec<u32> = others.iter().map(|(other, _)| other.ifindex()).collect();
+    let mut forwards = BTreeMap::new();
+    if all.len() > 1 {
+        for (number, (other, mac)) in (1..).zip(&others) {
+            let forward =
+                Forward { matches: Match::Destination(hardware(**mac)), to: vec![other.ifindex()] };
+            forwards.insert(number, forward);
+        }
+    }
+    if !all.is_empty() {
+        forwards.insert(FLOOD, Forward { matches: Match::All, to: all });
+    }
+    forwards
+}

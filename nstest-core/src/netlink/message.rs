@@ -1,0 +1,188 @@
+//! One request to the kernel, and how a refusal reads.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use netlink_packet_core::NetlinkSerializable;
+use netlink_packet_route::RouteNetlinkMessage;
+use nix::errno::Errno;
+use nix::libc;
+
+use super::attr::{attributes, i32_at, text};
+use crate::error::Error;
+
+/// Length of `struct nlmsghdr`.
+pub(super) const HEADER: usize = 16;
+
+/// What a request does where its object exists already, or does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Make it; refuse if it exists.
+    Create,
+    /// Make it, or put it in the place of the one that exists.
+    Replace,
+    /// Change or remove the one that exists.
+    Existing,
+}
+
+impl Mode {
+    fn flags(self) -> u16 {
+        let flags = match self {
+            Self::Create => libc::NLM_F_CREATE | libc::NLM_F_EXCL,
+            Self::Replace => libc::NLM_F_CREATE | libc::NLM_F_REPLACE,
+            Self::Existing => 0,
+        };
+        flags as u16
+    }
+}
+
+/// A message that is ready to be sent, alone or in a batch, any number of times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    kind: u16,
+    flags: u16,
+    body: Vec<u8>,
+    what: String,
+}
+
+impl Request {
+    /// A message of NETLINK_ROUTE. `what` names operation and object, as in
+    /// "add address 10.0.2.1/24 to eth0".
+    pub(super) fn route(message: &RouteNetlinkMessage, mode: Mode, what: String) -> Self {
+        let mut body = vec![0; message.buffer_len()];
+        message.serialize(&mut body);
+        Self::raw(message.message_type(), mode, body, what)
+    }
+
+    /// A message of any family, its body encoded by the caller.
+    pub(super) fn raw(kind: u16, mode: Mode, body: Vec<u8>, what: String) -> Self {
+        Self { kind, flags: mode.flags(), body, what }
+    }
+
+    pub(super) fn with_flags(mut self, flags: libc::c_int) -> Self {
+        self.flags |= flags as u16;
+        self
+    }
+
+    /// Says it in the words of whoever asks, who knows what it is for.
+    #[must_use]
+    pub(crate) fn described(self, what: String) -> Self {
+        Self { what, ..self }
+    }
+
+    /// The operation and its object.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+
+    pub(super) fn padded_len(&self) -> usize {
+        (HEADER + self.body.len()).next_multiple_of(4)
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>, sequence: u32, flags: libc::c_int) {
+        let length =
+            u32::try_from(HEADER + self.body.len()).expect("a request of ours is far below 4 GiB");
+        let flags = libc::NLM_F_REQUEST as u16 | self.flags | flags as u16;
+        out.extend_from_slice(&length.to_ne_bytes());
+        out.extend_from_slice(&self.kind.to_ne_bytes());
+        out.extend_from_slice(&flags.to_ne_bytes());
+        out.extend_from_slice(&sequence.to_ne_bytes());
+        out.extend_from_slice(&[0; 4]); // port: the kernel fills in the sender's
+        out.extend_from_slice(&self.body);
+        out.resize(out.len().next_multiple_of(4), 0);
+    }
+
+    #[cfg(test)]
+    pub(super) fn kind(&self) -> u16 {
+        self.kind
+    }
+
+    #[cfg(test)]
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// The kernel's answer to a request that it did not carry out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    errno: Errno,
+    reason: Option<String>,
+}
+
+impl Refused {
+    /// Reads an NLMSG_ERROR or NLMSG_DONE; `None` is success.
+    pub(super) fn parse(kind: u16, flags: u16, payload: &[u8]) -> Option<Self> {
+        let code = i32_at(payload, 0)?;
+        if code >= 0 {
+            return None; // also NLMSG_DONE of a dump that counts what it sent
+        }
+        // An error carries the header of its request, and unless the socket has
+        // NETLINK_CAP_ACK the request itself, before the attributes.
+        let mut extended = 4;
+        if i32::from(kind) == libc::NLMSG_ERROR {
+            let echoed = i32_at(payload, 4).unwrap_or_default();
+            let capped = i32::from(flags) & libc::NLM_F_CAPPED != 0;
+            extended += if capped {
+                HEADER
+            } else {
+                usize::try_from(echoed).unwrap_or_default().max(HEADER).next_multiple_of(4)
+            };
+        }
+        let reason = (i32::from(flags) & libc::NLM_F_ACK_TLVS != 0)
+            .then(|| payload.get(extended..).unwrap_or_default())
+            .and_then(|tlvs| attributes(tlvs).find(|(kind, _)| *kind == NLMSGERR_ATTR_MSG))
+            .map(|(_, value)| text(value));
+        Some(Self { errno: Errno::from_raw(-code), reason })
+    }
+
+    /// The error number, for callers that have another way to go.
+    pub(crate) fn errno(&self) -> Errno {
+        self.errno
+    }
+}
+
+const NLMSGERR_ATTR_MSG: u16 = 1;
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.errno)?;
+        match &self.reason {
+            Some(reason) => write!(f, " (the kernel says: {reason})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Refused {}
+
+/// The error number, if `error` is a refusal by the kernel.
+pub(crate) fn refusal(error: &Error) -> Option<Errno> {
+    let source = StdError::source(error)?;
+    source.downcast_ref::<Refused>().map(Refused::errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_carries_the_kernels_words() {
+        // As NETLINK_CAP_ACK makes it: -EEXIST, the header of the request, and
+        // NLMSGERR_ATTR_MSG. (The kernel's own words: tests/kernel.rs.)
+        let mut payload = (-17i32).to_ne_bytes().to_vec();
+        payload.extend_from_slice(&[0; HEADER]);
+        payload.extend_from_slice(&[9, 0, 1, 0, b't', b'a', b'k', b'e', 0, 0, 0, 0]);
+        let kind = libc::NLMSG_ERROR as u16;
+        let flags = (libc::NLM_F_CAPPED | libc::NLM_F_ACK_TLVS) as u16;
+        let refused = Refused::parse(kind, flags, &payload).unwrap();
+        assert_eq!(refused.errno(), Errno::EEXIST);
+        assert_eq!(refused.to_string(), "EEXIST: File exists (the kernel says: take)");
+    }
+
+    #[test]
+    fn zero_is_an_acknowledgement() {
+        let kind = libc::NLMSG_ERROR as u16;
+        assert_eq!(Refused::parse(kind, 0, &[0; 20]), None);
+    }
+}

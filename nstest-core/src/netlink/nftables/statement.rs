@@ -1,0 +1,295 @@
+//! What a statement is to the kernel: expressions.
+//!
+//! A field takes as many words of registers as it fills, and a concatenation is
+//! fields side by side.
+//!
+//! The traps: numbers are in network byte order on netlink's wire, but what
+//! registers hold is compared as bytes, and what connection tracking loads into
+//! them (`ct state`, `ct status`) is in the machine's order (nft_ct.c). A key and
+//! its data together take up to 60 of the 64 bytes for IPv6; nft(8) 1.0 and 1.1
+//! abort over such rules, the kernel carries them out.
+
+use std::net::IpAddr;
+
+use nix::libc;
+
+use super::super::attr::Attributes;
+use super::super::{Family, Prefix};
+use super::expression::{Expressions, Range, Register};
+use super::ruleset::{CtMatch, Field, Reject, Rule, Statement, Transport, Type, Value};
+
+/// The name of every set without a name; the kernel puts a number to it.
+pub(super) const ANONYMOUS: &str = "__set%d";
+
+/// The expressions of a rule. `id` finds a set that its transaction makes.
+pub(super) fn expressions(rule: &Rule, id: &dyn Fn(&str) -> Option<u32>) -> Attributes {
+    let mut expressions = Expressions { list: Attributes::default(), id };
+    for statement in &rule.0 {
+        expressions.statement(statement);
+    }
+    expressions.list
+}
+
+impl Register {
+    fn behind(self, fields: &[Field]) -> Self {
+        Self(self.0 + fields.iter().map(|field| words(field.of())).sum::<u8>())
+    }
+}
+
+impl Expressions<'_> {
+    fn statement(&mut self, statement: &Statement) {
+        match statement {
+            Statement::InInterface(name) => {
+                self.meta(libc::NFT_META_IIFNAME, Register::FIRST);
+                self.equals(&padded(name));
+            }
+            Statement::OutInterface(name) => {
+                self.meta(libc::NFT_META_OIFNAME, Register::FIRST);
+                self.equals(&padded(name));
+            }
+            Statement::HasPorts => {
+                self.load(&[Field::Proto], Register::FIRST);
+                self.lookup(ANONYMOUS, None, true);
+            }
+            Statement::Is(transport) => {
+                self.load(&[Field::Proto], Register::FIRST);
+                self.equals(&[number(*transport)]);
+            }
+            Statement::Equals(field, value) => {
+                self.load(&[*field], Register::FIRST);
+                match value {
+                    Value::Addr(addr) => self.equals(&octets(*addr)),
+                    Value::Port(port) => self.equals(&port.to_be_bytes()),
+                }
+            }
+            Statement::In(field, prefix) => self.within(*field, *prefix),
+            Statement::PortBetween(field, first, last) => {
+                self.load(&[*field], Register::FIRST);
+                self.compare(libc::NFT_CMP_GTE, &first.to_be_bytes());
+                self.compare(libc::NFT_CMP_LTE, &last.to_be_bytes());
+            }
+            Statement::Ct(what) => self.conntrack(*what),
+            Statement::Lookup { key, set, found } => {
+                self.load(key, Register::FIRST);
+                self.lookup(set, None, *found);
+            }
+            Statement::Update { set, key, timeout, data } => {
+                let behind = self.load(key, Register::FIRST);
+                // nft begins a whole register, for which there is no room behind
+                // the longest keys of IPv6.
+                let whole = Register(behind.0.next_multiple_of(4));
+                let fits = whole.behind(data).0 <= Register::WORDS;
+                let start = if fits { whole } else { behind };
+                self.load(data, start);
+                let data = (!data.is_empty()).then_some(start);
+                self.dynset(set, *timeout, data);
+            }
+            Statement::SnatTo { addr, ports, random } => {
+                self.translate(libc::NFT_NAT_SNAT, *addr, *ports, *random);
+            }
+            Statement::DnatTo { addr, port } => {
+                self.translate(libc::NFT_NAT_DNAT, *addr, Some((*port, *port)), false);
+            }
+            Statement::SnatMap { family, key, map } => {
+                self.translate_by(libc::NFT_NAT_SNAT, *family, key, map);
+            }
+            Statement::DnatMap { family, key, map } => {
+                self.translate_by(libc::NFT_NAT_DNAT, *family, key, map);
+            }
+            Statement::Masquerade => self.masquerade(),
+            Statement::DupTo { addr, device } => {
+                let via = Register::whole(1);
+                self.immediate(Register::FIRST, &octets(*addr));
+                self.immediate(via, &device.to_ne_bytes());
+                self.duplicate(via);
+            }
+            Statement::SnatPrefix(prefix) => self.translate_prefix(libc::NFT_NAT_SNAT, *prefix),
+            Statement::DnatPrefix(prefix) => self.translate_prefix(libc::NFT_NAT_DNAT, *prefix),
+            Statement::Counter => self.counter(),
+            Statement::Jump(chain) => self.verdict(libc::NFT_JUMP, Some(chain)),
+            Statement::Accept => self.verdict(libc::NF_ACCEPT, None),
+            Statement::Drop => self.verdict(libc::NF_DROP, None),
+            Statement::Reject(Reject::TcpReset) => self.reject(libc::NFT_REJECT_TCP_RST, 0),
+            Statement::Reject(Reject::Icmp(_, code)) => {
+                self.reject(libc::NFT_REJECT_ICMP_UNREACH, *code);
+            }
+        }
+    }
+
+    /// Fields side by side; says which register comes behind them.
+    fn load(&mut self, fields: &[Field], mut to: Register) -> Register {
+        use libc::{
+            NFT_PAYLOAD_NETWORK_HEADER as NETWORK, NFT_PAYLOAD_TRANSPORT_HEADER as TRANSPORT,
+        };
+        for field in fields {
+            match field {
+                Field::Proto => self.meta(libc::NFT_META_L4PROTO, to),
+                Field::SourceAddr(family) | Field::DestAddr(family) => {
+                    self.payload(NETWORK, offset(*field), width(*family), to);
+                }
+                Field::SourcePort => self.payload(TRANSPORT, 0, 2, to),
+                Field::DestPort => self.payload(TRANSPORT, 2, 2, to),
+                Field::OriginalSourceAddr(Family::V4) => self.original(libc::NFT_CT_SRC_IP, to),
+                Field::OriginalSourceAddr(Family::V6) => self.original(libc::NFT_CT_SRC_IP6, to),
+                Field::OriginalDestAddr(Family::V4) => self.original(libc::NFT_CT_DST_IP, to),
+                Field::OriginalDestAddr(Family::V6) => self.original(libc::NFT_CT_DST_IP6, to),
+                Field::OriginalSourcePort => self.original(libc::NFT_CT_PROTO_SRC, to),
+            }
+            to = to.behind(&[*field]);
+        }
+        to
+    }
+
+    fn within(&mut self, field: Field, prefix: Prefix) {
+        let octets = octets(prefix.ip);
+        let whole = usize::from(prefix.length / 8);
+        match field {
+            Field::SourceAddr(_) | Field::DestAddr(_) if prefix.length % 8 == 0 => {
+                if whole > 0 {
+                    let base = libc::NFT_PAYLOAD_NETWORK_HEADER;
+                    self.payload(base, offset(field), whole as u32, Register::FIRST);
+                    self.equals(&octets[..whole]);
+                }
+            }
+            _ => {
+                let mask = mask(octets.len(), prefix.length);
+                let network: Vec<u8> = octets.iter().zip(&mask).map(|(o, m)| o & m).collect();
+                self.load(&[field], Register::FIRST);
+                self.masked(&mask);
+                self.equals(&network);
+            }
+        }
+    }
+
+    fn conntrack(&mut self, what: CtMatch) {
+        // Of include/uapi/linux/netfilter/nf_conntrack_common.h: a state is a bit,
+        // by its number in ip_conntrack_info; a status is one already.
+        const INVALID: u32 = 1;
+        const ESTABLISHED_OR_RELATED: u32 = 1 << 1 | 1 << 2;
+        const NEW: u32 = 1 << 3;
+        const IPS_SRC_NAT: u32 = 1 << 4;
+        const IPS_DST_NAT: u32 = 1 << 5;
+        const IP_CT_DIR_ORIGINAL: u8 = 0;
+        let (key, bits) = match what {
+            CtMatch::Original => {
+                self.ct(libc::NFT_CT_DIRECTION);
+                return self.equals(&[IP_CT_DIR_ORIGINAL]);
+            }
+            CtMatch::EstablishedOrRelated => (libc::NFT_CT_STATE, ESTABLISHED_OR_RELATED),
+            CtMatch::New => (libc::NFT_CT_STATE, NEW),
+            CtMatch::NewOrInvalid => (libc::NFT_CT_STATE, NEW | INVALID),
+            CtMatch::SourceTranslated => (libc::NFT_CT_STATUS, IPS_SRC_NAT),
+            CtMatch::DestTranslated => (libc::NFT_CT_STATUS, IPS_DST_NAT),
+        };
+        self.ct(key);
+        self.masked(&bits.to_ne_bytes());
+        self.compare(libc::NFT_CMP_NEQ, &[0; 4]);
+    }
+
+    fn translate(
+        &mut self,
+        kind: libc::c_int,
+        addr: IpAddr,
+        ports: Option<(u16, u16)>,
+        random: bool,
+    ) {
+        let mut range = Range::default();
+        self.immediate(Register::FIRST, &octets(addr));
+        if let Some((first, last)) = ports {
+            range.flags |= NF_NAT_RANGE_PROTO_SPECIFIED;
+            let register = Register::whole(1);
+            self.immediate(register, &first.to_be_bytes());
+            range.port = Some(register);
+            if first != last {
+                let register = Register::whole(2);
+                self.immediate(register, &last.to_be_bytes());
+                range.last_port = Some(register);
+            }
+        }
+        if random {
+            range.flags |= NF_NAT_RANGE_PROTO_RANDOM_FULLY;
+        }
+        self.nat(kind, Family::of(addr), range);
+    }
+
+    /// To an address and port that lie side by side in a map.
+    fn translate_by(&mut self, kind: libc::c_int, family: Family, key: &[Field], map: &str) {
+        self.load(key, Register::FIRST);
+        self.lookup(map, Some(Register::FIRST), true);
+        let port = Register::FIRST.behind(&[Field::SourceAddr(family)]);
+        self.nat(kind, family, Range { port: Some(port), ..Range::default() });
+    }
+
+    /// To the same host of another network: the first and the last address of it.
+    fn translate_prefix(&mut self, kind: libc::c_int, prefix: Prefix) {
+        let first = octets(prefix.ip);
+        let mask = mask(first.len(), prefix.length);
+        let last: Vec<u8> = first.iter().zip(&mask).map(|(octet, mask)| octet | !mask).collect();
+        let end = Register::whole(1);
+        self.immediate(Register::FIRST, &first);
+        self.immediate(end, &last);
+        let range = Range { last_addr: Some(end), flags: NF_NAT_RANGE_NETMAP, ..Range::default() };
+        self.nat(kind, Family::of(prefix.ip), range);
+    }
+}
+
+/// The number of a protocol in the header of IP.
+pub(super) fn number(transport: Transport) -> u8 {
+    let number = match transport {
+        Transport::Tcp => libc::IPPROTO_TCP,
+        Transport::Udp => libc::IPPROTO_UDP,
+    };
+    number as u8
+}
+
+/// What a value of this type takes of a register.
+pub(super) fn words(of: Type) -> u8 {
+    match of {
+        Type::Addr(Family::V6) => 4,
+        Type::Addr(Family::V4) | Type::Proto | Type::Port => 1,
+    }
+}
+
+/// Where an address is in the header of its family (RFC 791 §3.1, RFC 8200 §3).
+fn offset(field: Field) -> u32 {
+    match field {
+        Field::SourceAddr(Family::V4) => 12,
+        Field::DestAddr(Family::V4) => 16,
+        Field::SourceAddr(Family::V6) => 8,
+        Field::DestAddr(Family::V6) => 24,
+        _ => unreachable!("{field} is no address in a header"),
+    }
+}
+
+fn width(family: Family) -> u32 {
+    u32::from(family.bits()) / 8
+}
+
+fn octets(addr: IpAddr) -> Vec<u8> {
+    match addr {
+        IpAddr::V4(addr) => addr.octets().to_vec(),
+        IpAddr::V6(addr) => addr.octets().to_vec(),
+    }
+}
+
+/// An interface's name as the kernel compares it: filled up with zeroes.
+fn padded(name: &str) -> [u8; libc::IFNAMSIZ] {
+    let mut padded = [0; libc::IFNAMSIZ];
+    for (to, from) in padded.iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    padded
+}
+
+fn mask(octets: usize, length: u8) -> Vec<u8> {
+    (0..octets)
+        .map(|i| {
+            let ones = usize::from(length).saturating_sub(8 * i).min(8);
+            !(0xff_u16 >> ones) as u8
+        })
+        .collect()
+}
+
+const NF_NAT_RANGE_PROTO_SPECIFIED: u32 = 1 << 1;
+const NF_NAT_RANGE_PROTO_RANDOM_FULLY: u32 = 1 << 4;
+const NF_NAT_RANGE_NETMAP: u32 = 1 << 6;

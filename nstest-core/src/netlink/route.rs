@@ -1,0 +1,194 @@
+//! Routes.
+//!
+//! The traps: an IPv4 route "via" a gateway needs the device to be up, or it is
+//! ENETUNREACH; setting a device's own end down removes its IPv6 routes for
+//! good (which is why links of ours are unplugged at the far end); and the
+//! kernel keeps a `local` table beside the `main` one, which dumps include.
+//! See rtnetlink(7) and ip-route(8).
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use netlink_packet_core::Parseable;
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+    RouteType,
+};
+
+use super::addr::family;
+use super::message::{Mode, Request};
+use super::socket::Socket;
+use super::{Prefix, malformed};
+use crate::error::Result;
+
+const TABLE_MAIN: u8 = 254;
+
+/// What becomes of a packet that a route matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Sent on.
+    Via { gateway: Option<IpAddr>, device: Option<u32> },
+    /// Silence (a local sender sees EINVAL).
+    Blackhole,
+    /// ICMP host unreachable (EHOSTUNREACH).
+    Unreachable,
+    /// ICMP administratively prohibited (EACCES).
+    Prohibit,
+}
+
+/// A route of the main table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// `0.0.0.0/0` and `::/0` are the defaults.
+    pub(crate) destination: Prefix,
+    pub(crate) target: Target,
+    /// The source address that local packets get.
+    pub(crate) source: Option<IpAddr>,
+    /// Smaller is preferred.
+    pub(crate) metric: Option<u32>,
+    /// Whether the gateway is taken to be on the link, whatever the addresses say.
+    pub(crate) onlink: bool,
+}
+
+impl Route {
+    pub(crate) fn to(destination: Prefix, target: Target) -> Self {
+        Self { destination, target, source: None, metric: None, onlink: false }
+    }
+
+    /// The default route of the gateway's family.
+    pub(crate) fn default_via(gateway: IpAddr) -> Self {
+        let any = match gateway {
+            IpAddr::V4(_) => Prefix::new(Ipv4Addr::UNSPECIFIED, 0),
+            IpAddr::V6(_) => Prefix::new(Ipv6Addr::UNSPECIFIED, 0),
+        };
+        let target = Target::Via { gateway: Some(gateway), device: None };
+        Self::to(any, target)
+    }
+
+    fn message(&self) -> RouteMessage {
+        let mut message = RouteMessage::default();
+        message.header = RouteHeader {
+            address_family: family(self.destination.ip),
+            destination_prefix_length: self.destination.length,
+            table: TABLE_MAIN,
+            protocol: RouteProtocol::Static,
+            scope: RouteScope::Universe,
+            kind: RouteType::Unicast,
+            ..RouteHeader::default()
+        };
+        let attributes = &mut message.attributes;
+        if self.destination.length > 0 {
+            let ip = RouteAddress::from(self.destination.ip);
+            attributes.push(RouteAttribute::Destination(ip));
+        }
+        match self.target {
+            Target::Via { gateway, device } => {
+                if gateway.is_none() && self.destination.ip.is_ipv4() {
+                    message.header.scope = RouteScope::Link;
+                }
+                attributes.extend(gateway.map(|ip| RouteAttribute::Gateway(ip.into())));
+                attributes.extend(device.map(RouteAttribute::Oif));
+            }
+            Target::Blackhole => message.header.kind = RouteType::BlackHole,
+            Target::Unreachable => message.header.kind = RouteType::Unreachable,
+            Target::Prohibit => message.header.kind = RouteType::Prohibit,
+        }
+        if self.onlink {
+            message.header.flags |= RouteFlags::Onlink;
+        }
+        attributes.extend(self.source.map(|ip| RouteAttribute::PrefSource(ip.into())));
+        attributes.extend(self.metric.map(RouteAttribute::Priority));
+        message
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.destination)?;
+        match self.target {
+            Target::Via { gateway, device } => {
+                if let Some(gateway) = gateway {
+                    write!(f, " via {gateway}")?;
+                }
+                match device {
+                    Some(device) => write!(f, " on link #{device}"),
+                    None => Ok(()),
+                }
+            }
+            Target::Blackhole => f.write_str(" (blackhole)"),
+            Target::Unreachable => f.write_str(" (unreachable)"),
+            Target::Prohibit => f.write_str(" (prohibit)"),
+        }
+    }
+}
+
+/// Adds a route; `Mode::Replace` takes the place of one to the same destination.
+pub(crate) fn add(route: &Route, mode: Mode) -> Request {
+    Request::route(
+        &RouteNetlinkMessage::NewRoute(route.message()),
+        mode,
+        format!("add the route to {route}"),
+    )
+}
+
+/// Deletes a route.
+pub(crate) fn delete(route: &Route) -> Request {
+    Request::route(
+        &RouteNetlinkMessage::DelRoute(route.message()),
+        Mode::Existing,
+        format!("delete the route to {route}"),
+    )
+}
+
+/// The routes of the main table, v4 and v6, those that the kernel made included.
+pub(crate) fn list(socket: &mut Socket) -> Result<Vec<Route>> {
+    let request = Request::route(
+        &RouteNetlinkMessage::GetRoute(RouteMessage::default()),
+        Mode::Existing,
+        "list the routes".to_owned(),
+    );
+    socket.dump(&request, parse)
+}
+
+fn parse(bytes: &[u8]) -> Result<Option<Route>> {
+    let message = RouteMessage::parse(bytes).map_err(|error| malformed("a route", error))?;
+    let mut destination = match message.header.address_family {
+        netlink_packet_route::AddressFamily::Inet6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        _ => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+    };
+    let (mut gateway, mut device, mut source, mut metric) = (None, None, None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(to) => destination = ip(to).unwrap_or(destination),
+            RouteAttribute::Gateway(via) => gateway = ip(via),
+            RouteAttribute::PrefSource(from) => source = ip(from),
+            RouteAttribute::Oif(index) => device = Some(*index),
+            RouteAttribute::Priority(priority) => metric = Some(*priority),
+            _ => {}
+        }
+    }
+    let target = match message.header.kind {
+        RouteType::Unicast => Target::Via { gateway, device },
+        RouteType::BlackHole => Target::Blackhole,
+        RouteType::Unreachable => Target::Unreachable,
+        RouteType::Prohibit => Target::Prohibit,
+        _ => return Ok(None),
+    };
+    let main = message.header.table == TABLE_MAIN;
+    Ok(main.then(|| Route {
+        destination: Prefix::new(destination, message.header.destination_prefix_length),
+        target,
+        source,
+        metric,
+        onlink: message.header.flags.contains(RouteFlags::Onlink),
+    }))
+}
+
+fn ip(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(ip) => Some((*ip).into()),
+        RouteAddress::Inet6(ip) => Some((*ip).into()),
+        _ => None,
+    }
+}

@@ -1,0 +1,285 @@
+//! Worlds on the real kernel: each is ready when it is handed out.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use super::worlds::{ETH0, Join, Place, direct_pair, exchange, exchange_all, ipv4, ipv6, lan};
+use crate::netlink::link::{self, End, LOOPBACK};
+use crate::netlink::route::{self, Route, Target};
+use crate::netlink::sock_diag::{self, States, Transport, Version};
+use crate::netlink::{Mac, Mode, Prefix, Protocol, Socket, addr, filter, neigh, qdisc, refusal};
+use crate::testing::isolated;
+
+/// A lost first packet is repeated after a second.
+const RETRY: Duration = Duration::from_millis(500);
+const REPETITIONS: usize = 50;
+
+#[track_caller]
+fn never_slow(what: &str, mut build: impl FnMut() -> Duration) {
+    let slowest = (0..REPETITIONS).map(|_| build()).max().unwrap();
+    println!("{what}: slowest first connect of {REPETITIONS}: {slowest:?}");
+    assert!(slowest < RETRY, "{what}: a first packet was lost ({slowest:?})");
+}
+
+#[test]
+fn a_direct_pair_loses_no_first_packet() {
+    isolated(|| never_slow("direct pair", || exchange_all(&direct_pair().unwrap())));
+}
+
+#[test]
+fn a_pair_through_the_fabric_loses_no_first_packet() {
+    isolated(|| {
+        never_slow("pair through the fabric", || exchange_all(&lan(2, Join::Hub).unwrap()[..2]));
+    });
+}
+
+#[test]
+fn a_hub_of_three_loses_no_first_packet() {
+    isolated(|| {
+        never_slow("hub of 3", || exchange_all(&lan(3, Join::Hub).unwrap()[..3]));
+    });
+}
+
+#[test]
+fn a_hub_of_ten_loses_no_first_packet() {
+    isolated(|| {
+        never_slow("hub of 10", || exchange_all(&lan(10, Join::Hub).unwrap()[..10]));
+    });
+}
+
+#[test]
+fn a_bridge_of_three_loses_no_first_packet() {
+    isolated(|| {
+        never_slow("bridge of 3", || exchange_all(&lan(3, Join::Bridge).unwrap()[..3]));
+    });
+}
+
+#[test]
+fn unplugging_at_the_port_keeps_addresses_and_routes() {
+    isolated(|| {
+        let mut places = lan(2, Join::Hub).unwrap();
+        let [node, peer, fabric] = &mut places[..] else { unreachable!() };
+        let addresses = addr::list(&mut node.route).unwrap();
+        let routes = route::list(&mut node.route).unwrap();
+        let down = link::set(ETH0).down().request();
+        fabric.route.request(&down).unwrap();
+        let seen = link::get(&mut node.route, ETH0).unwrap();
+        assert!(seen.up && !seen.carrier && !seen.operational, "{seen:?}");
+        assert_eq!(addr::list(&mut node.route).unwrap(), addresses);
+        assert_eq!(route::list(&mut node.route).unwrap(), routes);
+        fabric.route.request(&link::set(ETH0).up().request()).unwrap();
+        assert!(link::get(&mut fabric.route, ETH0).unwrap().carrier);
+        assert!(link::get(&mut node.route, ETH0).unwrap().operational);
+        let took = exchange(&node.ns, &peer.ns, ipv4(1));
+        assert!(took < RETRY, "{took:?}");
+        let took = exchange(&node.ns, &peer.ns, ipv6(1));
+        assert!(took < RETRY, "{took:?}");
+    });
+}
+
+#[test]
+fn filters_count_and_are_replaced_and_deleted() {
+    isolated(|| {
+        let mut places = lan(3, Join::Hub).unwrap();
+        exchange(&places[0].ns, &places[1].ns, ipv4(1));
+        let fabric = &mut places[3].route;
+        let filters = filter::list(fabric, ETH0).unwrap();
+        assert_eq!(filters.iter().map(|f| f.number).collect::<Vec<_>>(), [2, 3, 0xfff]);
+        let [to_second] = filters[0].actions[..] else { panic!("{filters:?}") };
+        assert!(to_second.redirects && to_second.device == ETH0 + 1);
+        assert!(to_second.packets >= 4 && to_second.bytes > 200, "{to_second:?}");
+        let to_third = filters[1].actions[0];
+        assert_eq!((to_third.packets, to_third.bytes), (0, 0));
+        let [mirror, redirect] = filters[2].actions[..] else { panic!("{filters:?}") };
+        assert!(!mirror.redirects && redirect.redirects);
+        assert!(mirror.packets >= 1, "the ARP request: {mirror:?}");
+
+        // Send what was for the second node to the third instead.
+        let replaced = filter::Filter {
+            device: ETH0,
+            number: 2,
+            matches: filter::Match::Destination(Mac([2, 0, 10, 0, 2, 2])),
+            to: &[ETH0 + 2],
+        };
+        fabric.request(&filter::add(&replaced, Mode::Replace)).unwrap();
+        let filters = filter::list(fabric, ETH0).unwrap();
+        assert_eq!(filters.len(), 3);
+        assert_eq!(filters[0].actions[0].device, ETH0 + 2);
+        fabric.request(&filter::delete(ETH0, 3)).unwrap();
+        assert_eq!(filter::list(fabric, ETH0).unwrap().len(), 2);
+        fabric.request(&qdisc::delete_clsact(ETH0)).unwrap();
+        assert_eq!(filter::list(fabric, ETH0).unwrap(), []);
+    });
+}
+
+#[test]
+fn links_are_read_changed_and_deleted() {
+    isolated(|| {
+        let mut place = Place::node("a").unwrap();
+        let mac = Mac([2, 0, 0, 0, 0, 9]);
+        let near = End {
+            index: Some(20),
+            mac: Some(mac),
+            mtu: Some(1400),
+            group: Some(7),
+            ..End::named("near")
+        };
+        let far = End { index: Some(21), group: Some(7), ..End::named("far") };
+        let socket = &mut place.route;
+        socket.request(&link::veth(&near, &far)).unwrap();
+        let link = link::get_by_name(socket, "near").unwrap();
+        assert_eq!((link.index, link.mac, link.mtu), (20, Some(mac), 1400));
+        assert!(link.up && !link.carrier && link.group == 7);
+
+        let moved = Mac([2, 0, 0, 0, 0, 10]);
+        let set =
+            link::set(21).name("renamed").mtu(9000).mac(moved).group(8).no_address_generation();
+        socket.request(&set.request()).unwrap();
+        let up = link::set(21).up().request();
+        socket.request(&up).unwrap();
+        let link = link::get(socket, 21).unwrap();
+        assert_eq!((&*link.name, link.mtu, link.mac), ("renamed", 9000, Some(moved)));
+        assert_eq!(link.group, 8);
+        assert!(link.carrier && link.operational && link.controller.is_none());
+        let generated = addr::list(socket).unwrap();
+        assert!(generated.iter().all(|a| a.index != 21), "{generated:?}");
+        assert_eq!(link::list(socket).unwrap().len(), 3);
+
+        socket.request(&link::delete_group(7)).unwrap();
+        assert_eq!(link::list(socket).unwrap().len(), 1);
+        let error = socket.request(&link::delete(21)).unwrap_err();
+        assert_eq!(refusal(&error), Some(Errno::ENODEV));
+    });
+}
+
+#[test]
+fn addresses_routes_and_neighbours() {
+    isolated(|| {
+        let mut places = direct_pair().unwrap();
+        let socket = &mut places[0].route;
+        let seen = addr::list(socket).unwrap();
+        assert!(seen.iter().all(|a| !a.tentative && !a.duplicate), "{seen:?}");
+        let ours = Prefix::new(ipv6(0), 64);
+        assert!(seen.iter().any(|a| a.index == ETH0 && a.prefix == ours));
+        socket.request(&addr::delete(ETH0, ours)).unwrap();
+        let seen = addr::list(socket).unwrap();
+        assert!(!seen.iter().any(|a| a.prefix == ours), "{seen:?}");
+
+        let default = Route::default_via(ipv4(1));
+        socket.request(&route::add(&default, Mode::Create)).unwrap();
+        let network = |c| Prefix::new(Ipv4Addr::new(192, 0, c, 0), 24);
+        let mut all = vec![
+            Route::to(network(1), Target::Blackhole),
+            Route::to(network(2), Target::Unreachable),
+            Route::to(network(3), Target::Prohibit),
+        ];
+        all[0].metric = Some(5);
+        for route in &all {
+            socket.request(&route::add(route, Mode::Create)).unwrap();
+        }
+        let seen = route::list(socket).unwrap();
+        assert!(all.iter().all(|r| seen.contains(r)), "{seen:#?}");
+        let via = Target::Via { gateway: Some(ipv4(1)), device: Some(ETH0) };
+        assert!(seen.contains(&Route::to(default.destination, via)), "{seen:#?}");
+        let mut local = Route::to(network(2), via);
+        local.source = Some(ipv4(0));
+        socket.request(&route::add(&local, Mode::Replace)).unwrap();
+        let seen = route::list(socket).unwrap();
+        assert!(seen.contains(&local) && !seen.contains(&all[1]));
+        socket.request(&route::delete(&all[0])).unwrap();
+        assert!(!route::list(socket).unwrap().contains(&all[0]));
+
+        let mac = Mac([2, 0, 0, 0, 0, 42]);
+        let ip = ipv4(41);
+        socket.request(&neigh::add(ETH0, ip, mac)).unwrap();
+        let seen = neigh::list(socket).unwrap();
+        let fixed = seen.iter().find(|n| n.ip == ip).unwrap();
+        assert_eq!((fixed.mac, fixed.index), (Some(mac), ETH0));
+        assert!(fixed.permanent);
+        socket.request(&neigh::delete(ETH0, ip)).unwrap();
+        // What is deleted lingers as FAILED until nobody uses it.
+        let seen = neigh::list(socket).unwrap();
+        assert!(!seen.iter().any(|n| n.ip == ip && n.permanent), "{seen:?}");
+    });
+}
+
+#[test]
+fn an_error_names_the_message_that_failed() {
+    isolated(|| {
+        let mut place = Place::node("server").unwrap();
+        let address = Prefix::new(ipv4(0), 24);
+        let error = place
+            .route
+            .batch(&[
+                link::set(LOOPBACK).up().request(),
+                addr::add(LOOPBACK, address),
+                addr::add((LOOPBACK, "lo"), address),
+                addr::add(99, address),
+                addr::add(LOOPBACK, Prefix::new(ipv4(1), 24)),
+            ])
+            .unwrap_err();
+        assert_eq!(
+            format!("{error:?}"),
+            "nstest[netlink]: add address 10.0.2.1/24 to lo in node server\n  \
+             cause: EEXIST: File exists (the kernel says: ipv4: Address already assigned)"
+        );
+        // The kernel went on after it; and the socket is in step.
+        let ips: Vec<_> =
+            addr::list(&mut place.route).unwrap().iter().map(|a| a.prefix.ip).collect();
+        assert!(ips.contains(&ipv4(1)), "{ips:?}");
+        let error = link::get(&mut place.route, 99).unwrap_err();
+        assert_eq!(refusal(&error), Some(Errno::ENODEV));
+        assert_eq!(error.to_string(), "get link #99 in node server");
+    });
+}
+
+#[test]
+fn a_batch_may_be_longer_than_a_datagram() {
+    isolated(|| {
+        let mut place = Place::node("a").unwrap();
+        let network = |i: u16| {
+            let [c, d] = i.to_be_bytes();
+            Route::to(Prefix::new(Ipv4Addr::new(10, 7, c, d), 32), Target::Blackhole)
+        };
+        let requests: Vec<_> = (0..3000).map(|i| route::add(&network(i), Mode::Create)).collect();
+        place.route.batch(&requests).unwrap();
+        assert_eq!(route::list(&mut place.route).unwrap().len(), 3000);
+        // Nor do refusals of all of them hide the first.
+        let error = place.route.batch(&requests).unwrap_err();
+        assert_eq!(error.to_string(), "add the route to 10.7.0.0/32 (blackhole) in node a");
+        assert_eq!(refusal(&error), Some(Errno::EEXIST));
+    });
+}
+
+#[test]
+fn listening_sockets_are_listed() {
+    isolated(|| {
+        let place = Place::node("a").unwrap();
+        let open = || Socket::open(Protocol::SockDiag, "node a").unwrap();
+        let mut diag = place.ns.enter(open).unwrap();
+        let mut ports = |version| -> Vec<u16> {
+            sock_diag::list(&mut diag, Transport::Tcp, version, States::LISTEN)
+                .unwrap()
+                .iter()
+                .map(|socket| socket.local.port())
+                .collect()
+        };
+        assert_eq!(ports(Version::V4), []);
+        let bind = |to: &str| place.ns.enter(|| TcpListener::bind(to)).unwrap().unwrap();
+        let _v4 = bind("0.0.0.0:80");
+        let _v6 = bind("[::]:81");
+        assert_eq!(ports(Version::V4), [80]);
+        assert_eq!(ports(Version::V6), [81]);
+        let udp = || std::net::UdpSocket::bind("0.0.0.0:53").unwrap();
+        let _udp = place.ns.enter(udp).unwrap();
+        let seen = sock_diag::list(&mut diag, Transport::Udp, Version::V4, States::ALL).unwrap();
+        let [udp] = &seen[..] else { panic!("{seen:?}") };
+        assert_eq!(udp.local, "0.0.0.0:53".parse().unwrap());
+        assert!(udp.remote.ip().is_unspecified() && udp.uid == 0 && udp.inode != 0);
+        assert_eq!((udp.state, udp.receive_queue, udp.send_queue), (7, 0, 0));
+        let none = sock_diag::list(&mut diag, Transport::Tcp, Version::V4, States::ESTABLISHED);
+        assert_eq!(none.unwrap(), []);
+    });
+}

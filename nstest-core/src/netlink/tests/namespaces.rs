@@ -1,0 +1,66 @@
+//! Going into namespaces and back; their settings and their names.
+
+use std::path::Path;
+
+use nix::mount::{MsFlags, mount};
+
+use super::worlds::Place;
+use crate::layout::NETNS;
+use crate::netns::Namespace;
+use crate::sysctl;
+use crate::testing::isolated;
+
+#[test]
+fn settings_are_those_of_the_namespace_that_the_thread_is_in() {
+    isolated(|| {
+        let ours = Namespace::current("ours").unwrap();
+        let (theirs, ()) = Namespace::create("theirs", || Ok(())).unwrap();
+        let forwarding = || sysctl::read("ipv4/ip_forward").unwrap();
+        sysctl::write("ipv4/ip_forward", "0").unwrap();
+        theirs.enter(|| sysctl::write("ipv4/ip_forward", "1")).unwrap().unwrap();
+        assert_eq!(forwarding(), "0");
+        assert_eq!(theirs.enter(forwarding).unwrap(), "1");
+        // Nested, and back out again after a panic.
+        let nested = theirs.enter(|| (ours.enter(forwarding).unwrap(), forwarding()));
+        assert_eq!(nested.unwrap(), ("0".to_owned(), "1".to_owned()));
+        let panicked = std::panic::catch_unwind(|| theirs.enter(|| panic!("on purpose")));
+        assert!(panicked.is_err());
+        assert_eq!(forwarding(), "0");
+
+        // Read-only, and so already.
+        let available = sysctl::read("ipv4/tcp_available_congestion_control").unwrap();
+        let unwritten = sysctl::write_all([
+            ("ipv4/ip_forward", "0"),
+            ("ipv4/no_such_setting", "1"),
+            ("ipv4/ip_default_ttl", "no number"),
+            ("ipv4/tcp_available_congestion_control", &*available),
+        ]);
+        let keys: Vec<_> = unwritten.iter().map(|u| (&*u.key, &*u.value)).collect();
+        assert_eq!(keys, [("ipv4/no_such_setting", "1"), ("ipv4/ip_default_ttl", "no number")]);
+        assert_eq!(unwritten[0].cause.raw_os_error(), Some(nix::libc::ENOENT));
+        let error = sysctl::write("ipv4/no_such_setting", "1").unwrap_err();
+        assert_eq!(error.to_string(), "set net/ipv4/no_such_setting to \"1\"");
+    });
+}
+
+#[test]
+fn named_namespaces_are_opened_by_name() {
+    isolated(|| {
+        let none = None::<&str>;
+        mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
+        std::fs::create_dir(NETNS).unwrap();
+        let place = Place::node("server").unwrap();
+        let bound = place.ns.bind(Path::new(NETNS)).unwrap();
+        let listed = std::process::Command::new("ip").args(["netns", "list"]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&listed.stdout).trim(), "server");
+        assert!(place.ns.bind(Path::new(NETNS)).is_err(), "the name is taken");
+        let opened = Namespace::open("server").unwrap();
+        opened.enter(|| sysctl::write("ipv4/ip_default_ttl", "77")).unwrap().unwrap();
+        let ttl = place.ns.enter(|| sysctl::read("ipv4/ip_default_ttl").unwrap());
+        assert_eq!((opened.name(), &*ttl.unwrap()), ("server", "77"));
+        drop(bound);
+        let error = Namespace::open("server").unwrap_err();
+        assert_eq!(error.to_string(), "open the network namespace /run/netns/server");
+        assert_eq!(place.route.place(), "node server");
+    });
+}

@@ -1,0 +1,267 @@
+//! A router on the real kernel: forwarding, translation, filtering.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::libc;
+
+use super::worlds::{ETH0, Place};
+use crate::netlink::link::{self, End};
+use crate::netlink::nftables::{
+    self, Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, Reject, Rule, Statement as S,
+    Table, TableName, Transport, Value,
+};
+use crate::netlink::route::{self, Route};
+use crate::netlink::{Family, Mode, Prefix, Protocol, Socket, addr, conntrack, refusal};
+use crate::sysctl;
+use crate::testing::isolated;
+
+const ETH1: u32 = ETH0 + 1;
+const INSIDE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 1);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 254);
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 254);
+const SERVER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
+
+const POST: Hook = Hook { kind: HookKind::Nat, point: HookPoint::Postrouting, priority: 100 };
+const FORWARD: Hook = Hook { kind: HookKind::Filter, point: HookPoint::Forward, priority: 0 };
+
+/// client — router — server.
+struct World {
+    client: Place,
+    _router: Place,
+    server: Place,
+    netfilter: Socket,
+}
+
+impl World {
+    fn build() -> Self {
+        let mut client = Place::node("client").unwrap();
+        let mut router = Place::node("router").unwrap();
+        let mut server = Place::node("server").unwrap();
+        let netfilter = router
+            .ns
+            .enter(|| {
+                sysctl::write("ipv4/ip_forward", "1").unwrap();
+                Socket::open(Protocol::Netfilter, "node router").unwrap()
+            })
+            .unwrap();
+        let of_router = |name, index| End { index: Some(index), ..End::named(name) };
+        let of_node = |place: &Place| {
+            link::veth(
+                &End { index: Some(ETH0), netns: Some(place.ns.as_fd()), ..End::named("eth0") },
+                &of_router(
+                    if place.ns.name() == "client" { "eth0" } else { "eth1" },
+                    if place.ns.name() == "client" { ETH0 } else { ETH1 },
+                ),
+            )
+        };
+        let on = |ip: Ipv4Addr| Prefix::new(ip, 24);
+        router
+            .route
+            .batch(&[
+                of_node(&client),
+                of_node(&server),
+                link::set(ETH0).up().request(),
+                link::set(ETH1).up().request(),
+                addr::add(ETH0, on(GATEWAY)),
+                addr::add(ETH1, on(OUTSIDE)),
+            ])
+            .unwrap();
+        let default = Route::default_via(IpAddr::V4(GATEWAY));
+        client
+            .route
+            .batch(&[addr::add(ETH0, on(INSIDE)), route::add(&default, Mode::Create)])
+            .unwrap();
+        server.route.request(&addr::add(ETH0, on(SERVER))).unwrap();
+        for place in [&mut client, &mut server] {
+            assert!(link::get(&mut place.route, ETH0).unwrap().operational);
+        }
+        for index in [ETH0, ETH1] {
+            assert!(link::get(&mut router.route, index).unwrap().operational);
+        }
+        Self { client, _router: router, server, netfilter }
+    }
+
+    fn commit(&mut self, table: &Table) {
+        let batch = Batch::new().remove(table.id()).add(table);
+        batch.commit(&mut self.netfilter).unwrap();
+        self.netfilter.request(&conntrack::flush()).unwrap();
+    }
+
+    /// Whom the server sees, and how long `connect` took.
+    fn connect(&self) -> std::io::Result<(SocketAddr, Duration)> {
+        let to = SocketAddr::from((SERVER, 80));
+        let listener = self.server.ns.enter(|| TcpListener::bind(to)).unwrap()?;
+        let start = Instant::now();
+        let limit = Duration::from_secs(2);
+        let connect = || TcpStream::connect_timeout(&to, limit);
+        let near = self.client.ns.enter(connect).unwrap()?;
+        let took = start.elapsed();
+        let (_far, seen) = listener.accept()?;
+        drop(near);
+        Ok((seen, took))
+    }
+}
+
+fn rule(statements: &[S]) -> Rule {
+    Rule(statements.to_vec())
+}
+
+fn table(family: Family, name: &'static str, hook: Hook, rules: Vec<Rule>) -> Table {
+    Table {
+        family,
+        name: "nstest".into(),
+        owned: false,
+        sets: vec![],
+        chains: vec![Chain { name, hook: Some(hook), rules }],
+    }
+}
+
+#[test]
+fn the_first_packet_is_translated() {
+    isolated(|| {
+        let snat = S::SnatTo { addr: OUTSIDE.into(), ports: None, random: false };
+        let rules = vec![rule(&[S::OutInterface("eth1".into()), S::Is(Transport::Tcp), snat])];
+        let post = table(Family::V4, "post", POST, rules);
+        let mut slowest = Duration::ZERO;
+        for _ in 0..50 {
+            let mut world = World::build();
+            world.commit(&post);
+            let (seen, took) = world.connect().unwrap();
+            assert_eq!(seen.ip(), OUTSIDE);
+            slowest = slowest.max(took);
+        }
+        println!("NAT router: slowest first connect of 50: {slowest:?}");
+        assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    });
+}
+
+#[test]
+fn rules_count_and_go() {
+    isolated(|| {
+        let mut world = World::build();
+        let snat = |first, last| S::SnatTo {
+            addr: OUTSIDE.into(),
+            ports: Some((first, last)),
+            random: true,
+        };
+        let post =
+            |snat| table(Family::V4, "post", POST, vec![rule(&[S::HasPorts, S::Counter, snat])]);
+        let of_4000 = post(snat(4000, 4009));
+        world.commit(&of_4000);
+        let (seen, _) = world.connect().unwrap();
+        assert!((4000..=4009).contains(&seen.port()), "{seen}");
+        let rules = nftables::rules(&mut world.netfilter, of_4000.id(), "post").unwrap();
+        let [rule] = &rules[..] else { panic!("{rules:?}") };
+        assert_eq!(rule.counter, Some((1, 60)), "a SYN");
+
+        // Changed while running.
+        world.commit(&post(snat(5000, 5001)));
+        let (seen, _) = world.connect().unwrap();
+        assert!((5000..=5001).contains(&seen.port()), "{seen}");
+        for _ in 0..2 {
+            // What is not there is gone already.
+            Batch::new().remove(of_4000.id()).commit(&mut world.netfilter).unwrap();
+            let gone = nftables::rules(&mut world.netfilter, of_4000.id(), "post").unwrap();
+            assert_eq!(gone, []);
+        }
+    });
+}
+
+#[test]
+fn a_stateful_filter_lets_answers_in_and_turns_the_rest_away() {
+    isolated(|| {
+        let mut world = World::build();
+        let filter = |last| {
+            let known = rule(&[S::Ct(CtMatch::EstablishedOrRelated), S::Accept]);
+            table(Family::V4, "forward", FORWARD, vec![known, last])
+        };
+        // The server needs a way to the client, so that only the filter is in it.
+        let back = Route::to(
+            Prefix::new(Ipv4Addr::new(10, 0, 2, 0), 24),
+            route::Target::Via { gateway: Some(OUTSIDE.into()), device: None },
+        );
+        world.server.route.request(&route::add(&back, Mode::Create)).unwrap();
+        let from_server = S::InInterface("eth1".into());
+        world.commit(&filter(rule(&[from_server, S::Drop])));
+        let (seen, _) = world.connect().unwrap();
+        assert_eq!(seen.ip(), INSIDE);
+
+        let http = S::Equals(Field::DestPort, Value::Port(80));
+        world.commit(&filter(rule(&[S::Is(Transport::Tcp), http, S::Reject(Reject::TcpReset)])));
+        let refused = world.connect().unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+
+        let unreachable = S::Reject(Reject::Icmp(Family::V4, 1));
+        world.commit(&filter(rule(&[S::InInterface("eth0".into()), unreachable])));
+        let refused = world.connect().unwrap_err();
+        assert_eq!(refused.raw_os_error(), Some(libc::EHOSTUNREACH));
+    });
+}
+
+#[test]
+fn ipv6_is_filtered_where_it_leaves() {
+    isolated(|| {
+        let mut node = Place::node("node").unwrap();
+        let up = link::set(link::LOOPBACK).up().request();
+        node.route.request(&up).unwrap();
+        let open = || Socket::open(Protocol::Netfilter, "node node").unwrap();
+        let mut netfilter = node.ns.enter(open).unwrap();
+        let network = Prefix::new(Ipv6Addr::LOCALHOST, 127); // ::0 and ::1
+        let http = S::Equals(Field::DestPort, Value::Port(80));
+        let refused = rule(&[
+            S::In(Field::SourceAddr(Family::V6), network),
+            S::In(Field::DestAddr(Family::V6), network),
+            S::Is(Transport::Tcp),
+            http,
+            S::Reject(Reject::TcpReset),
+        ]);
+        let hook = Hook { point: HookPoint::Input, ..FORWARD };
+        let answers = S::Equals(Field::SourcePort, Value::Port(81));
+        let counted = rule(&[S::Is(Transport::Tcp), answers, S::Counter]);
+        let table = table(Family::V6, "in", hook, vec![refused, counted]);
+        Batch::new().add(&table).commit(&mut netfilter).unwrap();
+        let connect = |port| {
+            let to = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+            let _listener = TcpListener::bind(to).unwrap();
+            TcpStream::connect(to).map(drop)
+        };
+        node.ns
+            .enter(|| {
+                let error = connect(80).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+                connect(81).unwrap();
+            })
+            .unwrap();
+        let rules = nftables::rules(&mut netfilter, table.id(), "in").unwrap();
+        assert!(rules[1].counter.unwrap().0 > 0, "{rules:?}");
+    });
+}
+
+#[test]
+fn a_transaction_is_all_or_nothing() {
+    isolated(|| {
+        let mut world = World::build();
+        let good = table(Family::V4, "forward", FORWARD, vec![]);
+        let lost = TableName { family: Family::V4, name: "lost" };
+        let error = Batch::new()
+            .add(&good)
+            .rule(lost, "forward", &rule(&[S::Accept]))
+            .commit(&mut world.netfilter)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "add a rule to chain forward of nftables table ip lost in node router"
+        );
+        assert_eq!(refusal(&error), Some(Errno::ENOENT));
+        let error = Batch::new()
+            .rule(good.id(), "forward", &rule(&[S::Accept]))
+            .commit(&mut world.netfilter)
+            .unwrap_err();
+        assert_eq!(refusal(&error), Some(Errno::ENOENT), "no table was left");
+        Batch::new().commit(&mut world.netfilter).unwrap();
+    });
+}

@@ -1,0 +1,194 @@
+//! Programs in a node.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Output, Stdio};
+use std::sync::Arc;
+
+use super::Place;
+
+/// A program to be started in a node; otherwise a [`std::process::Command`].
+///
+/// It has the node's whole view: network, `/sys`, `/etc/hosts`,
+/// `/etc/resolv.conf` and hostname; the working directory is that of the test
+/// when it is started. It dies with the test at the latest.
+#[derive(Debug)]
+pub struct Command {
+    place: Arc<Place>,
+    inner: std::process::Command,
+    /// The working directory that we gave it, since nobody else did.
+    directory: Option<PathBuf>,
+    streams: Streams,
+}
+
+/// Which streams somebody has chosen: std does not tell.
+#[derive(Debug, Default)]
+struct Streams {
+    stdin: bool,
+    stdout: bool,
+    stderr: bool,
+}
+
+impl Command {
+    pub(crate) fn new(place: Arc<Place>, program: impl AsRef<OsStr>) -> Self {
+        let inner = std::process::Command::new(program);
+        Self { place, inner, directory: None, streams: Streams::default() }
+    }
+
+    /// See [`std::process::Command::arg`].
+    pub fn arg(&mut self, arg: impl AsRef<OsStr>) -> &mut Self {
+        self.inner.arg(arg);
+        self
+    }
+
+    /// See [`std::process::Command::args`].
+    pub fn args(&mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> &mut Self {
+        self.inner.args(args);
+        self
+    }
+
+    /// See [`std::process::Command::env`].
+    pub fn env(&mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
+        self.inner.env(key, value);
+        self
+    }
+
+    /// See [`std::process::Command::envs`].
+    pub fn envs(
+        &mut self,
+        vars: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> &mut Self {
+        self.inner.envs(vars);
+        self
+    }
+
+    /// See [`std::process::Command::env_remove`].
+    pub fn env_remove(&mut self, key: impl AsRef<OsStr>) -> &mut Self {
+        self.inner.env_remove(key);
+        self
+    }
+
+    /// See [`std::process::Command::env_clear`].
+    pub fn env_clear(&mut self) -> &mut Self {
+        self.inner.env_clear();
+        self
+    }
+
+    /// See [`std::process::Command::current_dir`].
+    pub fn current_dir(&mut self, directory: impl AsRef<Path>) -> &mut Self {
+        self.inner.current_dir(directory);
+        self
+    }
+
+    /// See [`std::process::Command::stdin`].
+    pub fn stdin(&mut self, stdio: impl Into<Stdio>) -> &mut Self {
+        self.inner.stdin(stdio);
+        self.streams.stdin = true;
+        self
+    }
+
+    /// See [`std::process::Command::stdout`].
+    pub fn stdout(&mut self, stdio: impl Into<Stdio>) -> &mut Self {
+        self.inner.stdout(stdio);
+        self.streams.stdout = true;
+        self
+    }
+
+    /// See [`std::process::Command::stderr`].
+    pub fn stderr(&mut self, stdio: impl Into<Stdio>) -> &mut Self {
+        self.inner.stderr(stdio);
+        self.streams.stderr = true;
+        self
+    }
+
+    /// Starts the program.
+    ///
+    /// # Errors
+    /// As [`std::process::Command::spawn`]; the message names program and node.
+    pub fn spawn(&mut self) -> io::Result<Child> {
+        self.set_directory()?;
+        let program = self.inner.get_program().to_owned();
+        // The command travels to the thread that lives in the node, and back.
+        let mut inner = std::mem::replace(&mut self.inner, std::process::Command::new(&program));
+        let resident = self.place.resident().map_err(io::Error::other)?;
+        let (inner, child) = resident
+            .perform(move || {
+                let child = inner.spawn();
+                (inner, child)
+            })
+            .map_err(io::Error::other)?;
+        self.inner = inner;
+        child.map_err(|error| self.refused(&error))
+    }
+
+    /// Names what could not be started, where, and the directory, if that is what
+    /// is not there.
+    fn refused(&self, error: &io::Error) -> io::Error {
+        let (program, node) = (self.inner.get_program().to_string_lossy(), self.place.name());
+        let missing = self.inner.get_current_dir().filter(|directory| !directory.is_dir());
+        let directory = missing
+            .map(|directory| format!(", in the directory {}", directory.display()))
+            .unwrap_or_default();
+        io::Error::new(error.kind(), format!("start {program} in node {node}{directory}: {error}"))
+    }
+
+    /// Runs the program to its end, and collects what it prints.
+    ///
+    /// # Errors
+    /// As [`std::process::Command::output`].
+    pub fn output(&mut self) -> io::Result<Output> {
+        // As std does, for this once, with what was not chosen.
+        self.default_streams(Stdio::null, Stdio::piped);
+        let child = self.spawn();
+        self.default_streams(Stdio::inherit, Stdio::inherit);
+        child?.wait_with_output()
+    }
+
+    /// Runs the program to its end.
+    ///
+    /// # Errors
+    /// As [`std::process::Command::status`].
+    pub fn status(&mut self) -> io::Result<ExitStatus> {
+        self.spawn()?.wait()
+    }
+
+    fn default_streams(&mut self, input: fn() -> Stdio, output: fn() -> Stdio) {
+        let Streams { stdin, stdout, stderr } = self.streams;
+        if !stdin {
+            self.inner.stdin(input());
+        }
+        if !stdout {
+            self.inner.stdout(output());
+        }
+        if !stderr {
+            self.inner.stderr(output());
+        }
+    }
+
+    /// The thread that starts the program has a working directory of its own, so
+    /// it is told the test's, as it is now.
+    fn set_directory(&mut self) -> io::Result<()> {
+        let chosen =
+            self.inner.get_current_dir().filter(|dir| self.directory.as_deref() != Some(*dir));
+        match chosen {
+            Some(directory) if directory.is_absolute() => {}
+            Some(directory) => {
+                let directory = std::env::current_dir()?.join(directory);
+                self.inner.current_dir(directory);
+            }
+            None => {
+                let directory = std::env::current_dir()?;
+                self.inner.current_dir(&directory);
+                self.directory = Some(directory);
+            }
+        }
+        Ok(())
+    }
+
+    /// The command itself, for what has no method here. Its own `spawn` starts
+    /// the program where the calling thread is, which is not in the node.
+    pub fn as_std_mut(&mut self) -> &mut std::process::Command {
+        &mut self.inner
+    }
+}

@@ -1,0 +1,74 @@
+//! Looking at a node: who listens there, and whom it reaches.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+
+use super::Place;
+use crate::error::Result;
+use crate::netlink::sock_diag::{self, States, Transport, Version};
+use crate::netlink::{Protocol, Socket};
+
+impl Place {
+    /// The TCP ports that are listened on.
+    pub(crate) fn listening(&self) -> Result<Vec<u16>> {
+        let place = format!("node {}", self.name());
+        let mut socket = self.run(|| Socket::open(Protocol::SockDiag, place))?;
+        let mut ports = Vec::new();
+        for version in [Version::V4, Version::V6] {
+            let sockets = sock_diag::list(&mut socket, Transport::Tcp, version, States::LISTEN)?;
+            ports.extend(sockets.iter().map(|socket| socket.local.port()));
+        }
+        ports.sort_unstable();
+        ports.dedup();
+        Ok(ports)
+    }
+
+    /// Asks for one echo, and waits for it a moment.
+    pub(crate) fn ping(&self, ip: IpAddr) -> io::Result<()> {
+        self.run(|| ping(ip))
+    }
+}
+
+/// One echo request (RFC 792, RFC 4443), and a short wait for its answer.
+fn ping(ip: IpAddr) -> io::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let (family, protocol, request, reply) = match ip {
+        IpAddr::V4(_) => (AddressFamily::Inet, SockProtocol::Icmp, 8u8, 0u8),
+        IpAddr::V6(_) => (AddressFamily::Inet6, SockProtocol::IcmpV6, 128, 129),
+    };
+    let raw = socket(family, SockType::Raw, SockFlag::SOCK_CLOEXEC, protocol)?;
+    let socket = UdpSocket::from(raw);
+    socket.set_read_timeout(Some(PAUSE))?;
+    let id = std::process::id().to_be_bytes();
+    let mut message = [request, 0, 0, 0, id[2], id[3], 0, 1];
+    if ip.is_ipv4() {
+        // The kernel does this for ICMPv6 (RFC 3542 section 3.1), not for ICMP.
+        let sum = checksum(&message);
+        message[2..4].copy_from_slice(&sum.to_be_bytes());
+    }
+    socket.send_to(&message, SocketAddr::new(ip, 0))?;
+    let end = Instant::now() + PAUSE;
+    let mut buffer = [0; 1500];
+    while Instant::now() < end {
+        let (length, from) = socket.recv_from(&mut buffer)?;
+        let header = if ip.is_ipv4() { usize::from(buffer[0] & 0xf) * 4 } else { 0 };
+        let answer = buffer.get(header..length).unwrap_or_default();
+        if from.ip() == ip && answer.first() == Some(&reply) && answer.get(4..6) == Some(&id[2..4])
+        {
+            return Ok(());
+        }
+    }
+    Err(io::ErrorKind::TimedOut.into())
+}
+
+/// RFC 1071.
+fn checksum(bytes: &[u8]) -> u16 {
+    let words =
+        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)));
+    let sum: u32 = words.sum();
+    let folded = (sum >> 16) + (sum & 0xffff);
+    !(folded as u16)
+}

@@ -1,0 +1,221 @@
+//! The test that is running, for code that gets no parameter of it.
+//!
+//! A body has a process of its own, so "the test" is whatever that process
+//! plays. Only in inline mode several play in one process, each on a thread of
+//! libtest's: there a thread asks for its own first.
+
+use std::cell::RefCell;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use once_cell::sync::OnceCell;
+
+use super::body::refuse;
+use super::{Options, Test, settings};
+use crate::context::TestContext;
+use crate::error::{Code, Error, Result};
+use crate::fixture::{Spec, World};
+use crate::sysctl;
+use crate::uplink;
+use crate::world::Net;
+
+static PLAYING: Mutex<Vec<Arc<Current>>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static OWN: RefCell<Option<Arc<Current>>> = const { RefCell::new(None) };
+}
+
+/// A test that is running.
+#[derive(Debug)]
+pub(super) struct Current {
+    options: Options,
+    context: TestContext,
+    /// What parameters and arguments ask for, until the world is built of it.
+    spec: Mutex<Spec>,
+    world: OnceCell<World>,
+}
+
+impl Current {
+    pub(super) fn of(test: &Test) -> Result<Self> {
+        let options = test.options;
+        let name = test.candidates().swap_remove(0);
+        let context = TestContext::new(name, settings::timeout(options.timeout)?);
+        let mut spec = Spec::default();
+        let parameters = &mut spec.parameters;
+        parameters.anonymous = options.peers;
+        parameters.subnets =
+            options.subnets.iter().map(|text| text.parse()).collect::<Result<_>>()?;
+        parameters.mtu = options.mtu;
+        parameters.without_ipv6 = !options.ipv6;
+        parameters.netns = options.netns.map(str::to_owned);
+        if options.uplink {
+            parameters.outside = uplink::inside::join()?;
+        }
+        if !options.ipv6 {
+            forgo_ipv6()?;
+        }
+        Ok(Self { options, context, spec: Mutex::new(spec), world: OnceCell::new() })
+    }
+
+    /// Lets a parameter say what it needs.
+    pub(super) fn plan<T>(&self, plan: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
+        // Not under the lock: the fixture's code may call `net()`, and is told so below.
+        let mut spec = std::mem::take(&mut *self.spec());
+        let planned = plan(&mut spec);
+        *self.spec() = spec;
+        if self.world.get().is_some() {
+            return Err(Error::new(Code::Config, "plan the parameters of this test")
+                .source("the plan of a fixture called `nstest::net()`, and so the network was built before all parameters had spoken")
+                .help("call it in the fixture's `setup`, or use the `World` that `setup` is given"));
+        }
+        planned
+    }
+
+    fn spec(&self) -> MutexGuard<'_, Spec> {
+        self.spec.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The world; the first call builds it.
+    pub(super) fn world(&self) -> Result<&World> {
+        self.world.get_or_try_init(|| {
+            let spec = self.spec().clone();
+            self.check_consistent(&spec)?;
+            World::build(&spec, self.context.clone())
+        })
+    }
+
+    /// An argument about a network of no other node would be without effect.
+    fn check_consistent(&self, spec: &Spec) -> Result<()> {
+        let parameters = &spec.parameters;
+        let alone = parameters.nodes.is_empty() && parameters.anonymous == 0;
+        match self.about_peers() {
+            Some(argument) if alone => Err(Error::new(
+                Code::Config,
+                format!("give the test's network `{argument}`"),
+            )
+            .source(
+                "the test has no `Node` parameter and no `peers`, so that there is no such network",
+            )
+            .help(
+                "add one of them, or say it of a LAN: `net.add_lan(\"lan\").subnet(\"…\").mtu(…)`",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// What failed in the world, if there is one, where the test function did not see it.
+    pub(super) fn unseen_failure(&self) -> Option<String> {
+        self.world.get().and_then(|world| world.net().unseen_failure())
+    }
+
+    /// What was asked for and never used would make a test pass that tests nothing.
+    pub(super) fn check_used(&self) -> Result<()> {
+        if self.world.get().is_some() {
+            return Ok(());
+        }
+        let unused = match self.options.peers {
+            0 => self.about_peers(),
+            peers => Some(format!("peers = {peers}")),
+        };
+        let Some(argument) = unused else { return Ok(()) };
+        Err(Error::new(Code::Config, format!("give the test `{argument}`"))
+            .source("nothing in it asked for its network")
+            .help(
+                "take a parameter `net: Net`, or call `nstest::net()`; or leave the argument out",
+            ))
+    }
+
+    fn about_peers(&self) -> Option<String> {
+        match (self.options.subnets, self.options.mtu) {
+            ([subnet, ..], _) => Some(format!("subnet = \"{subnet}\"")),
+            ([], Some(mtu)) => Some(format!("mtu = {mtu}")),
+            ([], None) => None,
+        }
+    }
+}
+
+/// The test's own node is without IPv6 from the start, whether or not anybody
+/// asks for its network later.
+fn forgo_ipv6() -> Result<()> {
+    let absent = !std::path::Path::new("/proc/sys/net/ipv6").exists();
+    let keys = ["ipv6/conf/all/disable_ipv6", "ipv6/conf/default/disable_ipv6"];
+    if absent { Ok(()) } else { keys.into_iter().try_for_each(|key| sysctl::write(key, "1")) }
+}
+
+/// A test that this thread plays, until dropped.
+#[derive(Debug)]
+pub(super) struct Entered(Arc<Current>);
+
+impl Entered {
+    pub(super) fn enter(current: Current) -> Self {
+        let current = Arc::new(current);
+        PLAYING.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&current));
+        OWN.set(Some(Arc::clone(&current)));
+        Self(current)
+    }
+}
+
+impl Deref for Entered {
+    type Target = Current;
+
+    fn deref(&self) -> &Current {
+        &self.0
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        PLAYING
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|current| !Arc::ptr_eq(current, &self.0));
+        // Where the thread is on its way out, so is what it held.
+        let _ = OWN.try_with(RefCell::take);
+    }
+}
+
+/// The network of the running test, for helpers, and for tests that a macro
+/// makes with parameters of its own (test-case, proptest).
+///
+/// In a test with fixtures it is what a parameter `net: Net` is. In one without,
+/// the first call builds it: the test's own node, on no network, and the
+/// `peers = N` of the attribute. It may be called on any thread of the test.
+///
+/// ```no_run
+/// /// A node with a server on it, whatever the test.
+/// fn server(name: &str) -> nstest_core::Result<nstest_core::Node> {
+///     let net = nstest_core::net();
+///     net.add_node(name).join(&net.lan("servers")?).build()
+/// }
+/// ```
+///
+/// # Panics
+/// Outside of a `#[netns_test]`, and where the network cannot be built.
+#[must_use]
+#[track_caller]
+pub fn net() -> Net {
+    let current = OWN.with_borrow(Clone::clone).or_else(|| {
+        let playing = PLAYING.lock().unwrap_or_else(PoisonError::into_inner);
+        match playing.as_slice() {
+            [current] => Some(Arc::clone(current)),
+            [] => None,
+            _ => panic!(
+                "`nstest::net()` on a thread that a test started: in inline mode several tests \
+                 run in this process, and nothing says whose thread it is; run them with \
+                 `--test-threads=1`, or hand the `Net` over"
+            ),
+        }
+    });
+    let Some(current) = current else {
+        panic!(
+            "`nstest::net()` outside of a test: there is a network only in the body of a \
+             function with `#[netns_test]` (or `#[netns]`, `#[nstest::test]`)"
+        );
+    };
+    match current.world() {
+        Ok(world) => world.net().clone(),
+        // No panic of the test's: that could be the one that it should have.
+        Err(error) if OWN.with_borrow(Option::is_some) => refuse(&error),
+        Err(error) => panic!("the network of this test cannot be built: {error:?}"),
+    }
+}

@@ -1,0 +1,153 @@
+//! What the machine looks like to the plan: /run, and where the files of /etc
+//! really are. See path_resolution(7).
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+use crate::sys::step::SLOTS;
+
+/// The older name of /run; a link to it nearly everywhere (file-hierarchy(7)).
+const VAR_RUN: &str = "/var/run";
+
+/// What the plan depends on; the same for every test of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Host {
+    /// Symbolic links directly below /run, with their targets.
+    pub(super) run_links: Vec<(PathBuf, PathBuf)>,
+    /// Directories directly below /run that programs need.
+    pub(super) run_dirs: Vec<PathBuf>,
+    /// `XDG_RUNTIME_DIR`, if it is below /run.
+    pub(super) user_runtime: Option<PathBuf>,
+    /// Whether /var/run is another directory than /run: sockets are in both.
+    pub(super) apart: bool,
+    /// Where /etc/hosts and /etc/resolv.conf really are.
+    pub(super) hosts: EtcFile,
+    pub(super) resolv_conf: EtcFile,
+}
+
+/// What stands at a path in /etc.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum EtcFile {
+    /// A file, or a link to one: it can be mounted over.
+    Present,
+    /// Links lead to this path below /run, which the test's own /run can hold.
+    BelowRun(PathBuf),
+    /// Nothing, or a link to nothing.
+    Missing,
+}
+
+impl Host {
+    /// Directories that NixOS, containers and WSL keep programs in.
+    const KEPT: [&str; 6] = [
+        "/run/wrappers",
+        "/run/opengl-driver",
+        "/run/host",
+        "/run/WSL",
+        "/run/booted-system",
+        "/run/current-system",
+    ];
+
+    pub(super) fn read() -> Self {
+        let entries = || std::fs::read_dir("/run").into_iter().flatten().flatten();
+        let run_links = entries()
+            .filter_map(|entry| Some((entry.path(), std::fs::read_link(entry.path()).ok()?)))
+            .collect();
+        let in_use = [std::env::current_dir(), std::env::current_exe()];
+        let in_use: Vec<PathBuf> =
+            in_use.into_iter().flatten().filter_map(|path| below_run(&path)).collect();
+        let run_dirs: Vec<PathBuf> = entries()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .map(|entry| entry.path())
+            .filter(|path| {
+                in_use.contains(path) || Self::KEPT.iter().any(|kept| path == Path::new(kept))
+            })
+            .take(SLOTS)
+            .collect();
+        let user_runtime = std::env::var_os("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|path| below_run(path).is_some_and(|top| !in_use.contains(&top)));
+        let apart = Path::new(VAR_RUN).is_dir() && !is_run(VAR_RUN);
+        Self {
+            hosts: EtcFile::at("/etc/hosts", &run_dirs, apart),
+            resolv_conf: EtcFile::at("/etc/resolv.conf", &run_dirs, apart),
+            run_links,
+            run_dirs,
+            user_runtime,
+            apart,
+        }
+    }
+}
+
+impl EtcFile {
+    /// Follows links as the kernel does (path_resolution(7)), up to the test's own
+    /// /run: there are only the links directly below it, and the `kept` directories.
+    fn at(path: &str, kept: &[PathBuf], apart: bool) -> Self {
+        let (mut done, mut links) = (PathBuf::from("/"), 0);
+        let mut rest: VecDeque<OsString> = names(Path::new(path));
+        while let Some(name) = rest.pop_front() {
+            if name == ".." {
+                done.pop();
+                continue;
+            }
+            done.push(name);
+            if apart && done == Path::new(VAR_RUN) {
+                done = PathBuf::from("/run"); // which will be mounted there
+            }
+            let in_run =
+                done.strip_prefix("/run").is_ok_and(|below| below.components().count() > 1);
+            if in_run && !kept.iter().any(|kept| done.starts_with(kept)) {
+                done.extend(rest);
+                return EtcFile::BelowRun(lexically_normal(&done));
+            }
+            let Ok(target) = std::fs::read_link(&done) else { continue };
+            links += 1;
+            if links > MOST_LINKS {
+                return EtcFile::Missing;
+            }
+            done.pop();
+            if target.is_absolute() {
+                done = PathBuf::from("/");
+            }
+            rest = names(&target).into_iter().chain(rest).collect();
+        }
+        match done.strip_prefix("/run") {
+            Ok(_) if !kept.iter().any(|kept| done.starts_with(kept)) => EtcFile::BelowRun(done),
+            _ if done.is_file() => EtcFile::Present,
+            _ => EtcFile::Missing,
+        }
+    }
+}
+
+/// As many links as the kernel follows in one path: `MAXSYMLINKS`, include/linux/namei.h.
+const MOST_LINKS: usize = 40;
+
+/// The parts of a path, less the root and `.`.
+fn names(path: &Path) -> VecDeque<OsString> {
+    let named = |part: &Component<'_>| matches!(part, Component::Normal(_) | Component::ParentDir);
+    path.components().filter(named).map(|part| part.as_os_str().to_owned()).collect()
+}
+
+/// The directory directly below /run that a path is in.
+fn below_run(path: &Path) -> Option<PathBuf> {
+    let rest = path.strip_prefix("/run").or_else(|_| path.strip_prefix(VAR_RUN)).ok()?;
+    Some(Path::new("/run").join(rest.components().next()?))
+}
+
+fn is_run(path: &str) -> bool {
+    std::fs::canonicalize(path).is_ok_and(|path| path == Path::new("/run"))
+}
+
+/// Takes `..` back; the links that this could go wrong over do not occur in /run.
+fn lexically_normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                normal.pop();
+            }
+            other => normal.push(other),
+        }
+    }
+    normal
+}

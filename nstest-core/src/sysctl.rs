@@ -1,0 +1,81 @@
+//! Kernel settings of a network namespace: files under /proc/sys/net.
+//!
+//! The traps:
+//! - /proc/sys/net shows the namespace of the thread that *opens* the file
+//!   (`net_ctl_root` looks at `current`, net/sysctl_net.c), whatever process
+//!   /proc itself was mounted for: so be inside, and open anew each time.
+//! - A new namespace inherits IPv4 settings from the host (ip(7),
+//!   `devconf_inherit_init_net`), so every setting that matters is written.
+//! - What is so already may be refused all the same: no namespace but the first may
+//!   make a congestion control its default that is not in
+//!   `tcp_allowed_congestion_control`, even if it inherited it: EPERM
+//!   (tcp_set_default_congestion_control, net/ipv4/tcp_cong.c).
+//! - What a namespace lacks (`neigh/default`, all of `ipv6` where the host has
+//!   it disabled) is ENOENT; a container's read-only /proc/sys is EROFS.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::error::{Code, Error, Result};
+
+const ROOT: &str = "/proc/sys/net";
+
+/// A setting that could not be written: reported by whoever can do without.
+#[derive(Debug)]
+pub(crate) struct Unwritten {
+    /// As in `ipv4/ip_forward`.
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) cause: io::Error,
+}
+
+/// Writes settings of the namespace that the calling thread is in, all of them,
+/// and returns those that could not be written and are not so already.
+#[must_use = "a setting that was not written is the host's"]
+pub(crate) fn write_all<'a>(
+    settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Vec<Unwritten> {
+    let write = |(key, value)| match store(key, value) {
+        Ok(()) => None,
+        Err(_) if load(key).is_ok_and(|present| present == value) => None,
+        Err(cause) => Some(Unwritten { key: String::from(key), value: String::from(value), cause }),
+    };
+    settings.into_iter().filter_map(write).collect()
+}
+
+/// Writes one setting of the namespace that the calling thread is in.
+pub(crate) fn write(key: &str, value: &str) -> Result<()> {
+    store(key, value).map_err(|cause| {
+        let error = Error::new(Code::Sysctl, format!("set net/{key} to {value:?}"));
+        match cause.raw_os_error() {
+            Some(nix::libc::EROFS) => error
+                .source(cause)
+                .help("/proc/sys is read-only here, as in a Docker container; mount it writable"),
+            _ => error.source(cause),
+        }
+    })
+}
+
+/// Whether the kernel has IPv6. Booted with `ipv6.disable=1` it has no sockets of
+/// that family, though the module is there.
+pub(crate) fn has_ipv6() -> bool {
+    let error = std::net::UdpSocket::bind(("::", 0)).err();
+    error.is_none_or(|error| error.raw_os_error() != Some(nix::libc::EAFNOSUPPORT))
+}
+
+/// Reads one setting of the namespace that the calling thread is in.
+pub(crate) fn read(key: &str) -> Result<String> {
+    load(key).map_err(|cause| Error::new(Code::Sysctl, format!("read net/{key}")).source(cause))
+}
+
+fn load(key: &str) -> io::Result<String> {
+    let text = std::fs::read_to_string(Path::new(ROOT).join(key))?;
+    Ok(text.trim_end().to_owned())
+}
+
+/// One `write`, which is how the kernel takes a value: no create, no truncate.
+fn store(key: &str, value: &str) -> io::Result<()> {
+    let path = Path::new(ROOT).join(key);
+    OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes())
+}

@@ -1,0 +1,248 @@
+//! How one state becomes another.
+//!
+//! What the kernel takes along is taken down by name first, so that the model
+//! and the kernel agree at every step: with the last IPv4 address of a device
+//! go all its IPv4 routes (fib_disable_ip() in net/ipv4/fib_frontend.c), with
+//! an IPv6 address the routes that need it, with a device everything on it.
+//! Such routes are deleted, and added again where they are still wanted.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::plan::{At, Op, Plan};
+use super::spec::{NodeId, PortId};
+use super::state::{LinkState, NodeState, Route, State, Wiring};
+use super::subnet::Family;
+
+impl Plan {
+    /// The operations that lead from `old` to `new`; none if they are equal.
+    pub(crate) fn between(old: &State, new: &State) -> Self {
+        let mut down = Vec::new();
+        let mut up = Phases::default();
+        let mut moved: BTreeSet<PortId> = BTreeSet::new();
+
+        for (id, node) in &old.nodes {
+            tear_down(&mut down, *id, node, new.nodes.get(id));
+        }
+        let mut unwired = Vec::new();
+        for (id, wiring) in &old.segments {
+            match new.segments.get(id) {
+                None => unwired.push(Op::Unwire { segment: *id, title: wiring.title.clone() }),
+                Some(now) => {
+                    let kept = remaining(wiring, now);
+                    if kept != *wiring {
+                        unwired.push(Op::Wire { segment: *id, wiring: kept });
+                    }
+                }
+            }
+        }
+        // Nobody is wired to a link that goes: wiring before links, behind routes.
+        let links =
+            down.iter().position(|op| matches!(op, Op::DelLink { .. } | Op::DelNode { .. }));
+        let at = links.unwrap_or(down.len());
+        down.splice(at..at, unwired);
+
+        for (id, node) in &new.nodes {
+            build_up(&mut up, *id, old.nodes.get(id), node);
+        }
+        for (id, wiring) in &new.segments {
+            let before = old.segments.get(id);
+            if before.map(|before| remaining(before, wiring)).as_ref() != Some(wiring) {
+                let known = before.map(|before| &before.ports);
+                moved.extend(
+                    wiring.ports.keys().filter(|port| known.is_none_or(|k| !k.contains_key(*port))),
+                );
+                up.wiring.push(Op::Wire { segment: *id, wiring: wiring.clone() });
+            }
+        }
+        let mut ops = down;
+        ops.extend(up.into_ops());
+        if old.hosts != new.hosts {
+            ops.push(Op::SetHosts { entries: new.hosts.clone() });
+        }
+        let touched: Vec<_> = new
+            .nodes
+            .iter()
+            .flat_map(|(id, node)| node.links.values().map(move |link| (id, node, link)))
+            .filter(|(.., link)| moved.contains(&link.port))
+            .map(|(id, node, link)| (At::new(*id, node), link.name.clone(), link.port))
+            .collect();
+        if !touched.is_empty() {
+            ops.push(Op::Settle { links: touched });
+        }
+        Plan { ops }
+    }
+}
+
+/// What is built, in the order of building, across all nodes.
+#[derive(Default)]
+struct Phases {
+    nodes: Vec<Op>,
+    links: Vec<Op>,
+    wiring: Vec<Op>,
+    addrs: Vec<Op>,
+    routes: Vec<Op>,
+}
+
+impl Phases {
+    fn into_ops(self) -> impl Iterator<Item = Op> {
+        [self.nodes, self.links, self.wiring, self.addrs, self.routes].into_iter().flatten()
+    }
+}
+
+/// The ports of `old` that stay where they are.
+fn remaining(old: &Wiring, new: &Wiring) -> Wiring {
+    let stays = |port: &PortId, mac| new.ports.get(port) == Some(mac);
+    Wiring {
+        title: old.title.clone(),
+        medium: old.medium,
+        ports: old
+            .ports
+            .iter()
+            .filter(|(port, mac)| stays(port, *mac))
+            .map(|(p, m)| (*p, *m))
+            .collect(),
+    }
+}
+
+/// Whether it is one device: all but the MTU and IPv6 is fixed at its birth.
+fn same_device(old: &LinkState, new: &LinkState) -> bool {
+    (&old.name, old.index, old.mac, old.port) == (&new.name, new.index, new.mac, new.port)
+}
+
+/// The link at `slot` afterwards, if it is still the device that it was.
+fn survivor<'a>(slot: u8, old: &LinkState, new: Option<&'a NodeState>) -> Option<&'a LinkState> {
+    new?.links.get(&slot).filter(|new| same_device(old, new))
+}
+
+/// Whether a route stays in the kernel through the change.
+fn route_stays(route: &Route, old: &NodeState, new: Option<&NodeState>) -> bool {
+    let Some((slot, link)) = old.links.iter().find(|(_, link)| link.name == route.device) else {
+        return false;
+    };
+    let family = route.destination.family();
+    let addrs = |link: &LinkState| -> Vec<_> {
+        link.addrs.iter().filter(|(addr, _)| Family::of(*addr) == family).copied().collect()
+    };
+    let undisturbed = survivor(*slot, link, new).is_some_and(|now| {
+        let now = addrs(now);
+        addrs(link).iter().all(|addr| now.contains(addr))
+    });
+    undisturbed && new.is_some_and(|new| new.routes.contains(route))
+}
+
+fn tear_down(ops: &mut Vec<Op>, id: NodeId, node: &NodeState, new: Option<&NodeState>) {
+    let at = || At::new(id, node);
+    let mut early = Vec::new();
+    let mut late = Vec::new();
+    for route in node.routes.iter().filter(|route| !route_stays(route, node, new)) {
+        early.push(Op::DelRoute { at: at(), route: route.clone() });
+    }
+    for (slot, link) in &node.links {
+        let device = link.name.clone();
+        let Some(now) = survivor(*slot, link, new) else {
+            late.push(Op::DelLink { at: at(), slot: *slot, device, port: link.port });
+            continue;
+        };
+        for (addr, _) in link.neighbours.difference(&now.neighbours) {
+            early.push(Op::DelNeighbour {
+                at: at(),
+                slot: *slot,
+                device: device.clone(),
+                addr: *addr,
+            });
+        }
+        for (addr, len) in link.addrs.difference(&now.addrs) {
+            early.push(Op::DelAddr {
+                at: at(),
+                slot: *slot,
+                device: device.clone(),
+                addr: *addr,
+                len: *len,
+            });
+        }
+    }
+    if new.is_none() {
+        // The namespace takes its links along, which is cheaper than one by one.
+        early.clear();
+        late = vec![Op::DelNode { at: at() }];
+    }
+    let first_late =
+        ops.iter().position(|op| matches!(op, Op::DelLink { .. } | Op::DelNode { .. }));
+    let split = first_late.unwrap_or(ops.len());
+    ops.splice(split..split, early);
+    ops.extend(late);
+}
+
+fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeState) {
+    let at = || At::new(id, node);
+    if old.is_none() {
+        up.nodes.push(Op::AddNode { at: at(), hostname: node.hostname.clone() });
+    }
+    if old.is_none_or(|old| !Arc::ptr_eq(&old.settings, &node.settings)) {
+        let known = |setting| old.is_some_and(|old| old.settings.contains(setting));
+        let settings: Vec<_> = node.settings.iter().filter(|s| !known(s)).cloned().collect();
+        if !settings.is_empty() {
+            up.nodes.push(Op::SetSysctls { at: at(), settings });
+        }
+    }
+    if old.map_or(!node.rules.tables.is_empty(), |old| old.rules != node.rules) {
+        up.nodes.push(Op::SetRules { at: at(), rules: node.rules.clone() });
+    }
+    let nothing = (BTreeSet::new(), BTreeSet::new());
+    for (slot, link) in &node.links {
+        let before = old.and_then(|old| old.links.get(slot)).filter(|old| same_device(old, link));
+        let device = link.name.clone();
+        match before {
+            None => up.links.push(Op::AddLink { at: at(), slot: *slot, link: link.bare() }),
+            Some(before) if before.mtu != link.mtu => {
+                up.links.push(Op::SetMtu {
+                    at: at(),
+                    slot: *slot,
+                    device: device.clone(),
+                    port: link.port,
+                    mtu: link.mtu,
+                });
+            }
+            Some(_) => {}
+        }
+        if before.is_none_or(|before| before.ipv6) != link.ipv6 {
+            let device = device.clone();
+            up.links.push(Op::SetIpv6 { at: at(), slot: *slot, device, on: link.ipv6 });
+        }
+        let (addrs, neighbours) =
+            before.map_or((&nothing.0, &nothing.1), |b| (&b.addrs, &b.neighbours));
+        for (addr, len) in link.addrs.difference(addrs) {
+            up.addrs.push(Op::AddAddr {
+                at: at(),
+                slot: *slot,
+                device: device.clone(),
+                addr: *addr,
+                len: *len,
+            });
+        }
+        for (addr, mac) in link.neighbours.difference(neighbours) {
+            up.addrs.push(Op::AddNeighbour {
+                at: at(),
+                slot: *slot,
+                device: device.clone(),
+                addr: *addr,
+                mac: *mac,
+            });
+        }
+    }
+    for route in &node.routes {
+        let stays = old
+            .is_some_and(|old| old.routes.contains(route) && route_stays(route, old, Some(node)));
+        if !stays {
+            up.routes.push(Op::AddRoute { at: at(), route: route.clone() });
+        }
+    }
+}
+
+impl LinkState {
+    /// The device before it has addresses.
+    fn bare(&self) -> Self {
+        Self { ipv6: true, addrs: BTreeSet::new(), neighbours: BTreeSet::new(), ..self.clone() }
+    }
+}

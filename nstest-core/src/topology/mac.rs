@@ -1,0 +1,115 @@
+//! Ethernet addresses, fixed ones above all.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Code, Error};
+
+/// An Ethernet (IEEE 802 MAC) address: `02:6e:73:00:01:00`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MacAddr([u8; 6]);
+
+impl MacAddr {
+    /// The address of these six octets, in the order in which they are sent.
+    #[must_use]
+    pub const fn new(octets: [u8; 6]) -> Self {
+        Self(octets)
+    }
+
+    /// Its octets, in the order in which they are sent.
+    #[must_use]
+    pub const fn octets(self) -> [u8; 6] {
+        self.0
+    }
+
+    /// Of interface `slot` of the `node`th node: `02:6e:73`, the node's number
+    /// in two octets, the interface's number.
+    ///
+    /// 02 says unicast and locally administered (IEEE 802 §8.4), 6e:73 is "ns".
+    pub(crate) const fn of_interface(node: u16, slot: u8) -> Self {
+        let [high, low] = node.to_be_bytes();
+        Self([0x02, b'n', b's', high, low, slot])
+    }
+
+    /// Nobody's: frames to it are carried, and every node discards them.
+    pub(crate) const NOBODY: Self = Self([0x02, b'n', b's', 0xff, 0xff, 0xff]);
+
+    /// Whether an interface can have it: one node's, and not all zeroes.
+    pub(crate) fn is_unicast(self) -> bool {
+        self.0[0] & 1 == 0 && self.0 != [0; 6]
+    }
+}
+
+impl FromStr for MacAddr {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let mut octets = [0; 6];
+        let mut parts = text.split(':');
+        let complete = octets.iter_mut().all(|octet| {
+            parts
+                .next()
+                .filter(|part| part.len() == 2 && part.bytes().all(|b| b.is_ascii_hexdigit()))
+                .and_then(|part| u8::from_str_radix(part, 16).ok())
+                .map(|value| *octet = value)
+                .is_some()
+        });
+        if complete && parts.next().is_none() {
+            Ok(Self(octets))
+        } else {
+            Err(Error::new(Code::Address, format!("read the MAC address `{text}`"))
+                .source("it is not six octets in hexadecimal, joined by `:`")
+                .help("write it like `02:00:00:00:00:01`"))
+        }
+    }
+}
+
+impl fmt::Display for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_and_writes() {
+        for text in ["02:6e:73:00:01:00", "ff:ff:ff:ff:ff:ff"] {
+            assert_eq!(text.parse::<MacAddr>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "02:6e:73:00:01",
+            "02:6e:73:00:01:00:00",
+            "2:6e:73:00:01:00",
+            "02-6e-73-00-01-00",
+            "+2:6e:73:00:01:00",
+        ] {
+            let error = text.parse::<MacAddr>().unwrap_err();
+            assert!(error.to_string().contains(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn ours_are_unicast_local_and_distinct() {
+        let mut seen = std::collections::HashSet::from([MacAddr::NOBODY]);
+        for node in [1, 2, 255, 256, 40_000] {
+            for slot in [0, 1, 254] {
+                let mac = MacAddr::of_interface(node, slot);
+                assert!(mac.is_unicast() && mac.octets()[0] & 2 == 2, "{mac}");
+                assert!(seen.insert(mac), "{mac}");
+            }
+        }
+        assert!(!MacAddr::new([1, 0, 0x5e, 0, 0, 1]).is_unicast());
+        assert!(!MacAddr::new([0; 6]).is_unicast());
+    }
+}

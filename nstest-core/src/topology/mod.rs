@@ -1,0 +1,106 @@
+//! From what a test asks for to what the kernel is to do, without a kernel.
+//!
+//! Start here. A [`Spec`] is data: nodes, LANs, links and routers,
+//! with every number and address that must not move once it is handed out.
+//! [`State::of`] derives from it what each node is to look
+//! like: addresses, routes, sysctls, rules, names. [`Plan::between`]
+//! lists the operations that lead from one state to another. The builder and
+//! the parameters of a test make a new spec from the present one, and whoever
+//! applies plans carries out the difference; so the first world of a test, a
+//! node plugged in later, a router with a new NAT and the undoing of all of
+//! them are one path.
+//!
+//! | room | what |
+//! |---|---|
+//! | `subnet`, `mac`, `names`, `nat` | the values that tests write |
+//! | `spec` | what was asked for, and the edits, each checked |
+//! | `routing` | which way packets go; overlaps; cycles |
+//! | `translate` | NAT and firewall as nftables rules, in the words of `netlink::nftables` |
+//! | `settings` | sysctls |
+//! | `state` | what everything is to look like |
+//! | `plan`, `diff`, `apply` | operations, which ones lead from one state to another, and what they do |
+//! | `errors` | what goes wrong, in the test's words |
+//!
+//! Invariant: nothing in here reads a clock, a random number, the environment
+//! or the kernel. The same edits make the same plans.
+
+mod apply;
+mod diff;
+mod errors;
+mod mac;
+mod names;
+mod nat;
+pub(crate) mod plan;
+mod routing;
+mod settings;
+pub(crate) mod spec;
+pub(crate) mod state;
+mod subnet;
+mod translate;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use errors::{gone, not_one_link};
+pub use mac::MacAddr;
+pub use nat::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
+pub(crate) use settings::Sysctl;
+pub(crate) use subnet::Family;
+pub use subnet::Subnet;
+pub(crate) use translate::TABLE as RULES;
+
+use crate::error::Result;
+use plan::Plan;
+use spec::Spec;
+use state::State;
+
+/// The world as it is: what was asked for, and what follows from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Topology {
+    spec: Spec,
+    state: State,
+}
+
+/// A step from one world to the next. Once `plan` is carried out, `next` is the world.
+#[derive(Debug)]
+#[must_use = "nothing has changed until the plan is carried out"]
+pub(crate) struct Step {
+    pub(crate) plan: Plan,
+    pub(crate) next: Topology,
+}
+
+impl Topology {
+    /// The first step of a test: from nothing at all to the world of its parameters.
+    pub(crate) fn first(spec: Spec) -> Result<Step> {
+        let nothing = State::default();
+        let state = State::of(&spec)?;
+        Ok(Step { plan: Plan::between(&nothing, &state), next: Topology { spec, state } })
+    }
+
+    /// One edit of the world, whole or not at all.
+    pub(crate) fn step<T>(&self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<(Step, T)> {
+        let mut spec = self.spec.clone();
+        let value = edit(&mut spec)?;
+        let state = State::of(&spec)?;
+        let plan = Plan::between(&self.state, &state);
+        let next = Topology { spec, state };
+        Ok((Step { plan, next }, value))
+    }
+
+    /// What takes back the first `done` operations of a plan that began here and failed.
+    pub(crate) fn undo(&self, plan: &Plan, done: usize) -> Plan {
+        let mut halfway = self.state.clone();
+        for op in plan.ops.iter().take(done) {
+            halfway.apply(op);
+        }
+        Plan::between(&halfway, &self.state)
+    }
+
+    pub(crate) fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+}

@@ -1,0 +1,326 @@
+//! The names of nodes, and the hostnames made of them.
+//!
+//! A node is called what the test calls it: a parameter's identifier, or the
+//! text given to a builder. That name is used in errors, look-ups and captures.
+//! Programs want a *hostname*, of the letters, digits and hyphens that RFC 1123
+//! §2.1 allows and at most 63 octets (RFC 1035 §2.3.4), so one is derived:
+//! lower case, `_` becomes `-`, and what is not ASCII is written as an
+//! internationalised domain name is on the wire (RFC 5890's A-label, by the
+//! Punycode of RFC 3492). Both resolve, in every node.
+
+use std::fmt;
+
+use crate::error::{Code, Error, Result};
+
+/// The name of the test's own node.
+pub(crate) use crate::layout::NODE as OWN_NODE;
+
+/// The longest label of a domain name, in octets (RFC 1035 §2.3.4).
+const LABEL_MAX: usize = 63;
+
+/// `IFNAMSIZ` less its NUL: the longest name of an interface, in octets.
+const IFNAME_MAX: usize = 15;
+
+/// What a node is called.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NodeName {
+    name: String,
+    hostname: String,
+}
+
+impl NodeName {
+    /// A name given to a builder.
+    pub(crate) fn new(name: &str) -> Result<Self> {
+        let refused = |why: String| {
+            Error::new(Code::Name, format!("name a node `{}`", name.escape_debug())).source(why)
+        };
+        let allowed = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+        if let Some(bad) = name.chars().find(|&c| !allowed(c)) {
+            let error =
+                refused(format!("`{}` is no letter, digit, `-` or `_`", bad.escape_debug()));
+            return Err(if bad == '.' {
+                error.help("name the node without dots, and give it this name as an alias")
+            } else {
+                error.help("the name becomes a hostname and the name of a namespace: leave it out")
+            });
+        }
+        let starts_and_ends_well = name.starts_with(char::is_alphanumeric)
+            && name.trim_end_matches('_').ends_with(char::is_alphanumeric);
+        if !starts_and_ends_well {
+            return Err(refused("a name begins and ends with a letter or digit".to_owned())
+                .help("the name becomes a hostname (RFC 1123), as in `db-1`"));
+        }
+        if name.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(refused("programs take a number for an IPv4 address".to_owned())
+                .help(format!("put a letter in it, as in `n{name}`")));
+        }
+        let hostname = hostname(name);
+        if hostname.len() > LABEL_MAX || name.len() > LABEL_MAX {
+            return Err(refused(format!(
+                "as a hostname it is {} octets long, and DNS allows {LABEL_MAX}",
+                hostname.len().max(name.len())
+            ))
+            .help("choose a shorter one"));
+        }
+        if hostname == "localhost" {
+            return Err(refused("`localhost` is every node's name for itself".to_owned())
+                .help("choose another one"));
+        }
+        Ok(Self { name: name.to_owned(), hostname })
+    }
+
+    /// The name of the node that a parameter stands for: its identifier without
+    /// the `_` in front that says "unused". `nth`, from 1, names a parameter
+    /// that is nothing but `_`s.
+    pub(crate) fn of_parameter(ident: &str, nth: usize) -> Result<Self> {
+        let ident = ident.strip_prefix("r#").unwrap_or(ident);
+        match ident.trim_start_matches('_') {
+            "" => Self::new(&format!("peer{nth}")),
+            name => Self::new(name),
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn hostname(&self) -> &str {
+        &self.hostname
+    }
+
+    /// Whether some program could take one for the other.
+    pub(crate) fn collides_with(&self, other: &NodeName) -> bool {
+        self.hostname == other.hostname
+    }
+}
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl fmt::Debug for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.name, f)
+    }
+}
+
+/// Another name of a node, possibly a fully qualified one: `db.example.com`.
+pub(crate) fn check_alias(alias: &str) -> Result<()> {
+    let label = |l: &str| {
+        (1..=LABEL_MAX).contains(&l.len())
+            && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+    };
+    let is_address =
+        alias.parse::<std::net::IpAddr>().is_ok() || alias.bytes().all(|b| b.is_ascii_digit());
+    if alias.len() <= 253 && alias.split('.').all(label) && !is_address {
+        return Ok(());
+    }
+    Err(Error::new(Code::Name, format!("give a node the alias `{}`", alias.escape_debug()))
+        .source("it is no hostname (RFC 1123 §2.1)")
+        .help("write it like `db.example.com`; of a name that is not ASCII, the `xn--` form"))
+}
+
+/// What a LAN is called. It is no hostname; it only has to be readable.
+pub(crate) fn check_lan_name(name: &str) -> Result<()> {
+    if !name.is_empty() && !name.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return Ok(());
+    }
+    Err(Error::new(Code::Name, format!("name a LAN `{}`", name.escape_debug()))
+        .source("a name is not empty and has no spaces")
+        .help("name it like `home`"))
+}
+
+/// What `dev_valid_name()` in the kernel's net/core/dev.c takes, and no `%`, which is a template.
+pub(crate) fn check_interface_name(name: &str) -> Result<()> {
+    let refused = |why: String| {
+        Error::new(Code::Name, format!("name an interface `{}`", name.escape_debug())).source(why)
+    };
+    if name.len() > IFNAME_MAX {
+        return Err(refused(format!(
+            "it is {} bytes long, and the kernel takes {IFNAME_MAX}",
+            name.len()
+        ))
+        .help("choose a shorter one, as `eth0`"));
+    }
+    let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':' | '%' | '"');
+    if name.is_empty() || name == "." || name == ".." || name.contains(bad) {
+        return Err(refused("the kernel takes no empty name, spaces, `/`, `:` or `%`".to_owned())
+            .help("name it like `eth0`"));
+    }
+    if matches!(name, "lo" | "all" | "default") {
+        return Err(
+            refused("every node has one of that name".to_owned()).help("name it like `eth0`")
+        );
+    }
+    Ok(())
+}
+
+fn hostname(name: &str) -> String {
+    let lower: String = name.to_lowercase().replace('_', "-");
+    let lower = lower.trim_end_matches('-');
+    if lower.is_ascii() { lower.to_owned() } else { format!("xn--{}", punycode(lower)) }
+}
+
+/// RFC 3492 §6.3, with the parameters of §5.
+fn punycode(input: &str) -> String {
+    const BASE: u32 = 36;
+    const T_MIN: u32 = 1;
+    const T_MAX: u32 = 26;
+    const SKEW: u32 = 38;
+    const DAMP: u32 = 700;
+
+    let digit = |d: u32| char::from(if d < 26 { b'a' + d as u8 } else { b'0' + (d - 26) as u8 });
+    let mut output: String = input.chars().filter(char::is_ascii).collect();
+    let basic = output.len() as u32;
+    if basic > 0 {
+        output.push('-');
+    }
+    let (mut n, mut delta, mut bias, mut handled) = (0x80_u32, 0_u32, 72_u32, basic);
+    let total = input.chars().count() as u32;
+    while handled < total {
+        let Some(next) = input.chars().map(u32::from).filter(|&c| c >= n).min() else {
+            break;
+        };
+        // Node names are short; a name long enough to overflow is refused for its length.
+        delta = delta.saturating_add((next - n).saturating_mul(handled + 1));
+        n = next;
+        for c in input.chars().map(u32::from) {
+            if c < n {
+                delta = delta.saturating_add(1);
+            }
+            if c != n {
+                continue;
+            }
+            let mut q = delta;
+            for k in (BASE..).step_by(BASE as usize) {
+                let t = k.saturating_sub(bias).clamp(T_MIN, T_MAX);
+                if q < t {
+                    break;
+                }
+                output.push(digit(t + (q - t) % (BASE - t)));
+                q = (q - t) / (BASE - t);
+            }
+            output.push(digit(q));
+            delta = if handled == basic { delta / DAMP } else { delta / 2 };
+            delta += delta / (handled + 1);
+            let mut k = 0;
+            while delta > (BASE - T_MIN) * T_MAX / 2 {
+                delta /= BASE - T_MIN;
+                k += BASE;
+            }
+            bias = k + (BASE - T_MIN + 1) * delta / (delta + SKEW);
+            delta = 0;
+            handled += 1;
+        }
+        delta += 1;
+        n += 1;
+    }
+    output
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostnames() {
+        for (name, host) in [
+            ("server", "server"),
+            ("a_b", "a-b"),
+            ("Laptop2", "laptop2"),
+            ("db-1", "db-1"),
+            ("type_", "type"),
+            ("größe", "xn--gre-6ka8i"),
+            ("bücher", "xn--bcher-kva"),
+            ("Ä", "xn--4ca"),
+            ("сервер", "xn--b1afb6bcb"),
+            ("例え", "xn--r8jz45g"),
+            ("node_ü", "xn--node--ova"),
+        ] {
+            assert_eq!(NodeName::new(name).unwrap().hostname(), host, "{name}");
+        }
+    }
+
+    #[test]
+    fn parameters() {
+        for (ident, nth, name) in [
+            ("server", 1, "server"),
+            ("_server", 1, "server"),
+            ("r#type", 1, "type"),
+            ("__", 3, "peer3"),
+            ("_", 2, "peer2"),
+            ("arg2", 2, "arg2"),
+            ("a_b", 1, "a_b"),
+            ("größe", 1, "größe"),
+        ] {
+            assert_eq!(NodeName::of_parameter(ident, nth).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn refused_names_say_why() {
+        let long = "x".repeat(64);
+        let long_unicode = "ü".repeat(40);
+        for (name, says) in [
+            ("", "begins and ends"),
+            ("-a", "begins and ends"),
+            ("_", "begins and ends"),
+            ("a-", "begins and ends"),
+            ("a b", "no letter"),
+            ("a/b", "no letter"),
+            ("a\n", "`a\\n`"),
+            ("db.example.com", "alias"),
+            ("10", "IPv4 address"),
+            ("localhost", "every node's name"),
+            ("LOCALHOST", "every node's name"),
+            (&long, "64 octets"),
+            (&long_unicode, "octets long"),
+        ] {
+            let text = format!("{:?}", NodeName::new(name).unwrap_err());
+            assert!(text.contains(says) && text.starts_with("nstest[name]"), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_that_a_resolver_confuses_collide() {
+        let name = |text| NodeName::new(text).unwrap();
+        assert!(name("a_b").collides_with(&name("a-b")));
+        assert!(name("Test").collides_with(&name(OWN_NODE)));
+        assert!(!name("a_b").collides_with(&name("ab")));
+    }
+
+    #[test]
+    fn interfaces_aliases_and_lans() {
+        for name in ["eth0", "wlan0", "a.b", "123456789012345"] {
+            check_interface_name(name).unwrap();
+        }
+        for name in [
+            "",
+            "1234567890123456",
+            "größeeeeeeeeee",
+            "a/b",
+            "a b",
+            "a:1",
+            "eth%d",
+            ".",
+            "lo",
+            "all",
+        ] {
+            let text = format!("{:?}", check_interface_name(name).unwrap_err());
+            assert!(text.contains(&format!("`{name}`")), "{text}");
+        }
+        for alias in ["db.example.com", "a", "_dmarc.example", "xn--gre-6ka8i"] {
+            check_alias(alias).unwrap();
+        }
+        for alias in ["", "a..b", "-a", "a b", "größe", "10.0.0.1", "::1", "10"] {
+            check_alias(alias).unwrap_err();
+        }
+        check_lan_name("café-1").unwrap();
+        check_lan_name("").unwrap_err();
+        check_lan_name("a b").unwrap_err();
+    }
+}

@@ -1,0 +1,265 @@
+//! What is to be done, in order.
+//!
+//! The order is part of the plan: what is taken down goes first, from routes
+//! to links; then come namespaces, their settings (IPv6's before any device
+//! exists, or duplicate address detection delays it by a second), rules before
+//! the links that they guard, links, wiring, addresses, neighbours, routes,
+//! names; and last, [`Op::Settle`], behind which no first packet is lost.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::mac::MacAddr;
+use super::settings::Sysctl;
+use super::spec::{NodeId, PortId, SegmentId};
+use super::state::Ruleset;
+use super::state::{HostEntry, LinkState, Medium, NodeState, Route, Wiring};
+
+/// A list of operations, to be carried out one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) ops: Vec<Op>,
+}
+
+/// A node, for whoever acts and for whoever reads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct At {
+    pub(crate) id: NodeId,
+    pub(crate) name: String,
+}
+
+impl At {
+    pub(super) fn new(id: NodeId, node: &NodeState) -> Self {
+        Self { id, name: node.name.clone() }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// A namespace with `lo` up. The test's own exists: it is only named.
+    AddNode {
+        at: At,
+        hostname: String,
+    },
+    DelNode {
+        at: At,
+    },
+    SetSysctls {
+        at: At,
+        settings: Vec<Sysctl>,
+    },
+    /// Replaces our tables in one transaction; an empty ruleset removes them.
+    SetRules {
+        at: At,
+        rules: Ruleset,
+    },
+    /// A veth pair, the port in the fabric and its peer born in the node, both
+    /// up; addresses and neighbours follow as operations of their own.
+    AddLink {
+        at: At,
+        slot: u8,
+        link: LinkState,
+    },
+    DelLink {
+        at: At,
+        slot: u8,
+        device: String,
+        port: PortId,
+    },
+    SetMtu {
+        at: At,
+        slot: u8,
+        device: String,
+        port: PortId,
+        mtu: u32,
+    },
+    /// Whether the device has IPv6 at all, link-local addresses included. It has
+    /// when it is born.
+    SetIpv6 {
+        at: At,
+        slot: u8,
+        device: String,
+        on: bool,
+    },
+    /// Joins these ports, and no others, whatever joined them before.
+    Wire {
+        segment: SegmentId,
+        wiring: Wiring,
+    },
+    Unwire {
+        segment: SegmentId,
+        title: String,
+    },
+    AddAddr {
+        at: At,
+        slot: u8,
+        device: String,
+        addr: IpAddr,
+        len: u8,
+    },
+    DelAddr {
+        at: At,
+        slot: u8,
+        device: String,
+        addr: IpAddr,
+        len: u8,
+    },
+    AddNeighbour {
+        at: At,
+        slot: u8,
+        device: String,
+        addr: IpAddr,
+        mac: MacAddr,
+    },
+    DelNeighbour {
+        at: At,
+        slot: u8,
+        device: String,
+        addr: IpAddr,
+    },
+    AddRoute {
+        at: At,
+        route: Route,
+    },
+    DelRoute {
+        at: At,
+        route: Route,
+    },
+    SetHosts {
+        entries: Vec<HostEntry>,
+    },
+    /// Forgets every conversation that a router tracks, and with it every
+    /// mapping that has no map of ours.
+    FlushConntrack {
+        at: At,
+    },
+    /// Waits until these ports, and the devices at their other ends, are
+    /// running: an RTM_GETLINK of each flushes the kernel's link watch.
+    Settle {
+        links: Vec<(At, String, PortId)>,
+    },
+}
+
+impl Plan {
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+
+    /// A router that forgets its mappings, as one that was rebooted.
+    pub(crate) fn flush_nat(id: NodeId, node: &NodeState) -> Self {
+        let at = At::new(id, node);
+        let rules = node.rules.clone();
+        Self { ops: vec![Op::SetRules { at: at.clone(), rules }, Op::FlushConntrack { at }] }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ops.iter().try_for_each(|op| writeln!(f, "{op}"))
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Op::AddNode { at, hostname } => write!(f, "{at}: netns add, hostname {hostname}"),
+            Op::DelNode { at } => write!(f, "{at}: netns del"),
+            Op::SetSysctls { at, settings } => write!(f, "{at}: sysctl {}", joined(settings)),
+            Op::SetRules { at, rules } if rules.tables.is_empty() => {
+                write!(f, "{at}: nft delete our tables")
+            }
+            Op::SetRules { at, rules } => {
+                write!(f, "{at}: nft replace")?;
+                for table in &rules.tables {
+                    let rules: usize = table.chains.iter().map(|chain| chain.rules.len()).sum();
+                    write!(f, " {} (chains {}, rules {rules})", table.name, table.chains.len())?;
+                }
+                if rules.timeouts.is_empty() {
+                    return Ok(());
+                }
+                write!(f, ", sysctl {}", joined(&rules.timeouts))
+            }
+            Op::AddLink { at, link, .. } => write!(
+                f,
+                "{at}: link add {} index {} address {} mtu {} port {}",
+                link.name, link.index, link.mac, link.mtu, link.port
+            ),
+            Op::DelLink { at, device, port, .. } => {
+                write!(f, "{at}: link del {device} port {port}")
+            }
+            Op::SetMtu { at, device, mtu, .. } => write!(f, "{at}: link set {device} mtu {mtu}"),
+            Op::SetIpv6 { at, device, on, .. } => {
+                write!(f, "{at}: link set {device} ipv6 {}", if *on { "on" } else { "off" })
+            }
+            Op::Wire { wiring, .. } => {
+                write!(f, "{}: {}", wiring.title, wiring.medium)?;
+                if wiring.ports.is_empty() {
+                    f.write_str(" of no ports")?;
+                }
+                wiring.ports.keys().try_for_each(|port| write!(f, " {port}"))
+            }
+            Op::Unwire { title, .. } => write!(f, "{title}: removed"),
+            Op::AddAddr { at, device, addr, len, .. } => {
+                write!(f, "{at}: address add {addr}/{len} dev {device}")
+            }
+            Op::DelAddr { at, device, addr, len, .. } => {
+                write!(f, "{at}: address del {addr}/{len} dev {device}")
+            }
+            Op::AddNeighbour { at, device, addr, mac, .. } => {
+                write!(f, "{at}: neigh add {addr} lladdr {mac} dev {device} nud permanent")
+            }
+            Op::DelNeighbour { at, device, addr, .. } => {
+                write!(f, "{at}: neigh del {addr} dev {device}")
+            }
+            Op::AddRoute { at, route } => write!(f, "{at}: route add {route}"),
+            Op::DelRoute { at, route } => write!(f, "{at}: route del {route}"),
+            Op::SetHosts { entries } => {
+                f.write_str("hosts:")?;
+                for (i, HostEntry { addr, names }) in entries.iter().enumerate() {
+                    let comma = if i > 0 { "," } else { "" };
+                    write!(f, "{comma} {addr} {}", names.join(" "))?;
+                }
+                Ok(())
+            }
+            Op::FlushConntrack { at } => write!(f, "{at}: conntrack flush"),
+            Op::Settle { links } => {
+                f.write_str("settle:")?;
+                links.iter().try_for_each(|(at, device, port)| write!(f, " {at}.{device}={port}"))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Route { destination, via, device, onlink } = self;
+        if destination.prefix_len() == 0 {
+            write!(f, "default via {via} dev {device}")?;
+        } else {
+            write!(f, "{destination} via {via} dev {device}")?;
+        }
+        f.write_str(if *onlink { " onlink" } else { "" })
+    }
+}
+
+impl fmt::Display for Medium {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Medium::Cable => f.write_str("cable"),
+            Medium::Hub => f.write_str("hub"),
+            Medium::Bridge(device) => write!(f, "bridge br{}", device.0),
+        }
+    }
+}
+
+fn joined(settings: &[Sysctl]) -> String {
+    let settings: Vec<String> = settings.iter().map(ToString::to_string).collect();
+    settings.join(" ")
+}

@@ -1,0 +1,333 @@
+//! Which way packets go: default routes and static ones, from the wiring.
+//!
+//! - A node's default route leads to the router that serves (`lan`) the first
+//!   of its networks, by interface, to have one; of several routers there, the
+//!   one made first. A router's default route leads that way from its WAN only.
+//! - What the default route does not cover and a router on the node's networks
+//!   leads to gets a static route, by the fewest hops, then the oldest router.
+//! - Nobody outside has a route to what is behind a NAT. Behind a prefix
+//!   translation, outside has a route to the external prefix.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::errors;
+use super::mac::MacAddr;
+use super::nat::Nat6;
+use super::spec::{DefaultRoute, InterfaceSpec, NodeId, NodeSpec, SegmentId, Side, Spec};
+use super::state::Route;
+use super::subnet::{Family, Subnet};
+use crate::error::Result;
+
+/// Addresses that nobody has, of ranges that need no route: the next hop of a
+/// blackholed node, with a neighbour entry that leads to [`MacAddr::NOBODY`].
+const VOID_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
+const VOID_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xdead);
+
+/// The next hop of a route.
+#[derive(Debug, Clone)]
+struct Hop {
+    router: NodeId,
+    via: IpAddr,
+    device: String,
+}
+
+pub(super) struct Routing<'a> {
+    spec: &'a Spec,
+    routers: BTreeMap<SegmentId, Vec<(NodeId, &'a NodeSpec, &'a InterfaceSpec)>>,
+    may_overlap: bool,
+}
+
+/// A permanent neighbour entry, and its device.
+pub(super) type Neighbour = (String, IpAddr, MacAddr);
+
+impl<'a> Routing<'a> {
+    pub(super) fn new(spec: &'a Spec) -> Result<Self> {
+        let mut routers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (id, node) in spec.nodes.iter().filter(|(_, node)| node.router.is_some()) {
+            for interface in node.interfaces.values() {
+                routers.entry(interface.segment).or_default().push((*id, node, interface));
+            }
+        }
+        let may_overlap = spec.segments.values().any(|s| s.may_overlap);
+        let routing = Self { spec, routers, may_overlap };
+        for family in Family::BOTH {
+            routing.check_cycles(family)?;
+        }
+        Ok(routing)
+    }
+
+    /// The routes and permanent neighbours of a node.
+    pub(super) fn of(&self, id: NodeId) -> Result<(BTreeSet<Route>, Vec<Neighbour>)> {
+        let node = self.spec.node(id)?;
+        let mut routes = BTreeSet::new();
+        let mut neighbours = Vec::new();
+        for (destination, gateway) in &node.routes {
+            routes.insert(self.explicit(id, node, *destination, *gateway)?);
+        }
+        if let DefaultRoute::Via(router) = node.default {
+            self.check_via(node, router)?;
+        }
+        if node.default == DefaultRoute::Blackholed && node.interfaces.is_empty() {
+            return Err(errors::blackhole_nowhere(&node.title()));
+        }
+        for family in Family::BOTH {
+            let mut derived = Vec::new();
+            match node.default {
+                DefaultRoute::Wired | DefaultRoute::Via(_) => {
+                    derived = self.derived(id, node, family)?;
+                }
+                DefaultRoute::Unroutable => {}
+                DefaultRoute::Blackholed => {
+                    let first = node.interfaces.values().find(|i| i.addr(family).is_some());
+                    if let Some(interface) = first {
+                        let via = match family {
+                            Family::V4 => VOID_V4.into(),
+                            Family::V6 => VOID_V6.into(),
+                        };
+                        let device = interface.name.clone();
+                        neighbours.push((device.clone(), via, MacAddr::NOBODY));
+                        derived.push(Route {
+                            destination: everything(family),
+                            via,
+                            device,
+                            onlink: true,
+                        });
+                    }
+                }
+            }
+            for route in derived {
+                if node.routes.iter().all(|(d, _)| *d != route.destination) {
+                    routes.insert(route);
+                }
+            }
+        }
+        Ok((routes, neighbours))
+    }
+
+    fn derived(&self, id: NodeId, node: &'a NodeSpec, family: Family) -> Result<Vec<Route>> {
+        let hops = self.hops(id, node, family);
+        if hops.is_empty() && !self.may_overlap {
+            return Ok(vec![]);
+        }
+        let default = self.default_hop(id, node, family);
+        let (by_default, others): (Vec<Hop>, Vec<Hop>) = (hops.into_iter()).partition(|hop| {
+            default.as_ref().is_some_and(|d| (d.router, d.via) == (hop.router, hop.via))
+        });
+        let covered = self.reach(id, node, family, &by_default);
+        let beside = self.reach(id, node, family, &others);
+        if self.may_overlap {
+            self.check_seen(node, family, covered.iter().chain(&beside))?;
+        }
+        let reached: BTreeSet<Subnet> = covered.iter().map(|(subnet, ..)| *subnet).collect();
+        let route = |destination, hop: &Hop| Route {
+            destination,
+            via: hop.via,
+            device: hop.device.clone(),
+            onlink: false,
+        };
+        let mut routes: Vec<Route> =
+            default.iter().map(|hop| route(everything(family), hop)).collect();
+        routes.extend(
+            beside
+                .iter()
+                .filter(|(subnet, ..)| !reached.contains(subnet))
+                .map(|(subnet, _, hop)| route(*subnet, hop)),
+        );
+        Ok(routes)
+    }
+
+    /// The routers that share a network with a node, on which both have an address.
+    fn hops(&self, id: NodeId, node: &NodeSpec, family: Family) -> Vec<Hop> {
+        let mut hops = Vec::new();
+        for own in node.interfaces.values().filter(|i| i.addr(family).is_some()) {
+            for (router, _, interface) in self.routers.get(&own.segment).into_iter().flatten() {
+                if let (true, Some(via)) = (*router != id, interface.addr(family)) {
+                    hops.push(Hop { router: *router, via, device: own.name.clone() });
+                }
+            }
+        }
+        hops
+    }
+
+    fn default_hop(&self, id: NodeId, node: &NodeSpec, family: Family) -> Option<Hop> {
+        let chosen = match node.default {
+            DefaultRoute::Via(router) => Some(router),
+            DefaultRoute::Wired => None,
+            DefaultRoute::Unroutable | DefaultRoute::Blackholed => return None,
+        };
+        let mut own = node.interfaces.values().filter(|i| i.addr(family).is_some());
+        own.find_map(|own| {
+            let serving =
+                self.routers.get(&own.segment).into_iter().flatten().find(|(router, _, there)| {
+                    *router != id
+                        && there.addr(family).is_some()
+                        && match chosen {
+                            Some(chosen) => *router == chosen,
+                            None => {
+                                there.side == Side::Lan
+                                    && (node.router.is_none() || own.side == Side::Wan)
+                            }
+                        }
+                });
+            let (router, _, there) = serving?;
+            Some(Hop { router: *router, via: there.addr(family)?, device: own.name.clone() })
+        })
+    }
+
+    /// The subnets beyond these next hops, the nearest first.
+    fn reach(
+        &self,
+        id: NodeId,
+        node: &NodeSpec,
+        family: Family,
+        hops: &[Hop],
+    ) -> Vec<(Subnet, String, Hop)> {
+        let mut seen: BTreeSet<SegmentId> = node.interfaces.values().map(|i| i.segment).collect();
+        let mut prefixes: BTreeSet<Subnet> = BTreeSet::new();
+        let mut found = Vec::new();
+        let mut queue: VecDeque<(NodeId, SegmentId, &Hop)> = VecDeque::new();
+        for hop in hops {
+            let own = node.interfaces.values().find(|i| i.name == hop.device);
+            queue.extend(own.map(|own| (hop.router, own.segment, hop)));
+        }
+        while let Some((router, from, hop)) = queue.pop_front() {
+            let Some(node) = self.spec.nodes.get(&router) else {
+                continue;
+            };
+            let Some((_, entry)) = node.on(from) else {
+                continue;
+            };
+            let nat6 = node.router.as_ref().map(|r| r.nat6);
+            let inwards = entry.side == Side::Wan;
+            if let (Family::V6, true, Some(Nat6::Prefix(external))) = (family, inwards, nat6) {
+                if prefixes.insert(external) {
+                    found.push((external, node.title(), hop.clone()));
+                }
+            }
+            for exit in node.interfaces.values().filter(|i| i.addr(family).is_some()) {
+                let hidden = inwards && exit.side == Side::Lan && translates(node, family);
+                if hidden || !seen.insert(exit.segment) {
+                    continue;
+                }
+                if let Some(segment) = self.spec.segments.get(&exit.segment) {
+                    found.extend(
+                        segment.subnet(family).map(|s| (s, segment.to_string(), hop.clone())),
+                    );
+                }
+                for (next, _, there) in self.routers.get(&exit.segment).into_iter().flatten() {
+                    if *next != router && *next != id && there.addr(family).is_some() {
+                        queue.push_back((*next, exit.segment, hop));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// No two networks that a node sees may share an address.
+    fn check_seen<'b>(
+        &self,
+        node: &NodeSpec,
+        family: Family,
+        reached: impl Iterator<Item = &'b (Subnet, String, Hop)>,
+    ) -> Result<()> {
+        let own = node.interfaces.values().filter_map(|i| {
+            let segment = self.spec.segments.get(&i.segment)?;
+            Some((segment.to_string(), segment.subnet(family)?))
+        });
+        let mut all: Vec<(String, Subnet)> = own.collect();
+        for (subnet, title, _) in reached {
+            let entry = (title.clone(), *subnet);
+            if !all.contains(&entry) {
+                all.push(entry);
+            }
+        }
+        for (i, (title, subnet)) in all.iter().enumerate() {
+            if let Some((other, others)) = all[..i].iter().find(|(_, other)| other.overlaps(subnet))
+            {
+                return Err(errors::seen_twice(
+                    &node.title(),
+                    family,
+                    (other, *others),
+                    (title, *subnet),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn explicit(
+        &self,
+        id: NodeId,
+        node: &NodeSpec,
+        destination: Subnet,
+        gateway: IpAddr,
+    ) -> Result<Route> {
+        let has_it = |segment| {
+            let others = self.spec.nodes.iter().filter(|(other, _)| **other != id);
+            others.filter_map(|(_, n)| n.on(segment)).any(|(_, i)| i.addrs().any(|a| a == gateway))
+        };
+        match node.interfaces.values().find(|i| has_it(i.segment)) {
+            Some(interface) if interface.addr(Family::of(gateway)).is_some() => Ok(Route {
+                destination,
+                via: gateway,
+                device: interface.name.clone(),
+                onlink: false,
+            }),
+            _ => Err(errors::gateway_off_link(&node.title(), &destination.to_string(), gateway)),
+        }
+    }
+
+    fn check_via(&self, node: &NodeSpec, router: NodeId) -> Result<()> {
+        let other = self.spec.node(router)?;
+        if other.router.is_none() {
+            return Err(errors::not_a_router(&node.title(), &other.title()));
+        }
+        let shared = node.interfaces.values().any(|own| {
+            other.on(own.segment).is_some_and(|(_, there)| {
+                Family::BOTH.into_iter().any(|f| own.addr(f).is_some() && there.addr(f).is_some())
+            })
+        });
+        if shared { Ok(()) } else { Err(errors::no_shared_lan(&node.title(), &other.title())) }
+    }
+
+    /// Default routes that lead in a circle carry every stray packet until its TTL ends.
+    fn check_cycles(&self, family: Family) -> Result<()> {
+        for (start, node) in self.spec.nodes.iter().filter(|(_, n)| n.router.is_some()) {
+            let mut path = vec![node.name.to_string()];
+            let mut at = *start;
+            for _ in 0..self.spec.nodes.len() {
+                let Some(hop) =
+                    self.spec.nodes.get(&at).and_then(|n| self.default_hop(at, n, family))
+                else {
+                    break;
+                };
+                at = hop.router;
+                path.extend(self.spec.nodes.get(&at).map(|n| n.name.to_string()));
+                if at == *start {
+                    return Err(errors::default_cycle(family, &path));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether outside cannot address what is behind this router.
+fn translates(router: &NodeSpec, family: Family) -> bool {
+    let Some(router) = &router.router else {
+        return false;
+    };
+    match family {
+        Family::V4 => router.nat.is_some(),
+        Family::V6 => router.nat6 != Nat6::Routed,
+    }
+}
+
+fn everything(family: Family) -> Subnet {
+    match family {
+        Family::V4 => Subnet::of(Ipv4Addr::UNSPECIFIED.into(), 0),
+        Family::V6 => Subnet::of(Ipv6Addr::UNSPECIFIED.into(), 0),
+    }
+}

@@ -1,0 +1,132 @@
+//! The sysctls of a node, written and not inherited.
+//!
+//! A new network namespace takes its IPv4 `conf` values from the machine's
+//! (`net.core.devconf_inherit_init_net`, Documentation/admin-guide/sysctl/net.rst),
+//! so that a container runtime's `forwarding` or a distribution's `rp_filter`
+//! would reach the nodes. All names are of
+//! Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// A setting: the name as sysctl(8) has it, and the text to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sysctl {
+    pub(crate) key: &'static str,
+    pub(crate) value: Cow<'static, str>,
+}
+
+impl fmt::Display for Sysctl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key, self.value)
+    }
+}
+
+/// What settings depend on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Role {
+    pub(crate) forwards: bool,
+    pub(crate) ipv6: bool,
+}
+
+/// In the order of writing: `ip_forward` resets other settings, so it goes first.
+///
+/// Made once: worlds of hundreds of nodes are planned anew at every change.
+pub(crate) fn settings(role: Role) -> Arc<Vec<Sysctl>> {
+    static ALL: [OnceLock<Arc<Vec<Sysctl>>>; 4] = [const { OnceLock::new() }; 4];
+    let nth = usize::from(role.forwards) + 2 * usize::from(role.ipv6);
+    Arc::clone(ALL[nth].get_or_init(|| Arc::new(list(role))))
+}
+
+fn list(role: Role) -> Vec<Sysctl> {
+    const EVERYWHERE: [(&str, &str); 23] = [
+        // Asymmetric routes are part of many a test.
+        ("net.ipv4.conf.all.rp_filter", "0"),
+        ("net.ipv4.conf.default.rp_filter", "0"),
+        // A node answers ARP for its own addresses and for no others. What a
+        // device has counts as well as `all` (the larger, or either), and it
+        // has what `default` says: net/ipv4/devinet.c, include/linux/inetdevice.h.
+        ("net.ipv4.conf.all.arp_ignore", "1"),
+        ("net.ipv4.conf.default.arp_ignore", "1"),
+        ("net.ipv4.conf.all.arp_announce", "2"),
+        ("net.ipv4.conf.default.arp_announce", "2"),
+        ("net.ipv4.conf.all.proxy_arp", "0"),
+        ("net.ipv4.conf.default.proxy_arp", "0"),
+        ("net.ipv4.conf.all.accept_local", "0"),
+        ("net.ipv4.conf.default.accept_local", "0"),
+        ("net.ipv4.conf.all.route_localnet", "0"),
+        ("net.ipv4.conf.default.route_localnet", "0"),
+        // The plan's routes are the routes: none is learnt from a redirect.
+        ("net.ipv4.conf.all.accept_redirects", "0"),
+        ("net.ipv4.conf.default.accept_redirects", "0"),
+        ("net.ipv4.conf.all.send_redirects", "0"),
+        ("net.ipv4.conf.default.send_redirects", "0"),
+        // A link that is down keeps its routes; programs see packets vanish.
+        ("net.ipv4.conf.all.ignore_routes_with_linkdown", "0"),
+        ("net.ipv4.conf.default.ignore_routes_with_linkdown", "0"),
+        // Every "unreachable" is told, not one a second.
+        ("net.ipv4.icmp_ratelimit", "0"),
+        ("net.ipv4.icmp_echo_ignore_all", "0"),
+        // The one that every kernel has and lets everybody choose.
+        ("net.ipv4.tcp_congestion_control", "reno"),
+        ("net.ipv4.tcp_syncookies", "1"),
+        ("net.ipv4.ip_nonlocal_bind", "0"),
+    ];
+    const IPV6: [(&str, &str); 11] = [
+        ("net.ipv6.conf.all.disable_ipv6", "0"),
+        ("net.ipv6.conf.default.disable_ipv6", "0"),
+        // No second of duplicate address detection: both, before any device exists.
+        ("net.ipv6.conf.all.accept_dad", "0"),
+        ("net.ipv6.conf.default.accept_dad", "0"),
+        ("net.ipv6.conf.all.accept_ra", "0"),
+        ("net.ipv6.conf.default.accept_ra", "0"),
+        ("net.ipv6.conf.default.autoconf", "0"),
+        ("net.ipv6.conf.default.use_tempaddr", "0"),
+        // Link-local addresses from the fixed MAC (RFC 4291 app. A).
+        ("net.ipv6.conf.default.addr_gen_mode", "0"),
+        ("net.ipv6.conf.all.accept_redirects", "0"),
+        ("net.ipv6.icmp.ratelimit", "0"),
+    ];
+    let flag = |on: bool| if on { "1" } else { "0" };
+    let mut pairs = vec![("net.ipv4.ip_forward", flag(role.forwards))];
+    pairs.extend(EVERYWHERE);
+    if role.ipv6 {
+        pairs.push(("net.ipv6.conf.all.forwarding", flag(role.forwards)));
+        pairs.extend(IPV6);
+    } else {
+        pairs.push(("net.ipv6.conf.all.disable_ipv6", "1"));
+        pairs.push(("net.ipv6.conf.default.disable_ipv6", "1"));
+    }
+    pairs.into_iter().map(|(key, value)| Sysctl { key, value: value.into() }).collect()
+}
+
+/// A NAT's idle timeouts. They can be written once connection tracking is
+/// there, which the ruleset brings, so they go with it.
+pub(crate) fn conntrack(udp: Duration, tcp: Duration) -> Vec<Sysctl> {
+    let seconds =
+        |key, timeout: Duration| Sysctl { key, value: timeout.as_secs().to_string().into() };
+    vec![
+        seconds("net.netfilter.nf_conntrack_udp_timeout", udp),
+        seconds("net.netfilter.nf_conntrack_udp_timeout_stream", udp),
+        seconds("net.netfilter.nf_conntrack_tcp_timeout_established", tcp),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forwarding_comes_first_and_no_key_twice() {
+        for (forwards, ipv6) in [(false, false), (false, true), (true, false), (true, true)] {
+            let settings = settings(Role { forwards, ipv6 });
+            assert_eq!(settings[0].key, "net.ipv4.ip_forward");
+            assert_eq!(settings[0].value, if forwards { "1" } else { "0" });
+            let mut keys: Vec<_> = settings.iter().map(|s| s.key).collect();
+            keys.sort_unstable();
+            assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "{keys:?}");
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! The changes that a test can make to its world, each checked where it is made.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::addresses::Wanted;
+use super::{
+    DefaultRoute, InterfaceSpec, NodeId, NodeSpec, PortId, SegmentId, SegmentKind, SegmentSpec,
+    Side, Spec,
+};
+use crate::error::Result;
+use crate::topology::errors;
+use crate::topology::mac::MacAddr;
+use crate::topology::names::{
+    NodeName, OWN_NODE, check_alias, check_interface_name, check_lan_name,
+};
+use crate::topology::subnet::{Family, Subnet};
+
+/// Ethernet's, and veth's own default.
+const MTU: u32 = 1500;
+
+/// What `net.add_lan(..)` collects.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewLan<'a> {
+    pub(crate) name: &'a str,
+    /// At most one of each family; those not given are handed out.
+    pub(crate) subnets: Vec<Subnet>,
+    pub(crate) without_ipv4: bool,
+    pub(crate) without_ipv6: bool,
+    pub(crate) mtu: Option<u32>,
+    pub(crate) may_overlap: bool,
+}
+
+/// What `net.add_node(..)` collects.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewNode<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) aliases: Vec<String>,
+    pub(crate) joins: Vec<Join<'a>>,
+    pub(crate) default: DefaultRoute,
+    pub(crate) routes: Vec<(Subnet, IpAddr)>,
+}
+
+/// A place on a LAN.
+#[derive(Debug, Clone)]
+pub(crate) struct Join<'a> {
+    pub(crate) segment: SegmentId,
+    /// At most one of each family; those not given are handed out.
+    pub(crate) addrs: Vec<IpAddr>,
+    pub(crate) mac: Option<MacAddr>,
+    pub(crate) interface: Option<&'a str>,
+}
+
+impl Join<'_> {
+    pub(crate) fn of(segment: SegmentId) -> Self {
+        Self { segment, addrs: Vec::new(), mac: None, interface: None }
+    }
+}
+
+impl Spec {
+    /// A world with nothing but the test's own node, on no network.
+    pub(crate) fn new() -> Result<Self> {
+        let mut spec = Self {
+            nodes: BTreeMap::new(),
+            segments: BTreeMap::new(),
+            bridges_only: false,
+            ipv6: true,
+            netns: None,
+            outside: Vec::new(),
+            next_node: NodeId::TEST.0,
+            next_segment: 1,
+            next_port: 1,
+            next_subnet: Self::FIRST_SUBNET,
+        };
+        spec.insert_node(NodeName::new(OWN_NODE)?, vec![], DefaultRoute::Wired)?;
+        Ok(spec)
+    }
+
+    pub(crate) fn add_lan(&mut self, new: &NewLan<'_>) -> Result<SegmentId> {
+        check_lan_name(new.name)?;
+        self.add_segment(SegmentKind::Lan, new)
+    }
+
+    /// A cable between two nodes.
+    pub(crate) fn connect(&mut self, a: NodeId, b: NodeId, new: &NewLan<'_>) -> Result<SegmentId> {
+        let (one, other) = (self.node(a)?, self.node(b)?);
+        if a == b {
+            return Err(errors::connected_to_itself(&one.title()));
+        }
+        // A router serves the node at the other end; two routers serve each other nothing.
+        let sides = match (one.router.is_some(), other.router.is_some()) {
+            (true, false) => (Side::Lan, Side::Host),
+            (false, true) => (Side::Host, Side::Lan),
+            (true, true) => (Side::Lan, Side::Lan),
+            (false, false) => (Side::Host, Side::Host),
+        };
+        let plain = format!("{}-{}", one.name, other.name);
+        let mut name = plain.clone();
+        let mut nth = 1;
+        while self.segments.values().any(|s| s.name == name) {
+            nth += 1;
+            name = format!("{plain}-{nth}");
+        }
+        let link = self.add_segment(SegmentKind::Link, &NewLan { name: &name, ..new.clone() })?;
+        self.plug(a, &Join::of(link), sides.0)?;
+        self.plug(b, &Join::of(link), sides.1)?;
+        Ok(link)
+    }
+
+    pub(super) fn add_segment(&mut self, kind: SegmentKind, new: &NewLan<'_>) -> Result<SegmentId> {
+        if let Some(netns) = &self.netns {
+            return Err(errors::joined_namespace(netns));
+        }
+        if self.segments.values().any(|s| s.name == new.name) {
+            return Err(errors::lan_name_taken(new.name));
+        }
+        let (v4, v6) = self.choose_subnets(new)?;
+        let mtu = new.mtu.unwrap_or(MTU);
+        errors::check_mtu(new.name, mtu, v6.is_some())?;
+        let Some(next) = self.next_segment.checked_add(1) else {
+            return Err(errors::too_many("LANs and links", self.segments.len()));
+        };
+        let id = SegmentId(self.next_segment);
+        self.next_segment = next;
+        let bridge = self.new_port();
+        self.segments.insert(
+            id,
+            SegmentSpec {
+                name: new.name.to_owned(),
+                kind,
+                v4,
+                v6,
+                mtu,
+                may_overlap: new.may_overlap,
+                bridge,
+                leases: BTreeMap::new(),
+                next_host: 1,
+            },
+        );
+        Ok(id)
+    }
+
+    pub(crate) fn add_node(&mut self, new: &NewNode<'_>) -> Result<NodeId> {
+        let id = self.insert_node(NodeName::new(new.name)?, new.aliases.clone(), new.default)?;
+        for join in &new.joins {
+            self.plug(id, join, Side::Host)?;
+        }
+        for (destination, gateway) in &new.routes {
+            self.add_route(id, *destination, *gateway)?;
+        }
+        Ok(id)
+    }
+
+    pub(super) fn insert_node(
+        &mut self,
+        name: NodeName,
+        aliases: Vec<String>,
+        default: DefaultRoute,
+    ) -> Result<NodeId> {
+        if let Some(netns) = &self.netns {
+            return Err(errors::joined_namespace(netns));
+        }
+        if let Some(other) = self.nodes.values().find(|n| n.name.collides_with(&name)) {
+            return Err(errors::node_name_taken(&name, &other.name));
+        }
+        for alias in &aliases {
+            check_alias(alias)?;
+            if let Some(other) = self.nodes.values().find(|n| {
+                n.aliases.contains(alias) || n.name.hostname() == alias || n.name.as_str() == alias
+            }) {
+                return Err(errors::alias_taken(alias, &other.title()));
+            }
+        }
+        let Some(next) = self.next_node.checked_add(1) else {
+            return Err(errors::too_many("nodes", self.nodes.len()));
+        };
+        let id = NodeId(self.next_node);
+        self.next_node = next;
+        self.nodes.insert(
+            id,
+            NodeSpec {
+                name,
+                aliases,
+                interfaces: BTreeMap::new(),
+                router: None,
+                default,
+                routes: Vec::new(),
+            },
+        );
+        Ok(id)
+    }
+
+    /// Hot-plugs a node into a LAN.
+    pub(crate) fn join(&mut self, node: NodeId, join: &Join<'_>) -> Result<u8> {
+        self.plug(node, join, Side::Host)
+    }
+
+    pub(super) fn plug(&mut self, id: NodeId, join: &Join<'_>, side: Side) -> Result<u8> {
+        let node = self.node(id)?;
+        let segment = self.segment(join.segment)?;
+        if node.on(join.segment).is_some() {
+            return Err(errors::joined_twice(&node.title(), &segment.to_string()));
+        }
+        let Some(slot) = (0..=u8::MAX).find(|slot| !node.interfaces.contains_key(slot)) else {
+            return Err(errors::too_many("interfaces", node.interfaces.len()));
+        };
+        let name = match join.interface {
+            Some(name) => {
+                check_interface_name(name)?;
+                name.to_owned()
+            }
+            None => format!("eth{slot}"),
+        };
+        if node.interfaces.values().any(|i| i.name == name) {
+            return Err(errors::interface_taken(&node.title(), &name));
+        }
+        let mac = join.mac.unwrap_or(MacAddr::of_interface(id.0, slot));
+        self.check_mac(mac, join.segment)?;
+        let wanted = Wanted::new(&node.title(), &join.addrs)?;
+        let (v4, v6) = self.lease(id, join.segment, wanted, side)?;
+        let port = self.new_port();
+        let interface = InterfaceSpec { name, mac, segment: join.segment, port, side, v4, v6 };
+        self.node_mut(id)?.interfaces.insert(slot, interface);
+        Ok(slot)
+    }
+
+    fn check_mac(&self, mac: MacAddr, segment: SegmentId) -> Result<()> {
+        if !mac.is_unicast() {
+            return Err(errors::mac_not_unicast(mac));
+        }
+        for node in self.nodes.values() {
+            if node.interfaces.values().any(|i| i.segment == segment && i.mac == mac) {
+                return Err(errors::mac_taken(
+                    mac,
+                    &node.title(),
+                    &self.segment(segment)?.to_string(),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Unplugs a node from a LAN.
+    pub(crate) fn leave(&mut self, id: NodeId, segment: SegmentId) -> Result<()> {
+        let at = self.segment(segment)?;
+        let node = self.node(id)?;
+        if at.kind == SegmentKind::Link {
+            return Err(errors::one_end_of_a_link(&at.to_string()));
+        }
+        let Some((slot, _)) = node.on(segment) else {
+            return Err(errors::not_on(&node.title(), &at.to_string()));
+        };
+        self.node_mut(id)?.interfaces.remove(&slot);
+        Ok(())
+    }
+
+    /// Moves the cable of a node from one LAN to another: the interface stays,
+    /// the addresses are the other LAN's.
+    pub(crate) fn roam(&mut self, id: NodeId, from: SegmentId, to: &Join<'_>) -> Result<()> {
+        let node = self.node(id)?;
+        let title = node.title();
+        let Some((slot, interface)) = node.on(from) else {
+            return Err(errors::not_on(&title, &self.segment(from)?.to_string()));
+        };
+        if self.segment(from)?.kind == SegmentKind::Link {
+            return Err(errors::one_end_of_a_link(&self.segment(from)?.to_string()));
+        }
+        if self.node(id)?.on(to.segment).is_some() {
+            return Err(errors::joined_twice(&title, &self.segment(to.segment)?.to_string()));
+        }
+        let (mac, side) = (interface.mac, interface.side);
+        self.check_mac(mac, to.segment)?;
+        let (v4, v6) = self.lease(id, to.segment, Wanted::new(&title, &to.addrs)?, side)?;
+        if let Some(interface) = self.node_mut(id)?.interfaces.get_mut(&slot) {
+            interface.segment = to.segment;
+            (interface.v4, interface.v6) = (v4, v6);
+        }
+        Ok(())
+    }
+
+    /// Gives a node other addresses on a LAN that it is on; a family that is not
+    /// named keeps its address.
+    pub(crate) fn readdress(
+        &mut self,
+        id: NodeId,
+        segment: SegmentId,
+        addrs: &[IpAddr],
+    ) -> Result<()> {
+        let node = self.node(id)?;
+        let Some((slot, interface)) = node.on(segment) else {
+            return Err(errors::not_on(&node.title(), &self.segment(segment)?.to_string()));
+        };
+        let side = interface.side;
+        let mut wanted = Wanted::new(&node.title(), addrs)?;
+        wanted.or(interface.v4, interface.v6);
+        let (v4, v6) = self.lease(id, segment, wanted, side)?;
+        if let Some(interface) = self.node_mut(id)?.interfaces.get_mut(&slot) {
+            (interface.v4, interface.v6) = (v4, v6);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_default(&mut self, id: NodeId, default: DefaultRoute) -> Result<()> {
+        self.node_mut(id)?.default = default;
+        Ok(())
+    }
+
+    pub(crate) fn add_route(
+        &mut self,
+        id: NodeId,
+        destination: Subnet,
+        gateway: IpAddr,
+    ) -> Result<()> {
+        let node = self.node_mut(id)?;
+        if Family::of(gateway) != destination.family() {
+            return Err(errors::route_between_families(&node.title(), destination, gateway));
+        }
+        if node.routes.iter().any(|(d, _)| *d == destination) {
+            return Err(errors::route_twice(&node.title(), destination));
+        }
+        node.routes.push((destination, gateway));
+        Ok(())
+    }
+
+    pub(crate) fn remove_route(&mut self, id: NodeId, destination: Subnet) -> Result<()> {
+        let node = self.node_mut(id)?;
+        let before = node.routes.len();
+        node.routes.retain(|(d, _)| *d != destination);
+        if node.routes.len() == before {
+            return Err(errors::no_such_route(&node.title(), destination));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_mtu(&mut self, id: SegmentId, mtu: u32) -> Result<()> {
+        let segment = self.segment(id)?;
+        errors::check_mtu(&segment.name, mtu, segment.v6.is_some())?;
+        if let Some(segment) = self.segments.get_mut(&id) {
+            segment.mtu = mtu;
+        }
+        Ok(())
+    }
+
+    fn new_port(&mut self) -> PortId {
+        let port = PortId(self.next_port);
+        self.next_port += 1;
+        port
+    }
+}

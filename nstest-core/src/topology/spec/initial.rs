@@ -1,0 +1,80 @@
+//! The world that a test's parameters ask for: the first step from nothing.
+
+use super::addresses::numbered;
+use super::edit::{Join, NewLan};
+use super::{DefaultRoute, NodeId, Outside, SegmentKind, Side, Spec};
+use crate::error::Result;
+use crate::topology::names::NodeName;
+use crate::topology::subnet::Subnet;
+
+/// What the parameters and the attribute's arguments say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Parameters {
+    /// The identifiers of the `Node` parameters, in their order.
+    pub(crate) nodes: Vec<String>,
+    /// `peers = N`: that many more, called `peer1` and on.
+    pub(crate) anonymous: u16,
+    /// `subnet = "…"`, at most one of each family.
+    pub(crate) subnets: Vec<Subnet>,
+    pub(crate) without_ipv4: bool,
+    /// `ipv6 = false`.
+    pub(crate) without_ipv6: bool,
+    pub(crate) mtu: Option<u32>,
+    /// `netns = "NAME"`.
+    pub(crate) netns: Option<String>,
+    /// `uplink`: what is reached through it.
+    pub(crate) outside: Vec<Outside>,
+}
+
+/// The LAN of several `Node` parameters and the test.
+pub(crate) const PARAMETERS_LAN: &str = "peers";
+
+impl Spec {
+    /// One peer: linked to the test directly. More: one LAN, the test on it.
+    /// The test has the first address, the peers the next ones in their order.
+    pub(crate) fn of_parameters(parameters: &Parameters) -> Result<Self> {
+        let mut spec = Self::new()?;
+        spec.ipv6 = !parameters.without_ipv6;
+        spec.netns.clone_from(&parameters.netns);
+        spec.outside.clone_from(&parameters.outside);
+        let mut peers = Vec::new();
+        for (nth, ident) in parameters.nodes.iter().enumerate() {
+            let name = NodeName::of_parameter(ident, nth + 1)?;
+            peers.push(spec.insert_node(name, vec![], DefaultRoute::Wired)?);
+        }
+        for nth in 1..=parameters.anonymous {
+            let name = NodeName::new(&format!("peer{nth}"))?;
+            peers.push(spec.insert_node(name, vec![], DefaultRoute::Wired)?);
+        }
+        let (kind, name) = match peers.as_slice() {
+            [] => return Ok(spec),
+            [peer] => (SegmentKind::Link, format!("test-{}", spec.node(*peer)?.name)),
+            _ => (SegmentKind::Lan, PARAMETERS_LAN.to_owned()),
+        };
+        let mut subnets = parameters.subnets.clone();
+        if let Some((v4, v6)) = numbered(Self::PARAMETERS_SUBNET) {
+            if !parameters.without_ipv4 && !subnets.iter().any(Subnet::is_ipv4) {
+                subnets.push(v4);
+            }
+            if !parameters.without_ipv6 && subnets.iter().all(Subnet::is_ipv4) {
+                subnets.push(v6);
+            }
+        }
+        let segment = spec.add_segment(
+            kind,
+            &NewLan {
+                name: &name,
+                subnets,
+                without_ipv4: parameters.without_ipv4,
+                without_ipv6: parameters.without_ipv6,
+                mtu: parameters.mtu,
+                may_overlap: false,
+            },
+        )?;
+        spec.plug(NodeId::TEST, &Join::of(segment), Side::Host)?;
+        for peer in peers {
+            spec.plug(peer, &Join::of(segment), Side::Host)?;
+        }
+        Ok(spec)
+    }
+}

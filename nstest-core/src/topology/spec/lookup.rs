@@ -1,0 +1,112 @@
+//! Finding what a spec holds.
+
+use std::net::IpAddr;
+
+use super::{InterfaceSpec, NodeId, NodeSpec, PortId, SegmentId, SegmentKind, SegmentSpec, Spec};
+use crate::error::Result;
+use crate::topology::errors;
+use crate::topology::subnet::Family;
+
+impl Spec {
+    pub(crate) fn node(&self, id: NodeId) -> Result<&NodeSpec> {
+        match self.nodes.get(&id) {
+            Some(node) => Ok(node),
+            None => Err(errors::gone("node")),
+        }
+    }
+
+    pub(super) fn node_mut(&mut self, id: NodeId) -> Result<&mut NodeSpec> {
+        match self.nodes.get_mut(&id) {
+            Some(node) => Ok(node),
+            None => Err(errors::gone("node")),
+        }
+    }
+
+    pub(crate) fn segment(&self, id: SegmentId) -> Result<&SegmentSpec> {
+        match self.segments.get(&id) {
+            Some(segment) => Ok(segment),
+            None => Err(errors::gone("LAN or link")),
+        }
+    }
+
+    pub(crate) fn find_node(&self, name: &str) -> Result<NodeId> {
+        match self.nodes.iter().find(|(_, n)| n.name.as_str() == name) {
+            Some((id, _)) => Ok(*id),
+            None => {
+                Err(errors::no_such("node", name, self.nodes.values().map(|n| n.name.as_str())))
+            }
+        }
+    }
+
+    pub(crate) fn find_segment(&self, name: &str) -> Result<SegmentId> {
+        match self.segments.iter().find(|(_, s)| s.name == name) {
+            Some((id, _)) => Ok(*id),
+            None => {
+                Err(errors::no_such("LAN", name, self.segments.values().map(|s| s.name.as_str())))
+            }
+        }
+    }
+
+    /// The addresses of a node, in the order of its interfaces, IPv4 first.
+    pub(crate) fn addrs(&self, id: NodeId) -> Result<Vec<IpAddr>> {
+        let node = self.node(id)?;
+        Ok(node.interfaces.values().flat_map(InterfaceSpec::addrs).collect())
+    }
+
+    /// The address that `node.ip()` is: its first one, of either family or of this one.
+    pub(crate) fn address_of(&self, id: NodeId, family: Option<Family>) -> Result<IpAddr> {
+        let wanted = |addr: &IpAddr| family.is_none_or(|family| Family::of(*addr) == family);
+        match self.addrs(id)?.into_iter().find(wanted) {
+            Some(addr) => Ok(addr),
+            None => Err(errors::no_address(self.node(id)?, family)),
+        }
+    }
+
+    /// Whether the test joined a namespace that is not ours to configure.
+    pub(crate) fn joins_namespace(&self) -> bool {
+        self.netns.is_some()
+    }
+
+    /// Every node, in the order of creation.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &NodeSpec)> {
+        self.nodes.iter().map(|(id, node)| (*id, node))
+    }
+
+    /// Whether it is a cable between two nodes.
+    pub(crate) fn is_link(&self, segment: SegmentId) -> bool {
+        self.segments.get(&segment).is_some_and(|segment| segment.kind == SegmentKind::Link)
+    }
+
+    /// The nodes that are on a segment.
+    pub(crate) fn on_segment(&self, segment: SegmentId) -> Vec<NodeId> {
+        self.nodes().filter(|(_, node)| node.on(segment).is_some()).map(|(id, _)| id).collect()
+    }
+
+    /// The interfaces of a node.
+    pub(crate) fn slots(&self, node: NodeId) -> Result<Vec<u8>> {
+        Ok(self.node(node)?.interfaces.keys().copied().collect())
+    }
+
+    /// The interface of a node on a segment.
+    pub(crate) fn slot_on(&self, node: NodeId, segment: SegmentId) -> Result<u8> {
+        let (node, title) = (self.node(node)?, self.segment(segment)?.to_string());
+        match node.on(segment) {
+            Some((slot, _)) => Ok(slot),
+            None => Err(errors::not_on(&node.title(), &title)),
+        }
+    }
+
+    /// What an interface is on, and the port that its cable ends at.
+    pub(crate) fn interface(&self, node: NodeId, slot: u8) -> Option<(SegmentId, PortId)> {
+        let interface = self.nodes.get(&node)?.interfaces.get(&slot)?;
+        Some((interface.segment, interface.port))
+    }
+
+    /// The interfaces on a segment, and their ports.
+    pub(crate) fn ends(&self, segment: SegmentId) -> Vec<(NodeId, u8, PortId)> {
+        let all = self
+            .nodes()
+            .flat_map(|(id, node)| node.interfaces.iter().map(move |(slot, i)| (id, *slot, i)));
+        all.filter(|(.., i)| i.segment == segment).map(|(id, slot, i)| (id, slot, i.port)).collect()
+    }
+}

@@ -1,0 +1,226 @@
+//! What a test asked for: nodes, LANs, links and routers, as data.
+//!
+//! Invariant: everything that must stay the same while the world changes is in
+//! here, handed out once (numbers, addresses, ports of the fabric). What
+//! follows from the wiring (routes, rules, host entries) is not; `plan` derives
+//! it anew from each spec.
+
+mod addresses;
+mod edit;
+mod initial;
+mod lookup;
+mod remove;
+mod router;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::mac::MacAddr;
+use super::names::NodeName;
+use super::nat::{Firewall, Nat, Nat6, Protocol};
+use super::subnet::{Family, Subnet};
+
+pub(crate) use edit::{Join, NewLan, NewNode};
+pub(super) use initial::PARAMETERS_LAN;
+pub(crate) use initial::Parameters;
+pub(crate) use router::NewRouter;
+pub(super) use router::wan_of;
+
+/// A node, by the order of creation; the test's own is [`NodeId::TEST`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NodeId(pub(crate) u16);
+
+impl NodeId {
+    pub(crate) const TEST: NodeId = NodeId(1);
+}
+
+/// A LAN or a link, by the order of creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SegmentId(pub(crate) u16);
+
+/// A device of the fabric, by the order of creation: `p7`, with index 8 there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PortId(pub(crate) u32);
+
+impl PortId {
+    /// Its index in the fabric's namespace, where `lo` is 1.
+    pub(crate) fn ifindex(self) -> u32 {
+        self.0 + 1
+    }
+}
+
+impl fmt::Display for PortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "p{}", self.0)
+    }
+}
+
+/// The whole world that a test asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spec {
+    pub(super) nodes: BTreeMap<NodeId, NodeSpec>,
+    pub(super) segments: BTreeMap<SegmentId, SegmentSpec>,
+    /// Whether LANs are bridges of any size, because the kernel has no mirred or u32.
+    pub(super) bridges_only: bool,
+    pub(super) ipv6: bool,
+    /// The named namespace that the test joined: not ours to configure.
+    pub(super) netns: Option<String>,
+    /// What the test's own node reaches through its uplink.
+    pub(super) outside: Vec<Outside>,
+    next_node: u16,
+    next_segment: u16,
+    next_port: u32,
+    next_subnet: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NodeSpec {
+    pub(super) name: NodeName,
+    pub(super) aliases: Vec<String>,
+    /// By slot, which decides name, index and MAC.
+    pub(super) interfaces: BTreeMap<u8, InterfaceSpec>,
+    pub(super) router: Option<RouterSpec>,
+    pub(super) default: DefaultRoute,
+    pub(super) routes: Vec<(Subnet, IpAddr)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct InterfaceSpec {
+    pub(super) name: String,
+    pub(super) mac: MacAddr,
+    pub(super) segment: SegmentId,
+    pub(super) port: PortId,
+    pub(super) side: Side,
+    pub(super) v4: Option<Ipv4Addr>,
+    pub(super) v6: Option<Ipv6Addr>,
+}
+
+/// A network that is not of this world: the machine's, seen through an uplink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outside {
+    pub(crate) subnet: Subnet,
+    /// The machine's interface that leads there.
+    pub(crate) device: String,
+}
+
+/// What a node is to a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// One of those on it.
+    Host,
+    /// The router that serves it.
+    Lan,
+    /// A router that gets its own default route from it, and translates towards it.
+    Wan,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SegmentSpec {
+    pub(super) name: String,
+    pub(super) kind: SegmentKind,
+    pub(super) v4: Option<Subnet>,
+    pub(super) v6: Option<Subnet>,
+    pub(super) mtu: u32,
+    /// Whether its subnets may be those of another LAN that no node sees as well.
+    pub(super) may_overlap: bool,
+    /// The bridge's index in the fabric, should it become one.
+    pub(super) bridge: PortId,
+    /// Who has or had which address: a node that comes back gets its own again.
+    pub(super) leases: BTreeMap<IpAddr, NodeId>,
+    /// Every host number below has been handed out.
+    pub(super) next_host: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SegmentKind {
+    Lan,
+    Link,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct RouterSpec {
+    pub(super) nat: Option<Nat>,
+    pub(super) nat6: Nat6,
+    pub(super) firewall: Firewall,
+    pub(super) forwards: Vec<PortForward>,
+}
+
+/// External port → a node's port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PortForward {
+    pub(crate) protocol: Protocol,
+    pub(crate) port: u16,
+    pub(crate) node: NodeId,
+    pub(crate) node_port: u16,
+}
+
+/// Where packets go that no other route takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(crate) enum DefaultRoute {
+    /// To the router that serves its first LAN to have one; of a router, of its WAN.
+    #[default]
+    Wired,
+    /// To this router.
+    Via(NodeId),
+    /// Nowhere, and programs learn at once: ENETUNREACH.
+    Unroutable,
+    /// Onto the first link and away: nobody answers, programs wait.
+    Blackholed,
+}
+
+impl SegmentSpec {
+    pub(super) fn subnet(&self, family: Family) -> Option<Subnet> {
+        match family {
+            Family::V4 => self.v4,
+            Family::V6 => self.v6,
+        }
+    }
+
+    pub(crate) fn subnets(&self) -> impl Iterator<Item = Subnet> + '_ {
+        [self.v4, self.v6].into_iter().flatten()
+    }
+}
+
+impl fmt::Display for SegmentSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            SegmentKind::Lan => "LAN",
+            SegmentKind::Link => "link",
+        };
+        write!(f, "{kind} `{}`", self.name)
+    }
+}
+
+impl InterfaceSpec {
+    pub(super) fn addr(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::V4 => self.v4.map(IpAddr::V4),
+            Family::V6 => self.v6.map(IpAddr::V6),
+        }
+    }
+
+    pub(super) fn addrs(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        Family::BOTH.into_iter().filter_map(|family| self.addr(family))
+    }
+}
+
+impl NodeSpec {
+    /// Its lowest interface on this segment.
+    pub(super) fn on(&self, segment: SegmentId) -> Option<(u8, &InterfaceSpec)> {
+        self.interfaces
+            .iter()
+            .find(|(_, interface)| interface.segment == segment)
+            .map(|(slot, interface)| (*slot, interface))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// "node `a`" or "router `r`".
+    pub(super) fn title(&self) -> String {
+        let kind = if self.router.is_some() { "router" } else { "node" };
+        format!("{kind} `{}`", self.name)
+    }
+}

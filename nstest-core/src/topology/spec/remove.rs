@@ -1,0 +1,80 @@
+//! Taking things away, unless something else needs them.
+
+use super::{DefaultRoute, NodeId, PortId, SegmentId, SegmentKind, Spec};
+use crate::error::Result;
+use crate::topology::errors;
+
+impl Spec {
+    pub(crate) fn remove_node(&mut self, id: NodeId) -> Result<()> {
+        let node = self.node(id)?;
+        let title = node.title();
+        if id == NodeId::TEST {
+            return Err(errors::own_node_removed());
+        }
+        for interface in node.interfaces.values() {
+            let segment = self.segment(interface.segment)?;
+            if segment.kind == SegmentKind::Link {
+                return Err(errors::node_in_use(
+                    &title,
+                    &format!("it is one end of the {segment}"),
+                    "remove the link first",
+                ));
+            }
+        }
+        for other in self.nodes.values() {
+            if other.default == DefaultRoute::Via(id) {
+                return Err(errors::node_in_use(
+                    &title,
+                    &format!("it is the default route of the {}", other.title()),
+                    "give that node another default route first",
+                ));
+            }
+            if other.router.iter().flat_map(|r| &r.forwards).any(|f| f.node == id) {
+                return Err(errors::node_in_use(
+                    &title,
+                    &format!("the {} forwards a port to it", other.title()),
+                    "remove the port forwarding first",
+                ));
+            }
+        }
+        self.nodes.remove(&id);
+        Ok(())
+    }
+
+    /// Removes the link that has these ends.
+    pub(crate) fn remove_link(&mut self, ends: &[(NodeId, u8, PortId)]) -> Result<()> {
+        let Some((node, slot, port)) = ends.first() else {
+            return Err(errors::gone("link"));
+        };
+        match self.interface(*node, *slot) {
+            Some((segment, now)) if now == *port && self.is_link(segment) => {
+                self.remove_segment(segment)
+            }
+            Some((segment, now)) if now == *port => Err(errors::no_link_of_its_own(
+                &self.node(*node)?.title(),
+                &self.segment(segment)?.to_string(),
+            )),
+            _ => Err(errors::gone("link")),
+        }
+    }
+
+    /// Removes a LAN that nobody is on, or a link with both its ends.
+    pub(crate) fn remove_segment(&mut self, id: SegmentId) -> Result<()> {
+        let segment = self.segment(id)?;
+        let on: Vec<NodeId> =
+            self.nodes.iter().filter(|(_, n)| n.on(id).is_some()).map(|(id, _)| *id).collect();
+        if segment.kind == SegmentKind::Lan && !on.is_empty() {
+            let names: Vec<String> = on
+                .iter()
+                .filter_map(|id| self.nodes.get(id))
+                .map(|n| format!("`{}`", n.name))
+                .collect();
+            return Err(errors::lan_in_use(&segment.to_string(), &names));
+        }
+        for node in on {
+            self.node_mut(node)?.interfaces.retain(|_, i| i.segment != id);
+        }
+        self.segments.remove(&id);
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! What cannot be: each error names the objects, and says what to do.
+
+use super::*;
+use crate::error::{Code, Error};
+use crate::topology::spec::DefaultRoute;
+use crate::topology::subnet::Family;
+
+/// Checks the code, the words that must be in the report, and that there is a next step.
+fn says(error: &Error, code: Code, words: &[&str]) {
+    let text = format!("{error:?}");
+    assert_eq!(error.code(), code, "{text}");
+    assert!(error.next_step().is_some(), "{text}");
+    for word in words {
+        assert!(text.contains(word), "`{word}` is not in:\n{text}");
+    }
+}
+
+pub(super) fn refused<T>(
+    net: &mut Net,
+    edit: impl FnOnce(&mut Spec) -> Result<T>,
+    code: Code,
+    words: &[&str],
+) {
+    let before = net.now.state().clone();
+    match net.change(edit) {
+        Ok(_) => panic!("accepted; it should say {words:?}"),
+        Err(error) => says(&error, code, words),
+    }
+    assert_eq!(*net.now.state(), before, "a refused change changes nothing");
+}
+
+fn at(lan: SegmentId, addr: &str) -> Join<'static> {
+    Join { addrs: vec![ip(addr)], ..Join::of(lan) }
+}
+
+#[test]
+fn names() {
+    let mut net = Net::with_peers(&["a_b", "c"]);
+    for (name, code, words) in [
+        ("a_b", Code::NameTaken, ["`a_b`", "another node has this name"]),
+        ("a-b", Code::NameTaken, ["`a-b`", "node `a_b`"]),
+        ("C", Code::NameTaken, ["as a hostname it is `c`", "node `c`"]),
+        ("test", Code::NameTaken, ["`test`", "test's own node"]),
+        ("a b", Code::Name, ["`a b`", "leave it out"]),
+    ] {
+        refused(&mut net, |s| s.add_node(&NewNode { name, ..NewNode::default() }), code, &words);
+    }
+    refused(
+        &mut net,
+        |s| s.add_lan(&lan("peers")),
+        Code::NameTaken,
+        &["`peers`", "`Node` parameters"],
+    );
+    net.lan("home", &[]);
+    refused(&mut net, |s| s.add_lan(&lan("home")), Code::NameTaken, &["`home`"]);
+    says(&net.now.spec().find_node("d").unwrap_err(), Code::NotFound, &["node `d`", "`a_b`, `c`"]);
+    says(&net.now.spec().find_segment("d").unwrap_err(), Code::NotFound, &["LAN `d`", "`home`"]);
+    for twice in [["x", "_x"], ["test", "y"], ["peer1", "x"]] {
+        let nodes = twice.iter().map(ToString::to_string).collect();
+        let parameters = Parameters { nodes, anonymous: 1, ..Parameters::default() };
+        says(&Spec::of_parameters(&parameters).unwrap_err(), Code::NameTaken, &["choose another"]);
+    }
+}
+
+#[test]
+fn interfaces() {
+    let mut net = Net::with_peers(&["a"]);
+    let home = net.lan("home", &[]);
+    let a = net.now.spec().find_node("a").unwrap();
+    let named = |interface| Join { interface: Some(interface), ..Join::of(home) };
+    refused(
+        &mut net,
+        |s| s.join(a, &named("an-interface-too-long")),
+        Code::Name,
+        &["`an-interface-too-long`", "21 bytes"],
+    );
+    refused(&mut net, |s| s.join(a, &named("eth0")), Code::NameTaken, &["node `a`", "`eth0`"]);
+    let group = Join { mac: Some("01:00:5e:00:00:01".parse().unwrap()), ..Join::of(home) };
+    refused(&mut net, |s| s.join(a, &group), Code::Address, &["01:00:5e:00:00:01", "group"]);
+    let same = Join { mac: Some("02:00:00:00:00:01".parse().unwrap()), ..Join::of(home) };
+    net.change(|s| s.join(a, &same)).unwrap();
+    refused(
+        &mut net,
+        |s| s.join(NodeId::TEST, &same),
+        Code::Address,
+        &["LAN `home`", "node `a` has it"],
+    );
+    refused(&mut net, |s| s.join(a, &Join::of(home)), Code::InUse, &["node `a`", "LAN `home`"]);
+    refused(&mut net, |s| s.connect(a, a, &lan("")), Code::Config, &["node `a` to itself"]);
+}
+
+#[test]
+fn subnets_and_addresses() {
+    let mut net = Net::with_peers(&["a", "b"]);
+    let home = net.lan("home", &["192.168.1.0/24"]);
+    let subnet = |name, text: &str| NewLan { subnets: vec![text.parse().unwrap()], ..lan(name) };
+    refused(
+        &mut net,
+        |s| s.add_lan(&subnet("x", "192.168.0.0/16")),
+        Code::SubnetOverlap,
+        &["`x`", "192.168.0.0/16", "LAN `home`", "192.168.1.0/24"],
+    );
+    refused(
+        &mut net,
+        |s| s.add_lan(&subnet("x", "10.0.2.0/24")),
+        Code::SubnetOverlap,
+        &["`x`", "LAN `peers`"],
+    );
+    refused(
+        &mut net,
+        |s| s.add_lan(&subnet("x", "127.0.0.0/8")),
+        Code::Subnet,
+        &["`x`", "loopback"],
+    );
+    refused(
+        &mut net,
+        |s| {
+            s.add_lan(&NewLan {
+                subnets: vec!["10.1.0.0/24".parse().unwrap(), "10.2.0.0/24".parse().unwrap()],
+                ..lan("x")
+            })
+        },
+        Code::Subnet,
+        &["at most one of IPv4"],
+    );
+    refused(
+        &mut net,
+        |s| s.add_lan(&NewLan { without_ipv4: true, without_ipv6: true, ..lan("x") }),
+        Code::Subnet,
+        &["without IPv4 and without IPv6"],
+    );
+    refused(
+        &mut net,
+        |s| s.add_lan(&NewLan { without_ipv4: true, ..subnet("x", "10.1.0.0/24") }),
+        Code::Subnet,
+        &["this LAN is without IPv4"],
+    );
+    refused(
+        &mut net,
+        |s| s.add_lan(&NewLan { mtu: Some(1279), ..lan("x") }),
+        Code::Config,
+        &["1279", "IPv6 needs 1280"],
+    );
+    refused(
+        &mut net,
+        |s| s.add_lan(&NewLan { mtu: Some(67), ..lan("x") }),
+        Code::Config,
+        &["between 68 and 65535"],
+    );
+    let a = net.now.spec().find_node("a").unwrap();
+    net.change(|s| s.join(NodeId::TEST, &at(home, "192.168.1.9"))).unwrap();
+    for (addr, words) in [
+        (
+            "192.168.2.1",
+            ["node `a`", "LAN `home` has 192.168.1.0/24, and the address is not in it"],
+        ),
+        ("192.168.1.0", ["192.168.1.0", "stands for the network"]),
+        ("192.168.1.255", ["192.168.1.255", "broadcast"]),
+        ("192.168.1.9", ["LAN `home`", "node `test` has it"]),
+        ("fd99::1", ["fd99::1", "not in it"]),
+    ] {
+        refused(&mut net, |s| s.join(a, &at(home, addr)), Code::Address, &words);
+    }
+    let two = Join { addrs: vec![ip("192.168.1.5"), ip("192.168.1.6")], ..Join::of(home) };
+    refused(&mut net, |s| s.join(a, &two), Code::Address, &["192.168.1.5 and 192.168.1.6"]);
+}
+
+#[test]
+fn three_hundred_nodes_on_a_24() {
+    let parameters = Parameters { anonymous: 300, ..Parameters::default() };
+    let error = Spec::of_parameters(&parameters).unwrap_err();
+    says(
+        &error,
+        Code::SubnetFull,
+        &["LAN `peers`", "node `peer254`", "10.0.2.0/24 has room for 254", "10.1.0.0/16"],
+    );
+    let subnets = vec!["10.1.0.0/16".parse().unwrap()];
+    Spec::of_parameters(&Parameters { subnets, ..parameters }).unwrap();
+}
+
+#[test]
+fn an_address_where_there_is_none() {
+    let nodes = vec!["a".to_owned()];
+    let mut net = Net::of(&Parameters { nodes, without_ipv6: true, ..Parameters::default() });
+    let b = net.node("b", &[]);
+    let spec = net.now.spec();
+    says(&spec.address_of(b, None).unwrap_err(), Code::NoAddress, &["node `b`", "on no network"]);
+    says(
+        &spec.address_of(NodeId::TEST, Some(Family::V6)).unwrap_err(),
+        Code::NoAddress,
+        &["IPv6 address of node `test`"],
+    );
+    assert_eq!(spec.address_of(NodeId::TEST, None).unwrap(), ip("10.0.2.1"));
+    let v6 = NewLan { subnets: vec!["fd01::/64".parse().unwrap()], ..lan("x") };
+    refused(&mut net, |s| s.add_lan(&v6), Code::Subnet, &["this test is without IPv6"]);
+}
+
+#[test]
+fn what_is_in_use_stays() {
+    let mut net = Net::with_peers(&["a"]);
+    let a = net.now.spec().find_node("a").unwrap();
+    let link = net.now.spec().find_segment("test-a").unwrap();
+    refused(&mut net, |s| s.remove_node(NodeId::TEST), Code::InUse, &["node `test`"]);
+    refused(&mut net, |s| s.remove_node(a), Code::InUse, &["node `a`", "link `test-a`"]);
+    refused(&mut net, |s| s.leave(a, link), Code::InUse, &["link `test-a`"]);
+    let [home, internet] = ["home", "internet"].map(|name| net.lan(name, &[]));
+    let laptop = net.node("laptop", &[home]);
+    refused(&mut net, |s| s.remove_segment(home), Code::InUse, &["LAN `home`", "`laptop`"]);
+    refused(
+        &mut net,
+        |s| s.leave(laptop, internet),
+        Code::NotFound,
+        &["node `laptop`", "LAN `internet`"],
+    );
+    refused(
+        &mut net,
+        |s| s.roam(a, home, &Join::of(internet)),
+        Code::NotFound,
+        &["node `a`", "LAN `home`"],
+    );
+    let r = net.router(router("r"), &[home], internet);
+    net.change(|s| s.set_default(laptop, DefaultRoute::Via(r))).unwrap();
+    refused(&mut net, |s| s.remove_node(r), Code::InUse, &["router `r`", "node `laptop`"]);
+    net.change(|s| s.set_default(laptop, DefaultRoute::Wired)).unwrap();
+    net.change(|s| s.remove_node(r)).unwrap();
+    refused(&mut net, |s| s.remove_node(r), Code::NotFound, &["removed"]);
+}

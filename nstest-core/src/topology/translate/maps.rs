@@ -1,0 +1,172 @@
+//! Mappings, kept in maps that the rules fill.
+//!
+//! Connection tracking alone is a NAT with address-and-port-dependent filtering
+//! whose mapping is almost, but not quite, endpoint-independent: two nodes that
+//! use one source port towards different destinations are given the *same*
+//! external port (nf_nat_core.c only asks that the five-tuple be unused), which
+//! RFC 4787 forbids ("port overloading", REQ-3). So the other behaviours, and
+//! that one done right, are kept in maps which the rules themselves fill:
+//!
+//! - `mapping`: internal endpoint (and destination address, where the mapping
+//!   depends on it) → external endpoint, asked by the `snat` of a new flow;
+//! - `external`: external port → internal endpoint, asked by the `dnat` of a
+//!   packet from outside;
+//! - `taken`: the external ports in use, asked before a node's own is preserved
+//!   (its keys are those of `external`, but older kernels refuse to look a map
+//!   up for its keys only: nft_lookup_init() in net/netfilter/nft_lookup.c);
+//! - `permitted`: who may come in by an external port, where that is by address.
+//!
+//! The kernel chooses the port; a chain behind `snat` (priority 100) sees the
+//! packet as it leaves and notes what was chosen, and each further packet from
+//! inside refreshes it (RFC 4787 REQ-6).
+
+use super::{CtMatch, Field, Rule, S, Set, Translation, Transport, Type, Value, prefix};
+use crate::topology::nat::{Nat, NatFiltering, NatMapping};
+
+/// Where a packet is seen: with its own source, or with the external one.
+#[derive(Clone, Copy)]
+enum Side {
+    Before,
+    Behind,
+}
+
+impl Translation {
+    pub(super) fn sets(&self, nat: &Nat) -> Vec<Set> {
+        let addr = Type::Addr(self.family);
+        let endpoint = vec![addr, Type::Port];
+        let set = |name, key, data| Set { name, key, data, timeout: nat.udp_timeout };
+        let mut sets = vec![set("external", vec![Type::Proto, Type::Port], Some(endpoint.clone()))];
+        match nat.mapping {
+            NatMapping::EndpointIndependent => {
+                sets.push(set("mapping", vec![Type::Proto, addr, Type::Port], Some(endpoint)));
+            }
+            NatMapping::AddressDependent => {
+                sets.push(set(
+                    "mapping",
+                    vec![Type::Proto, addr, Type::Port, addr],
+                    Some(endpoint),
+                ));
+            }
+            NatMapping::AddressAndPortDependent => {}
+        }
+        if nat.preserves_ports {
+            sets.push(set("taken", vec![Type::Proto, Type::Port], None));
+        }
+        if nat.filtering == NatFiltering::AddressDependent {
+            sets.push(set("permitted", vec![Type::Proto, Type::Port, addr], None));
+        }
+        sets
+    }
+
+    /// Postrouting: which packets get an external endpoint.
+    pub(super) fn outbound(&self, nat: &Nat) -> Vec<Rule> {
+        // The router's own packets have an external endpoint already.
+        let own = S::Equals(self.saddr(), Value::Addr(self.wan_addr));
+        let mut rules = vec![
+            Rule(vec![self.out_wan(), own, S::Accept]),
+            Rule(vec![self.out_wan(), S::Jump("translate")]),
+        ];
+        if nat.hairpins {
+            // Turned back by the rules above: came for the WAN's address, goes to a LAN.
+            rules.extend(self.lans.iter().map(|lan| {
+                Rule(vec![
+                    S::In(self.saddr(), prefix(*lan)),
+                    S::Ct(CtMatch::DestTranslated),
+                    S::Equals(Field::OriginalDestAddr(self.family), Value::Addr(self.wan_addr)),
+                    S::Jump("translate"),
+                ])
+            }));
+        }
+        rules
+    }
+
+    pub(super) fn translate(&self, nat: &Nat) -> Vec<Rule> {
+        let snat = |ports, random| S::SnatTo { addr: self.wan_addr, ports, random };
+        let all = (nat.first_port, nat.last_port);
+        let mut rules = Vec::new();
+        if let Some(key) = self.mapping_key(nat, Side::Before) {
+            rules.push(Rule(vec![
+                S::HasPorts,
+                S::SnatMap { family: self.family, key, map: "mapping" },
+            ]));
+        }
+        if nat.preserves_ports {
+            // Its own port, unless that is someone's external port already.
+            rules.push(Rule(vec![
+                S::HasPorts,
+                S::PortBetween(Field::SourcePort, all.0, all.1),
+                S::Lookup {
+                    key: vec![Field::Proto, Field::SourcePort],
+                    set: "taken",
+                    found: false,
+                },
+                snat(Some(all), false),
+            ]));
+            // The kernel keeps a port that is in the range; so, of the two halves
+            // of the range, the one that it is not in.
+            let middle = all.0 + (all.1 - all.0) / 2;
+            rules.push(Rule(vec![
+                S::HasPorts,
+                S::PortBetween(Field::SourcePort, all.0, middle),
+                snat(Some((middle + 1, all.1)), true),
+            ]));
+            rules.push(Rule(vec![
+                S::HasPorts,
+                S::PortBetween(Field::SourcePort, middle + 1, all.1),
+                snat(Some((all.0, middle)), true),
+            ]));
+        }
+        rules.push(Rule(vec![S::HasPorts, snat(Some(all), true)]));
+        // ICMP: the kernel maps identifiers and follows errors by itself.
+        rules.push(Rule(vec![snat(None, false)]));
+        rules
+    }
+
+    /// Behind `snat`: what was chosen.
+    pub(super) fn learn(&self, nat: &Nat) -> Vec<Rule> {
+        let original = vec![Field::OriginalSourceAddr(self.family), Field::OriginalSourcePort];
+        let mut rules = Vec::new();
+        let mut note = |set, key: Vec<Field>, data: Vec<Field>| {
+            for (transport, timeout) in
+                [(Transport::Udp, nat.udp_timeout), (Transport::Tcp, nat.tcp_timeout)]
+            {
+                rules.push(Rule(vec![
+                    S::Is(transport),
+                    S::Ct(CtMatch::Original),
+                    S::Ct(CtMatch::SourceTranslated),
+                    S::Update { set, key: key.clone(), timeout, data: data.clone() },
+                ]));
+            }
+        };
+        let port = vec![Field::Proto, Field::SourcePort];
+        note("external", port.clone(), original);
+        if nat.preserves_ports {
+            note("taken", port.clone(), vec![]);
+        }
+        if let Some(key) = self.mapping_key(nat, Side::Behind) {
+            note("mapping", key, vec![self.saddr(), Field::SourcePort]);
+        }
+        if nat.filtering == NatFiltering::AddressDependent {
+            let key = [port, vec![Field::DestAddr(self.family)]].concat();
+            note("permitted", key, vec![]);
+        }
+        rules
+    }
+
+    fn mapping_key(&self, nat: &Nat, side: Side) -> Option<Vec<Field>> {
+        let mut key = match side {
+            Side::Before => vec![Field::Proto, self.saddr(), Field::SourcePort],
+            Side::Behind => vec![
+                Field::Proto,
+                Field::OriginalSourceAddr(self.family),
+                Field::OriginalSourcePort,
+            ],
+        };
+        match nat.mapping {
+            NatMapping::EndpointIndependent => {}
+            NatMapping::AddressDependent => key.push(Field::DestAddr(self.family)),
+            NatMapping::AddressAndPortDependent => return None,
+        }
+        Some(key)
+    }
+}

@@ -1,0 +1,227 @@
+//! From a router's NAT and firewall to an nftables ruleset.
+//!
+//! Trap: a packet from outside that nobody asked for must be dropped before it
+//! is confirmed as a conversation with the router itself. Otherwise its entry
+//! takes the tuple that a node's answer to the same peer needs, and the kernel
+//! moves that answer to another port: hole punching then fails at random.
+
+mod maps;
+
+use std::net::IpAddr;
+
+use super::nat::{Firewall, Nat, NatFiltering, Protocol};
+use super::subnet::{Family, Subnet};
+use crate::netlink::Prefix;
+use crate::netlink::nftables::{
+    Chain, CtMatch, Field, Hook, HookKind, HookPoint, Rule, Set, Statement as S, Table, Transport,
+    Type, Value,
+};
+
+/// The name of each table of ours.
+pub(crate) const TABLE: &str = "nstest";
+
+// Of include/uapi/linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST, _FILTER, _NAT_SRC.
+const DSTNAT: i32 = -100;
+const FILTER: i32 = 0;
+const SRCNAT: i32 = 100;
+
+/// What a router does in one address family, with every name and address known.
+#[derive(Debug, Clone)]
+pub(crate) struct Translation {
+    pub(crate) family: Family,
+    pub(crate) wan: String,
+    pub(crate) wan_addr: IpAddr,
+    pub(crate) lans: Vec<Subnet>,
+    pub(crate) kind: Kind,
+    pub(crate) firewall: Firewall,
+    pub(crate) forwards: Vec<Forward>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Routed,
+    Nat(Nat),
+    Prefix { internal: Subnet, external: Subnet },
+}
+
+/// A port forwarding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Forward {
+    pub(crate) protocol: Protocol,
+    pub(crate) port: u16,
+    pub(crate) to: IpAddr,
+    pub(crate) to_port: u16,
+}
+
+impl Translation {
+    /// The table for this family, where one is needed.
+    pub(crate) fn table(&self) -> Option<Table> {
+        let mut chains = Vec::new();
+        let mut sets = Vec::new();
+        let inbound = self.inbound();
+        if !inbound.is_empty() {
+            chains.push(base("prerouting", HookKind::Nat, HookPoint::Prerouting, DSTNAT, inbound));
+        }
+        match self.kind {
+            Kind::Nat(nat) => {
+                sets = self.sets(&nat);
+                chains.push(base(
+                    "postrouting",
+                    HookKind::Nat,
+                    HookPoint::Postrouting,
+                    SRCNAT,
+                    self.outbound(&nat),
+                ));
+                chains.push(Chain { name: "translate", hook: None, rules: self.translate(&nat) });
+                chains.push(base(
+                    "learn",
+                    HookKind::Filter,
+                    HookPoint::Postrouting,
+                    SRCNAT + 10,
+                    self.learn(&nat),
+                ));
+            }
+            Kind::Prefix { internal, external } => {
+                let rule = vec![
+                    self.out_wan(),
+                    S::In(self.saddr(), prefix(internal)),
+                    S::SnatPrefix(prefix(external)),
+                ];
+                chains.push(base(
+                    "postrouting",
+                    HookKind::Nat,
+                    HookPoint::Postrouting,
+                    SRCNAT,
+                    vec![Rule(rule)],
+                ));
+            }
+            Kind::Routed => {}
+        }
+        chains.extend(self.filters());
+        (!chains.is_empty()).then_some(Table {
+            family: self.family,
+            name: TABLE.into(),
+            owned: false,
+            sets,
+            chains,
+        })
+    }
+
+    /// Prerouting: what comes in by a forwarded port, a mapping or the other prefix.
+    fn inbound(&self) -> Vec<Rule> {
+        let to_wan = || S::Equals(Field::DestAddr(self.family), Value::Addr(self.wan_addr));
+        let mut rules = Vec::new();
+        for forward in &self.forwards {
+            let hairpins = matches!(self.kind, Kind::Nat(nat) if nat.hairpins);
+            let mut rule = if hairpins { vec![] } else { vec![self.in_wan()] };
+            rule.extend([
+                to_wan(),
+                S::Is(transport(forward.protocol)),
+                S::Equals(Field::DestPort, Value::Port(forward.port)),
+                S::DnatTo { addr: forward.to, port: forward.to_port },
+            ]);
+            rules.push(Rule(rule));
+        }
+        match self.kind {
+            Kind::Nat(nat) => {
+                let key = vec![Field::Proto, Field::DestPort];
+                let enter =
+                    || S::DnatMap { family: self.family, key: key.clone(), map: "external" };
+                match nat.filtering {
+                    NatFiltering::EndpointIndependent => {
+                        rules.push(Rule(vec![self.in_wan(), to_wan(), S::HasPorts, enter()]));
+                    }
+                    NatFiltering::AddressDependent => rules.push(Rule(vec![
+                        self.in_wan(),
+                        to_wan(),
+                        S::HasPorts,
+                        S::Lookup {
+                            key: vec![Field::Proto, Field::DestPort, self.saddr()],
+                            set: "permitted",
+                            found: true,
+                        },
+                        enter(),
+                    ])),
+                    NatFiltering::AddressAndPortDependent => {}
+                }
+                if nat.hairpins {
+                    for lan in &self.lans {
+                        rules.push(Rule(vec![
+                            S::In(self.saddr(), prefix(*lan)),
+                            to_wan(),
+                            S::HasPorts,
+                            enter(),
+                        ]));
+                    }
+                }
+            }
+            Kind::Prefix { internal, external } => rules.push(Rule(vec![
+                self.in_wan(),
+                S::In(Field::DestAddr(self.family), prefix(external)),
+                S::DnatPrefix(prefix(internal)),
+            ])),
+            Kind::Routed => {}
+        }
+        rules
+    }
+
+    fn filters(&self) -> Vec<Chain> {
+        let natted = matches!(self.kind, Kind::Nat(_));
+        let blocked = self.firewall == Firewall::BlockInbound;
+        if !natted && !blocked {
+            return Vec::new();
+        }
+        let known = Rule(vec![S::Ct(CtMatch::EstablishedOrRelated), S::Accept]);
+        let stop = |rest: Vec<S>| {
+            let mut rule = vec![self.in_wan(), S::Ct(CtMatch::New)];
+            rule.extend(rest);
+            rule.push(S::Drop);
+            Rule(rule)
+        };
+        let mut forward = vec![known.clone()];
+        if natted || !self.forwards.is_empty() {
+            forward.push(Rule(vec![self.in_wan(), S::Ct(CtMatch::DestTranslated), S::Accept]));
+        }
+        forward.push(stop(vec![]));
+        // A NAT's own ports are its nodes'; see the trap above. It still answers pings.
+        let stopped = if blocked { vec![] } else { vec![S::HasPorts] };
+        let input = vec![known, stop(stopped)];
+        vec![
+            base("forward", HookKind::Filter, HookPoint::Forward, FILTER, forward),
+            base("input", HookKind::Filter, HookPoint::Input, FILTER, input),
+        ]
+    }
+
+    fn in_wan(&self) -> S {
+        S::InInterface(self.wan.clone())
+    }
+
+    fn out_wan(&self) -> S {
+        S::OutInterface(self.wan.clone())
+    }
+
+    fn saddr(&self) -> Field {
+        Field::SourceAddr(self.family)
+    }
+}
+
+fn prefix(subnet: Subnet) -> Prefix {
+    Prefix::new(subnet.network(), subnet.prefix_len())
+}
+
+fn transport(protocol: Protocol) -> Transport {
+    match protocol {
+        Protocol::Tcp => Transport::Tcp,
+        Protocol::Udp => Transport::Udp,
+    }
+}
+
+fn base(
+    name: &'static str,
+    kind: HookKind,
+    point: HookPoint,
+    priority: i32,
+    rules: Vec<Rule>,
+) -> Chain {
+    Chain { name, hook: Some(Hook { kind, point, priority }), rules }
+}

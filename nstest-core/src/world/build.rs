@@ -1,0 +1,315 @@
+//! Builders: what is asked of a LAN, node or router before it is made.
+//!
+//! A builder collects; errors wait for `build`, which makes the thing or
+//! changes nothing.
+
+use std::net::IpAddr;
+
+use super::{Lan, Net, Node, Router};
+use crate::error::Result;
+use crate::topology::spec::{self, DefaultRoute, Join};
+use crate::topology::{Firewall, MacAddr, Nat, Nat6, Subnet};
+
+/// Makes a [`Lan`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing is made before `build`"]
+pub struct LanBuilder {
+    net: Net,
+    name: String,
+    subnets: Vec<String>,
+    without_ipv4: bool,
+    without_ipv6: bool,
+    mtu: Option<u32>,
+    may_overlap: bool,
+}
+
+impl LanBuilder {
+    pub(super) fn new(net: Net, name: &str) -> Self {
+        Self {
+            net,
+            name: name.to_owned(),
+            subnets: Vec::new(),
+            without_ipv4: false,
+            without_ipv6: false,
+            mtu: None,
+            may_overlap: false,
+        }
+    }
+
+    /// A subnet, such as "192.168.1.0/24" or "2001:db8::/64"; one of each family
+    /// at most. What is not given is handed out.
+    pub fn subnet(mut self, subnet: impl ToString) -> Self {
+        self.subnets.push(subnet.to_string());
+        self
+    }
+
+    /// No IPv4 on it.
+    pub fn without_ipv4(mut self) -> Self {
+        self.without_ipv4 = true;
+        self
+    }
+
+    /// No IPv6 on it.
+    pub fn without_ipv6(mut self) -> Self {
+        self.without_ipv6 = true;
+        self
+    }
+
+    /// The MTU of every interface on it, in bytes; 1500 unless given.
+    pub fn mtu(mut self, mtu: u32) -> Self {
+        self.mtu = Some(mtu);
+        self
+    }
+
+    /// Its subnets may be those of another LAN that no node is on as well.
+    pub fn may_overlap(mut self) -> Self {
+        self.may_overlap = true;
+        self
+    }
+
+    /// Makes it.
+    ///
+    /// # Errors
+    /// `name-taken`, `subnet`, `subnet-overlap`; what the kernel refuses.
+    pub fn build(self) -> Result<Lan> {
+        let subnets = self.subnets.iter().map(|text| text.parse::<Subnet>());
+        let new = spec::NewLan {
+            name: &self.name,
+            subnets: subnets.collect::<Result<_>>()?,
+            without_ipv4: self.without_ipv4,
+            without_ipv6: self.without_ipv6,
+            mtu: self.mtu,
+            may_overlap: self.may_overlap,
+        };
+        let id = self.net.edit(|spec| spec.add_lan(&new))?;
+        Ok(Lan::new(self.net, id, self.name))
+    }
+}
+
+/// A place on a LAN that is being asked for.
+#[derive(Debug, Clone)]
+struct Place {
+    lan: Lan,
+    addrs: Vec<IpAddr>,
+    mac: Option<MacAddr>,
+    interface: Option<String>,
+}
+
+impl Place {
+    fn on(lan: &Lan) -> Self {
+        Self { lan: lan.clone(), addrs: Vec::new(), mac: None, interface: None }
+    }
+
+    fn join(&self) -> Join<'_> {
+        Join {
+            segment: self.lan.id(),
+            addrs: self.addrs.clone(),
+            mac: self.mac,
+            interface: self.interface.as_deref(),
+        }
+    }
+}
+
+/// Makes a [`Node`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing is made before `build`"]
+pub struct NodeBuilder {
+    net: Net,
+    name: String,
+    aliases: Vec<String>,
+    places: Vec<Place>,
+    default: DefaultRoute,
+    routes: Vec<(Subnet, IpAddr)>,
+}
+
+impl NodeBuilder {
+    pub(super) fn new(net: Net, name: &str) -> Self {
+        Self {
+            net,
+            name: name.to_owned(),
+            aliases: Vec::new(),
+            places: Vec::new(),
+            default: DefaultRoute::default(),
+            routes: Vec::new(),
+        }
+    }
+
+    /// On this LAN; what is said after it until the next is of this place.
+    pub fn join(mut self, lan: &Lan) -> Self {
+        self.places.push(Place::on(lan));
+        self
+    }
+
+    /// Its address on the LAN last named; one of each family at most.
+    ///
+    /// # Panics
+    /// If no LAN was named.
+    #[track_caller]
+    pub fn addr(mut self, addr: impl Into<IpAddr>) -> Self {
+        self.last("addr").addrs.push(addr.into());
+        self
+    }
+
+    /// Its MAC address on the LAN last named.
+    ///
+    /// # Panics
+    /// If no LAN was named.
+    #[track_caller]
+    pub fn mac(mut self, mac: MacAddr) -> Self {
+        self.last("mac").mac = Some(mac);
+        self
+    }
+
+    /// The name of its interface on the LAN last named; `eth0` and on unless given.
+    ///
+    /// # Panics
+    /// If no LAN was named.
+    #[track_caller]
+    pub fn interface(mut self, name: &str) -> Self {
+        self.last("interface").interface = Some(name.to_owned());
+        self
+    }
+
+    #[track_caller]
+    fn last(&mut self, what: &str) -> &mut Place {
+        match self.places.last_mut() {
+            Some(place) => place,
+            None => panic!(
+                "`{what}` of node {} is said of a place on a LAN: `join` one first",
+                self.name
+            ),
+        }
+    }
+
+    /// A further name that resolves to it.
+    pub fn alias(mut self, alias: &str) -> Self {
+        self.aliases.push(alias.to_owned());
+        self
+    }
+
+    /// A route of its own.
+    pub fn route(mut self, destination: Subnet, gateway: impl Into<IpAddr>) -> Self {
+        self.routes.push((destination, gateway.into()));
+        self
+    }
+
+    /// Its default route leads to this router, not to the one that the wiring suggests.
+    pub fn default_via(mut self, router: &Router) -> Self {
+        self.default = DefaultRoute::Via(router.id());
+        self
+    }
+
+    /// No default route: programs learn at once that a network is unreachable.
+    pub fn unroutable(mut self) -> Self {
+        self.default = DefaultRoute::Unroutable;
+        self
+    }
+
+    /// A default route to nobody: packets vanish, and programs wait.
+    pub fn blackholed(mut self) -> Self {
+        self.default = DefaultRoute::Blackholed;
+        self
+    }
+
+    /// Makes it.
+    ///
+    /// # Errors
+    /// `name`, `name-taken`, `address`, `subnet-full`, `route`; what the kernel refuses.
+    pub fn build(self) -> Result<Node> {
+        let new = spec::NewNode {
+            name: &self.name,
+            aliases: self.aliases,
+            joins: self.places.iter().map(Place::join).collect(),
+            default: self.default,
+            routes: self.routes,
+        };
+        let id = self.net.edit(|spec| spec.add_node(&new))?;
+        self.net.handle(id)
+    }
+}
+
+/// Makes a [`Router`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing is made before `build`"]
+pub struct RouterBuilder {
+    net: Net,
+    name: String,
+    places: Vec<(Place, bool)>,
+    nat: Option<Nat>,
+    nat6: Nat6,
+    firewall: Firewall,
+}
+
+impl RouterBuilder {
+    pub(super) fn new(net: Net, name: &str) -> Self {
+        Self {
+            net,
+            name: name.to_owned(),
+            places: Vec::new(),
+            nat: None,
+            nat6: Nat6::default(),
+            firewall: Firewall::default(),
+        }
+    }
+
+    /// Serves this LAN: its nodes get their default route from the router.
+    pub fn lan(mut self, lan: &Lan) -> Self {
+        self.places.push((Place::on(lan), false));
+        self
+    }
+
+    /// Gets its own default route from this LAN, and translates towards it.
+    pub fn wan(mut self, lan: &Lan) -> Self {
+        self.places.push((Place::on(lan), true));
+        self
+    }
+
+    /// Its address on the LAN last named; one of each family at most.
+    ///
+    /// # Panics
+    /// If no LAN was named.
+    #[track_caller]
+    pub fn addr(mut self, addr: impl Into<IpAddr>) -> Self {
+        match self.places.last_mut() {
+            Some((place, _)) => place.addrs.push(addr.into()),
+            None => {
+                panic!("`addr` of router {} is said of a place on a LAN: name one first", self.name)
+            }
+        }
+        self
+    }
+
+    /// Translates IPv4 addresses between its LANs and its WAN.
+    pub fn nat(mut self, nat: Nat) -> Self {
+        self.nat = Some(nat);
+        self
+    }
+
+    /// What happens to IPv6 addresses; they are routed unless this is given.
+    pub fn nat6(mut self, nat: Nat6) -> Self {
+        self.nat6 = nat;
+        self
+    }
+
+    /// What may come in from the WAN.
+    pub fn firewall(mut self, firewall: Firewall) -> Self {
+        self.firewall = firewall;
+        self
+    }
+
+    /// Makes it.
+    ///
+    /// # Errors
+    /// As [`NodeBuilder::build`], and `nat`.
+    pub fn build(self) -> Result<Router> {
+        let new = spec::NewRouter {
+            name: &self.name,
+            joins: self.places.iter().map(|(place, is_wan)| (place.join(), *is_wan)).collect(),
+            nat: self.nat,
+            nat6: self.nat6,
+            firewall: self.firewall,
+        };
+        let id = self.net.edit(|spec| spec.add_router(&new))?;
+        Ok(Router::new(self.net.handle(id)?))
+    }
+}

@@ -1,0 +1,70 @@
+//! The handle on a LAN.
+
+use std::fmt;
+
+use super::{Net, Node};
+use crate::error::Result;
+use crate::topology::Subnet;
+use crate::topology::spec::SegmentId;
+
+/// A network on which every node hears every other one.
+#[derive(Clone)]
+pub struct Lan {
+    net: Net,
+    id: SegmentId,
+    name: String,
+}
+
+impl fmt::Debug for Lan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lan({})", self.name)
+    }
+}
+
+impl Lan {
+    pub(super) fn new(net: Net, id: SegmentId, name: String) -> Self {
+        Self { net, id, name }
+    }
+
+    pub(crate) fn id(&self) -> SegmentId {
+        self.id
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its subnets, IPv4 first.
+    #[must_use]
+    pub fn subnets(&self) -> Vec<Subnet> {
+        self.net
+            .look(|spec| spec.segment(self.id).map(|segment| segment.subnets().collect()))
+            .unwrap_or_default()
+    }
+
+    /// The nodes on it, in the order of their creation.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<Node> {
+        let ids = self.net.look(|spec| spec.on_segment(self.id));
+        ids.into_iter().filter_map(|id| self.net.handle(id).ok()).collect()
+    }
+
+    /// Sets the MTU of every interface on it, in bytes.
+    ///
+    /// # Errors
+    /// `in-use`, for a value that IPv4 (68, RFC 791) or IPv6 (1280, RFC 8200)
+    /// cannot work with.
+    pub fn set_mtu(&self, mtu: u32) -> Result<()> {
+        self.net.edit(|spec| spec.set_mtu(self.id, mtu))
+    }
+
+    /// Removes the LAN, once nobody is on it.
+    ///
+    /// # Errors
+    /// `in-use`, with the nodes that are on it.
+    pub fn remove(self) -> Result<()> {
+        self.net.edit(|spec| spec.remove_segment(self.id))
+    }
+}

@@ -1,0 +1,287 @@
+//! The handle on a node.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::{Lan, Link, Net};
+use crate::error::Result;
+use crate::node::Place;
+use crate::node::command::Command;
+use crate::node::spawn::JoinHandle;
+#[cfg(feature = "tokio")]
+use crate::node::task::Task;
+use crate::node::visit::Scope;
+use crate::topology::Subnet;
+use crate::topology::spec::{DefaultRoute, Join, NodeId};
+use crate::topology::{Family, not_one_link};
+
+/// A node: anything that has an address and can send and receive IP packets.
+///
+/// A cheap handle; the node lives until it is removed or the test ends.
+#[derive(Clone)]
+pub struct Node {
+    net: Net,
+    id: NodeId,
+    name: Arc<str>,
+    place: Arc<Place>,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Node({})", self.name)
+    }
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && Arc::ptr_eq(&self.net.shared, &other.net.shared)
+    }
+}
+
+impl Eq for Node {}
+
+/// Names and addresses.
+impl Node {
+    pub(super) fn new(net: Net, id: NodeId, name: String, place: Arc<Place>) -> Self {
+        Self { net, id, name: name.into(), place }
+    }
+
+    pub(crate) fn id(&self) -> NodeId {
+        self.id
+    }
+
+    pub(super) fn net(&self) -> &Net {
+        &self.net
+    }
+
+    pub(super) fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
+    /// Its name, by which every node resolves it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its first address: IPv4 where it has one, or else IPv6.
+    ///
+    /// # Panics
+    /// If it is on no network; see [`try_ip`](Self::try_ip).
+    #[must_use]
+    #[track_caller]
+    pub fn ip(&self) -> IpAddr {
+        self.try_ip().unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    /// Its first address: IPv4 where it has one, or else IPv6.
+    ///
+    /// # Errors
+    /// `no-address`, if it is on no network.
+    pub fn try_ip(&self) -> Result<IpAddr> {
+        self.net.look(|spec| spec.address_of(self.id, None))
+    }
+
+    /// Its first IPv4 address.
+    ///
+    /// # Panics
+    /// If it has none.
+    #[must_use]
+    #[track_caller]
+    pub fn ipv4(&self) -> Ipv4Addr {
+        match self.net.look(|spec| spec.address_of(self.id, Some(Family::V4))) {
+            Ok(IpAddr::V4(ip)) => ip,
+            Ok(IpAddr::V6(ip)) => unreachable!("asked for IPv4, got {ip}"),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    /// Its first IPv6 address, link-local ones not counted.
+    ///
+    /// # Panics
+    /// If it has none.
+    #[must_use]
+    #[track_caller]
+    pub fn ipv6(&self) -> Ipv6Addr {
+        match self.net.look(|spec| spec.address_of(self.id, Some(Family::V6))) {
+            Ok(IpAddr::V6(ip)) => ip,
+            Ok(IpAddr::V4(ip)) => unreachable!("asked for IPv6, got {ip}"),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    /// All of its addresses, in the order of its interfaces, IPv4 first.
+    #[must_use]
+    pub fn addrs(&self) -> Vec<IpAddr> {
+        self.net.look(|spec| spec.addrs(self.id)).unwrap_or_default()
+    }
+
+    /// Its only link.
+    ///
+    /// # Panics
+    /// If it has none, or several: [`link_to`](Self::link_to) says which.
+    #[must_use]
+    #[track_caller]
+    pub fn link(&self) -> Link {
+        let slots = self.net.look(|spec| spec.slots(self.id)).unwrap_or_default();
+        match slots.as_slice() {
+            [slot] => Link::of_node(self, *slot),
+            slots => panic!("{:?}", not_one_link(&self.name, slots.len())),
+        }
+    }
+
+    /// Its link to a LAN.
+    ///
+    /// # Errors
+    /// `not-found`, if it is not on that LAN.
+    pub fn link_to(&self, lan: &Lan) -> Result<Link> {
+        let slot = self.net.look(|spec| spec.slot_on(self.id, lan.id()))?;
+        Ok(Link::of_node(self, slot))
+    }
+}
+
+/// Code in the node.
+impl Node {
+    /// Runs a closure in the node's network, on the calling thread.
+    ///
+    /// Sockets made there stay there, and so do threads started there. Only the
+    /// network is the node's: files and hostname are the test's.
+    ///
+    /// # Panics
+    /// If the closure returns a future: it would run elsewhere. See
+    /// [`scope`](Self::scope).
+    #[track_caller]
+    pub fn run<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.place.run(body)
+    }
+
+    /// Has a future do its own input and output in the node, on any runtime.
+    ///
+    /// What it spawns runs elsewhere: a client that keeps connections in tasks of
+    /// its own belongs in [`spawn_async`](Self::spawn_async).
+    pub fn scope<F: Future>(&self, future: F) -> Scope<F> {
+        Scope::new(&self.place, future)
+    }
+
+    /// Starts a thread that lives in the node. A panic of it fails the test,
+    /// unless it is joined.
+    ///
+    /// # Panics
+    /// If the thread cannot be started.
+    #[track_caller]
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        body: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.place.spawn(body).unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    /// Starts a task on a tokio runtime whose threads live in the node. A panic
+    /// of it fails the test, unless it is awaited.
+    ///
+    /// # Panics
+    /// If the runtime cannot be started.
+    #[cfg(feature = "tokio")]
+    #[track_caller]
+    pub fn spawn_async<F>(&self, future: F) -> Task<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.place.spawn_async(future).unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    /// Prepares a program that will run in the node.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        Command::new(Arc::clone(&self.place), program)
+    }
+}
+
+/// Changes while the test runs.
+impl Node {
+    /// Plugs the node into a LAN, with an address of the LAN's choosing.
+    ///
+    /// # Errors
+    /// `in-use`, if it is on that LAN; `subnet-full`.
+    pub fn join(&self, lan: &Lan) -> Result<Link> {
+        let slot = self.net.edit(|spec| spec.join(self.id, &Join::of(lan.id())))?;
+        Ok(Link::of_node(self, slot))
+    }
+
+    /// Unplugs the node from a LAN. It gets the same address when it comes back.
+    ///
+    /// # Errors
+    /// `not-found`, if it is not on that LAN.
+    pub fn leave(&self, lan: &Lan) -> Result<()> {
+        self.net.edit(|spec| spec.leave(self.id, lan.id()))
+    }
+
+    /// Moves the node from one LAN to another: the interface stays, the
+    /// addresses change.
+    ///
+    /// # Errors
+    /// `not-found`, if it is not on the first; `in-use`, if it is on the second.
+    pub fn roam(&self, from: &Lan, to: &Lan) -> Result<()> {
+        self.net.edit(|spec| spec.roam(self.id, from.id(), &Join::of(to.id())))
+    }
+
+    /// Gives the node another address on a LAN, instead of that of the same
+    /// family.
+    ///
+    /// # Errors
+    /// `address`, if the LAN cannot have it or somebody else has.
+    pub fn set_address(&self, lan: &Lan, addr: IpAddr) -> Result<()> {
+        self.net.edit(|spec| spec.readdress(self.id, lan.id(), &[addr]))
+    }
+
+    /// Adds a route.
+    ///
+    /// # Errors
+    /// `route`, if the gateway is not on a network of the node.
+    pub fn add_route(&self, destination: Subnet, gateway: IpAddr) -> Result<()> {
+        self.net.edit(|spec| spec.add_route(self.id, destination, gateway))
+    }
+
+    /// Takes a route away that was added.
+    ///
+    /// # Errors
+    /// `not-found`, if no such route was added.
+    pub fn remove_route(&self, destination: Subnet) -> Result<()> {
+        self.net.edit(|spec| spec.remove_route(self.id, destination))
+    }
+
+    /// Lets packets that no other route takes go nowhere, and programs learn so
+    /// at once: ENETUNREACH.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn set_unroutable(&self) -> Result<()> {
+        self.net.edit(|spec| spec.set_default(self.id, DefaultRoute::Unroutable))
+    }
+
+    /// Lets packets that no other route takes vanish, and programs wait.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn set_blackholed(&self) -> Result<()> {
+        self.net.edit(|spec| spec.set_default(self.id, DefaultRoute::Blackholed))
+    }
+
+    /// Lets packets that no other route takes follow the wiring again.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn set_routed(&self) -> Result<()> {
+        self.net.edit(|spec| spec.set_default(self.id, DefaultRoute::Wired))
+    }
+
+    /// Removes the node and its links.
+    ///
+    /// # Errors
+    /// `in-use`, if something depends on it.
+    pub fn remove(self) -> Result<()> {
+        self.net.edit(|spec| spec.remove_node(self.id))
+    }
+}

@@ -1,0 +1,100 @@
+//! The arguments, as the values that the runtime takes.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote_spanned;
+use syn::LitStr;
+
+use crate::args::{Args, Flavor, Timeout};
+use crate::model::Test;
+
+/// `Options { … }`.
+pub(super) fn options(
+    args: &Args,
+    registers: bool,
+    test: &Test,
+    private: &TokenStream,
+) -> TokenStream {
+    let here = Span::mixed_site();
+    let mut fields = TokenStream::new();
+    if let Some(timeout) = &args.timeout {
+        let value = match timeout.value {
+            Timeout::Never => quote_spanned!(here=> #private::Timeout::Never),
+            Timeout::After(duration) => {
+                let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+                quote_spanned! {here=>
+                    #private::Timeout::After(::core::time::Duration::new(#seconds, #nanos))
+                }
+            }
+        };
+        fields.extend(quote_spanned!(here=> timeout: #value,));
+    }
+    if let Some(root) = &args.root {
+        let value = root.value;
+        fields.extend(quote_spanned!(here=> root: #value,));
+    }
+    fields.extend(network(args));
+    if let Some(text) = &test.should_panic {
+        let text = LitStr::new(&text.value(), here);
+        fields.extend(quote_spanned! {here=>
+            should_panic: ::core::option::Option::Some(#text),
+        });
+    }
+    if !registers {
+        fields.extend(quote_spanned!(here=> registers: false,));
+    }
+    if fields.is_empty() {
+        return quote_spanned!(here=> #private::Options::DEFAULT);
+    }
+    quote_spanned!(here=> #private::Options { #fields ..#private::Options::DEFAULT })
+}
+
+/// What the arguments say of the test's network.
+fn network(args: &Args) -> TokenStream {
+    let here = Span::mixed_site();
+    let mut fields = TokenStream::new();
+    if let Some(peers) = &args.peers {
+        let value = peers.value.0;
+        fields.extend(quote_spanned!(here=> peers: #value,));
+    }
+    if let Some(subnet) = &args.subnet {
+        let texts = subnet.value.0.iter().map(|text| LitStr::new(&text.value(), here));
+        fields.extend(quote_spanned!(here=> subnets: &[#(#texts),*],));
+    }
+    if let Some(mtu) = &args.mtu {
+        let value = mtu.value.0;
+        fields.extend(quote_spanned!(here=> mtu: ::core::option::Option::Some(#value),));
+    }
+    if let Some(ipv6) = &args.ipv6 {
+        let value = ipv6.value;
+        fields.extend(quote_spanned!(here=> ipv6: #value,));
+    }
+    if let Some(uplink) = &args.uplink {
+        let value = uplink.value.0;
+        fields.extend(quote_spanned!(here=> uplink: #value,));
+    }
+    if let Some(netns) = &args.netns {
+        let name = LitStr::new(&netns.value.0.value(), here);
+        fields.extend(quote_spanned!(here=> netns: ::core::option::Option::Some(#name),));
+    }
+    fields
+}
+
+/// `Runtime::…`.
+pub(super) fn runtime(args: &Args, private: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    match args.flavor.as_ref().map(|flavor| flavor.value) {
+        None | Some(Flavor::CurrentThread) => {
+            quote_spanned!(here=> #private::Runtime::CurrentThread)
+        }
+        Some(Flavor::MultiThread) => {
+            let workers = match &args.worker_threads {
+                Some(workers) => {
+                    let workers = workers.value;
+                    quote_spanned!(here=> ::core::option::Option::Some(#workers))
+                }
+                None => quote_spanned!(here=> ::core::option::Option::None),
+            };
+            quote_spanned!(here=> #private::Runtime::MultiThread { workers: #workers })
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What goes wrong in a node where nobody looks is told in the end.
+
+use expect_test::expect;
+use nstest::{Node, eventually, netns_test};
+use nstest_tests::driver::Run;
+use nstest_tests::marks;
+use std::time::Duration;
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn leaves_a_panic_in_a_thread(peer: Node) {
+    let thread = peer.spawn(|| panic!("nobody listens"));
+    eventually(marks::DEADLINE, || thread.is_finished()).unwrap();
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+async fn leaves_a_panic_in_a_task(peer: Node) {
+    let task = peer.spawn_async(async { panic!("nobody awaits: {}", 42) });
+    while !task.is_finished() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[test]
+fn an_unheard_panic_fails_the_test() {
+    expect![[r#"
+        test accounts::leaves_a_panic_in_a_thread ... FAILED
+
+        ---- accounts::leaves_a_panic_in_a_thread stdout ----
+
+        thread 'accounts::leaves_a_panic_in_a_thread in peer' (TID) panicked at tests/topology/accounts.rs:LINE:COLUMN:
+        nobody listens
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+        a thread or task in node peer panicked, and nobody joined it: nobody listens
+    "#]]
+    .assert_eq(&Run::of(&["accounts::leaves_a_panic_in_a_thread"]).run().shown());
+    expect![[r#"
+        test accounts::leaves_a_panic_in_a_task ... FAILED
+
+        ---- accounts::leaves_a_panic_in_a_task stdout ----
+
+        thread 'tokio in peer' (TID) panicked at tests/topology/accounts.rs:LINE:COLUMN:
+        nobody awaits: 42
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+        a thread or task in node peer panicked, and nobody joined it: nobody awaits: 42
+    "#]]
+    .assert_eq(&Run::of(&["accounts::leaves_a_panic_in_a_task"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+#[should_panic(expected = "nobody listens")]
+fn expects_the_panic_of_a_thread(peer: Node) {
+    leave(&peer);
+}
+
+fn leave(peer: &Node) {
+    let thread = peer.spawn(|| panic!("nobody listens"));
+    eventually(Duration::from_secs(60), || thread.is_finished()).unwrap();
+}
+
+#[test]
+fn an_unheard_panic_is_not_the_one_that_a_test_should_end_with() {
+    let shown = Run::of(&["accounts::expects_the_panic_of_a_thread"]).run().shown();
+    assert!(shown.contains("FAILED") && shown.contains("did not panic as expected"), "{shown}");
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn leaves_a_thread_behind(peer: Node) {
+    let (started, starts) = std::sync::mpsc::channel();
+    peer.run(|| {
+        let builder = std::thread::Builder::new().name("pool-worker".to_owned());
+        let hangs = move || {
+            started.send(()).unwrap(); // it has its name by now
+            marks::hang()
+        };
+        builder.spawn(hangs).unwrap();
+    });
+    starts.recv().unwrap();
+    // Threads that live there on purpose are none of these.
+    peer.spawn(marks::hang);
+}
+
+#[test]
+fn a_thread_that_strayed_is_told() {
+    let run = Run::of(&["accounts::leaves_a_thread_behind"]).args(["--show-output"]).run();
+    let shown = run.shown();
+    assert!(shown.contains("leaves_a_thread_behind ... ok"), "{shown}");
+    let note = shown.lines().find(|line| line.starts_with("nstest: note: threads started inside"));
+    let note = note.unwrap_or_else(|| panic!("{shown}"));
+    assert!(note.contains("in that node") && note.contains(": pool-worker. "), "{note}");
+}

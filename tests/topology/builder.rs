@@ -1,0 +1,258 @@
+//! Worlds larger than parameters describe, made piece by piece.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use nstest::{Code, MacAddr, Net, Node, TestResult, netns_test};
+
+use crate::shell::{interfaces, pings, pings_in_vain, shows};
+
+/// One TCP exchange between two nodes.
+#[track_caller]
+fn talks(client: &Node, server: &Node, ip: impl Into<IpAddr>) {
+    let ip = ip.into();
+    let listener = server.run(|| TcpListener::bind((ip, 7000))).expect("listen");
+    // The first packet passes: it would be sent again after a second.
+    let patience = Duration::from_millis(900);
+    let connect = || TcpStream::connect_timeout(&SocketAddr::new(ip, 7000), patience);
+    let mut out = client.run(connect).expect("connect");
+    let (mut stream, _) = listener.accept().expect("accept");
+    out.write_all(b"x").expect("write");
+    stream.read_exact(&mut [0]).expect("read");
+}
+
+#[netns_test]
+fn a_multi_homed_node_has_an_address_on_each_lan(net: Net) -> TestResult {
+    let office = net.add_lan("office").subnet("192.168.1.0/24").build()?;
+    let lab = net.add_lan("lab").subnet("172.16.0.0/16").subnet("2001:db8:1::/64").build()?;
+    let both = net.add_node("both").join(&office).addr([192, 168, 1, 7]).join(&lab).build()?;
+    let clerk = net.add_node("clerk").join(&office).build()?;
+    let robot = net.add_node("robot").join(&lab).build()?;
+    assert_eq!(interfaces(&both), ["lo", "eth0", "eth1"]);
+    assert_eq!(both.ip(), IpAddr::from([192, 168, 1, 7]));
+    assert_eq!(both.addrs().len(), 4);
+    talks(&clerk, &both, both.ip());
+    talks(&robot, &both, both.addrs()[2]);
+    talks(&both, &robot, robot.ipv6());
+    // It forwards nothing: it is no router.
+    assert!(shows(&clerk, "ping -c 1 -W 1 172.16.0.2").contains("unreachable"));
+    assert_eq!(office.nodes(), [both.clone(), clerk]);
+    assert_eq!(lab.nodes(), [both, robot]);
+    Ok(())
+}
+
+#[netns_test]
+fn a_lan_can_do_without_a_family(net: Net) -> TestResult {
+    let old = net.add_lan("old").without_ipv6().build()?;
+    let new = net.add_lan("new").without_ipv4().build()?;
+    let [a, b] = ["a", "b"].map(|name| net.add_node(name).join(&old).build().unwrap());
+    let [c, d] = ["c", "d"].map(|name| net.add_node(name).join(&new).build().unwrap());
+    assert!(a.addrs().iter().all(IpAddr::is_ipv4) && c.addrs().iter().all(IpAddr::is_ipv6));
+    assert!(c.ip().is_ipv6());
+    talks(&a, &b, b.ip());
+    talks(&c, &d, d.ip());
+    assert!(shows(&c, "ip -4 address show eth0").is_empty());
+    // Nor does a link-local address offer a way around.
+    assert_eq!(shows(&a, "ip -6 address show eth0"), "", "IPv6 where there is none");
+    Ok(())
+}
+
+#[netns_test]
+fn packets_above_the_mtu_do_not_fit(net: Net) -> TestResult {
+    let narrow = net.add_lan("narrow").mtu(1400).build()?;
+    let [a, b] = ["a", "b"].map(|name| net.add_node(name).join(&narrow).build().unwrap());
+    let with_payload =
+        |bytes: u32| shows(&a, &format!("ping -M do -c 1 -W 1 -s {bytes} {}", b.ip()));
+    // 20 bytes of IPv4 (RFC 791) and 8 of ICMP (RFC 792).
+    assert!(with_payload(1400 - 28).contains(" 0% packet loss"));
+    assert!(with_payload(1400 - 27).contains("message too long, mtu=1400"));
+    narrow.set_mtu(9000)?;
+    assert!(with_payload(9000 - 28).contains(" 0% packet loss"));
+    let refused = narrow.set_mtu(1000).unwrap_err();
+    assert_eq!(refused.code(), Code::Config, "{refused:?}");
+    assert!(with_payload(9000 - 28).contains(" 0% packet loss"));
+    Ok(())
+}
+
+#[netns_test]
+fn unroutable_is_told_at_once_and_blackholed_never(net: Net) -> TestResult {
+    const PATIENCE: Duration = Duration::from_millis(300);
+    let lan = net.add_lan("lan").build()?;
+    let far = net.add_lan("far").build()?;
+    net.add_router("router").lan(&lan).lan(&far).build()?;
+    let server = net.add_node("server").join(&far).build()?;
+    let node = net.add_node("node").join(&lan).build()?;
+    let connect = |ip: IpAddr| {
+        let start = Instant::now();
+        let error = node.run(|| TcpStream::connect_timeout(&SocketAddr::new(ip, 9), PATIENCE));
+        (error.unwrap_err(), start.elapsed())
+    };
+    for ip in server.addrs() {
+        assert_eq!(connect(ip).0.kind(), ErrorKind::ConnectionRefused);
+        node.set_unroutable()?;
+        let (error, took) = connect(ip);
+        assert_eq!(error.kind(), ErrorKind::NetworkUnreachable);
+        assert!(took < PATIENCE, "{took:?}");
+        node.set_blackholed()?;
+        let (error, took) = connect(ip);
+        assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+        assert!(took >= PATIENCE, "{took:?}");
+        // The neighbours are still there.
+        node.wait_reachable(net.node("router")?.ip())?;
+        node.set_routed()?;
+        assert_eq!(connect(ip).0.kind(), ErrorKind::ConnectionRefused);
+    }
+    let [lost, hidden] = [
+        net.add_node("lost").join(&lan).unroutable().build()?,
+        net.add_node("hidden").join(&lan).blackholed().build()?,
+    ];
+    assert!(shows(&lost, "ping -c 1 203.0.113.9").contains("Network is unreachable"));
+    assert!(pings_in_vain(&hidden, [203, 0, 113, 9]));
+    Ok(())
+}
+
+#[netns_test]
+fn macs_interfaces_and_aliases_are_as_asked(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let mac: MacAddr = "02:00:5e:10:00:01".parse()?;
+    let node = net.add_node("printer").join(&lan).mac(mac).interface("lp0").alias("lpd").build()?;
+    let user = net.add_node("user").join(&lan).build()?;
+    assert_eq!(interfaces(&node), ["lo", "lp0"]);
+    assert!(shows(&node, "ip link show lp0").contains("link/ether 02:00:5e:10:00:01"));
+    for name in ["printer", "lpd"] {
+        assert!(
+            shows(&user, &format!("getent ahostsv4 {name}")).starts_with(&node.ip().to_string())
+        );
+    }
+    assert!(pings(&user, node.ip()));
+    let neighbours = shows(&user, "ip neighbour");
+    assert!(neighbours.contains("02:00:5e:10:00:01"), "{neighbours}");
+    Ok(())
+}
+
+#[netns_test]
+fn a_node_is_plugged_in_and_out_while_it_runs(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let other = net.add_node("other").join(&lan).build()?;
+    let node = net.add_node("node").build()?;
+    assert_eq!(interfaces(&node), ["lo"]);
+    assert_eq!(node.try_ip().unwrap_err().code(), Code::NoAddress);
+    node.join(&lan)?;
+    let first = node.addrs();
+    for _ in 0..3 {
+        talks(&other, &node, node.ip());
+        talks(&node, &other, other.ipv6());
+        node.leave(&lan)?;
+        assert_eq!(interfaces(&node), ["lo"]);
+        assert!(pings_in_vain(&other, first[0]));
+        node.join(&lan)?;
+        assert_eq!(node.addrs(), first, "it comes back with its address");
+    }
+    Ok(())
+}
+
+/// A laptop that is carried to another network and back.
+#[netns_test]
+fn a_connection_outlives_roaming_there_and_back(net: Net) -> TestResult {
+    let home = net.add_lan("home").build()?;
+    let cafe = net.add_lan("cafe").build()?;
+    let server = net.add_node("server").join(&home).build()?;
+    let barista = net.add_node("barista").join(&cafe).build()?;
+    let laptop = net.add_node("laptop").join(&home).build()?;
+    let mac = shows(&laptop, "cat /sys/class/net/eth0/address");
+    for ip in server.addrs() {
+        let listener = server.run(|| TcpListener::bind((ip, 7000)))?;
+        let mut client = laptop.run(|| TcpStream::connect((ip, 7000)))?;
+        let (mut stream, _) = listener.accept()?;
+        laptop.roam(&home, &cafe)?;
+        assert_eq!(cafe.nodes(), [barista.clone(), laptop.clone()]);
+        talks(&laptop, &barista, barista.ip());
+        talks(&barista, &laptop, laptop.ipv6());
+        assert_eq!(shows(&laptop, "cat /sys/class/net/eth0/address"), mac);
+        client.write_all(b"x")?;
+        laptop.roam(&cafe, &home)?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.read_exact(&mut [0])?;
+    }
+    Ok(())
+}
+
+#[netns_test]
+fn an_address_changes_and_its_name_with_it(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").subnet("192.168.1.0/24").subnet("2001:db8::/64").build()?;
+    let node = net.add_node("node").join(&lan).build()?;
+    let other = net.add_node("other").join(&lan).build()?;
+    assert!(pings(&other, node.ip()));
+    let before = node.ip();
+    node.set_address(&lan, [192, 168, 1, 99].into())?;
+    assert_eq!(node.ip(), IpAddr::from([192, 168, 1, 99]));
+    talks(&other, &node, node.ip());
+    assert!(shows(&other, "getent ahostsv4 node").starts_with("192.168.1.99 "));
+    assert!(!shows(&node, "ip address").contains(&format!("{before}/")));
+    let v6: IpAddr = "2001:db8::beef".parse()?;
+    node.set_address(&lan, v6)?;
+    talks(&other, &node, v6);
+    talks(&other, &node, node.ip());
+    // Somebody else may have the old one now, and is found under it.
+    other.set_address(&lan, before)?;
+    talks(&node, &other, before);
+    assert_eq!(node.set_address(&lan, before).unwrap_err().code(), Code::Address);
+    Ok(())
+}
+
+#[netns_test]
+fn what_is_removed_is_gone_and_its_name_is_free(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let node = net.add_node("node").join(&lan).build()?;
+    let other = net.add_node("other").join(&lan).build()?;
+    let (ip, handle) = (node.ip(), node.clone());
+    node.remove()?;
+    assert_eq!(net.node("node").unwrap_err().code(), Code::NotFound);
+    assert_eq!(handle.try_ip().unwrap_err().code(), Code::NotFound);
+    assert!(!shows(&other, "ip netns list").contains("node"));
+    assert!(shows(&other, "getent hosts node").is_empty());
+    assert!(pings_in_vain(&other, ip));
+    let again = net.add_node("node").join(&lan).build()?;
+    talks(&other, &again, again.ip());
+    other.remove()?;
+    again.leave(&lan)?;
+    lan.remove()?;
+    assert_eq!(net.lan("lan").unwrap_err().code(), Code::NotFound);
+    let lan = net.add_lan("lan").build()?;
+    again.join(&lan)?;
+    assert_eq!(lan.nodes(), [again]);
+    Ok(())
+}
+
+#[netns_test]
+fn cables_connect_two_nodes_and_nobody_else(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+    let cable = net.connect(&a, &b)?;
+    assert_eq!(interfaces(&a), ["lo", "eth0", "eth1"]);
+    assert_eq!(interfaces(&c), ["lo", "eth0"]);
+    let (far, far6) = (b.addrs()[2], b.addrs()[3]);
+    assert!(far6.is_ipv6());
+    talks(&a, &b, far);
+    talks(&a, &b, far6);
+    assert!(!pings(&c, far));
+    cable.down()?;
+    assert!(pings_in_vain(&a, far));
+    assert!(pings(&a, b.ip()), "the LAN is another way");
+    cable.up()?;
+    assert!(pings(&a, far));
+    Ok(())
+}
+
+/// Programs that make addresses of their own do not get in the way.
+#[netns_test]
+fn a_busy_node_is_plugged_in(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let other = net.add_node("other").join(&lan).build()?;
+    let node = net.add_node("node").build()?;
+    let script =
+        "for n in $(seq 1000); do echo address add fd99::$n/128 dev lo; done | ip -batch -";
+    assert!(node.command("sh").args(["-c", script]).status()?.success());
+    node.join(&lan)?;
+    talks(&other, &node, node.ipv6());
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Cables that are pulled and plugged in again.
+
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use nstest::{Net, Node, TestResult, netns_test};
+
+use crate::shell::{pings, pings_in_vain, shows};
+
+fn addresses_and_routes(node: &Node) -> [String; 4] {
+    let kept = |line: &str| shows(node, line).replace(" linkdown", "");
+    [
+        kept("ip -oneline -4 address show eth0"),
+        kept("ip -oneline -6 address show eth0"),
+        kept("ip -4 route show table all"),
+        kept("ip -6 route show table all"),
+    ]
+}
+
+#[track_caller]
+fn carrier(node: &Node, interface: &str) -> bool {
+    let flags = shows(node, &format!("ip link show {interface}"));
+    let (has, lacks) = (flags.contains("LOWER_UP"), flags.contains("NO-CARRIER"));
+    assert_ne!(has, lacks, "{flags}");
+    has
+}
+
+#[netns_test]
+fn a_cable_that_is_pulled_takes_no_address_and_no_route_along(peer: Node, net: Net) -> TestResult {
+    let test = net.local();
+    let before = [&test, &peer].map(addresses_and_routes);
+    for _ in 0..3 {
+        peer.link().down()?;
+        // At once, at both ends, and in front of whoever looks.
+        assert!(!carrier(&test, "eth0") && !carrier(&peer, "eth0"));
+        assert_eq!([&test, &peer].map(addresses_and_routes), before);
+        test.link().up()?;
+        assert!(carrier(&test, "eth0") && carrier(&peer, "eth0"));
+        assert_eq!([&test, &peer].map(addresses_and_routes), before);
+        // The first packet passes.
+        let addrs: [IpAddr; 2] = [peer.ip(), peer.ipv6().into()];
+        for addr in addrs {
+            let listener = peer.run(|| TcpListener::bind((addr, 7000)))?;
+            TcpStream::connect_timeout(&(addr, 7000).into(), Duration::from_millis(900))?;
+            drop(listener);
+        }
+    }
+    // Whoever asked meanwhile who has the address asks again once a second
+    // (retrans_time_ms, arp(7)): that is the kernel's, and stays so.
+    peer.link().down()?;
+    assert!(pings_in_vain(&test, peer.ip()));
+    println!("{}", shows(&test, "ip neighbour"));
+    peer.link().up()?;
+    test.wait_reachable(peer.ip())?;
+    Ok(())
+}
+
+#[netns_test]
+fn on_a_lan_a_node_has_a_cable_of_its_own(a: Node, b: Node, net: Net) -> TestResult {
+    let test = net.local();
+    a.link().down()?;
+    assert!(!carrier(&a, "eth0") && carrier(&b, "eth0") && carrier(&test, "eth0"));
+    assert!(pings(&test, b.ip()) && pings(&b, test.ipv6()));
+    assert!(pings_in_vain(&test, a.ip()));
+    a.link().up()?;
+    assert!(pings(&test, a.ip()) && pings(&a, b.ipv6()));
+    Ok(())
+}
+
+#[netns_test]
+fn of_two_cables_one_is_pulled(node: Node, net: Net) -> TestResult {
+    let [left, right] = ["left", "right"].map(|name| net.add_lan(name).build().unwrap());
+    let [l, r] = [&left, &right].map(|lan| net.add_node(lan.name()).join(lan).build().unwrap());
+    node.join(&left)?;
+    let link = node.join(&right)?;
+    link.down()?;
+    assert!(carrier(&node, "eth0") && carrier(&node, "eth1") && !carrier(&node, "eth2"));
+    assert!(pings(&node, l.ip()) && pings_in_vain(&node, r.ip()));
+    node.link_to(&right)?.up()?;
+    assert!(pings(&node, r.ip()));
+    Ok(())
+}
+
+#[netns_test]
+fn a_connection_outlives_a_flap(peer: Node) -> TestResult {
+    use std::io::{Read, Write};
+    let listener = peer.run(|| TcpListener::bind((peer.ip(), 7000)))?;
+    let mut client = TcpStream::connect((peer.ip(), 7000))?;
+    let (mut server, _) = listener.accept()?;
+    server.set_read_timeout(Some(Duration::from_secs(20)))?;
+    for _ in 0..3 {
+        peer.link().down()?;
+        client.write_all(b"x")?;
+        peer.link().up()?;
+        server.read_exact(&mut [0])?;
+    }
+    Ok(())
+}
+
+/// What joins while a neighbour's cable is pulled does not plug that in.
+#[netns_test]
+fn a_pulled_cable_stays_pulled_while_the_world_changes(a: Node, b: Node, net: Net) -> TestResult {
+    a.link().down()?;
+    let lan = net.add_lan("lan").build()?;
+    let c = net.add_node("c").join(&lan).build()?;
+    b.join(&lan)?;
+    assert!(pings(&b, c.ip()));
+    assert!(!carrier(&a, "eth0"));
+    a.join(&lan)?;
+    assert!(!carrier(&a, "eth0") && carrier(&a, "eth1"));
+    assert!(pings(&a, c.ip()));
+    Ok(())
+}

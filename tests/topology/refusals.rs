@@ -1,0 +1,299 @@
+//! What cannot be is refused in words, and leaves no trace.
+
+use expect_test::{Expect, expect};
+use nstest::{Error, Net, Node, TestResult, netns_test};
+
+use crate::shell::pings;
+
+#[track_caller]
+pub(crate) fn says<T>(result: Result<T, Error>, expected: &Expect) {
+    match result {
+        Ok(_) => panic!("accepted"),
+        Err(error) => expected.assert_eq(&format!("{error:?}\n")),
+    }
+}
+
+#[netns_test]
+fn subnets_that_overlap(_peer: Node, net: Net) -> TestResult {
+    net.add_lan("home").subnet("192.168.0.0/16").build()?;
+    says(
+        net.add_lan("office").subnet("192.168.7.0/24").build(),
+        &expect![[r#"
+        nstest[subnet-overlap]: give `office` the subnet 192.168.7.0/24
+          cause: the LAN `home` has 192.168.0.0/16, and addresses would be in both
+          help: take another subnet, or none to be given a free one; networks that NATs keep apart may be declared to overlap
+    "#]],
+    );
+    says(
+        net.add_lan("office").subnet("10.0.0.0/8").build(),
+        &expect![[r#"
+        nstest[subnet-overlap]: give `office` the subnet 10.0.0.0/8
+          cause: the link `test-peer` has 10.0.2.0/24, and addresses would be in both
+          help: take another subnet, or none to be given a free one; networks that NATs keep apart may be declared to overlap
+    "#]],
+    );
+    says(
+        net.add_lan("office").subnet("10.0.0.0/33").build(),
+        &expect![[r#"
+        nstest[subnet]: read the subnet `10.0.0.0/33`
+          cause: an IPv4 prefix has at most 32 bits
+    "#]],
+    );
+    Ok(())
+}
+
+#[netns_test]
+fn names_that_are_taken(peer: Node, net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    says(
+        net.add_lan("lan").build(),
+        &expect![[r#"
+        nstest[name-taken]: name a LAN `lan`
+          cause: another LAN or link has this name
+          help: choose another one
+    "#]],
+    );
+    says(
+        net.add_node("peer").build(),
+        &expect![[r#"
+        nstest[name-taken]: name a node `peer`
+          cause: another node has this name
+          help: choose another one
+    "#]],
+    );
+    says(
+        net.add_node("Peer").build(),
+        &expect![[r#"
+        nstest[name-taken]: name a node `Peer`
+          cause: as a hostname it is `peer`, and so is node `peer`
+          help: choose a name that differs in more than case, `_` and `-`
+    "#]],
+    );
+    says(
+        net.add_node("x").alias("peer").build(),
+        &expect![[r#"
+        nstest[name-taken]: give a node the alias `peer`
+          cause: the node `peer` answers to it
+          help: choose another one
+    "#]],
+    );
+    says(
+        net.add_node("").build(),
+        &expect![[r#"
+        nstest[name]: name a node ``
+          cause: a name begins and ends with a letter or digit
+          help: the name becomes a hostname (RFC 1123), as in `db-1`
+    "#]],
+    );
+    says(
+        peer.join(&lan).and_then(|_| peer.join(&lan)),
+        &expect![[r#"
+        nstest[in-use]: join node `peer` to LAN `lan`
+          cause: it is on it already
+          help: use the interface that it has there, or join another LAN
+    "#]],
+    );
+    says(
+        net.node("pear"),
+        &expect![[r#"
+        nstest[not-found]: find node `pear`
+          cause: there is no node of that name
+          help: the test has `test`, `peer`
+    "#]],
+    );
+    Ok(())
+}
+
+#[netns_test]
+fn an_address_of_a_node_on_no_network(net: Net) -> TestResult {
+    let hermit = net.add_node("hermit").build()?;
+    says(
+        hermit.try_ip(),
+        &expect![[r#"
+        nstest[no-address]: tell the address of node `hermit`
+          cause: it is on no network
+          help: join it to a LAN, or connect it to another node
+    "#]],
+    );
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hermit.ip()));
+    let text = panic.unwrap_err().downcast::<String>().expect("text");
+    assert!(text.contains("hermit"), "{text}");
+    Ok(())
+}
+
+#[netns_test]
+fn routes_that_nobody_can_have(peer: Node, net: Net) -> TestResult {
+    says(
+        peer.add_route("203.0.113.0/24".parse()?, [192, 0, 2, 1].into()),
+        &expect![[r#"
+        nstest[route]: route 203.0.113.0/24 of node `peer` via 192.0.2.1
+          cause: nobody on its networks has that address
+          help: name a router or node that shares a LAN with it
+    "#]],
+    );
+    says(
+        peer.add_route("203.0.113.0/24".parse()?, "fd00:2::1".parse()?),
+        &expect![[r#"
+        nstest[route]: route 203.0.113.0/24 of node `peer` via fd00:2::1
+          cause: one is IPv4 and the other IPv6
+          help: give a gateway of the destination's kind
+    "#]],
+    );
+    says(
+        peer.remove_route("203.0.113.0/24".parse()?),
+        &expect![[r#"
+        nstest[not-found]: remove the route of node `peer` to 203.0.113.0/24
+          cause: no such route was added
+          help: routes that follow from the wiring go with the wiring
+    "#]],
+    );
+    let lan = net.add_lan("lan").build()?;
+    let build = net.add_node("x").join(&lan).route("0.0.0.0/0".parse()?, [192, 0, 2, 1]).build();
+    says(
+        build,
+        &expect![[r#"
+        nstest[route]: route 0.0.0.0/0 of node `x` via 192.0.2.1
+          cause: nobody on its networks has that address
+          help: name a router or node that shares a LAN with it
+    "#]],
+    );
+    Ok(())
+}
+
+#[netns_test]
+fn three_hundred_nodes_on_a_24(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").subnet("192.168.1.0/24").build()?;
+    // Addresses are given out in the plan: what is refused is the last one.
+    for host in 1..=254u8 {
+        if host > 3 && host < 252 {
+            continue;
+        }
+        net.add_node(&format!("n{host}")).join(&lan).addr([192, 168, 1, host]).build()?;
+    }
+    let tiny = net.add_lan("tiny").subnet("192.168.2.0/30").build()?;
+    net.add_node("a").join(&tiny).build()?;
+    net.add_node("b").join(&tiny).build()?;
+    says(
+        net.add_node("c").join(&tiny).build(),
+        &expect![[r#"
+        nstest[subnet-full]: find an address on LAN `tiny` for node `c`
+          cause: 192.168.2.0/30 has room for 2, and all are taken
+          help: give it a larger subnet, as `10.1.0.0/16`
+    "#]],
+    );
+    assert!(net.node("c").is_err());
+    Ok(())
+}
+
+#[netns_test]
+fn interface_names_that_the_kernel_has_no_room_for(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let with = |name| net.add_node("x").join(&lan).interface(name).build();
+    says(
+        with("sixteen-bytes-16"),
+        &expect![[r#"
+        nstest[name]: name an interface `sixteen-bytes-16`
+          cause: it is 16 bytes long, and the kernel takes 15
+          help: choose a shorter one, as `eth0`
+    "#]],
+    );
+    says(
+        with("with/slash"),
+        &expect![[r#"
+        nstest[name]: name an interface `with/slash`
+          cause: the kernel takes no empty name, spaces, `/`, `:` or `%`
+          help: name it like `eth0`
+    "#]],
+    );
+    says(
+        with("lo"),
+        &expect![[r#"
+        nstest[name]: name an interface `lo`
+          cause: every node has one of that name
+          help: name it like `eth0`
+    "#]],
+    );
+    net.add_node("x").join(&lan).interface("fifteen-bytes15").build()?;
+    Ok(())
+}
+
+#[netns_test]
+fn what_is_in_use_stays(peer: Node, net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let node = net.add_node("node").join(&lan).build()?;
+    says(
+        lan.clone().remove(),
+        &expect![[r#"
+        nstest[in-use]: remove LAN `lan`
+          cause: on it: `node`
+          help: have them leave it first
+    "#]],
+    );
+    says(
+        peer.clone().remove(),
+        &expect![[r#"
+        nstest[in-use]: remove node `peer`
+          cause: it is one end of the link `test-peer`
+          help: remove the link first
+    "#]],
+    );
+    says(
+        net.local().remove(),
+        &expect![[r#"
+        nstest[in-use]: remove node `test`
+          cause: the test runs in it
+          help: take it off its networks instead
+    "#]],
+    );
+    says(
+        node.link().remove(),
+        &expect![[r#"
+        nstest[in-use]: remove the link of node `node` to LAN `lan`
+          cause: it is no cable between two nodes
+          help: let the node leave the LAN
+    "#]],
+    );
+    let router = net.add_router("router").lan(&lan).build()?;
+    let user = net.add_node("user").join(&lan).default_via(&router).build()?;
+    says(
+        router.node().clone().remove(),
+        &expect![[r#"
+        nstest[in-use]: remove router `router`
+          cause: it is the default route of the node `user`
+          help: give that node another default route first
+    "#]],
+    );
+    assert!(pings(&user, node.ip()));
+    // In the right order it goes.
+    peer.link().remove()?;
+    peer.clone().remove()?;
+    says(
+        peer.try_ip(),
+        &expect![[r#"
+        nstest[not-found]: use a node
+          cause: it has been removed from this test, or is of another one
+          help: look it up by name, from this test's `Net`
+    "#]],
+    );
+    says(
+        peer.join(&lan),
+        &expect![[r#"
+        nstest[not-found]: use a node
+          cause: it has been removed from this test, or is of another one
+          help: look it up by name, from this test's `Net`
+    "#]],
+    );
+    user.remove()?;
+    router.node().clone().remove()?;
+    node.leave(&lan)?;
+    says(
+        node.leave(&lan),
+        &expect![[r#"
+        nstest[not-found]: find the interface of node `node` on LAN `lan`
+          cause: it is not on it
+          help: join it first
+    "#]],
+    );
+    lan.remove()?;
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! Settings of the kernel are written, not inherited; where they cannot be, the
+//! world works all the same, and the test is told.
+
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nstest::{Net, Node, TestResult, netns_test};
+use nstest_tests::driver::Run;
+use nstest_tests::raw;
+
+use crate::shell::{pings, shows};
+
+const PLAIN: [(&str, &str); 12] = [
+    ("ip_forward", "0"),
+    ("conf/*/forwarding", "0"),
+    ("conf/*/rp_filter", "0"),
+    ("conf/*/arp_ignore", "1"),
+    ("conf/*/arp_announce", "2"),
+    ("conf/*/proxy_arp", "0"),
+    ("conf/*/accept_local", "0"),
+    ("conf/*/route_localnet", "0"),
+    ("conf/*/accept_redirects", "0"),
+    ("conf/*/send_redirects", "0"),
+    ("icmp_echo_ignore_all", "0"),
+    ("ip_nonlocal_bind", "0"),
+];
+
+#[track_caller]
+fn has(node: &Node, setting: &str, value: &str) {
+    for place in ["all", "default", "eth0"] {
+        let path = format!("/proc/sys/net/ipv4/{}", setting.replace('*', place));
+        assert_eq!(shows(node, &format!("cat {path}")).trim(), value, "{path} in {node:?}");
+    }
+}
+
+#[netns_test]
+fn nodes_have_the_settings_of_a_host_and_routers_those_of_a_router(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let node = net.add_node("node").join(&lan).build()?;
+    net.local().join(&lan)?;
+    for (setting, value) in PLAIN {
+        has(&node, setting, value);
+        has(&net.local(), setting, value);
+    }
+    let router = net.add_router("router").lan(&lan).build()?;
+    has(&router, "ip_forward", "1");
+    has(&router, "conf/*/forwarding", "1");
+    has(&router, "conf/*/rp_filter", "0");
+    Ok(())
+}
+
+/// Over IPv6, too: there is no second of duplicate address detection.
+fn first_connections_are_quick(peer: &Node) -> TestResult {
+    for ip in peer.addrs() {
+        let listener = peer.run(|| TcpListener::bind((ip, 7000)))?;
+        let start = Instant::now();
+        TcpStream::connect((ip, 7000))?;
+        assert!(start.elapsed() < Duration::from_millis(900), "{ip}: {:?}", start.elapsed());
+        drop(listener);
+    }
+    Ok(())
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn works_with_proc_sys_read_only(peer: Node, net: Net) -> TestResult {
+    assert!(std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").is_err(), "it is writable");
+    println!("{} notes, such as: {}", net.notes().len(), net.notes()[0]);
+    assert_eq!(peer.addrs().len(), 2);
+    first_connections_are_quick(&peer)?;
+    let lan = net.add_lan("lan").build()?;
+    let c = net.add_node("c").join(&lan).build()?;
+    peer.join(&lan)?;
+    let start = Instant::now();
+    assert!(pings(&peer, c.ip()) && pings(&peer, c.ipv6()));
+    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+    Ok(())
+}
+
+/// As in a container: what covers a part of /proc also forbids a fresh one.
+#[test]
+fn a_read_only_proc_sys_is_told_and_lived_with() {
+    let mut command = Command::new("unshare");
+    let script = "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; \
+                  exec \"$0\" \"$@\"";
+    if nstest_tests::machine_root() {
+        command.args(["--mount"]);
+    } else {
+        command.args(["--user", "--map-root-user", "--mount"]);
+    }
+    command.args(["sh", "-e", "-c", script]).arg(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "--show-output"]);
+    command.arg("settings::works_with_proc_sys_read_only");
+    let outcome = Run::in_front(command).run();
+    let text = outcome.text();
+    assert!(outcome.status.success(), "{text}");
+    assert!(
+        text.contains("nstest: note: could not set net/ipv4/conf/all/arp_ignore to 1: "),
+        "{text}"
+    );
+    assert!(text.contains("notes, such as: could not set net/"), "{text}");
+}
+
+#[netns_test]
+#[ignore = "its case runs it"]
+fn works_without_ipv6(peer: Node, net: Net) -> TestResult {
+    assert_eq!(peer.addrs(), [peer.ip()]);
+    assert!(net.notes().iter().any(|note| note.starts_with("the machine has no IPv6")));
+    first_connections_are_quick(&peer)?;
+    let lan = net.add_lan("lan").build()?;
+    assert_eq!(net.add_node("c").join(&lan).build()?.addrs().len(), 1);
+    let refused = net.add_lan("new").subnet("2001:db8::/64").build().unwrap_err();
+    println!("{refused:?}");
+    Ok(())
+}
+
+/// This is the machine: as if started with `ipv6.disable=1`, where sockets of
+/// that family are refused with this error.
+#[test]
+#[ignore = "its case runs it"]
+fn refuses_ipv6() {
+    raw::refuse_ipv6();
+    let outcome = Run::of(&["settings::works_without_ipv6"]).args(["--show-output"]).run();
+    let text = outcome.text();
+    assert!(outcome.status.success(), "{text}");
+    assert!(text.contains("this test is without IPv6"), "{text}");
+}
+
+#[test]
+fn a_machine_without_ipv6_is_told_and_lived_with() {
+    Run::of(&["settings::refuses_ipv6"]).succeed();
+}

@@ -1,0 +1,120 @@
+//! Fixtures: tests with an uplink, to be run on the machine that is played.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::Duration;
+
+use nstest::{Node, TestResult, netns_test};
+
+use crate::outside::{LOOPBACK_PORT, MACHINE, SERVER, SERVER6};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the server takes for the address of this client.
+fn seen_as(server: &str) -> TestResult<String> {
+    let mut text = String::new();
+    let addr = SocketAddr::new(server.parse()?, 80);
+    TcpStream::connect_timeout(&addr, PATIENCE)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// No packet of a fixture shall leave the machine that runs the tests.
+fn on_the_real_machine() -> bool {
+    let real = std::env::var_os("IS_NESTED").is_none();
+    if real {
+        println!("only to be run on a machine that a test plays");
+    }
+    real
+}
+
+#[netns_test(uplink)]
+#[ignore = "a fixture"]
+fn reaches(peer: Node) -> TestResult {
+    if on_the_real_machine() {
+        return Ok(());
+    }
+    assert_eq!(seen_as(SERVER)?, MACHINE);
+    if std::env::var_os("HAS_IPV6").is_some() {
+        assert!(seen_as(SERVER6)?.starts_with("2001:db8::"));
+    }
+    // Names of the test, then those of the world.
+    let addresses = |name: &str| -> std::io::Result<Vec<_>> {
+        Ok((name, 80).to_socket_addrs()?.map(|addr| addr.ip()).collect())
+    };
+    assert!(addresses("peer")?.contains(&peer.ip()));
+    assert_eq!(addresses("www.example.test")?, [SERVER.parse::<std::net::IpAddr>()?]);
+    // The peer is on the test's own network only, and that works beside it.
+    peer.wait_reachable(std::net::Ipv4Addr::new(10, 0, 2, 1))?;
+    peer.run(|| TcpStream::connect((SERVER, 80))).unwrap_err();
+    loopback_is_closed();
+    Ok(())
+}
+
+/// The machine has something at this port of its loopback and nowhere else.
+fn loopback_is_closed() {
+    let ways = [
+        "127.0.0.1",
+        "::1",
+        MACHINE,
+        "2001:db8::1", // itself
+        "198.18.0.1",
+        "198.18.0.2",
+        "198.18.0.3",
+        "fd00:1::2",
+        "fd00:1::3", // the relay's
+        "198.18.1.1",
+        "198.18.1.5",
+        "10.0.2.2",
+        "169.254.0.1",
+        "0.0.0.0",
+    ];
+    std::thread::scope(|scope| {
+        for way in ways {
+            scope.spawn(move || {
+                let addr = SocketAddr::new(way.parse().unwrap(), LOOPBACK_PORT);
+                let answer = TcpStream::connect_timeout(&addr, Duration::from_secs(1));
+                let mut text = String::new();
+                if let Ok(mut stream) = answer {
+                    let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+                    let _ = stream.read_to_string(&mut text);
+                }
+                assert_eq!(text, "", "through {way}");
+            });
+        }
+    });
+}
+
+/// Tells the server that it is there, and does not end.
+fn stay() -> TestResult<TcpStream> {
+    let mut stream = TcpStream::connect((SERVER, 81))?;
+    stream.write_all(b"x")?;
+    Ok(stream)
+}
+
+#[netns_test(uplink)]
+#[ignore = "a fixture"]
+fn stays() -> TestResult {
+    if on_the_real_machine() {
+        return Ok(());
+    }
+    let _stream = stay()?;
+    loop {
+        std::thread::park();
+    }
+}
+
+#[netns_test(uplink)]
+#[ignore = "a fixture"]
+fn dies() -> TestResult {
+    if on_the_real_machine() {
+        return Ok(());
+    }
+    let _stream = stay()?;
+    let kill = format!("kill -9 {}", std::process::id());
+    std::process::Command::new("sh").args(["-c", &kill]).status()?;
+    Ok(())
+}
+
+#[netns_test(uplink, subnet = "192.0.2.0/25")]
+#[ignore = "a fixture"]
+fn overlaps(_peer: Node) {}
