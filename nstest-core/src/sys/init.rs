@@ -4,19 +4,24 @@
 //! The parent cannot stay as init itself, since a child in its memory must exec
 //! soon, and a body that is PID 1 is no ordinary process: `raise(SIGTERM)` is
 //! ignored and `abort()` ends in SIGSEGV. So the test binary is exec'd as PID 1,
-//! and before `main`, in a constructor, while it is small and has one thread, it
-//! forks: PID 1 stays here, PID 2 goes on into `main` as if nothing had been.
+//! and before `main`, in a constructor, while it has one thread, it splits: PID 1
+//! stays here, PID 2 goes on into `main` as if nothing had been.
+//!
+//! PID 1 [lends](super::lend) PID 2 its memory and sleeps until that has ended.
+//! Orphans are not kept waiting: whoever ignores SIGCHLD has them reaped by the
+//! kernel. Where that cannot be had, PID 1 forks, and reaps.
 //!
 //! In every other process the constructor is one `getenv`. It runs before
 //! Rust's runtime: no `std` that needs it, no panic.
 
 use std::ffi::CStr;
 use std::mem;
-use std::ptr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use nix::libc::{self, c_int};
 
+use super::lend::{Side, lend};
 use super::process::exit_now;
 use super::step::{die_with_parent, errno};
 use crate::record::{ended_frame, init_failed_frame};
@@ -95,16 +100,56 @@ extern "C" fn constructor() {
     }
     set_name(b"nstest-init\0"); // before the body can look
     let _ = die_with_parent(); // again: some exec's clear it
-    // SAFETY: fork(3), the C library's own: it leaves its state right in the
-    // child. The process has one thread (sanitizers' handle fork themselves).
-    match unsafe { libc::fork() } {
-        -1 => {
-            report(chosen.report, &init_failed_frame(errno()));
-            exit_now(1)
-        }
-        0 => become_body(chosen),
-        body => run_init(chosen.report, body),
+    if parent_is_gone(chosen.report) {
+        exit_now(1);
     }
+    split(chosen);
+}
+
+fn split(chosen: Chosen) {
+    PIPE.store(chosen.report, Relaxed);
+    disposition(libc::SIG_IGN);
+    match lend() {
+        Side::Child => {
+            disposition(libc::SIG_DFL);
+            become_body(chosen);
+        }
+        Side::Parent(body) => await_body(body),
+        Side::Refused(Some(errno)) => refused(errno),
+        Side::Refused(None) => {
+            disposition(libc::SIG_DFL);
+            // SAFETY: fork(3), the C library's own: it leaves its state right in the
+            // child. The process has one thread (sanitizers' handle fork themselves).
+            match unsafe { libc::fork() } {
+                -1 => refused(errno()),
+                0 => become_body(chosen),
+                body => await_body(body),
+            }
+        }
+    }
+}
+
+/// The pipe for records: where init finds it when it has nothing else.
+static PIPE: AtomicI32 = AtomicI32::new(-1);
+
+/// What PID 1 does with SIGCHLD.
+fn disposition(handler: libc::sighandler_t) {
+    // SAFETY: neither of the two is a handler that could run.
+    unsafe { libc::signal(libc::SIGCHLD, handler) };
+}
+
+/// The pipe's other end is the parent's alone: an error here means that it was
+/// gone before it could be told to take this process along.
+fn parent_is_gone(pipe: c_int) -> bool {
+    let mut event = libc::pollfd { fd: pipe, events: 0, revents: 0 };
+    // SAFETY: it is one element, as stated.
+    unsafe { libc::poll(&raw mut event, 1, 0) };
+    event.revents & libc::POLLERR != 0
+}
+
+fn refused(errno: c_int) -> ! {
+    report(&init_failed_frame(errno));
+    exit_now(1)
 }
 
 fn become_body(chosen: Chosen) {
@@ -142,62 +187,27 @@ fn set_name(name: &[u8]) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
-fn report(fd: c_int, frame: &[u8; 9]) {
+fn report(frame: &[u8; 9]) {
     // A write that fails leaves the parent without the record, which it diagnoses.
     // SAFETY: the buffer is as long as stated.
-    unsafe { libc::write(fd, frame.as_ptr().cast(), frame.len()) };
+    unsafe { libc::write(PIPE.load(Relaxed), frame.as_ptr().cast(), frame.len()) };
 }
 
-fn run_init(pipe: c_int, body: libc::pid_t) -> ! {
-    // The body's pipes must end with the body, not with init.
-    for (first, last) in [(0, pipe - 1), (pipe + 1, c_int::MAX)] {
-        // SAFETY: close_range(2) takes numbers; nothing here uses those descriptors.
-        unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-    }
-    let children = child_signals();
+/// Ends with the body, and the kernel kills all others. `__WALL`, because the body
+/// may have no exit signal.
+fn await_body(body: libc::pid_t) -> ! {
+    let mut status = 0;
     loop {
-        while let Some((pid, status)) = reap() {
-            if pid == body {
-                report(pipe, &ended_frame(status));
-                exit_now(0) // and the kernel kills all others
-            }
+        // SAFETY: the pointer is valid.
+        let ended = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
+        if ended == body {
+            report(&ended_frame(status));
+            exit_now(0)
         }
-        // The pipe's other end is the parent's alone: an error there means that
-        // it is gone, also where its thread's end was missed.
-        let mut events = [
-            libc::pollfd { fd: children, events: libc::POLLIN, revents: 0 },
-            libc::pollfd { fd: pipe, events: 0, revents: 0 },
-        ];
-        // SAFETY: the array has as many elements as stated.
-        unsafe { libc::poll(events.as_mut_ptr(), 2, -1) };
-        if events[1].revents & libc::POLLERR != 0 {
+        if ended < 0 && errno() != libc::EINTR {
             exit_now(1)
         }
-        let mut signal = [0u8; size_of::<libc::signalfd_siginfo>()];
-        if events[0].revents != 0 {
-            // SAFETY: the buffer is as long as stated.
-            unsafe { libc::read(children, signal.as_mut_ptr().cast(), signal.len()) };
-        }
     }
-}
-
-/// A descriptor that becomes readable when a child ends.
-fn child_signals() -> c_int {
-    // SAFETY: all zeroes is a valid, empty signal set.
-    let mut set: libc::sigset_t = unsafe { mem::zeroed() };
-    // SAFETY: the pointer is valid.
-    unsafe { libc::sigaddset(&raw mut set, libc::SIGCHLD) };
-    // SAFETY: the set is valid.
-    unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) };
-    // SAFETY: the set is valid.
-    unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) }
-}
-
-fn reap() -> Option<(libc::pid_t, c_int)> {
-    let mut status = 0;
-    // SAFETY: the pointer is valid.
-    let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
-    (pid > 0).then_some((pid, status))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //!   clone and exec, where nothing may allocate, lock or panic;
 //! - [`spawn`]: the clone itself, on a stack of its own in the parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
+//! - [`lend`]: a child in the memory of a parent that sleeps;
 //! - [`process`]: a process held by its pidfd, and what has no other home;
 //! - [`capset`]: rights that survive `execve`;
 //! - [`tap`]: an interface whose other end is a file;
@@ -17,6 +18,7 @@
 
 mod capset;
 pub(crate) mod init;
+mod lend;
 pub(crate) mod netlink;
 pub(crate) mod probe;
 pub(crate) mod process;
