@@ -1,9 +1,9 @@
 //! What runs behind `nstest`. Users depend on the facade, not on this crate.
 //!
-//! Where to begin: [`runner`] makes a process of its own for each test and says
-//! how it went; [`topology`] is what a test's network looks like, as data;
-//! [`fabric`] makes the kernel look like that; [`world`] is what a test holds of
-//! it; [`node`] runs code in a node. `docs/src/architecture.md` is the map.
+//! Where to begin: `runner` makes a process of its own for each test and says
+//! how it went; `topology` is what a test's network looks like, as data;
+//! `fabric` makes the kernel look like that; `world` is what a test holds of
+//! it; `node` runs code in a node. `docs/src/architecture.md` is the map.
 //!
 //! Where there are no network namespaces (other systems, Miri, or on Linux
 //! `--cfg nstest_stub`), the files in `stub/` take the place of those that talk
