@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::libc;
+use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
@@ -198,6 +199,14 @@ pub(crate) fn own_namespace() {
     let up = libc::IFF_UP as u32;
     batch.message(libc::RTM_NEWLINK, libc::NLM_F_ACK, &link(1, up, up), |_| {});
     place.carry_out(&batch);
+}
+
+/// Hides the names in /run/netns from this process, and its own from others.
+pub(crate) fn own_names() {
+    unshare(CloneFlags::CLONE_NEWNS).expect("unshare");
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("mount");
+    mount(none, "/run/netns", Some("tmpfs"), MsFlags::empty(), none).expect("mount");
 }
 
 /// Waits until the kernel has done with the namespaces that were given up before: it
