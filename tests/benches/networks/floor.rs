@@ -201,12 +201,13 @@ pub(crate) fn own_namespace() {
     place.carry_out(&batch);
 }
 
-/// Hides the names in /run/netns from this process, and its own from others.
-pub(crate) fn own_names() {
+/// Hides /run from this process, and with it the names of nodes: a test's go with
+/// its mounts, at once, where those of a network that is dropped go one by one.
+pub(crate) fn without_names() {
     unshare(CloneFlags::CLONE_NEWNS).expect("unshare");
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("mount");
-    mount(none, "/run/netns", Some("tmpfs"), MsFlags::empty(), none).expect("mount");
+    mount(none, "/run", Some("tmpfs"), MsFlags::empty(), none).expect("mount");
 }
 
 /// Waits until the kernel has done with the namespaces that were given up before: it

@@ -110,7 +110,7 @@ fn main() -> nstest::Result<()> {
     };
     let number = |text: &str| text.parse::<usize>().expect("a number");
     if let (Some(way), Some(times)) = (after("--worker"), after("--times")) {
-        floor::own_names();
+        floor::without_names();
         println!("{}", back_to_back(Way::parse(way), number(times)));
         return Ok(());
     }
