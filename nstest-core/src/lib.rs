@@ -74,6 +74,7 @@ pub use world::{
 /// What the macros expand to; not for people.
 #[doc(hidden)]
 pub mod private {
+    pub use crate::fixture::network_of;
     pub use crate::runner::{Fixtures, Options, Test, Timeout, run};
     #[cfg(feature = "tokio")]
     pub use crate::runner::{Runtime, run_async};

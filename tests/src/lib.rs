@@ -6,6 +6,7 @@
 //! - [`cargo`]: cargo and cargo-nextest;
 //! - [`marks`]: how a fixture and its driver wait for each other;
 //! - [`survivors`]: what a run left behind;
+//! - [`rounds`]: orders and quantiles, for benchmarks;
 //! - [`raw`]: what only `unsafe` can do to a process, for fixtures.
 #![deny(unsafe_code)]
 
@@ -15,6 +16,7 @@ pub mod fixtures;
 pub mod marks;
 #[allow(unsafe_code, reason = "fixtures do to their process what no safe call does")]
 pub mod raw;
+pub mod rounds;
 pub mod survivors;
 
 /// Whether the ids of this process are the machine's: it is root, or in a test

@@ -115,6 +115,11 @@ pub(super) fn play<R: Termination>(
         if code == ExitCode::SUCCESS && unseen.is_none() {
             fixtures.current.check_used().unwrap_or_else(|error| refuse(&error));
         }
+        if is_body() {
+            // The world goes with the process, all at once. Taken apart, each name
+            // of a node would wait for RCU: namespace_unlock, fs/namespace.c.
+            std::mem::forget(fixtures);
+        }
         (code, unseen)
     }));
     match result {

@@ -16,6 +16,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use nstest_tests::rounds::{Shuffled, quantile_of};
+
 /// The ways, with the worker and the command for each.
 const WAYS: [(char, &str, Who, &str); 5] = [
     ('a', "floor: user and network namespace", Who::Small, "network"),
@@ -158,36 +160,6 @@ impl Drop for Worker {
         let _ = self.commands.shutdown(std::net::Shutdown::Both);
         let _ = self.process.wait();
     }
-}
-
-/// The indices below a number, in a new order each time; the same in every run.
-struct Shuffled {
-    order: Vec<usize>,
-    state: u64,
-}
-
-impl Shuffled {
-    fn new(count: usize) -> Self {
-        Self { order: (0..count).collect(), state: 1 }
-    }
-
-    /// Fisher and Yates, on Knuth's MMIX generator.
-    fn next(&mut self) -> &[usize] {
-        for last in (1..self.order.len()).rev() {
-            self.state = self
-                .state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            self.order.swap(last, (self.state >> 33) as usize % (last + 1));
-        }
-        &self.order
-    }
-}
-
-fn quantile_of(times: &[f64], quantile: f64) -> f64 {
-    let mut sorted = times.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[((sorted.len() - 1) as f64 * quantile).round() as usize]
 }
 
 fn extremes(numbers: impl Iterator<Item = f64>) -> (f64, f64) {

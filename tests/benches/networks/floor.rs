@@ -1,0 +1,343 @@
+//! The floor: what the kernel charges for the same wires.
+//!
+//! Two nodes on one veth pair, and nodes on a bridge, in the fewest netlink
+//! messages that do it. Nothing of nstest's is used here, so that the two can be
+//! held against each other. What is in it beyond the wires is what the first
+//! packet needs: no duplicate address detection, link events flushed by
+//! RTM_GETLINK, and for IPv6 the event that says that an address answers
+//! (docs/src/design/netlink.md). `lo` is up, and that is all that is set.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::libc;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
+    socket,
+};
+
+/// The index of the first interface; `lo` is 1.
+const ETH0: u32 = 2;
+
+/// A namespace, and a socket that acts in it.
+pub(crate) struct Place {
+    namespace: File,
+    route: OwnedFd,
+}
+
+impl Place {
+    /// A new namespace, which the calling thread is in from here on.
+    fn new(settings: &[&str], value: &str) -> Self {
+        unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
+        for setting in settings {
+            let path = format!("/proc/sys/net/ipv6/conf/{setting}");
+            let mut file = File::options().write(true).open(path).expect("open a setting");
+            file.write_all(value.as_bytes()).expect("write a setting");
+        }
+        let namespace = File::open("/proc/thread-self/ns/net").expect("open the namespace");
+        let kind = (SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute);
+        let route = socket(AddressFamily::Netlink, kind.0, kind.1, kind.2).expect("socket");
+        Self { namespace, route }
+    }
+
+    fn node() -> Self {
+        let node = Self::new(&["all/accept_dad", "default/accept_dad"], "0");
+        // Heard of on the socket itself; the answers are told by their kind.
+        let group = NetlinkAddr::new(0, libc::RTMGRP_IPV6_IFADDR as u32);
+        bind(node.route.as_raw_fd(), &group).expect("bind");
+        node
+    }
+
+    pub(crate) fn enter(&self) {
+        setns(&self.namespace, CloneFlags::CLONE_NEWNET).expect("setns");
+    }
+
+    fn request(&self, batch: &Batch) {
+        let sent = send(self.route.as_raw_fd(), &batch.bytes, MsgFlags::empty());
+        assert_eq!(sent, Ok(batch.bytes.len()));
+    }
+
+    /// Receives until a message satisfies; whatever was refused fails the run.
+    fn until(&self, mut wanted: impl FnMut(u16, &[u8]) -> bool) {
+        let mut buffer = [0; 32 * 1024];
+        loop {
+            let length = recv(self.route.as_raw_fd(), &mut buffer, MsgFlags::empty());
+            let mut rest = &buffer[..length.expect("recv")];
+            let mut over = false;
+            while rest.len() >= 16 {
+                let length = u32::from_ne_bytes(rest[..4].try_into().unwrap()) as usize;
+                let kind = u16::from_ne_bytes(rest[4..6].try_into().unwrap());
+                if i32::from(kind) == libc::NLMSG_ERROR {
+                    let errno = i32::from_ne_bytes(rest[16..20].try_into().unwrap());
+                    assert_eq!(errno, 0, "{}", std::io::Error::from_raw_os_error(-errno));
+                }
+                over |= wanted(kind, &rest[16..length]);
+                rest = &rest[length.next_multiple_of(4).min(rest.len())..];
+            }
+            if over {
+                return;
+            }
+        }
+    }
+
+    /// Has a batch carried out whose last message asks to be acknowledged.
+    fn carry_out(&self, batch: &Batch) {
+        self.request(batch);
+        self.until(|kind, _| i32::from(kind) == libc::NLMSG_ERROR);
+    }
+
+    /// Has the kernel notice that a cable is plugged in: the reader of a link is
+    /// told the truth (linkwatch_sync_dev).
+    fn flush_carrier(&self, index: u32) {
+        let mut batch = Batch::default();
+        batch.message(libc::RTM_GETLINK, 0, &link(index, 0, 0), |_| {});
+        self.request(&batch);
+        self.until(|kind, _| kind == libc::RTM_NEWLINK);
+    }
+
+    /// Gives a node its addresses; `more` is done in the same system call.
+    fn configure(&self, nth: usize, more: impl FnOnce(&mut Batch)) {
+        let mut batch = Batch::default();
+        more(&mut batch);
+        let up = libc::IFF_UP as u32;
+        batch.message(libc::RTM_NEWLINK, 0, &link(1, up, up), |_| {});
+        batch.address(ipv4(nth), 24, 0);
+        batch.address(ipv6(nth), 64, libc::NLM_F_ACK);
+        let mut expected = 2;
+        self.request(&batch);
+        let IpAddr::V6(ours) = ipv6(nth) else { unreachable!() };
+        self.until(|kind, payload| {
+            let announced = kind == libc::RTM_NEWADDR
+                && payload.windows(16).any(|window| window == ours.octets());
+            expected -= i32::from(i32::from(kind) == libc::NLMSG_ERROR || announced);
+            expected == 0
+        });
+    }
+}
+
+pub(crate) fn ipv4(nth: usize) -> IpAddr {
+    Ipv4Addr::new(10, 0, 2, 1 + nth as u8).into()
+}
+
+pub(crate) fn ipv6(nth: usize) -> IpAddr {
+    Ipv6Addr::new(0xfd00, 2, 0, 0, 0, 0, 0, 1 + nth as u16).into()
+}
+
+/// Nodes on one wire; the calling thread is in the first.
+pub(crate) struct Wire {
+    nodes: Vec<Place>,
+    _switch: Option<Place>,
+}
+
+impl Wire {
+    /// Two nodes on one veth pair.
+    pub(crate) fn pair() -> Self {
+        let (b, a) = (Place::node(), Place::node());
+        let up = libc::IFF_UP as u32;
+        a.configure(0, |batch| {
+            batch.veth(("eth0", ETH0), up, &[], &b);
+        });
+        b.configure(1, |batch| {
+            batch.message(libc::RTM_NEWLINK, 0, &link(ETH0, up, up), |_| {});
+        });
+        a.flush_carrier(ETH0);
+        b.flush_carrier(ETH0);
+        Self { nodes: vec![a, b], _switch: None }
+    }
+
+    /// `count` nodes on a bridge, which is in a namespace of its own.
+    pub(crate) fn bridge(count: usize) -> Self {
+        let up = libc::IFF_UP as u32;
+        let switch = Place::new(&["all/disable_ipv6", "default/disable_ipv6"], "1");
+        let mut nodes: Vec<_> = (0..count).map(|_| Place::node()).collect();
+        nodes.reverse(); // the thread is in the one made last
+        let mut batch = Batch::default();
+        let (bridge, create) = (ETH0, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
+        batch.message(libc::RTM_NEWLINK, create, &link(bridge, up, up), |batch| {
+            batch.attribute(libc::IFLA_IFNAME, b"lan\0");
+            batch.nested(libc::IFLA_LINKINFO, |batch| {
+                batch.attribute(libc::IFLA_INFO_KIND, b"bridge");
+            });
+        });
+        let port = |nth: usize| bridge + 1 + nth as u32;
+        for (nth, node) in nodes.iter().enumerate() {
+            let controller = bridge.to_ne_bytes();
+            let master = [(libc::IFLA_MASTER, &controller[..])];
+            batch.veth((&format!("p{nth}"), port(nth)), up, &master, node);
+        }
+        batch.acknowledged();
+        switch.carry_out(&batch);
+        for (nth, node) in nodes.iter().enumerate() {
+            node.configure(nth, |batch| {
+                batch.message(libc::RTM_NEWLINK, 0, &link(ETH0, up, up), |_| {});
+            });
+        }
+        for (nth, node) in nodes.iter().enumerate() {
+            switch.flush_carrier(port(nth));
+            node.flush_carrier(ETH0);
+        }
+        Self { nodes, _switch: Some(switch) }
+    }
+
+    /// Binds in the second node, and comes back to the first.
+    pub(crate) fn listen(&self, ip: IpAddr) -> TcpListener {
+        self.nodes[1].enter();
+        let listener = TcpListener::bind((ip, 7000)).expect("bind");
+        self.nodes[0].enter();
+        listener
+    }
+}
+
+/// Moves the calling thread to a network with nothing but `lo`, up, as a test has it.
+pub(crate) fn own_namespace() {
+    let place = Place::new(&[], "");
+    let mut batch = Batch::default();
+    let up = libc::IFF_UP as u32;
+    batch.message(libc::RTM_NEWLINK, libc::NLM_F_ACK, &link(1, up, up), |_| {});
+    place.carry_out(&batch);
+}
+
+/// Hides /run from this process, and with it the names of nodes: a test's go with
+/// its mounts, at once, where those of a network that is dropped go one by one.
+pub(crate) fn without_names() {
+    unshare(CloneFlags::CLONE_NEWNS).expect("unshare");
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("mount");
+    mount(none, "/run", Some("tmpfs"), MsFlags::empty(), none).expect("mount");
+}
+
+/// Waits until the kernel has done with the namespaces that were given up before: it
+/// cleans them up one batch after the other (cleanup_net, net/core/net_namespace.c),
+/// and the end of a veth pair tells of the end of its peer's namespace.
+pub(crate) fn settle() {
+    let clean = || {
+        unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
+        let peer = File::open("/proc/thread-self/ns/net").expect("open the namespace");
+        let here = Place::new(&[], "");
+        let group = NetlinkAddr::new(0, libc::RTMGRP_LINK as u32);
+        bind(here.route.as_raw_fd(), &group).expect("bind");
+        let there = Place { namespace: peer, route: here.route.try_clone().expect("dup") };
+        let mut batch = Batch::default();
+        batch.veth(("eth0", ETH0), 0, &[], &there);
+        here.request(&batch);
+        drop((batch, there));
+        here.until(|kind, _| kind == libc::RTM_DELLINK);
+    };
+    // What went before is in the first one's batch or an earlier one, and that is
+    // over when the second's has begun.
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(clean).join().expect("it settles");
+        }
+    });
+}
+
+/// Messages for one system call.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    last: usize,
+}
+
+impl Batch {
+    fn message(
+        &mut self,
+        kind: u16,
+        flags: libc::c_int,
+        header: &[u8],
+        attributes: impl FnOnce(&mut Self),
+    ) {
+        let start = self.bytes.len();
+        self.last = start;
+        self.bytes.extend([0; 4]);
+        self.bytes.extend(kind.to_ne_bytes());
+        self.bytes.extend(((flags | libc::NLM_F_REQUEST) as u16).to_ne_bytes());
+        self.bytes.extend([0; 8]);
+        self.bytes.extend(header);
+        attributes(self);
+        let length = (self.bytes.len() - start) as u32;
+        self.bytes[start..start + 4].copy_from_slice(&length.to_ne_bytes());
+    }
+
+    /// The message last written asks for an answer.
+    fn acknowledged(&mut self) {
+        self.bytes[self.last + 6] |= libc::NLM_F_ACK as u8;
+    }
+
+    fn attribute(&mut self, kind: u16, value: &[u8]) {
+        self.nested(kind, |batch| batch.bytes.extend(value));
+    }
+
+    fn nested(&mut self, kind: u16, value: impl FnOnce(&mut Self)) {
+        let start = self.bytes.len();
+        self.bytes.extend([0; 2]);
+        self.bytes.extend(kind.to_ne_bytes());
+        value(self);
+        let length = (self.bytes.len() - start) as u16;
+        self.bytes[start..start + 2].copy_from_slice(&length.to_ne_bytes());
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+    }
+
+    /// A pair whose other end is born as `eth0` of a node.
+    fn veth(&mut self, near: (&str, u32), flags: u32, more: &[(u16, &[u8])], node: &Place) {
+        const VETH_INFO_PEER: u16 = 1; // linux/veth.h
+        let (name, index) = near;
+        let create = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+        self.message(libc::RTM_NEWLINK, create, &link(index, flags, flags), |batch| {
+            batch.attribute(libc::IFLA_IFNAME, format!("{name}\0").as_bytes());
+            for (kind, value) in more {
+                batch.attribute(*kind, value);
+            }
+            batch.nested(libc::IFLA_LINKINFO, |batch| {
+                batch.attribute(libc::IFLA_INFO_KIND, b"veth");
+                batch.nested(libc::IFLA_INFO_DATA, |batch| {
+                    batch.nested(VETH_INFO_PEER, |batch| {
+                        batch.bytes.extend(link(ETH0, 0, 0));
+                        batch.attribute(libc::IFLA_IFNAME, b"eth0\0");
+                        let fd = node.namespace.as_raw_fd().to_ne_bytes();
+                        batch.attribute(libc::IFLA_NET_NS_FD, &fd);
+                    });
+                });
+            });
+        });
+    }
+
+    fn address(&mut self, ip: IpAddr, length: u8, flags: libc::c_int) {
+        let (family, octets) = match ip {
+            IpAddr::V4(ip) => (libc::AF_INET, ip.octets().to_vec()),
+            IpAddr::V6(ip) => (libc::AF_INET6, ip.octets().to_vec()),
+        };
+        // struct ifaddrmsg: family, prefix length, flags, scope, index.
+        let mut header = vec![family as u8, length, libc::IFA_F_NODAD as u8, 0];
+        header.extend(ETH0.to_ne_bytes());
+        let flags = flags | libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+        self.message(libc::RTM_NEWADDR, flags, &header, |batch| {
+            batch.attribute(libc::IFA_LOCAL, &octets);
+            batch.attribute(libc::IFA_ADDRESS, &octets);
+        });
+    }
+}
+
+/// struct ifinfomsg: family, type, index, flags, and which of them change.
+fn link(index: u32, flags: u32, change: u32) -> Vec<u8> {
+    [0, index, flags, change].map(u32::to_ne_bytes).concat()
+}
+
+/// One byte there and one back, on both families, from the calling thread.
+pub(crate) fn exchange(ips: &[IpAddr], listen: impl Fn(IpAddr) -> TcpListener) {
+    for ip in ips {
+        let listener = listen(*ip);
+        let mut near = std::net::TcpStream::connect((*ip, 7000)).expect("connect");
+        let (mut far, _) = listener.accept().expect("accept");
+        let mut byte = [0];
+        near.write_all(&[7]).expect("write");
+        far.read_exact(&mut byte).expect("read");
+        far.write_all(&byte).expect("write");
+        near.read_exact(&mut byte).expect("read");
+        assert_eq!(byte, [7]);
+    }
+}

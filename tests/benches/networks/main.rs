@@ -1,0 +1,239 @@
+//! What a network costs, against what it must cost at least.
+//!
+//! `cargo bench -p nstest-tests --bench networks [-- --rounds N]`
+//!
+//! Each way goes from nothing to the first exchange over TCP on IPv4 and IPv6:
+//! from a thread's `unshare` to the byte that came back. First alone, with
+//! everything cleaned up that went before; then back to back, where each pays for
+//! the one before it, which the kernel is still taking down; then so in two
+//! processes at once. The ways take turns in an order shuffled for each round.
+//! Nothing is asserted about the times: they are printed, with their ratios, for
+//! people to judge. `docs/src/design/networks-cost.md` says what they were and why.
+
+mod commands;
+mod floor;
+
+use std::net::IpAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use commands::Named;
+use floor::{Wire, exchange, settle};
+use nstest_tests::rounds::{Shuffled, quantile_of};
+
+/// How to make one network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// A direct veth pair, in the fewest messages.
+    Direct,
+    /// A LAN on a bridge, in the fewest messages.
+    Bridge(usize),
+    /// What a test with this many nodes gets, its own included.
+    Nstest(usize),
+    /// The two above by `ip -batch`.
+    Commands(usize),
+}
+
+impl Way {
+    fn name(self) -> String {
+        match self {
+            Way::Direct => "direct veth pair, fewest messages".to_owned(),
+            Way::Bridge(nodes) => format!("bridge of {nodes}, fewest messages"),
+            Way::Nstest(2) => "nstest, pair".to_owned(),
+            Way::Nstest(nodes) => format!("nstest, LAN of {nodes}"),
+            Way::Commands(2) => "ip -batch, pair".to_owned(),
+            Way::Commands(nodes) => format!("ip -batch, LAN of {nodes}"),
+        }
+    }
+
+    /// For the command line of a worker.
+    fn parse(text: &str) -> Self {
+        match text.split_once('-') {
+            Some(("nstest", nodes)) => Way::Nstest(nodes.parse().expect("a number")),
+            Some(("bridge", nodes)) => Way::Bridge(nodes.parse().expect("a number")),
+            _ => Way::Direct,
+        }
+    }
+
+    fn argument(self) -> String {
+        match self {
+            Way::Nstest(nodes) => format!("nstest-{nodes}"),
+            Way::Bridge(nodes) => format!("bridge-{nodes}"),
+            _ => "direct".to_owned(),
+        }
+    }
+
+    /// Once, in milliseconds, on a thread of its own: one that has been in no other
+    /// namespace.
+    fn run(self) -> f64 {
+        std::thread::spawn(move || {
+            let start = Instant::now();
+            let took = || start.elapsed().as_secs_f64() * 1e3;
+            let ips = [floor::ipv4(1), floor::ipv6(1)];
+            match self {
+                Way::Direct | Way::Bridge(_) => {
+                    let wire = match self {
+                        Way::Bridge(nodes) => Wire::bridge(nodes),
+                        _ => Wire::pair(),
+                    };
+                    exchange(&ips, |ip| wire.listen(ip));
+                    took()
+                }
+                Way::Commands(nodes) => {
+                    let wire = if nodes == 2 { Named::pair() } else { Named::bridge(nodes) };
+                    exchange(&ips, |ip| wire.listen(ip));
+                    took()
+                }
+                Way::Nstest(nodes) => {
+                    floor::own_namespace();
+                    let names: Vec<String> = (1..nodes).map(|nth| format!("peer{nth}")).collect();
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    let net = nstest::__private::network_of(&names).expect("a network");
+                    let peer = net.node("peer1").expect("it is there");
+                    exchange(&peer.addrs(), |ip: IpAddr| {
+                        peer.run(|| std::net::TcpListener::bind((ip, 7000))).expect("bind")
+                    });
+                    took()
+                }
+            }
+        })
+        .join()
+        .expect("the network works")
+    }
+}
+
+fn main() -> nstest::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let after = |flag: &str| {
+        let at = arguments.iter().position(|argument| argument == flag)?;
+        Some(arguments[at + 1].as_str())
+    };
+    let number = |text: &str| text.parse::<usize>().expect("a number");
+    if let (Some(way), Some(times)) = (after("--worker"), after("--times")) {
+        floor::without_names();
+        println!("{}", back_to_back(Way::parse(way), number(times)));
+        return Ok(());
+    }
+    nstest::enter()?;
+    let benching = arguments.iter().any(|argument| argument == "--bench");
+    // Under `cargo test --benches` it only has to work.
+    let rounds = after("--rounds").map_or(if benching { 100 } else { 2 }, number);
+
+    println!("from nothing to the first exchange, milliseconds{:>11}{:>10}", "p10", "median");
+    alone(rounds, &[Way::Direct, Way::Nstest(2), Way::Commands(2)], Some(1.6));
+    alone(rounds, &[Way::Bridge(3), Way::Nstest(3), Way::Commands(3)], Some(1.15));
+    alone(rounds, &[Way::Bridge(10), Way::Nstest(10)], Some(1.15));
+    alone(rounds.div_ceil(4), &[Way::Bridge(50), Way::Nstest(50)], None);
+    alone(rounds.div_ceil(8), &[Way::Bridge(100), Way::Nstest(100)], None);
+    in_a_row(rounds.div_ceil(10), if benching { 50 } else { 2 });
+    memory(if benching { 500 } else { 30 })
+}
+
+/// Ratios are to the first way.
+fn alone(rounds: usize, ways: &[Way], goal: Option<f64>) {
+    let mut order = Shuffled::new(ways.len());
+    let mut times = vec![Vec::new(); ways.len()];
+    let warm_up = rounds.min(3);
+    for round in 0..warm_up + rounds {
+        for &way in order.next() {
+            settle();
+            let time = ways[way].run();
+            if round >= warm_up {
+                times[way].push(time);
+            }
+        }
+    }
+    for (way, own) in ways.iter().zip(&times) {
+        let at = |quantile| quantile_of(own, quantile);
+        let to = |quantile| at(quantile) / quantile_of(&times[0], quantile);
+        print!("  {:<46}{:>9.3}{:>10.3}", way.name(), at(0.1), at(0.5));
+        print!("   × {:.2}{:>6.2}", to(0.1), to(0.5));
+        match goal {
+            Some(goal) if matches!(way, Way::Nstest(_)) => println!("   goal {goal:.2}"),
+            _ => println!(),
+        }
+    }
+}
+
+/// The mean of so many, one right after the other: each is being taken down while
+/// the next is built. The first few are not counted: they pay for somebody else's.
+fn back_to_back(way: Way, times: usize) -> f64 {
+    for _ in 0..times.div_ceil(5) {
+        way.run();
+    }
+    let start = Instant::now();
+    for _ in 0..times {
+        way.run();
+    }
+    start.elapsed().as_secs_f64() * 1e3 / times as f64
+}
+
+fn in_a_row(rounds: usize, times: usize) {
+    const WAYS: [(Way, Option<f64>); 4] = [
+        (Way::Direct, None),
+        (Way::Nstest(2), Some(1.25)),
+        (Way::Nstest(3), Some(1.7)),
+        (Way::Bridge(3), None),
+    ];
+    let worker = |way: Way| -> Child {
+        Command::new(std::env::current_exe().expect("it has a path"))
+            .args(["--worker", &way.argument(), "--times", &times.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a worker starts")
+    };
+    for processes in [1, 2] {
+        let mut order = Shuffled::new(WAYS.len());
+        let mut means = vec![Vec::new(); WAYS.len()];
+        for _ in 0..rounds {
+            for &way in order.next() {
+                let workers: Vec<Child> = (0..processes).map(|_| worker(WAYS[way].0)).collect();
+                for worker in workers {
+                    let output = worker.wait_with_output().expect("a worker ends");
+                    let text = String::from_utf8_lossy(&output.stdout);
+                    means[way].push(text.trim().parse().expect("a number"));
+                }
+            }
+        }
+        println!(
+            "back to back, mean of {times}, {processes} at a time{:>23}{:>10}",
+            "p10", "median"
+        );
+        for ((way, goal), own) in WAYS.iter().zip(&means) {
+            let at = |quantile| quantile_of(own, quantile);
+            let to = |quantile| at(quantile) / quantile_of(&means[0], quantile);
+            print!("  {:<46}{:>9.3}{:>10.3}", way.name(), at(0.1), at(0.5));
+            print!("   × {:.2}{:>6.2}", to(0.1), to(0.5));
+            println!("{}", goal.map_or_else(String::new, |goal| format!("   goal {goal:.2}")));
+        }
+    }
+}
+
+/// What a node holds, ours and the kernel's.
+fn memory(nodes: usize) -> nstest::Result<()> {
+    settle();
+    let before = (field("/proc/self/status", "VmRSS:"), field("/proc/meminfo", "MemAvailable:"));
+    let net = nstest::__private::network_of(&[])?;
+    let start = Instant::now();
+    let lan = net.add_lan("lan").subnet("10.1.0.0/16").build()?;
+    for nth in 0..nodes {
+        net.add_node(&format!("node{nth}")).join(&lan).build()?;
+    }
+    let took = start.elapsed().as_secs_f64() * 1e3;
+    let after = (field("/proc/self/status", "VmRSS:"), field("/proc/meminfo", "MemAvailable:"));
+    let each = |kilobytes: f64| kilobytes / nodes as f64;
+    println!("{nodes} nodes on one LAN, added one by one: {:.2} ms a node", each(took));
+    println!("  kB a node: VmRSS {:.0}", each(after.0 - before.0));
+    println!(
+        "  kB a node: MemAvailable, which that is part of: {:.0}   goal 400",
+        each(before.1 - after.1)
+    );
+    drop((lan, net));
+    Ok(())
+}
+
+fn field(path: &str, name: &str) -> f64 {
+    let text = std::fs::read_to_string(path).expect("proc is mounted");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("the field is there");
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+}
