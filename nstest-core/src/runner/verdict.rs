@@ -126,7 +126,7 @@ impl End {
 fn init_failed(errno: i32) -> Error {
     preflight::explain(Refusal {
         step: "start the test's process".to_owned(),
-        call: "fork".to_owned(),
+        call: "clone".to_owned(),
         errno,
         kind: Step::Other,
     })
