@@ -26,6 +26,7 @@ const CORE: Rooms = &[
     ("record", &[]),
     ("context", &[]),
     ("capability", &[]),
+    ("frame", &[]),
     ("sys", &["record"]),
     ("sysctl", &["error"]),
     ("preflight", &["error", "sys"]),
