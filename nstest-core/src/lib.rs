@@ -62,6 +62,7 @@ mod world;
 pub use context::TestContext;
 pub use error::{Code, Error, Result, TestError, TestResult};
 pub use fixture::{Fixture, Param, Spec, World};
+pub use frame::Direction;
 pub use node::command::Command;
 pub use node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]

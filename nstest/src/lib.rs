@@ -11,9 +11,9 @@
 #[cfg(feature = "tokio")]
 pub use nstest_core::Task;
 pub use nstest_core::{
-    Code, Command, Error, Firewall, Fixture, JoinHandle, Lan, LanBuilder, Link, MacAddr, Nat, Nat6,
-    NatFiltering, NatMapping, Net, Node, NodeBuilder, Outcome, Param, Protocol, Result, Router,
-    RouterBuilder, Scope, Spec, Subnet, TestContext, TestError, TestResult, World, enter,
+    Code, Command, Direction, Error, Firewall, Fixture, JoinHandle, Lan, LanBuilder, Link, MacAddr,
+    Nat, Nat6, NatFiltering, NatMapping, Net, Node, NodeBuilder, Outcome, Param, Protocol, Result,
+    Router, RouterBuilder, Scope, Spec, Subnet, TestContext, TestError, TestResult, World, enter,
     eventually, net,
 };
 

@@ -21,7 +21,7 @@ pub enum Direction {
 
 impl Direction {
     /// Both of them.
-    pub const BOTH: [Self; 2] = [Self::Egress, Self::Ingress];
+    pub(crate) const BOTH: [Self; 2] = [Self::Egress, Self::Ingress];
 
     /// The other one.
     #[must_use]
