@@ -71,7 +71,8 @@ pub use node::visit::Scope;
 pub use runner::{enter, net};
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 pub use world::{
-    Lan, LanBuilder, Link, Net, Node, NodeBuilder, Outcome, Router, RouterBuilder, eventually,
+    Lan, LanBuilder, Link, Net, Node, NodeBuilder, Outcome, Reach, Reached, Router, RouterBuilder,
+    eventually,
 };
 
 /// What the macros expand to; not for people.

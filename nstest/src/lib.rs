@@ -12,9 +12,9 @@
 pub use nstest_core::Task;
 pub use nstest_core::{
     Code, Command, Direction, Error, Firewall, Fixture, JoinHandle, Lan, LanBuilder, Link, MacAddr,
-    Nat, Nat6, NatFiltering, NatMapping, Net, Node, NodeBuilder, Outcome, Param, Protocol, Result,
-    Router, RouterBuilder, Scope, Spec, Subnet, TestContext, TestError, TestResult, World, enter,
-    eventually, net,
+    Nat, Nat6, NatFiltering, NatMapping, Net, Node, NodeBuilder, Outcome, Param, Protocol, Reach,
+    Reached, Result, Router, RouterBuilder, Scope, Spec, Subnet, TestContext, TestError,
+    TestResult, World, enter, eventually, net,
 };
 
 // The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden

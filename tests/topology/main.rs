@@ -15,6 +15,7 @@ mod link;
 mod names;
 mod nat;
 mod probe;
+mod reach;
 mod refusals;
 mod routing;
 mod seed;

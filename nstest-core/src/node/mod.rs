@@ -10,6 +10,8 @@
 //! ([`task`]) and programs ([`command`]) are started by it.
 
 pub(crate) mod command;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/reach.rs")]
+mod reach;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/ready.rs")]
 mod ready;
 pub(crate) mod resident;
@@ -21,6 +23,8 @@ pub(crate) mod task;
 pub(crate) mod view;
 pub(crate) mod visit;
 
+use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use once_cell::sync::OnceCell;
@@ -67,6 +71,26 @@ impl Place {
     fn resident(&self) -> Result<&Resident> {
         self.resident.get_or_try_init(|| Resident::start(&self.namespace, &self.view))
     }
+}
+
+/// How an attempt to reach somebody ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    Connected,
+    /// By an RST in answer to the SYN.
+    Refused,
+    /// By an RST later.
+    Reset,
+    /// By an ICMP message of this address.
+    Rejected {
+        by: IpAddr,
+        errno: io::Error,
+    },
+    /// Nothing came back; `last` is the last router that packets came to.
+    Silence {
+        last: Option<IpAddr>,
+    },
+    Unroutable,
 }
 
 /// Panics in threads and tasks of nodes that nobody has heard of yet. A test

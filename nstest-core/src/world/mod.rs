@@ -9,6 +9,7 @@ mod build;
 mod lan;
 mod link;
 mod node;
+mod reach;
 mod ready;
 mod router;
 
@@ -19,6 +20,7 @@ pub use build::{LanBuilder, NodeBuilder, RouterBuilder};
 pub use lan::Lan;
 pub use link::Link;
 pub use node::Node;
+pub use reach::{Reach, Reached};
 pub use ready::{Outcome, eventually};
 pub use router::Router;
 

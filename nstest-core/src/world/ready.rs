@@ -150,7 +150,9 @@ impl Node {
 }
 
 #[cfg(feature = "tokio")]
-async fn elsewhere(wait: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+pub(super) async fn elsewhere<T: Send + 'static>(
+    wait: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     match tokio::task::spawn_blocking(wait).await {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {

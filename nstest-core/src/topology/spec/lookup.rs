@@ -53,6 +53,17 @@ impl Spec {
         Ok(node.interfaces.values().flat_map(InterfaceSpec::addrs).collect())
     }
 
+    /// The node that has this address, by name.
+    pub(crate) fn owner_of(&self, ip: IpAddr) -> Option<String> {
+        let owns = |node: &NodeSpec| {
+            node.interfaces.values().any(|interface| {
+                interface.v4.is_some_and(|own| ip == own)
+                    || interface.v6.is_some_and(|own| ip == own)
+            })
+        };
+        self.nodes.values().find(|node| owns(node)).map(|node| node.name.to_string())
+    }
+
     /// The address that `node.ip()` is: its first one, of either family or of this one.
     pub(crate) fn address_of(&self, id: NodeId, family: Option<Family>) -> Result<IpAddr> {
         let wanted = |addr: &IpAddr| family.is_none_or(|family| Family::of(*addr) == family);

@@ -1,0 +1,203 @@
+//! Trying a TCP connection, and hearing who refused it.
+//!
+//! - A socket with IP_RECVERR keeps the ICMP message that ended its handshake,
+//!   and who sent it (ip(7); `tcp_v4_err` in net/ipv4/tcp_ipv4.c, since Linux 5.8).
+//!   An RST leaves no such message.
+//! - How far packets come is asked as traceroute(8) does: a SYN for each number of
+//!   hops; routers that they end at say so (RFC 792, time exceeded).
+
+use std::io::{self, ErrorKind, IoSliceMut, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, SockaddrIn, SockaddrIn6,
+    SockaddrStorage, connect, getsockopt, recvmsg, setsockopt, socket, sockopt,
+};
+
+use super::{End, Place};
+use crate::error::{Code, Error, Result};
+
+/// So many hops are asked for; worlds of tests are smaller.
+const HOPS: u8 = 16;
+
+impl Place {
+    /// Tries a connection to `to`; where it is made, sends `bytes`, if there are
+    /// any, and waits for the answer. Each step waits for `patience` at most.
+    pub(crate) fn reach(&self, to: SocketAddr, bytes: &[u8], patience: Duration) -> Result<End> {
+        self.run(|| attempt(to, bytes, patience)).map_err(|error| {
+            Error::new(Code::Setup, format!("try {to} from node {}", self.name())).source(error)
+        })
+    }
+}
+
+fn attempt(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::Result<End> {
+    let handshake = Handshake::begin(to, None)?;
+    let deadline = Instant::now() + patience;
+    let Some(outcome) = handshake.outcome(deadline)? else {
+        return Ok(End::Silence { last: farthest(to, patience)? });
+    };
+    match (outcome.errno, outcome.message) {
+        (None, _) => converse(handshake.into_stream(), bytes, patience),
+        // What the node says to itself when no neighbour answers (ipv4_link_failure).
+        (Some(_), Some(message)) if message.local => Ok(End::Silence { last: None }),
+        (Some(errno), Some(message)) => Ok(End::Rejected { by: message.from, errno: errno.into() }),
+        (Some(Errno::ECONNREFUSED), None) => Ok(End::Refused),
+        (Some(Errno::ECONNRESET), None) => Ok(End::Reset),
+        (Some(Errno::ENETUNREACH), None) => Ok(End::Unroutable),
+        (Some(Errno::EHOSTUNREACH | Errno::ETIMEDOUT), None) => Ok(End::Silence { last: None }),
+        (Some(errno), None) => Err(errno.into()),
+    }
+}
+
+/// What becomes of a connection when something is said on it.
+fn converse(mut stream: TcpStream, bytes: &[u8], patience: Duration) -> io::Result<End> {
+    if bytes.is_empty() {
+        return Ok(End::Connected);
+    }
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
+    let said = stream.write_all(bytes).and_then(|()| stream.read(&mut [0]));
+    match said {
+        Ok(_) => Ok(End::Connected),
+        Err(error) => match error.kind() {
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+                Ok(End::Reset)
+            }
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(End::Silence { last: None }),
+            _ => Err(error),
+        },
+    }
+}
+
+/// The last router that packets to this address come to.
+fn farthest(to: SocketAddr, patience: Duration) -> io::Result<Option<IpAddr>> {
+    let attempts: Vec<Handshake> =
+        (1..=HOPS).map(|hops| Handshake::begin(to, Some(hops))).collect::<io::Result<_>>()?;
+    let deadline = Instant::now() + patience;
+    let mut last = None;
+    for attempt in &attempts {
+        match attempt.outcome(deadline)?.and_then(|outcome| outcome.message) {
+            Some(message) if message.time_exceeded => last = Some(message.from),
+            // Beyond the last router that answers nobody does: not one more wait each.
+            _ => break,
+        }
+    }
+    Ok(last)
+}
+
+/// A TCP handshake that goes on by itself.
+struct Handshake {
+    fd: OwnedFd,
+    refused: Option<Errno>,
+}
+
+struct Outcome {
+    errno: Option<Errno>,
+    message: Option<Message>,
+}
+
+/// An ICMP message about the handshake.
+struct Message {
+    from: IpAddr,
+    time_exceeded: bool,
+    /// It was this node's own.
+    local: bool,
+}
+
+impl Handshake {
+    fn begin(to: SocketAddr, hops: Option<u8>) -> io::Result<Self> {
+        let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let fd = socket(family, SockType::Stream, flags, None)?;
+        let hops = hops.map(i32::from);
+        match to {
+            SocketAddr::V4(_) => {
+                setsockopt(&fd, sockopt::Ipv4RecvErr, &true)?;
+                hops.map_or(Ok(()), |hops| setsockopt(&fd, sockopt::Ipv4Ttl, &hops))?;
+            }
+            SocketAddr::V6(_) => {
+                setsockopt(&fd, sockopt::Ipv6RecvErr, &true)?;
+                hops.map_or(Ok(()), |hops| setsockopt(&fd, sockopt::Ipv6Ttl, &hops))?;
+            }
+        }
+        let begun = match to {
+            SocketAddr::V4(to) => connect(fd.as_raw_fd(), &SockaddrIn::from(to)),
+            SocketAddr::V6(to) => connect(fd.as_raw_fd(), &SockaddrIn6::from(to)),
+        };
+        let refused = begun.err().filter(|errno| *errno != Errno::EINPROGRESS);
+        Ok(Self { fd, refused })
+    }
+
+    /// How it ended; `None`: it had not at the deadline.
+    fn outcome(&self, deadline: Instant) -> io::Result<Option<Outcome>> {
+        if let Some(errno) = self.refused {
+            return Ok(Some(Outcome { errno: Some(errno), message: None }));
+        }
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // Rounded up, lest the last millisecond be a busy loop.
+            let wait = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
+            let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLOUT)];
+            match poll(&mut fds, PollTimeout::from(wait)) {
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+                Ok(0) if left.is_zero() => return Ok(None),
+                Ok(0) => {}
+                Ok(_) => break,
+            }
+        }
+        // Before the error is read: that empties the queue of its owner, too.
+        let message = self.message()?;
+        let errno = getsockopt(&self.fd, sockopt::SocketError)?;
+        let errno = (errno != 0).then(|| Errno::from_raw(errno));
+        Ok(Some(Outcome { errno, message }))
+    }
+
+    fn message(&self) -> io::Result<Option<Message>> {
+        let mut space = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
+        let mut payload = [0; 64];
+        let mut slices = [IoSliceMut::new(&mut payload)];
+        let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+        let fd = self.fd.as_raw_fd();
+        let received = match recvmsg::<SockaddrStorage>(fd, &mut slices, Some(&mut space), flags) {
+            Ok(received) => received,
+            Err(Errno::EAGAIN) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
+        let message = |error: libc::sock_extended_err, from: IpAddr, own: bool| {
+            let exceeded = match from {
+                IpAddr::V4(_) => error.ee_type == 11, // RFC 792
+                IpAddr::V6(_) => error.ee_type == 3,  // RFC 4443
+            };
+            Message { from, time_exceeded: exceeded, local: own }
+        };
+        for control in received.cmsgs()? {
+            match control {
+                ControlMessageOwned::Ipv4RecvErr(error, Some(from)) => {
+                    let from = Ipv4Addr::from(u32::from_be(from.sin_addr.s_addr));
+                    return Ok(Some(message(error, from.into(), self.is_own(from.into()))));
+                }
+                ControlMessageOwned::Ipv6RecvErr(error, Some(from)) => {
+                    let from = Ipv6Addr::from(from.sin6_addr.s6_addr);
+                    return Ok(Some(message(error, from.into(), self.is_own(from.into()))));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the address is this node's: it can be bound, and no other can.
+    fn is_own(&self, ip: IpAddr) -> bool {
+        std::net::UdpSocket::bind((ip, 0)).is_ok()
+    }
+
+    fn into_stream(self) -> TcpStream {
+        TcpStream::from(self.fd)
+    }
+}

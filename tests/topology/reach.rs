@@ -1,0 +1,108 @@
+//! Who refused a connection, and how.
+
+use std::net::{IpAddr, TcpListener};
+use std::time::Duration;
+
+use nstest::{Firewall, Net, Node, Reached, TestResult, netns_test};
+
+const PATIENCE: Duration = Duration::from_millis(200);
+
+fn both(node: &Node) -> [IpAddr; 2] {
+    [node.ip(), node.ipv6().into()]
+}
+
+#[netns_test]
+fn listeners_are_connected_to_and_others_refuse(server: Node, net: Net) -> TestResult {
+    for ip in both(&server) {
+        let listener = server.run(|| TcpListener::bind((ip, 80)))?;
+        net.local().reach((ip, 80))?.assert(Reached::Connected);
+        drop(listener);
+        let found = net.local().reach((ip, 80))?;
+        found.assert(Reached::Refused);
+        assert_eq!(found.hop(), Some("server"));
+        assert_eq!(
+            found.to_string(),
+            format!(
+                "from test to {}: server ({ip}) refused it with an RST",
+                std::net::SocketAddr::new(ip, 80)
+            ),
+        );
+    }
+    Ok(())
+}
+
+#[netns_test]
+fn a_pulled_cable_is_a_black_hole_of_no_hop(server: Node, net: Net) -> TestResult {
+    server.link().down()?;
+    for ip in both(&server) {
+        let found = net.local().reach_with((ip, 80), &[], PATIENCE)?;
+        found.assert(Reached::Blackholed);
+        assert_eq!(found.hop(), None);
+    }
+    Ok(())
+}
+
+/// A router that lets nothing in, one that knows no way, and none at all.
+#[netns_test]
+fn the_hop_is_named(net: Net) -> TestResult {
+    let inside = net.add_lan("inside").build()?;
+    let outside = net.add_lan("outside").build()?;
+    let router = net.add_router("gate").lan(&inside).wan(&outside).build()?;
+    let server = net.add_node("server").join(&inside).build()?;
+    let client = net.add_node("client").join(&outside).default_via(&router).build()?;
+    for ip in both(&server) {
+        client.reach((ip, 80))?.assert(Reached::Refused);
+    }
+    router.set_firewall(Firewall::BlockInbound)?;
+    for ip in both(&server) {
+        let found = client.reach_with((ip, 80), &[], PATIENCE)?;
+        found.assert(Reached::Blackholed);
+    }
+    for nowhere in ["198.51.100.1", "2001:db8:ffff::1"] {
+        let nowhere: IpAddr = nowhere.parse()?;
+        let found = server.reach((nowhere, 80))?;
+        found.assert(Reached::Rejected);
+        assert_eq!(found.hop(), Some("gate"), "{found}");
+        client.set_unroutable()?;
+        let found = client.reach((nowhere, 80))?;
+        found.assert(Reached::Unroutable);
+        assert_eq!(found.hop(), Some("client"));
+    }
+    Ok(())
+}
+
+/// Packets that vanish beyond a router are traced to it.
+#[netns_test]
+fn a_black_hole_is_behind_the_last_hop_that_answers(net: Net) -> TestResult {
+    let lans: Vec<_> =
+        (0..3).map(|nth| net.add_lan(&format!("lan{nth}")).build()).collect::<Result<_, _>>()?;
+    let client = net.add_node("client").join(&lans[0]).build()?;
+    for (nth, pair) in lans.windows(2).enumerate() {
+        net.add_router(&format!("router{nth}")).lan(&pair[0]).wan(&pair[1]).build()?;
+    }
+    let server = net.add_node("server").join(&lans[2]).build()?;
+    server.set_blackholed()?;
+    for ip in both(&server) {
+        let found = client.reach_with((ip, 80), &[], PATIENCE)?;
+        found.assert(Reached::Blackholed);
+        assert_eq!(found.hop(), Some("router1"), "{found}");
+    }
+    Ok(())
+}
+
+#[netns_test]
+#[should_panic(expected = "refused it with an RST")]
+fn an_assertion_that_fails_tells_the_story(server: Node, net: Net) {
+    let found = net.local().reach((server.ip(), 80)).expect("an attempt");
+    found.assert(Reached::Blackholed);
+}
+
+#[netns_test]
+async fn it_does_not_block_a_runtime(server: Node, net: Net) -> TestResult {
+    let listener =
+        server.scope(async { tokio::net::TcpListener::bind("0.0.0.0:80").await }).await?;
+    let accepting = tokio::spawn(async move { listener.accept().await.map(|(_, from)| from) });
+    net.local().reach_async((server.ip(), 80)).await?.assert(Reached::Connected);
+    accepting.await??;
+    Ok(())
+}
