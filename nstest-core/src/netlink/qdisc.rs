@@ -1,11 +1,37 @@
-//! Queueing disciplines: for now only `clsact`, which queues nothing and holds
-//! the filters of a port. See tc(8) and net/sched/sch_ingress.c.
+//! Queueing disciplines.
+//!
+//! `clsact` queues nothing and holds the filters of a port (tc(8),
+//! net/sched/sch_ingress.c). `tbf` and `netem` hold back what a port sends to its
+//! node: tc-tbf(8), tc-netem(8), include/uapi/linux/pkt_sched.h. Not every kernel
+//! has them; one that lacks them says ENOENT.
+//!
+//! The traps:
+//! - Times of `netem` and `tbf` count in ticks of 64 ns (PSCHED_SHIFT,
+//!   include/net/pkt_sched.h), whatever the clock.
+//! - `tbf` wants a table of times by packet length unless the link layer is named
+//!   (TC_LINKLAYER_ETHERNET): `tbf_change`, net/sched/sch_tbf.c.
 
+use std::time::Duration;
+
+use netlink_packet_core::{DefaultNla, Parseable};
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::tc::{TcAttribute, TcHandle, TcHeader, TcMessage};
+use netlink_packet_route::tc::{TcAttribute, TcHandle, TcHeader, TcMessage, TcStats2};
 
-use super::Device;
+use super::attr::Attributes;
 use super::message::{Mode, Request};
+use super::socket::Socket;
+use super::{Device, malformed};
+use crate::error::Result;
+
+const TCA_OPTIONS: u16 = 2;
+const TCA_TBF_PARMS: u16 = 1;
+const TCA_TBF_RATE64: u16 = 4;
+const TCA_TBF_BURST: u16 = 6;
+const TCA_NETEM_RATE: u16 = 6;
+const TCA_NETEM_RATE64: u16 = 8;
+const TICK: u128 = 64;
+/// By its number a root qdisc of ours is told from what a device has by default.
+const OURS: u16 = 1;
 
 /// Prepares a device for filters.
 pub(crate) fn clsact<'a>(device: impl Into<Device<'a>>) -> Request {
@@ -29,11 +55,118 @@ pub(crate) fn delete_clsact<'a>(device: impl Into<Device<'a>>) -> Request {
     )
 }
 
+/// Lets a device send no faster than `rate` bytes a second, in bursts of `burst`
+/// bytes at most, with `limit` bytes waiting at most; in place of what it had.
+pub(crate) fn tbf(device: u32, rate: u64, burst: u32, limit: u32) -> Request {
+    let ticks = u128::from(burst) * 1_000_000_000 / u128::from(rate.max(1)) / TICK;
+    let mut parameters = rate_spec(rate);
+    parameters.extend([0; 12]); // no peak rate
+    parameters.extend(limit.to_ne_bytes());
+    parameters.extend(u32::try_from(ticks).unwrap_or(u32::MAX).to_ne_bytes());
+    parameters.extend([0; 4]); // the peak rate's MTU
+    let mut options = Attributes::default();
+    options.put(TCA_TBF_PARMS, &parameters);
+    options.put(TCA_TBF_BURST, &burst.to_ne_bytes());
+    if u32::try_from(rate).is_err() {
+        options.put(TCA_TBF_RATE64, &rate.to_ne_bytes());
+    }
+    root(device, "tbf", options.into_bytes())
+}
+
+/// Has a device send everything `delay` later, no faster than `rate` bytes a
+/// second, with `limit` packets waiting at most; in place of what it had.
+pub(crate) fn netem(device: u32, delay: Duration, rate: Option<u64>, limit: u32) -> Request {
+    let ticks = u32::try_from(delay.as_nanos() / TICK).unwrap_or(u32::MAX);
+    // struct tc_netem_qopt: latency, limit, loss, gap, duplicate, jitter.
+    let parameters = [ticks, limit, 0, 0, 0, 0].map(u32::to_ne_bytes).concat();
+    let mut options = Attributes::after(&parameters);
+    if let Some(rate) = rate {
+        // struct tc_netem_rate: rate, packet_overhead, cell_size, cell_overhead.
+        let short = u32::try_from(rate).unwrap_or(u32::MAX);
+        options.put(TCA_NETEM_RATE, &[short, 0, 0, 0].map(u32::to_ne_bytes).concat());
+        if short == u32::MAX {
+            options.put(TCA_NETEM_RATE64, &rate.to_ne_bytes());
+        }
+    }
+    root(device, "netem", options.into_bytes())
+}
+
+/// Takes it away again.
+pub(crate) fn delete_root(device: u32) -> Request {
+    Request::route(
+        &RouteNetlinkMessage::DelQueueDiscipline(at(device, 0, TcHandle::ROOT)),
+        Mode::Existing,
+        format!("delete the root qdisc of link #{device}"),
+    )
+}
+
+/// How many packets the root qdisc of a device has let go, and how many it has
+/// dropped, since it is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) passed: u64,
+    pub(crate) dropped: u64,
+}
+
+/// `None`: the device has no root qdisc of ours.
+pub(crate) fn count(socket: &mut Socket, device: u32) -> Result<Option<Count>> {
+    let request = Request::route(
+        &RouteNetlinkMessage::GetQueueDiscipline(at(device, 0, TcHandle::UNSPEC)),
+        Mode::Existing,
+        format!("list the qdiscs of link #{device}"),
+    );
+    let index = i32::try_from(device).unwrap_or_default();
+    let counts = socket.dump(&request, |bytes| {
+        let message = TcMessage::parse(bytes).map_err(|error| malformed("a qdisc", error))?;
+        let TcHeader { index: device, handle, parent, .. } = message.header;
+        let ours = device == index && parent == TcHandle::ROOT && handle.major == OURS;
+        Ok(ours.then(|| counted(&message)))
+    })?;
+    Ok(counts.into_iter().next())
+}
+
+fn counted(message: &TcMessage) -> Count {
+    let mut count = Count::default();
+    for attribute in &message.attributes {
+        let TcAttribute::Stats2(all) = attribute else { continue };
+        for one in all {
+            match one {
+                TcStats2::Basic(basic) => count.passed = basic.packets.into(),
+                TcStats2::Queue(queue) => count.dropped = queue.drops.into(),
+                _ => {}
+            }
+        }
+    }
+    count
+}
+
+/// struct tc_ratespec: cell_log, linklayer, overhead, cell_align, mpu, rate.
+fn rate_spec(rate: u64) -> Vec<u8> {
+    const ETHERNET: u8 = 1;
+    let short = u32::try_from(rate).unwrap_or(u32::MAX);
+    [&[0, ETHERNET, 0, 0, 0, 0, 0, 0][..], &short.to_ne_bytes()].concat()
+}
+
+fn root(device: u32, kind: &str, options: Vec<u8>) -> Request {
+    let mut message = at(device, OURS, TcHandle::ROOT);
+    message.attributes.push(TcAttribute::Kind(kind.to_owned()));
+    message.attributes.push(TcAttribute::Other(DefaultNla::new(TCA_OPTIONS, options)));
+    Request::route(
+        &RouteNetlinkMessage::NewQueueDiscipline(message),
+        Mode::Replace,
+        format!("make {kind} the root qdisc of link #{device}"),
+    )
+}
+
 fn message(index: u32) -> TcMessage {
+    at(index, 0xffff, TcHandle::CLSACT)
+}
+
+fn at(index: u32, major: u16, parent: TcHandle) -> TcMessage {
     let header = TcHeader {
         index: i32::try_from(index).expect("the kernel's indices are positive ints"),
-        handle: TcHandle { major: 0xffff, minor: 0 },
-        parent: TcHandle::CLSACT,
+        handle: TcHandle { major, minor: 0 },
+        parent,
         ..TcHeader::default()
     };
     TcMessage::from_parts(header, Vec::new())

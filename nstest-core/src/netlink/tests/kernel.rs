@@ -79,6 +79,30 @@ fn unplugging_at_the_port_keeps_addresses_and_routes() {
     });
 }
 
+/// What a kernel lacks, it says so of; what it has, it counts with.
+#[test]
+fn a_port_is_held_back_and_counts() {
+    isolated(|| {
+        let mut places = lan(2, Join::Hub).unwrap();
+        let [node, peer, fabric] = &mut places[..] else { unreachable!() };
+        let to_peer = ETH0 + 1;
+        for request in [
+            qdisc::tbf(to_peer, 10_000_000, 3_000, 100_000),
+            qdisc::netem(to_peer, Duration::from_millis(1), Some(10_000_000), 1_000),
+        ] {
+            if let Err(error) = fabric.route.request(&request) {
+                assert_eq!(refusal(&error), Some(Errno::ENOENT), "{error:?}");
+                continue;
+            }
+            exchange(&node.ns, &peer.ns, ipv4(1));
+            let count = qdisc::count(&mut fabric.route, to_peer).unwrap().unwrap();
+            assert!(count.passed >= 3 && count.dropped == 0, "{count:?}");
+            fabric.route.request(&qdisc::delete_root(to_peer)).unwrap();
+            assert_eq!(qdisc::count(&mut fabric.route, to_peer).unwrap(), None);
+        }
+    });
+}
+
 #[test]
 fn filters_count_and_are_replaced_and_deleted() {
     isolated(|| {
