@@ -11,6 +11,7 @@ mod forwarding;
 mod growth;
 mod inside;
 mod joined;
+mod killed;
 mod link;
 mod names;
 mod nat;

@@ -1,4 +1,4 @@
-//! Sockets: which exist, in which state.
+//! Sockets: which exist, in which state; and their end.
 //!
 //! The traps: a dump walks the hash tables without a lock over all of it, so it
 //! may miss a socket that moves between them (listening sockets do not move);
@@ -53,6 +53,9 @@ pub(crate) struct Inet {
     pub(crate) uid: u32,
     /// As in the links of /proc/PID/fd.
     pub(crate) inode: u32,
+    /// `struct inet_diag_sockid`, cookie included: this very socket and no later
+    /// one with its addresses.
+    id: [u8; ID],
 }
 
 /// The sockets in these states, of a [`super::Protocol::SockDiag`] socket's namespace.
@@ -62,6 +65,31 @@ pub(crate) fn list(
     version: Version,
     states: States,
 ) -> Result<Vec<Inet>> {
+    let request = Request::raw(
+        SOCK_DIAG_BY_FAMILY,
+        Mode::Existing,
+        body(transport, version, states, [0; ID]),
+        format!("list the {transport:?} sockets of IP{version:?}"),
+    );
+    socket.dump(&request, |bytes| Ok(parse(bytes)))
+}
+
+/// Ends a TCP connection as if the administrator had: its owner sees
+/// ECONNABORTED, the other end an RST (`tcp_abort`, net/ipv4/tcp.c; the kernel
+/// needs CONFIG_INET_DIAG_DESTROY).
+pub(crate) fn destroy(connection: &Inet, version: Version) -> Request {
+    let Inet { local, remote, .. } = connection;
+    Request::raw(
+        SOCK_DESTROY,
+        Mode::Existing,
+        body(Transport::Tcp, version, States::ALL, connection.id),
+        format!("end the connection from {local} to {remote}"),
+    )
+}
+
+/// struct inet_diag_req_v2: family, protocol, extensions, pad, states, and an
+/// identity that a dump leaves empty.
+fn body(transport: Transport, version: Version, states: States, id: [u8; ID]) -> Vec<u8> {
     let family = match version {
         Version::V4 => libc::AF_INET,
         Version::V6 => libc::AF_INET6,
@@ -70,19 +98,8 @@ pub(crate) fn list(
         Transport::Tcp => libc::IPPROTO_TCP,
         Transport::Udp => libc::IPPROTO_UDP,
     };
-    // struct inet_diag_req_v2: family, protocol, extensions, pad, states, and
-    // an identity that a dump leaves empty.
-    let mut body = vec![0; REQUEST];
-    body[0] = family as u8;
-    body[1] = protocol as u8;
-    body[4..8].copy_from_slice(&states.0.to_ne_bytes());
-    let request = Request::raw(
-        SOCK_DIAG_BY_FAMILY,
-        Mode::Existing,
-        body,
-        format!("list the {transport:?} sockets of IP{version:?}"),
-    );
-    socket.dump(&request, |bytes| Ok(parse(bytes)))
+    let head = [family as u8, protocol as u8, 0, 0];
+    [&head[..], &states.0.to_ne_bytes(), &id].concat()
 }
 
 /// Reads `struct inet_diag_msg`; its ports and addresses are in network order.
@@ -106,8 +123,10 @@ fn parse(bytes: &[u8]) -> Option<Inet> {
         send_queue: u32_at(bytes, 60)?,
         uid: u32_at(bytes, 64)?,
         inode: u32_at(bytes, 68)?,
+        id: bytes.get(4..4 + ID)?.try_into().ok()?,
     })
 }
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const REQUEST: usize = 56;
+const SOCK_DESTROY: u16 = 21;
+const ID: usize = 48;

@@ -10,6 +10,8 @@
 //! ([`task`]) and programs ([`command`]) are started by it.
 
 pub(crate) mod command;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/connections.rs")]
+mod connections;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/reach.rs")]
 mod reach;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/ready.rs")]

@@ -201,6 +201,17 @@ impl Node {
 
 /// Changes while the test runs.
 impl Node {
+    /// Kills the node's established TCP connections, all of them or those with
+    /// this port at either end, and returns how many: programs in the node see
+    /// ECONNABORTED, the other ends an RST (sock_diag(7), SOCK_DESTROY).
+    ///
+    /// # Errors
+    /// `not-found`, if there is none; where the kernel lacks
+    /// CONFIG_INET_DIAG_DESTROY, what it says.
+    pub fn kill_connections(&self, port: impl Into<Option<u16>>) -> Result<usize> {
+        self.place.kill_connections(port.into())
+    }
+
     /// Plugs the node into a LAN, with an address of the LAN's choosing.
     ///
     /// # Errors

@@ -1,0 +1,40 @@
+//! The TCP connections of a node, and their end.
+
+use super::Place;
+use crate::error::{Code, Error, Result};
+use crate::netlink::sock_diag::{self, States, Transport, Version};
+use crate::netlink::{Protocol, Socket};
+
+impl Place {
+    /// Ends the established TCP connections here, or those with this port at
+    /// either end, and says how many there were.
+    pub(crate) fn kill_connections(&self, port: Option<u16>) -> Result<usize> {
+        let place = format!("node {}", self.name());
+        let mut socket = self.run(|| Socket::open(Protocol::SockDiag, place))?;
+        let (mut killed, mut others) = (0, Vec::new());
+        for version in [Version::V4, Version::V6] {
+            let established = States::ESTABLISHED;
+            for found in sock_diag::list(&mut socket, Transport::Tcp, version, established)? {
+                let ports = [found.local.port(), found.remote.port()];
+                if port.is_none_or(|port| ports.contains(&port)) {
+                    socket.request(&sock_diag::destroy(&found, version))?;
+                    killed += 1;
+                } else {
+                    others.push(format!("{} to {}", found.local, found.remote));
+                }
+            }
+        }
+        if killed > 0 {
+            return Ok(killed);
+        }
+        let which = port.map(|port| format!(" with port {port}")).unwrap_or_default();
+        let error = Error::new(
+            Code::NotFound,
+            format!("kill established TCP connections{which} in node {}", self.name()),
+        );
+        Err(match others.as_slice() {
+            [] => error.source("there are none"),
+            others => error.source(format!("there are only {}", others.join(", "))),
+        })
+    }
+}
