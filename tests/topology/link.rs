@@ -111,3 +111,17 @@ fn a_pulled_cable_stays_pulled_while_the_world_changes(a: Node, b: Node, net: Ne
     assert!(pings(&a, c.ip()));
     Ok(())
 }
+
+#[netns_test]
+fn a_cable_has_an_mtu_and_a_lan_has_another(a: Node, b: Node, net: Net) -> TestResult {
+    let cable = net.connect(&a, &b)?;
+    cable.set_mtu(1400)?;
+    for node in [&a, &b] {
+        let shown = shows(node, "ip link show eth1");
+        assert!(shown.contains(" mtu 1400 "), "{shown}");
+    }
+    let error = a.link_to(&net.lan("peers")?)?.set_mtu(1400).unwrap_err();
+    assert_eq!(error.code(), nstest::Code::InUse);
+    assert!(format!("{error:?}").contains("Lan::set_mtu"), "{error:?}");
+    Ok(())
+}

@@ -54,6 +54,17 @@ impl Link {
         self.set(true)
     }
 
+    /// Sets the MTU of a cable between two nodes, in bytes, at both ends: what is
+    /// larger is fragmented, or refused with EMSGSIZE.
+    ///
+    /// # Errors
+    /// `in-use`, for a node's link to a LAN, whose MTU is
+    /// [everybody's](super::Lan::set_mtu), and for a value that IPv4 or IPv6 cannot
+    /// work with.
+    pub fn set_mtu(&self, mtu: u32) -> Result<()> {
+        self.net.edit(|spec| spec.set_link_mtu(&self.ends, mtu))
+    }
+
     /// Removes a cable between two nodes, with the interfaces at its ends.
     ///
     /// # Errors

@@ -279,10 +279,15 @@ pub(in crate::topology) fn one_end_of_a_link(link: &str) -> Error {
         .help("remove the link, or take it down")
 }
 
-pub(in crate::topology) fn no_link_of_its_own(node: &str, segment: &str) -> Error {
-    Error::new(Code::InUse, format!("remove the link of {node} to {segment}"))
+pub(in crate::topology) fn no_link_of_its_own(
+    what: &str,
+    node: &str,
+    segment: &str,
+    help: &'static str,
+) -> Error {
+    Error::new(Code::InUse, format!("{what} the link of {node} to {segment}"))
         .source("it is no cable between two nodes")
-        .help("let the node leave the LAN")
+        .help(help)
 }
 
 pub(in crate::topology) fn own_node_removed() -> Error {

@@ -43,16 +43,32 @@ impl Spec {
 
     /// Removes the link that has these ends.
     pub(crate) fn remove_link(&mut self, ends: &[(NodeId, u8, PortId)]) -> Result<()> {
+        self.remove_segment(self.own_segment(ends, "remove", "let the node leave the LAN")?)
+    }
+
+    /// Sets the MTU of a cable between two nodes, at both of its ends.
+    pub(crate) fn set_link_mtu(&mut self, ends: &[(NodeId, u8, PortId)], mtu: u32) -> Result<()> {
+        let help = "set that of the LAN: `Lan::set_mtu`";
+        self.set_mtu(self.own_segment(ends, "set the MTU of", help)?, mtu)
+    }
+
+    /// The segment that a cable between two nodes is; a LAN is more than that.
+    fn own_segment(
+        &self,
+        ends: &[(NodeId, u8, PortId)],
+        what: &str,
+        help: &'static str,
+    ) -> Result<SegmentId> {
         let Some((node, slot, port)) = ends.first() else {
             return Err(errors::gone("link"));
         };
         match self.interface(*node, *slot) {
-            Some((segment, now)) if now == *port && self.is_link(segment) => {
-                self.remove_segment(segment)
-            }
+            Some((segment, now)) if now == *port && self.is_link(segment) => Ok(segment),
             Some((segment, now)) if now == *port => Err(errors::no_link_of_its_own(
+                what,
                 &self.node(*node)?.title(),
                 &self.segment(segment)?.to_string(),
+                help,
             )),
             _ => Err(errors::gone("link")),
         }
