@@ -98,6 +98,12 @@ codes! {
     NotFound = "not-found",
     /// What was waited for had not come when the time was up.
     Deadline = "deadline",
+    /// A fault, or a value of one, that cannot be.
+    Fault = "fault",
+    /// A plan of faults cannot be read.
+    Plan = "plan",
+    /// Two faults cannot be at the same time.
+    PlanConflict = "plan-conflict",
     /// This platform has no network namespaces.
     Platform = "platform",
     /// The machine allows no user namespace, or no more.

@@ -26,6 +26,8 @@ mod context;
 mod error;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
 mod fabric;
+#[expect(dead_code, reason = "the handles of faults are being built on it")]
+mod fault;
 mod fixture;
 #[expect(dead_code, reason = "faults and the wire are being built on it")]
 mod frame;
@@ -61,8 +63,13 @@ mod world;
 
 pub use context::TestContext;
 pub use error::{Code, Error, Result, TestError, TestResult};
+pub use fault::{
+    Action, Condition, Effect, Fault, GilbertElliott, Jitter, Occurrence, Packets, Partition, Peer,
+    Percent, Plan, Point, Rate, Receipt, Schedule, Target, Unreachable,
+};
 pub use fixture::{Fixture, Param, Spec, World};
 pub use frame::Direction;
+pub use frame::kind::Kind;
 pub use node::command::Command;
 pub use node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]

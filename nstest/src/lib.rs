@@ -11,10 +11,12 @@
 #[cfg(feature = "tokio")]
 pub use nstest_core::Task;
 pub use nstest_core::{
-    Code, Command, Direction, Error, Firewall, Fixture, JoinHandle, Lan, LanBuilder, Link, MacAddr,
-    Nat, Nat6, NatFiltering, NatMapping, Net, Node, NodeBuilder, Outcome, Param, Protocol, Reach,
-    Reached, Result, Router, RouterBuilder, Scope, Spec, Subnet, TestContext, TestError,
-    TestResult, World, enter, eventually, net,
+    Action, Code, Command, Condition, Direction, Effect, Error, Fault, Firewall, Fixture,
+    GilbertElliott, Jitter, JoinHandle, Kind, Lan, LanBuilder, Link, MacAddr, Nat, Nat6,
+    NatFiltering, NatMapping, Net, Node, NodeBuilder, Occurrence, Outcome, Packets, Param,
+    Partition, Peer, Percent, Plan, Point, Protocol, Rate, Reach, Reached, Receipt, Result, Router,
+    RouterBuilder, Schedule, Scope, Spec, Subnet, Target, TestContext, TestError, TestResult,
+    Unreachable, World, enter, eventually, net,
 };
 
 // The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden

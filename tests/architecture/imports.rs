@@ -36,6 +36,7 @@ const CORE: Rooms = &[
     ("node", &["error", "netlink", "netns"]),
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "layout", "netlink"]),
+    ("fault", &["error", "frame", "topology"]),
     ("fabric", &["error", "layout", "sysctl", "netns", "netlink", "node", "topology"]),
     ("world", &["error", "node", "topology", "fabric"]),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),

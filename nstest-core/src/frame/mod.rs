@@ -10,6 +10,16 @@
 use std::fmt;
 use std::time::Instant;
 
+pub(crate) mod build;
+pub(crate) mod checksum;
+mod decode;
+pub(crate) mod flow;
+pub(crate) mod kind;
+pub(crate) mod parse;
+#[cfg(test)]
+mod tests;
+pub(crate) mod view;
+
 /// Which way a packet goes past the end of a link, seen from the node there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {

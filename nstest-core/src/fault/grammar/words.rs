@@ -1,0 +1,133 @@
+//! A text as words, and errors that point at one.
+
+use std::ops::Range;
+
+use crate::error::{Code, Error, Result};
+
+/// The words of a text, read one after the other.
+pub(in crate::fault) struct Words<'a> {
+    /// What is read: "plan", "condition".
+    what: &'static str,
+    text: &'a str,
+    words: Vec<Range<usize>>,
+    at: usize,
+}
+
+/// What stands between two faults.
+pub(super) const BREAK: &str = ";";
+/// What stands between what a fault takes and what it does.
+pub(super) const COLON: &str = ":";
+
+impl<'a> Words<'a> {
+    pub(super) fn new(what: &'static str, text: &'a str) -> Self {
+        Self { what, text, words: split(text), at: 0 }
+    }
+
+    pub(super) fn peek(&self) -> Option<&'a str> {
+        let word = &self.text[self.words.get(self.at)?.clone()];
+        Some(if word == "\n" { BREAK } else { word })
+    }
+
+    pub(super) fn next(&mut self) -> Option<&'a str> {
+        let word = self.peek()?;
+        self.at += 1;
+        Some(word)
+    }
+
+    /// Goes past a word, if it is the next one.
+    pub(super) fn take(&mut self, word: &str) -> bool {
+        let is_next = self.peek() == Some(word);
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    /// Goes past a word of a table, if one is next.
+    pub(super) fn one_of<T: Copy>(&mut self, table: &[(&str, T)]) -> Option<T> {
+        let word = self.peek()?;
+        let (_, value) = table.iter().find(|(name, _)| *name == word)?;
+        self.at += 1;
+        Some(*value)
+    }
+
+    /// Reads the next word as a value; `help` says how one is written.
+    pub(super) fn value<T>(
+        &mut self,
+        read: impl FnOnce(&'a str) -> std::result::Result<T, String>,
+        help: &str,
+    ) -> Result<T> {
+        match self.peek().filter(|word| ![BREAK, COLON].contains(word)) {
+            None => Err(self.refuse("here a value is missing", help)),
+            Some(word) => {
+                let value = read(word).map_err(|why| self.refuse(why, help))?;
+                self.at += 1;
+                Ok(value)
+            }
+        }
+    }
+
+    /// The next word is none of those that may stand here.
+    pub(super) fn expected(&self, valid: &[&str]) -> Error {
+        let why = match self.peek() {
+            None | Some(BREAK) => "here something is missing".to_owned(),
+            Some(word) => format!("`{word}` is not expected here"),
+        };
+        self.refuse(why, &format!("write one of: {}", valid.join(", ")))
+    }
+
+    /// An error about the next word.
+    pub(super) fn refuse(&self, why: impl Into<String>, help: &str) -> Error {
+        self.refuse_at(self.at, why, help)
+    }
+
+    /// An error about the word before the next one.
+    pub(super) fn refuse_last(&self, why: impl Into<String>, help: &str) -> Error {
+        self.refuse_at(self.at.saturating_sub(1), why, help)
+    }
+
+    fn refuse_at(&self, at: usize, why: impl Into<String>, help: &str) -> Error {
+        let end = self.text.trim_end().len();
+        let place = self.words.get(at).cloned().unwrap_or(end..end);
+        // The line of the text in which the word is.
+        let from = self.text[..place.start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self.text[from..].lines().next().unwrap_or_default();
+        let before = self.text[from..place.start].chars().count();
+        let width = self.text[place].trim_end().chars().count().max(1);
+        let (blank, carets) = (" ".repeat(before), "^".repeat(width));
+        Error::new(Code::Plan, format!("read the {} `{}`", self.what, self.text.trim()))
+            .source(format!("{}\n{line}\n{blank}{carets}", why.into()))
+            .help(help)
+    }
+
+    /// Nothing may follow.
+    pub(super) fn end(&self) -> Result<()> {
+        match self.peek() {
+            None => Ok(()),
+            Some(word) => Err(self.refuse(
+                format!("`{word}` is not expected here"),
+                &format!("end the {} before it", self.what),
+            )),
+        }
+    }
+}
+
+/// Words; `;` and each new line are one of their own, and so is a colon at the end
+/// of a word.
+fn split(text: &str) -> Vec<Range<usize>> {
+    let mut words = Vec::new();
+    let mut start = None;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        if !c.is_whitespace() && c != ';' {
+            start.get_or_insert(at);
+            continue;
+        }
+        if let Some(start) = start.take() {
+            let end = at - usize::from(text[start..at].ends_with(':'));
+            words.extend((start < end).then_some(start..end));
+            words.extend((end < at).then_some(end..at));
+        }
+        if c == ';' || c == '\n' {
+            words.push(at..at + 1);
+        }
+    }
+    words
+}

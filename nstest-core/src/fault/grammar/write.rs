@@ -1,0 +1,61 @@
+//! Values as words.
+
+use crate::fault::occurrence::Occurrence;
+use crate::fault::packets::{Flags, Layer, Packets, Version};
+use crate::fault::spec::Fault;
+use crate::frame::kind::Kind;
+
+pub(in crate::fault) fn packets_text(packets: &Packets) -> String {
+    let mut words = Vec::new();
+    words.extend(packets.family.map(|version| match version {
+        Version::Four => "ip4".to_owned(),
+        Version::Six => "ip6".to_owned(),
+    }));
+    let layer = Layer::WORDS.iter().find(|(_, layer)| Some(*layer) == packets.layer);
+    words.extend(layer.map(|(word, _)| (*word).to_owned()));
+    for (word, port) in [("port", packets.port), ("sport", packets.sport), ("dport", packets.dport)]
+    {
+        words.extend(port.map(|port| format!("{word} {port}")));
+    }
+    for (word, peer) in [("from", packets.from), ("to", packets.to), ("host", packets.host)] {
+        words.extend(peer.map(|peer| format!("{word} {peer}")));
+    }
+    words.extend(packets.connection.map(|nth| format!("#{nth}")));
+    words.extend(packets.kind.map(|kind| match kind {
+        // Alone, the word is a protocol's.
+        Kind::Icmp | Kind::Upkeep => format!("kind {kind}"),
+        _ => kind.to_string(),
+    }));
+    words.extend(flags_text(packets.flags));
+    words.join(" ")
+}
+
+fn flags_text(flags: Flags) -> Option<String> {
+    let bits = |bits: u8, prefix: &'static str| {
+        Flags::WORDS
+            .iter()
+            .filter(move |(_, bit)| bits & bit != 0)
+            .map(move |(word, _)| format!("{prefix}{word}"))
+    };
+    let all: Vec<String> = bits(flags.set, "").chain(bits(flags.unset, "!")).collect();
+    (!all.is_empty()).then(|| format!("flags {}", all.join(",")))
+}
+
+pub(in crate::fault) fn fault_text(fault: &Fault) -> String {
+    let mut words = vec![fault.target.to_string()];
+    words.extend(fault.direction.map(|direction| direction.to_string()));
+    if !fault.packets.is_all() {
+        words.push(packets_text(&fault.packets));
+    }
+    if fault.occurrence != Occurrence::Every {
+        words.push(fault.occurrence.to_string());
+    }
+    let takes = words.join(" ");
+    let mut words = vec![format!("{takes}:"), fault.effect.to_string()];
+    let schedule = fault.schedule.to_string();
+    words.extend(Some(schedule).filter(|text| !text.is_empty()));
+    if fault.optional {
+        words.push("optional".to_owned());
+    }
+    words.join(" ")
+}

@@ -1,0 +1,52 @@
+//! Failure on purpose: what is to go wrong, as data, and what follows for each
+//! packet.
+//!
+//! - [`condition`] says what a direction of a link is like, [`packets`] and
+//!   [`occurrence`] which packets a fault takes, [`action`] what becomes of them,
+//!   [`spec`] (a fault), [`plan`] where and when; `grammar` reads it all;
+//! - [`port`] decides about each frame at the end of a link, with [`random`] for
+//!   chance and [`receipt`] for what was touched;
+//! - [`point`] is a place in a test's traffic, for exploration.
+//!
+//! No thread, no clock, no kernel: time comes in with the frame. The page
+//! `docs/src/design/faults.md` has the order, the seeds and the grammar.
+
+pub(crate) mod action;
+pub(crate) mod bursts;
+pub(crate) mod condition;
+mod decimal;
+mod gauss;
+mod grammar;
+pub(crate) mod jitter;
+pub(crate) mod occurrence;
+pub(crate) mod packets;
+pub(crate) mod partition;
+pub(crate) mod percent;
+pub(crate) mod plan;
+pub(crate) mod point;
+pub(crate) mod port;
+mod presets;
+pub(crate) mod random;
+pub(crate) mod rate;
+pub(crate) mod receipt;
+pub(crate) mod rule;
+pub(crate) mod schedule;
+mod span;
+pub(crate) mod spec;
+#[cfg(test)]
+mod tests;
+
+pub use action::{Action, Unreachable};
+pub use bursts::GilbertElliott;
+pub use condition::Condition;
+pub use jitter::Jitter;
+pub use occurrence::Occurrence;
+pub use packets::{Packets, Peer};
+pub use partition::Partition;
+pub use percent::Percent;
+pub use plan::Plan;
+pub use point::Point;
+pub use rate::Rate;
+pub use receipt::Receipt;
+pub use schedule::Schedule;
+pub use spec::{Effect, Fault, Target};

@@ -1,0 +1,118 @@
+//! Who can talk to whom.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::error::{Code, Error};
+
+/// A network that has fallen apart: groups of nodes, by name.
+///
+/// Two nodes can talk if some group has them both; a node that is in two groups
+/// is the bridge between them. What is in no group is not concerned. In a one-way
+/// partition, nothing passes from the first group to the others.
+///
+/// ```
+/// use nstest_core::Partition;
+///
+/// let ring = Partition::new([vec!["a", "b"], vec!["b", "c"], vec!["c", "d"], vec!["d", "a"]])?;
+/// assert!(ring.lets("a", "b") && !ring.lets("a", "c"));
+///
+/// let deaf = Partition::one_way(["a"], ["b", "c"])?;
+/// assert!(!deaf.lets("a", "b") && deaf.lets("b", "a"));
+/// # Ok::<(), nstest_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Partition {
+    pub(crate) groups: Vec<Vec<String>>,
+    pub(crate) is_one_way: bool,
+}
+
+impl Partition {
+    /// These groups, apart from each other.
+    ///
+    /// # Errors
+    /// `fault`, if there are fewer than two, or one is empty: nothing would be apart.
+    pub fn new<G, N>(groups: impl IntoIterator<Item = G>) -> Result<Self, Error>
+    where
+        G: IntoIterator<Item = N>,
+        N: Into<String>,
+    {
+        let groups = groups.into_iter().map(|group| group.into_iter().map(Into::into).collect());
+        Self { groups: groups.collect(), is_one_way: false }.checked()
+    }
+
+    /// Nothing passes from the first to the second; all passes back.
+    ///
+    /// # Errors
+    /// `fault`, if one of them is empty, or a node is in both.
+    pub fn one_way<N: Into<String>>(
+        from: impl IntoIterator<Item = N>,
+        to: impl IntoIterator<Item = N>,
+    ) -> Result<Self, Error> {
+        let from = from.into_iter().map(Into::into).collect();
+        let to = to.into_iter().map(Into::into).collect();
+        Self { groups: vec![from, to], is_one_way: true }.checked()
+    }
+
+    /// Itself, if it is one.
+    pub(super) fn checked(self) -> Result<Self, Error> {
+        match self.nonsense() {
+            None => Ok(self),
+            Some(why) => Err(Error::new(Code::Fault, format!("take the {self}"))
+                .source(why)
+                .help("name two groups or more, as in `partition a | b c`")),
+        }
+    }
+
+    pub(super) fn nonsense(&self) -> Option<String> {
+        if self.groups.len() < 2 {
+            return Some("there is one group, and nothing that it is apart from".to_owned());
+        }
+        if self.groups.iter().any(Vec::is_empty) {
+            return Some("a group is empty".to_owned());
+        }
+        if self.is_one_way {
+            let both = self.groups[0].iter().find(|name| self.groups[1].contains(name))?;
+            return Some(format!("`{both}` is on both sides"));
+        }
+        let nodes = self.nodes();
+        let apart = nodes.iter().any(|a| nodes.iter().any(|b| !self.lets(a, b)));
+        (!apart).then(|| "no two nodes are apart: some group has each two of them".to_owned())
+    }
+
+    /// Every node that it names, once.
+    pub(crate) fn nodes(&self) -> BTreeSet<&str> {
+        self.groups.iter().flatten().map(String::as_str).collect()
+    }
+
+    /// Whether it lets packets pass from one node to another.
+    #[must_use]
+    pub fn lets(&self, from: &str, to: &str) -> bool {
+        let has = |group: &[String], name: &str| group.iter().any(|node| node == name);
+        if self.is_one_way {
+            return !(has(&self.groups[0], from) && has(&self.groups[1], to));
+        }
+        let concerned = |name| self.groups.iter().any(|group| has(group, name));
+        !(concerned(from) && concerned(to))
+            || from == to
+            || self.groups.iter().any(|group| has(group, from) && has(group, to))
+    }
+
+    /// Those from whom nothing comes to a node.
+    pub(crate) fn cut_off_from(&self, node: &str) -> BTreeSet<&str> {
+        self.nodes().into_iter().filter(|other| !self.lets(other, node)).collect()
+    }
+
+    /// Those to whom nothing goes from a node.
+    pub(crate) fn out_of_reach_of(&self, node: &str) -> BTreeSet<&str> {
+        self.nodes().into_iter().filter(|other| !self.lets(node, other)).collect()
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let groups: Vec<String> = self.groups.iter().map(|group| group.join(" ")).collect();
+        let between = if self.is_one_way { " > " } else { " | " };
+        write!(f, "partition {}", groups.join(between))
+    }
+}

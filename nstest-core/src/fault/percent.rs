@@ -1,0 +1,118 @@
+//! Percentages, within 0 and 100.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::decimal;
+use crate::error::{Code, Error};
+
+/// Of a hundred: how likely something is, from 0 to 100, in steps of 0.0000001.
+///
+/// 100 % is always, and 0 % never.
+///
+/// ```
+/// use nstest_core::Percent;
+///
+/// const LOSS: Percent = Percent::new(2.5); // nonsense would not compile
+/// assert_eq!(LOSS.to_string(), "2.5%");
+/// assert_eq!("2.5%".parse::<Percent>()?, LOSS);
+/// assert!(Percent::try_new(101.0).is_err());
+/// # Ok::<(), nstest_core::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Percent(u32);
+
+/// Parts in one per cent.
+const PLACES: u32 = 7;
+const ONE: u32 = 10u32.pow(PLACES);
+
+impl Percent {
+    /// Never.
+    pub const ZERO: Self = Self(0);
+    /// Always.
+    pub const ALL: Self = Self(100 * ONE);
+
+    /// `value` per cent.
+    ///
+    /// # Panics
+    /// If it is not within 0 and 100, or so small that it would count as 0. In
+    /// a `const`, that is an error of compilation.
+    #[must_use]
+    #[track_caller]
+    pub const fn new(value: f64) -> Self {
+        match Self::checked(value) {
+            Some(percent) => percent,
+            None => panic!("a percentage is a number from 0 to 100"),
+        }
+    }
+
+    /// `value` per cent.
+    ///
+    /// # Errors
+    /// `fault`, if it is not within 0 and 100, or so small that it would count as 0.
+    pub fn try_new(value: f64) -> Result<Self, Error> {
+        Self::checked(value).ok_or_else(|| {
+            Error::new(Code::Fault, format!("take `{value}` for a percentage")).help(HELP)
+        })
+    }
+
+    const fn checked(value: f64) -> Option<Self> {
+        if !(value >= 0.0 && value <= 100.0) {
+            return None;
+        }
+        // Within the type: at most 100 * ONE, and a half more.
+        let parts = (value * ONE as f64 + 0.5) as u32;
+        if parts == 0 && value > 0.0 { None } else { Some(Self(parts)) }
+    }
+
+    /// The value, from 0 to 100.
+    #[must_use]
+    pub const fn value(self) -> f64 {
+        self.0 as f64 / ONE as f64
+    }
+
+    /// Whether a uniform draw of 64 bits is within it.
+    pub(crate) const fn takes(self, draw: u64) -> bool {
+        (draw as u128 * Self::ALL.0 as u128) >> 64 < self.0 as u128
+    }
+
+    /// Whether it depends on the draw.
+    pub(crate) const fn is_chance(self) -> bool {
+        self.0 != 0 && self.0 != Self::ALL.0
+    }
+
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let number = text.strip_suffix('%').unwrap_or(text).trim_end();
+        let Some(parts) = decimal::scaled(number, PLACES) else {
+            return Err(format!("`{text}` is no percentage"));
+        };
+        match u32::try_from(parts) {
+            Ok(parts) if parts <= Self::ALL.0 => Ok(Self(parts)),
+            _ => Err(format!("`{text}` is more than 100%")),
+        }
+    }
+}
+
+pub(super) const HELP: &str = "write a number from 0 to 100: `2.5%`";
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", decimal::text(self.0.into(), PLACES))
+    }
+}
+
+impl fmt::Debug for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Percent {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::read(text).map_err(|why| {
+            Error::new(Code::Fault, format!("read the percentage `{text}`")).source(why).help(HELP)
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! Faults together.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::grammar;
+use super::spec::{Effect, Fault};
+use crate::error::{Code, Error};
+
+/// Faults that happen in one test, each at its time.
+///
+/// It is written fault after fault, with `;` or a new line between them; what
+/// `NSTEST_PLAN` holds, and what a failed run prints.
+///
+/// ```
+/// use nstest_core::Plan;
+///
+/// let plan: Plan = "server: condition delay 40ms loss 1%; *: partition a | b c at 1s lasting 2s"
+///     .parse()?;
+/// assert_eq!(plan.faults().len(), 2);
+///
+/// let error = "server: down; server: down at 3s".parse::<Plan>().unwrap_err();
+/// assert_eq!(error.code().as_str(), "plan-conflict");
+/// # Ok::<(), nstest_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[must_use = "a plan is data: it happens when it is given to a network"]
+pub struct Plan {
+    faults: Vec<Fault>,
+}
+
+impl Plan {
+    /// Nothing goes wrong.
+    pub const fn new() -> Self {
+        Self { faults: Vec::new() }
+    }
+
+    /// With one more.
+    pub fn with(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// What it consists of.
+    #[must_use]
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// Whether all of it can be, and be together.
+    ///
+    /// # Errors
+    /// `fault`, for one that cannot be; `plan-conflict`, for two that cannot be at
+    /// the same time: two conditions of one direction of a link, a cable pulled
+    /// twice, two partitions, or the same fault twice.
+    pub fn check(&self) -> Result<(), Error> {
+        for (index, fault) in self.faults.iter().enumerate() {
+            fault.check()?;
+            for earlier in &self.faults[..index] {
+                against(earlier, fault)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether two faults can be at the same time.
+///
+/// # Errors
+/// `plan-conflict`, with both of them.
+pub(crate) fn against(first: &Fault, second: &Fault) -> Result<(), Error> {
+    let meet = first.target.meets(&second.target) && first.schedule.meets(&second.schedule);
+    let same_way = match (first.direction, second.direction) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    let why = match (&first.effect, &second.effect) {
+        (Effect::Condition(_), Effect::Condition(_)) if same_way => {
+            "a direction of a link has one condition at a time"
+        }
+        (Effect::Down, Effect::Down) => "the cable would be pulled twice",
+        (Effect::Partition(_), Effect::Partition(_)) => {
+            "the network falls apart in one way at a time"
+        }
+        (Effect::Action(one), Effect::Action(other))
+            if one == other
+                && first.direction == second.direction
+                && first.packets == second.packets
+                && first.occurrence == second.occurrence =>
+        {
+            "both are the same"
+        }
+        _ => return Ok(()),
+    };
+    if !meet {
+        return Ok(());
+    }
+    Err(Error::new(Code::PlanConflict, format!("take `{first}` and `{second}` together"))
+        .source(why)
+        .help("make one of the two, or let the first end before the second begins (`lasting`)"))
+}
+
+impl FromIterator<Fault> for Plan {
+    fn from_iter<I: IntoIterator<Item = Fault>>(faults: I) -> Self {
+        Self { faults: faults.into_iter().collect() }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: Vec<String> = self.faults.iter().map(Fault::to_string).collect();
+        f.write_str(&faults.join("; "))
+    }
+}
+
+impl FromStr for Plan {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let plan = grammar::whole("plan", text, grammar::plan)?;
+        plan.check()?;
+        Ok(plan)
+    }
+}

@@ -1,0 +1,81 @@
+//! A place in a test's traffic.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::action::Action;
+use super::grammar;
+use super::occurrence::Occurrence;
+use super::packets::{Layer, Packets};
+use super::spec::{Fault, Target};
+use crate::error::Error;
+use crate::frame::Direction;
+use crate::frame::kind::Kind;
+
+/// One packet of a test's traffic, named so that another run finds it again.
+///
+/// The ephemeral port of a client is another one in each run, and so are sequence
+/// numbers; the connection is named by its server's port and its number among
+/// those to this port. Upkeep is never counted.
+///
+/// ```
+/// use nstest_core::{Action, Point};
+///
+/// let point: Point = "server egress tcp port 7000 #1 data nth 3".parse()?;
+/// assert_eq!(point.to_string(), "server egress tcp port 7000 #1 data nth 3");
+/// assert_eq!(
+///     point.fault(Action::Reset).to_string(),
+///     "server egress tcp port 7000 #1 data nth 3: reset"
+/// );
+/// # Ok::<(), nstest_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Point {
+    pub(crate) link: Target,
+    pub(crate) direction: Direction,
+    pub(crate) conversation: Conversation,
+    pub(crate) kind: Kind,
+    /// From 1, among those of the same kind, direction and conversation.
+    pub(crate) nth: u64,
+}
+
+/// A flow, by what stays the same from run to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Conversation {
+    /// `None` for what is neither TCP nor UDP nor ICMP.
+    pub(crate) layer: Option<Layer>,
+    /// Of the server; `None` without ports.
+    pub(crate) port: Option<u16>,
+    /// From 1, among those of the same protocol and port.
+    pub(crate) nth: u32,
+}
+
+impl Point {
+    /// The fault that takes this packet.
+    #[must_use]
+    pub fn fault(&self, action: Action) -> Fault {
+        let nth = Occurrence::nth(self.nth.max(1));
+        let fault = Fault::on(self.link.clone()).packets(self.packets()).occurrence(nth);
+        fault.direction(self.direction).action(action)
+    }
+
+    pub(crate) fn packets(&self) -> Packets {
+        let Conversation { layer, port, nth } = self.conversation;
+        let kind = Some(self.kind).filter(|kind| *kind != Kind::Icmp);
+        Packets { layer, port, connection: Some(nth), kind, ..Packets::all() }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {} nth {}", self.link, self.direction, self.packets(), self.nth)
+    }
+}
+
+impl FromStr for Point {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        grammar::whole("point", text, grammar::point)
+    }
+}

@@ -1,0 +1,158 @@
+//! One direction of a link.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::touch_lost;
+use crate::fault::condition::Condition;
+use crate::fault::random::{Class, Draw, Draws, Stream};
+use crate::fault::rate::Rate;
+use crate::fault::receipt::Receipt;
+use crate::frame::build;
+use crate::frame::kind::Upkeep;
+use crate::frame::view::PacketView;
+use crate::frame::{Direction, Emission, Outlet};
+
+/// A direction: its condition, and what the packets before have left behind.
+pub(super) struct Line {
+    direction: Direction,
+    pub(super) condition: Option<(Condition, Receipt)>,
+    payload: Stream,
+    upkeep: Stream,
+    /// The state of the Gilbert-Elliott chain.
+    is_bad: bool,
+    /// When the link is free again.
+    free: Option<Instant>,
+    /// When those in the queue leave it, in order.
+    departures: VecDeque<Instant>,
+}
+
+/// What goes on of a packet.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Copies {
+    /// Beside the packet itself.
+    pub(super) more: u32,
+    /// The draw that chooses the bit, if the packet itself is to be corrupted.
+    pub(super) corrupt: Option<u64>,
+}
+
+impl Line {
+    pub(super) fn new(seed: u64, link: &str, direction: Direction) -> Self {
+        let stream = |class| Stream::new(seed, link, direction, class);
+        Self {
+            direction,
+            condition: None,
+            payload: stream(Class::Payload),
+            upkeep: stream(Class::Upkeep),
+            is_bad: false,
+            free: None,
+            departures: VecDeque::new(),
+        }
+    }
+
+    /// The draws of the next packet. Each has its own, whatever becomes of it.
+    pub(super) fn draws(&mut self, is_upkeep: bool) -> Draws {
+        if is_upkeep { self.upkeep.next() } else { self.payload.next() }
+    }
+
+    /// How long a packet is on its way at least, as things are.
+    pub(super) fn length(&self) -> Duration {
+        self.condition.as_ref().map_or(Duration::ZERO, |(condition, _)| condition.delay)
+    }
+
+    /// Sends a packet on, as the condition has it.
+    pub(super) fn carry(
+        &mut self,
+        (view, upkeep): (&PacketView<'_>, Option<Upkeep>),
+        draws: Draws,
+        mut copies: Copies,
+        now: Instant,
+        out: &mut Outlet,
+    ) {
+        let Some((condition, receipt)) = self.condition.clone() else {
+            for copy in 0..=copies.more {
+                self.send(view, copies.corrupt.filter(|_| copy == 0), now, out);
+            }
+            return;
+        };
+        if self.loses(&condition, upkeep.is_some(), draws) {
+            touch_lost(&receipt, upkeep);
+            return;
+        }
+        let mut is_touched = condition.delay != Duration::ZERO || condition.jitter.is_some();
+        if condition.duplicate.takes(draws.bits(Draw::Duplicate)) {
+            copies.more += 1;
+            is_touched = true;
+        }
+        if condition.corrupt.takes(draws.bits(Draw::Corrupt)) {
+            copies.corrupt = Some(draws.bits(Draw::CorruptBit));
+            is_touched = true;
+        }
+        for copy in 0..=copies.more {
+            let Some(departure) = self.queue(&condition, view.frame.len(), now) else {
+                touch_lost(&receipt, upkeep);
+                continue;
+            };
+            is_touched |= condition.rate.is_some();
+            let (reorder, jitter) = match copy {
+                0 => (Draw::Reorder, Draw::Jitter),
+                _ => (Draw::CopyReorder, Draw::CopyJitter),
+            };
+            let delay = if condition.reorder.takes(draws.bits(reorder)) {
+                is_touched = true;
+                Duration::ZERO
+            } else {
+                let vary = |jitter: crate::fault::jitter::Jitter, draw| {
+                    jitter.vary(condition.delay, draws.bits(draw))
+                };
+                condition.jitter.map_or(condition.delay, |shape| vary(shape, jitter))
+            };
+            let corrupt = copies.corrupt.filter(|_| copy == 0);
+            self.send(view, corrupt, departure + delay, out);
+        }
+        if is_touched && upkeep.is_none() {
+            receipt.touch();
+        }
+    }
+
+    /// Whether the packet is lost. Upkeep meets the state of a burst, and moves it
+    /// not.
+    fn loses(&mut self, condition: &Condition, is_upkeep: bool, draws: Draws) -> bool {
+        let mut is_lost = condition.loss.takes(draws.bits(Draw::Loss));
+        if let Some(bursts) = condition.bursts {
+            if !is_upkeep {
+                self.is_bad = bursts.step(self.is_bad, draws.bits(Draw::BurstState));
+            }
+            is_lost |= bursts.loses(self.is_bad, draws.bits(Draw::BurstLoss));
+        }
+        is_lost
+    }
+
+    /// When a frame has left the queue and gone into the link; `None` if it never
+    /// will, for a full queue or no speed at all.
+    fn queue(&mut self, condition: &Condition, octets: usize, now: Instant) -> Option<Instant> {
+        let Some(rate) = condition.rate else { return Some(now) };
+        while self.departures.front().is_some_and(|departure| *departure <= now) {
+            self.departures.pop_front();
+        }
+        let limit = condition.queue.unwrap_or(Condition::QUEUE);
+        if self.departures.len() >= limit as usize {
+            return None;
+        }
+        let start = self.free.map_or(now, |free| free.max(now));
+        let departure = start.checked_add(Rate::time_for(rate, octets)?)?;
+        self.free = Some(departure);
+        self.departures.push_back(departure);
+        Some(departure)
+    }
+
+    fn send(&self, view: &PacketView<'_>, corrupt: Option<u64>, at: Instant, out: &mut Outlet) {
+        match corrupt {
+            None => out.forward.push(at),
+            Some(draw) => {
+                let frame = build::corrupted(view, draw);
+                out.emissions.push(Emission { at, direction: self.direction, frame });
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Chance that comes out the same on every machine and in every release.
+//!
+//! *Random v1.* The generator is SplitMix64 (Steele, Lea and Flood, "Fast
+//! Splittable Pseudorandom Number Generators", OOPSLA 2014): its n-th output is a
+//! function of its seed and n alone, so that a packet's draws follow from its
+//! number, and nothing that is decided about one packet moves those of another.
+//!
+//! A stream has a seed of its own, made of the test's seed, the name of the
+//! link, the direction and the class of the packets. The k-th packet of a class
+//! owns the outputs `16 k` to `16 k + 15`; which one is for what is [`Draw`]'s
+//! order. The whole is a promise: another algorithm would be v2.
+
+use super::gauss;
+use crate::frame::Direction;
+
+/// The version of all that is in this file.
+#[cfg_attr(not(test), expect(dead_code, reason = "the card of a failed test prints it"))]
+pub(crate) const VERSION: u32 = 1;
+
+/// What SplitMix64 adds at each step: 2^64 divided by the golden ratio.
+const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// Draws that a packet owns.
+const DRAWS: u64 = 16;
+
+/// Which packets share a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// What programs send.
+    Payload,
+    /// What keeps the network going by itself: it comes when the kernel likes.
+    Upkeep,
+}
+
+/// What a packet's draws are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Draw {
+    Loss,
+    /// The step of the Gilbert-Elliott chain.
+    BurstState,
+    BurstLoss,
+    Duplicate,
+    Corrupt,
+    CorruptBit,
+    Reorder,
+    Jitter,
+    CopyReorder,
+    CopyJitter,
+}
+
+/// The draws of one packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Draws {
+    /// The state of the generator before the first of them.
+    state: u64,
+}
+
+impl Draws {
+    /// 64 uniform bits.
+    pub(crate) fn bits(self, draw: Draw) -> u64 {
+        mix(self.state.wrapping_add(GAMMA.wrapping_mul(draw as u64 + 1)))
+    }
+}
+
+/// The draws of one packet after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct Stream {
+    state: u64,
+}
+
+impl Stream {
+    pub(crate) fn new(seed: u64, link: &str, direction: Direction, class: Class) -> Self {
+        let class = match class {
+            Class::Payload => "payload",
+            Class::Upkeep => "upkeep",
+        };
+        let mut name = 0xcbf2_9ce4_8422_2325_u64;
+        for byte in format!("{link}\n{direction}\n{class}").bytes() {
+            // FNV-1a (Fowler, Noll and Vo), of 64 bits.
+            name = (name ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Self { state: mix(mix(seed.wrapping_add(GAMMA)) ^ name) }
+    }
+
+    /// Those of the next packet.
+    pub(crate) fn next(&mut self) -> Draws {
+        let draws = Draws { state: self.state };
+        self.state = self.state.wrapping_add(GAMMA.wrapping_mul(DRAWS));
+        draws
+    }
+}
+
+/// The finaliser of SplitMix64 (Stafford's Mix13).
+fn mix(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Uniform in [-1, 1).
+pub(crate) fn symmetric(bits: u64) -> f64 {
+    // 53 bits: each value is exact.
+    (bits >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+}
+
+/// Normal, of mean 0 and standard deviation 1.
+pub(crate) fn normal(bits: u64) -> f64 {
+    // The middles of 2^52 equal parts of (0, 1): neither 0 nor 1.
+    gauss::quantile(((bits >> 12) as f64 + 0.5) / (1u64 << 52) as f64)
+}
+
+/// Pareto of the second kind (Lomax) with shape 3 and mean 1; at least 0, and cut
+/// off at 100.
+///
+/// A Lomax value is `scale * (U^(-1/3) - 1)`, its mean `scale / 2`; and the cube
+/// root of a uniform number has the distribution of the largest of three, so that
+/// no root need be taken. The three have 21 bits each.
+pub(crate) fn pareto(bits: u64) -> f64 {
+    let part = |shift: u32| (bits >> shift) & 0x1f_ffff;
+    let largest = part(0).max(part(21)).max(part(42));
+    let root = (largest as f64 + 0.5) / (1u64 << 21) as f64;
+    (2.0 * (1.0 / root - 1.0)).min(100.0)
+}

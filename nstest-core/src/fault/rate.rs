@@ -1,0 +1,124 @@
+//! Bits per second.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::decimal;
+use crate::error::{Code, Error};
+
+/// How fast a link carries: bits per second, counted from the Ethernet header on,
+/// without checksum, preamble and gap, as tc-tbf(8) counts.
+///
+/// A rate of 0 lets nothing pass.
+///
+/// ```
+/// use nstest_core::Rate;
+///
+/// assert_eq!(Rate::mbit(10).bits_per_second(), 10_000_000);
+/// assert_eq!("1.6mbit".parse::<Rate>()?, Rate::kbit(1600));
+/// # Ok::<(), nstest_core::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rate(u64);
+
+/// The units, powers of ten as tc(8) has them, the largest first.
+const UNITS: [(&str, u32); 4] = [("gbit", 9), ("mbit", 6), ("kbit", 3), ("bit", 0)];
+
+pub(super) const HELP: &str = "write a number and a unit: `500bit`, `64kbit`, `1.6mbit`, `10gbit`";
+
+impl Rate {
+    /// Nothing passes.
+    pub const ZERO: Self = Self(0);
+
+    /// Bits per second.
+    #[must_use]
+    pub const fn bit(value: u64) -> Self {
+        Self(value)
+    }
+
+    /// Thousands of bits per second.
+    ///
+    /// # Panics
+    /// If that many bits per second do not fit into 64 bits; so do the larger units.
+    #[must_use]
+    #[track_caller]
+    pub const fn kbit(value: u64) -> Self {
+        Self::of(value, 1_000)
+    }
+
+    /// Millions of bits per second.
+    ///
+    /// # Panics
+    /// As [`kbit`](Self::kbit).
+    #[must_use]
+    #[track_caller]
+    pub const fn mbit(value: u64) -> Self {
+        Self::of(value, 1_000_000)
+    }
+
+    /// Thousands of millions of bits per second.
+    ///
+    /// # Panics
+    /// As [`kbit`](Self::kbit).
+    #[must_use]
+    #[track_caller]
+    pub const fn gbit(value: u64) -> Self {
+        Self::of(value, 1_000_000_000)
+    }
+
+    #[track_caller]
+    const fn of(value: u64, unit: u64) -> Self {
+        match value.checked_mul(unit) {
+            Some(bits) => Self(bits),
+            None => panic!("a rate is a number of bits per second of at most 64 bits"),
+        }
+    }
+
+    /// The value, in bits per second.
+    #[must_use]
+    pub const fn bits_per_second(self) -> u64 {
+        self.0
+    }
+
+    /// How long so many octets take; `None` for ever.
+    pub(crate) fn time_for(self, octets: usize) -> Option<Duration> {
+        let nanos = (octets as u128 * 8_000_000_000).checked_div(u128::from(self.0))?;
+        // More than 64 bits of nanoseconds are five centuries.
+        Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
+
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+        let (number, unit) = (text[..at].trim_end(), text[at..].to_ascii_lowercase());
+        let Some((_, places)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+            return Err(format!("`{text}` is no rate"));
+        };
+        let bits = decimal::scaled(number, *places);
+        bits.map(Self).ok_or_else(|| format!("`{text}` is no whole number of bits per second"))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exact = |places: &u32| self.0 != 0 && self.0 % 10u64.pow(*places) == 0;
+        let (unit, places) = UNITS.iter().find(|(_, places)| exact(places)).unwrap_or(&UNITS[3]);
+        write!(f, "{}{unit}", self.0 / 10u64.pow(*places))
+    }
+}
+
+impl fmt::Debug for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Rate {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::read(text).map_err(|why| {
+            Error::new(Code::Fault, format!("read the rate `{text}`")).source(why).help(HELP)
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! What a fault has done.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+/// The record of one fault: how many packets it has touched.
+///
+/// A packet is touched when a fault decided something about it: that it was lost,
+/// delayed, changed, doubled, answered; or, for a link with a rate, that it took
+/// its time. Of upkeep, only ARP and neighbour discovery that were lost count:
+/// somebody wanted to talk.
+///
+/// It is a record and no guard: dropping it changes nothing. Clones are one record.
+#[derive(Clone)]
+pub struct Receipt(Arc<Inner>);
+
+struct Inner {
+    touched: AtomicU64,
+    optional: AtomicBool,
+    fault: String,
+}
+
+impl Receipt {
+    /// `fault` says what it waits for, in the plan grammar.
+    pub(crate) fn new(fault: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            touched: AtomicU64::new(0),
+            optional: AtomicBool::new(false),
+            fault: fault.into(),
+        }))
+    }
+
+    /// How many packets it has touched up to now.
+    #[must_use]
+    pub fn touched(&self) -> u64 {
+        self.0.touched.load(Relaxed)
+    }
+
+    /// The fault, as a plan writes it.
+    #[must_use]
+    pub fn fault(&self) -> &str {
+        &self.0.fault
+    }
+
+    /// The test may pass though the fault never touched a packet.
+    pub fn optional(&self) {
+        self.0.optional.store(true, Relaxed);
+    }
+
+    /// Whether [`optional`](Self::optional) was said.
+    #[must_use]
+    pub fn is_optional(&self) -> bool {
+        self.0.optional.load(Relaxed)
+    }
+
+    /// Whether the fault was declared and never happened.
+    pub(crate) fn is_unmet(&self) -> bool {
+        self.touched() == 0 && !self.is_optional()
+    }
+
+    pub(crate) fn touch(&self) {
+        self.0.touched.fetch_add(1, Relaxed);
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` touched {}", self.fault(), self.touched())
+    }
+}

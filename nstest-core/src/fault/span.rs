@@ -1,0 +1,42 @@
+//! Times as the plan grammar writes them.
+
+use std::time::Duration;
+
+use super::decimal;
+
+/// Nanoseconds in a unit, the largest first.
+const UNITS: [(&str, u64); 6] = [
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+];
+
+pub(super) const HELP: &str = "write a number and a unit: `250us`, `40ms`, `1.5s`, `2m`";
+
+/// `40ms`, `1.5s`: a number and one unit.
+pub(super) fn read(text: &str) -> Result<Duration, String> {
+    let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, name) = text.split_at(at);
+    let Some((_, unit)) = UNITS.iter().find(|(unit, _)| *unit == name) else {
+        return Err(format!("`{text}` is no time"));
+    };
+    // Nine places of the unit, and then what is below a nanosecond must be nothing.
+    let scaled = decimal::scaled(number, 9).map(u128::from).map(|value| value * u128::from(*unit));
+    let nanos =
+        scaled.filter(|value| value % 1_000_000_000 == 0).map(|value| value / 1_000_000_000);
+    match nanos.map(u64::try_from) {
+        Some(Ok(nanos)) => Ok(Duration::from_nanos(nanos)),
+        _ => Err(format!("`{text}` is no whole number of nanoseconds")),
+    }
+}
+
+/// In the largest unit of which it is a whole number.
+pub(super) fn text(span: Duration) -> String {
+    let nanos = span.as_nanos();
+    let exact = |unit: u64| nanos != 0 && nanos % u128::from(unit) == 0;
+    let (name, unit) = UNITS.iter().find(|(_, unit)| exact(*unit)).unwrap_or(&("s", 1_000_000_000));
+    format!("{}{name}", nanos / u128::from(*unit))
+}

@@ -1,0 +1,328 @@
+//! A fault, as data.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::action::Action;
+use super::condition::Condition;
+use super::grammar;
+use super::occurrence::Occurrence;
+use super::packets::Packets;
+use super::partition::Partition;
+use super::receipt::Receipt;
+use super::rule::Rule;
+use super::schedule::Schedule;
+use crate::error::{Code, Error};
+use crate::frame::Direction;
+
+/// Where a fault is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Target {
+    /// The link of a node; if it has several, the named interface's.
+    Link {
+        /// The name of the node.
+        node: String,
+        /// The name of its interface.
+        interface: Option<String>,
+    },
+    /// The whole network, written `*`: where a partition is.
+    Net,
+}
+
+impl From<&str> for Target {
+    /// `server`, `server.eth1`, or `*`.
+    fn from(text: &str) -> Self {
+        if text == "*" {
+            return Self::Net;
+        }
+        let (node, interface) = text.split_once('.').map_or((text, None), |(n, i)| (n, Some(i)));
+        Self::Link { node: node.to_owned(), interface: interface.map(str::to_owned) }
+    }
+}
+
+impl Target {
+    /// Whether both may be one link.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Net, Self::Net) => true,
+            (Self::Link { node: a, interface: i }, Self::Link { node: b, interface: j }) => {
+                a == b && (i == j || i.is_none() || j.is_none())
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Net => f.write_str("*"),
+            Self::Link { node, interface: None } => f.write_str(node),
+            Self::Link { node, interface: Some(interface) } => write!(f, "{node}.{interface}"),
+        }
+    }
+}
+
+/// What a fault does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Something becomes of the packets that it takes.
+    Action(Action),
+    /// The link gets worse.
+    Condition(Condition),
+    /// The cable is pulled.
+    Down,
+    /// The network falls apart.
+    Partition(Partition),
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Action(action) => write!(f, "{action}"),
+            Self::Condition(condition) => write!(f, "condition {condition}"),
+            Self::Down => f.write_str("down"),
+            Self::Partition(partition) => write!(f, "{partition}"),
+        }
+    }
+}
+
+/// Something that goes wrong: where, with which packets, what, and when.
+///
+/// ```
+/// use nstest_core::{Action, Fault, Kind, Packets};
+/// use std::time::Duration;
+///
+/// let fault = Fault::on("server")
+///     .egress()
+///     .packets(Packets::tcp().port(7000).kind(Kind::Data))
+///     .nth(3)
+///     .action(Action::Reset);
+/// assert_eq!(fault.to_string(), "server egress tcp port 7000 data nth 3: reset");
+/// assert_eq!(fault.to_string().parse::<Fault>()?, fault);
+///
+/// let flapping = Fault::on("server.eth1")
+///     .down()
+///     .at(Duration::from_millis(200))
+///     .lasting(Duration::from_millis(100))
+///     .every(Duration::from_secs(1));
+/// assert_eq!(flapping.to_string(), "server.eth1: down at 200ms lasting 100ms every 1s");
+/// # Ok::<(), nstest_core::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[must_use = "a fault is data: it happens when it is given to a network"]
+pub struct Fault {
+    pub(crate) target: Target,
+    pub(crate) direction: Option<Direction>,
+    pub(crate) packets: Packets,
+    pub(crate) occurrence: Occurrence,
+    pub(crate) effect: Effect,
+    pub(crate) schedule: Schedule,
+    pub(crate) optional: bool,
+}
+
+impl Fault {
+    /// A fault of a link: `"server"`, or `"server.eth1"` where the node has several;
+    /// or of the whole network, `"*"`. Until something else is said, it drops every
+    /// packet in both directions.
+    pub fn on(target: impl Into<Target>) -> Self {
+        Self {
+            target: target.into(),
+            direction: None,
+            packets: Packets::all(),
+            occurrence: Occurrence::Every,
+            effect: Effect::Action(Action::Drop),
+            schedule: Schedule::default(),
+            optional: false,
+        }
+    }
+
+    /// These groups of nodes apart from each other.
+    pub fn partition(partition: Partition) -> Self {
+        let mut fault = Self::on(Target::Net);
+        fault.effect = Effect::Partition(partition);
+        fault
+    }
+
+    /// In one direction only, as the node sees it.
+    pub fn direction(mut self, direction: Direction) -> Self {
+        self.direction = Some(direction);
+        self
+    }
+
+    /// Only with what leaves the node.
+    pub fn egress(self) -> Self {
+        self.direction(Direction::Egress)
+    }
+
+    /// Only with what comes to the node.
+    pub fn ingress(self) -> Self {
+        self.direction(Direction::Ingress)
+    }
+
+    /// Only with these packets.
+    pub fn packets(mut self, packets: Packets) -> Self {
+        self.packets = packets;
+        self
+    }
+
+    /// Only with some of the packets.
+    pub fn occurrence(mut self, occurrence: Occurrence) -> Self {
+        self.occurrence = occurrence;
+        self
+    }
+
+    /// Only with the `n`th of the packets, from 1.
+    ///
+    /// # Panics
+    /// If `n` is 0.
+    #[track_caller]
+    pub fn nth(self, n: u64) -> Self {
+        self.occurrence(Occurrence::nth(n))
+    }
+
+    /// What becomes of the packets.
+    pub fn action(mut self, action: Action) -> Self {
+        self.effect = Effect::Action(action);
+        self
+    }
+
+    /// The link is like this.
+    pub fn condition(mut self, condition: Condition) -> Self {
+        self.effect = Effect::Condition(condition);
+        self
+    }
+
+    /// The cable is pulled.
+    pub fn down(mut self) -> Self {
+        self.effect = Effect::Down;
+        self
+    }
+
+    /// It begins so long after the start of the plan; at once, if not said.
+    pub fn at(mut self, at: Duration) -> Self {
+        self.schedule.at = at;
+        self
+    }
+
+    /// It ends so long after it began; never, if not said.
+    pub fn lasting(mut self, lasting: Duration) -> Self {
+        self.schedule.lasting = Some(lasting);
+        self
+    }
+
+    /// It comes again so long after it last began.
+    pub fn every(mut self, every: Duration) -> Self {
+        self.schedule.every = Some(every);
+        self
+    }
+
+    /// The test may pass though this touched no packet.
+    pub fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn effect(&self) -> &Effect {
+        &self.effect
+    }
+
+    /// When it is there.
+    #[must_use]
+    pub fn schedule(&self) -> Schedule {
+        self.schedule
+    }
+
+    /// A record for it.
+    pub(crate) fn receipt(&self) -> Receipt {
+        let receipt = Receipt::new(self.to_string());
+        if self.optional {
+            receipt.optional();
+        }
+        receipt
+    }
+
+    /// The rule that carries it out at a port, if packets are what it is about.
+    pub(crate) fn rule(&self, receipt: Receipt) -> Option<Rule> {
+        let Effect::Action(action) = &self.effect else { return None };
+        let mut rule = Rule::new(self.packets, action.clone(), receipt);
+        (rule.direction, rule.occurrence) = (self.direction, self.occurrence);
+        Some(rule)
+    }
+
+    /// Whether it can be.
+    ///
+    /// # Errors
+    /// `fault`: a part that does not go with another, or that would never do
+    /// anything.
+    pub fn check(&self) -> Result<(), Error> {
+        if let Effect::Condition(condition) = &self.effect {
+            condition.check()?;
+        }
+        match self.nonsense() {
+            None => Ok(()),
+            Some((why, help)) => Err(Error::new(Code::Fault, format!("take the fault `{self}`"))
+                .source(why)
+                .help(help)),
+        }
+    }
+
+    fn nonsense(&self) -> Option<(String, String)> {
+        let says = |why: &str, help: &str| Some((why.to_owned(), help.to_owned()));
+        if let Some((why, help)) = self.schedule.nonsense() {
+            return says(why, help);
+        }
+        let chosen = !self.packets.is_all() || self.occurrence != Occurrence::Every;
+        match (&self.effect, &self.target) {
+            (Effect::Partition(partition), Target::Net) => {
+                if let Some(why) = partition.nonsense() {
+                    return says(&why, "name two groups or more, as in `partition a | b c`");
+                }
+                (chosen || self.direction.is_some()).then(|| {
+                    let why = "a partition takes all packets of its nodes";
+                    (why.to_owned(), "leave packets and direction out".to_owned())
+                })
+            }
+            (Effect::Partition(_), _) => {
+                says("a partition is not of one link", "begin with `*`, as in `*: partition a | b`")
+            }
+            (_, Target::Net) => says("it is of one link", "begin with the name of a node"),
+            (Effect::Condition(_), _) if chosen => says(
+                "a condition takes every packet of a direction",
+                "leave the packets out, or take an action such as `delay 40ms`",
+            ),
+            (Effect::Down, _) if chosen || self.direction.is_some() => {
+                says("a cable is pulled for all packets", "leave packets and direction out")
+            }
+            (Effect::Action(action), _) => action.nonsense(&self.packets),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&grammar::fault_text(self))
+    }
+}
+
+impl FromStr for Fault {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let fault = grammar::whole("fault", text, grammar::fault)?;
+        fault.check()?;
+        Ok(fault)
+    }
+}

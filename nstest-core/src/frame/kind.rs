@@ -1,0 +1,111 @@
+//! What kind of packet it is.
+
+use std::fmt;
+
+use super::view::{Fragment, PacketView, Transport, flag, protocol};
+
+/// What a packet is for, as far as its headers say.
+///
+/// A segment is of one kind only: of a reset, a SYN, a FIN and data the first
+/// that applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// TCP's first segment: SYN without ACK.
+    Syn,
+    /// TCP's answer to it: SYN and ACK.
+    SynAck,
+    /// A TCP segment with data in it.
+    Data,
+    /// A TCP segment with FIN, whether or not there is data in it.
+    Fin,
+    /// A TCP segment with RST.
+    Rst,
+    /// A TCP segment with nothing but an acknowledgement.
+    Ack,
+    /// A UDP datagram, or its first fragment.
+    Datagram,
+    /// An ICMP message that is not upkeep: an echo, an error.
+    Icmp,
+    /// A fragment but the first, which has no transport header.
+    Fragment,
+    /// ARP, neighbour and router discovery, MLD, IGMP: what keeps the network
+    /// itself going.
+    Upkeep,
+    /// Anything else.
+    Other,
+}
+
+impl Kind {
+    /// Each of them, with its word in the plan grammar.
+    pub(crate) const WORDS: [(&'static str, Self); 11] = [
+        ("syn", Self::Syn),
+        ("synack", Self::SynAck),
+        ("data", Self::Data),
+        ("fin", Self::Fin),
+        ("rst", Self::Rst),
+        ("ack", Self::Ack),
+        ("datagram", Self::Datagram),
+        ("icmp", Self::Icmp),
+        ("fragment", Self::Fragment),
+        ("upkeep", Self::Upkeep),
+        ("other", Self::Other),
+    ];
+
+    pub(crate) fn of(view: &PacketView<'_>) -> Self {
+        if view.upkeep().is_some() {
+            return Self::Upkeep;
+        }
+        if view.ip.as_ref().is_some_and(|ip| ip.fragment == Fragment::Later) {
+            return Self::Fragment;
+        }
+        match &view.transport {
+            Transport::Tcp(tcp) if tcp.has(flag::RST) => Self::Rst,
+            Transport::Tcp(tcp) if tcp.has(flag::SYN | flag::ACK) => Self::SynAck,
+            Transport::Tcp(tcp) if tcp.has(flag::SYN) => Self::Syn,
+            Transport::Tcp(tcp) if tcp.has(flag::FIN) => Self::Fin,
+            Transport::Tcp(tcp) if tcp.len > 0 => Self::Data,
+            Transport::Tcp(_) => Self::Ack,
+            Transport::Udp { .. } => Self::Datagram,
+            Transport::Icmp { .. } => Self::Icmp,
+            Transport::Other => Self::Other,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Self::WORDS.iter().find(|(_, kind)| kind == self);
+        f.write_str(word.map_or("other", |(word, _)| word))
+    }
+}
+
+/// What keeps a network going without anybody's asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Upkeep {
+    /// ARP, neighbour solicitations and advertisements: somebody wants to talk.
+    Neighbour,
+    /// What hosts say by themselves: MLD, IGMP, router discovery, redirects, and
+    /// duplicate address detection.
+    Chatter,
+}
+
+impl Upkeep {
+    pub(super) fn of(view: &PacketView<'_>) -> Option<Self> {
+        if view.ethertype == super::parse::ethertype::ARP {
+            return Some(Self::Neighbour);
+        }
+        let ip = view.ip.as_ref()?;
+        match view.transport {
+            // RFC 4861 §4, RFC 2710, RFC 3810.
+            Transport::Icmp { version: 6, kind, .. } => match kind {
+                // From `::`, it is duplicate address detection (RFC 4862 §5.4.2).
+                135 | 136 if !ip.src.is_unspecified() => Some(Self::Neighbour),
+                130..=137 | 143 => Some(Self::Chatter),
+                _ => None,
+            },
+            _ if ip.protocol == protocol::IGMP => Some(Self::Chatter),
+            _ => None,
+        }
+    }
+}

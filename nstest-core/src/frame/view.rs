@@ -1,0 +1,168 @@
+//! A frame, read: borrowed bytes and where in them things are.
+
+use std::net::IpAddr;
+use std::ops::Range;
+
+use super::flow::Flow;
+use super::kind::{Kind, Upkeep};
+
+/// IP protocol numbers (IANA, "Protocol Numbers").
+pub(crate) mod protocol {
+    pub(crate) const ICMP: u8 = 1;
+    pub(crate) const IGMP: u8 = 2;
+    pub(crate) const TCP: u8 = 6;
+    pub(crate) const UDP: u8 = 17;
+    pub(crate) const ICMPV6: u8 = 58;
+}
+
+/// TCP flags (RFC 9293 §3.1), as they stand in the header's 14th octet.
+pub(crate) mod flag {
+    pub(crate) const FIN: u8 = 0x01;
+    pub(crate) const SYN: u8 = 0x02;
+    pub(crate) const RST: u8 = 0x04;
+    pub(crate) const PSH: u8 = 0x08;
+    pub(crate) const ACK: u8 = 0x10;
+    pub(crate) const URG: u8 = 0x20;
+    /// RFC 3168.
+    pub(crate) const ECE: u8 = 0x40;
+    pub(crate) const CWR: u8 = 0x80;
+}
+
+/// A frame from its Ethernet header on, and what could be read of it.
+///
+/// Nothing is required to be whole: what a broken header hides is `None`.
+#[derive(Debug, Clone)]
+pub(crate) struct PacketView<'a> {
+    pub(crate) frame: &'a [u8],
+    /// Ethernet addresses; zeroes in a frame that is shorter than its header.
+    pub(crate) to: [u8; 6],
+    pub(crate) from: [u8; 6],
+    /// Behind VLAN tags, if there are any.
+    pub(crate) ethertype: u16,
+    pub(crate) arp: Option<Arp>,
+    pub(crate) ip: Option<Ip>,
+    pub(crate) transport: Transport,
+}
+
+/// Of an ARP message for IPv4 (RFC 826).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arp {
+    pub(crate) request: bool,
+    pub(crate) sender: IpAddr,
+    pub(crate) target: IpAddr,
+}
+
+/// Of an IP header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ip {
+    /// Where the header begins in the frame.
+    pub(crate) offset: usize,
+    pub(crate) src: IpAddr,
+    pub(crate) dst: IpAddr,
+    /// Of what is carried, behind IPv6 extension headers.
+    pub(crate) protocol: u8,
+    /// Of the whole packet, header included, as the header says; what segmentation
+    /// offload has not cut may say 0 (a jumbogram's form): then what is there.
+    pub(crate) total_len: usize,
+    pub(crate) hop_limit: u8,
+    /// IPv4's DF; IPv6 is never fragmented on its way.
+    pub(crate) dont_fragment: bool,
+    pub(crate) fragment: Fragment,
+    /// The transport header and what follows it, in the frame; padding excluded.
+    pub(crate) payload: Range<usize>,
+}
+
+/// Which part of a packet this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fragment {
+    Whole,
+    First,
+    /// No transport header here.
+    Later,
+}
+
+/// Of a transport header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp(Tcp),
+    Udp {
+        sport: u16,
+        dport: u16,
+        len: usize,
+    },
+    Icmp {
+        version: u8,
+        kind: u8,
+        code: u8,
+        /// The identifier of an echo, its request's and its reply's.
+        echo: Option<u16>,
+    },
+    /// Another protocol, a later fragment, or too short to be read.
+    Other,
+}
+
+/// Of a TCP header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tcp {
+    pub(crate) sport: u16,
+    pub(crate) dport: u16,
+    pub(crate) seq: u32,
+    pub(crate) ack: u32,
+    pub(crate) flags: u8,
+    pub(crate) window: u16,
+    /// Octets of data.
+    pub(crate) len: usize,
+}
+
+impl Tcp {
+    pub(crate) const fn has(&self, flags: u8) -> bool {
+        self.flags & flags == flags
+    }
+
+    /// SEG.LEN of RFC 9293: data, and one each for SYN and FIN.
+    pub(crate) fn sequence_len(&self) -> u32 {
+        let controls = u32::from(self.has(flag::SYN)) + u32::from(self.has(flag::FIN));
+        // A segment is shorter than 4 GiB.
+        u32::try_from(self.len).unwrap_or(u32::MAX).wrapping_add(controls)
+    }
+}
+
+impl PacketView<'_> {
+    pub(crate) fn tcp(&self) -> Option<&Tcp> {
+        match &self.transport {
+            Transport::Tcp(tcp) => Some(tcp),
+            _ => None,
+        }
+    }
+
+    /// Source and destination port, of what has ports.
+    pub(crate) fn ports(&self) -> Option<(u16, u16)> {
+        match self.transport {
+            Transport::Tcp(Tcp { sport, dport, .. }) | Transport::Udp { sport, dport, .. } => {
+                Some((sport, dport))
+            }
+            Transport::Icmp { .. } | Transport::Other => None,
+        }
+    }
+
+    /// The addresses of the packet, or those that an ARP message speaks of.
+    pub(crate) fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
+        let of_ip = self.ip.as_ref().map(|ip| (ip.src, ip.dst));
+        of_ip.or_else(|| self.arp.map(|arp| (arp.sender, arp.target)))
+    }
+
+    /// What kind of packet it is.
+    pub(crate) fn kind(&self) -> Kind {
+        Kind::of(self)
+    }
+
+    /// What keeps the network itself going, as opposed to what programs send.
+    pub(crate) fn upkeep(&self) -> Option<Upkeep> {
+        Upkeep::of(self)
+    }
+
+    /// The conversation that it belongs to.
+    pub(crate) fn flow(&self) -> Option<Flow> {
+        Flow::of(self)
+    }
+}
