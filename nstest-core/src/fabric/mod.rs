@@ -8,7 +8,8 @@
 //! - [`hosts`]: what names resolve to;
 //! - [`member`]: what is held of each node;
 //! - [`wiring`]: which port's frames go where;
-//! - [`rules`]: nftables for routers.
+//! - [`rules`]: nftables for routers;
+//! - [`shape`]: qdiscs for what comes to a node.
 //!
 //! Requests wait in a queue as long as they go to one socket: a node's addresses
 //! take one system call, whatever their number.
@@ -16,6 +17,7 @@
 mod hosts;
 mod member;
 mod rules;
+mod shape;
 mod wiring;
 
 use std::collections::BTreeMap;

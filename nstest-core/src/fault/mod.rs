@@ -31,6 +31,7 @@ pub(crate) mod rate;
 pub(crate) mod receipt;
 pub(crate) mod rule;
 pub(crate) mod schedule;
+pub(crate) mod shape;
 mod span;
 pub(crate) mod spec;
 #[cfg(test)]

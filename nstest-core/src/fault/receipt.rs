@@ -60,7 +60,11 @@ impl Receipt {
     }
 
     pub(crate) fn touch(&self) {
-        self.0.touched.fetch_add(1, Relaxed);
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, touched: u64) {
+        self.0.touched.fetch_add(touched, Relaxed);
     }
 }
 

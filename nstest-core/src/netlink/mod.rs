@@ -5,7 +5,7 @@
 //! answers; none of them sends anything on its own, so that a plan can be
 //! turned into as few system calls as it needs.
 //!
-//! - [`prefix`]: what the nouns have in common;
+//! - [`prefix`], [`mac`]: what the nouns have in common;
 //! - [`ready`]: when an IPv6 address answers, which is later than it is there;
 //! - NETLINK_ROUTE, on the types of `netlink-packet-route`: [`link`], [`addr`],
 //!   [`route`], [`neigh`], [`qdisc`], [`filter`];
@@ -17,13 +17,13 @@
 //! docs/src/design/netlink.md.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 
 pub(crate) mod addr;
 mod attr;
 pub(crate) mod conntrack;
 pub(crate) mod filter;
 pub(crate) mod link;
+mod mac;
 mod message;
 pub(crate) mod neigh;
 #[cfg_attr(not(test), expect(dead_code, reason = "counters and rejections are for faults"))]
@@ -38,6 +38,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use mac::Mac;
 pub(crate) use message::refusal;
 pub(crate) use message::{Mode, Request};
 pub(crate) use prefix::{Family, Prefix};
@@ -72,33 +73,6 @@ impl fmt::Display for Device<'_> {
             Some(name) => f.write_str(name),
             None => write!(f, "link #{}", self.index),
         }
-    }
-}
-
-/// An Ethernet address.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Mac(pub(crate) [u8; 6]);
-
-impl Mac {
-    /// The address that the kernel gives to a device of this one (EUI-64, RFC
-    /// 4291 appendix A), unless it is told not to.
-    pub(crate) fn link_local(self) -> Ipv6Addr {
-        let [a, b, c, d, e, f] = self.0;
-        let word = |high, low| u16::from_be_bytes([high, low]);
-        Ipv6Addr::new(0xfe80, 0, 0, 0, word(a ^ 2, b), word(c, 0xff), word(0xfe, d), word(e, f))
-    }
-}
-
-impl fmt::Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
-    }
-}
-
-impl fmt::Debug for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

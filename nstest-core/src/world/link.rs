@@ -3,13 +3,16 @@
 use std::fmt;
 
 use super::{Net, Node};
-use crate::error::Result;
-use crate::topology::spec::{NodeId, PortId, SegmentId};
+use crate::error::{Error, Result};
+use crate::topology::gone;
+use crate::topology::spec::{LinkEnd, NodeId, PortId};
 
 /// A node's link to a network, or a cable between two nodes.
 #[derive(Clone)]
 pub struct Link {
     net: Net,
+    /// Whose link it is.
+    end: LinkEnd,
     /// Interfaces, and the ports in the fabric that their cables end at.
     ends: Vec<(NodeId, u8, PortId)>,
 }
@@ -22,19 +25,27 @@ impl fmt::Debug for Link {
 
 impl Link {
     /// Of a node on a LAN, its own cable; of a point-to-point link, all of it.
-    pub(super) fn of_node(node: &Node, slot: u8) -> Self {
+    pub(super) fn of_node(node: &Node, slot: u8) -> Result<Self> {
         let net = node.net().clone();
-        let ends = net.look(|spec| match spec.interface(node.id(), slot) {
-            Some((segment, _)) if spec.is_link(segment) => spec.ends(segment),
-            Some((_, port)) => vec![(node.id(), slot, port)],
-            None => Vec::new(),
-        });
-        Self { net, ends }
+        let (end, ends) = net.look(|spec| {
+            let (segment, port) = spec.interface(node.id(), slot).ok_or_else(|| gone("link"))?;
+            let end = LinkEnd { node: node.id(), slot, port };
+            let all = if spec.is_link(segment) {
+                spec.ends(segment)
+            } else {
+                vec![(node.id(), slot, port)]
+            };
+            Ok::<_, Error>((end, all))
+        })?;
+        Ok(Self { net, end, ends })
     }
 
-    pub(super) fn of_segment(net: Net, id: SegmentId) -> Self {
-        let ends = net.look(|spec| spec.ends(id));
-        Self { net, ends }
+    pub(super) fn net(&self) -> &Net {
+        &self.net
+    }
+
+    pub(super) fn end(&self) -> LinkEnd {
+        self.end
     }
 
     /// Pulls the cable: the interfaces at its ends lose their carrier, and keep

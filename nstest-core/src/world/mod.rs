@@ -6,6 +6,9 @@
 //! the topology (data, checked), of which the fabric carries out the difference.
 
 mod build;
+mod faults;
+mod impair;
+mod injection;
 mod lan;
 mod link;
 mod node;
@@ -17,6 +20,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use build::{LanBuilder, NodeBuilder, RouterBuilder};
+pub use faults::Engine;
+pub use impair::OneWay;
+pub use injection::Injection;
 pub use lan::Lan;
 pub use link::Link;
 pub use node::Node;
@@ -30,6 +36,7 @@ use crate::node::stray::strays;
 use crate::node::{Panicked, Panics};
 use crate::topology::spec::{self, NodeId};
 use crate::topology::{Step, Topology};
+use faults::{Clock, Faults};
 
 /// The network of a test: its own node, and all that is wired to it or not.
 ///
@@ -58,6 +65,8 @@ pub struct Net {
 struct Shared {
     topology: Topology,
     fabric: Fabric,
+    faults: Faults,
+    clock: Clock,
 }
 
 impl Net {
@@ -70,7 +79,12 @@ impl Net {
             fabric.adopt()?; // its plan is empty, and code runs in it all the same
         }
         fabric.carry_out(&plan).map_err(|stopped| stopped.error)?;
-        let shared = Arc::new(Mutex::new(Shared { topology: next, fabric }));
+        let shared = Arc::new(Mutex::new(Shared {
+            topology: next,
+            fabric,
+            faults: Faults::new(),
+            clock: Clock::default(),
+        }));
         Ok(Self { shared, panics })
     }
 
@@ -88,6 +102,7 @@ impl Net {
             return Err(error);
         }
         shared.topology = next;
+        shared.reconcile()?;
         Ok(value)
     }
 
@@ -169,8 +184,11 @@ impl Net {
     /// # Errors
     /// `not-found` for a node that was removed; what the kernel refuses.
     pub fn connect(&self, a: &Node, b: &Node) -> Result<Link> {
-        let id = self.edit(|spec| spec.connect(a.id(), b.id(), &spec::NewLan::default()))?;
-        Ok(Link::of_segment(self.clone(), id))
+        let slot = self.edit(|spec| {
+            let id = spec.connect(a.id(), b.id(), &spec::NewLan::default())?;
+            spec.slot_on(a.id(), id)
+        })?;
+        Link::of_node(a, slot)
     }
 
     /// What the machine did not let the world be given: settings of the kernel

@@ -127,7 +127,7 @@ impl Node {
     pub fn link(&self) -> Link {
         let slots = self.net.look(|spec| spec.slots(self.id)).unwrap_or_default();
         match slots.as_slice() {
-            [slot] => Link::of_node(self, *slot),
+            [slot] => Link::of_node(self, *slot).unwrap_or_else(|error| panic!("{error:?}")),
             slots => panic!("{:?}", not_one_link(&self.name, slots.len())),
         }
     }
@@ -138,7 +138,7 @@ impl Node {
     /// `not-found`, if it is not on that LAN.
     pub fn link_to(&self, lan: &Lan) -> Result<Link> {
         let slot = self.net.look(|spec| spec.slot_on(self.id, lan.id()))?;
-        Ok(Link::of_node(self, slot))
+        Link::of_node(self, slot)
     }
 }
 
@@ -218,7 +218,7 @@ impl Node {
     /// `in-use`, if it is on that LAN; `subnet-full`.
     pub fn join(&self, lan: &Lan) -> Result<Link> {
         let slot = self.net.edit(|spec| spec.join(self.id, &Join::of(lan.id())))?;
-        Ok(Link::of_node(self, slot))
+        Link::of_node(self, slot)
     }
 
     /// Unplugs the node from a LAN. It gets the same address when it comes back.

@@ -98,6 +98,25 @@ pub(crate) fn not_one_link(node: &str, links: usize) -> Error {
         .help("`link_to(&lan)` says which one is meant")
 }
 
+pub(in crate::topology) fn no_such_link<'a>(
+    node: &str,
+    interface: Option<&str>,
+    has: impl Iterator<Item = &'a str>,
+) -> Error {
+    let has: Vec<&str> = has.collect();
+    let what = match interface {
+        Some(interface) => format!("find interface `{interface}` of node `{node}`"),
+        None => format!("tell the link of node `{node}`"),
+    };
+    let error = Error::new(Code::NotFound, what);
+    match has.as_slice() {
+        [] => error.source("it is on no network").help("let it `join` a LAN, or `connect` it"),
+        [first, ..] => error
+            .source(format!("it has the interfaces {}", has.join(", ")))
+            .help(format!("name one of them, as in `{node}.{first}`")),
+    }
+}
+
 pub(crate) fn gone(kind: &str) -> Error {
     Error::new(Code::NotFound, format!("use a {kind}"))
         .source("it has been removed from this test, or is of another one")

@@ -8,6 +8,7 @@
 mod addresses;
 mod edit;
 mod initial;
+mod links;
 mod lookup;
 mod remove;
 mod router;
@@ -24,6 +25,7 @@ use super::subnet::{Family, Subnet};
 pub(crate) use edit::{Join, NewLan, NewNode};
 pub(super) use initial::PARAMETERS_LAN;
 pub(crate) use initial::Parameters;
+pub(crate) use links::LinkEnd;
 pub(crate) use router::NewRouter;
 pub(super) use router::wan_of;
 

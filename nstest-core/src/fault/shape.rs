@@ -1,0 +1,65 @@
+//! Conditions that the kernel's qdiscs are exact for.
+
+use std::time::Duration;
+
+use super::condition::Condition;
+
+/// The longest frame that a port sends: an MTU of 1500 and the Ethernet header.
+const FRAME: u64 = 1514;
+
+/// What a qdisc is asked for. Nothing in it is left to chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Bytes a second, and bytes that may wait.
+    Rate { rate: u64, queue: u32 },
+    /// A delay, perhaps bytes a second, and packets that may wait.
+    Delay { delay: Duration, rate: Option<u64>, queue: u32 },
+}
+
+impl Shape {
+    /// The shape of a condition, if it has one.
+    pub(crate) fn of(condition: &Condition) -> Option<Self> {
+        let Condition { delay, rate, queue, .. } = *condition;
+        let random = Condition { delay: Duration::ZERO, rate: None, queue: None, ..*condition };
+        if random != Condition::new() {
+            return None;
+        }
+        let bytes = rate.map(|rate| rate.bits_per_second() / 8);
+        let packets = queue.unwrap_or(Condition::QUEUE);
+        match (delay.is_zero(), bytes, queue) {
+            // No qdisc stands for a link that carries nothing.
+            (_, Some(0), _) => None,
+            // A queue of packets is not one of bytes.
+            (true, Some(rate), None) => {
+                let queue = u32::try_from(u64::from(packets) * FRAME).unwrap_or(u32::MAX);
+                Some(Self::Rate { rate, queue })
+            }
+            (false, rate, _) => Some(Self::Delay { delay, rate, queue: packets }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::{Percent, Rate};
+
+    #[test]
+    fn what_is_fixed_has_a_shape() {
+        let ten = Duration::from_millis(10);
+        let rate = Condition::new().rate(Rate::mbit(8));
+        assert_eq!(Shape::of(&rate), Some(Shape::Rate { rate: 1_000_000, queue: 1_514_000 }));
+        let delay = Condition::new().delay(ten);
+        let expected = Shape::Delay { delay: ten, rate: None, queue: Condition::QUEUE };
+        assert_eq!(Shape::of(&delay), Some(expected));
+        for none in [
+            Condition::new(),
+            rate.queue(10),
+            rate.loss(Percent::new(1.0)),
+            Condition::new().rate(Rate::ZERO),
+        ] {
+            assert_eq!(Shape::of(&none), None, "{none}");
+        }
+    }
+}

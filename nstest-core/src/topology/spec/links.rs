@@ -1,0 +1,111 @@
+//! Links by the names that faults have for them.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::{NodeId, NodeSpec, PortId, SegmentKind, Spec};
+use crate::error::Result;
+use crate::netlink::Mac;
+use crate::topology::errors;
+
+/// One end of a link: an interface of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LinkEnd {
+    pub(crate) node: NodeId,
+    pub(crate) slot: u8,
+    pub(crate) port: PortId,
+}
+
+/// Everything by which packets of some nodes are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Identities {
+    pub(crate) macs: BTreeSet<[u8; 6]>,
+    pub(crate) ips: BTreeSet<IpAddr>,
+}
+
+impl Spec {
+    /// The only link of a node, or the one of the named interface.
+    pub(crate) fn find_link(&self, node: &str, interface: Option<&str>) -> Result<LinkEnd> {
+        let id = self.find_node(node)?;
+        let interfaces = &self.node(id)?.interfaces;
+        let mut found =
+            interfaces.iter().filter(|(_, i)| interface.is_none_or(|name| i.name == name));
+        match (found.next(), found.next()) {
+            (Some((slot, i)), None) => Ok(LinkEnd { node: id, slot: *slot, port: i.port }),
+            _ => {
+                let names = interfaces.values().map(|i| i.name.as_str());
+                Err(errors::no_such_link(node, interface, names))
+            }
+        }
+    }
+
+    /// What faults call the link of an interface: the node, and the interface if
+    /// the node has several.
+    pub(crate) fn link_name(&self, end: LinkEnd) -> Option<String> {
+        let node = self.nodes.get(&end.node)?;
+        let interface = node.interfaces.get(&end.slot)?;
+        Some(match node.interfaces.len() {
+            1 => node.name.to_string(),
+            _ => format!("{}.{}", node.name, interface.name),
+        })
+    }
+
+    /// The end at which things happen to a link: a cable between two nodes has two
+    /// names, and things happen to it at the end of the node that was made last.
+    pub(crate) fn principal(&self, end: LinkEnd) -> LinkEnd {
+        match self.interface(end.node, end.slot) {
+            Some((segment, _)) if self.is_link(segment) => {
+                let ends = self.ends(segment).into_iter();
+                let ends = ends.map(|(node, slot, port)| LinkEnd { node, slot, port });
+                ends.max().unwrap_or(end)
+            }
+            _ => end,
+        }
+    }
+
+    /// The other end of a cable between two nodes.
+    pub(crate) fn opposite(&self, end: LinkEnd) -> Option<LinkEnd> {
+        let (segment, _) = self.interface(end.node, end.slot)?;
+        let others = self.is_link(segment).then(|| self.ends(segment))?.into_iter();
+        let mut others = others.map(|(node, slot, port)| LinkEnd { node, slot, port });
+        others.find(|other| *other != end)
+    }
+
+    /// Every interface of a node.
+    pub(crate) fn links_of(&self, id: NodeId) -> Vec<LinkEnd> {
+        let interfaces = self.nodes.get(&id).into_iter().flat_map(|node| &node.interfaces);
+        interfaces.map(|(slot, i)| LinkEnd { node: id, slot: *slot, port: i.port }).collect()
+    }
+
+    /// Whether an interface's link is a place on a LAN, and the node no router.
+    pub(crate) fn is_host_on_lan(&self, end: LinkEnd) -> bool {
+        let node = self.nodes.get(&end.node);
+        node.is_some_and(|node| {
+            let segment = node.interfaces.get(&end.slot).map(|i| i.segment);
+            let segment = segment.and_then(|id| self.segments.get(&id));
+            node.router.is_none() && segment.is_some_and(|s| s.kind == SegmentKind::Lan)
+        })
+    }
+
+    /// By what packets from and to these nodes are told, link-local addresses
+    /// included.
+    pub(crate) fn identities<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Identities {
+        let mut all = Identities::default();
+        let nodes = names.into_iter().filter_map(|name| self.find_node(name).ok());
+        for node in nodes.filter_map(|id| self.nodes.get(&id)) {
+            all.add(node);
+        }
+        all
+    }
+}
+
+impl Identities {
+    fn add(&mut self, node: &NodeSpec) {
+        for interface in node.interfaces.values() {
+            let mac = interface.mac.octets();
+            self.macs.insert(mac);
+            self.ips.insert(Mac(mac).link_local().into());
+            self.ips.extend(interface.addrs());
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Who carries a condition out.
+//!
+//! The kernel where it is exact, and where nothing random is decided, since
+//! only the wire decides by the test's seed: `tbf` for a rate alone, `netem`, where
+//! there is one, for a fixed delay, with a rate or without. They stand at the port
+//! that sends to a node, so they serve what comes to a node, and both directions of
+//! a cable between two. All else is the wire's.
+
+use std::fmt;
+
+use super::{FaultId, Force, Injected, Shared};
+use crate::error::Result;
+use crate::fault::shape::Shape;
+use crate::fault::{Condition, Receipt};
+use crate::frame::Direction;
+use crate::topology::spec::{LinkEnd, PortId};
+
+/// Who carries a fault out: [`Injection::engines`](crate::Injection::engines).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Engine {
+    /// The stage in user space, which decides by the seed of the test.
+    Wire,
+    /// The kernel's token bucket: tc-tbf(8).
+    Tbf,
+    /// The kernel's network emulator: tc-netem(8).
+    Netem,
+    /// The carrier of the interfaces at a cable's ends.
+    Carrier,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wire => "wire",
+            Self::Tbf => "tbf",
+            Self::Netem => "netem",
+            Self::Carrier => "carrier",
+        })
+    }
+}
+
+/// What the kernel was found to lack.
+#[derive(Debug, Default)]
+pub(super) struct Kernel {
+    lacks: Vec<Engine>,
+}
+
+fn engine_of(shape: Shape) -> Engine {
+    match shape {
+        Shape::Rate { .. } => Engine::Tbf,
+        Shape::Delay { .. } => Engine::Netem,
+    }
+}
+
+impl Shared {
+    /// Puts a condition into force in one direction of a link, as its node sees it.
+    pub(super) fn impair(
+        &mut self,
+        end: LinkEnd,
+        direction: Direction,
+        condition: Condition,
+        receipt: &Receipt,
+    ) -> Result<Force> {
+        let spec = self.topology.spec();
+        let sender = match direction {
+            Direction::Ingress => Some(end),
+            Direction::Egress => spec.opposite(end),
+        };
+        let principal = spec.principal(end);
+        let direction = if principal == end { direction } else { direction.reverse() };
+        if let (Some(sender), Some(shape)) = (sender, Shape::of(&condition)) {
+            if self.shape(sender.port, shape)? {
+                // The two never serve one direction at a time.
+                self.change(principal.port, |port| port.set_condition(direction, None))?;
+                self.take_over(&Force::Condition(principal.port, direction));
+                return Ok(Force::Qdisc(sender.port, engine_of(shape)));
+            }
+        }
+        self.port(principal)?.set_condition(direction, Some((condition, receipt.clone())));
+        self.fabric.refresh(principal.port)?;
+        if let Some(sender) = sender {
+            self.unshape(sender.port)?;
+        }
+        Ok(Force::Condition(principal.port, direction))
+    }
+
+    /// Whether the kernel does it.
+    fn shape(&mut self, port: PortId, shape: Shape) -> Result<bool> {
+        let engine = engine_of(shape);
+        if self.faults.kernel.lacks.contains(&engine) {
+            return Ok(false);
+        }
+        self.settle_accounts(port);
+        let done = self.fabric.shape(port, shape)?;
+        if !done {
+            self.faults.kernel.lacks.push(engine);
+        }
+        Ok(done)
+    }
+
+    /// Takes the qdisc of a port away, if a condition before put one there.
+    fn unshape(&mut self, port: PortId) -> Result<()> {
+        let has = |force: &Force| matches!(force, Force::Qdisc(at, _) if *at == port);
+        if !self.faults.injected.values().any(|injected| injected.in_force.iter().any(has)) {
+            return Ok(());
+        }
+        self.settle_accounts(port);
+        for injected in self.faults.injected.values_mut() {
+            injected.in_force.retain(|force| !has(force));
+        }
+        self.fabric.unshape(port)
+    }
+
+    /// A qdisc takes its counter along: what it touched is written down before.
+    fn settle_accounts(&mut self, port: PortId) {
+        let owner = self.faults.injected.iter().find_map(|(id, injected)| {
+            let force = injected
+                .in_force
+                .iter()
+                .find(|force| matches!(force, Force::Qdisc(at, _) if *at == port));
+            force.map(|force| (*id, force.clone()))
+        });
+        if let Some((id, force)) = owner {
+            self.count(id, &[force]);
+        }
+    }
+
+    /// Writes down what the kernel's part of a fault has touched.
+    pub(super) fn count(&mut self, id: FaultId, forces: &[Force]) {
+        let receipt = self.faults.get(id).receipt.clone();
+        receipt.add(self.kernel_count(forces));
+    }
+
+    fn kernel_count(&mut self, forces: &[Force]) -> u64 {
+        let ports = forces.iter().filter_map(|force| match force {
+            Force::Qdisc(port, _) => Some(*port),
+            _ => None,
+        });
+        ports.collect::<Vec<_>>().into_iter().map(|port| self.fabric.shaped(port)).sum()
+    }
+
+    /// How many packets a fault has touched up to now.
+    pub(in crate::world) fn touched(&mut self, id: FaultId) -> u64 {
+        let Injected { receipt, in_force, .. } = self.faults.get(id);
+        let (counted, in_force) = (receipt.touched(), in_force.clone());
+        counted + self.kernel_count(&in_force)
+    }
+
+    /// Who carries a fault out at present, each once.
+    pub(in crate::world) fn engines(&mut self, id: FaultId) -> Vec<Engine> {
+        let engine = |force: &Force| match force {
+            Force::Rule(..) | Force::Condition(..) => Engine::Wire,
+            Force::Qdisc(_, engine) => *engine,
+            Force::Down(_) => Engine::Carrier,
+        };
+        let mut engines: Vec<Engine> = self.faults.get(id).in_force.iter().map(engine).collect();
+        engines.sort_unstable();
+        engines.dedup();
+        engines
+    }
+}

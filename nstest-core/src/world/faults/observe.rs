@@ -1,0 +1,102 @@
+//! What the runner asks of a world's faults, and is told in the end.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Shared;
+use crate::error::Result;
+use crate::fault::Effect;
+use crate::topology::spec::LinkEnd;
+
+/// Every packet of a test that is a point, in the order in which they came: the
+/// point, and the packet in words.
+pub(in crate::world) type Seen = Arc<Mutex<Vec<(String, String)>>>;
+
+/// Every link is looked at.
+#[derive(Debug, Default)]
+pub(super) struct Census {
+    seen: Seen,
+    links: Vec<LinkEnd>,
+}
+
+impl Shared {
+    /// Looks at every link from now on, those that come later included.
+    pub(in crate::world) fn take_census(&mut self) -> Result<()> {
+        self.faults.census = Some(Census::default());
+        self.observe_links()
+    }
+
+    /// Looks at the links that nobody has looked at yet. A packet is told once: on
+    /// a LAN where it leaves its node, between two nodes at the one end where things
+    /// happen to the cable.
+    pub(super) fn observe_links(&mut self) -> Result<()> {
+        let Some(census) = &self.faults.census else { return Ok(()) };
+        let (seen, known) = (Arc::clone(&census.seen), census.links.clone());
+        let spec = self.topology.spec();
+        let all = spec.nodes().flat_map(|(id, _)| spec.links_of(id));
+        let new: Vec<(LinkEnd, bool)> = all
+            .filter(|end| spec.principal(*end) == *end && !known.contains(end))
+            .map(|end| (end, spec.opposite(end).is_some()))
+            .collect();
+        for (end, is_cable) in new {
+            let seen = Arc::clone(&seen);
+            self.port(end)?.set_census(Some(Box::new(move |direction, packet, point| {
+                if is_cable || direction == crate::frame::Direction::Egress {
+                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    seen.push((point.to_string(), packet.to_string()));
+                }
+            })));
+            self.fabric.refresh(end.port)?;
+            if let Some(census) = &mut self.faults.census {
+                census.links.push(end);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the census has seen.
+    pub(in crate::world) fn seen(&self) -> Vec<(String, String)> {
+        let Some(census) = &self.faults.census else { return Vec::new() };
+        census.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The seed of everything random; before the first fault.
+    pub(in crate::world) fn set_seed(&mut self, seed: u64) {
+        self.faults.seed = seed;
+    }
+
+    pub(in crate::world) fn seed(&self) -> u64 {
+        self.faults.seed
+    }
+
+    /// Whether anything was decided by chance.
+    pub(in crate::world) fn is_random(&self) -> bool {
+        let effects = self.faults.injected.values().map(|injected| injected.fault.effect());
+        effects.into_iter().any(|effect| match effect {
+            Effect::Condition(condition) => condition.is_random(),
+            Effect::Action(action) => action.is_random(),
+            Effect::Down | Effect::Partition(_) => false,
+        })
+    }
+
+    /// The faults that were declared and never touched a packet. A pulled cable
+    /// is exempt: nothing reaches the far end of it.
+    pub(in crate::world) fn unmet(&mut self) -> Vec<String> {
+        let ids: Vec<_> = self.faults.injected.keys().copied().collect();
+        let mut unmet = Vec::new();
+        for id in ids {
+            let touched = self.touched(id);
+            let injected = self.faults.get(id);
+            let exempt = matches!(injected.fault.effect(), Effect::Down);
+            if touched == 0 && !exempt && !injected.receipt.is_optional() {
+                unmet.push(injected.receipt.fault().to_owned());
+            }
+        }
+        unmet
+    }
+
+    /// What went wrong where nobody could be told.
+    pub(in crate::world) fn fault_failures(&self) -> Vec<String> {
+        let wire = self.fabric.wire_failure();
+        self.faults.failures.iter().cloned().chain(wire).collect()
+    }
+}
