@@ -26,10 +26,8 @@ mod context;
 mod error;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
 mod fabric;
-#[expect(dead_code, reason = "the handles of faults are being built on it")]
 mod fault;
 mod fixture;
-#[expect(dead_code, reason = "faults and the wire are being built on it")]
 mod frame;
 mod layout;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netlink.rs")]
@@ -59,6 +57,8 @@ mod testing;
 mod topology;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod uplink;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod wire;
 mod world;
 
 pub use context::TestContext;
@@ -78,8 +78,8 @@ pub use node::visit::Scope;
 pub use runner::{enter, net};
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 pub use world::{
-    Lan, LanBuilder, Link, Net, Node, NodeBuilder, Outcome, Reach, Reached, Router, RouterBuilder,
-    eventually,
+    Engine, Injection, Lan, LanBuilder, Link, Net, Node, NodeBuilder, OneWay, Outcome, Reach,
+    Reached, Router, RouterBuilder, eventually,
 };
 
 /// What the macros expand to; not for people.

@@ -11,9 +11,9 @@
 #[cfg(feature = "tokio")]
 pub use nstest_core::Task;
 pub use nstest_core::{
-    Action, Code, Command, Condition, Direction, Effect, Error, Fault, Firewall, Fixture,
-    GilbertElliott, Jitter, JoinHandle, Kind, Lan, LanBuilder, Link, MacAddr, Nat, Nat6,
-    NatFiltering, NatMapping, Net, Node, NodeBuilder, Occurrence, Outcome, Packets, Param,
+    Action, Code, Command, Condition, Direction, Effect, Engine, Error, Fault, Firewall, Fixture,
+    GilbertElliott, Injection, Jitter, JoinHandle, Kind, Lan, LanBuilder, Link, MacAddr, Nat, Nat6,
+    NatFiltering, NatMapping, Net, Node, NodeBuilder, Occurrence, OneWay, Outcome, Packets, Param,
     Partition, Peer, Percent, Plan, Point, Protocol, Rate, Reach, Reached, Receipt, Result, Router,
     RouterBuilder, Schedule, Scope, Spec, Subnet, Target, TestContext, TestError, TestResult,
     Unreachable, World, enter, eventually, net,

@@ -7,6 +7,7 @@
 //! - this file: one operation after the other, batched where the kernel allows;
 //! - [`hosts`]: what names resolve to;
 //! - [`member`]: what is held of each node;
+//! - [`taps`]: the wire spliced into ports;
 //! - [`wiring`]: which port's frames go where;
 //! - [`rules`]: nftables for routers;
 //! - [`shape`]: qdiscs for what comes to a node.
@@ -18,6 +19,7 @@ mod hosts;
 mod member;
 mod rules;
 mod shape;
+mod taps;
 mod wiring;
 
 use std::collections::BTreeMap;
@@ -38,6 +40,7 @@ use crate::topology::spec::{NodeId, PortId};
 use crate::topology::state::{LinkState, Route};
 use crate::topology::{MacAddr, Subnet, Sysctl};
 use member::Member;
+use taps::Taps;
 use wiring::Joints;
 
 /// How long a node's addresses may take to come into force; it is far below a
@@ -48,10 +51,11 @@ const SETTLING: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Fabric {
     /// Kept for its devices.
-    _namespace: Namespace,
+    namespace: Namespace,
     route: Socket,
     members: BTreeMap<NodeId, Member>,
     joints: Joints,
+    taps: Taps,
     queue: Queue,
     panics: Arc<Panics>,
     /// Settings that the machine did not let us write, each once.
@@ -91,10 +95,11 @@ impl Fabric {
             Ok((Socket::open(Protocol::Route, "the fabric")?, unwritten))
         })?;
         let mut fabric = Self {
-            _namespace: namespace,
+            namespace,
             route,
             members: BTreeMap::new(),
             joints: Joints::default(),
+            taps: Taps::default(),
             queue: Queue::default(),
             panics,
             notes: Vec::new(),
@@ -173,12 +178,12 @@ impl Fabric {
                 let member = self.member(at)?;
                 member.links.remove(slot);
                 member.forget_addresses(*slot);
-                self.joints.forget(*port);
-                self.queue(Owner::Fabric, link::delete(port.ifindex()))
+                self.delete_port(*port)
             }
             Op::SetMtu { at, slot, port, mtu, .. } => {
                 self.queue(Owner::Fabric, link::set(port.ifindex()).mtu(*mtu).request())?;
-                self.queue(Owner::Node(at.id), link::set(index_of(*slot)).mtu(*mtu).request())
+                self.queue(Owner::Node(at.id), link::set(index_of(*slot)).mtu(*mtu).request())?;
+                self.refresh(*port)
             }
             Op::SetIpv6 { at, slot, device, on } => {
                 self.flush()?;
@@ -253,8 +258,7 @@ impl Fabric {
         let ports: Vec<PortId> =
             member.iter().flat_map(|member| member.links.values().copied()).collect();
         for port in ports {
-            self.joints.forget(port);
-            self.queue(Owner::Fabric, link::delete(port.ifindex()))?;
+            self.delete_port(port)?;
         }
         Ok(())
     }

@@ -79,6 +79,11 @@ impl fmt::Display for Action {
 }
 
 impl Action {
+    /// Whether anything is left to chance: which bit of a packet is wrong.
+    pub(crate) fn is_random(&self) -> bool {
+        matches!(self, Self::Corrupt)
+    }
+
     /// Why it cannot be with these packets, and what to do about it.
     pub(super) fn nonsense(&self, packets: &Packets) -> Option<(String, String)> {
         let says = |why: &str, help: &str| Some((why.to_owned(), help.to_owned()));

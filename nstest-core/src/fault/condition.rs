@@ -132,15 +132,19 @@ impl Condition {
         self
     }
 
+    /// Whether anything is left to chance.
+    pub(crate) fn is_random(&self) -> bool {
+        let chances = [self.loss, self.duplicate, self.reorder, self.corrupt];
+        chances.iter().any(|chance| chance.is_chance())
+            || self.corrupt == Percent::ALL
+            || self.jitter.is_some()
+            || self.bursts.is_some()
+    }
+
     /// Whether each packet has to be looked at by itself. What has not been cut
     /// into segments yet can only be dropped, delayed and paced as a whole.
     pub(crate) fn is_per_packet(&self) -> bool {
-        let chances = [self.loss, self.duplicate, self.reorder, self.corrupt];
-        chances.iter().any(|chance| chance.is_chance())
-            || [self.duplicate, self.corrupt].contains(&Percent::ALL)
-            || self.jitter.is_some()
-            || self.bursts.is_some()
-            || self.queue.is_some()
+        self.is_random() || self.duplicate == Percent::ALL || self.queue.is_some()
     }
 
     /// Whether it means what it says.

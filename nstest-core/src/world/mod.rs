@@ -217,7 +217,8 @@ impl Net {
         let lines = panics.iter().map(|Panicked { node, message, .. }| {
             format!("a thread or task in node {node} panicked, and nobody joined it: {message}")
         });
-        (!panics.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
+        let lines: Vec<_> = lines.chain(self.lock().fabric.wire_failure()).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 }
 

@@ -9,6 +9,7 @@ mod flows;
 mod line;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use self::flows::Flows;
@@ -303,6 +304,12 @@ impl Stage for Port {
             || !self.reset.is_empty()
             || self.lines.iter().any(condition)
             || self.rules.iter().any(|numbered| numbered.rule.is_per_packet())
+    }
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Port").field("link", &self.link).finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,6 @@
+//! Faults of links, as a test author writes them, on the real kernel.
+#![deny(unsafe_code)]
+
+mod conditions;
+mod partitions;
+mod traffic;
