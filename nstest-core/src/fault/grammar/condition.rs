@@ -9,6 +9,24 @@ use crate::fault::jitter::{Jitter, Shape};
 use crate::fault::percent::{self, Percent};
 use crate::fault::rate::{self, Rate};
 
+const KNOBS: [&str; 10] = [
+    "delay",
+    "jitter",
+    "loss",
+    "bursts",
+    "duplicate",
+    "reorder",
+    "corrupt",
+    "rate",
+    "queue",
+    "perfect",
+];
+
+/// Whether a word is the first of a condition.
+pub(super) fn is_knob(word: &str) -> bool {
+    KNOBS.contains(&word) || Condition::PRESETS.iter().any(|(preset, _)| *preset == word)
+}
+
 pub(in crate::fault) fn condition(words: &mut Words<'_>) -> Result<Condition> {
     let preset = words.one_of(&Condition::PRESETS);
     let is_perfect = words.take("perfect");
@@ -57,12 +75,14 @@ pub(in crate::fault) fn condition(words: &mut Words<'_>) -> Result<Condition> {
         said.push(word);
     }
     if start == condition && said.is_empty() && preset.is_none() && !is_perfect {
-        let mut valid = vec!["delay", "jitter", "loss", "bursts", "duplicate", "reorder"];
-        valid.extend(["corrupt", "rate", "queue", "perfect"]);
+        let mut valid = Vec::from(KNOBS);
         valid.extend(Condition::PRESETS.map(|(word, _)| word));
         return Err(words.expected(&valid));
     }
-    Ok(condition)
+    match condition.nonsense() {
+        None => Ok(condition),
+        Some((why, help)) => Err(words.refuse_last(why, help)),
+    }
 }
 
 fn percent(words: &mut Words<'_>) -> Result<Percent> {

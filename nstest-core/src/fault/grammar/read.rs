@@ -41,6 +41,7 @@ pub(in crate::fault) fn fault(words: &mut Words<'_>) -> Result<Fault> {
         valid.extend(["`egress` or `ingress`", "packets, as in `tcp port 80 data`", "`nth 3`"]);
         return Err(words.expected(&valid));
     }
+    let mark = words.mark();
     fault.effect = effect(words)?;
     loop {
         match words.peek() {
@@ -51,8 +52,12 @@ pub(in crate::fault) fn fault(words: &mut Words<'_>) -> Result<Fault> {
                 words.next();
                 fault.optional = true;
             }
-            _ => return Ok(fault),
+            _ => break,
         }
+    }
+    match fault.nonsense() {
+        None => Ok(fault),
+        Some((why, help)) => Err(words.refuse_at(mark, why, &help)),
     }
 }
 
@@ -113,7 +118,7 @@ fn effect(words: &mut Words<'_>) -> Result<Effect> {
     Ok(Effect::Action(action(words)?))
 }
 
-const EFFECTS: [&str; 14] = [
+const EFFECTS: [&str; 13] = [
     "drop",
     "reject KIND",
     "reset",
@@ -127,7 +132,6 @@ const EFFECTS: [&str; 14] = [
     "condition …",
     "down",
     "partition A | B",
-    "(the loss and rate of a link are a `condition`)",
 ];
 
 fn action(words: &mut Words<'_>) -> Result<Action> {
@@ -173,6 +177,10 @@ fn action(words: &mut Words<'_>) -> Result<Action> {
             };
             words.value(read, "write a name, as in `notify first-data`").map(Action::Notify)
         }
+        Some(word) if super::condition::is_knob(word) => Err(words.refuse(
+            format!("`{word}` is of a condition"),
+            &format!("write it with its value behind that word: `condition {word} …`"),
+        )),
         _ => Err(words.expected(&EFFECTS)),
     }
 }
