@@ -153,21 +153,28 @@ impl Condition {
     /// `fault`: a queue without a rate, or reordering without a delay, since
     /// neither would ever do anything.
     pub fn check(&self) -> Result<(), Error> {
-        let refused = |why, help: &str| {
-            Err(Error::new(Code::Fault, format!("take the condition `{self}`"))
-                .source(why)
-                .help(help))
-        };
+        match self.nonsense() {
+            None => Ok(()),
+            Some((why, help)) => {
+                Err(Error::new(Code::Fault, format!("take the condition `{self}`"))
+                    .source(why)
+                    .help(help))
+            }
+        }
+    }
+
+    /// Why it cannot be, and what to do about it.
+    pub(super) fn nonsense(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self { queue: Some(_), rate: None, .. } => refused(
+            Self { queue: Some(_), rate: None, .. } => Some((
                 "without a rate no packet waits, and the queue is always empty",
                 "add a rate, as in `rate 10mbit queue 100`",
-            ),
-            Self { reorder, delay: Duration::ZERO, .. } if *reorder != Percent::ZERO => refused(
+            )),
+            Self { reorder, delay: Duration::ZERO, .. } if *reorder != Percent::ZERO => Some((
                 "a reordered packet is one without the delay of the others, and there is none",
                 "add a delay, as in `delay 10ms reorder 25%`",
-            ),
-            _ => Ok(()),
+            )),
+            _ => None,
         }
     }
 }

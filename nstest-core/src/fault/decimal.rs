@@ -1,7 +1,7 @@
 //! Decimal numbers, read and printed without rounding.
 
-/// `text` times 10^`places`, if that is a whole number of 64 bits.
-pub(super) fn scaled(text: &str, places: u32) -> Option<u64> {
+/// `text` times 10^`places`, if that is a whole number.
+pub(super) fn scaled(text: &str, places: u32) -> Option<u128> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() || !digits(whole) || !digits(fraction) {
@@ -12,9 +12,9 @@ pub(super) fn scaled(text: &str, places: u32) -> Option<u64> {
     }
     let fraction = fraction.trim_end_matches('0');
     let missing = places.checked_sub(u32::try_from(fraction.len()).ok()?)?;
-    let below = if fraction.is_empty() { 0 } else { fraction.parse::<u64>().ok()? };
-    let below = below.checked_mul(10u64.checked_pow(missing)?)?;
-    whole.parse::<u64>().ok()?.checked_mul(10u64.checked_pow(places)?)?.checked_add(below)
+    let below = if fraction.is_empty() { 0 } else { fraction.parse::<u128>().ok()? };
+    let below = below.checked_mul(10u128.checked_pow(missing)?)?;
+    whole.parse::<u128>().ok()?.checked_mul(10u128.checked_pow(places)?)?.checked_add(below)
 }
 
 /// `value` divided by 10^`places`.

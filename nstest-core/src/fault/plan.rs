@@ -42,7 +42,6 @@ impl Plan {
     }
 
     /// What it consists of.
-    #[must_use]
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }

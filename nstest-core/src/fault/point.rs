@@ -52,7 +52,6 @@ pub(crate) struct Conversation {
 
 impl Point {
     /// The fault that takes this packet.
-    #[must_use]
     pub fn fault(&self, action: Action) -> Fault {
         let nth = Occurrence::nth(self.nth.max(1));
         let fault = Fault::on(self.link.clone()).packets(self.packets()).occurrence(nth);

@@ -14,7 +14,6 @@ use super::gauss;
 use crate::frame::Direction;
 
 /// The version of all that is in this file.
-#[cfg_attr(not(test), expect(dead_code, reason = "the card of a failed test prints it"))]
 pub(crate) const VERSION: u32 = 1;
 
 /// What SplitMix64 adds at each step: 2^64 divided by the golden ratio.
@@ -120,4 +119,11 @@ pub(crate) fn pareto(bits: u64) -> f64 {
     let largest = part(0).max(part(21)).max(part(42));
     let root = (largest as f64 + 0.5) / (1u64 << 21) as f64;
     (2.0 * (1.0 / root - 1.0)).min(100.0)
+}
+
+#[cfg(test)]
+impl Stream {
+    pub(super) fn of_state(state: u64) -> Self {
+        Self { state }
+    }
 }

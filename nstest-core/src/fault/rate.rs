@@ -94,7 +94,7 @@ impl Rate {
         let Some((_, places)) = UNITS.iter().find(|(name, _)| *name == unit) else {
             return Err(format!("`{text}` is no rate"));
         };
-        let bits = decimal::scaled(number, *places);
+        let bits = decimal::scaled(number, *places).and_then(|bits| u64::try_from(bits).ok());
         bits.map(Self).ok_or_else(|| format!("`{text}` is no whole number of bits per second"))
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn read(text: &str) -> Result<Duration, String> {
         return Err(format!("`{text}` is no time"));
     };
     // Nine places of the unit, and then what is below a nanosecond must be nothing.
-    let scaled = decimal::scaled(number, 9).map(u128::from).map(|value| value * u128::from(*unit));
+    let scaled = decimal::scaled(number, 9).and_then(|value| value.checked_mul((*unit).into()));
     let nanos =
         scaled.filter(|value| value % 1_000_000_000 == 0).map(|value| value / 1_000_000_000);
     match nanos.map(u64::try_from) {

@@ -278,7 +278,8 @@ impl Fault {
         }
     }
 
-    fn nonsense(&self) -> Option<(String, String)> {
+    /// Why it cannot be, and what to do about it.
+    pub(super) fn nonsense(&self) -> Option<(String, String)> {
         let says = |why: &str, help: &str| Some((why.to_owned(), help.to_owned()));
         if let Some((why, help)) = self.schedule.nonsense() {
             return says(why, help);
@@ -321,8 +322,6 @@ impl FromStr for Fault {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let fault = grammar::whole("fault", text, grammar::fault)?;
-        fault.check()?;
-        Ok(fault)
+        grammar::whole("fault", text, grammar::fault)
     }
 }

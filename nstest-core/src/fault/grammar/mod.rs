@@ -5,13 +5,20 @@
 //! printed can be read and is the same value again; what could be read in one
 //! release can be in the next.
 
+mod condition;
+mod packets;
 mod read;
 mod words;
 mod write;
 
-pub(super) use read::{condition, fault, packets, plan, point};
+pub(super) use condition::condition;
+pub(super) use packets::packets;
+pub(super) use read::{fault, plan, point};
 pub(super) use write::{fault_text, packets_text};
 
+use std::time::Duration;
+
+use super::span;
 use crate::error::Result;
 use words::Words;
 
@@ -25,4 +32,10 @@ pub(super) fn whole<T>(
     let value = read(&mut words)?;
     words.end()?;
     Ok(value)
+}
+
+/// A word, and the time behind it.
+fn span_of(words: &mut Words<'_>) -> Result<Duration> {
+    words.next();
+    words.value(span::read, span::HELP)
 }

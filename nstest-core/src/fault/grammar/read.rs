@@ -1,29 +1,21 @@
 //! Words as values.
 
-use std::num::NonZeroU64;
-
+use super::packets::{occurrence, packets};
 use super::words::{BREAK, COLON, Words};
+use super::{condition, span_of};
 use crate::error::Result;
 use crate::fault::action::{Action, Unreachable, is_word};
-use crate::fault::bursts::GilbertElliott;
-use crate::fault::condition::Condition;
-use crate::fault::jitter::{Jitter, Shape};
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::{Flags, Layer, Packets, Peer, Version};
+use crate::fault::packets::Layer;
 use crate::fault::partition::Partition;
-use crate::fault::percent::{self, Percent};
 use crate::fault::plan::Plan;
 use crate::fault::point::{Conversation, Point};
-use crate::fault::rate::{self, Rate};
-use crate::fault::span;
 use crate::fault::spec::{Effect, Fault, Target};
 use crate::frame::Direction;
 use crate::frame::kind::Kind;
-use crate::topology::{MacAddr, Subnet};
 
 const DIRECTIONS: [(&str, Direction); 2] =
     [("egress", Direction::Egress), ("ingress", Direction::Ingress)];
-const VERSIONS: [(&str, Version); 2] = [("ip4", Version::Four), ("ip6", Version::Six)];
 
 pub(in crate::fault) fn plan(words: &mut Words<'_>) -> Result<Plan> {
     let mut plan = Plan::new();
@@ -49,6 +41,7 @@ pub(in crate::fault) fn fault(words: &mut Words<'_>) -> Result<Fault> {
         valid.extend(["`egress` or `ingress`", "packets, as in `tcp port 80 data`", "`nth 3`"]);
         return Err(words.expected(&valid));
     }
+    let mark = words.mark();
     fault.effect = effect(words)?;
     loop {
         match words.peek() {
@@ -59,15 +52,13 @@ pub(in crate::fault) fn fault(words: &mut Words<'_>) -> Result<Fault> {
                 words.next();
                 fault.optional = true;
             }
-            _ => return Ok(fault),
+            _ => break,
         }
     }
-}
-
-/// A word, and the time behind it.
-fn span_of(words: &mut Words<'_>) -> Result<std::time::Duration> {
-    words.next();
-    words.value(span::read, span::HELP)
+    match fault.nonsense() {
+        None => Ok(fault),
+        Some((why, help)) => Err(words.refuse_at(mark, why, &help)),
+    }
 }
 
 const TARGET: &str = "begin with the name of a node, `server` or `server.eth1`, or with `*`";
@@ -84,113 +75,6 @@ fn target(words: &mut Words<'_>) -> Result<Target> {
         }
     };
     words.value(read, TARGET)
-}
-
-fn number(word: &str) -> std::result::Result<NonZeroU64, String> {
-    match word.parse::<u64>().map(NonZeroU64::new) {
-        Ok(Some(number)) => Ok(number),
-        Ok(None) => Err("packets are counted from 1".to_owned()),
-        Err(_) => Err(format!("`{word}` is no number")),
-    }
-}
-
-fn occurrence(words: &mut Words<'_>) -> Result<Occurrence> {
-    const WORDS: [(&str, fn(NonZeroU64) -> Occurrence); 4] = [
-        ("nth", Occurrence::Nth),
-        ("every-nth", Occurrence::EveryNth),
-        ("first", Occurrence::First),
-        ("after", Occurrence::After),
-    ];
-    if words.take("each") {
-        return Ok(Occurrence::Every);
-    }
-    match words.one_of(&WORDS) {
-        Some(make) => Ok(make(words.value(number, "write a number from 1: `nth 3`")?)),
-        None => Ok(Occurrence::Every),
-    }
-}
-
-pub(in crate::fault) fn packets(words: &mut Words<'_>) -> Result<Packets> {
-    let mut packets = Packets::all();
-    while let Some(word) = words.peek() {
-        if let Some(version) = words.one_of(&VERSIONS) {
-            once(words, &mut packets.family, version)?;
-        } else if let Some(layer) = words.one_of(&Layer::WORDS) {
-            once(words, &mut packets.layer, layer)?;
-        } else if words.take("kind") {
-            let kind = words.one_of(&Kind::WORDS);
-            let kind = kind.ok_or_else(|| words.expected(&Kind::WORDS.map(|(word, _)| word)))?;
-            once(words, &mut packets.kind, kind)?;
-        } else if let Some(kind) = words.one_of(&Kind::WORDS) {
-            once(words, &mut packets.kind, kind)?;
-        } else if word.starts_with('#') {
-            let read = |word: &str| {
-                let nth = word[1..].parse::<u32>().ok().filter(|nth| *nth > 0);
-                nth.ok_or_else(|| format!("`{word}` is no connection"))
-            };
-            let nth = words.value(read, "write `#1` for the first connection")?;
-            once(words, &mut packets.connection, nth)?;
-        } else if words.take("flags") {
-            packets.flags = words.value(flags, "write names, as in `flags syn,!ack`")?;
-        } else {
-            let port = match word {
-                "port" => &mut packets.port,
-                "sport" => &mut packets.sport,
-                "dport" => &mut packets.dport,
-                _ => {
-                    let peer = match word {
-                        "from" => &mut packets.from,
-                        "to" => &mut packets.to,
-                        "host" => &mut packets.host,
-                        _ => return Ok(packets),
-                    };
-                    words.next();
-                    let help = "write an address, a subnet or a MAC: `10.0.2.2`, `10.0.2.0/24`";
-                    let value = words.value(self::peer, help)?;
-                    once(words, peer, value)?;
-                    continue;
-                }
-            };
-            words.next();
-            let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is no port"));
-            let value = words.value(read, "write a number from 0 to 65535")?;
-            once(words, port, value)?;
-        }
-    }
-    Ok(packets)
-}
-
-/// What has been read already cannot be something else as well.
-fn once<T>(words: &Words<'_>, place: &mut Option<T>, value: T) -> Result<()> {
-    if place.replace(value).is_some() {
-        let help = "say it once; write another fault for other packets";
-        return Err(words.refuse_last("this has been said before", help));
-    }
-    Ok(())
-}
-
-fn peer(word: &str) -> std::result::Result<Peer, String> {
-    let addr = word.parse::<std::net::IpAddr>().ok().map(Peer::from);
-    let subnet = || word.parse::<Subnet>().ok().map(Peer::Subnet);
-    let mac = || word.parse::<MacAddr>().ok().map(Peer::Mac);
-    addr.or_else(subnet).or_else(mac).ok_or_else(|| format!("`{word}` is no address"))
-}
-
-fn flags(word: &str) -> std::result::Result<Flags, String> {
-    let mut flags = Flags::default();
-    for name in word.split(',') {
-        let bare = name.strip_prefix('!').unwrap_or(name);
-        let Some((_, bit)) = Flags::WORDS.iter().find(|(word, _)| *word == bare) else {
-            let names = Flags::WORDS.map(|(word, _)| word).join(", ");
-            return Err(format!("`{name}` is none of {names}"));
-        };
-        let place = if name == bare { &mut flags.set } else { &mut flags.unset };
-        *place |= bit;
-    }
-    if flags.set & flags.unset != 0 {
-        return Err("a flag cannot be set and not set".to_owned());
-    }
-    Ok(flags)
 }
 
 pub(in crate::fault) fn point(words: &mut Words<'_>) -> Result<Point> {
@@ -234,7 +118,7 @@ fn effect(words: &mut Words<'_>) -> Result<Effect> {
     Ok(Effect::Action(action(words)?))
 }
 
-const EFFECTS: [&str; 14] = [
+const EFFECTS: [&str; 13] = [
     "drop",
     "reject KIND",
     "reset",
@@ -248,7 +132,6 @@ const EFFECTS: [&str; 14] = [
     "condition …",
     "down",
     "partition A | B",
-    "(the loss and rate of a link are a `condition`)",
 ];
 
 fn action(words: &mut Words<'_>) -> Result<Action> {
@@ -294,6 +177,10 @@ fn action(words: &mut Words<'_>) -> Result<Action> {
             };
             words.value(read, "write a name, as in `notify first-data`").map(Action::Notify)
         }
+        Some(word) if super::condition::is_knob(word) => Err(words.refuse(
+            format!("`{word}` is of a condition"),
+            &format!("write it with its value behind that word: `condition {word} …`"),
+        )),
         _ => Err(words.expected(&EFFECTS)),
     }
 }
@@ -321,64 +208,4 @@ fn partition(words: &mut Words<'_>) -> Result<Partition> {
         None => Ok(partition),
         Some(why) => Err(words.refuse_last(why, "name two groups or more: `partition a | b c`")),
     }
-}
-
-pub(in crate::fault) fn condition(words: &mut Words<'_>) -> Result<Condition> {
-    let preset = words.one_of(&Condition::PRESETS);
-    let is_perfect = words.take("perfect");
-    let mut condition = preset.unwrap_or_default();
-    let (start, mut said) = (condition, Vec::new());
-    while let Some(word) = words.peek() {
-        if said.contains(&word) {
-            return Err(words.refuse("this has been said before", "say it once"));
-        }
-        match word {
-            "delay" => condition.delay = span_of(words)?,
-            "jitter" => {
-                let amount = span_of(words)?;
-                let shape = words.one_of(&Shape::WORDS).unwrap_or(Shape::Uniform);
-                condition.jitter = Some(Jitter { amount, shape });
-            }
-            "bursts" => {
-                words.next();
-                let mut bursts = GilbertElliott::new(percent(words)?, percent(words)?);
-                if words.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
-                    bursts = bursts.loss_in_bad(percent(words)?).loss_in_good(percent(words)?);
-                }
-                condition.bursts = Some(bursts);
-            }
-            "rate" => {
-                words.next();
-                condition.rate = Some(words.value(Rate::read, rate::HELP)?);
-            }
-            "queue" => {
-                words.next();
-                let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is no number"));
-                condition.queue = Some(words.value(read, "write a number of packets")?);
-            }
-            _ => {
-                let place = match word {
-                    "loss" => &mut condition.loss,
-                    "duplicate" => &mut condition.duplicate,
-                    "reorder" => &mut condition.reorder,
-                    "corrupt" => &mut condition.corrupt,
-                    _ => break,
-                };
-                words.next();
-                *place = percent(words)?;
-            }
-        }
-        said.push(word);
-    }
-    if start == condition && said.is_empty() && preset.is_none() && !is_perfect {
-        let mut valid = vec!["delay", "jitter", "loss", "bursts", "duplicate", "reorder"];
-        valid.extend(["corrupt", "rate", "queue", "perfect"]);
-        valid.extend(Condition::PRESETS.map(|(word, _)| word));
-        return Err(words.expected(&valid));
-    }
-    Ok(condition)
-}
-
-fn percent(words: &mut Words<'_>) -> Result<Percent> {
-    words.value(Percent::read, percent::HELP)
 }

@@ -84,7 +84,13 @@ impl<'a> Words<'a> {
         self.refuse_at(self.at.saturating_sub(1), why, help)
     }
 
-    fn refuse_at(&self, at: usize, why: impl Into<String>, help: &str) -> Error {
+    /// The next word, for [`refuse_at`](Self::refuse_at).
+    pub(super) fn mark(&self) -> usize {
+        self.at
+    }
+
+    /// An error about a word that was marked.
+    pub(super) fn refuse_at(&self, at: usize, why: impl Into<String>, help: &str) -> Error {
         let end = self.text.trim_end().len();
         let place = self.words.get(at).cloned().unwrap_or(end..end);
         // The line of the text in which the word is.
@@ -121,7 +127,10 @@ fn split(text: &str) -> Vec<Range<usize>> {
             continue;
         }
         if let Some(start) = start.take() {
-            let end = at - usize::from(text[start..at].ends_with(':'));
+            // Two colons are the end of an IPv6 address: `fd00::`, and `fd00:::`.
+            let word = &text[start..at];
+            let colons = word.len() - word.trim_end_matches(':').len();
+            let end = at - usize::from(colons % 2 == 1);
             words.extend((start < end).then_some(start..end));
             words.extend((end < at).then_some(end..at));
         }

@@ -1,0 +1,90 @@
+//! What a link is like.
+
+use super::span_of;
+use super::words::Words;
+use crate::error::Result;
+use crate::fault::bursts::GilbertElliott;
+use crate::fault::condition::Condition;
+use crate::fault::jitter::{Jitter, Shape};
+use crate::fault::percent::{self, Percent};
+use crate::fault::rate::{self, Rate};
+
+const KNOBS: [&str; 10] = [
+    "delay",
+    "jitter",
+    "loss",
+    "bursts",
+    "duplicate",
+    "reorder",
+    "corrupt",
+    "rate",
+    "queue",
+    "perfect",
+];
+
+/// Whether a word is the first of a condition.
+pub(super) fn is_knob(word: &str) -> bool {
+    KNOBS.contains(&word) || Condition::PRESETS.iter().any(|(preset, _)| *preset == word)
+}
+
+pub(in crate::fault) fn condition(words: &mut Words<'_>) -> Result<Condition> {
+    let preset = words.one_of(&Condition::PRESETS);
+    let is_perfect = words.take("perfect");
+    let mut condition = preset.unwrap_or_default();
+    let (start, mut said) = (condition, Vec::new());
+    while let Some(word) = words.peek() {
+        if said.contains(&word) {
+            return Err(words.refuse("this has been said before", "say it once"));
+        }
+        match word {
+            "delay" => condition.delay = span_of(words)?,
+            "jitter" => {
+                let amount = span_of(words)?;
+                let shape = words.one_of(&Shape::WORDS).unwrap_or(Shape::Uniform);
+                condition.jitter = Some(Jitter { amount, shape });
+            }
+            "bursts" => {
+                words.next();
+                let mut bursts = GilbertElliott::new(percent(words)?, percent(words)?);
+                if words.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
+                    bursts = bursts.loss_in_bad(percent(words)?).loss_in_good(percent(words)?);
+                }
+                condition.bursts = Some(bursts);
+            }
+            "rate" => {
+                words.next();
+                condition.rate = Some(words.value(Rate::read, rate::HELP)?);
+            }
+            "queue" => {
+                words.next();
+                let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is no number"));
+                condition.queue = Some(words.value(read, "write a number of packets")?);
+            }
+            _ => {
+                let place = match word {
+                    "loss" => &mut condition.loss,
+                    "duplicate" => &mut condition.duplicate,
+                    "reorder" => &mut condition.reorder,
+                    "corrupt" => &mut condition.corrupt,
+                    _ => break,
+                };
+                words.next();
+                *place = percent(words)?;
+            }
+        }
+        said.push(word);
+    }
+    if start == condition && said.is_empty() && preset.is_none() && !is_perfect {
+        let mut valid = Vec::from(KNOBS);
+        valid.extend(Condition::PRESETS.map(|(word, _)| word));
+        return Err(words.expected(&valid));
+    }
+    match condition.nonsense() {
+        None => Ok(condition),
+        Some((why, help)) => Err(words.refuse_last(why, help)),
+    }
+}
+
+fn percent(words: &mut Words<'_>) -> Result<Percent> {
+    words.value(Percent::read, percent::HELP)
+}

@@ -1,0 +1,213 @@
+//! What a condition does to a sequence of packets.
+
+use super::*;
+use crate::fault::condition::Condition;
+use crate::frame::view::PacketView;
+
+fn lost_of(bench: &mut Bench, packets: usize) -> usize {
+    (0..packets).filter(|_| bench.egress(&udp(10)).is_lost()).count()
+}
+
+#[test]
+fn nothing_wrong_is_nothing_done() {
+    let mut bench = Bench::new(1);
+    assert!(bench.port.is_idle() && !bench.port.needs_segments());
+    assert!(bench.egress(&udp(10)).is_whole() && bench.ingress(&[1, 2, 3]).is_whole());
+    let receipt = bench.condition("perfect");
+    assert!(bench.egress(&udp(10)).is_whole());
+    assert_eq!(receipt.touched(), 0);
+}
+
+#[test]
+fn all_is_all_and_nothing_is_nothing() {
+    let mut bench = Bench::new(1);
+    let receipt = bench.condition("loss 100%");
+    assert!(!bench.port.needs_segments());
+    assert_eq!(lost_of(&mut bench, 1000), 1000);
+    assert_eq!(receipt.touched(), 1000);
+    assert!(bench.egress(&arp()).is_lost());
+    let receipt = bench.condition("rate 0bit");
+    assert_eq!((lost_of(&mut bench, 1000), receipt.touched()), (1000, 1000));
+    bench.condition("loss 0%");
+    assert_eq!(lost_of(&mut bench, 1000), 0);
+}
+
+#[test]
+fn a_receipt_counts_what_was_lost() {
+    let mut bench = Bench::new(1);
+    let receipt = bench.condition("loss 20%");
+    let lost = lost_of(&mut bench, 10_000);
+    assert_eq!(receipt.touched(), lost as u64);
+    assert!((1840..2160).contains(&lost), "{lost}");
+}
+
+#[test]
+fn each_direction_has_its_own() {
+    let mut bench = Bench::new(1);
+    let receipt = Receipt::new("server egress: condition delay 40ms");
+    let condition = Condition::new().delay(ms(40));
+    bench.port.set_condition(Direction::Egress, Some((condition, receipt.clone())));
+    assert_eq!(bench.egress(&udp(10)).forward, [ms(40)]);
+    assert!(bench.ingress(&udp(10)).is_whole());
+    assert_eq!(receipt.touched(), 1);
+    bench.port.set_condition(Direction::Egress, None);
+    assert!(bench.egress(&udp(10)).is_whole());
+}
+
+/// At 1 Mbit/s 1000 octets take 8 ms, one frame after the other.
+#[test]
+fn a_rate_is_kept() {
+    let mut bench = Bench::new(1);
+    let receipt = bench.condition("delay 5ms rate 1mbit");
+    let frame = udp(1000 - 42);
+    assert_eq!(frame.len(), 1000);
+    for nth in 1..=10 {
+        assert_eq!(bench.egress(&frame).forward, [ms(5 + 8 * nth)]);
+    }
+    // The link has been idle since 80 ms.
+    assert_eq!(bench.pass(Direction::Egress, &frame, ms(100)).forward, [ms(13)]);
+    assert_eq!(bench.ingress(&frame).forward, [ms(13)]);
+    assert_eq!(receipt.touched(), 11);
+    assert!(!bench.port.needs_segments());
+}
+
+#[test]
+fn a_full_queue_drops_what_comes() {
+    let mut bench = Bench::new(1);
+    let receipt = bench.condition("rate 1mbit queue 3");
+    let frame = udp(1000 - 42);
+    let passed: Vec<bool> = (0..5).map(|_| !bench.egress(&frame).is_lost()).collect();
+    assert_eq!(passed, [true, true, true, false, false]);
+    assert_eq!(receipt.touched(), 5);
+    // After 8 ms one has gone, and there is room for one.
+    assert_eq!(bench.pass(Direction::Egress, &frame, ms(8)).forward, [ms(24)]);
+    assert!(bench.pass(Direction::Egress, &frame, ms(8)).is_lost());
+}
+
+#[test]
+fn a_queue_is_long_if_nothing_is_said() {
+    let mut bench = Bench::new(1);
+    bench.condition("rate 1kbit");
+    assert_eq!(lost_of(&mut bench, 1005), 5);
+}
+
+#[test]
+fn duplicates_are_two() {
+    let mut bench = Bench::new(1);
+    let receipt = bench.condition("delay 10ms duplicate 100%");
+    assert_eq!(bench.egress(&udp(10)).forward, [ms(10), ms(10)]);
+    assert_eq!(receipt.touched(), 1);
+}
+
+#[test]
+fn corruption_is_one_bit_of_the_packet_itself() {
+    let mut bench = Bench::new(1);
+    bench.condition("delay 10ms duplicate 100% corrupt 100%");
+    let frame = udp(10);
+    let passed = bench.egress(&frame);
+    assert_eq!(passed.forward, [ms(10)]);
+    let [(at, direction, copy)] = &passed.emitted[..] else { panic!("{passed:?}") };
+    assert_eq!((*at, *direction), (ms(10), Direction::Egress));
+    let flipped: u32 = copy.iter().zip(&frame).map(|(a, b)| (a ^ b).count_ones()).sum();
+    assert_eq!(flipped, 1);
+    assert_eq!(PacketView::parse(copy).ip, PacketView::parse(&frame).ip);
+}
+
+#[test]
+fn what_is_reordered_has_no_delay() {
+    let mut bench = Bench::new(1);
+    bench.condition("delay 10ms reorder 25%");
+    let times: Vec<Duration> = (0..10_000).flat_map(|_| bench.egress(&udp(10)).forward).collect();
+    let early = times.iter().filter(|time| time.is_zero()).count();
+    assert!((2325..2675).contains(&early), "{early}");
+    assert_eq!(times.iter().filter(|time| **time == ms(10)).count(), 10_000 - early);
+}
+
+#[test]
+fn jitter_stays_within_what_it_says() {
+    let mut bench = Bench::new(1);
+    bench.condition("delay 40ms jitter 10ms");
+    let mut sum = Duration::ZERO;
+    for _ in 0..10_000 {
+        let [time] = bench.egress(&udp(10)).forward[..] else { panic!() };
+        assert!((ms(30)..=ms(50)).contains(&time), "{time:?}");
+        sum += time;
+    }
+    let mean = sum / 10_000;
+    assert!(mean.abs_diff(ms(40)) < Duration::from_micros(250), "{mean:?}");
+    // A delay is never below nothing.
+    bench.condition("delay 1ms jitter 5ms normal");
+    assert!((0..1000).all(|_| bench.egress(&udp(10)).forward.len() == 1));
+}
+
+/// The fate of a packet follows from its number in its own direction: neither the
+/// other direction, nor upkeep, nor another knob moves it.
+#[test]
+fn one_knob_does_not_turn_another() {
+    let fates = |text: &str, disturb: bool| {
+        let mut bench = Bench::new(5);
+        bench.condition(text);
+        let fate = |passed: &Passed| passed.is_lost();
+        let each = |_| {
+            if disturb {
+                bench.ingress(&udp(10));
+                bench.egress(&arp());
+            }
+            fate(&bench.egress(&udp(10)))
+        };
+        (0..2000).map(each).collect::<Vec<bool>>()
+    };
+    let plain = fates("loss 20%", false);
+    assert_eq!(plain, fates("loss 20%", true));
+    assert_eq!(
+        plain,
+        fates("delay 1ms jitter 1ms pareto loss 20% duplicate 50% reorder 9% corrupt 3%", true)
+    );
+    // Of those lost at 20 %, at 30 % all are lost as well.
+    let more = fates("loss 30%", false);
+    assert!(plain.iter().zip(&more).all(|(less, more)| !less || *more));
+}
+
+#[test]
+fn a_fate_does_not_depend_on_the_time() {
+    let fates = |pace: u64| {
+        let mut bench = Bench::new(5);
+        bench.condition("loss 10% duplicate 10%");
+        let pass = |n| bench.pass(Direction::Egress, &udp(10), ms(n * pace)).forward.len();
+        (0..1000).map(pass).collect::<Vec<_>>()
+    };
+    assert_eq!(fates(0), fates(17));
+}
+
+#[test]
+fn who_needs_segments() {
+    for (text, needs) in [
+        ("perfect", false),
+        ("delay 40ms", false),
+        ("rate 10mbit", false),
+        ("delay 40ms rate 10mbit", false),
+        ("loss 1%", true),
+        ("bursts 1% 20%", true),
+        ("duplicate 100%", true),
+        ("corrupt 1%", true),
+        ("delay 1ms jitter 1ms", true),
+        ("delay 1ms reorder 1%", true),
+        ("rate 1mbit queue 9", true),
+    ] {
+        let mut bench = Bench::new(1);
+        bench.condition(text);
+        assert_eq!(bench.port.needs_segments(), needs, "{text}");
+    }
+}
+
+#[test]
+fn the_chatter_of_hosts_is_no_evidence() {
+    let mut bench = Bench::new(1);
+    let receipt = bench.condition("loss 100%");
+    let mut igmp = ipv4(CLIENT, [224, 0, 0, 22], 2, &[0x22, 0, 0, 0, 0, 0, 0, 0]);
+    igmp[0] = 1;
+    assert!(bench.egress(&igmp).is_lost());
+    assert_eq!(receipt.touched(), 0);
+    assert!(bench.egress(&arp()).is_lost());
+    assert_eq!(receipt.touched(), 1);
+}
