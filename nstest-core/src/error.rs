@@ -92,6 +92,8 @@ codes! {
     RouteCycle = "route-cycle",
     /// A router cannot translate or filter what it was asked to.
     Nat = "nat",
+    /// The wire, which takes frames past a stage, cannot be made.
+    Wire = "wire",
     /// Something is in use and cannot go, or is taken and cannot be had.
     InUse = "in-use",
     /// Something that was named is not there.

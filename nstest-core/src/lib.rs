@@ -27,7 +27,7 @@ mod error;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
 mod fabric;
 mod fixture;
-#[expect(dead_code, reason = "faults and the wire are being built on it")]
+#[cfg_attr(not(test), expect(dead_code, reason = "faults are being built on it"))]
 mod frame;
 mod layout;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netlink.rs")]
@@ -57,6 +57,8 @@ mod testing;
 mod topology;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod uplink;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod wire;
 mod world;
 
 pub use context::TestContext;
@@ -81,4 +83,5 @@ pub mod private {
     pub use crate::runner::{Fixtures, Options, Test, Timeout, run};
     #[cfg(feature = "tokio")]
     pub use crate::runner::{Runtime, run_async};
+    pub use crate::world::{Relayed, relay};
 }

@@ -7,6 +7,7 @@
 //! - this file: one operation after the other, batched where the kernel allows;
 //! - [`hosts`]: what names resolve to;
 //! - [`member`]: what is held of each node;
+//! - [`taps`]: the wire spliced into ports;
 //! - [`wiring`]: which port's frames go where;
 //! - [`rules`]: nftables for routers.
 //!
@@ -16,6 +17,7 @@
 mod hosts;
 mod member;
 mod rules;
+mod taps;
 mod wiring;
 
 use std::collections::BTreeMap;
@@ -36,6 +38,7 @@ use crate::topology::spec::{NodeId, PortId};
 use crate::topology::state::{LinkState, Route};
 use crate::topology::{MacAddr, Subnet, Sysctl};
 use member::Member;
+use taps::Taps;
 use wiring::Joints;
 
 /// How long a node's addresses may take to come into force; it is far below a
@@ -46,10 +49,11 @@ const SETTLING: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Fabric {
     /// Kept for its devices.
-    _namespace: Namespace,
+    namespace: Namespace,
     route: Socket,
     members: BTreeMap<NodeId, Member>,
     joints: Joints,
+    taps: Taps,
     queue: Queue,
     panics: Arc<Panics>,
     /// Settings that the machine did not let us write, each once.
@@ -89,10 +93,11 @@ impl Fabric {
             Ok((Socket::open(Protocol::Route, "the fabric")?, unwritten))
         })?;
         let mut fabric = Self {
-            _namespace: namespace,
+            namespace,
             route,
             members: BTreeMap::new(),
             joints: Joints::default(),
+            taps: Taps::default(),
             queue: Queue::default(),
             panics,
             notes: Vec::new(),
@@ -171,12 +176,12 @@ impl Fabric {
                 let member = self.member(at)?;
                 member.links.remove(slot);
                 member.forget_addresses(*slot);
-                self.joints.forget(*port);
-                self.queue(Owner::Fabric, link::delete(port.ifindex()))
+                self.delete_port(*port)
             }
             Op::SetMtu { at, slot, port, mtu, .. } => {
                 self.queue(Owner::Fabric, link::set(port.ifindex()).mtu(*mtu).request())?;
-                self.queue(Owner::Node(at.id), link::set(index_of(*slot)).mtu(*mtu).request())
+                self.queue(Owner::Node(at.id), link::set(index_of(*slot)).mtu(*mtu).request())?;
+                self.refresh(*port)
             }
             Op::SetIpv6 { at, slot, device, on } => {
                 self.flush()?;
@@ -251,8 +256,7 @@ impl Fabric {
         let ports: Vec<PortId> =
             member.iter().flat_map(|member| member.links.values().copied()).collect();
         for port in ports {
-            self.joints.forget(port);
-            self.queue(Owner::Fabric, link::delete(port.ifindex()))?;
+            self.delete_port(port)?;
         }
         Ok(())
     }

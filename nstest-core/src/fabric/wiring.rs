@@ -103,6 +103,13 @@ impl Joints {
         requests
     }
 
+    /// Has a port take filters of others: the request, if it does not yet.
+    pub(super) fn prepare(&mut self, port: PortId) -> Option<Request> {
+        let new = !self.filters.contains_key(&port);
+        self.filters.entry(port).or_default();
+        new.then(|| qdisc::clsact(port.ifindex()))
+    }
+
     /// A port that is deleted takes its filters along.
     pub(super) fn forget(&mut self, port: PortId) {
         self.filters.remove(&port);

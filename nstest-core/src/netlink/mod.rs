@@ -10,7 +10,8 @@
 //! - NETLINK_ROUTE, on the types of `netlink-packet-route`: [`link`], [`addr`],
 //!   [`route`], [`neigh`], [`qdisc`], [`filter`];
 //! - formats that no crate carries completely, encoded by [`attr`] and proven by
-//!   the bytes of iproute2 and nft: [`nftables`], [`conntrack`], [`sock_diag`].
+//!   the bytes of iproute2 and nft: [`nftables`], [`conntrack`], [`sock_diag`],
+//!   [`classic`].
 //!
 //! Everything that makes an object is `Request`-valued and pure; everything
 //! that reads takes a socket. Why no rtnetlink and no tokio on this path:
@@ -21,6 +22,7 @@ use std::net::Ipv6Addr;
 
 pub(crate) mod addr;
 mod attr;
+pub(crate) mod classic;
 pub(crate) mod conntrack;
 pub(crate) mod filter;
 pub(crate) mod link;

@@ -1,8 +1,9 @@
 //! The fabric where there are no network namespaces: none is ever made.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::error::{Code, Error, Result};
+use crate::frame::Stage;
 use crate::node::{Panics, Place};
 use crate::topology::plan::Plan;
 use crate::topology::spec::{NodeId, PortId};
@@ -51,6 +52,18 @@ impl Fabric {
     }
 
     pub(crate) fn set_carrier(&mut self, _: &[(NodeId, u8, PortId)], _: bool) -> Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn splice(&mut self, _: PortId, _: Arc<Mutex<dyn Stage>>) -> Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn refresh(&mut self, _: PortId) -> Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn wire_failure(&self) -> Option<String> {
         match *self {}
     }
 }

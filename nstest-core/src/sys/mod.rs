@@ -10,6 +10,7 @@
 //! - [`capset`]: rights that survive `execve`;
 //! - [`tap`]: an interface whose other end is a file;
 //! - [`netlink`]: options of netlink sockets;
+//! - [`packet`]: frames of other devices, in memory shared with the kernel;
 //! - [`probe`]: system calls tried in a child, to learn which are refused.
 #![allow(
     unsafe_code,
@@ -20,6 +21,7 @@ mod capset;
 pub(crate) mod init;
 mod lend;
 pub(crate) mod netlink;
+pub(crate) mod packet;
 pub(crate) mod probe;
 pub(crate) mod process;
 #[cfg(test)]

@@ -62,6 +62,16 @@ impl Link {
         self.net.edit(|spec| spec.remove_link(&self.ends))
     }
 
+    /// Its ends: nodes, and the ports in the fabric that their cables end at.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (NodeId, PortId)> + '_ {
+        self.ends.iter().map(|(node, _, port)| (*node, *port))
+    }
+
+    /// The network that it belongs to.
+    pub(crate) fn net(&self) -> &Net {
+        &self.net
+    }
+
     fn set(&self, up: bool) -> Result<()> {
         self.net.lock().fabric.set_carrier(&self.ends, up)
     }

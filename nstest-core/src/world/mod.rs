@@ -10,6 +10,7 @@ mod lan;
 mod link;
 mod node;
 mod ready;
+mod relay;
 mod router;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub use lan::Lan;
 pub use link::Link;
 pub use node::Node;
 pub use ready::{Outcome, eventually};
+pub use relay::{Relayed, relay};
 pub use router::Router;
 
 use crate::error::Result;
@@ -197,7 +199,8 @@ impl Net {
         let lines = panics.iter().map(|Panicked { node, message, .. }| {
             format!("a thread or task in node {node} panicked, and nobody joined it: {message}")
         });
-        (!panics.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
+        let lines: Vec<_> = lines.chain(self.lock().fabric.wire_failure()).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 }
 

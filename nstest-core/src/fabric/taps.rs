@@ -1,0 +1,158 @@
+//! Splicing the wire into a port.
+//!
+//! One filter for each direction leads the port's frames into the hidden devices,
+//! before any filter that forwards them: from one frame to the next, with none lost,
+//! sent twice or overtaken. The wire stays until the port goes: what is still inside
+//! would be overtaken by what does not go in any more.
+
+use std::sync::Arc;
+
+use super::{Fabric, Owner};
+use crate::error::Result;
+use crate::frame::Direction;
+use crate::netlink::classic::{self, Classic, Fate, Hook, Marked};
+use crate::netlink::link::{self, End};
+use crate::netlink::{Request, qdisc};
+use crate::topology::spec::PortId;
+use crate::wire::{Ends, SHORT, Shared, Wire};
+
+/// The wire, once there is one. A test without faults has none, and pays for none.
+#[derive(Debug, Default)]
+pub(super) struct Taps {
+    wire: Option<Wire>,
+}
+
+/// So that no frame is too long for a hidden device, whatever the port's MTU.
+const MTU: u32 = 65535;
+
+/// A VLAN tag and the Ethernet header.
+const HEADERS: usize = 18;
+
+impl Fabric {
+    /// Has every frame of a port, in both directions, pass a stage, in place of the
+    /// one that it may pass already. In force for what comes in after the call.
+    pub(crate) fn splice(&mut self, port: PortId, stage: Shared) -> Result<()> {
+        self.flush()?;
+        if self.taps.wire.is_none() {
+            let opened = self.namespace.enter(Wire::open)??;
+            self.taps.wire = Some(Wire::start(opened)?);
+        }
+        let spliced = self.wire().stage(port.ifindex()).is_some();
+        if !spliced {
+            let ends = Ends::of(port.ifindex());
+            if let Err(error) = self.lay(port, ends) {
+                // The first error is the one to report.
+                let _ = self.route.request(&link::delete(ends.outer));
+                return Err(error);
+            }
+        }
+        self.provide(port, &stage)?;
+        if spliced {
+            return Ok(());
+        }
+        let filters = lead_in(Ends::of(port.ifindex()));
+        self.route.batch(&filters.map(|filter| classic::add(&filter)))
+    }
+
+    /// What a stage needs of its frames may have changed: has it so from here on.
+    pub(crate) fn refresh(&mut self, port: PortId) -> Result<()> {
+        self.flush()?;
+        let wire = self.taps.wire.as_ref();
+        match wire.and_then(|wire| wire.stage(port.ifindex())) {
+            Some(stage) => self.provide(port, &stage),
+            None => Ok(()),
+        }
+    }
+
+    /// A port, with all that is there for its sake.
+    pub(super) fn delete_port(&mut self, port: PortId) -> Result<()> {
+        self.joints.forget(port);
+        let hidden = self.unsplice(port);
+        let all = hidden.into_iter().chain([link::delete(port.ifindex())]);
+        all.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
+    }
+
+    /// The port is about to go: the request that takes its hidden devices along.
+    fn unsplice(&mut self, port: PortId) -> Option<Request> {
+        let wire = self.taps.wire.as_ref()?;
+        wire.stage(port.ifindex())?;
+        wire.detach(port.ifindex());
+        Some(link::delete(Ends::of(port.ifindex()).outer))
+    }
+
+    /// What went wrong on the wire, if anything did.
+    pub(crate) fn wire_failure(&self) -> Option<String> {
+        self.taps.wire.as_ref()?.failure()
+    }
+
+    fn wire(&mut self) -> &mut Wire {
+        self.taps.wire.as_mut().expect("a wire that has been spliced is there")
+    }
+
+    /// Makes the hidden devices, which lead back to the port, and nothing to them.
+    fn lay(&mut self, port: PortId, ends: Ends) -> Result<()> {
+        let (outer, inner) = (ends.outer_name(), ends.inner_name());
+        let near = End { index: Some(ends.outer), mtu: Some(MTU), ..End::named(&outer) };
+        let far = End { index: Some(ends.inner), mtu: Some(MTU), ..End::named(&inner) };
+        let mut requests = vec![
+            link::veth(&near, &far).described(format!("make the wire of port {port}")),
+            qdisc::clsact(ends.outer),
+            qdisc::clsact(ends.inner),
+        ];
+        requests.extend(self.joints.prepare(port));
+        requests.extend(lead_out(ends).map(|filter| classic::add(&filter)));
+        requests.push(link::set(ends.inner).up().request());
+        self.route.batch(&requests)?;
+        for device in [ends.outer, ends.inner] {
+            super::flush_carrier(&mut self.route, device)?;
+        }
+        Ok(())
+    }
+
+    /// Has frames come as the stage needs them, and to it.
+    fn provide(&mut self, port: PortId, stage: &Shared) -> Result<()> {
+        let segments = stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner).needs_segments();
+        let mtu = link::get(&mut self.route, port.ifindex())?.mtu as usize;
+        if !segments || mtu + HEADERS > SHORT {
+            let wire = self.taps.wire.as_mut().expect("a wire that has been spliced is there");
+            self.namespace.enter(|| wire.take_long_frames())??;
+        }
+        let wire = self.wire();
+        wire.set_segments(port.ifindex(), segments)?;
+        wire.attach(port.ifindex(), Arc::clone(stage), segments);
+        Ok(())
+    }
+}
+
+/// From the hidden devices: what the wire has let out goes to the port as if it came
+/// in there; what the wire takes goes no further by itself.
+fn lead_out(ends: Ends) -> [Classic; 3] {
+    let Ends { port, outer, inner } = ends;
+    let mark = ends.mark(Direction::Egress);
+    let hook = Hook::Ingress;
+    [
+        Classic { device: outer, hook, takes: Marked::With(mark), fate: Fate::ReceivedOn(port) },
+        Classic { device: outer, hook, takes: Marked::Without(mark), fate: Fate::Dropped },
+        Classic { device: inner, hook, takes: Marked::Without(mark), fate: Fate::Dropped },
+    ]
+}
+
+/// From the port to the hidden devices, all that the wire has not let out.
+fn lead_in(ends: Ends) -> [Classic; 2] {
+    let Ends { port, outer, inner } = ends;
+    let takes = |direction| Marked::Without(ends.mark(direction));
+    [
+        Classic {
+            device: port,
+            hook: Hook::Ingress,
+            takes: takes(Direction::Egress),
+            fate: Fate::SentOn(outer),
+        },
+        Classic {
+            device: port,
+            hook: Hook::Egress,
+            takes: takes(Direction::Ingress),
+            fate: Fate::SentOn(inner),
+        },
+    ]
+}

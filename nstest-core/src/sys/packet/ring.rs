@@ -1,0 +1,168 @@
+//! A ring of slots that the kernel fills with frames (TPACKET_V2).
+//!
+//! The traps:
+//! - Who owns a slot stands in its first word. The kernel writes a slot only
+//!   while that says so, and the program reads it only while it does not:
+//!   everything else is ordered by that one word (acquire, release).
+//! - Version 3 packs frames more tightly, but hands them over in blocks, when full
+//!   or after a millisecond at the earliest: far too late to delay a frame by less.
+//! - A frame longer than its slot is cut, and its own length says so.
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use nix::errno::Errno;
+use nix::libc;
+
+use super::{OFFLOADS, Offloads, PacketSocket};
+
+/// The size of a ring. Slots do not cross blocks, and blocks are contiguous.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Geometry {
+    /// Bytes of a slot; a multiple of 16.
+    pub(crate) slot: usize,
+    /// Bytes of a block; a power of two, and whole pages.
+    pub(crate) block: usize,
+    pub(crate) blocks: usize,
+}
+
+impl Geometry {
+    const fn per_block(self) -> usize {
+        self.block / self.slot
+    }
+
+    /// How many frames it holds.
+    pub(crate) const fn slots(self) -> usize {
+        self.per_block() * self.blocks
+    }
+
+    /// The longest Ethernet frame that a slot holds uncut: what is before it is the
+    /// slot's header, address and padding (tpacket_rcv).
+    pub(crate) const fn room(self) -> usize {
+        const HEADER: usize = size_of::<libc::tpacket2_hdr>() + size_of::<libc::sockaddr_ll>();
+        const ETHERNET: usize = 14;
+        let network = (HEADER + 16).next_multiple_of(16) + OFFLOADS;
+        self.slot - (network - ETHERNET)
+    }
+}
+
+/// The mapped ring of one socket.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    memory: NonNull<u8>,
+    geometry: Geometry,
+}
+
+// SAFETY: the mapping belongs to the value, and is unmapped with it.
+unsafe impl Send for Ring {}
+
+/// A frame in its slot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slot<'a> {
+    /// The device that it came in on.
+    pub(crate) device: u32,
+    /// The length that it had before it was put here.
+    pub(crate) length: usize,
+    /// The tag that the kernel keeps beside the frame: protocol and value.
+    pub(crate) tag: Option<(u16, u16)>,
+    pub(crate) offloads: Offloads,
+    pub(crate) frame: &'a [u8],
+}
+
+impl Ring {
+    /// Gives a socket a ring, and maps it.
+    pub(crate) fn map(socket: &PacketSocket, geometry: Geometry) -> nix::Result<Self> {
+        let number = |value: usize| u32::try_from(value).map_err(|_| Errno::EINVAL);
+        let request = libc::tpacket_req {
+            tp_block_size: number(geometry.block)?,
+            tp_block_nr: number(geometry.blocks)?,
+            tp_frame_size: number(geometry.slot)?,
+            tp_frame_nr: number(geometry.slots())?,
+        };
+        socket.set(libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V2 as i32))?;
+        socket.set(libc::PACKET_RX_RING, &request)?;
+        let length = geometry.block * geometry.blocks;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&socket.0);
+        // SAFETY: a new mapping, at an address that the kernel chooses.
+        let memory = unsafe {
+            libc::mmap(std::ptr::null_mut(), length, protection, libc::MAP_SHARED, fd, 0)
+        };
+        if memory == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        let memory = NonNull::new(memory.cast()).ok_or(Errno::EFAULT)?;
+        Ok(Self { memory, geometry })
+    }
+
+    /// How many frames it holds.
+    pub(crate) fn slots(&self) -> usize {
+        self.geometry.slots()
+    }
+
+    /// The frame in a slot, once the kernel has put one there. It stays until the
+    /// slot is given back.
+    pub(crate) fn get(&self, index: usize) -> Option<Slot<'_>> {
+        let status = self.status(index).load(Ordering::Acquire);
+        if status & libc::TP_STATUS_USER == 0 {
+            return None;
+        }
+        let slot = self.slot(index);
+        // SAFETY: a slot begins with this header, and is aligned to 16; the kernel
+        // has written it, and leaves it alone until the status says that it may.
+        let header = unsafe { slot.cast::<libc::tpacket2_hdr>().read() };
+        // SAFETY: within the slot.
+        let address = unsafe { slot.add(size_of::<libc::tpacket2_hdr>().next_multiple_of(16)) };
+        // SAFETY: the address of the frame's device follows the header, as above.
+        let address = unsafe { address.cast::<libc::sockaddr_ll>().read() };
+        let (start, length) = (usize::from(header.tp_mac), header.tp_snaplen as usize);
+        assert!(
+            start >= OFFLOADS && start + length <= self.geometry.slot,
+            "the kernel put a frame beyond its slot"
+        );
+        // SAFETY: the kernel has written these bytes, right before the frame.
+        let offloads = unsafe { slot.add(start - OFFLOADS).cast::<[u8; OFFLOADS]>().read() };
+        // SAFETY: within the slot, as was just asserted.
+        let first = unsafe { slot.add(start) };
+        // SAFETY: initialised memory of ours. `release` takes `&mut self`, so that
+        // the kernel gets no slot back that is borrowed.
+        let frame = unsafe { std::slice::from_raw_parts(first.as_ptr(), length) };
+        let tag = (status & libc::TP_STATUS_VLAN_VALID != 0)
+            .then_some((header.tp_vlan_tpid, header.tp_vlan_tci));
+        Some(Slot {
+            device: u32::try_from(address.sll_ifindex).unwrap_or_default(),
+            length: header.tp_len as usize,
+            tag,
+            offloads: Offloads(offloads),
+            frame,
+        })
+    }
+
+    /// Gives a slot back to the kernel.
+    pub(crate) fn release(&mut self, index: usize) {
+        self.status(index).store(libc::TP_STATUS_KERNEL, Ordering::Release);
+    }
+
+    fn status(&self, index: usize) -> &AtomicU32 {
+        // SAFETY: a slot's first word, aligned, mapped as long as `self` lives, and
+        // shared with the kernel only, which writes it atomically.
+        unsafe { AtomicU32::from_ptr(self.slot(index).cast().as_ptr()) }
+    }
+
+    fn slot(&self, index: usize) -> NonNull<u8> {
+        let Geometry { slot, block, blocks } = self.geometry;
+        let per_block = self.geometry.per_block();
+        assert!(index < per_block * blocks, "no such slot");
+        let offset = index / per_block * block + index % per_block * slot;
+        // SAFETY: the slot is within the mapping.
+        unsafe { self.memory.add(offset) }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        let length = self.geometry.block * self.geometry.blocks;
+        // SAFETY: this very mapping; no reference into it is left.
+        unsafe { libc::munmap(self.memory.as_ptr().cast(), length) };
+    }
+}

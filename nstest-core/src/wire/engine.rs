@@ -1,0 +1,246 @@
+//! The one thread that moves the frames of all wires.
+//!
+//! It sleeps until something comes in, the next departure is due, or the test ends.
+//! Frames that go on at once are sent from the memory that they came in by; those
+//! that wait are copied.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::time::TimeSpec;
+
+use super::capture::{Arrival, Capture};
+use super::departures::Departures;
+use super::{Ends, Entry, State};
+use crate::frame::{Direction, Emission, Outlet};
+use crate::sys::packet::{Offloads, Outgoing, PacketSocket, Sender};
+
+/// So many frames are taken and sent in one go: more make the last of them late.
+const BATCH: usize = 32;
+
+/// How long a full send buffer may take to have room again.
+const DRAINING: Duration = Duration::from_millis(100);
+
+pub(super) struct Engine {
+    state: Arc<State>,
+    capture: Capture,
+    departures: Departures<Outgoing<'static>>,
+    sender: Sender,
+    outlet: Outlet,
+    /// Closed by the other side when the test is over.
+    asleep: OwnedFd,
+}
+
+impl Engine {
+    pub(super) fn new(state: Arc<State>, capture: Capture, asleep: OwnedFd) -> Self {
+        Self {
+            state,
+            capture,
+            departures: Departures::new(),
+            sender: Sender::default(),
+            outlet: Outlet::default(),
+            asleep,
+        }
+    }
+
+    /// Runs it on a thread of its own, which takes no signals: those are the test's.
+    pub(super) fn start(self) -> io::Result<()> {
+        let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+        let started = std::thread::Builder::new().name("nstest wire".to_owned()).spawn(|| {
+            // Wherever the test was when the thread was born: it needs no network.
+            let home = std::fs::File::open("/proc/self/ns/net");
+            let _ = home.map(|home| setns(home, CloneFlags::CLONE_NEWNET));
+            // Otherwise the kernel may add 50 µs to each timeout (PR_SET_TIMERSLACK).
+            let _ = prctl::set_timerslack(1);
+            self.run();
+        });
+        before.thread_set_mask()?;
+        started.map(drop)
+    }
+
+    fn run(mut self) {
+        while !self.state.stop.load(Ordering::Relaxed) {
+            let now = Instant::now();
+            if self.turn(now) {
+                continue;
+            }
+            if let Err(errno) = self.wait() {
+                self.state.fail(|| format!("its thread cannot wait: {errno}"));
+                return;
+            }
+        }
+    }
+
+    /// Moves what is there to be moved: whether there was anything.
+    fn turn(&mut self, now: Instant) -> bool {
+        let Self { state, capture, departures, sender, outlet, .. } = self;
+        let socket = Arc::clone(capture.socket());
+        let mut outgoing: Vec<Outgoing<'_>> = Vec::with_capacity(BATCH);
+        outgoing.extend(std::iter::from_fn(|| departures.due(now)));
+        let arrivals = capture.arrivals(BATCH);
+        if outgoing.is_empty() && arrivals.is_empty() {
+            return false;
+        }
+        {
+            // A stage that has been exchanged is not asked any more.
+            let stages = state.stages();
+            for arrival in arrivals {
+                let Some((ends, direction)) = Ends::taken_at(arrival.device) else { continue };
+                let pass = Pass { state, ends, direction, now };
+                pass.decide(stages.get(&ends.port), arrival, outlet, &mut outgoing, departures);
+            }
+        }
+        send(sender, &socket, &outgoing, state);
+        drop(outgoing);
+        capture.finish();
+        true
+    }
+
+    /// Until something comes in, the next departure is due, or the test is over.
+    fn wait(&self) -> nix::Result<()> {
+        let socket = self.capture.socket();
+        let mut waiting = [
+            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.asleep.as_fd(), PollFlags::POLLIN),
+        ];
+        let left = self.departures.next().map(|at| at.saturating_duration_since(Instant::now()));
+        match ppoll(&mut waiting, left.map(TimeSpec::from), None) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+/// Sends all of them, in order.
+fn send(sender: &mut Sender, socket: &PacketSocket, mut frames: &[Outgoing<'_>], state: &State) {
+    let mut waited = false;
+    while let Some(first) = frames.first() {
+        let errno = match sender.send(socket, &frames[..frames.len().min(BATCH)]) {
+            Ok(sent) => {
+                frames = &frames[sent..];
+                waited = false;
+                continue;
+            }
+            Err(errno) => errno,
+        };
+        match errno {
+            Errno::EINTR => continue,
+            // The kernel works off what it has been given: there is no other queue
+            // behind a port's device than its own.
+            Errno::EAGAIN if !waited => {
+                let mut waiting = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+                let limit = TimeSpec::from(DRAINING);
+                waited = ppoll(&mut waiting, Some(limit), None) != Err(Errno::EINTR);
+                continue;
+            }
+            // The cable is unplugged, or the port is gone: no frame comes through.
+            Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV => {}
+            // The node cannot keep up, as on any cable; or we cannot.
+            Errno::ENOBUFS if Ends::taken_at(first.device).is_none() => {}
+            Errno::ENOBUFS | Errno::EAGAIN | Errno::ENOMEM => {
+                state.lost.fetch_add(1, Ordering::Relaxed);
+            }
+            errno => state.fail(|| {
+                let (length, device) = (first.frame.len(), first.device);
+                format!("a frame of {length} bytes cannot be sent on link #{device}: {errno}")
+            }),
+        }
+        frames = &frames[1..];
+        waited = false;
+    }
+}
+
+/// One frame on its way past a stage.
+struct Pass<'a> {
+    state: &'a State,
+    ends: Ends,
+    direction: Direction,
+    now: Instant,
+}
+
+impl Pass<'_> {
+    fn decide<'f>(
+        &self,
+        entry: Option<&Entry>,
+        arrival: Arrival<'f>,
+        outlet: &mut Outlet,
+        outgoing: &mut Vec<Outgoing<'f>>,
+        departures: &mut Departures<Outgoing<'static>>,
+    ) {
+        let Arrival { offloads, frame, .. } = arrival;
+        let Some(frame) = frame else {
+            self.state.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let Some(Entry { stage, segments }) = entry else {
+            outgoing.push(self.going(self.direction, offloads, frame));
+            return;
+        };
+        outlet.clear();
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            let mut stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
+            if *segments && offloads.pending() && stage.needs_segments() {
+                return false; // it came before its devices were told to cut
+            }
+            stage.pass(self.direction, &frame, self.now, outlet);
+            true
+        }));
+        match decided {
+            Ok(true) => {}
+            Ok(false) => {
+                let device = self.ends.way_in(self.direction);
+                outgoing.push(Outgoing { device, mark: 0, offloads, frame });
+                return;
+            }
+            Err(panic) => {
+                outlet.clear();
+                self.state.fail(|| {
+                    let what = message(&*panic);
+                    format!("a stage panicked at the port with index {}: {what}", self.ends.port)
+                });
+            }
+        }
+        for Emission { at, direction, frame } in outlet.emissions.drain(..) {
+            let going = self.going(direction, Offloads::default(), Cow::Owned(frame));
+            if at <= self.now {
+                outgoing.push(going);
+            } else {
+                departures.push(at, going);
+            }
+        }
+        for at in outlet.forward.drain(..) {
+            if at <= self.now {
+                outgoing.push(self.going(self.direction, offloads, frame.clone()));
+            } else {
+                let copy = Cow::Owned(frame.to_vec());
+                departures.push(at, self.going(self.direction, offloads, copy));
+            }
+        }
+    }
+
+    fn going<'f>(
+        &self,
+        direction: Direction,
+        offloads: Offloads,
+        frame: Cow<'f, [u8]>,
+    ) -> Outgoing<'f> {
+        let (device, mark) = (self.ends.way_on(direction), self.ends.mark(direction));
+        Outgoing { device, mark, offloads, frame }
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("(no message)")
+}

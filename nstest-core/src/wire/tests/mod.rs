@@ -1,0 +1,94 @@
+//! Wires in whole networks: what passes them, and what they do to it.
+
+mod bulk;
+mod decisions;
+mod passing;
+mod splicing;
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::frame::{Direction, Outlet, Stage};
+use crate::topology::spec::PortId;
+use crate::world::{Link, Net, Node};
+
+/// Nothing that is lost on purpose waits this long.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A network of the test's own node and of some others.
+fn network(names: &[&str]) -> Net {
+    crate::fixture::network_of(names).unwrap()
+}
+
+/// A stage that is a function.
+struct Taught<F> {
+    segments: bool,
+    pass: F,
+}
+
+impl<F: FnMut(Direction, &[u8], Instant, &mut Outlet) + Send> Stage for Taught<F> {
+    fn pass(&mut self, direction: Direction, frame: &[u8], now: Instant, out: &mut Outlet) {
+        (self.pass)(direction, frame, now, out);
+    }
+
+    fn needs_segments(&self) -> bool {
+        self.segments
+    }
+}
+
+/// The port of a node that has one link.
+fn port_of(node: &Node) -> PortId {
+    port_at(&node.link(), node)
+}
+
+fn port_at(link: &Link, node: &Node) -> PortId {
+    link.ends().find(|(id, _)| *id == node.id()).unwrap().1
+}
+
+/// Gives a node with one link a stage.
+fn teach(
+    node: &Node,
+    segments: bool,
+    pass: impl FnMut(Direction, &[u8], Instant, &mut Outlet) + Send + 'static,
+) {
+    let stage = Arc::new(Mutex::new(Taught { segments, pass }));
+    node.link().net().splice(port_of(node), stage).unwrap();
+}
+
+/// Lets everything pass, at once.
+fn pass(_: Direction, _: &[u8], now: Instant, out: &mut Outlet) {
+    out.forward.push(now);
+}
+
+fn bound(node: &Node, ip: IpAddr) -> UdpSocket {
+    let socket = node.run(|| UdpSocket::bind((ip, 0)).unwrap());
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket
+}
+
+/// The two ends of a conversation.
+fn connected(a: (&Node, IpAddr), b: (&Node, IpAddr)) -> (UdpSocket, UdpSocket) {
+    let (near, far) = (bound(a.0, a.1), bound(b.0, b.1));
+    let address = |socket: &UdpSocket| -> SocketAddr { socket.local_addr().unwrap() };
+    near.connect(address(&far)).unwrap();
+    far.connect(address(&near)).unwrap();
+    (near, far)
+}
+
+/// One datagram there and one back; how long it took.
+fn round_trip((near, far): &(UdpSocket, UdpSocket)) -> Duration {
+    let start = Instant::now();
+    let mut buffer = [0; 16];
+    near.send(b"there").unwrap();
+    assert_eq!(far.recv(&mut buffer).unwrap(), 5);
+    far.send(b"back").unwrap();
+    assert_eq!(near.recv(&mut buffer).unwrap(), 4);
+    start.elapsed()
+}
+
+/// Nothing went wrong on the wire.
+#[track_caller]
+fn sound(net: &Net) {
+    assert_eq!(net.unseen_failure(), None);
+}

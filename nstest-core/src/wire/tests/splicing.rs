@@ -1,0 +1,134 @@
+//! Splicing in while traffic flows, and taking out what goes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::{Arc, connected, network, pass, round_trip, sound, teach};
+use crate::testing::isolated;
+
+/// Threads of this process by the name of the engine's.
+fn engines() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
+    tasks.filter_map(|task| name(task.unwrap()).ok()).filter(|name| name == "nstest wire\n").count()
+}
+
+#[test]
+fn no_wire_no_thread() {
+    isolated(|| {
+        let net = network(&["peer"]);
+        let (local, peer) = (net.local(), net.node("peer").unwrap());
+        let ends = connected((&local, local.ip()), (&peer, peer.ip()));
+        round_trip(&ends);
+        assert_eq!(engines(), 0);
+        teach(&local, true, pass);
+        teach(&peer, true, pass);
+        round_trip(&ends);
+        assert_eq!(engines(), 1);
+        sound(&net);
+    });
+}
+
+#[test]
+fn nothing_is_lost_sent_twice_or_overtaken() {
+    isolated(|| {
+        let net = network(&["b", "c"]);
+        let nodes = [net.local(), net.node("b").unwrap(), net.node("c").unwrap()];
+        let (near, far) = connected((&nodes[0], nodes[0].ip()), (&nodes[1], nodes[1].ip()));
+        round_trip(&(near.try_clone().unwrap(), far.try_clone().unwrap()));
+        // Both ways at once; the answer of each is its echo.
+        let over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&over);
+        let sender = std::thread::spawn(move || {
+            let mut number = 0_u32;
+            let start = Instant::now();
+            while !stop.load(Ordering::Relaxed) {
+                // Paced, at 30 thousand a second.
+                while start.elapsed() < Duration::from_nanos(33_333) * number {
+                    std::hint::spin_loop();
+                }
+                near.send(&number.to_ne_bytes()).unwrap();
+                number += 1;
+            }
+            near.send(b"the end").unwrap();
+            number
+        });
+        let receiver = std::thread::spawn(move || {
+            let (mut expected, mut buffer) = (0_u32, [0; 16]);
+            loop {
+                if far.recv(&mut buffer).unwrap() != 4 {
+                    return expected;
+                }
+                let number = u32::from_ne_bytes(buffer[..4].try_into().unwrap());
+                assert_eq!(number, expected, "lost, sent twice or overtaken");
+                expected += 1;
+            }
+        });
+        let spliced = Instant::now();
+        for node in [0, 1, 2] {
+            let begin = Instant::now();
+            teach(&nodes[node], node == 1, pass);
+            println!("spliced in {:?}", begin.elapsed());
+            // Exchanged, too, and told to cut frames or not to.
+            for segments in [true, false, true] {
+                teach(&nodes[node], segments, pass);
+            }
+        }
+        while spliced.elapsed() < Duration::from_millis(300) {
+            std::thread::yield_now();
+        }
+        over.store(true, Ordering::Relaxed);
+        let sent = sender.join().unwrap();
+        assert_eq!(receiver.join().unwrap(), sent);
+        println!("{sent} datagrams");
+        sound(&net);
+    });
+}
+
+#[test]
+fn what_has_a_wire_can_go() {
+    isolated(|| {
+        let net = network(&["b", "c"]);
+        let [b, c] = ["b", "c"].map(|name| net.node(name).unwrap());
+        let local = net.local();
+        for node in [&local, &b, &c] {
+            teach(&node, true, pass);
+        }
+        round_trip(&connected((&local, local.ip()), (&b, b.ip())));
+        b.remove().unwrap();
+        round_trip(&connected((&local, local.ip()), (&c, c.ip())));
+        let d = net.add_node("d").join(&net.lan("lan0").unwrap()).build().unwrap();
+        teach(&d, true, pass);
+        round_trip(&connected((&c, c.ip()), (&d, d.ip())));
+        sound(&net);
+    });
+}
+
+#[test]
+fn a_cable_that_is_unplugged_carries_nothing() {
+    isolated(|| {
+        let net = network(&["peer"]);
+        let (local, peer) = (net.local(), net.node("peer").unwrap());
+        let ends = connected((&local, local.ip()), (&peer, peer.ip()));
+        round_trip(&ends);
+        let delay = Duration::from_millis(30);
+        teach(&peer, true, move |_, _, now, out| out.forward.push(now + delay));
+        ends.0.send(b"in flight").unwrap();
+        peer.link().down().unwrap();
+        peer.link().up().unwrap();
+        let took = round_trip_or_late(&ends);
+        assert!(took >= 2 * delay, "{took:?}");
+        sound(&net);
+    });
+}
+
+/// The datagram in flight may come, or have been lost with the carrier.
+fn round_trip_or_late((near, far): &(std::net::UdpSocket, std::net::UdpSocket)) -> Duration {
+    let start = Instant::now();
+    let mut buffer = [0; 16];
+    near.send(b"there").unwrap();
+    while far.recv(&mut buffer).unwrap() != 5 {}
+    far.send(b"back").unwrap();
+    assert_eq!(near.recv(&mut buffer).unwrap(), 4);
+    start.elapsed()
+}

@@ -1,0 +1,66 @@
+//! A door to the wire: what passes a link meets a stage.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::{Link, Net};
+use crate::error::Result;
+use crate::frame::{Direction, Outlet, Stage};
+use crate::topology::spec::PortId;
+
+impl Net {
+    /// Has every frame at a port pass a stage, in place of the one that it has.
+    pub(crate) fn splice(&self, port: PortId, stage: Arc<Mutex<dyn Stage>>) -> Result<()> {
+        self.lock().fabric.splice(port, stage)
+    }
+
+    /// What the stage of a port needs of its frames may have changed.
+    pub(crate) fn refresh(&self, port: PortId) -> Result<()> {
+        self.lock().fabric.refresh(port)
+    }
+}
+
+/// Counts what a [`relay`] has let pass.
+#[derive(Debug, Clone, Default)]
+pub struct Relayed(Arc<AtomicU64>);
+
+impl Relayed {
+    /// So many frames.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+struct Relay {
+    delay: Duration,
+    segments: bool,
+    relayed: Relayed,
+}
+
+impl Stage for Relay {
+    fn pass(&mut self, _: Direction, _: &[u8], now: Instant, out: &mut Outlet) {
+        self.relayed.0.fetch_add(1, Ordering::Relaxed);
+        out.forward.push(now + self.delay);
+    }
+
+    fn needs_segments(&self) -> bool {
+        self.segments
+    }
+}
+
+/// Splices the wire into the first end of a link, and has every frame, in both
+/// directions, wait for so long; with `segments`, as it would be on a cable. For
+/// benchmarks.
+///
+/// # Errors
+/// What the kernel refuses.
+pub fn relay(link: &Link, delay: Duration, segments: bool) -> Result<Relayed> {
+    let relayed = Relayed::default();
+    for (_, port) in link.ends().take(1) {
+        let stage = Relay { delay, segments, relayed: relayed.clone() };
+        link.net().splice(port, Arc::new(Mutex::new(stage)))?;
+    }
+    Ok(relayed)
+}
