@@ -98,6 +98,10 @@ codes! {
     NotFound = "not-found",
     /// What was waited for had not come when the time was up.
     Deadline = "deadline",
+    /// A declared fault touched no packet.
+    FaultUnmatched = "fault-unmatched",
+    /// Exploration found points at which the test fails, or none that it could try.
+    Exploration = "exploration",
     /// This platform has no network namespaces.
     Platform = "platform",
     /// The machine allows no user namespace, or no more.

@@ -23,11 +23,12 @@ const CORE: Rooms = &[
     // The ground: values and system calls.
     ("error", &[]),
     ("layout", &[]),
-    ("record", &[]),
+    ("orders", &[]),
+    ("record", &["orders"]),
     ("context", &[]),
     ("capability", &[]),
     ("frame", &[]),
-    ("sys", &["record"]),
+    ("sys", &["orders", "record"]),
     ("sysctl", &["error"]),
     ("preflight", &["error", "sys"]),
     // Namespaces, and the kernel's tables in them.
@@ -37,7 +38,7 @@ const CORE: Rooms = &[
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "layout", "netlink"]),
     ("fabric", &["error", "layout", "sysctl", "netns", "netlink", "node", "topology"]),
-    ("world", &["error", "node", "topology", "fabric"]),
+    ("world", &["error", "orders", "node", "topology", "fabric"]),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),
     // One test, and its way out.
     ("uplink", &["error", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),
@@ -46,6 +47,7 @@ const CORE: Rooms = &[
         &[
             "error",
             "layout",
+            "orders",
             "record",
             "context",
             "capability",

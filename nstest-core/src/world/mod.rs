@@ -9,6 +9,7 @@ mod build;
 mod lan;
 mod link;
 mod node;
+mod orders;
 mod ready;
 mod router;
 
