@@ -42,7 +42,7 @@ impl Current {
     pub(super) fn of(test: &Test, orders: Orders) -> Result<Self> {
         let options = test.options;
         let name = test.candidates().swap_remove(0);
-        let context = TestContext::new(name, settings::timeout(options.timeout)?);
+        let context = TestContext::new(name, settings::timeout(&options)?);
         let mut spec = Spec::default();
         let parameters = &mut spec.parameters;
         parameters.anonymous = options.peers;

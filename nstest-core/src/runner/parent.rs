@@ -43,7 +43,7 @@ fn attempt(test: &Test) -> Result<Judged> {
     refuse_stale_environment()?;
     let candidates = test.candidates();
     test.enter(&candidates[0])?;
-    let timeout = settings::timeout(test.options.timeout)?;
+    let timeout = settings::timeout(&test.options)?;
     let (mut orders, chosen) = settings::orders(&test.options)?;
     // A plan is what an exploration found: then it is run alone.
     let explore = test.options.explore.filter(|_| orders.plan.is_none());
@@ -51,7 +51,6 @@ fn attempt(test: &Test) -> Result<Judged> {
     let output = if names::streams_output() { Output::Streamed } else { Output::Captured };
     let mut unknown = None;
     for name in candidates {
-        let start = Instant::now();
         let mut course = launch(test, &name, &orders, timeout, output).run()?;
         let found = course.found.take();
         match course.verdict(&name) {
@@ -61,7 +60,7 @@ fn attempt(test: &Test) -> Result<Judged> {
                 let Some(explore) = &explore else { return Ok(judged) };
                 let points = found.unwrap_or_default().points;
                 return judged.and_then(|| {
-                    explore::explore(test, explore, &name, &orders, &points, start.elapsed())
+                    explore::explore(test, explore, &name, &orders, &points, timeout)
                 });
             }
         }

@@ -11,7 +11,14 @@ use crate::error::{Code, Error, Result};
 use crate::orders::{DEFAULT_SEED, Orders};
 
 /// How long a test may take that says nothing else.
-pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long each run of an exploration may take that says nothing else: there are
+/// many, and a fault may make each of them hang. It leaves room for a few
+/// retransmissions: a lost SYN is sent again after 1, 3 and 7 s (RFC 6298 §2, §5.5),
+/// a query for a name after 5 and 10 s (resolv.conf(5)). A fixed time, so that a run
+/// repeated alone has the same.
+const DEFAULT_TIMEOUT_OF_RUNS: Duration = Duration::from_secs(15);
 
 const TIMEOUT: &str = "NSTEST_TIMEOUT";
 const INLINE: &str = "NSTEST_INLINE";
@@ -26,17 +33,21 @@ pub(super) fn inline() -> bool {
 
 /// The time that a test gets: what it asked for, scaled by `NSTEST_TIMEOUT`.
 /// `None` is for ever.
-pub(super) fn timeout(asked: Timeout) -> Result<Option<Duration>> {
+pub(super) fn timeout(options: &Options) -> Result<Option<Duration>> {
     let scale = std::env::var_os(TIMEOUT);
-    scaled(asked, scale.as_deref())
+    scaled(asked(options), scale.as_deref())
 }
 
-fn scaled(asked: Timeout, scale: Option<&OsStr>) -> Result<Option<Duration>> {
-    let asked = match asked {
+fn asked(options: &Options) -> Option<Duration> {
+    match options.timeout {
+        Timeout::Default if options.explore.is_some() => Some(DEFAULT_TIMEOUT_OF_RUNS),
         Timeout::Default => Some(DEFAULT_TIMEOUT),
         Timeout::After(time) => Some(time),
         Timeout::Never => None,
-    };
+    }
+}
+
+fn scaled(asked: Option<Duration>, scale: Option<&OsStr>) -> Result<Option<Duration>> {
     let Some(value) = scale else { return Ok(asked) };
     if value == "none" {
         return Ok(None);
@@ -113,6 +124,19 @@ fn unread(name: &str, value: &OsStr) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runner::Explore;
+
+    #[test]
+    fn runs_of_an_exploration_have_another_default() {
+        let explore = Some(Explore { faults: &["cut"], max: None });
+        let exploring = Options { explore, ..Options::DEFAULT };
+        assert_eq!(asked(&Options::DEFAULT), Some(DEFAULT_TIMEOUT));
+        assert_eq!(asked(&exploring), Some(DEFAULT_TIMEOUT_OF_RUNS));
+        let minute = Duration::from_secs(60);
+        let timeout = Timeout::After(minute);
+        assert_eq!(asked(&Options { timeout, ..exploring }), Some(minute));
+        assert_eq!(asked(&Options { timeout: Timeout::Never, ..exploring }), None);
+    }
 
     #[test]
     fn seeds_are_decimal_or_hexadecimal() {
@@ -136,20 +160,20 @@ mod tests {
 
     #[test]
     fn the_variable_scales_every_timeout() {
-        let ten = Timeout::After(Duration::from_secs(10));
+        let ten = Some(Duration::from_secs(10));
         let of = |asked, value: &str| scaled(asked, Some(value.as_ref())).unwrap();
-        assert_eq!(scaled(Timeout::Default, None).unwrap(), Some(DEFAULT_TIMEOUT));
+        assert_eq!(scaled(ten, None).unwrap(), ten);
         assert_eq!(of(ten, "2"), Some(Duration::from_secs(20)));
         assert_eq!(of(ten, "0.5x"), Some(Duration::from_secs(5)));
         assert_eq!(of(ten, "1e300"), Some(Duration::MAX));
         assert_eq!(of(ten, "none"), None);
-        assert_eq!(of(Timeout::Never, "2"), None);
+        assert_eq!(of(None, "2"), None);
     }
 
     #[test]
     fn nonsense_is_refused() {
         for value in ["", "0", "-1", "x", "inf", "NaN", "30s"] {
-            let error = scaled(Timeout::Default, Some(value.as_ref())).unwrap_err();
+            let error = scaled(Some(DEFAULT_TIMEOUT), Some(value.as_ref())).unwrap_err();
             assert_eq!(error.code(), Code::Config, "{value}");
         }
     }

@@ -130,7 +130,13 @@ fn runs(number: usize) -> String {
 
 /// Later lines of a text, below its first one.
 fn indented(text: &str, by: &str) -> String {
-    text.trim_end().replace('\n', &format!("\n{by}"))
+    let lines = text.trim_end().split('\n').enumerate();
+    let indented = lines.map(|(number, line)| match number {
+        0 => line.to_owned(),
+        _ if line.is_empty() => "\n".to_owned(),
+        _ => format!("\n{by}{line}"),
+    });
+    indented.collect()
 }
 
 /// One line each, with the first line of how it failed.
