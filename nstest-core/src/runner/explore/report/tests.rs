@@ -21,12 +21,14 @@ fn swept(fates: Vec<Fate>, printed: &str) -> Swept {
     Swept { fates, printed: printed.to_owned() }
 }
 
-fn with<T>(max: Option<u32>, swept: &Swept, of: impl FnOnce(&Report<'_>) -> T) -> T {
-    let points = points();
-    let cases = Cases::of(&points, &Explore { faults: &["reset", "drop"], max }, 7);
+fn cases(points: &[FoundPoint], max: Option<u32>) -> Cases<'_> {
+    Cases::of(points, &Explore { faults: &["reset", "drop"], max }, 7)
+}
+
+fn report<'a>(cases: &'a Cases<'a>, swept: &'a Swept) -> Report<'a> {
     assert_eq!(cases.list.len(), swept.fates.len());
     let package = Some("shop".to_owned());
-    of(&Report { name: "pays::twice", package, seed: 7, cases: &cases, swept })
+    Report { name: "pays::twice", package, seed: 7, cases, swept }
 }
 
 #[test]
@@ -72,7 +74,7 @@ fn the_first_failure_is_told_whole_and_all_in_a_table() {
         the first one alone:
           NSTEST_PLAN="client > server: tcp data 2: reset" NSTEST_SEED=7 cargo test -p shop -- --include-ignored --exact pays::twice
     "#]]
-    .assert_eq(&with(None, &swept, |report| report.failed()));
+    .assert_eq(&report(&cases(&points(), None), &swept).failed());
 }
 
 #[test]
@@ -98,7 +100,7 @@ fn one_failure_needs_no_table() {
         the first one alone:
           NSTEST_PLAN="client > server: tcp data 2: drop" NSTEST_SEED=7 cargo test -p shop -- --include-ignored --exact pays::twice
     "#]]
-    .assert_eq(&with(Some(2), &swept, |report| report.failed()));
+    .assert_eq(&report(&cases(&points(), Some(2)), &swept).failed());
 }
 
 #[test]
@@ -107,7 +109,7 @@ fn a_test_that_survives_says_how_much() {
     expect![[r#"
         nstest: survived 3 points x 2 faults, in 6 runs
     "#]]
-    .assert_eq(&with(None, &all, |report| report.survived()));
+    .assert_eq(&report(&cases(&points(), None), &all).survived());
     let sample = swept(vec![Fate::Survived, Fate::NotReached], "");
     expect![[r#"
         nstest: survived 3 points x 2 faults, in 2 runs
@@ -116,7 +118,7 @@ fn a_test_that_survives_says_how_much() {
         1 run did not come to the point, so that nothing was injected:
           client > server: tcp data 3: drop
     "#]]
-    .assert_eq(&with(Some(2), &sample, |report| report.survived()));
+    .assert_eq(&report(&cases(&points(), Some(2)), &sample).survived());
 }
 
 #[test]
@@ -128,7 +130,7 @@ fn an_exploration_that_injected_nothing_is_an_error() {
           cause: the packets of its run without faults did not come in any other run: each time it sends others
           help: let the test do the same each time: fixed ports and one order of its connections
     "#]]
-    .assert_eq(&format!("{:?}\n", with(None, &none, |report| report.nothing_reached())));
+    .assert_eq(&format!("{:?}\n", report(&cases(&points(), None), &none).nothing_reached()));
 }
 
 #[test]
