@@ -106,6 +106,10 @@ codes! {
     Plan = "plan",
     /// Two faults cannot be at the same time.
     PlanConflict = "plan-conflict",
+    /// A declared fault touched no packet.
+    FaultUnmatched = "fault-unmatched",
+    /// Exploration found points at which the test fails, or none that it could try.
+    Exploration = "exploration",
     /// This platform has no network namespaces.
     Platform = "platform",
     /// The machine allows no user namespace, or no more.

@@ -42,6 +42,7 @@ mod netlink;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netns.rs")]
 mod netns;
 mod node;
+mod orders;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod preflight;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
@@ -86,7 +87,10 @@ pub use world::{
 #[doc(hidden)]
 pub mod private {
     pub use crate::fixture::network_of;
-    pub use crate::runner::{Fixtures, Options, Test, Timeout, run};
+    pub use crate::orders::{Findings, FoundPoint, Injection, Orders};
+    #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+    pub use crate::runner::pretend;
+    pub use crate::runner::{Explore, Fixtures, Options, Test, Timeout, run};
     #[cfg(feature = "tokio")]
     pub use crate::runner::{Runtime, run_async};
 }

@@ -3,7 +3,10 @@
 //! A record is a tag, the length of its payload in four bytes (little endian),
 //! and the payload. The body writes all but [`Record::Ended`] and
 //! [`Record::InitFailed`], which are init's. Records are short of `PIPE_BUF` or
-//! written while nobody else writes, so they do not mix: see pipe(7).
+//! written while nobody else writes, so they do not mix: see pipe(7). Findings may
+//! fill the pipe: who expects them reads while they are written.
+
+use crate::orders::Findings;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub(crate) enum Record {
     /// The message of a panic on the test's own thread; the verdict may never
     /// follow (`panic = "abort"`).
     Panicked(String),
+    /// What the body found, before its verdict; nothing is not sent.
+    Found(Findings),
     /// The body passed.
     Passed,
     /// The body failed.
@@ -39,13 +44,17 @@ pub(crate) enum Failure {
 
 impl Record {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let number;
+        let (number, findings);
         let (tag, payload): (u8, &[u8]) = match self {
             Record::Started(pid) => {
                 number = pid.to_le_bytes();
                 (b'S', &number)
             }
             Record::Panicked(text) => (b'H', text.as_bytes()),
+            Record::Found(found) => {
+                findings = found.encode();
+                (b'N', &findings)
+            }
             Record::Passed => (b'P', &[]),
             Record::Failed(Failure::Panic(text)) => (b'F', text.as_bytes()),
             Record::Failed(Failure::PanicAny) => (b'A', &[]),
@@ -70,6 +79,7 @@ impl Record {
         let record = match tag {
             b'S' => Record::Started(number().unsigned_abs()),
             b'H' => Record::Panicked(text()),
+            b'N' => Record::Found(Findings::decode(payload)?),
             b'P' => Record::Passed,
             b'F' => Record::Failed(Failure::Panic(text())),
             b'A' => Record::Failed(Failure::PanicAny),
@@ -112,6 +122,7 @@ mod tests {
             Record::Failed(Failure::PanicAny),
             Record::Failed(Failure::Returned("ExitCode(3)".into())),
             Record::Failed(Failure::Reported("nstest[setup]: …".into())),
+            Record::Found(Findings { unmatched: vec!["reset".into()], ..Findings::default() }),
             Record::Passed,
             Record::InitFailed(11),
             Record::Ended(-1),

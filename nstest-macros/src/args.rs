@@ -1,12 +1,13 @@
 //! The arguments of the attributes.
 //!
 //! A new argument is a line in the table, and a [`Value`] if its type has none:
-//! those about the network are in `network`.
+//! those about the network are in `network`, those about its faults in `faults`.
 //!
 //! What is on unless turned off takes a value (`root = false`); what is off
 //! unless asked for is a word (`uplink`), as in `#[serde(transparent)]` and
 //! `#[repr(packed)]`, and takes one for macros that pass it through.
 
+mod faults;
 mod network;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use syn::{Lit, Path, Token};
 
 use crate::diag::{Errors, nearest};
 use crate::duration;
+pub(crate) use faults::{Explore, Seed};
 pub(crate) use network::{Mtu, Netns, Peers, Subnets, Switch};
 
 /// Name, field, type, and the form that messages show.
@@ -52,6 +54,8 @@ arguments! {
     "ipv6" ipv6: bool, "ipv6 = false";
     "uplink" uplink: Switch, "uplink";
     "netns" netns: Netns, "netns = \"vns1\"";
+    "seed" seed: Seed, "seed = 7";
+    "explore" explore: Explore, "explore(cut, reset)";
     "flavor" flavor: Flavor, "flavor = \"multi_thread\"";
     "worker_threads" worker_threads: usize, "worker_threads = 4";
     "crate" krate: Path, "crate = path::to::nstest";
@@ -85,13 +89,16 @@ enum Given {
     Other(TokenStream),
 }
 
-/// The type of an argument written `name = value`.
+/// The type of an argument written `name = value`, or `name(list)`.
 trait Value: Sized {
     /// What may stand after `=`, for a value of another type.
     const EXPECTED: &'static str;
 
     /// What the name alone means, if that is enough.
     const BARE: Option<Self> = None;
+
+    /// Whether it is written as a list in parentheses, and in no other way.
+    const LIST: bool = false;
 
     /// `None`: something of another type.
     fn read(value: &TokenStream) -> syn::Result<Option<Self>>;
@@ -127,6 +134,7 @@ impl Args {
     /// Refuses what cannot stand beside each other.
     pub(crate) fn check(&self, errors: &mut Errors) {
         network::check(self, errors);
+        faults::check(self, errors);
     }
 }
 
@@ -159,6 +167,13 @@ fn store<T: Value>(
     errors: &mut Errors,
 ) {
     let value = match given {
+        Given::List(list) if T::LIST && list.stream().is_empty() => {
+            return errors.at(list, format!("`{name}` takes {}: `{form}`", T::EXPECTED));
+        }
+        Given::List(list) if T::LIST => list.stream(),
+        Given::Nothing | Given::Value(_) | Given::Other(_) if T::LIST => {
+            return errors.at(&name, format!("`{name}` takes {}: `{form}`", T::EXPECTED));
+        }
         Given::Value(value) if !value.is_empty() => value,
         Given::Nothing if T::BARE.is_some() => TokenStream::new(),
         Given::Nothing | Given::Value(_) => {
@@ -335,7 +350,7 @@ mod tests {
         let (args, errors) = parse(
             "timeout = \"1m 30s\", root = false, flavor = \"multi_thread\", \
              worker_threads = 4, peers = 2, subnet = [\"10.9.0.0/24\", \"fd09::/64\"], \
-             mtu = 9000, ipv6 = false, uplink, netns = \"vns1\", crate = \"a::b\",",
+             mtu = 9000, ipv6 = false, uplink, seed = 0xbeef, explore(drop, max = 9), netns = \"vns1\", crate = \"a::b\",",
         );
         assert_eq!(errors, [""; 0]);
         let timeout = Timeout::After(Duration::from_secs(90));
@@ -346,6 +361,8 @@ mod tests {
         assert_eq!(args.mtu.map(|mtu| mtu.value.0), Some(9000));
         assert_eq!(args.ipv6.map(|ipv6| ipv6.value), Some(false));
         assert_eq!(args.uplink.map(|uplink| uplink.value), Some(Switch(true)));
+        assert_eq!(args.seed.map(|seed| seed.value), Some(Seed(0xbeef)));
+        assert_eq!(args.explore.map(|explore| explore.value.faults), Some(vec!["drop"]));
         assert_eq!(args.netns.map(|netns| netns.value.0.value()).as_deref(), Some("vns1"));
         assert!(args.flavor.is_some_and(|flavor| flavor.value == Flavor::MultiThread));
         assert_eq!(args.worker_threads.map(|workers| workers.value), Some(4));

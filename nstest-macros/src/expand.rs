@@ -69,6 +69,7 @@ pub(crate) fn expand(
     let test = Test::of(&mut function, entry.name(), &mut errors);
     args.check(&mut errors);
     check_runtime(&args, &function, build, &mut errors);
+    check_exploration(&args, &test, &mut errors);
     check_test_case(entry, &function, &test, &mut errors);
     if errors.is_empty() {
         wrapper(entry, build, &args, &function, &test)
@@ -109,6 +110,17 @@ fn check_runtime(args: &Args, function: &Function, build: Build, errors: &mut Er
                 errors.at(workers, runtime("worker_threads"));
             }
         }
+    }
+}
+
+/// A test that must fail has nothing to survive.
+fn check_exploration(args: &Args, test: &Test, errors: &mut Errors) {
+    if let (Some(explore), Some(_)) = (&args.explore, &test.should_panic) {
+        errors.at(
+            &explore.name,
+            "an exploration finds out whether the test passes whatever happens, and one with \
+             `#[should_panic]` must not pass so: remove one of the two",
+        );
     }
 }
 

@@ -56,7 +56,7 @@ pub use nstest_core::{
 ///
 /// | argument | value | without it |
 /// |---|---|---|
-/// | `timeout` | how long the test may take, in `ns`, `us`, `ms`, `s`, `m` (or `min`), `h`: `"250ms"`, `"30s"`, `"1m 30s"`; or `"none"` | 60 s |
+/// | `timeout` | how long the test may take, in `ns`, `us`, `ms`, `s`, `m` (or `min`), `h`: `"250ms"`, `"30s"`, `"1m 30s"`; or `"none"` | 60 s; 15 s for each run with `explore` |
 /// | `root` | `false`: keep the uid of the caller, for programs that refuse to run as root | `true` |
 /// | `peers` | how many more nodes than the parameters name there are, called `peer1`, `peer2`, …; `nstest::Net` finds them | none |
 /// | `subnet` | the subnet of the network of the `Node` parameters and `peers`: `"10.9.0.0/24"`, `"fd09::/64"`, or both in a list: `["10.9.0.0/24", "fd09::/64"]` | 10.0.2.0/24 and fd00:2::/64 |
@@ -64,6 +64,8 @@ pub use nstest_core::{
 /// | `ipv6` | `false`: no IPv6 in the whole test, `::1` included | `true` |
 /// | `uplink` | nothing: the word alone. A way to the machine's own network, see [below](#an-uplink) | none |
 /// | `netns` | the name of a network namespace that exists (`ip netns add vns1`), for the test to run in; as root only | a new one |
+/// | `seed` | a number below 2^64, from which everything random in the network follows; `NSTEST_SEED` goes before it | 1 |
+/// | `explore` | a list of faults, `explore(drop, reset)`, to be injected at each point of the test, see [below](#exploration); `max = N` in it is how many runs there are at most | one run, without them |
 /// | `flavor` | the tokio runtime of an `async fn`: `"current_thread"` or `"multi_thread"` | `"current_thread"` |
 /// | `worker_threads` | how many threads a `"multi_thread"` runtime has, from 1 | as many as processors |
 /// | `crate` | the path of this crate, where it is a re-export or renamed: `crate = my_testing::nstest` | `::nstest` |
@@ -127,6 +129,30 @@ pub use nstest_core::{
 /// fn talks_to_the_staging_server() -> nstest::TestResult {
 ///     std::net::TcpStream::connect("staging.example.org:443")?;
 ///     Ok(())
+/// }
+/// ```
+///
+/// # Exploration
+///
+/// With `explore(…)` the test is run once as it is, the *census*, and then once for
+/// each packet that the census has sent and each of the named faults, with that
+/// fault at that packet, and has to pass each time. The faults are `cut`,
+/// `blackhole`, `reset`, `drop`, `duplicate` and `delay`. Each run is in namespaces
+/// and a process of its own, with the test's `timeout`; as many run at a time as
+/// there are processors (`NSTEST_JOBS`). The failure of an exploration shows the
+/// first packet at which the test fails, and how, all others in a table, and the
+/// line that repeats that run alone. With `max = N` there are at most so many runs,
+/// chosen by the seed. It stands neither beside `#[should_panic]` nor `netns`. The
+/// guide's page on exploration tells the rest.
+///
+/// ```no_run
+/// # use nstest::netns as netns_test;
+/// use nstest::{Node, TestResult};
+/// # fn buy(_: &Node) -> TestResult { Ok(()) }
+///
+/// #[netns_test(explore(drop, reset, max = 200), timeout = "5s")]
+/// fn pays_once(shop: Node) -> TestResult {
+///     buy(&shop)
 /// }
 /// ```
 ///

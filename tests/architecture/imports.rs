@@ -23,11 +23,12 @@ const CORE: Rooms = &[
     // The ground: values and system calls.
     ("error", &[]),
     ("layout", &[]),
-    ("record", &[]),
+    ("orders", &[]),
+    ("record", &["orders"]),
     ("context", &[]),
     ("capability", &[]),
     ("frame", &[]),
-    ("sys", &["record"]),
+    ("sys", &["orders", "record"]),
     ("sysctl", &["error"]),
     ("preflight", &["error", "sys"]),
     // Namespaces, and the kernel's tables in them.
@@ -45,7 +46,7 @@ const CORE: Rooms = &[
             "fault",
         ],
     ),
-    ("world", &["error", "frame", "node", "topology", "fault", "fabric"]),
+    ("world", &["error", "orders", "frame", "node", "topology", "fault", "fabric"]),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),
     // One test, and its way out.
     ("uplink", &["error", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),
@@ -54,6 +55,7 @@ const CORE: Rooms = &[
         &[
             "error",
             "layout",
+            "orders",
             "record",
             "context",
             "capability",

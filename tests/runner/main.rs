@@ -7,11 +7,13 @@
 
 mod crashes;
 mod environment;
+mod exploration;
 mod isolation;
 mod limits;
 mod names;
 mod output;
 mod processes;
+mod seeds;
 mod should_panic;
 mod siblings;
 mod signals;

@@ -37,9 +37,6 @@ pub(crate) mod spec;
 #[cfg(test)]
 mod tests;
 
-/// What a test's seed is unless it is given one.
-pub(crate) const DEFAULT_SEED: u64 = 1;
-
 pub use action::{Action, Unreachable};
 pub use bursts::GilbertElliott;
 pub use condition::Condition;

@@ -14,7 +14,7 @@ use super::gauss;
 use crate::frame::Direction;
 
 /// The version of all that is in this file.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u64 = 1;
 
 /// What SplitMix64 adds at each step: 2^64 divided by the golden ratio.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -78,7 +78,7 @@ impl Stream {
             // FNV-1a (Fowler, Noll and Vo), of 64 bits.
             name = (name ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        Self { state: mix(mix(seed.wrapping_add(GAMMA)) ^ name) }
+        Self { state: mix(mix(seed.wrapping_add(GAMMA.wrapping_mul(VERSION))) ^ name) }
     }
 
     /// Those of the next packet.

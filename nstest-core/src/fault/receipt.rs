@@ -54,11 +54,6 @@ impl Receipt {
         self.0.optional.load(Relaxed)
     }
 
-    /// Whether the fault was declared and never happened.
-    pub(crate) fn is_unmet(&self) -> bool {
-        self.touched() == 0 && !self.is_optional()
-    }
-
     pub(crate) fn touch(&self) {
         self.add(1);
     }

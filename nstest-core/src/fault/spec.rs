@@ -253,6 +253,27 @@ impl Fault {
         receipt
     }
 
+    /// Whether it begins with a packet: its effect is not about packets, and packets
+    /// are chosen.
+    pub(crate) fn is_triggered(&self) -> bool {
+        !matches!(self.effect, Effect::Action(_)) && self.is_choosy()
+    }
+
+    fn is_choosy(&self) -> bool {
+        !self.packets.is_all() || self.occurrence != Occurrence::Every
+    }
+
+    /// The rule that waits for the packet that it begins with, and tells `name`.
+    pub(crate) fn trigger(&self, name: &str, receipt: Receipt) -> Rule {
+        let mut rule = Rule::new(self.packets, Action::Notify(name.into()), receipt);
+        rule.direction = self.direction;
+        rule.occurrence = match self.occurrence {
+            Occurrence::Every => Occurrence::nth(1),
+            occurrence => occurrence,
+        };
+        rule
+    }
+
     /// The rule that carries it out at a port, if packets are what it is about.
     pub(crate) fn rule(&self, receipt: Receipt) -> Option<Rule> {
         let Effect::Action(action) = &self.effect else { return None };
@@ -284,7 +305,7 @@ impl Fault {
         if let Some((why, help)) = self.schedule.nonsense() {
             return says(why, help);
         }
-        let chosen = !self.packets.is_all() || self.occurrence != Occurrence::Every;
+        let chosen = self.is_choosy();
         match (&self.effect, &self.target) {
             (Effect::Partition(partition), Target::Net) => {
                 if let Some(why) = partition.nonsense() {
@@ -299,12 +320,8 @@ impl Fault {
                 says("a partition is not of one link", "begin with `*`, as in `*: partition a | b`")
             }
             (_, Target::Net) => says("it is of one link", "begin with the name of a node"),
-            (Effect::Condition(_), _) if chosen => says(
-                "a condition takes every packet of a direction",
-                "leave the packets out, or take an action such as `delay 40ms`",
-            ),
-            (Effect::Down, _) if chosen || self.direction.is_some() => {
-                says("a cable is pulled for all packets", "leave packets and direction out")
+            (Effect::Down, _) if !chosen && self.direction.is_some() => {
+                says("a cable is pulled for both directions", "leave the direction out")
             }
             (Effect::Action(action), _) => action.nonsense(&self.packets),
             _ => None,

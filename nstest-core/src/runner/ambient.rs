@@ -15,6 +15,7 @@ use super::{Options, Test, settings};
 use crate::context::TestContext;
 use crate::error::{Code, Error, Result};
 use crate::fixture::{Spec, World};
+use crate::orders::{Findings, Orders};
 use crate::sysctl;
 use crate::uplink;
 use crate::world::Net;
@@ -29,17 +30,19 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Current {
     options: Options,
+    orders: Orders,
     context: TestContext,
     /// What parameters and arguments ask for, until the world is built of it.
     spec: Mutex<Spec>,
     world: OnceCell<World>,
+    pretended: Mutex<Option<Findings>>,
 }
 
 impl Current {
-    pub(super) fn of(test: &Test) -> Result<Self> {
+    pub(super) fn of(test: &Test, orders: Orders) -> Result<Self> {
         let options = test.options;
         let name = test.candidates().swap_remove(0);
-        let context = TestContext::new(name, settings::timeout(options.timeout)?);
+        let context = TestContext::new(name, settings::timeout(&options)?);
         let mut spec = Spec::default();
         let parameters = &mut spec.parameters;
         parameters.anonymous = options.peers;
@@ -54,7 +57,14 @@ impl Current {
         if !options.ipv6 {
             forgo_ipv6()?;
         }
-        Ok(Self { options, context, spec: Mutex::new(spec), world: OnceCell::new() })
+        Ok(Self {
+            options,
+            orders,
+            context,
+            spec: Mutex::new(spec),
+            world: OnceCell::new(),
+            pretended: Mutex::default(),
+        })
     }
 
     /// Lets a parameter say what it needs.
@@ -80,7 +90,9 @@ impl Current {
         self.world.get_or_try_init(|| {
             let spec = self.spec().clone();
             self.check_consistent(&spec)?;
-            World::build(&spec, self.context.clone())
+            let world = World::build(&spec, self.context.clone())?;
+            world.net().prepare(&self.orders)?;
+            Ok(world)
         })
     }
 
@@ -108,10 +120,27 @@ impl Current {
         self.world.get().and_then(|world| world.net().unseen_failure())
     }
 
+    /// What there is to tell of the network, if there is one.
+    pub(super) fn findings(&self) -> Findings {
+        let pretended = self.pretended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let found = || self.world.get().map(|world| world.net().findings());
+        pretended.or_else(found).unwrap_or_default()
+    }
+
+    pub(super) fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
     /// What was asked for and never used would make a test pass that tests nothing.
     pub(super) fn check_used(&self) -> Result<()> {
-        if self.world.get().is_some() {
+        let pretends = self.pretended.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if self.world.get().is_some() || pretends {
             return Ok(());
+        }
+        if let Some(plan) = &self.orders.plan {
+            return Err(Error::new(Code::Config, format!("apply the plan `{plan}`"))
+                .source("the plan was never applied: nothing in the test asked for its network")
+                .help(format!("name the test that the plan is for (`cargo test -- --exact NAME`), or unset {}", settings::PLAN)));
         }
         let unused = match self.options.peers {
             0 => self.about_peers(),
@@ -155,6 +184,13 @@ impl Entered {
     }
 }
 
+impl Entered {
+    /// The test, for whoever looks at it when it has ended.
+    pub(super) fn shared(&self) -> Arc<Current> {
+        Arc::clone(&self.0)
+    }
+}
+
 impl Deref for Entered {
     type Target = Current;
 
@@ -171,6 +207,15 @@ impl Drop for Entered {
             .retain(|current| !Arc::ptr_eq(current, &self.0));
         // Where the thread is on its way out, so is what it held.
         let _ = OWN.try_with(RefCell::take);
+    }
+}
+
+/// Has the running test tell these findings, made from its orders, in place of
+/// its network's: for tests of the runner. On the thread of the test function only.
+pub fn pretend(findings: impl FnOnce(&Orders) -> Findings) {
+    if let Some(current) = OWN.with_borrow(Clone::clone) {
+        let findings = findings(&current.orders);
+        *current.pretended.lock().unwrap_or_else(PoisonError::into_inner) = Some(findings);
     }
 }
 

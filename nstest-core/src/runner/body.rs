@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Test;
 use super::ambient::{Current, Entered};
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::fixture::{Fixture, Param};
+use crate::orders::{Findings, Orders};
 use crate::record::{Failure, Record};
 use crate::sys::init::{self, Chosen};
 use crate::sys::process::{adopt, exit_now, redirect_stdout};
@@ -63,18 +64,22 @@ impl Channel {
         let pid = std::process::id();
         let channel = Arc::new(self);
         report_aborting_panics(&channel);
-        let outcome = play(test, body);
+        let played = play(test, channel.chosen.orders.clone(), body);
         if std::process::id() != pid {
             eprintln!(
                 "nstest: a fork of the test's process came back from the test; only the first counts"
             );
             exit_now(0);
         }
-        channel.conclude(outcome)
+        let (outcome, findings) = played.conclude();
+        channel.conclude(outcome, findings)
     }
 
-    fn conclude(&self, outcome: Result<(), Failure>) -> ! {
+    fn conclude(&self, outcome: Result<(), Failure>, findings: Findings) -> ! {
         let _ = std::io::stdout().flush();
+        if !findings.is_empty() {
+            self.send(&Record::Found(findings));
+        }
         let (record, status) = match outcome {
             Ok(()) => (Record::Passed, 0),
             Err(failure) => (Record::Failed(failure), 101),
@@ -103,26 +108,24 @@ pub(super) fn is_body() -> bool {
     init::chosen().is_some()
 }
 
-/// A test function and all of its parameters, from the first to the verdict.
+/// A test function and all of its parameters, from the first to the last.
 pub(super) fn play<R: Termination>(
     test: &'static Test,
+    orders: Orders,
     body: impl FnOnce(&mut Fixtures) -> R,
-) -> Result<(), Failure> {
+) -> Played {
+    let mut current = None;
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let mut fixtures = Fixtures::new(test);
+        let mut fixtures = Fixtures::new(test, orders);
+        current = Some(fixtures.current.shared());
         let code = body(&mut fixtures).report();
         let unseen = fixtures.current.unseen_failure();
         if code == ExitCode::SUCCESS && unseen.is_none() {
             fixtures.current.check_used().unwrap_or_else(|error| refuse(&error));
         }
-        if is_body() {
-            // The world goes with the process, all at once. Taken apart, each name
-            // of a node would wait for RCU: namespace_unlock, fs/namespace.c.
-            std::mem::forget(fixtures);
-        }
         (code, unseen)
     }));
-    match result {
+    let outcome = match result {
         Ok((code, None)) if code == ExitCode::SUCCESS => Ok(()),
         Ok((code, Some(unseen))) if code == ExitCode::SUCCESS => Err(Failure::Reported(unseen)),
         Ok((code, _)) => Err(Failure::Returned(format!("{code:?}"))),
@@ -130,7 +133,52 @@ pub(super) fn play<R: Termination>(
             Ok(failed) => Failure::Reported(failed.0),
             Err(payload) => text(&*payload).map_or(Failure::PanicAny, Failure::Panic),
         }),
+    };
+    Played { test, outcome, current }
+}
+
+/// A test function that has ended; its world is still there.
+pub(super) struct Played {
+    test: &'static Test,
+    outcome: Result<(), Failure>,
+    current: Option<Arc<Current>>,
+}
+
+impl Played {
+    /// The verdict of the body, and what there is to tell of its network.
+    pub(super) fn conclude(self) -> (Result<(), Failure>, Findings) {
+        let Some(current) = self.current else { return (self.outcome, Findings::default()) };
+        let findings = current.findings();
+        let planned = current.orders().plan.is_some();
+        if is_body() {
+            // The world goes with the process, all at once. Taken apart, each name
+            // of a node would wait for RCU: namespace_unlock, fs/namespace.c.
+            std::mem::forget(current);
+        }
+        let outcome = match self.outcome {
+            Err(Failure::Panic(_) | Failure::PanicAny)
+                if self.test.options.should_panic.is_some() =>
+            {
+                check_matched(&findings, planned).and(self.outcome)
+            }
+            Ok(()) => check_matched(&findings, planned),
+            failed => failed,
+        };
+        (outcome, findings)
     }
+}
+
+/// A fault that never happened would make a test pass that tests nothing. A plan
+/// changes the course of a test, and its faults may pass by those declared.
+fn check_matched(findings: &Findings, planned: bool) -> Result<(), Failure> {
+    if planned || findings.unmatched.is_empty() {
+        return Ok(());
+    }
+    let faults = findings.unmatched.join("\n");
+    let error = Error::new(Code::FaultUnmatched, "inject every fault that the test declares")
+        .source(format!("no packet was touched by:\n{faults}"))
+        .help("see that the packets which it waits for are sent while it is in force; or mark it as optional");
+    Err(Failure::Reported(format!("{error:?}")))
 }
 
 fn text(payload: &(dyn Any + Send)) -> Option<String> {
@@ -167,8 +215,8 @@ pub struct Fixtures {
 }
 
 impl Fixtures {
-    fn new(test: &Test) -> Self {
-        let current = Current::of(test).unwrap_or_else(|error| refuse(&error));
+    fn new(test: &Test, orders: Orders) -> Self {
+        let current = Current::of(test, orders).unwrap_or_else(|error| refuse(&error));
         Self { current: Entered::enter(current) }
     }
 

@@ -10,25 +10,35 @@ use std::process::Termination;
 
 use nix::sched::{CloneFlags, unshare};
 
-use super::verdict::{self, Verdict};
-use super::{Fixtures, Test, body};
+use super::verdict::{self, Judged, Verdict};
+use super::{Fixtures, Test, body, settings};
 use crate::error::{Code, Error, Result};
+use crate::orders::Orders;
 use crate::sys::step::loopback_up;
 
 pub(super) fn play<R: Termination>(test: &'static Test, function: impl FnOnce(&mut Fixtures) -> R) {
-    let verdict = match possible(test).and_then(|()| isolate()) {
-        Ok(()) => match body::play(test, function) {
-            Ok(()) => Verdict::Passed,
-            Err(failure) => Verdict::Failed(failure),
-        },
-        Err(error) => Verdict::Broken(error),
+    let orders = settings::orders(&test.options)
+        .and_then(|orders| possible(test, &orders.0).map(|()| orders))
+        .and_then(|orders| isolate().map(|()| orders));
+    let judged = match orders {
+        Ok((orders, chosen)) => {
+            let (outcome, findings) = body::play(test, orders.clone(), function).conclude();
+            let verdict = outcome.map_or_else(Verdict::Failed, |()| Verdict::Passed);
+            Judged::of(verdict, &orders, chosen, Some(&findings))
+        }
+        Err(error) => Verdict::Broken(error).into(),
     };
-    verdict::announce(test, verdict);
+    verdict::announce(test, judged);
 }
 
 /// What needs a process of its own cannot be had here.
-fn possible(test: &Test) -> Result<()> {
+fn possible(test: &Test, orders: &Orders) -> Result<()> {
     let argument = match test.options {
+        super::Options { explore: Some(_), .. } if orders.plan.is_none() => {
+            return Err(Error::new(Code::Inline, "explore a test in this process")
+                .source("each run of an exploration has a process of its own")
+                .help("leave NSTEST_INLINE unset; or play one run, with the NSTEST_PLAN that the exploration printed"));
+        }
         super::Options { netns: Some(name), .. } => format!("netns = \"{name}\""),
         super::Options { uplink: true, .. } => "uplink".to_owned(),
         _ => return Ok(()),

@@ -12,7 +12,8 @@
 //! - [`errands`]: what the parent does for the child meanwhile;
 //! - [`joined`]: a namespace that somebody else made;
 //! - [`parent`]: starting, watching, ending;
-//! - [`output`]: what the body prints, on its way to libtest;
+//! - [`watch`] and [`output`]: its end, and what it prints, on its way to libtest;
+//! - [`explore`]: the same test again, with a fault at each point of it;
 //! - [`verdict`]: from what was seen to what is said;
 //! - [`body`]: the other side, and [`ambient`]: what it can be asked from anywhere;
 //! - [`inline`] and [`mod@enter`]: without a process of its own, and for a `main`.
@@ -22,6 +23,7 @@ mod ambient;
 mod body;
 mod enter;
 mod errands;
+mod explore;
 mod host;
 mod identity;
 mod inline;
@@ -33,15 +35,16 @@ mod settings;
 mod setup;
 mod test;
 mod verdict;
+mod watch;
 
 use std::process::Termination;
 
-pub use ambient::net;
+pub use ambient::{net, pretend};
 pub use body::Fixtures;
 pub use enter::enter;
 #[cfg(feature = "tokio")]
 pub use test::Runtime;
-pub use test::{Options, Test, Timeout};
+pub use test::{Explore, Options, Test, Timeout};
 
 /// Runs a test: here if this process is its body's, else in one of its own.
 pub fn run<R: Termination>(test: &'static Test, body: impl FnOnce(&mut Fixtures) -> R) {

@@ -13,56 +13,79 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::fstat;
 use nix::unistd::pipe2;
 
 use super::errands::Errands;
 use super::host::Host;
 use super::identity::Identity;
-use super::output::{Drain, Text};
+use super::output::Drain;
 use super::setup::{self, Descriptors, Extras, Planned, c_os};
-use super::verdict::{self, Course, Verdict};
-use super::{Options, Test, alive, joined, names, settings};
+use super::verdict::{self, Course, Judged, Verdict};
+use super::watch::Watch;
+use super::{Options, Test, explore, joined, names, settings};
 use crate::error::{Code, Error, Result};
 use crate::layout::TMP_DIR;
+use crate::orders::Orders;
 use crate::preflight::{self, Refusal};
-use crate::record::Record;
 use crate::sys::init::{Chosen, VARIABLE};
-use crate::sys::process::Process;
 use crate::sys::spawn::{Act, Helper, Image, Refused, SELF, Spawned, spawn};
 use crate::sys::step::Step;
 use crate::uplink::{self, Connected, Uplink};
 
 /// Runs a test in a process of its own, and tells libtest how it went.
 pub(super) fn supervise(test: &'static Test) {
-    let verdict = attempt(test).unwrap_or_else(Verdict::Broken);
-    verdict::announce(test, verdict);
+    let judged = attempt(test).unwrap_or_else(|error| Verdict::Broken(error).into());
+    verdict::announce(test, judged);
 }
 
-fn attempt(test: &Test) -> Result<Verdict> {
+fn attempt(test: &Test) -> Result<Judged> {
     refuse_stale_environment()?;
     let candidates = test.candidates();
     test.enter(&candidates[0])?;
-    let timeout = settings::timeout(test.options.timeout)?;
+    let timeout = settings::timeout(&test.options)?;
+    let (mut orders, chosen) = settings::orders(&test.options)?;
+    // A plan is what an exploration found: then it is run alone.
+    let explore = test.options.explore.filter(|_| orders.plan.is_none());
+    orders.census = explore.is_some();
     let output = if names::streams_output() { Output::Streamed } else { Output::Captured };
     let mut unknown = None;
     for name in candidates {
-        let argv0 = std::env::args_os().next().unwrap_or_default();
-        let launch = Launch {
-            test: test.path(),
-            arguments: names::arguments(argv0, &name),
-            libtest_name: Some(&name),
-            options: test.options,
-            timeout,
-            output,
-        };
-        match launch.run()?.verdict(&name) {
+        let mut course = launch(test, &name, &orders, timeout, output).run()?;
+        let found = course.found.take();
+        match course.verdict(&name) {
             Verdict::NotStarted(error) => unknown = unknown.or(Some(error)),
-            verdict => return Ok(verdict),
+            verdict => {
+                let judged = Judged::of(verdict, &orders, chosen, found.as_ref());
+                let Some(explore) = &explore else { return Ok(judged) };
+                let points = found.unwrap_or_default().points;
+                return judged.and_then(|| {
+                    explore::explore(test, explore, &name, &orders, &points, timeout)
+                });
+            }
         }
     }
-    Ok(unknown.map_or(Verdict::Passed, Verdict::NotStarted))
+    Ok(unknown.map_or(Verdict::Passed, Verdict::NotStarted).into())
+}
+
+/// The start of a body for this test, which libtest knows by this name.
+pub(super) fn launch<'a>(
+    test: &Test,
+    name: &'a str,
+    orders: &Orders,
+    timeout: Option<Duration>,
+    output: Output,
+) -> Launch<'a> {
+    let argv0 = std::env::args_os().next().unwrap_or_default();
+    Launch {
+        test: test.path(),
+        arguments: names::arguments(argv0, name),
+        libtest_name: Some(name),
+        options: test.options,
+        orders: orders.clone(),
+        timeout,
+        output,
+    }
 }
 
 impl Test {
@@ -100,6 +123,8 @@ pub(super) fn refuse_stale_environment() -> Result<()> {
 pub(super) enum Output {
     /// Through a pipe, to libtest's capture.
     Captured,
+    /// Through a pipe, into the [`Course`].
+    Kept,
     /// To the parent's own descriptors, from the moment that the body begins.
     Streamed,
     /// To the parent's own descriptors from the start; its input comes along.
@@ -115,6 +140,7 @@ pub(super) struct Launch<'a> {
     pub(super) libtest_name: Option<&'a str>,
     /// Of which those count that are about the start.
     pub(super) options: Options,
+    pub(super) orders: Orders,
     pub(super) timeout: Option<Duration>,
     pub(super) output: Output,
 }
@@ -139,20 +165,16 @@ impl Launch<'_> {
         let (spawned, _connected) = self.spawn(fds, inode, extras)?;
         drop((report_end, stdout));
         let drain = |pipe| Drain::new(pipe).map_err(system("prepare a pipe", "fcntl"));
-        let watch = Watch {
-            process: spawned.process,
-            report: drain(report)?,
-            output: output.map(drain).transpose()?,
-            text: Text::default(),
-            records: Vec::new(),
-            course: Course::default(),
-        };
+        let output = output.map(drain).transpose()?;
+        let watch = Watch::new(spawned.process, drain(report)?, output)
+            .keeping(self.output == Output::Kept)
+            .telling_much(self.orders.census);
         Ok(watch.until_the_end(self.timeout, start))
     }
 
     /// The read end of the output pipe, and what becomes the body's stdout.
     fn output_pipe(&self) -> Result<(Option<OwnedFd>, OwnedFd)> {
-        if self.output == Output::Captured {
+        if matches!(self.output, Output::Captured | Output::Kept) {
             let (read, write) = pipe("make the pipe for the output")?;
             return Ok((Some(read), write));
         }
@@ -166,8 +188,13 @@ impl Launch<'_> {
         inode: u64,
         extras: Extras<'_>,
     ) -> Result<(Spawned, Option<Connected>)> {
-        let chosen =
-            Chosen { report: fds.report, inode, stdout: fds.stdout, test: self.test.clone() };
+        let chosen = Chosen {
+            report: fds.report,
+            inode,
+            stdout: fds.stdout,
+            orders: self.orders.clone(),
+            test: self.test.clone(),
+        };
         let image = Image::new(
             SELF.to_owned(),
             self.arguments.iter().cloned().map(c_os).collect(),
@@ -192,7 +219,9 @@ impl Launch<'_> {
         };
         let connected = errands.connected()?;
         let spawned = result.map_err(|refused| explain(&refused, &planned))?;
-        for (index, errno) in &spawned.tolerated {
+        // Runs of an exploration lack what the first one, which said so, lacked.
+        let told = self.output != Output::Kept;
+        for (index, errno) in spawned.tolerated.iter().filter(|_| told) {
             let Planned { step, what, without } = &planned[*index];
             let errno = Errno::from_raw(*errno);
             eprintln!(
@@ -220,7 +249,10 @@ fn environment(chosen: &Chosen, libtest_name: Option<&str>) -> Vec<CString> {
     let set = |name: &str, value: &str| c_os(format!("{name}={value}").into());
     let mut environment: Vec<CString> = std::env::vars_os()
         .filter(|(name, _)| {
-            name != "TMPDIR" && name != VARIABLE && !leads_out(&name.to_string_lossy())
+            name != "TMPDIR"
+                && name != VARIABLE
+                && (libtest_name.is_none() || name != settings::PLAN) // it is in the orders
+                && !leads_out(&name.to_string_lossy())
         })
         .map(|(mut name, mut value)| {
             if name == "LLVM_PROFILE_FILE" {
@@ -241,74 +273,6 @@ fn environment(chosen: &Chosen, libtest_name: Option<&str>) -> Vec<CString> {
         environment.push(set("__RUST_TEST_INVOKE", name));
     }
     environment
-}
-
-/// What a child of this process is watched through, until all of it is dead.
-#[derive(Debug)]
-struct Watch {
-    process: Process,
-    report: Drain,
-    output: Option<Drain>,
-    text: Text,
-    records: Vec<u8>,
-    course: Course,
-}
-
-impl Watch {
-    /// One wait never counts for more: while the whole process was stopped
-    /// (SIGSTOP, a suspended laptop), the test's time stood still.
-    const SLICE: Duration = Duration::from_millis(500);
-
-    fn until_the_end(mut self, timeout: Option<Duration>, start: Instant) -> Course {
-        let mut spent = start.elapsed().min(Self::SLICE);
-        let mut since = Instant::now();
-        loop {
-            let left = timeout.map(|timeout| timeout.saturating_sub(spent));
-            if left == Some(Duration::ZERO) && self.course.timed_out.is_none() {
-                let alive = alive::processes(self.process.pid());
-                self.course.timed_out = timeout.map(|timeout| (timeout, alive));
-                self.process.kill();
-            }
-            let dead = self.wait(left.filter(|left| !left.is_zero()));
-            self.relay();
-            if dead {
-                break;
-            }
-            spent += since.elapsed().min(Self::SLICE);
-            since = Instant::now();
-        }
-        self.course.init_killed = self.process.reap();
-        self.relay();
-        if let Some(output) = self.output.take() {
-            drop(output);
-            print!("{}", self.text.finish());
-        }
-        self.course
-    }
-
-    /// Waits until something happens, or for a slice; true: init is dead, and
-    /// with it every process of its namespace. Records wake nobody: they are read
-    /// when init is dead, and once a slice, lest a long one fill the pipe.
-    fn wait(&self, left: Option<Duration>) -> bool {
-        let slice = left.map_or(Self::SLICE, |left| left.min(Self::SLICE));
-        let slice =
-            PollTimeout::try_from(slice + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
-        let watched = |fd| PollFd::new(fd, PollFlags::POLLIN);
-        let mut fds = vec![watched(self.process.as_fd())];
-        fds.extend(self.output.as_ref().and_then(Drain::poll_fd).map(watched));
-        // Interrupted by a signal: the next round is at once.
-        poll(&mut fds, slice).is_ok() && fds[0].any() == Some(true)
-    }
-
-    fn relay(&mut self) {
-        if let Some(output) = &mut self.output {
-            output.drain(|bytes| print!("{}", self.text.push(bytes)));
-        }
-        self.report.drain(|bytes| self.records.extend_from_slice(bytes));
-        while let Some(record) = Record::decode(&mut self.records) {
-            self.course.note(record);
-        }
-    }
 }
 
 fn pipe(what: &'static str) -> Result<(OwnedFd, OwnedFd)> {

@@ -40,6 +40,10 @@ pub struct Options {
     pub uplink: bool,
     /// `netns = "…"`.
     pub netns: Option<&'static str>,
+    /// `seed = N`.
+    pub seed: Option<u64>,
+    /// `explore(…)`.
+    pub explore: Option<Explore>,
     /// The text in `#[should_panic(expected = "…")]`, empty where there is none.
     pub should_panic: Option<&'static str>,
     /// Whether the attribute registers the function with libtest itself.
@@ -57,9 +61,20 @@ impl Options {
         ipv6: true,
         uplink: false,
         netns: None,
+        seed: None,
+        explore: None,
         should_panic: None,
         registers: true,
     };
+}
+
+/// What is injected at every point of a test, one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Explore {
+    /// The faults, by the names that plans have for them, in the order written.
+    pub faults: &'static [&'static str],
+    /// `max = N`: how many runs there are at most.
+    pub max: Option<u32>,
 }
 
 /// How long a test may take.

@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use super::Test;
 use super::body::VERDICT_LOST;
 use crate::error::{Code, Error, Result};
+use crate::orders::{Findings, Orders};
 use crate::preflight::policy::{self, Policy};
 use crate::preflight::{self, Refusal, Step};
 use crate::record::{Failure, Record};
@@ -28,6 +29,10 @@ pub(super) struct Course {
     status: Option<i32>,
     /// The signal that killed init, before or after it was init.
     pub(super) init_killed: Option<i32>,
+    /// What the body found.
+    pub(super) found: Option<Findings>,
+    /// What it printed, if that was to be kept.
+    pub(super) printed: String,
     /// The timeout that passed, and what was alive then.
     pub(super) timed_out: Option<(Duration, String)>,
 }
@@ -44,11 +49,64 @@ pub(super) enum Verdict {
     NotStarted(Error),
 }
 
+/// A verdict, and the seed to repeat it with, where that matters.
+#[derive(Debug)]
+pub(super) struct Judged {
+    verdict: Verdict,
+    seed: Option<u64>,
+}
+
+impl From<Verdict> for Judged {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, seed: None }
+    }
+}
+
+impl Judged {
+    /// A plan that touched nothing tests nothing. Where the body did not live to
+    /// say whether anything was random, a seed that somebody chose is told.
+    pub(super) fn of(
+        verdict: Verdict,
+        orders: &Orders,
+        chosen: bool,
+        found: Option<&Findings>,
+    ) -> Self {
+        let passed = matches!(verdict, Verdict::Passed);
+        let verdict = match &orders.plan {
+            Some(plan) if passed && !found.is_some_and(Findings::reached) => {
+                Verdict::Broken(unreached(plan))
+            }
+            _ => verdict,
+        };
+        let ended = matches!(verdict, Verdict::Passed | Verdict::Failed(_));
+        let random = found.map_or(chosen && !ended, |found| found.random);
+        Self { verdict, seed: random.then_some(orders.seed) }
+    }
+}
+
+impl Judged {
+    /// The exploration of a test whose run without faults has been judged.
+    pub(super) fn and_then(self, explore: impl FnOnce() -> Result<Verdict>) -> Result<Self> {
+        if matches!(self.verdict, Verdict::Passed) {
+            return Ok(Self { verdict: explore()?, ..self });
+        }
+        eprintln!("nstest: nothing was explored: the test fails in its run without faults");
+        Ok(self)
+    }
+}
+
+fn unreached(plan: &str) -> Error {
+    Error::new(Code::FaultUnmatched, format!("apply the plan `{plan}`"))
+        .source("no packet was touched by it: what it waits for did not come")
+        .help("see that the plan is of this test, and that the test is as it was when the plan was printed")
+}
+
 impl Course {
     pub(super) fn note(&mut self, record: Record) {
         match record {
             Record::Started(pid) => self.started = Some(pid),
             Record::Panicked(text) => self.aborting = Some(text),
+            Record::Found(found) => self.found = Some(found),
             Record::Passed => self.end = Some(Ok(())),
             Record::Failed(failure) => self.end = Some(Err(failure)),
             Record::InitFailed(errno) => self.init_failed = Some(errno),
@@ -194,7 +252,10 @@ fn ended_badly(end: Option<End>) -> Error {
 /// Tells libtest. Nothing but a panic of the body may look like one: where one
 /// is expected (`#[should_panic]`), all else is printed and then returned from,
 /// so that libtest says that the test did not panic.
-pub(super) fn announce(test: &Test, verdict: Verdict) {
+pub(super) fn announce(test: &Test, Judged { verdict, seed }: Judged) {
+    if let (Some(seed), false) = (seed, matches!(verdict, Verdict::Passed)) {
+        eprintln!("nstest: seed {seed} (repeat with NSTEST_SEED={seed})");
+    }
     let (error, text) = match verdict {
         Verdict::Passed => return,
         Verdict::Failed(Failure::Panic(text)) => panic_as_the_body(test, text),

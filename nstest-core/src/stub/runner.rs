@@ -12,7 +12,7 @@ use std::process::Termination;
 
 #[cfg(feature = "tokio")]
 pub use test::Runtime;
-pub use test::{Options, Test, Timeout};
+pub use test::{Explore, Options, Test, Timeout};
 
 use crate::error::{Code, Error, Result};
 use crate::fixture::Fixture;

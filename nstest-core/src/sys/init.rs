@@ -24,9 +24,11 @@ use nix::libc::{self, c_int};
 use super::lend::{Side, lend};
 use super::process::exit_now;
 use super::step::{die_with_parent, errno};
+use crate::orders::Orders;
 use crate::record::{ended_frame, init_failed_frame};
 
-/// Carries a [`Chosen`] from the parent to the body: `report:inode:stdout:test`.
+/// Carries a [`Chosen`] from the parent to the body:
+/// `report:inode:stdout:orders:test`, the orders as they encode themselves.
 pub(crate) const VARIABLE: &str = "NSTEST_BODY";
 const VARIABLE_C: &CStr = c"NSTEST_BODY";
 
@@ -39,23 +41,26 @@ pub(crate) struct Chosen {
     pub(crate) inode: u64,
     /// What standard output shall be once the body starts.
     pub(crate) stdout: c_int,
+    /// What the body is to do.
+    pub(crate) orders: Orders,
     /// The test that was chosen.
     pub(crate) test: String,
 }
 
 impl Chosen {
     pub(crate) fn encode(&self) -> String {
-        format!("{}:{}:{}:{}", self.report, self.inode, self.stdout, self.test)
+        let Self { report, inode, stdout, orders, test } = self;
+        format!("{report}:{inode}:{stdout}:{}:{test}", orders.encode())
     }
 
     fn decode(text: &str) -> Option<Self> {
         let mut fields = text.splitn(4, ':');
-        Some(Self {
-            report: fields.next()?.parse().ok()?,
-            inode: fields.next()?.parse().ok()?,
-            stdout: fields.next()?.parse().ok()?,
-            test: fields.next()?.to_owned(),
-        })
+        let report = fields.next()?.parse().ok()?;
+        let inode = fields.next()?.parse().ok()?;
+        let stdout = fields.next()?.parse().ok()?;
+        let (orders, test) = Orders::decode(fields.next()?)?;
+        let test = test.strip_prefix(':')?.to_owned();
+        Some(Self { report, inode, stdout, orders, test })
     }
 
     /// Whether the number still refers to the pipe that the parent made.
@@ -216,16 +221,29 @@ mod tests {
 
     #[test]
     fn chosen_survives_the_environment() {
-        let chosen = Chosen { report: 7, inode: 42, stdout: 8, test: "a::b: c".into() };
+        let orders = Orders { plan: Some("p: 1".into()), ..Orders::default() };
+        let chosen = Chosen { report: 7, inode: 42, stdout: 8, orders, test: "a::b: c".into() };
         assert_eq!(Chosen::decode(&chosen.encode()), Some(chosen));
-        for forged in ["", "1", "7:42:8", "x:42:8:a", "7:-1:8:a"] {
+        for forged in [
+            "",
+            "1",
+            "7:42:8",
+            "x:42:8:1:-:-::a",
+            "7:-1:8:1:-:-::a",
+            "7:42:8:a",
+            "7:42:8:1:-:9:p:a",
+            "7:42:8:1:-:1:pa",
+        ] {
             assert_eq!(Chosen::decode(forged), None, "{forged}");
         }
     }
 
     #[test]
     fn a_descriptor_that_is_no_pipe_of_the_parent_is_refused() {
-        let stale = |report, inode| Chosen { report, inode, stdout: 1, test: String::new() };
+        let stale = |report, inode| {
+            let orders = Orders::default();
+            Chosen { report, inode, stdout: 1, orders, test: String::new() }
+        };
         assert!(!stale(-1, 0).report_is_open());
         assert!(!stale(0, 1).report_is_open());
     }

@@ -1,7 +1,6 @@
 //! Giving faults to the world, and the handle on each.
 
 use std::fmt;
-use std::sync::Arc;
 
 use super::faults::{Engine, FaultId};
 use super::{Net, Node};
@@ -87,12 +86,7 @@ impl Net {
     }
 
     pub(super) fn injected(&self, fault: Fault, replaces: bool) -> Result<Injection> {
-        let schedule = fault.schedule();
-        let shared = &mut *self.lock();
-        let (id, receipt) = shared.inject(fault, replaces)?;
-        if schedule != Default::default() {
-            shared.clock.follow(id, Arc::downgrade(&self.shared))?;
-        }
+        let (id, receipt) = self.lock().inject(fault, replaces)?;
         Ok(Injection { net: self.clone(), id, receipt })
     }
 

@@ -12,12 +12,13 @@ mod injection;
 mod lan;
 mod link;
 mod node;
+mod orders;
 mod reach;
 mod ready;
 mod router;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use build::{LanBuilder, NodeBuilder, RouterBuilder};
 pub use faults::Engine;
@@ -79,12 +80,10 @@ impl Net {
             fabric.adopt()?; // its plan is empty, and code runs in it all the same
         }
         fabric.carry_out(&plan).map_err(|stopped| stopped.error)?;
-        let shared = Arc::new(Mutex::new(Shared {
-            topology: next,
-            fabric,
-            faults: Faults::new(),
-            clock: Clock::default(),
-        }));
+        let shared = Arc::new_cyclic(|world| {
+            let (faults, clock) = (Faults::new(), Clock::new(Weak::clone(world)));
+            Mutex::new(Shared { topology: next, fabric, faults, clock })
+        });
         Ok(Self { shared, panics })
     }
 
@@ -217,7 +216,7 @@ impl Net {
         let lines = panics.iter().map(|Panicked { node, message, .. }| {
             format!("a thread or task in node {node} panicked, and nobody joined it: {message}")
         });
-        let lines: Vec<_> = lines.chain(self.lock().fabric.wire_failure()).collect();
+        let lines: Vec<_> = lines.chain(self.lock().fault_failures()).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn options(
         fields.extend(quote_spanned!(here=> root: #value,));
     }
     fields.extend(network(args));
+    fields.extend(faults(args, private));
     if let Some(text) = &test.should_panic {
         let text = LitStr::new(&text.value(), here);
         fields.extend(quote_spanned! {here=>
@@ -75,6 +76,30 @@ fn network(args: &Args) -> TokenStream {
     if let Some(netns) = &args.netns {
         let name = LitStr::new(&netns.value.0.value(), here);
         fields.extend(quote_spanned!(here=> netns: ::core::option::Option::Some(#name),));
+    }
+    fields
+}
+
+/// What the arguments say of faults in it.
+fn faults(args: &Args, private: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let mut fields = TokenStream::new();
+    if let Some(seed) = &args.seed {
+        let value = seed.value.0;
+        fields.extend(quote_spanned!(here=> seed: ::core::option::Option::Some(#value),));
+    }
+    if let Some(explore) = &args.explore {
+        let faults = &explore.value.faults;
+        let max = match explore.value.max {
+            Some(max) => quote_spanned!(here=> ::core::option::Option::Some(#max)),
+            None => quote_spanned!(here=> ::core::option::Option::None),
+        };
+        fields.extend(quote_spanned! {here=>
+            explore: ::core::option::Option::Some(#private::Explore {
+                faults: &[#(#faults),*],
+                max: #max,
+            }),
+        });
     }
     fields
 }

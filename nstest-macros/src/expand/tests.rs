@@ -69,6 +69,18 @@ fn network() {
 }
 
 #[test]
+fn exploration() {
+    check(
+        Entry::NetnsTest,
+        quote!(seed = 7, explore(reset, drop, max = 200)),
+        quote! {
+            fn pays(server: Node) {}
+        },
+        expect_file!["snapshots/exploration.rs"],
+    );
+}
+
+#[test]
 fn fixtures() {
     check(
         Entry::NetnsTest,

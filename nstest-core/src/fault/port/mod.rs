@@ -140,15 +140,6 @@ impl Port {
         self.listener = listener;
     }
 
-    /// Whether there is nothing to decide: every frame passes at once.
-    pub(crate) fn is_idle(&self) -> bool {
-        let condition = |line: &Line| line.condition.is_none();
-        self.lines.iter().all(condition)
-            && self.rules.is_empty()
-            && self.reset.is_empty()
-            && self.census.is_none()
-    }
-
     /// The packet as a point, and its conversation.
     fn observe(
         &mut self,

@@ -28,7 +28,6 @@ fn mistakes_are_pointed_at() {
         "server: down every 1s",
         "server egress: down",
         "server udp: reset",
-        "server tcp: condition lte",
         "server drop",
         "server:",
         ":drop",

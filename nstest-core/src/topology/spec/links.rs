@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{NodeId, NodeSpec, PortId, SegmentKind, Spec};
+use super::{NodeId, NodeSpec, PortId, Spec};
 use crate::error::Result;
 use crate::netlink::Mac;
 use crate::topology::errors;
@@ -75,16 +75,6 @@ impl Spec {
     pub(crate) fn links_of(&self, id: NodeId) -> Vec<LinkEnd> {
         let interfaces = self.nodes.get(&id).into_iter().flat_map(|node| &node.interfaces);
         interfaces.map(|(slot, i)| LinkEnd { node: id, slot: *slot, port: i.port }).collect()
-    }
-
-    /// Whether an interface's link is a place on a LAN, and the node no router.
-    pub(crate) fn is_host_on_lan(&self, end: LinkEnd) -> bool {
-        let node = self.nodes.get(&end.node);
-        node.is_some_and(|node| {
-            let segment = node.interfaces.get(&end.slot).map(|i| i.segment);
-            let segment = segment.and_then(|id| self.segments.get(&id));
-            node.router.is_none() && segment.is_some_and(|s| s.kind == SegmentKind::Lan)
-        })
     }
 
     /// By what packets from and to these nodes are told, link-local addresses

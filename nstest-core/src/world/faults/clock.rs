@@ -1,4 +1,4 @@
-//! Faults that come and go by themselves.
+//! Faults that come and go by themselves, at their times or with a packet.
 //!
 //! One thread for all of a test's, started for the first of them. It holds the
 //! world only while it acts, and ends with it.
@@ -11,41 +11,53 @@ use std::time::{Duration, Instant};
 
 use super::{FaultId, Shared};
 use crate::error::{Code, Error, Result};
+use crate::fault::Receipt;
 
-/// The way to the thread.
-#[derive(Debug, Default)]
+/// The way to the thread, which is started when there is something to do.
+#[derive(Debug)]
 pub(in crate::world) struct Clock {
-    entries: Option<Sender<FaultId>>,
+    world: Weak<Mutex<Shared>>,
+    entries: Option<Sender<Entry>>,
+}
+
+/// What the thread is told.
+#[derive(Debug, Clone, Copy)]
+enum Entry {
+    /// The times of a fault have begun.
+    Begun(FaultId),
+    /// The packet has come that a fault begins with.
+    Triggered(FaultId, Instant),
 }
 
 impl Clock {
+    pub(in crate::world) fn new(world: Weak<Mutex<Shared>>) -> Self {
+        Self { world, entries: None }
+    }
+
     /// Has a fault come and go from now on.
-    pub(in crate::world) fn follow(
-        &mut self,
-        id: FaultId,
-        world: Weak<Mutex<Shared>>,
-    ) -> Result<()> {
-        let entries = match &self.entries {
-            Some(entries) => entries,
+    pub(super) fn follow(&mut self, id: FaultId) -> Result<()> {
+        // The thread ends with the world, which holds this end.
+        let _ = self.entries()?.send(Entry::Begun(id));
+        Ok(())
+    }
+
+    fn entries(&mut self) -> Result<&Sender<Entry>> {
+        match &mut self.entries {
+            Some(entries) => Ok(entries),
             none => {
                 let (entries, inbox) = mpsc::channel();
-                let spawned = thread::Builder::new()
-                    .name("nstest schedule".to_owned())
-                    .spawn(move || run(&inbox, &world));
-                spawned.map_err(|error| {
+                let world = Weak::clone(&self.world);
+                let thread = thread::Builder::new().name("nstest schedule".to_owned());
+                thread.spawn(move || run(&inbox, &world)).map_err(|error| {
                     Error::new(Code::Setup, "start the thread for faults with a time").source(error)
                 })?;
-                debug_assert!(none.is_none());
-                self.entries.insert(entries)
+                Ok(none.insert(entries))
             }
-        };
-        // The thread ends with the world, which holds this end.
-        let _ = entries.send(id);
-        Ok(())
+        }
     }
 }
 
-fn run(inbox: &Receiver<FaultId>, world: &Weak<Mutex<Shared>>) {
+fn run(inbox: &Receiver<Entry>, world: &Weak<Mutex<Shared>>) {
     let mut due: BTreeSet<(Instant, FaultId)> = BTreeSet::new();
     loop {
         let now = Instant::now();
@@ -60,10 +72,13 @@ fn run(inbox: &Receiver<FaultId>, world: &Weak<Mutex<Shared>>) {
             Some((at, _)) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
         match entry {
-            Ok(id) => {
+            Ok(entry) => {
                 let Some(world) = world.upgrade() else { return };
                 let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
-                due.extend(world.next_change(id, Duration::ZERO));
+                due.extend(match entry {
+                    Entry::Begun(id) => world.next_change(id, Duration::ZERO),
+                    Entry::Triggered(id, at) => world.triggered(id, at),
+                });
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -72,6 +87,30 @@ fn run(inbox: &Receiver<FaultId>, world: &Weak<Mutex<Shared>>) {
 }
 
 impl Shared {
+    /// Waits for the packet that a fault begins with. The thread learns of it from
+    /// the wire, and acts within a millisecond where the machine has the time.
+    pub(super) fn await_packet(&mut self, id: FaultId) -> Result<()> {
+        let entries = self.clock.entries()?.clone();
+        let fault = self.faults.get(id).fault.clone();
+        let Some(end) = self.ends_of(&fault)?.into_iter().next() else { return Ok(()) };
+        let principal = self.topology.spec().principal(end);
+        self.port(principal)?.set_listener(Some(Box::new(move |name, at| {
+            if let Ok(number) = name.parse() {
+                let _ = entries.send(Entry::Triggered(FaultId(number), at));
+            }
+        })));
+        let receipt = Receipt::new(fault.to_string());
+        let force = self.add_rule(end, fault.trigger(&id.0.to_string(), receipt.clone()))?;
+        self.faults.get(id).trigger = Some((force, receipt));
+        Ok(())
+    }
+
+    /// The packet has come.
+    fn triggered(&mut self, id: FaultId, at: Instant) -> Option<(Instant, FaultId)> {
+        self.faults.get(id).since = at;
+        self.tick(id, at)
+    }
+
     /// When a fault comes or goes next.
     fn next_change(&mut self, id: FaultId, after: Duration) -> Option<(Instant, FaultId)> {
         let injected = self.faults.get(id);

@@ -24,7 +24,8 @@ use super::Shared;
 use crate::error::Result;
 use crate::fault::plan::against;
 use crate::fault::port::{Port, RuleId};
-use crate::fault::{Effect, Fault, Receipt, Target};
+use crate::fault::rule::Rule;
+use crate::fault::{Effect, Fault, Receipt, Schedule, Target};
 use crate::frame::Direction;
 use crate::topology::spec::{LinkEnd, PortId};
 pub(super) use clock::Clock;
@@ -45,6 +46,8 @@ pub(super) struct Faults {
     ports: BTreeMap<PortId, Arc<Mutex<Port>>>,
     kernel: Kernel,
     census: Option<Census>,
+    /// Those of the plan that the test runs under.
+    planned: Vec<FaultId>,
     /// What went wrong where nobody could be told.
     failures: Vec<String>,
 }
@@ -55,6 +58,10 @@ pub(super) struct Injected {
     fault: Fault,
     receipt: Receipt,
     since: Instant,
+    /// The rule that waits for the packet that it begins with.
+    trigger: Option<(Force, Receipt)>,
+    /// It is a plan's, and its link is not there yet.
+    awaited: bool,
     /// It was ended, and will not come back.
     over: bool,
     /// Whether it should be there now.
@@ -78,11 +85,12 @@ enum Force {
 impl Faults {
     pub(super) fn new() -> Self {
         Self {
-            seed: crate::fault::DEFAULT_SEED,
+            seed: crate::orders::DEFAULT_SEED,
             injected: BTreeMap::new(),
             ports: BTreeMap::new(),
             kernel: Kernel::default(),
             census: None,
+            planned: Vec::new(),
             failures: Vec::new(),
         }
     }
@@ -110,14 +118,34 @@ impl Shared {
         }
         self.ends_of(&fault)?; // it is there
         let id = self.register(fault);
-        let receipt = self.faults.get(id).receipt.clone();
-        if self.faults.get(id).fault.schedule().is_on(Duration::ZERO) {
-            if let Err(error) = self.turn_on(id) {
-                self.faults.injected.remove(&id);
-                return Err(error);
-            }
+        if let Err(error) = self.begin(id) {
+            self.faults.injected.remove(&id);
+            return Err(error);
         }
-        Ok((id, receipt))
+        Ok((id, self.faults.get(id).receipt.clone()))
+    }
+
+    /// Registers a fault of a plan, whose link may come later.
+    pub(super) fn await_link(&mut self, fault: Fault) -> Result<FaultId> {
+        fault.check()?;
+        let id = self.register(fault);
+        self.faults.get(id).awaited = true;
+        self.reconcile()?;
+        Ok(id)
+    }
+
+    /// Its time begins, now or with a packet.
+    fn begin(&mut self, id: FaultId) -> Result<()> {
+        let injected = self.faults.get(id);
+        if injected.fault.is_triggered() {
+            return self.await_packet(id);
+        }
+        injected.since = Instant::now();
+        let schedule = injected.fault.schedule();
+        if schedule.is_on(Duration::ZERO) {
+            self.turn_on(id)?;
+        }
+        if schedule == Schedule::default() { Ok(()) } else { self.clock.follow(id) }
     }
 
     fn register(&mut self, fault: Fault) -> FaultId {
@@ -127,6 +155,8 @@ impl Shared {
             receipt: fault.receipt(),
             fault,
             since: Instant::now(),
+            trigger: None,
+            awaited: false,
             over: false,
             on: false,
             in_force: Vec::new(),
@@ -199,18 +229,24 @@ impl Shared {
             }
             Effect::Action(_) => {
                 for end in ends {
-                    let Some(mut rule) = fault.rule(receipt.clone()) else { continue };
-                    let principal = self.topology.spec().principal(*end);
-                    if principal != *end {
-                        rule.direction = rule.direction.map(Direction::reverse);
+                    if let Some(rule) = fault.rule(receipt.clone()) {
+                        forces.push(self.add_rule(*end, rule)?);
                     }
-                    let rule = self.port(principal)?.add(rule);
-                    forces.push(Force::Rule(principal.port, rule));
-                    self.fabric.refresh(principal.port)?;
                 }
                 Ok(())
             }
         }
+    }
+
+    /// Adds a rule to a link, as it looks from this end.
+    fn add_rule(&mut self, end: LinkEnd, mut rule: Rule) -> Result<Force> {
+        let principal = self.topology.spec().principal(end);
+        if principal != end {
+            rule.direction = rule.direction.map(Direction::reverse);
+        }
+        let rule = self.port(principal)?.add(rule);
+        self.fabric.refresh(principal.port)?;
+        Ok(Force::Rule(principal.port, rule))
     }
 
     /// All ends of a cable.
@@ -260,7 +296,10 @@ impl Shared {
 
     /// Ends a fault for good.
     pub(super) fn end(&mut self, id: FaultId) -> Result<()> {
-        self.faults.get(id).over = true;
+        let injected = self.faults.get(id);
+        injected.over = true;
+        let trigger = injected.trigger.as_ref().map(|(force, _)| force.clone());
+        self.release(trigger.into_iter().collect())?;
         self.turn_off(id)
     }
 
@@ -294,6 +333,15 @@ impl Shared {
             .map(|(id, _)| id)
             .collect();
         moved.into_iter().try_for_each(|id| self.turn_on(id))?;
+        let awaited = self.faults.present().filter(|(_, injected)| injected.awaited);
+        let come: Vec<FaultId> = awaited
+            .filter(|(_, injected)| self.ends_of(&injected.fault).is_ok())
+            .map(|(id, _)| id)
+            .collect();
+        for id in come {
+            self.faults.get(id).awaited = false;
+            self.begin(id)?;
+        }
         self.observe_links()
     }
 

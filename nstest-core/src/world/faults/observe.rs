@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Shared;
+use super::{FaultId, Shared};
 use crate::error::Result;
-use crate::fault::Effect;
+use crate::fault::{Effect, Fault};
 use crate::topology::spec::LinkEnd;
 
 /// Every packet of a test that is a point, in the order in which they came: the
@@ -78,20 +78,36 @@ impl Shared {
         })
     }
 
-    /// The faults that were declared and never touched a packet. A pulled cable
-    /// is exempt: nothing reaches the far end of it.
+    /// Registers a fault of the plan that the test runs under.
+    pub(in crate::world) fn plan(&mut self, fault: Fault) -> Result<()> {
+        let id = self.await_link(fault)?;
+        self.faults.planned.push(id);
+        Ok(())
+    }
+
+    /// Whether every fault of the plan has touched a packet; `None` without a plan.
+    pub(in crate::world) fn planned(&mut self) -> Option<bool> {
+        let planned = self.faults.planned.clone();
+        let unmet = planned.iter().filter(|id| self.is_unmet(**id)).count();
+        (!planned.is_empty()).then_some(unmet == 0)
+    }
+
+    /// The faults that the test declared, and that never touched a packet.
     pub(in crate::world) fn unmet(&mut self) -> Vec<String> {
-        let ids: Vec<_> = self.faults.injected.keys().copied().collect();
-        let mut unmet = Vec::new();
-        for id in ids {
-            let touched = self.touched(id);
-            let injected = self.faults.get(id);
-            let exempt = matches!(injected.fault.effect(), Effect::Down);
-            if touched == 0 && !exempt && !injected.receipt.is_optional() {
-                unmet.push(injected.receipt.fault().to_owned());
-            }
-        }
-        unmet
+        let all = self.faults.injected.keys().copied();
+        let declared: Vec<_> = all.filter(|id| !self.faults.planned.contains(id)).collect();
+        let unmet = declared.into_iter().filter(|id| self.is_unmet(*id)).collect::<Vec<_>>();
+        unmet.into_iter().map(|id| self.faults.get(id).receipt.fault().to_owned()).collect()
+    }
+
+    /// A pulled cable is exempt: nothing reaches the far end of it.
+    fn is_unmet(&mut self, id: FaultId) -> bool {
+        let touched = self.touched(id) > 0;
+        let injected = self.faults.get(id);
+        let untriggered = injected.trigger.as_ref().is_some_and(|(_, it)| it.touched() == 0);
+        let exempt =
+            matches!(injected.fault.effect(), Effect::Down) && !injected.awaited && !untriggered;
+        !(touched || exempt || injected.receipt.is_optional())
     }
 
     /// What went wrong where nobody could be told.

@@ -8,7 +8,7 @@ async fn mistaken(&self, node: &Node) {
     "`timeout` takes a duration with its unit, or \"none\", in quotes, as in `timeout = \"30s\"`"
 }
 ::core::compile_error! {
-    "there is no argument `retries`; the arguments are `timeout`, `root`, `peers`, `subnet`, `mtu`, `ipv6`, `uplink`, `netns`, `flavor`, `worker_threads`, `crate`"
+    "there is no argument `retries`; the arguments are `timeout`, `root`, `peers`, `subnet`, `mtu`, `ipv6`, `uplink`, `netns`, `seed`, `explore`, `flavor`, `worker_threads`, `crate`"
 }
 ::core::compile_error! {
     "`#[tokio::test]` would run the test a second time, outside of its network: remove it; `#[netns_test]` runs an `async fn` on tokio itself, and takes `flavor` and `worker_threads`"

@@ -1,0 +1,166 @@
+//! What the body found.
+//!
+//! Encoded: numbers in four bytes, little endian; a list is led by the number
+//! of its items, a text by the number of its bytes; what may be absent by a byte,
+//! 0 or 1.
+
+/// What became of a test's network, told when its body has ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// The points at which a fault could be injected, in the order in which they
+    /// came; only for a census.
+    pub points: Vec<FoundPoint>,
+    /// What became of the plan; absent where there was none, or where nothing was
+    /// there to apply it to.
+    pub injected: Option<Injection>,
+    /// The declared faults that touched no packet, each as a text.
+    pub unmatched: Vec<String>,
+    /// Whether anything in the network depended on the seed.
+    pub random: bool,
+}
+
+/// A point of a test at which a fault can be injected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundPoint {
+    /// The point, as a plan names it.
+    pub point: String,
+    /// The packet that was there, decoded.
+    pub packet: String,
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Injection {
+    /// Whether what it waited for came.
+    pub reached: bool,
+    /// The first packet that it touched, decoded.
+    pub packet: Option<String>,
+}
+
+impl Findings {
+    /// Whether there is nothing to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether a plan was applied, and touched something.
+    pub(crate) fn reached(&self) -> bool {
+        self.injected.as_ref().is_some_and(|injected| injected.reached)
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        number(&mut out, self.points.len());
+        for FoundPoint { point, packet } in &self.points {
+            text(&mut out, point);
+            text(&mut out, packet);
+        }
+        out.push(u8::from(self.injected.is_some()));
+        if let Some(Injection { reached, packet }) = &self.injected {
+            out.push(u8::from(*reached));
+            out.push(u8::from(packet.is_some()));
+            if let Some(packet) = packet {
+                text(&mut out, packet);
+            }
+        }
+        number(&mut out, self.unmatched.len());
+        for fault in &self.unmatched {
+            text(&mut out, fault);
+        }
+        out.push(u8::from(self.random));
+        out
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let mut points = Vec::new();
+        for _ in 0..reader.number()? {
+            points.push(FoundPoint { point: reader.text()?, packet: reader.text()? });
+        }
+        let injected = match reader.flag()? {
+            false => None,
+            true => {
+                let reached = reader.flag()?;
+                let packet = if reader.flag()? { Some(reader.text()?) } else { None };
+                Some(Injection { reached, packet })
+            }
+        };
+        let mut unmatched = Vec::new();
+        for _ in 0..reader.number()? {
+            unmatched.push(reader.text()?);
+        }
+        let random = reader.flag()?;
+        reader.0.is_empty().then_some(Self { points, injected, unmatched, random })
+    }
+}
+
+/// No list or text comes near the limit: all of it is in memory, and on a pipe.
+fn number(out: &mut Vec<u8>, number: usize) {
+    out.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn text(out: &mut Vec<u8>, text: &str) {
+    number(out, text.len());
+    out.extend(text.as_bytes());
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn number(&mut self) -> Option<usize> {
+        let bytes = self.take(4)?.try_into().ok()?;
+        usize::try_from(u32::from_le_bytes(bytes)).ok()
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.take(1)? {
+            [0] => Some(false),
+            [1] => Some(true),
+            _ => None,
+        }
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = self.number()?;
+        String::from_utf8(self.take(length)?.to_vec()).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> Findings {
+        let point = |name: &str| FoundPoint { point: name.into(), packet: "ä".repeat(3) };
+        Findings {
+            points: vec![point("a"), point("")],
+            injected: Some(Injection { reached: true, packet: Some("SYN".into()) }),
+            unmatched: vec!["reset of a".into()],
+            random: true,
+        }
+    }
+
+    #[test]
+    fn findings_survive_the_way() {
+        let injected = Some(Injection { reached: false, packet: None });
+        for findings in [Findings::default(), full(), Findings { injected, ..Findings::default() }]
+        {
+            assert_eq!(Findings::decode(&findings.encode()), Some(findings));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_or_too_long_is_refused() {
+        let bytes = full().encode();
+        for length in 0..bytes.len() {
+            assert_eq!(Findings::decode(&bytes[..length]), None, "{length} bytes");
+        }
+        assert_eq!(Findings::decode(&[bytes, vec![0]].concat()), None);
+    }
+}

@@ -1,0 +1,63 @@
+//! Exploration: the same test again, with one fault at one point of it at a time.
+//!
+//! The *census*, a run without faults, has said which points there are. From
+//! them and the faults of the attribute follow the [`cases`], each a plan as
+//! text; a [`sweep`] runs them, as many at a time as the [`jobs`] of the whole
+//! test run allow; the [`report`] says what became of them.
+
+mod cases;
+mod jobs;
+mod report;
+mod sweep;
+
+use std::time::Duration;
+
+use super::parent::{Output, launch};
+use super::verdict::Verdict;
+use super::{Explore, Test, settings};
+use crate::error::{Code, Error, Result};
+use crate::orders::{FoundPoint, Orders};
+use crate::record::Failure;
+use cases::Cases;
+use jobs::Jobs;
+use report::Report;
+use sweep::{Ran, sweep};
+
+/// Runs a test with each fault at each of the points that its census has found.
+pub(super) fn explore(
+    test: &Test,
+    explore: &Explore,
+    name: &str,
+    orders: &Orders,
+    points: &[FoundPoint],
+    timeout: Option<Duration>,
+) -> Result<Verdict> {
+    if points.is_empty() {
+        return Ok(Verdict::Broken(no_points()));
+    }
+    let jobs = Jobs::of_this_run(settings::jobs()?)?;
+    let cases = Cases::of(points, explore, orders.seed);
+    let run = |plan: String| {
+        let orders = Orders { plan: Some(plan), census: false, ..*orders };
+        let mut course = launch(test, name, &orders, timeout, Output::Kept).run()?;
+        let (found, printed) = (course.found.take(), std::mem::take(&mut course.printed));
+        Ok(Ran { verdict: course.verdict(name), found, printed })
+    };
+    let swept = sweep(&cases, jobs.count(), |worker| jobs.hold(worker), run)?;
+    let package = std::env::var("CARGO_PKG_NAME").ok();
+    let report = Report { name, package, seed: orders.seed, cases: &cases, swept: &swept };
+    Ok(match swept.fails() {
+        _ if swept.reaches_nothing() => Verdict::Broken(report.nothing_reached()),
+        false => {
+            print!("{}", report.survived());
+            Verdict::Passed
+        }
+        true => Verdict::Failed(Failure::Reported(report.failed())),
+    })
+}
+
+fn no_points() -> Error {
+    Error::new(Code::Exploration, "explore the test: find a point at which to inject a fault")
+        .source("in its run without faults no packet went over its network")
+        .help("let the test take its nodes as parameters (`server: Node`), and talk to them")
+}

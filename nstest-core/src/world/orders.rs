@@ -1,0 +1,37 @@
+//! What the runner orders of a test's network, and what it is told of it.
+
+use super::Net;
+use crate::error::Result;
+use crate::fault::Plan;
+use crate::orders::{Findings, FoundPoint, Injection, Orders};
+
+impl Net {
+    /// Follows the orders, when the first world of the test has been built. A fault
+    /// of the plan may be of a link that is yet to come.
+    pub(crate) fn prepare(&self, orders: &Orders) -> Result<()> {
+        let shared = &mut *self.lock();
+        shared.set_seed(orders.seed);
+        if orders.census {
+            shared.take_census()?;
+        }
+        let Some(plan) = &orders.plan else { return Ok(()) };
+        let plan: Plan = plan.parse()?;
+        for fault in plan.faults() {
+            shared.plan(fault.clone())?;
+        }
+        Ok(())
+    }
+
+    /// What there is to tell of the network, when the body of the test has ended.
+    pub(crate) fn findings(&self) -> Findings {
+        let shared = &mut *self.lock();
+        let points = shared.seen().into_iter();
+        let injected = shared.planned().map(|reached| Injection { reached, packet: None });
+        Findings {
+            points: points.map(|(point, packet)| FoundPoint { point, packet }).collect(),
+            injected,
+            unmatched: shared.unmet(),
+            random: shared.is_random(),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+#[::core::prelude::v1::test]
+#[cfg_attr(miri, ignore = "nstest: Miri has no network namespaces")]
+#[cfg_attr(
+    not(any(miri, target_os = "linux")),
+    ignore = "nstest: network namespaces need Linux"
+)]
+fn pays() {
+    ::nstest::__private::run::<
+        (),
+    >(
+        {
+            static TEST: ::nstest::__private::Test = ::nstest::__private::Test::new(
+                ::core::module_path!(),
+                ::core::stringify!(pays),
+                ::nstest::__private::Options {
+                    seed: ::core::option::Option::Some(7u64),
+                    explore: ::core::option::Option::Some(::nstest::__private::Explore {
+                        faults: &["reset", "drop"],
+                        max: ::core::option::Option::Some(200u32),
+                    }),
+                    ..::nstest::__private::Options::DEFAULT
+                },
+            );
+            &TEST
+        },
+        |_fixtures| -> () {
+            let plan0 = ::nstest::__private::Fixtures::plan::<Node>(_fixtures, "server");
+            let made0 = ::nstest::__private::Fixtures::setup::<Node>(_fixtures, plan0);
+            let server = ::core::convert::identity(made0);
+        },
+    );
+}

@@ -1,0 +1,302 @@
+//! `explore(…)`: what the runner makes of the findings of many runs.
+//!
+//! The fixtures pretend findings, so that no network is needed: what the world
+//! finds, and how it injects, has tests of its own.
+
+use expect_test::expect;
+use nstest::__private::{Findings, FoundPoint, Injection, Orders, pretend};
+use nstest::netns_test;
+use nstest_tests::driver::Run;
+use nstest_tests::marks;
+
+/// What a network with three packets would find.
+fn three_points(orders: &Orders) -> Findings {
+    let point = |n| FoundPoint {
+        point: format!("test > server: udp {n}"),
+        packet: format!("10.0.2.1:40000 > 10.0.2.2:53, {n} bytes"),
+    };
+    let points = if orders.census { (1..=3).map(point).collect() } else { Vec::new() };
+    let injected = orders.plan.as_ref().map(|plan| Injection {
+        reached: !plan.starts_with("test > server: udp 3"),
+        packet: Some("as it was in this run".to_owned()),
+    });
+    Findings { points, injected, ..Findings::default() }
+}
+
+/// The plan of this run; without one, the empty text.
+fn explored() -> String {
+    let mut plan = String::new();
+    pretend(|orders| {
+        plan = orders.plan.clone().unwrap_or_default();
+        three_points(orders)
+    });
+    plan
+}
+
+#[netns_test(explore(reset, drop))]
+#[ignore = "its case runs it"]
+fn survives() {
+    let plan = explored();
+    println!("printed with plan `{plan}`");
+}
+
+#[test]
+fn a_test_that_survives_says_how_much() {
+    expect![[r#"
+        test exploration::survives ... ok
+
+        successes:
+
+        ---- exploration::survives stdout ----
+        printed with plan ``
+        nstest: survived 3 points x 2 faults, in 6 runs
+
+        2 runs did not come to the point, so that nothing was injected:
+          test > server: udp 3: reset
+          test > server: udp 3: drop
+
+        successes:
+            exploration::survives
+    "#]]
+    .assert_eq(&Run::of(&["exploration::survives"]).args(["--show-output"]).run().shown());
+}
+
+#[netns_test(seed = 9, timeout = "2s", explore(reset, drop))]
+#[ignore = "fails on purpose; its case runs it"]
+fn fails_in_every_way() {
+    let plan = explored();
+    println!("plan `{plan}`");
+    match plan.as_str() {
+        "test > server: udp 1: drop" => assert_eq!(1 + 1, 3, "sums"),
+        "test > server: udp 2: reset" => std::process::abort(),
+        "test > server: udp 2: drop" => marks::hang(),
+        "test > server: udp 3: reset" => std::process::exit(0),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_first_failing_point_is_told_and_all_are_listed() {
+    let run = || Run::of(&["exploration::fails_in_every_way"]).env("CARGO_PKG_NAME", "shop");
+    expect![[r#"
+        test exploration::fails_in_every_way ... FAILED
+
+        ---- exploration::fails_in_every_way stdout ----
+        plan ``
+        nstest[exploration]: without a fault the test passes; with one it fails in 4 of 6 runs (3 points x 2 faults)
+
+        first: test > server: udp 1: drop
+          packet: as it was in this run
+          panicked: assertion `left == right` failed: sums
+              left: 2
+             right: 3
+          it printed:
+            plan `test > server: udp 1: drop`
+    
+            thread 'exploration::fails_in_every_way' (TID) panicked at tests/runner/exploration.rs:LINE:COLUMN:
+            assertion `left == right` failed: sums
+              left: 2
+             right: 3
+            note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+
+        all that fail:
+          test > server: udp 1: drop   panicked: assertion `left == right` failed: sums
+          test > server: udp 2: reset  the test's process was killed by SIGABRT (signal 6) before the test function did
+          test > server: udp 2: drop   the test did not end within 2s; it was killed
+          test > server: udp 3: reset  the test's process exited with status 0 before the test function did
+
+        1 run did not come to the point, so that nothing was injected:
+          test > server: udp 3: drop
+
+        the first one alone:
+          NSTEST_PLAN="test > server: udp 1: drop" NSTEST_SEED=9 cargo test -p shop -- --include-ignored --exact exploration::fails_in_every_way
+    "#]]
+    .assert_eq(&run().run().shown());
+    // The same whatever ends first, and also where output is not captured.
+    let one = run().env("NSTEST_JOBS", "1").run().shown();
+    assert_eq!(one, run().env("NSTEST_JOBS", "7").run().shown());
+    let streamed = run().args(["--nocapture"]).run().text();
+    assert!(streamed.contains("first: test > server: udp 1: drop"), "{streamed}");
+    assert!(!streamed.contains("plan `test > server: udp 1: reset`"), "{streamed}");
+}
+
+#[test]
+fn a_plan_makes_one_run() {
+    let with = |plan: &str| {
+        Run::of(&["exploration::fails_in_every_way"]).env("NSTEST_PLAN", plan).run().shown()
+    };
+    expect![[r#"
+        test exploration::fails_in_every_way ... FAILED
+
+        ---- exploration::fails_in_every_way stdout ----
+        plan `test > server: udp 1: drop`
+
+        thread 'exploration::fails_in_every_way' (TID) panicked at tests/runner/exploration.rs:LINE:COLUMN:
+        assertion `left == right` failed: sums
+          left: 2
+         right: 3
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+    "#]]
+    .assert_eq(&with("test > server: udp 1: drop"));
+    expect![[r#"
+        test exploration::fails_in_every_way ... ok
+    "#]]
+    .assert_eq(&with("test > server: udp 1: reset"));
+    expect![[r#"
+        test exploration::fails_in_every_way ... FAILED
+
+        ---- exploration::fails_in_every_way stdout ----
+        plan `test > server: udp 3: drop`
+        nstest[fault-unmatched]: apply the plan `test > server: udp 3: drop`
+          cause: no packet was touched by it: what it waits for did not come
+          help: see that the plan is of this test, and that the test is as it was when the plan was printed
+    "#]]
+    .assert_eq(&with("test > server: udp 3: drop"));
+}
+
+#[netns_test(explore(reset))]
+#[ignore = "fails on purpose; its case runs it"]
+fn fails_without_a_fault() {
+    explored();
+    panic!("anyway");
+}
+
+#[netns_test(explore(reset))]
+#[ignore = "fails on purpose; its case runs it"]
+fn has_no_network() {}
+
+#[netns_test(explore(reset))]
+#[ignore = "fails on purpose; its case runs it"]
+fn is_never_the_same() {
+    pretend(|orders| {
+        let mut findings = three_points(orders);
+        findings.injected = findings.injected.map(|i| Injection { reached: false, ..i });
+        findings
+    });
+}
+
+#[test]
+fn an_exploration_that_shows_nothing_fails() {
+    for (fixture, expected) in [
+        (
+            "exploration::fails_without_a_fault",
+            expect![[r#"
+                test exploration::fails_without_a_fault ... FAILED
+
+                ---- exploration::fails_without_a_fault stdout ----
+
+                thread 'exploration::fails_without_a_fault' (TID) panicked at tests/runner/exploration.rs:LINE:COLUMN:
+                anyway
+                note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+                nstest: nothing was explored: the test fails in its run without faults
+            "#]],
+        ),
+        (
+            "exploration::has_no_network",
+            expect![[r#"
+                test exploration::has_no_network ... FAILED
+
+                ---- exploration::has_no_network stdout ----
+                nstest[exploration]: explore the test: find a point at which to inject a fault
+                  cause: in its run without faults no packet went over its network
+                  help: let the test take its nodes as parameters (`server: Node`), and talk to them
+            "#]],
+        ),
+        (
+            "exploration::is_never_the_same",
+            expect![[r#"
+                test exploration::is_never_the_same ... FAILED
+
+                ---- exploration::is_never_the_same stdout ----
+                nstest[exploration]: explore the test: inject a fault in any of 3 runs (3 points x 1 fault)
+                  cause: the packets of its run without faults did not come in any other run: each time it sends others
+                  help: let the test do the same each time: fixed ports and one order of its connections
+            "#]],
+        ),
+    ] {
+        expected.assert_eq(&Run::of(&[fixture]).run().shown());
+    }
+}
+
+/// More than a pipe holds, many times over.
+const MANY: usize = 20_000;
+
+#[netns_test(explore(cut, reset, drop, max = 3))]
+#[ignore = "its case runs it"]
+fn has_many_points() {
+    pretend(|orders| {
+        let mut findings = three_points(orders);
+        let point = |n| FoundPoint { point: format!("point {n}"), packet: "x".repeat(100) };
+        findings.points = if orders.census { (0..MANY).map(point).collect() } else { Vec::new() };
+        findings
+    });
+}
+
+#[test]
+fn a_census_may_be_larger_than_the_pipe_and_a_sample_is_told() {
+    let run = || Run::of(&["exploration::has_many_points"]).args(["--show-output"]).run();
+    let outcome = run();
+    expect![[r#"
+        test exploration::has_many_points ... ok
+
+        successes:
+
+        ---- exploration::has_many_points stdout ----
+        nstest: survived 20000 points x 3 faults, in 3 runs
+        sampled from 60000 runs by seed 1, since `max = 3`
+
+        successes:
+            exploration::has_many_points
+    "#]]
+    .assert_eq(&outcome.shown());
+}
+
+#[test]
+fn inline_mode_explores_nothing() {
+    let inline = || Run::of(&["exploration::survives"]).env("NSTEST_INLINE", "1");
+    expect![[r#"
+        test exploration::survives ... FAILED
+
+        ---- exploration::survives stdout ----
+        nstest[inline]: explore a test in this process
+          cause: each run of an exploration has a process of its own
+          help: leave NSTEST_INLINE unset; or play one run, with the NSTEST_PLAN that the exploration printed
+    "#]]
+    .assert_eq(&inline().run().shown());
+}
+
+#[test]
+fn a_number_of_jobs_that_is_none_is_refused() {
+    let outcome = Run::of(&["exploration::survives"]).env("NSTEST_JOBS", "many").run();
+    expect![[r#"
+        test exploration::survives ... FAILED
+
+        ---- exploration::survives stdout ----
+        printed with plan ``
+        nstest[config]: read NSTEST_JOBS=many
+          help: it is how many runs of explorations there may be at a time: a whole number from 1 to 1024; unset, as many as processors
+    "#]]
+    .assert_eq(&outcome.shown());
+}
+
+/// Waits in each run, with a job, until its driver has seen enough.
+#[netns_test(explore(cut, reset))]
+#[ignore = "its case runs it"]
+fn waits_in_each_run() {
+    let plan = explored();
+    if !plan.is_empty() {
+        marks::set(&plan);
+        marks::wait("go");
+    }
+}
+
+#[test]
+fn explorations_die_with_their_parent() {
+    let running = Run::of(&["exploration::waits_in_each_run"]).env("NSTEST_JOBS", "3").start();
+    for plan in ["1: cut", "1: reset", "2: cut"] {
+        running.wait_for(&format!("test > server: udp {plan}"));
+    }
+    assert!(!running.case().join("test > server: udp 2: reset").exists());
+    running.signal(nix::sys::signal::Signal::SIGKILL);
+    running.end(); // which sees that none is left
+}
