@@ -27,7 +27,7 @@ mod error;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
 mod fabric;
 mod fixture;
-#[cfg_attr(not(test), expect(dead_code, reason = "faults are being built on it"))]
+#[expect(dead_code, reason = "faults are being built on it")]
 mod frame;
 mod layout;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netlink.rs")]

@@ -34,10 +34,14 @@ const CORE: Rooms = &[
     ("netns", &["error", "layout"]),
     ("netlink", &["error", "sys", "sysctl", "netns"]),
     ("node", &["error", "netlink", "netns"]),
+    ("wire", &["error", "sys", "frame"]),
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "layout", "netlink"]),
-    ("fabric", &["error", "layout", "sysctl", "netns", "netlink", "node", "topology"]),
-    ("world", &["error", "node", "topology", "fabric"]),
+    (
+        "fabric",
+        &["error", "layout", "frame", "sysctl", "netns", "netlink", "node", "wire", "topology"],
+    ),
+    ("world", &["error", "frame", "node", "topology", "fabric"]),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),
     // One test, and its way out.
     ("uplink", &["error", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),
@@ -59,7 +63,7 @@ const CORE: Rooms = &[
         ],
     ),
     // What stands for all that talks to the kernel, on platforms without namespaces.
-    ("stub", &["error", "netlink", "node", "topology", "world", "fixture"]),
+    ("stub", &["error", "frame", "netlink", "node", "topology", "world", "fixture"]),
 ];
 
 const MACROS: Rooms = &[

@@ -111,7 +111,8 @@ impl Fabric {
 
     /// Has frames come as the stage needs them, and to it.
     fn provide(&mut self, port: PortId, stage: &Shared) -> Result<()> {
-        let segments = stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner).needs_segments();
+        let segments =
+            stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner).needs_segments();
         let mtu = link::get(&mut self.route, port.ifindex())?.mtu as usize;
         if !segments || mtu + HEADERS > SHORT {
             let wire = self.taps.wire.as_mut().expect("a wire that has been spliced is there");

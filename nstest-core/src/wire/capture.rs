@@ -131,7 +131,9 @@ impl Capture {
                     self.whole = self.coming.lock().unwrap_or_else(PoisonError::into_inner).take();
                     self.taken = vec![false; WHOLE.slots()];
                 }
-                self.whole.as_ref().map_or(Place::Nowhere, |whole| find(whole, &mut self.taken, &slot))
+                self.whole
+                    .as_ref()
+                    .map_or(Place::Nowhere, |whole| find(whole, &mut self.taken, &slot))
             };
             self.places.push(place);
         }
@@ -207,11 +209,8 @@ fn program(longer_than: u32) -> [sock_filter; 9] {
     let code = |code: u32, k: u32| sock_filter { code: code as u16, jt: 0, jf: 0, k };
     let ancillary = |what: libc::c_int| (libc::SKF_AD_OFF + what) as u32;
     let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-    let jump = |how: u32, k: u32, jt: u8, jf: u8| sock_filter {
-        jt,
-        jf,
-        ..code(libc::BPF_JMP | how, k)
-    };
+    let jump =
+        |how: u32, k: u32, jt: u8, jf: u8| sock_filter { jt, jf, ..code(libc::BPF_JMP | how, k) };
     [
         code(load, ancillary(libc::SKF_AD_IFINDEX)),
         jump(libc::BPF_JGE | libc::BPF_K, FIRST, 0, 5),
