@@ -22,6 +22,8 @@ use nix::sys::time::TimeSpec;
 
 use super::capture::{Arrival, Capture};
 use super::departures::Departures;
+use super::finish::finish;
+use super::processor::Processor;
 use super::{Ends, Entry, State};
 use crate::frame::{Direction, Emission, Outlet};
 use crate::sys::packet::{Offloads, Outgoing, PacketSocket, Sender};
@@ -70,11 +72,14 @@ impl Engine {
     }
 
     fn run(mut self) {
+        let mut processor = Processor::new();
         while !self.state.stop.load(Ordering::Relaxed) {
             let now = Instant::now();
+            processor.hold(now);
             if self.turn(now) {
                 continue;
             }
+            processor.release(now, self.capture.socket());
             if let Err(errno) = self.wait() {
                 self.state.fail(|| format!("its thread cannot wait: {errno}"));
                 return;
@@ -178,8 +183,8 @@ impl Pass<'_> {
         outgoing: &mut Vec<Outgoing<'f>>,
         departures: &mut Departures<Outgoing<'static>>,
     ) {
-        let Arrival { offloads, frame, .. } = arrival;
-        let Some(frame) = frame else {
+        let Arrival { mut offloads, frame, .. } = arrival;
+        let Some(mut frame) = frame else {
             self.state.lost.fetch_add(1, Ordering::Relaxed);
             return;
         };
@@ -190,8 +195,14 @@ impl Pass<'_> {
         outlet.clear();
         let decided = catch_unwind(AssertUnwindSafe(|| {
             let mut stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
-            if *segments && offloads.pending() && stage.needs_segments() {
-                return false; // it came before its devices were told to cut
+            if *segments && stage.needs_segments() {
+                // What came before its devices were told to do it.
+                if let Some(finished) = finish(offloads, &frame) {
+                    (offloads, frame) = (Offloads::default(), Cow::Owned(finished));
+                }
+                if offloads.cuts() {
+                    return false;
+                }
             }
             stage.pass(self.direction, &frame, self.now, outlet);
             true

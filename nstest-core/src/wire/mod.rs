@@ -8,7 +8,9 @@
 //! - this file: what the fabric holds of all wires of a test;
 //! - [`capture`]: frames as they come in, whole and in order;
 //! - [`departures`]: frames that wait for their time;
-//! - [`engine`]: the one thread that moves them.
+//! - [`engine`]: the one thread that moves them;
+//! - [`finish`]: checksums that are left to do;
+//! - [`processor`]: where that runs, for the sake of order.
 //!
 //! The devices and filters themselves are the fabric's (`fabric::taps`). How it
 //! works, and what it costs: docs/src/design/wire.md.
@@ -16,6 +18,8 @@
 mod capture;
 mod departures;
 mod engine;
+mod finish;
+mod processor;
 #[cfg(test)]
 mod tests;
 

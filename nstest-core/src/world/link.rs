@@ -40,7 +40,7 @@ impl Link {
         Ok(Self { net, end, ends })
     }
 
-    pub(super) fn net(&self) -> &Net {
+    pub(crate) fn net(&self) -> &Net {
         &self.net
     }
 
@@ -86,5 +86,24 @@ impl Link {
 
     fn set(&self, up: bool) -> Result<()> {
         self.net.lock().fabric.set_carrier(&self.ends, up)
+    }
+}
+
+/// For the tests of the wire: a stage of their own at a port.
+#[cfg(test)]
+impl Link {
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (NodeId, PortId)> + '_ {
+        self.ends.iter().map(|(node, _, port)| (*node, *port))
+    }
+}
+
+#[cfg(test)]
+impl Net {
+    pub(crate) fn splice(&self, port: PortId, stage: crate::wire::Shared) -> Result<()> {
+        self.lock().fabric.splice(port, stage)
+    }
+
+    pub(crate) fn refresh(&self, port: PortId) -> Result<()> {
+        self.lock().fabric.refresh(port)
     }
 }

@@ -153,22 +153,16 @@ fn mistakes_are_pointed_at() {
           help: say how long it lasts, as in `down lasting 100ms every 1s`
 
         nstest[plan]: read the plan `server egress: down`
-          cause: a cable is pulled for all packets
+          cause: a cable is pulled for both directions
             server egress: down
                            ^^^^
-          help: leave packets and direction out
+          help: leave the direction out
 
         nstest[plan]: read the plan `server udp: reset`
           cause: only TCP can be reset
             server udp: reset
                         ^^^^^
           help: take `tcp` packets, or `reject port-unreachable`
-
-        nstest[plan]: read the plan `server tcp: condition lte`
-          cause: a condition takes every packet of a direction
-            server tcp: condition lte
-                        ^^^^^^^^^
-          help: leave the packets out, or take an action such as `delay 40ms`
 
         nstest[plan]: read the plan `server drop`
           cause: `drop` is not expected here

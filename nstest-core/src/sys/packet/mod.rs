@@ -35,7 +35,12 @@ impl Offloads {
     /// Whether anything is left to do.
     pub(crate) fn pending(self) -> bool {
         const NEEDS_CSUM: u8 = 1;
-        self.0[0] & NEEDS_CSUM != 0 || self.0[1] != 0
+        self.0[0] & NEEDS_CSUM != 0 || self.cuts()
+    }
+
+    /// Whether the frame is to be cut into segments.
+    pub(crate) fn cuts(self) -> bool {
+        self.0[1] != 0
     }
 
     /// For a frame that has grown by so many bytes behind its addresses.
@@ -118,6 +123,14 @@ impl PacketSocket {
             )
         };
         Errno::result(done).map(|_| statistics.tp_drops)
+    }
+
+    /// Bytes that have been sent, and that the kernel has not worked off.
+    pub(crate) fn unsent(&self) -> nix::Result<i32> {
+        let mut bytes: c_int = 0;
+        // SAFETY: SIOCOUTQ, which is TIOCOUTQ, writes an integer.
+        let done = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::TIOCOUTQ as _, &raw mut bytes) };
+        Errno::result(done).map(|_| bytes)
     }
 
     /// Switches on or off whether a device of this socket's namespace leaves

@@ -120,8 +120,10 @@ impl Ring {
             start >= OFFLOADS && start + length <= self.geometry.slot,
             "the kernel put a frame beyond its slot"
         );
+        // SAFETY: within the slot.
+        let before = unsafe { slot.add(start - OFFLOADS) };
         // SAFETY: the kernel has written these bytes, right before the frame.
-        let offloads = unsafe { slot.add(start - OFFLOADS).cast::<[u8; OFFLOADS]>().read() };
+        let offloads = unsafe { before.cast::<[u8; OFFLOADS]>().read() };
         // SAFETY: within the slot, as was just asserted.
         let first = unsafe { slot.add(start) };
         // SAFETY: initialised memory of ours. `release` takes `&mut self`, so that

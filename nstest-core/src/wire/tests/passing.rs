@@ -35,7 +35,7 @@ fn everybody(net: &Net) {
     let counts: Vec<_> = nodes.iter().map(|_| <Arc<[AtomicUsize; 2]>>::default()).collect();
     for (node, count) in nodes.iter().zip(&counts) {
         let count = Arc::clone(count);
-        teach(&node, false, move |direction, frame, now, out| {
+        teach(node, false, move |direction, frame, now, out| {
             count[usize::from(direction == Direction::Egress)].fetch_add(1, Ordering::Relaxed);
             pass(direction, frame, now, out);
         });
