@@ -10,6 +10,8 @@
 //! ([`task`]) and programs ([`command`]) are started by it.
 
 pub(crate) mod command;
+#[cfg(feature = "process")]
+mod process;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/ready.rs")]
 mod ready;
 pub(crate) mod resident;
