@@ -19,16 +19,6 @@ pub(crate) fn clsact<'a>(device: impl Into<Device<'a>>) -> Request {
     )
 }
 
-/// Removes it, and with it every filter of the device.
-pub(crate) fn delete_clsact<'a>(device: impl Into<Device<'a>>) -> Request {
-    let device = device.into();
-    Request::route(
-        &RouteNetlinkMessage::DelQueueDiscipline(message(device.index)),
-        Mode::Existing,
-        format!("delete qdisc clsact from {device}"),
-    )
-}
-
 fn message(index: u32) -> TcMessage {
     let header = TcHeader {
         index: i32::try_from(index).expect("the kernel's indices are positive ints"),
