@@ -1,7 +1,7 @@
 //! Cables that are pulled and plugged in again.
 
-use std::net::{IpAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
 
 use nstest::{Net, Node, TestResult, netns_test};
 
@@ -45,13 +45,67 @@ fn a_cable_that_is_pulled_takes_no_address_and_no_route_along(peer: Node, net: N
             drop(listener);
         }
     }
-    // Whoever asked meanwhile who has the address asks again once a second
-    // (retrans_time_ms, arp(7)): that is the kernel's, and stays so.
-    peer.link().down()?;
-    assert!(pings_in_vain(&test, peer.ip()));
-    println!("{}", shows(&test, "ip neighbour"));
-    peer.link().up()?;
-    test.wait_reachable(peer.ip())?;
+    Ok(())
+}
+
+/// Whoever asked in vain who has an address would ask again after a second
+/// (retrans_time_ms, arp(7)): the neighbours at this cable ask at once when it is
+/// back, and no connection that is being made is lost over it.
+fn takes_up_what_was_tried_in_vain(cut: &Node, others: &[Node]) -> TestResult {
+    let ways = || others.iter().flat_map(|other| [(cut, other), (other, cut)]);
+    let mut listeners = Vec::new();
+    for node in others.iter().chain([cut]) {
+        for ip in node.addrs() {
+            listeners.push(node.run(|| TcpListener::bind((ip, 7000)))?);
+        }
+    }
+    cut.link().down()?;
+    for node in others {
+        shows(node, "ip neighbour flush dev eth0"); // as if it had been down for long
+    }
+    let mut connects = Vec::new();
+    for (from, to) in ways() {
+        for ip in to.addrs() {
+            let unspecified: IpAddr = if ip.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
+            from.run(|| UdpSocket::bind((unspecified, 0))?.send_to(b"in vain", (ip, 9)))?;
+            connects.push(from.spawn(move || TcpStream::connect((ip, 7000)).map(drop)));
+        }
+        let neighbours = shows(from, "ip neighbour");
+        let incomplete =
+            neighbours.lines().filter(|line| line.trim_end().ends_with("INCOMPLETE")).count();
+        assert!(incomplete >= to.addrs().len(), "{from:?}: {neighbours}");
+    }
+    cut.link().up()?;
+    for (from, to) in ways() {
+        for ip in to.addrs() {
+            let start = Instant::now();
+            let limit = Duration::from_millis(200);
+            from.run(|| TcpStream::connect_timeout(&(ip, 7000).into(), limit))
+                .map_err(|error| format!("{from:?} to {ip}: {error}"))?;
+            println!("{from:?} to {ip}: {:?}", start.elapsed());
+        }
+    }
+    for connect in connects {
+        connect.join().expect("no panic")?;
+    }
+    Ok(())
+}
+
+#[netns_test]
+fn the_first_packet_passes_though_others_were_sent_in_vain(peer: Node, net: Net) -> TestResult {
+    for _ in 0..2 {
+        takes_up_what_was_tried_in_vain(&peer, &[net.local()])?;
+    }
+    Ok(())
+}
+
+#[netns_test]
+fn the_first_packet_passes_on_a_lan_too(a: Node, b: Node, net: Net) -> TestResult {
+    for cut in [&a, &net.local()] {
+        let others: Vec<Node> =
+            [&a, &b, &net.local()].into_iter().filter(|node| *node != cut).cloned().collect();
+        takes_up_what_was_tried_in_vain(cut, &others)?;
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod arguments;
 mod builder;
 mod changes;
 mod command;
+mod command_async;
 mod firewall;
 mod forwarding;
 mod growth;

@@ -96,6 +96,13 @@ fn has_names_of_its_own(peer: Node) -> TestResult {
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert!(std::fs::read_to_string("/etc/resolv.conf")?.contains("no name server"));
     assert!(std::fs::read_to_string("/etc/hosts")?.contains("peer"));
+    // No other service than these, for the look-up of hosts only.
+    let services = std::fs::read_to_string("/etc/nsswitch.conf")?;
+    let of_hosts = services.lines().filter(|line| line.starts_with("hosts:"));
+    assert_eq!(of_hosts.collect::<Vec<_>>(), ["hosts: files dns"], "{services}");
+    let nobody = shows(&peer, "getent passwd nobody");
+    assert!(nobody.starts_with("nobody:"), "{nobody}");
+    assert!(shows(&peer, "getent group").starts_with("root:"));
     Ok(())
 }
 
@@ -157,6 +164,16 @@ fn whatever_etc_resolv_conf_and_hosts_are() {
         "rm $etc/hosts",
         "rm $etc/hosts $etc/resolv.conf",
         "rm $etc/hosts; ln -sf /run/systemd/resolve/stub-resolv.conf $etc/resolv.conf",
+        // Fedora's authselect; nobody's choice of services; links to nowhere.
+        "mkdir $etc/authselect; mv $etc/nsswitch.conf $etc/authselect; \
+         ln -s /etc/authselect/nsswitch.conf $etc/nsswitch.conf",
+        "rm $etc/nsswitch.conf",
+        "ln -sf /no/where $etc/nsswitch.conf",
+        "ln -sf /run/nsswitch.conf $etc/nsswitch.conf",
+        "rm $etc/nsswitch.conf $etc/hosts $etc/resolv.conf",
+        "echo 'hosts: mdns resolve [!UNAVAIL=return] files myhostname dns' > $etc/nsswitch.conf",
+        // Where `files` is not asked, no test would find its peer.
+        "printf 'passwd: files\n hosts : dns' > $etc/nsswitch.conf",
     ] {
         works_with(script);
     }

@@ -2,8 +2,9 @@
 
 use expect_test::{Expect, expect};
 use nstest::{Error, Net, Node, TestResult, netns_test};
+use nstest_tests::driver::Run;
 
-use crate::shell::pings;
+use crate::shell::{interfaces, pings, shows};
 
 #[track_caller]
 pub(crate) fn says<T>(result: Result<T, Error>, expected: &Expect) {
@@ -160,29 +161,68 @@ fn routes_that_nobody_can_have(peer: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-#[netns_test]
+#[netns_test(timeout = "3m")]
 fn three_hundred_nodes_on_a_24(net: Net) -> TestResult {
-    let lan = net.add_lan("lan").subnet("192.168.1.0/24").build()?;
-    // Addresses are given out in the plan: what is refused is the last one.
-    for host in 1..=254u8 {
-        if host > 3 && host < 252 {
-            continue;
+    let lan = net.add_lan("home").subnet("192.168.1.0/24").build()?;
+    let mut nodes = Vec::new();
+    let error = loop {
+        assert!(nodes.len() < 300, "all have found a place");
+        match net.add_node(&format!("n{}", nodes.len() + 1)).join(&lan).build() {
+            Ok(node) => nodes.push(node),
+            Err(error) => break error,
         }
-        net.add_node(&format!("n{host}")).join(&lan).addr([192, 168, 1, host]).build()?;
-    }
-    let tiny = net.add_lan("tiny").subnet("192.168.2.0/30").build()?;
-    net.add_node("a").join(&tiny).build()?;
-    net.add_node("b").join(&tiny).build()?;
+    };
+    assert_eq!(nodes.len(), 254);
+    let full = expect![[r#"
+        nstest[subnet-full]: find an address on LAN `home` for node `n255`
+          cause: 192.168.1.0/24 has room for 254, and all are taken
+          help: give it a larger subnet, as `10.1.0.0/16`
+    "#]];
+    says(Err::<(), _>(error), &full);
+    // Nor is there room for one that exists, which is left as it is.
+    let test = net.local();
     says(
-        net.add_node("c").join(&tiny).build(),
+        test.join(&lan).map(drop),
         &expect![[r#"
-        nstest[subnet-full]: find an address on LAN `tiny` for node `c`
-          cause: 192.168.2.0/30 has room for 2, and all are taken
+        nstest[subnet-full]: find an address on LAN `home` for node `test`
+          cause: 192.168.1.0/24 has room for 254, and all are taken
           help: give it a larger subnet, as `10.1.0.0/16`
     "#]],
     );
-    assert!(net.node("c").is_err());
+    assert_eq!(interfaces(&test), ["lo"]);
+    // Nothing of the one that was refused is there, and everything else is.
+    assert!(net.node("n255").is_err());
+    assert_eq!(shows(&test, "ip netns list").lines().count(), 255);
+    assert!(!shows(&test, "cat /etc/hosts").contains("n255"));
+    let [first, last] = [&nodes[0], &nodes[253]];
+    assert!(pings(first, last.ip()) && pings(last, first.ipv6()));
+    // Whoever goes makes room.
+    nodes.swap_remove(100).remove()?;
+    let late = net.add_node("n255").join(&lan).build()?;
+    assert_eq!(late.ip().to_string(), "192.168.1.101");
+    assert!(pings(&late, nodes[0].ip()));
     Ok(())
+}
+
+#[netns_test(peers = 300)]
+#[ignore = "fails on purpose; its case runs it"]
+fn has_three_hundred_peers(_net: Net) {
+    unreachable!("there is no room for them");
+}
+
+/// Of the world that parameters ask for nothing is made, and the body is not run.
+#[test]
+fn three_hundred_peers_are_refused_before_anything_is_made() {
+    let shown = Run::of(&["refusals::has_three_hundred_peers"]).run().shown();
+    expect![[r#"
+        test refusals::has_three_hundred_peers ... FAILED
+
+        ---- refusals::has_three_hundred_peers stdout ----
+        nstest[subnet-full]: find an address on LAN `peers` for node `peer254`
+          cause: 10.0.2.0/24 has room for 254, and all are taken
+          help: give it a larger subnet, as `10.1.0.0/16`
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[netns_test]

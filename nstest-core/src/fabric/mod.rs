@@ -5,6 +5,7 @@
 //! no node notices our devices, filters or rules.
 //!
 //! - this file: one operation after the other, batched where the kernel allows;
+//! - [`carrier`]: cables pulled and plugged in again;
 //! - [`hosts`]: what names resolve to;
 //! - [`member`]: what is held of each node;
 //! - [`taps`]: the wire spliced into ports;
@@ -15,6 +16,7 @@
 //! Requests wait in a queue as long as they go to one socket: a node's addresses
 //! take one system call, whatever their number.
 
+mod carrier;
 mod hosts;
 mod member;
 mod rules;
@@ -304,21 +306,6 @@ impl Fabric {
     /// An address that is handed out can be used.
     fn await_addresses(&mut self) -> Result<()> {
         self.members.values_mut().try_for_each(|member| member.await_addresses(SETTLING))
-    }
-
-    /// Pulls or plugs the ports at which these interfaces' cables end: the
-    /// interfaces follow, and the kernel is made to notice at once.
-    pub(crate) fn set_carrier(&mut self, ends: &[(NodeId, u8, PortId)], up: bool) -> Result<()> {
-        for (.., port) in ends {
-            let set = link::set(port.ifindex());
-            self.route.request(&if up { set.up() } else { set.down() }.request())?;
-        }
-        for (node, slot, _) in ends {
-            if let Some(member) = self.members.get_mut(node) {
-                flush_carrier(&mut member.route, index_of(*slot))?;
-            }
-        }
-        Ok(())
     }
 
     pub(crate) fn member(&mut self, at: &At) -> Result<&mut Member> {

@@ -6,7 +6,7 @@
 //! bridge's end waits for `rcu_barrier` under RTNL (br_dev_delete), which stalls
 //! the set-up of every other test on the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::netlink::filter::{self, Filter, Match};
 use crate::netlink::link::{self, End};
@@ -108,6 +108,14 @@ impl Joints {
         let new = !self.filters.contains_key(&port);
         self.filters.entry(port).or_default();
         new.then(|| qdisc::clsact(port.ifindex()))
+    }
+
+    /// Every port on the segments of these.
+    pub(super) fn reached_from(&self, ports: impl Iterator<Item = PortId>) -> BTreeSet<PortId> {
+        let segments = ports.filter_map(|port| {
+            self.segments.values().find(|segment| segment.ports.contains(&port))
+        });
+        segments.flat_map(|segment| segment.ports.iter().copied()).collect()
     }
 
     /// A port that is deleted takes its filters along.

@@ -17,8 +17,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use netlink_packet_core::Parseable;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridge, InfoData, InfoKind, InfoVeth,
-    LinkAttribute, LinkFlags, LinkHeader, LinkInfo, LinkMessage, State, Stats64,
+    InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkHeader, LinkInfo,
+    LinkMessage, State, Stats64,
 };
 
 use super::message::{Mode, Request};
@@ -37,22 +37,19 @@ pub(crate) struct End<'a> {
     pub(crate) index: Option<u32>,
     pub(crate) mac: Option<Mac>,
     pub(crate) mtu: Option<u32>,
-    /// Devices of one group can be deleted by one message.
-    pub(crate) group: Option<u32>,
     /// Where it is born, if not where the socket is bound.
     pub(crate) netns: Option<BorrowedFd<'a>>,
 }
 
 impl<'a> End<'a> {
     pub(crate) fn named(name: &'a str) -> Self {
-        Self { name, index: None, mac: None, mtu: None, group: None, netns: None }
+        Self { name, index: None, mac: None, mtu: None, netns: None }
     }
 
     fn message(&self) -> LinkMessage {
         let mut attributes = vec![LinkAttribute::IfName(self.name.to_owned())];
         attributes.extend(self.mac.map(|mac| LinkAttribute::Address(mac.0.to_vec())));
         attributes.extend(self.mtu.map(LinkAttribute::Mtu));
-        attributes.extend(self.group.map(LinkAttribute::Group));
         attributes.extend(self.netns.map(|fd| LinkAttribute::NetNsFd(fd.as_raw_fd())));
         message(self.index.unwrap_or(0), attributes)
     }
@@ -122,33 +119,10 @@ impl Set {
         self.attribute(LinkAttribute::Mtu(mtu), format!("mtu {mtu}"))
     }
 
-    pub(crate) fn mac(self, mac: Mac) -> Self {
-        self.attribute(LinkAttribute::Address(mac.0.to_vec()), format!("address {mac}"))
-    }
-
-    /// Refused with EBUSY while the device is up, before Linux 6.2.
-    pub(crate) fn name(self, name: &str) -> Self {
-        self.attribute(LinkAttribute::IfName(name.to_owned()), format!("name {name}"))
-    }
-
-    pub(crate) fn group(self, group: u32) -> Self {
-        self.attribute(LinkAttribute::Group(group), format!("group {group}"))
-    }
-
     /// Makes it a port of the bridge with that index; `None` takes it out.
     pub(crate) fn controller(self, bridge: Option<u32>) -> Self {
         let index = bridge.unwrap_or(0);
         self.attribute(LinkAttribute::Controller(index), format!("master {index}"))
-    }
-
-    /// No link-local IPv6 address by itself. The kernel takes this only apart
-    /// from the creation of the device, and before it is first set up.
-    pub(crate) fn no_address_generation(self) -> Self {
-        let inet6 = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
-        self.attribute(
-            LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![inet6])]),
-            "addrgenmode none",
-        )
     }
 
     /// The change as a request.
@@ -178,15 +152,6 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>) -> Request {
     )
 }
 
-/// Deletes all devices of a group at once.
-pub(crate) fn delete_group(group: u32) -> Request {
-    Request::route(
-        &RouteNetlinkMessage::DelLink(message(0, vec![LinkAttribute::Group(group)])),
-        Mode::Existing,
-        format!("delete the links of group {group}"),
-    )
-}
-
 /// A device as the kernel shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link {
@@ -194,7 +159,6 @@ pub(crate) struct Link {
     pub(crate) name: String,
     pub(crate) mac: Option<Mac>,
     pub(crate) mtu: u32,
-    pub(crate) group: u32,
     /// Set up by its administrator.
     pub(crate) up: bool,
     /// The other end is up as well.
@@ -267,7 +231,6 @@ fn parse(bytes: &[u8]) -> Result<Link> {
         name: String::new(),
         mac: None,
         mtu: 0,
-        group: 0,
         up: message.header.flags.contains(LinkFlags::Up),
         carrier: message.header.flags.contains(LinkFlags::LowerUp),
         operational: false,
@@ -281,7 +244,6 @@ fn parse(bytes: &[u8]) -> Result<Link> {
                 link.mac = bytes.as_slice().try_into().ok().map(Mac);
             }
             LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
-            LinkAttribute::Group(group) => link.group = *group,
             LinkAttribute::Controller(index) => link.controller = Some(*index),
             LinkAttribute::OperState(state) => {
                 // `lo` never leaves UNKNOWN; RFC 2863 counts it as usable.

@@ -1,15 +1,18 @@
 //! Neighbours: which Ethernet address answers to which IP address (ARP, NDP).
 //!
-//! The trap: the entry that resolution leaves behind outlives the neighbour by
+//! The traps: the entry that resolution leaves behind outlives the neighbour by
 //! up to a minute, so whoever takes an address over elsewhere must have the old
-//! entries deleted (or announce itself). See ip-neighbour(8), arp(7).
+//! entries deleted (or announce itself). And a question that got no answer is
+//! asked again only after `retrans_time_ms`, a second, whatever happens meanwhile.
+//! See ip-neighbour(8), arp(7).
 
 use std::net::IpAddr;
 
 use netlink_packet_core::Parseable;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::neighbour::{
-    NeighbourAddress, NeighbourAttribute, NeighbourHeader, NeighbourMessage, NeighbourState,
+    NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourHeader, NeighbourMessage,
+    NeighbourState,
 };
 
 use super::addr::family;
@@ -41,6 +44,26 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> Request {
     )
 }
 
+/// Asks at once for a neighbour that has been asked for in vain.
+///
+/// Packets that wait for the answer go on waiting, where deleting the entry would
+/// fail them (EHOSTUNREACH). First the entry is taken back to "never asked",
+/// which stops its timer, then used, which asks: `__neigh_update` and
+/// `neigh_event_send` in net/core/neighbour.c.
+pub(crate) fn ask_again<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> [Request; 2] {
+    let device = device.into();
+    let (mut afresh, mut used) = (message(device.index, ip), message(device.index, ip));
+    afresh.header.state = NeighbourState::None;
+    used.header.flags = NeighbourFlags::Use;
+    [afresh, used].map(|message| {
+        Request::route(
+            &RouteNetlinkMessage::NewNeighbour(message),
+            Mode::Replace,
+            format!("ask for neighbour {ip} on {device}"),
+        )
+    })
+}
+
 /// An entry as the kernel shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Neighbour {
@@ -49,6 +72,8 @@ pub(crate) struct Neighbour {
     /// `None` while resolution has not succeeded.
     pub(crate) mac: Option<Mac>,
     pub(crate) permanent: bool,
+    /// It is being asked for, and has not answered yet.
+    pub(crate) incomplete: bool,
 }
 
 /// Every entry of the socket's namespace, v4 and v6.
@@ -89,5 +114,6 @@ fn parse(bytes: &[u8]) -> Result<Option<Neighbour>> {
         ip,
         mac,
         permanent: message.header.state == NeighbourState::Permanent,
+        incomplete: message.header.state == NeighbourState::Incomplete,
     }))
 }

@@ -45,16 +45,6 @@ pub(crate) fn clsact<'a>(device: impl Into<Device<'a>>) -> Request {
     )
 }
 
-/// Removes it, and with it every filter of the device.
-pub(crate) fn delete_clsact<'a>(device: impl Into<Device<'a>>) -> Request {
-    let device = device.into();
-    Request::route(
-        &RouteNetlinkMessage::DelQueueDiscipline(message(device.index)),
-        Mode::Existing,
-        format!("delete qdisc clsact from {device}"),
-    )
-}
-
 /// Lets a device send no faster than `rate` bytes a second, in bursts of `burst`
 /// bytes at most, with `limit` bytes waiting at most; in place of what it had.
 pub(crate) fn tbf(device: u32, rate: u64, burst: u32, limit: u32) -> Request {

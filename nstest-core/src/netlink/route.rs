@@ -56,16 +56,6 @@ impl Route {
         Self { destination, target, source: None, metric: None, onlink: false }
     }
 
-    /// The default route of the gateway's family.
-    pub(crate) fn default_via(gateway: IpAddr) -> Self {
-        let any = match gateway {
-            IpAddr::V4(_) => Prefix::new(Ipv4Addr::UNSPECIFIED, 0),
-            IpAddr::V6(_) => Prefix::new(Ipv6Addr::UNSPECIFIED, 0),
-        };
-        let target = Target::Via { gateway: Some(gateway), device: None };
-        Self::to(any, target)
-    }
-
     fn message(&self) -> RouteMessage {
         let mut message = RouteMessage::default();
         message.header = RouteHeader {

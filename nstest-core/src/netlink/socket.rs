@@ -104,11 +104,6 @@ impl Socket {
         })
     }
 
-    /// The place that errors name.
-    pub(crate) fn place(&self) -> &str {
-        &self.place
-    }
-
     /// Has one request carried out.
     pub(crate) fn request(&mut self, request: &Request) -> Result<()> {
         self.batch(std::slice::from_ref(request))

@@ -20,6 +20,8 @@ pub struct Command {
     /// The working directory that we gave it, since nobody else did.
     directory: Option<PathBuf>,
     streams: Streams,
+    #[cfg(feature = "process")]
+    pub(super) kill_on_drop: bool,
 }
 
 /// Which streams somebody has chosen: std does not tell.
@@ -33,7 +35,14 @@ struct Streams {
 impl Command {
     pub(crate) fn new(place: Arc<Place>, program: impl AsRef<OsStr>) -> Self {
         let inner = std::process::Command::new(program);
-        Self { place, inner, directory: None, streams: Streams::default() }
+        Self {
+            place,
+            inner,
+            directory: None,
+            streams: Streams::default(),
+            #[cfg(feature = "process")]
+            kill_on_drop: false,
+        }
     }
 
     /// See [`std::process::Command::arg`].
@@ -107,24 +116,31 @@ impl Command {
     /// # Errors
     /// As [`std::process::Command::spawn`]; the message names program and node.
     pub fn spawn(&mut self) -> io::Result<Child> {
+        let child = self.in_node(|mut inner| {
+            let child = inner.spawn();
+            (inner, child)
+        })?;
+        child.map_err(|error| self.refused(&error))
+    }
+
+    /// Has the thread that lives in the node do something with the command, which
+    /// travels there and back.
+    pub(super) fn in_node<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(std::process::Command) -> (std::process::Command, R) + Send + 'static,
+    ) -> io::Result<R> {
         self.set_directory()?;
         let program = self.inner.get_program().to_owned();
-        // The command travels to the thread that lives in the node, and back.
-        let mut inner = std::mem::replace(&mut self.inner, std::process::Command::new(&program));
         let resident = self.place.resident().map_err(io::Error::other)?;
-        let (inner, child) = resident
-            .perform(move || {
-                let child = inner.spawn();
-                (inner, child)
-            })
-            .map_err(io::Error::other)?;
+        let inner = std::mem::replace(&mut self.inner, std::process::Command::new(program));
+        let (inner, result) = resident.perform(move || work(inner)).map_err(io::Error::other)?;
         self.inner = inner;
-        child.map_err(|error| self.refused(&error))
+        Ok(result)
     }
 
     /// Names what could not be started, where, and the directory, if that is what
     /// is not there.
-    fn refused(&self, error: &io::Error) -> io::Error {
+    pub(super) fn refused(&self, error: &io::Error) -> io::Error {
         let (program, node) = (self.inner.get_program().to_string_lossy(), self.place.name());
         let missing = self.inner.get_current_dir().filter(|directory| !directory.is_dir());
         let directory = missing
@@ -138,11 +154,15 @@ impl Command {
     /// # Errors
     /// As [`std::process::Command::output`].
     pub fn output(&mut self) -> io::Result<Output> {
-        // As std does, for this once, with what was not chosen.
+        self.with_pipes(Self::spawn)?.wait_with_output()
+    }
+
+    /// As std does for `output`, for this once, with streams that were not chosen.
+    pub(super) fn with_pipes<C>(&mut self, spawn: impl FnOnce(&mut Self) -> C) -> C {
         self.default_streams(Stdio::null, Stdio::piped);
-        let child = self.spawn();
+        let child = spawn(self);
         self.default_streams(Stdio::inherit, Stdio::inherit);
-        child?.wait_with_output()
+        child
     }
 
     /// Runs the program to its end.

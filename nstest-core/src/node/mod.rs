@@ -12,6 +12,8 @@
 pub(crate) mod command;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/connections.rs")]
 mod connections;
+#[cfg(feature = "process")]
+mod process;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/reach.rs")]
 mod reach;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/ready.rs")]

@@ -24,6 +24,9 @@ pub(super) struct Host {
     /// Where /etc/hosts and /etc/resolv.conf really are.
     pub(super) hosts: EtcFile,
     pub(super) resolv_conf: EtcFile,
+    /// And /etc/nsswitch.conf, with what the test's own says.
+    pub(super) nsswitch: EtcFile,
+    pub(super) name_services: String,
 }
 
 /// What stands at a path in /etc.
@@ -71,12 +74,26 @@ impl Host {
         Self {
             hosts: EtcFile::at("/etc/hosts", &run_dirs, apart),
             resolv_conf: EtcFile::at("/etc/resolv.conf", &run_dirs, apart),
+            nsswitch: EtcFile::at(NSSWITCH, &run_dirs, apart),
+            name_services: name_services(&std::fs::read(NSSWITCH).unwrap_or_default()),
             run_links,
             run_dirs,
             user_runtime,
             apart,
         }
     }
+}
+
+const NSSWITCH: &str = "/etc/nsswitch.conf";
+
+/// What nsswitch.conf(5) of the machine says, but for the look-up of hosts: mDNS,
+/// systemd-resolved and nss-myhostname are none of the test's. Users and groups
+/// are found as ever.
+fn name_services(of_machine: &[u8]) -> String {
+    let text = String::from_utf8_lossy(of_machine);
+    let database = |line: &str| line.split(':').next().unwrap_or_default().trim().to_owned();
+    let kept = text.lines().filter(|line| database(line) != "hosts");
+    kept.chain(["hosts: files dns"]).map(|line| format!("{line}\n")).collect()
 }
 
 impl EtcFile {
@@ -150,4 +167,23 @@ fn lexically_normal(path: &Path) -> PathBuf {
         }
     }
     normal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_look_up_of_hosts_is_the_tests_own() {
+        for (machine, own) in [
+            ("", "hosts: files dns\n"),
+            ("hosts: files mdns4_minimal [NOTFOUND=return] dns myhostname", "hosts: files dns\n"),
+            (
+                "# glibc\npasswd: files sss\n  hosts : resolve\ngroup:\tfiles # hosts: x\n",
+                "# glibc\npasswd: files sss\ngroup:\tfiles # hosts: x\nhosts: files dns\n",
+            ),
+        ] {
+            assert_eq!(name_services(machine.as_bytes()), own);
+        }
+    }
 }

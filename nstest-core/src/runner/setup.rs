@@ -225,15 +225,19 @@ impl Plan {
         }
     }
 
-    /// Names are looked up in a hosts file of the test's own, and nowhere else:
-    /// the name server is the test's own loopback, where none listens, so that
-    /// an unknown name fails at once.
+    /// Names are looked up in a hosts file of the test's own, and nowhere else: no
+    /// other service is asked (nsswitch.conf(5)), and the name server is the test's
+    /// own loopback, where none listens, so that an unknown name fails at once.
     fn etc(&mut self, host: &Host, extras: Extras<'_>) {
         let what = "give the test files of its own in /etc";
         let hosts = format!("{LOCALHOST}127.0.1.1 {NODE}\n");
         let none = "# nstest: no name server\nnameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
         let resolv = extras.uplink.map_or_else(|| none.to_owned(), Uplink::resolv_conf);
-        let files = [("hosts", &host.hosts, hosts), ("resolv.conf", &host.resolv_conf, resolv)];
+        let files = [
+            ("hosts", &host.hosts, hosts),
+            ("resolv.conf", &host.resolv_conf, resolv),
+            ("nsswitch.conf", &host.nsswitch, host.name_services.clone()),
+        ];
         for (name, _, text) in &files {
             self.must(
                 what,
@@ -283,7 +287,7 @@ impl Plan {
         self.may(
             what,
             Step::Mount(overlay),
-            "/etc/hosts or /etc/resolv.conf is missing as it is on the host: names of the test may not resolve",
+            "/etc/hosts, /etc/resolv.conf or /etc/nsswitch.conf is missing as it is on the host: names of the test may not resolve",
         );
     }
 

@@ -69,6 +69,54 @@ fn tables_of_ipv6() {
     same_table(&table, &fixtures::IPV6);
 }
 
+/// What a way out of the machine takes: translation to whatever address the way
+/// has, copies past forwarding, and a table that goes with its maker.
+#[test]
+fn a_table_that_is_owned() {
+    let gateway = "169.254.1.6".parse::<IpAddr>().unwrap();
+    let is = |field: fn(Family) -> Field| S::Equals(field(Family::V4), Value::Addr(gateway));
+    let chain = |name, kind, point, priority, rule| base(name, kind, point, priority, vec![rule]);
+    let table = Table {
+        family: Family::V4,
+        name: "nstest1".into(),
+        owned: true,
+        sets: Vec::new(),
+        chains: vec![
+            chain(
+                "post",
+                HookKind::Nat,
+                HookPoint::Postrouting,
+                100,
+                Rule(vec![is(Field::SourceAddr), S::Masquerade]),
+            ),
+            chain(
+                "forward",
+                HookKind::Filter,
+                HookPoint::Forward,
+                0,
+                Rule(vec![
+                    S::OutInterface("nstest1".into()),
+                    S::Ct(CtMatch::NewOrInvalid),
+                    S::Drop,
+                ]),
+            ),
+            chain(
+                "pre",
+                HookKind::Filter,
+                HookPoint::Prerouting,
+                -99,
+                Rule(vec![
+                    is(Field::DestAddr),
+                    S::Ct(CtMatch::EstablishedOrRelated),
+                    S::DupTo { addr: gateway, device: 1 },
+                    S::Drop,
+                ]),
+            ),
+        ],
+    };
+    same_table(&table, &fixtures::UPLINK);
+}
+
 /// What it says as text is what was given to nft, and nft sent these bytes.
 #[track_caller]
 fn same_table(table: &Table, sent: &Sent) {

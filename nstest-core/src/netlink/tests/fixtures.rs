@@ -136,3 +136,7 @@ pub(super) const IPV4: Sent =
 /// `nft -f ipv6.nft`
 pub(super) const IPV6: Sent =
     Sent { text: include_str!("nft/ipv6.nft"), messages: include_str!("nft/ipv6.hex") };
+
+/// `nft -f uplink.nft`
+pub(super) const UPLINK: Sent =
+    Sent { text: include_str!("nft/uplink.nft"), messages: include_str!("nft/uplink.hex") };

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::libc;
 
-use super::worlds::{ETH0, Place};
+use super::worlds::{ETH0, Place, default_via};
 use crate::netlink::link::{self, End};
 use crate::netlink::nftables::{
     self, Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, Reject, Rule, Statement as S,
@@ -70,7 +70,7 @@ impl World {
                 addr::add(ETH1, on(OUTSIDE)),
             ])
             .unwrap();
-        let default = Route::default_via(IpAddr::V4(GATEWAY));
+        let default = default_via(IpAddr::V4(GATEWAY));
         client
             .route
             .batch(&[addr::add(ETH0, on(INSIDE)), route::add(&default, Mode::Create)])

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::error::Result;
 use crate::netlink::filter::{self, Filter, Match};
 use crate::netlink::link::{self, End, LOOPBACK};
+use crate::netlink::route::{Route, Target};
 use crate::netlink::{Mac, Mode, Prefix, Protocol, Request, Socket, Watch, addr, qdisc};
 use crate::netns::Namespace;
 use crate::sysctl;
@@ -195,4 +196,13 @@ pub(super) fn exchange_all(nodes: &[Place]) -> Duration {
         [ipv4(i + 1), ipv6(i + 1)].map(|ip| exchange(&first.ns, &other.ns, ip))
     });
     times.max().unwrap()
+}
+
+/// The default route of the gateway's family.
+pub(super) fn default_via(gateway: IpAddr) -> Route {
+    let any = match gateway {
+        IpAddr::V4(_) => Prefix::new(Ipv4Addr::UNSPECIFIED, 0),
+        IpAddr::V6(_) => Prefix::new(Ipv6Addr::UNSPECIFIED, 0),
+    };
+    Route::to(any, Target::Via { gateway: Some(gateway), device: None })
 }

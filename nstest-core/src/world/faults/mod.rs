@@ -278,6 +278,11 @@ impl Shared {
 
     fn release(&mut self, forces: Vec<Force>) -> Result<()> {
         let mut result = Ok(());
+        let on_wire = forces.iter().filter_map(|force| match force {
+            Force::Rule(port, _) | Force::Condition(port, _) => Some(*port),
+            Force::Qdisc(..) | Force::Down(_) => None,
+        });
+        let freed: Vec<PortId> = on_wire.collect();
         for force in forces {
             let released = match force {
                 Force::Rule(port, rule) => self.change(port, |port| {
@@ -290,6 +295,9 @@ impl Shared {
                 Force::Down(ends) => self.set_carrier(&ends, true),
             };
             result = result.and(released);
+        }
+        if !freed.is_empty() {
+            result = result.and(self.fabric.ask_again(freed.into_iter()));
         }
         result
     }

@@ -1,0 +1,43 @@
+//! Cables that are pulled, and plugged in again.
+
+use super::{Fabric, flush_carrier, index_of};
+use crate::error::Result;
+use crate::netlink::{Request, link, neigh};
+use crate::topology::spec::{NodeId, PortId};
+
+impl Fabric {
+    /// Pulls or plugs the ports at which these interfaces' cables end: the
+    /// interfaces follow, and the kernel is made to notice at once.
+    pub(crate) fn set_carrier(&mut self, ends: &[(NodeId, u8, PortId)], up: bool) -> Result<()> {
+        for (.., port) in ends {
+            let set = link::set(port.ifindex());
+            self.route.request(&if up { set.up() } else { set.down() }.request())?;
+        }
+        for (node, slot, _) in ends {
+            if let Some(member) = self.members.get_mut(node) {
+                flush_carrier(&mut member.route, index_of(*slot))?;
+            }
+        }
+        if up { self.ask_again(ends.iter().map(|(.., port)| *port)) } else { Ok(()) }
+    }
+
+    /// Everybody who can reach these ports again, or be reached from there, and
+    /// asked in vain meanwhile who has an address, asks at once and not after a
+    /// second.
+    pub(crate) fn ask_again(&mut self, ports: impl Iterator<Item = PortId>) -> Result<()> {
+        let ports = self.joints.reached_from(ports);
+        for member in self.members.values_mut() {
+            let slots = member.links.iter().filter(|(_, port)| ports.contains(port));
+            let devices: Vec<u32> = slots.map(|(slot, _)| index_of(*slot)).collect();
+            if devices.is_empty() {
+                continue;
+            }
+            let asked = neigh::list(&mut member.route)?;
+            let asked = asked.iter().filter(|n| n.incomplete && devices.contains(&n.index));
+            let requests: Vec<Request> =
+                asked.flat_map(|n| neigh::ask_again(n.index, n.ip)).collect();
+            member.route.batch(&requests)?;
+        }
+        Ok(())
+    }
+}
