@@ -8,8 +8,12 @@
 //! too, and the compiler then calls a plain `#[test]` ambiguous.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "dns")]
+pub use nstest_core::Resolver;
 #[cfg(feature = "tokio")]
 pub use nstest_core::Task;
+#[cfg(feature = "dns")]
+pub use nstest_core::dns;
 pub use nstest_core::{
     Code, Command, Error, Firewall, Fixture, JoinHandle, Lan, LanBuilder, Link, MacAddr, Nat, Nat6,
     NatFiltering, NatMapping, Net, Node, NodeBuilder, Outcome, Param, Protocol, Result, Router,

@@ -33,10 +33,11 @@ const CORE: Rooms = &[
     ("netns", &["error", "layout"]),
     ("netlink", &["error", "sys", "sysctl", "netns"]),
     ("node", &["error", "netlink", "netns"]),
+    ("dns", &["error", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "layout", "netlink"]),
     ("fabric", &["error", "layout", "sysctl", "netns", "netlink", "node", "topology"]),
-    ("world", &["error", "node", "topology", "fabric"]),
+    ("world", &["error", "node", "dns", "topology", "fabric"]),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),
     // One test, and its way out.
     ("uplink", &["error", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),

@@ -10,6 +10,8 @@ mod lan;
 mod link;
 mod node;
 mod ready;
+#[cfg(feature = "dns")]
+mod resolver;
 mod router;
 
 use std::fmt;
@@ -20,6 +22,8 @@ pub use lan::Lan;
 pub use link::Link;
 pub use node::Node;
 pub use ready::{Outcome, eventually};
+#[cfg(feature = "dns")]
+pub use resolver::Resolver;
 pub use router::Router;
 
 use crate::error::Result;
@@ -50,6 +54,8 @@ use crate::topology::{Step, Topology};
 pub struct Net {
     shared: Arc<Mutex<Shared>>,
     panics: Arc<Panics>,
+    #[cfg(feature = "dns")]
+    resolvers: Arc<Mutex<Vec<Resolver>>>,
 }
 
 #[derive(Debug)]
@@ -69,7 +75,12 @@ impl Net {
         }
         fabric.carry_out(&plan).map_err(|stopped| stopped.error)?;
         let shared = Arc::new(Mutex::new(Shared { topology: next, fabric }));
-        Ok(Self { shared, panics })
+        Ok(Self {
+            shared,
+            panics,
+            #[cfg(feature = "dns")]
+            resolvers: Arc::default(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -197,7 +208,14 @@ impl Net {
         let lines = panics.iter().map(|Panicked { node, message, .. }| {
             format!("a thread or task in node {node} panicked, and nobody joined it: {message}")
         });
-        (!panics.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
+        let lines: Vec<String> = lines.chain(self.unasked()).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    /// What a resolver was to fail with, and nobody met.
+    #[cfg(not(feature = "dns"))]
+    fn unasked(&self) -> Vec<String> {
+        Vec::new()
     }
 }
 

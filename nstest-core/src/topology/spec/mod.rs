@@ -9,6 +9,7 @@ mod addresses;
 mod edit;
 mod initial;
 mod lookup;
+mod name_servers;
 mod remove;
 mod router;
 
@@ -68,6 +69,8 @@ pub(crate) struct Spec {
     pub(super) netns: Option<String>,
     /// What the test's own node reaches through its uplink.
     pub(super) outside: Vec<Outside>,
+    /// Nodes in which a resolver runs, in the order in which they are asked.
+    pub(super) name_servers: Vec<NodeId>,
     next_node: u16,
     next_segment: u16,
     next_port: u32,
