@@ -48,7 +48,8 @@ async fn every_kind_of_record_is_found(dns: Node) -> TestResult {
     let text = client.txt_lookup("example.").await?;
     assert_eq!(text.iter().map(ToString::to_string).collect::<Vec<_>>(), ["v=spf1 -all"]);
     let service = client.srv_lookup("_db._tcp.example.").await?;
-    assert_eq!(service.iter().map(|srv| srv.port()).collect::<Vec<_>>(), [5432]);
+    let service: Vec<_> = service.iter().map(|srv| (srv.priority(), srv.port())).collect();
+    assert_eq!(service, [(1, 5432)]);
     let name = client.reverse_lookup(V4.into()).await?;
     assert_eq!(name.iter().map(ToString::to_string).collect::<Vec<_>>(), ["db.example."]);
     Ok(())
@@ -77,7 +78,7 @@ async fn each_failure_is_told_apart(dns: Node) -> TestResult {
         let start = Instant::now();
         let error = client()?.ipv4_lookup(name).await.map(addrs).unwrap_err();
         assert_eq!(code(&error), None, "{name}: {error:?}");
-        assert!(start.elapsed() >= Duration::from_secs(1), "{name}: {:?}", start.elapsed());
+        assert!(start.elapsed() >= Duration::from_millis(950), "{name}: {:?}", start.elapsed());
         assert!(scripted.count() > 0);
     }
     Ok(())

@@ -15,8 +15,9 @@ const NXDOMAIN: &str = "Name or service not known";
 const NODATA: &str = "No address associated with hostname";
 const AGAIN: &str = "Temporary failure in name resolution";
 
-/// As long as glibc waits, by what /etc/resolv.conf says.
-const TIMEOUT: Duration = Duration::from_secs(1);
+/// As long as glibc waits, by what /etc/resolv.conf says: a second, less what its
+/// rounding to milliseconds takes away.
+const TIMEOUT: Duration = Duration::from_millis(950);
 /// What a machine under load may add.
 const GRACE: Duration = Duration::from_secs(10);
 

@@ -20,14 +20,13 @@ impl Spec {
             self.address_of(id, None)?;
         }
         if self.name_servers.len() >= MOST {
-            return Err(errors::too_many("resolvers", self.name_servers.len()));
+            return Err(errors::too_many_resolvers(MOST));
         }
         self.name_servers.push(id);
         Ok(())
     }
 
-    /// Those that can be asked at present: a node that was removed cannot, nor one
-    /// that is on no network.
+    /// Those that can be asked at present: a node that is on no network cannot.
     pub(in crate::topology) fn name_server_addrs(&self) -> Vec<IpAddr> {
         self.name_servers.iter().filter_map(|id| self.name_server_addr(*id)).collect()
     }
