@@ -87,6 +87,8 @@ fn what_cannot_be_is_an_error(dns: Node, net: Net) -> TestResult {
     let island = net.add_node("island").build()?;
     let error = island.serve_dns().unwrap_err();
     assert_eq!(error.code(), Code::NoAddress, "{error:?}");
+    // Nothing was left there.
+    island.run(|| TcpListener::bind("[::]:53"))?;
 
     let udp = dns.run(|| UdpSocket::bind("0.0.0.0:53"))?;
     assert_eq!(dns.serve_dns().unwrap_err().code(), Code::InUse);

@@ -1,7 +1,14 @@
 //! The way to a resolver is a network like any other.
 
-use std::net::Ipv4Addr;
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
 
+use nix::libc;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::time::TimeValLike;
+use nstest::dns::Answer;
 use nstest::{Nat, Net, Node, TestResult, netns_test};
 
 use crate::look_up;
@@ -67,4 +74,31 @@ fn a_test_that_is_alone_serves_itself(net: Net) -> TestResult {
     dns.answer("db.example", V4)?;
     assert_eq!(look_up("db.example"), Ok(vec![V4.into()]));
     Ok(())
+}
+
+/// A client that is gone for good, while it is owed an answer, costs nothing.
+#[netns_test]
+fn a_resolver_that_waits_is_idle(dns: Node) -> TestResult {
+    let addr = (dns.ip(), 53);
+    let dns = dns.serve_dns()?;
+    dns.answer("late.example", Answer::from(V4).after(Duration::from_secs(3600)))?;
+    dns.answer("silent.example", Answer::SILENT)?;
+    let mut client = TcpStream::connect(addr)?;
+    let message = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x04late\x07example\0\0\x01\0\x01";
+    client.write_all(&[&[0, message.len() as u8], &message[..]].concat())?;
+    nstest::eventually(Duration::from_secs(10), || !dns.queries().is_empty())?;
+    // Closed by a reset, not by a FIN: socket(7).
+    setsockopt(&client, sockopt::Linger, &libc::linger { l_onoff: 1, l_linger: 0 })?;
+    drop(client);
+    let before = processor_time()?;
+    assert!(look_up("silent.example").is_err());
+    let spent = processor_time()? - before;
+    assert!(spent < Duration::from_millis(50), "{spent:?}");
+    Ok(())
+}
+
+fn processor_time() -> TestResult<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_SELF)?;
+    let time = usage.user_time() + usage.system_time();
+    Ok(Duration::from_micros(time.num_microseconds().try_into()?))
 }

@@ -112,12 +112,13 @@ struct Connection {
 }
 
 /// Who can be served without waiting.
-#[derive(Default)]
 struct Ready {
     ended: bool,
     udp: bool,
     tcp: bool,
     connections: Vec<u64>,
+    /// Reset: there is nobody to answer.
+    gone: Vec<u64>,
 }
 
 impl Serving {
@@ -140,6 +141,7 @@ impl Serving {
             for id in ready.connections {
                 self.read(id);
             }
+            self.connections.retain(|id, _| !ready.gone.contains(id));
             self.send_due(Instant::now());
             self.connections.retain(|_, connection| connection.write());
         }
@@ -168,12 +170,15 @@ impl Serving {
         }));
         poll(&mut fds, timeout)?;
         let any = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
-        let connections = self.connections.keys().zip(&fds[3..]);
+        let reset = PollFlags::POLLERR | PollFlags::POLLHUP;
+        let is_reset = |fd: &PollFd<'_>| fd.revents().is_some_and(|got| got.intersects(reset));
+        let connections = || self.connections.keys().zip(&fds[3..]);
         Ok(Ready {
             ended: any(&fds[0]),
             udp: any(&fds[1]),
             tcp: any(&fds[2]),
-            connections: connections.filter(|(_, fd)| any(fd)).map(|(id, _)| *id).collect(),
+            connections: connections().filter(|(_, fd)| any(fd)).map(|(id, _)| *id).collect(),
+            gone: connections().filter(|(_, fd)| is_reset(fd)).map(|(id, _)| *id).collect(),
         })
     }
 
@@ -265,11 +270,8 @@ impl Connection {
                 Ok(length) => self.input.extend_from_slice(&buffer[..length]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Reset: there is nobody to answer.
-                Err(_) => {
-                    self.heard_out = true;
-                    self.pending = 0;
-                }
+                // It was reset, which the next wait tells.
+                Err(_) => self.heard_out = true,
             }
         }
     }

@@ -92,6 +92,9 @@ impl Node {
     /// `in-use`, if something listens there; `no-address`, if the node is on no
     /// network, unless it is the test's own.
     pub fn serve_dns(&self) -> Result<Resolver> {
+        // Asked before anything is started: the port of a server that is not wanted
+        // after all would be free again only some time after that.
+        self.net().look(|spec| spec.clone().add_name_server(self.id()))?;
         let script = Arc::default();
         let server = Arc::new(Server::start(self.place(), &script)?);
         self.net().edit(|spec| spec.add_name_server(self.id()))?;
