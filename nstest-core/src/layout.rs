@@ -12,6 +12,9 @@ pub(crate) const ETC: &str = "/run/nstest/etc";
 /// The file that /etc/hosts is.
 pub(crate) const HOSTS: &str = "/run/nstest/etc/hosts";
 
+/// The file that /etc/resolv.conf is.
+pub(crate) const RESOLV_CONF: &str = "/run/nstest/etc/resolv.conf";
+
 /// With which every hosts file begins.
 pub(crate) const LOCALHOST: &str =
     "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n";

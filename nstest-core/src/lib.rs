@@ -23,6 +23,8 @@
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod capability;
 mod context;
+#[cfg(feature = "dns")]
+pub mod dns;
 mod error;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
 mod fabric;
@@ -78,6 +80,8 @@ pub use node::task::Task;
 pub use node::visit::Scope;
 pub use runner::{enter, net};
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
+#[cfg(feature = "dns")]
+pub use world::Resolver;
 pub use world::{
     Engine, Injection, Lan, LanBuilder, Link, Net, Node, NodeBuilder, OneWay, Outcome, Reach,
     Reached, Router, RouterBuilder, eventually,

@@ -8,8 +8,12 @@
 //! too, and the compiler then calls a plain `#[test]` ambiguous.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "dns")]
+pub use nstest_core::Resolver;
 #[cfg(feature = "tokio")]
 pub use nstest_core::Task;
+#[cfg(feature = "dns")]
+pub use nstest_core::dns;
 pub use nstest_core::{
     Action, Code, Command, Condition, Direction, Effect, Engine, Error, Fault, Firewall, Fixture,
     GilbertElliott, Injection, Jitter, JoinHandle, Kind, Lan, LanBuilder, Link, MacAddr, Nat, Nat6,

@@ -36,6 +36,7 @@ const CORE: Rooms = &[
     ("netlink", &["error", "sys", "sysctl", "netns"]),
     ("node", &["error", "netlink", "netns"]),
     ("wire", &["error", "sys", "frame"]),
+    ("dns", &["error", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "layout", "netlink"]),
     ("fault", &["error", "frame", "topology"]),
@@ -46,7 +47,7 @@ const CORE: Rooms = &[
             "fault",
         ],
     ),
-    ("world", &["error", "orders", "frame", "node", "topology", "fault", "fabric"]),
+    ("world", &["error", "orders", "frame", "node", "dns", "topology", "fault", "fabric"]),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),
     // One test, and its way out.
     ("uplink", &["error", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),

@@ -1,4 +1,7 @@
-//! The names of nodes: /etc/hosts (hosts(5)).
+//! The names of nodes: /etc/hosts (hosts(5)); who is asked for others:
+//! [`resolv_conf`].
+
+pub(super) mod resolv_conf;
 
 use std::fs;
 use std::io;

@@ -231,6 +231,7 @@ impl Fabric {
                 self.queue(Owner::Node(at.id), route::delete(&route))
             }
             Op::SetHosts { entries } => hosts::set(entries),
+            Op::SetNameServers { addrs } => hosts::resolv_conf::set(addrs),
             Op::FlushConntrack { at } => {
                 self.flush()?;
                 rules::flush_conntrack(self.member(at)?)

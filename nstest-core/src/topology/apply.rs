@@ -34,6 +34,7 @@ impl State {
                 self.segments.remove(segment);
             }
             Op::SetHosts { entries } => self.hosts.clone_from(entries),
+            Op::SetNameServers { addrs } => self.name_servers.clone_from(addrs),
             Op::FlushConntrack { .. } | Op::Settle { .. } => {}
             Op::SetSysctls { at, settings } => self.with_node(at, |node| {
                 let known = Arc::make_mut(&mut node.settings);

@@ -60,6 +60,9 @@ impl Plan {
         if old.hosts != new.hosts {
             ops.push(Op::SetHosts { entries: new.hosts.clone() });
         }
+        if old.name_servers != new.name_servers {
+            ops.push(Op::SetNameServers { addrs: new.name_servers.clone() });
+        }
         let touched: Vec<_> = new
             .nodes
             .iter()

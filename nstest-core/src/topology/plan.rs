@@ -134,6 +134,10 @@ pub(crate) enum Op {
     SetHosts {
         entries: Vec<HostEntry>,
     },
+    /// In the order in which they are asked; none: as the test began.
+    SetNameServers {
+        addrs: Vec<IpAddr>,
+    },
     /// Forgets every conversation that a router tracks, and with it every
     /// mapping that has no map of ours.
     FlushConntrack {
@@ -227,6 +231,10 @@ impl fmt::Display for Op {
                     write!(f, "{comma} {addr} {}", names.join(" "))?;
                 }
                 Ok(())
+            }
+            Op::SetNameServers { addrs } => {
+                f.write_str("name servers:")?;
+                addrs.iter().try_for_each(|addr| write!(f, " {addr}"))
             }
             Op::FlushConntrack { at } => write!(f, "{at}: conntrack flush"),
             Op::Settle { links } => {

@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(crate) segments: BTreeMap<SegmentId, Wiring>,
     /// Of /etc/hosts, the same for every node.
     pub(crate) hosts: Vec<HostEntry>,
+    /// Of /etc/resolv.conf, the same for every node; none: as the test began.
+    pub(crate) name_servers: Vec<IpAddr>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +103,7 @@ impl State {
     /// What only shows in the whole: routes that nobody can have, circles,
     /// overlapping networks that one node sees.
     pub(crate) fn of(spec: &Spec) -> Result<Self> {
-        let mut state = State::default();
+        let mut state = State { name_servers: spec.name_server_addrs(), ..State::default() };
         if spec.netns.is_some() {
             return Ok(state);
         }

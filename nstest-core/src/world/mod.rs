@@ -15,6 +15,8 @@ mod node;
 mod orders;
 mod reach;
 mod ready;
+#[cfg(feature = "dns")]
+mod resolver;
 mod router;
 
 use std::fmt;
@@ -29,6 +31,8 @@ pub use link::Link;
 pub use node::Node;
 pub use reach::{Reach, Reached};
 pub use ready::{Outcome, eventually};
+#[cfg(feature = "dns")]
+pub use resolver::Resolver;
 pub use router::Router;
 
 use crate::error::Result;
@@ -60,6 +64,8 @@ use faults::{Clock, Faults};
 pub struct Net {
     shared: Arc<Mutex<Shared>>,
     panics: Arc<Panics>,
+    #[cfg(feature = "dns")]
+    resolvers: Arc<Mutex<Vec<Resolver>>>,
 }
 
 #[derive(Debug)]
@@ -84,7 +90,12 @@ impl Net {
             let (faults, clock) = (Faults::new(), Clock::new(Weak::clone(world)));
             Mutex::new(Shared { topology: next, fabric, faults, clock })
         });
-        Ok(Self { shared, panics })
+        Ok(Self {
+            shared,
+            panics,
+            #[cfg(feature = "dns")]
+            resolvers: Arc::default(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -218,6 +229,12 @@ impl Net {
         });
         let lines: Vec<_> = lines.chain(self.lock().fault_failures()).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    /// What a resolver was to fail with, and nobody met.
+    #[cfg(not(feature = "dns"))]
+    fn unasked(&self) -> Vec<String> {
+        Vec::new()
     }
 }
 

@@ -24,13 +24,14 @@ impl Net {
 
     /// What there is to tell of the network, when the body of the test has ended.
     pub(crate) fn findings(&self) -> Findings {
+        let unasked = self.unasked();
         let shared = &mut *self.lock();
         let points = shared.seen().into_iter();
         let injected = shared.planned().map(|reached| Injection { reached, packet: None });
         Findings {
             points: points.map(|(point, packet)| FoundPoint { point, packet }).collect(),
             injected,
-            unmatched: shared.unmet(),
+            unmatched: shared.unmet().into_iter().chain(unasked).collect(),
             random: shared.is_random(),
         }
     }

@@ -129,6 +129,13 @@ pub(in crate::topology) fn too_many(what: &str, have: usize) -> Error {
         .help("use a smaller world in one test")
 }
 
+#[cfg(feature = "dns")]
+pub(in crate::topology) fn too_many_resolvers(most: usize) -> Error {
+    Error::new(Code::Config, format!("have every node ask more than {most} resolvers"))
+        .source("programs ask the first three that /etc/resolv.conf names (MAXNS, resolv.conf(5))")
+        .help("remove the node of one that is asked already")
+}
+
 pub(in crate::topology) fn special_subnet(lan: &str, subnet: Subnet, what: &str) -> Error {
     Error::new(Code::Subnet, format!("give `{lan}` the subnet {subnet}"))
         .source(format!("its range is, or holds, one that is {what}"))

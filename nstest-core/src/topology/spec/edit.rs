@@ -67,6 +67,7 @@ impl Spec {
             ipv6: true,
             netns: None,
             outside: Vec::new(),
+            name_servers: Vec::new(),
             next_node: NodeId::TEST.0,
             next_segment: 1,
             next_port: 1,

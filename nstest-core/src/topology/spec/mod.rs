@@ -10,6 +10,7 @@ mod edit;
 mod initial;
 mod links;
 mod lookup;
+mod name_servers;
 mod remove;
 mod router;
 
@@ -70,6 +71,8 @@ pub(crate) struct Spec {
     pub(super) netns: Option<String>,
     /// What the test's own node reaches through its uplink.
     pub(super) outside: Vec<Outside>,
+    /// Nodes in which a resolver runs, in the order in which they are asked.
+    pub(super) name_servers: Vec<NodeId>,
     next_node: u16,
     next_segment: u16,
     next_port: u32,

@@ -38,6 +38,7 @@ impl Spec {
             }
         }
         self.nodes.remove(&id);
+        self.name_servers.retain(|server| *server != id);
         Ok(())
     }
 

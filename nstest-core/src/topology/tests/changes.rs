@@ -209,3 +209,37 @@ fn fixed_addresses_bring_the_other_family_along() {
         assert_eq!(net.addrs(node), expected, "{name}");
     }
 }
+
+#[cfg(feature = "dns")]
+#[test]
+fn resolvers_are_asked_where_they_are() {
+    let mut net = Net::with_peers(&["a", "b", "c", "d"]);
+    let node = |net: &Net, name| net.now.spec().find_node(name).unwrap();
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(|name| node(&net, name));
+    let lan = net.now.spec().find_segment("peers").unwrap();
+    net.change(|spec| spec.add_name_server(b)).unwrap();
+    net.change(|spec| spec.add_name_server(a)).unwrap();
+    check(
+        &net.last,
+        expect![[r#"
+        name servers: 10.0.2.3 10.0.2.2
+    "#]],
+    );
+    net.change(|spec| spec.readdress(a, lan, &[ip("10.0.2.77")])).unwrap();
+    assert!(net.last.to_string().ends_with("name servers: 10.0.2.3 10.0.2.77\n"), "{}", net.last);
+    net.change(|spec| spec.remove_node(b)).unwrap();
+    net.change(|spec| spec.leave(a, lan)).unwrap();
+    assert!(net.last.to_string().ends_with("name servers:\n"), "{}", net.last);
+
+    // Alone, the test's own node asks itself.
+    net.change(|spec| spec.leave(NodeId::TEST, lan)).unwrap();
+    net.change(|spec| spec.add_name_server(NodeId::TEST)).unwrap();
+    assert_eq!(net.last.to_string(), "name servers: 127.0.0.1\n");
+    let island = net.node("island", &[]);
+    let error = net.change(|spec| spec.add_name_server(island)).unwrap_err();
+    assert_eq!(error.code(), crate::error::Code::NoAddress);
+    // Of those that were added, one is gone, and counts no more.
+    net.change(|spec| spec.add_name_server(c)).unwrap();
+    let error = net.change(|spec| spec.add_name_server(d)).unwrap_err();
+    assert_eq!(error.code(), crate::error::Code::Config);
+}

@@ -1,0 +1,299 @@
+//! Sockets on port 53 of a node, and the thread that serves them.
+//!
+//! One thread, which lives in the node and waits for whatever comes first: a
+//! question, an answer that is due, the end. It needs no runtime of the test's,
+//! and a slow answer keeps no other waiting.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::datagram::{Asker, Datagrams};
+use super::message::respond;
+use super::query::Transport;
+use super::script::Script;
+use crate::error::{Code, Error, Result};
+use crate::node::Place;
+use crate::sysctl;
+
+const PORT: u16 = 53;
+
+/// A thread that serves a script. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    _end: UnixStream,
+}
+
+impl Server {
+    /// Returns once the ports are bound.
+    pub(crate) fn start(place: &Place, script: &Arc<Mutex<Script>>) -> Result<Self> {
+        let refused = |error: io::Error| {
+            let what = format!("listen on port {PORT} of node {}, UDP and TCP", place.name());
+            let taken = error.kind() == io::ErrorKind::AddrInUse;
+            let error =
+                Error::new(if taken { Code::InUse } else { Code::Namespace }, what).source(error);
+            if taken { error.help("a resolver or another server is there already") } else { error }
+        };
+        let (udp, tcp) = place.namespace().enter(bind)?.map_err(refused)?;
+        let (end, ended) = UnixStream::pair().map_err(refused)?;
+        let serving = Serving {
+            script: Arc::clone(script),
+            udp,
+            tcp,
+            connections: BTreeMap::new(),
+            due: BTreeMap::new(),
+            next: 0,
+        };
+        place.spawn(move || serving.run(&ended))?;
+        Ok(Self { _end: end })
+    }
+}
+
+/// Binds what everybody may bind, or else what root may: a test that is not root
+/// (`root = false`) has rights over its network, but not that one.
+fn bind() -> io::Result<(Datagrams, TcpListener)> {
+    let (udp, tcp) = match bind_both() {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            // ip(7), ip_unprivileged_port_start; where it cannot be written, the
+            // first error is the better one.
+            sysctl::write("ipv4/ip_unprivileged_port_start", "0").map_err(|_| error)?;
+            bind_both()?
+        }
+        sockets => sockets?,
+    };
+    tcp.set_nonblocking(true)?;
+    Ok((Datagrams::new(udp)?, tcp))
+}
+
+/// Both families in one socket, as far as the kernel has both.
+fn bind_both() -> io::Result<(UdpSocket, TcpListener)> {
+    let any: IpAddr = if sysctl::has_ipv6() {
+        Ipv6Addr::UNSPECIFIED.into()
+    } else {
+        Ipv4Addr::UNSPECIFIED.into()
+    };
+    Ok((UdpSocket::bind((any, PORT))?, TcpListener::bind((any, PORT))?))
+}
+
+struct Serving {
+    script: Arc<Mutex<Script>>,
+    udp: Datagrams,
+    tcp: TcpListener,
+    connections: BTreeMap<u64, Connection>,
+    /// Answers that are to be sent, by the time for it, and then in the order of
+    /// their questions.
+    due: BTreeMap<(Instant, u64), (To, Vec<u8>)>,
+    next: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum To {
+    Datagram(Asker),
+    Connection(u64),
+}
+
+#[derive(Debug)]
+struct Connection {
+    stream: TcpStream,
+    from: SocketAddr,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    /// Answers that are due later.
+    pending: usize,
+    /// Whether the client has said all that it has to say.
+    heard_out: bool,
+}
+
+/// Who can be served without waiting.
+struct Ready {
+    ended: bool,
+    udp: bool,
+    tcp: bool,
+    connections: Vec<u64>,
+    /// Reset: there is nobody to answer.
+    gone: Vec<u64>,
+}
+
+impl Serving {
+    fn run(mut self, ended: &UnixStream) {
+        loop {
+            let ready = match self.wait(ended) {
+                Ok(ready) => ready,
+                Err(Errno::EINTR) => continue,
+                Err(errno) => panic!("the resolver cannot wait for questions: {errno}"),
+            };
+            if ready.ended {
+                return;
+            }
+            if ready.udp {
+                self.receive();
+            }
+            if ready.tcp {
+                self.accept();
+            }
+            for id in ready.connections {
+                self.read(id);
+            }
+            self.connections.retain(|id, _| !ready.gone.contains(id));
+            self.send_due(Instant::now());
+            self.connections.retain(|_, connection| connection.write());
+        }
+    }
+
+    fn wait(&self, ended: &UnixStream) -> nix::Result<Ready> {
+        let timeout = match self.due.first_key_value() {
+            Some(((time, _), _)) => {
+                let left = time.saturating_duration_since(Instant::now());
+                // Rounded up, or else the last part of a millisecond would be spun through.
+                let millis = left.as_nanos().div_ceil(1_000_000);
+                PollTimeout::from(u16::try_from(millis).unwrap_or(u16::MAX))
+            }
+            None => PollTimeout::NONE,
+        };
+        let mut fds = vec![
+            PollFd::new(ended.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.udp.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.tcp.as_fd(), PollFlags::POLLIN),
+        ];
+        fds.extend(self.connections.values().map(|connection| {
+            let mut flags = PollFlags::empty();
+            flags.set(PollFlags::POLLIN, !connection.heard_out);
+            flags.set(PollFlags::POLLOUT, !connection.output.is_empty());
+            PollFd::new(connection.stream.as_fd(), flags)
+        }));
+        poll(&mut fds, timeout)?;
+        let any = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
+        let reset = PollFlags::POLLERR | PollFlags::POLLHUP;
+        let is_reset = |fd: &PollFd<'_>| fd.revents().is_some_and(|got| got.intersects(reset));
+        let connections = || self.connections.keys().zip(&fds[3..]);
+        Ok(Ready {
+            ended: any(&fds[0]),
+            udp: any(&fds[1]),
+            tcp: any(&fds[2]),
+            connections: connections().filter(|(_, fd)| any(fd)).map(|(id, _)| *id).collect(),
+            gone: connections().filter(|(_, fd)| is_reset(fd)).map(|(id, _)| *id).collect(),
+        })
+    }
+
+    fn receive(&mut self) {
+        let mut buffer = [0; u16::MAX as usize];
+        loop {
+            match self.udp.receive(&mut buffer) {
+                Ok(Some((length, asker))) => {
+                    let to = To::Datagram(asker);
+                    self.respond(&buffer[..length], asker.addr, Transport::Udp, to);
+                }
+                Ok(None) => return,
+                Err(errno) => panic!("the resolver cannot receive datagrams: {errno}"),
+            }
+        }
+    }
+
+    fn respond(&mut self, bytes: &[u8], from: SocketAddr, transport: Transport, to: To) {
+        let now = Instant::now();
+        let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        let response = respond(&mut script, bytes, from, transport, now);
+        drop(script);
+        if let Some(response) = response {
+            if let To::Connection(id) = to {
+                self.connections.entry(id).and_modify(|connection| connection.pending += 1);
+            }
+            self.due.insert((now + response.delay, self.next), (to, response.bytes));
+            self.next += 1;
+        }
+    }
+
+    fn accept(&mut self) {
+        // A client that has gone already is none.
+        while let Ok((stream, from)) = self.tcp.accept() {
+            if stream.set_nonblocking(true).is_err() {
+                continue;
+            }
+            let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+            let connection = Connection {
+                stream,
+                from,
+                input: Vec::new(),
+                output: Vec::new(),
+                pending: 0,
+                heard_out: false,
+            };
+            self.connections.insert(self.next, connection);
+            self.next += 1;
+        }
+    }
+
+    /// Messages come with their length in front (RFC 1035, section 4.2.2).
+    fn read(&mut self, id: u64) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.fill();
+        let from = connection.from;
+        let mut messages = Vec::new();
+        while let Some((length, rest)) = connection.input.split_first_chunk::<2>() {
+            let length = usize::from(u16::from_be_bytes(*length));
+            let Some(message) = rest.get(..length) else { break };
+            messages.push(message.to_vec());
+            connection.input.drain(..2 + length);
+        }
+        for message in messages {
+            self.respond(&message, from, Transport::Tcp, To::Connection(id));
+        }
+    }
+
+    fn send_due(&mut self, now: Instant) {
+        while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
+            match entry.remove() {
+                (To::Datagram(asker), bytes) => self.udp.send(&bytes, &asker),
+                (To::Connection(id), bytes) => {
+                    if let Some(connection) = self.connections.get_mut(&id) {
+                        connection.queue(&bytes);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Connection {
+    fn fill(&mut self) {
+        let mut buffer = [0; 4096];
+        while !self.heard_out {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => self.heard_out = true,
+                Ok(length) => self.input.extend_from_slice(&buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // It was reset, which the next wait tells.
+                Err(_) => self.heard_out = true,
+            }
+        }
+    }
+
+    fn queue(&mut self, bytes: &[u8]) {
+        self.pending = self.pending.saturating_sub(1);
+        if let Ok(length) = u16::try_from(bytes.len()) {
+            self.output.extend_from_slice(&length.to_be_bytes());
+            self.output.extend_from_slice(bytes);
+        }
+    }
+
+    /// Sends what can be sent; whether the connection is still of use.
+    fn write(&mut self) -> bool {
+        while !self.output.is_empty() {
+            match self.stream.write(&self.output) {
+                Ok(length) => drop(self.output.drain(..length)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(_) => return false,
+            }
+        }
+        !self.heard_out || self.pending > 0
+    }
+}
