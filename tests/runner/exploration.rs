@@ -300,3 +300,36 @@ fn explorations_die_with_their_parent() {
     running.signal(nix::sys::signal::Signal::SIGKILL);
     running.end(); // which sees that none is left
 }
+
+/// Each run has the mark to itself for a while; another one at the same time sees it.
+fn is_alone() {
+    if explored().is_empty() {
+        return;
+    }
+    let mark = marks::directory().join("inside");
+    std::fs::File::create_new(&mark).expect("there is one run at a time");
+    for _ in 0..10 {
+        assert!(std::process::Command::new("true").status().unwrap().success());
+    }
+    std::fs::remove_file(&mark).unwrap();
+}
+
+#[netns_test(explore(cut, reset))]
+#[ignore = "its case runs it"]
+fn is_alone_first() {
+    is_alone();
+}
+
+#[netns_test(explore(cut, reset))]
+#[ignore = "its case runs it"]
+fn is_alone_second() {
+    is_alone();
+}
+
+/// Under libtest; tests/toolchain has the same under nextest.
+#[test]
+fn explorations_share_their_jobs() {
+    let fixtures = ["exploration::is_alone_first", "exploration::is_alone_second"];
+    let outcome = Run::of(&fixtures).args(["--test-threads=2"]).env("NSTEST_JOBS", "1").run();
+    assert!(outcome.text().contains("2 passed"), "{}", outcome.text());
+}
