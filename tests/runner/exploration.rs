@@ -252,7 +252,7 @@ fn a_census_may_be_larger_than_the_pipe_and_a_sample_is_told() {
 }
 
 #[test]
-fn inline_mode_explores_nothing() {
+fn inline_mode_plays_one_run_and_explores_nothing() {
     let inline = || Run::of(&["exploration::survives"]).env("NSTEST_INLINE", "1");
     expect![[r#"
         test exploration::survives ... FAILED
@@ -263,6 +263,23 @@ fn inline_mode_explores_nothing() {
           help: leave NSTEST_INLINE unset; or play one run, with the NSTEST_PLAN that the exploration printed
     "#]]
     .assert_eq(&inline().run().shown());
+    // One run can be played, for a debugger.
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net"]).arg(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "--show-output", "exploration::survives"]);
+    let run = Run::in_front(command).env("NSTEST_INLINE", "1");
+    expect![[r#"
+        test exploration::survives ... ok
+
+        successes:
+
+        ---- exploration::survives stdout ----
+        printed with plan `test > server: udp 1: drop`
+
+        successes:
+            exploration::survives
+    "#]]
+    .assert_eq(&run.env("NSTEST_PLAN", "test > server: udp 1: drop").run().shown());
 }
 
 #[test]
