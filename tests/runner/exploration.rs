@@ -252,7 +252,7 @@ fn a_census_may_be_larger_than_the_pipe_and_a_sample_is_told() {
 }
 
 #[test]
-fn inline_mode_explores_nothing() {
+fn inline_mode_plays_one_run_and_explores_nothing() {
     let inline = || Run::of(&["exploration::survives"]).env("NSTEST_INLINE", "1");
     expect![[r#"
         test exploration::survives ... FAILED
@@ -263,6 +263,23 @@ fn inline_mode_explores_nothing() {
           help: leave NSTEST_INLINE unset; or play one run, with the NSTEST_PLAN that the exploration printed
     "#]]
     .assert_eq(&inline().run().shown());
+    // One run can be played, for a debugger.
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net"]).arg(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "--show-output", "exploration::survives"]);
+    let run = Run::in_front(command).env("NSTEST_INLINE", "1");
+    expect![[r#"
+        test exploration::survives ... ok
+
+        successes:
+
+        ---- exploration::survives stdout ----
+        printed with plan `test > server: udp 1: drop`
+
+        successes:
+            exploration::survives
+    "#]]
+    .assert_eq(&run.env("NSTEST_PLAN", "test > server: udp 1: drop").run().shown());
 }
 
 #[test]
@@ -299,4 +316,37 @@ fn explorations_die_with_their_parent() {
     assert!(!running.case().join("test > server: udp 2: reset").exists());
     running.signal(nix::sys::signal::Signal::SIGKILL);
     running.end(); // which sees that none is left
+}
+
+/// Each run has the mark to itself for a while; another one at the same time sees it.
+fn is_alone() {
+    if explored().is_empty() {
+        return;
+    }
+    let mark = marks::directory().join("inside");
+    std::fs::File::create_new(&mark).expect("there is one run at a time");
+    for _ in 0..10 {
+        assert!(std::process::Command::new("true").status().unwrap().success());
+    }
+    std::fs::remove_file(&mark).unwrap();
+}
+
+#[netns_test(explore(cut, reset))]
+#[ignore = "its case runs it"]
+fn is_alone_first() {
+    is_alone();
+}
+
+#[netns_test(explore(cut, reset))]
+#[ignore = "its case runs it"]
+fn is_alone_second() {
+    is_alone();
+}
+
+/// Under libtest; tests/toolchain has the same under nextest.
+#[test]
+fn explorations_share_their_jobs() {
+    let fixtures = ["exploration::is_alone_first", "exploration::is_alone_second"];
+    let outcome = Run::of(&fixtures).args(["--test-threads=2"]).env("NSTEST_JOBS", "1").run();
+    assert!(outcome.text().contains("2 passed"), "{}", outcome.text());
 }

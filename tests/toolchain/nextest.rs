@@ -9,13 +9,17 @@ use nstest_tests::driver::{Outcome, Run};
 
 /// A run of ignored tests of the target `runner`, under this configuration.
 fn run(filter: &str, configuration: &str) -> Outcome {
+    start(filter, configuration).run()
+}
+
+fn start(filter: &str, configuration: &str) -> Run {
     let mut command = nextest(&format!("binary(=runner) and ({filter})"));
     command.args(["--run-ignored", "only"]);
     let mut run = Run::in_front(command);
     let path: PathBuf = run.case().join("nextest.toml");
     std::fs::write(&path, format!("[profile.default]\n{configuration}\n")).unwrap();
     run.command().arg("--config-file").arg(path);
-    run.run()
+    run
 }
 
 /// Case 29. That none is left is what every run asserts.
@@ -34,6 +38,14 @@ fn a_daemon_is_no_leak() {
     let text = run("test(=processes::leaves_a_daemon_that_holds_the_output)", leak).text();
     assert!(text.contains("1 test run: 1 passed,"), "{text}");
     assert!(!text.contains("LEAK"), "{text}");
+}
+
+/// Each of the two is a process, and runs several processes.
+#[test]
+fn explorations_of_several_processes_share_their_jobs() {
+    let both = start("test(/^exploration::is_alone/)", "test-threads = 2");
+    let text = both.env("NSTEST_JOBS", "1").run().text();
+    assert!(text.contains("2 tests run: 2 passed"), "{text}");
 }
 
 /// What libtest says of each fixture that needs no driver, nextest says too.

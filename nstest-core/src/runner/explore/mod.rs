@@ -2,7 +2,7 @@
 //!
 //! The *census*, a run without faults, has said which points there are. From
 //! them and the faults of the attribute follow the [`cases`], each a plan as
-//! text; a [`sweep`] runs them, as many at a time as the [`jobs`] of the whole
+//! text; a [sweep](mod@sweep) runs them, as many at a time as the [`jobs`] of the whole
 //! test run allow; the [`report`] says what became of them.
 
 mod cases;
