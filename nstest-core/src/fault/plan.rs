@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use super::grammar;
 use super::spec::{Effect, Fault};
@@ -44,6 +45,25 @@ impl Plan {
     /// What it consists of.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
+    }
+
+    /// Both together.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn and(mut self, other: Self) -> Result<Self, Error> {
+        self.faults.extend(other.faults);
+        self.check()?;
+        Ok(self)
+    }
+
+    /// When something comes or goes next after a time, which faults by their index,
+    /// and whether each is there then; `None` if everything stays as it is.
+    pub(crate) fn next_changes(&self, after: Duration) -> Option<(Duration, Vec<(usize, bool)>)> {
+        let change = |fault: &Fault| fault.schedule.next_change(after);
+        let at = self.faults.iter().filter_map(change).map(|(at, _)| at).min()?;
+        let then = |(index, fault)| Some((index, change(fault).filter(|(when, _)| *when == at)?.1));
+        Some((at, self.faults.iter().enumerate().filter_map(then).collect()))
     }
 
     /// Whether all of it can be, and be together.

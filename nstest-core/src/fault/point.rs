@@ -58,6 +58,16 @@ impl Point {
         fault.direction(self.direction).action(action)
     }
 
+    /// Whether an action can do anything to this packet: only TCP can be reset, and
+    /// not by a packet that does so itself.
+    #[must_use]
+    pub fn suits(&self, action: &Action) -> bool {
+        let packets = self.packets();
+        let resets = matches!(action, Action::Reset);
+        let is_reset = self.kind == Kind::Rst || packets.layer != Some(Layer::Tcp);
+        action.nonsense(&packets).is_none() && !(resets && is_reset)
+    }
+
     pub(crate) fn packets(&self) -> Packets {
         let Conversation { layer, port, nth } = self.conversation;
         let kind = Some(self.kind).filter(|kind| *kind != Kind::Icmp);

@@ -1,7 +1,7 @@
 //! What a link is like.
 
 use super::span_of;
-use super::words::Words;
+use super::words::{TWICE, Words};
 use crate::error::Result;
 use crate::fault::bursts::GilbertElliott;
 use crate::fault::condition::Condition;
@@ -34,7 +34,7 @@ pub(in crate::fault) fn condition(words: &mut Words<'_>) -> Result<Condition> {
     let (start, mut said) = (condition, Vec::new());
     while let Some(word) = words.peek() {
         if said.contains(&word) {
-            return Err(words.refuse("this has been said before", "say it once"));
+            return Err(words.refuse(TWICE, "say it once"));
         }
         match word {
             "delay" => condition.delay = span_of(words)?,

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU64;
 
-use super::words::Words;
+use super::words::{TWICE, Words};
 use crate::error::Result;
 use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::{Flags, Layer, Packets, Peer, Version};
@@ -57,6 +57,9 @@ pub(in crate::fault) fn packets(words: &mut Words<'_>) -> Result<Packets> {
             let nth = words.value(read, "write `#1` for the first connection")?;
             once(words, &mut packets.connection, nth)?;
         } else if words.take("flags") {
+            if packets.flags != Flags::default() {
+                return Err(words.refuse_last(TWICE, "put all of them into one list"));
+            }
             packets.flags = words.value(flags, "write names, as in `flags syn,!ack`")?;
         } else {
             let port = match word {
@@ -90,7 +93,7 @@ pub(in crate::fault) fn packets(words: &mut Words<'_>) -> Result<Packets> {
 fn once<T>(words: &Words<'_>, place: &mut Option<T>, value: T) -> Result<()> {
     if place.replace(value).is_some() {
         let help = "say it once; write another fault for other packets";
-        return Err(words.refuse_last("this has been said before", help));
+        return Err(words.refuse_last(TWICE, help));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Words as values.
 
 use super::packets::{occurrence, packets};
-use super::words::{BREAK, COLON, Words};
+use super::words::{BREAK, COLON, TWICE, Words};
 use super::{condition, span_of};
 use crate::error::Result;
 use crate::fault::action::{Action, Unreachable, is_word};
@@ -43,17 +43,22 @@ pub(in crate::fault) fn fault(words: &mut Words<'_>) -> Result<Fault> {
     }
     let mark = words.mark();
     fault.effect = effect(words)?;
-    loop {
-        match words.peek() {
-            Some("at") => fault.schedule.at = span_of(words)?,
-            Some("lasting") => fault.schedule.lasting = Some(span_of(words)?),
-            Some("every") => fault.schedule.every = Some(span_of(words)?),
-            Some("optional") => {
+    let mut said = Vec::new();
+    while let Some(word) = words.peek() {
+        if said.contains(&word) {
+            return Err(words.refuse(TWICE, "say it once"));
+        }
+        match word {
+            "at" => fault.schedule.at = span_of(words)?,
+            "lasting" => fault.schedule.lasting = Some(span_of(words)?),
+            "every" => fault.schedule.every = Some(span_of(words)?),
+            "optional" => {
                 words.next();
                 fault.optional = true;
             }
             _ => break,
         }
+        said.push(word);
     }
     match fault.nonsense() {
         None => Ok(fault),

@@ -18,6 +18,9 @@ pub(super) const BREAK: &str = ";";
 /// What stands between what a fault takes and what it does.
 pub(super) const COLON: &str = ":";
 
+/// Why a word may not stand where it stands.
+pub(super) const TWICE: &str = "this has been said before";
+
 impl<'a> Words<'a> {
     pub(super) fn new(what: &'static str, text: &'a str) -> Self {
         Self { what, text, words: split(text), at: 0 }

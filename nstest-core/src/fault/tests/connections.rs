@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::fault::action::Action;
 use crate::fault::point::Point;
 use crate::frame::view::{PacketView, flag};
 
@@ -167,4 +168,19 @@ fn connections_are_numbered_as_they_begin() {
     assert_eq!(seen[2], "server ingress tcp port 7000 #2 syn nth 1");
     assert_eq!(seen[3], "server egress tcp port 7000 #3 synack nth 1");
     assert_eq!(seen[4], "server egress tcp port 42000 #1 data nth 1");
+}
+
+#[test]
+fn not_every_action_suits_every_packet() {
+    for (point, reset) in [
+        ("server egress tcp port 7000 #1 data nth 1", true),
+        ("server egress tcp port 7000 #1 rst nth 1", false),
+        ("server egress udp port 53 #1 datagram nth 1", false),
+        ("server egress icmp #1 nth 1", false),
+        ("server egress #1 other nth 1", false),
+    ] {
+        let point: Point = point.parse().unwrap();
+        assert_eq!(point.suits(&Action::Reset), reset, "{point}");
+        assert!(point.suits(&Action::Drop) && point.suits(&Action::Cut), "{point}");
+    }
 }

@@ -300,3 +300,17 @@ fn white_space_and_breaks_are_free() {
     assert_eq!(plan.to_string(), "server: drop; client: drop");
     assert_eq!("".parse::<Plan>().unwrap(), Plan::new());
 }
+
+#[test]
+fn the_examples_of_the_page_can_be_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/design/faults.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let blocks: Vec<&str> = page.split("```").collect();
+    let examples = blocks.iter().rev().find_map(|block| block.strip_prefix("text\n")).unwrap();
+    for line in examples.lines() {
+        let plan = line.parse::<Plan>().unwrap_or_else(|error| panic!("{error:?}"));
+        assert!(!plan.faults().is_empty());
+    }
+    let plan = examples.parse::<Plan>().unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(plan.faults().len(), 6);
+}

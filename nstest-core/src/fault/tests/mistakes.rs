@@ -27,6 +27,8 @@ fn mistakes_are_pointed_at() {
         "server: down at noon",
         "server: down every 1s",
         "server egress: down",
+        "server: down at 1s at 2s",
+        "server flags syn flags ack: drop",
         "server udp: reset",
         "server drop",
         "server:",
@@ -157,6 +159,18 @@ fn mistakes_are_pointed_at() {
             server egress: down
                            ^^^^
           help: leave the direction out
+
+        nstest[plan]: read the plan `server: down at 1s at 2s`
+          cause: this has been said before
+            server: down at 1s at 2s
+                               ^^
+          help: say it once
+
+        nstest[plan]: read the plan `server flags syn flags ack: drop`
+          cause: this has been said before
+            server flags syn flags ack: drop
+                             ^^^^^
+          help: put all of them into one list
 
         nstest[plan]: read the plan `server udp: reset`
           cause: only TCP can be reset
