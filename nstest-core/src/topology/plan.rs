@@ -14,6 +14,7 @@ use super::settings::Sysctl;
 use super::spec::{NodeId, PortId, SegmentId};
 use super::state::Ruleset;
 use super::state::{HostEntry, LinkState, Medium, NodeState, Route, Wiring};
+use super::translate::closed;
 
 /// A list of operations, to be carried out one after the other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -156,11 +157,19 @@ impl Plan {
         self.ops.is_empty()
     }
 
-    /// A router that forgets its mappings, as one that was rebooted.
+    /// A router that forgets its mappings, as one that was rebooted. Closed
+    /// meanwhile: connection tracking remembers what the maps have forgotten, so a
+    /// packet that came between the two would be learned from again.
     pub(crate) fn flush_nat(id: NodeId, node: &NodeState) -> Self {
-        let at = At::new(id, node);
-        let rules = node.rules.clone();
-        Self { ops: vec![Op::SetRules { at: at.clone(), rules }, Op::FlushConntrack { at }] }
+        let (at, rules) = (At::new(id, node), node.rules.clone());
+        let closed = Ruleset { tables: closed(&rules.tables), ..rules.clone() };
+        Self {
+            ops: vec![
+                Op::SetRules { at: at.clone(), rules: closed },
+                Op::FlushConntrack { at: at.clone() },
+                Op::SetRules { at, rules },
+            ],
+        }
     }
 }
 

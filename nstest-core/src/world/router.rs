@@ -92,7 +92,8 @@ impl Router {
 
     /// Forgets every mapping and conversation, as a router that was rebooted. A
     /// conversation that goes on is translated like a new one: TCP survives only
-    /// where it is given the same port again.
+    /// where it is given the same port again. TCP and UDP that arrive meanwhile,
+    /// for some milliseconds, are dropped.
     ///
     /// # Errors
     /// What the kernel refuses.

@@ -4,6 +4,7 @@ use expect_test::expect;
 
 use super::*;
 use crate::topology::nat::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
+use crate::topology::plan::Op;
 use crate::topology::spec::NewNode;
 use crate::topology::spec::{DefaultRoute, PortForward};
 
@@ -326,5 +327,12 @@ fn rules_of_a_home_router() {
     net.change(|spec| spec.unforward_port(r, Protocol::Tcp, 8080)).unwrap();
     assert!(!net.rules(r).contains("8080"));
     let plan = Plan::flush_nat(r, &net.now.state().nodes[&r]);
-    assert!(plan.to_string().ends_with("r: conntrack flush\n"));
+    let [Op::SetRules { rules: closed, .. }, Op::FlushConntrack { .. }, Op::SetRules { rules, .. }] =
+        &plan.ops[..]
+    else {
+        panic!("{plan}");
+    };
+    assert_eq!(*rules, net.now.state().nodes[&r].rules);
+    let closes = "priority -300; policy accept;\n\t\tmeta l4proto { tcp, udp } drop";
+    assert!(closed.tables.iter().all(|table| table.to_string().contains(closes)), "{plan}");
 }

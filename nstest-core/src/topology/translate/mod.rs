@@ -20,7 +20,8 @@ use crate::netlink::nftables::{
 /// The name of each table of ours.
 pub(crate) const TABLE: &str = "nstest";
 
-// Of include/uapi/linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST, _FILTER, _NAT_SRC.
+// Of include/uapi/linux/netfilter_ipv4.h: NF_IP_PRI_RAW, _NAT_DST, _FILTER, _NAT_SRC.
+const RAW: i32 = -300;
 const DSTNAT: i32 = -100;
 const FILTER: i32 = 0;
 const SRCNAT: i32 = 100;
@@ -203,6 +204,20 @@ impl Translation {
     fn saddr(&self) -> Field {
         Field::SourceAddr(self.family)
     }
+}
+
+/// The same tables, through which no TCP and no UDP passes: what comes in is
+/// dropped in front of connection tracking. ICMPv6 passes, since neighbours would
+/// otherwise ask again only a second later.
+pub(crate) fn closed(tables: &[Table]) -> Vec<Table> {
+    let rule = Rule(vec![S::HasPorts, S::Drop]);
+    let chain = base("closed", HookKind::Filter, HookPoint::Prerouting, RAW, vec![rule]);
+    let close = |table: &Table| {
+        let mut table = table.clone();
+        table.chains.push(chain.clone());
+        table
+    };
+    tables.iter().map(close).collect()
 }
 
 fn prefix(subnet: Subnet) -> Prefix {

@@ -1,0 +1,5 @@
+//! Consensus of three: openraft, with its in-memory store, over TCP.
+
+mod cluster;
+mod elections;
+mod transport;
