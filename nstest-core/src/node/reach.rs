@@ -2,7 +2,8 @@
 //!
 //! - A socket with IP_RECVERR keeps the ICMP message that ended its handshake,
 //!   and who sent it (ip(7); `tcp_v4_err` in net/ipv4/tcp_ipv4.c, since Linux 5.8).
-//!   An RST leaves no such message.
+//!   An RST leaves no such message. The trap: the message wakes whoever waits, and
+//!   only then is the error set, so a socket may show the one without the other.
 //! - How far packets come is asked as traceroute(8) does: a SYN for each number of
 //!   hops; routers that they end at say so (RFC 792, time exceeded).
 
@@ -42,10 +43,10 @@ fn attempt(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::Result<End> 
         return Ok(End::Silence { last: farthest(to, patience)? });
     };
     match (outcome.errno, outcome.message) {
-        (None, _) => converse(handshake.into_stream(), bytes, patience),
         // What the node says to itself when no neighbour answers (ipv4_link_failure).
-        (Some(_), Some(message)) if message.local => Ok(End::Silence { last: None }),
-        (Some(errno), Some(message)) => Ok(End::Rejected { by: message.from, errno: errno.into() }),
+        (_, Some(message)) if message.local => Ok(End::Silence { last: None }),
+        (_, Some(message)) => Ok(End::Rejected { by: message.from, errno: message.errno.into() }),
+        (None, None) => converse(handshake.into_stream(), bytes, patience),
         (Some(Errno::ECONNREFUSED), None) => Ok(End::Refused),
         (Some(Errno::ECONNRESET), None) => Ok(End::Reset),
         (Some(Errno::ENETUNREACH), None) => Ok(End::Unroutable),
@@ -104,6 +105,7 @@ struct Outcome {
 /// An ICMP message about the handshake.
 struct Message {
     from: IpAddr,
+    errno: Errno,
     time_exceeded: bool,
     /// It was this node's own.
     local: bool,
@@ -174,7 +176,8 @@ impl Handshake {
                 IpAddr::V4(_) => error.ee_type == 11, // RFC 792
                 IpAddr::V6(_) => error.ee_type == 3,  // RFC 4443
             };
-            Message { from, time_exceeded: exceeded, local: own }
+            let errno = Errno::from_raw(i32::try_from(error.ee_errno).unwrap_or_default());
+            Message { from, errno, time_exceeded: exceeded, local: own }
         };
         for control in received.cmsgs()? {
             match control {
