@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use super::grammar;
 use super::spec::{Effect, Fault};
@@ -55,15 +54,6 @@ impl Plan {
         self.faults.extend(other.faults);
         self.check()?;
         Ok(self)
-    }
-
-    /// When something comes or goes next after a time, which faults by their index,
-    /// and whether each is there then; `None` if everything stays as it is.
-    pub(crate) fn next_changes(&self, after: Duration) -> Option<(Duration, Vec<(usize, bool)>)> {
-        let change = |fault: &Fault| fault.schedule.next_change(after);
-        let at = self.faults.iter().filter_map(change).map(|(at, _)| at).min()?;
-        let then = |(index, fault)| Some((index, change(fault).filter(|(when, _)| *when == at)?.1));
-        Some((at, self.faults.iter().enumerate().filter_map(then).collect()))
     }
 
     /// Whether all of it can be, and be together.

@@ -89,6 +89,12 @@ impl Link {
     }
 }
 
+#[cfg(test)]
+use {
+    crate::frame::Stage,
+    std::sync::{Arc, Mutex},
+};
+
 /// For the tests of the wire: a stage of their own at a port.
 #[cfg(test)]
 impl Link {
@@ -99,7 +105,7 @@ impl Link {
 
 #[cfg(test)]
 impl Net {
-    pub(crate) fn splice(&self, port: PortId, stage: crate::wire::Shared) -> Result<()> {
+    pub(crate) fn splice(&self, port: PortId, stage: Arc<Mutex<dyn Stage>>) -> Result<()> {
         self.lock().fabric.splice(port, stage)
     }
 

@@ -94,25 +94,3 @@ fn plans_are_taken_together_if_they_can_be() {
     let error = both.and(plan("a: down at 5s")).unwrap_err();
     assert_eq!(error.to_string(), "take `a: down at 1s` and `a: down at 5s` together");
 }
-
-#[test]
-fn a_plan_changes_one_time_after_the_other() {
-    let plan: Plan =
-        "a: down lasting 1s every 2s; b: drop at 1s; c: drop at 3s lasting 1s".parse().unwrap();
-    let (mut at, mut text) = (Duration::ZERO, Vec::new());
-    for _ in 0..4 {
-        let (next, changes) = plan.next_changes(at).unwrap();
-        text.push(format!("{next:?} {changes:?}"));
-        at = next;
-    }
-    assert_eq!(
-        text,
-        [
-            "1s [(0, false), (1, true)]",
-            "2s [(0, true)]",
-            "3s [(0, false), (2, true)]",
-            "4s [(0, true), (2, false)]"
-        ]
-    );
-    assert_eq!("a: drop".parse::<Plan>().unwrap().next_changes(Duration::ZERO), None);
-}
