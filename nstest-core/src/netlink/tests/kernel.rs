@@ -11,7 +11,7 @@ use super::worlds::{
 use crate::netlink::link::{self, End, LOOPBACK};
 use crate::netlink::route::{self, Route, Target};
 use crate::netlink::sock_diag::{self, States, Transport, Version};
-use crate::netlink::{Mac, Mode, Prefix, Protocol, Socket, addr, filter, neigh, refusal};
+use crate::netlink::{Mac, Mode, Prefix, Protocol, Socket, addr, filter, neigh, qdisc, refusal};
 use crate::testing::isolated;
 
 /// A lost first packet is repeated after a second.

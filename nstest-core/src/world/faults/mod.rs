@@ -7,7 +7,7 @@
 //!
 //! - this file: the register of faults, going on and off;
 //! - [`engine`]: who carries a condition out, the kernel or the wire;
-//! - [`apart`]: partitions;
+//! - `apart`: partitions;
 //! - [`clock`]: faults that come and go by themselves;
 //! - [`observe`]: what the runner asks for and is told.
 
