@@ -60,13 +60,22 @@ impl<'a> End<'a> {
 
 /// Makes a veth pair, each end where it belongs. `first` is up at once; the
 /// carrier comes when `second` is set up, too.
+///
+/// Each end has one queue in each direction, on every machine. Unasked, an end is
+/// born with as many as there may be processors and cut down to one before the
+/// request ends (`veth_init_queues`, drivers/net/veth.c), which waits for RCU
+/// (`netif_set_real_num_tx_queues`, net/core/dev.c).
 pub(crate) fn veth(first: &End<'_>, second: &End<'_>) -> Request {
+    let one_queue = [LinkAttribute::NumTxQueues(1), LinkAttribute::NumRxQueues(1)];
+    let mut other = second.message();
+    other.attributes.extend(one_queue.clone());
     let mut message = first.message();
     message.header.flags = LinkFlags::Up;
     message.header.change_mask = LinkFlags::Up;
+    message.attributes.extend(one_queue);
     message.attributes.push(LinkAttribute::LinkInfo(vec![
         LinkInfo::Kind(InfoKind::Veth),
-        LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(second.message()))),
+        LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(other))),
     ]));
     create(message, format!("make the veth pair {} and {}", first.name, second.name))
 }
