@@ -119,6 +119,13 @@ fn main() -> nstest::Result<()> {
     // Under `cargo test --benches` it only has to work.
     let rounds = after("--rounds").map_or(if benching { 100 } else { 2 }, number);
 
+    if let Some(sizes) = after("--alone") {
+        for nodes in sizes.split(',').map(number) {
+            let floor = if nodes == 2 { Way::Direct } else { Way::Bridge(nodes) };
+            alone(rounds, &[floor, Way::Nstest(nodes)], None);
+        }
+        return Ok(());
+    }
     println!("from nothing to the first exchange, milliseconds{:>11}{:>10}", "p10", "median");
     alone(rounds, &[Way::Direct, Way::Nstest(2), Way::Commands(2)], Some(1.6));
     alone(rounds, &[Way::Bridge(3), Way::Nstest(3), Way::Commands(3)], Some(1.15));
