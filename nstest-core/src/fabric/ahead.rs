@@ -4,8 +4,8 @@
 //! To make a namespace and write its settings is the larger part of what a node
 //! costs. It keeps one processor busy and hardly waits for locks, while links are
 //! made under RTNL, one after the other. So threads help with the former only:
-//! not more than there are processors and other nodes, none for one node, and all
-//! of them gone before anything is carried out.
+//! no more than there are idle processors and other nodes, none for one node, and
+//! all of them gone before anything is carried out.
 //!
 //! The plan is carried out in its own order all the same: what was made waits
 //! for its operation, and so does an error.
@@ -77,8 +77,14 @@ fn orders(plan: &Plan) -> Vec<Order<'_>> {
     .collect()
 }
 
-/// Makes the nodes that a plan adds; `first` is done meanwhile, by the caller's thread.
-pub(super) fn make<R>(plan: &Plan, panics: &Arc<Panics>, first: impl FnOnce() -> R) -> (R, Ahead) {
+/// Makes the nodes that a plan adds, with so many threads to help, if there can be
+/// any; `first` is done before, by the caller's thread.
+pub(super) fn make<R>(
+    plan: &Plan,
+    panics: &Arc<Panics>,
+    helpers: usize,
+    first: impl FnOnce() -> R,
+) -> (R, Ahead) {
     // The test's node is where the caller's thread is.
     let (own, others): (Vec<_>, Vec<_>) =
         orders(plan).into_iter().partition(|order| order.at.id == NodeId::TEST);
@@ -88,7 +94,7 @@ pub(super) fn make<R>(plan: &Plan, panics: &Arc<Panics>, first: impl FnOnce() ->
         mine.map(|order| (order.at.id, order.make(panics))).collect::<Vec<_>>()
     };
     thread::scope(|scope| {
-        let helpers: Vec<_> = (0..helpers(others.len()))
+        let helpers: Vec<_> = (0..helpers.min(others.len()))
             // Where there can be no thread, this one does it all.
             .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
             .collect();
@@ -105,11 +111,110 @@ pub(super) fn make<R>(plan: &Plan, panics: &Arc<Panics>, first: impl FnOnce() ->
     })
 }
 
-/// How many threads are worth their start, besides the one that there is.
-/// `available_parallelism` would read the files of the control group, at the cost
-/// of a few settings.
-fn helpers(orders: usize) -> usize {
+/// How many threads are worth their start for this plan: as many as there are
+/// processors with nothing to do. A thread that waits for its turn on a busy machine,
+/// among other tests perhaps, is waited for.
+///
+/// `available_parallelism` would read the files of the control group as well.
+pub(super) fn helpers(plan: &Plan) -> usize {
+    if !orders(plan).iter().any(|order| order.at.id != NodeId::TEST) {
+        return 0;
+    }
     let Ok(allowed) = sched_getaffinity(Pid::from_raw(0)) else { return 0 };
     let processors = (0..CpuSet::count()).filter(|nth| allowed.is_set(*nth) == Ok(true)).count();
-    orders.min(processors.saturating_sub(1))
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    runnable(&text).map_or(0, |busy| processors.saturating_sub(busy))
+}
+
+/// The threads of the machine that are running or waiting for a processor, the
+/// caller among them: the fourth field of /proc/loadavg (proc_loadavg(5)).
+fn runnable(loadavg: &str) -> Option<usize> {
+    loadavg.split_whitespace().nth(3)?.split_once('/')?.0.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use nix::mount::{MsFlags, mount};
+
+    use super::*;
+    use crate::sysctl;
+    use crate::testing::isolated;
+    use crate::topology::Topology;
+    use crate::topology::spec::{Parameters, Spec};
+
+    #[test]
+    fn the_runnable_are_read_and_nonsense_is_none() {
+        assert_eq!(runnable("0.84 0.75 0.40 3/412 9120\n"), Some(3));
+        for text in ["", "0.84 0.75 0.40", "0.84 0.75 0.40 3 9120", "a b c d/e f"] {
+            assert_eq!(runnable(text), None, "{text}");
+        }
+    }
+
+    fn plan(nodes: &[&str]) -> Plan {
+        let nodes = nodes.iter().map(|name| String::from(*name)).collect();
+        let parameters = Parameters { nodes, ..Parameters::default() };
+        Topology::first(Spec::of_parameters(&parameters).unwrap()).unwrap().plan
+    }
+
+    #[test]
+    fn nobody_helps_with_nothing() {
+        assert_eq!(helpers(&Plan::default()), 0);
+        assert_eq!(helpers(&plan(&[])), 0);
+    }
+
+    /// The names of nodes stay in the test's own mounts.
+    fn own_run() {
+        let none = None::<&str>;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+        mount(none, "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
+    }
+
+    #[test]
+    fn whoever_makes_them_all_nodes_have_all_settings() {
+        isolated(|| {
+            own_run();
+            let plan = plan(&["a", "b", "c", "d"]);
+            for helpers in [0, 1, 3, 9] {
+                let (done, ahead) = make(&plan, &Arc::default(), helpers, || 7);
+                assert_eq!((done, ahead.len()), (7, 5));
+                let mut seen = BTreeSet::new();
+                for order in orders(&plan) {
+                    let made = ahead[&order.at.id].as_ref().unwrap();
+                    assert!(made.unwritten.as_ref().is_some_and(Vec::is_empty), "{made:?}");
+                    let settings = order.settings.unwrap();
+                    assert!(settings.len() > 30);
+                    let namespace = made.member.place.namespace();
+                    assert_eq!(namespace.name(), order.at.name);
+                    let here = || std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+                    seen.insert(namespace.enter(here).unwrap());
+                    for Sysctl { key, value } in settings {
+                        let path = key.strip_prefix("net.").unwrap().replace('.', "/");
+                        let present = namespace.enter(|| sysctl::read(&path)).unwrap().unwrap();
+                        assert_eq!(present, *value, "{key} in {} of {helpers}", order.at);
+                    }
+                }
+                assert_eq!(seen.len(), 5, "each is another namespace");
+            }
+        });
+    }
+
+    #[test]
+    fn a_refusal_waits_for_its_node() {
+        isolated(|| {
+            own_run();
+            // One is the test's own.
+            std::fs::write("/proc/sys/user/max_net_namespaces", "3").unwrap();
+            let plan = plan(&["a", "b", "c", "d"]);
+            let ((), ahead) = make(&plan, &Arc::default(), 2, || ());
+            assert_eq!(ahead.len(), 5);
+            let refused: Vec<_> = ahead.values().filter_map(|made| made.as_ref().err()).collect();
+            assert_eq!(refused.len(), 2, "{refused:?}");
+            for error in refused {
+                let text = format!("{error:?}");
+                assert!(text.contains("make a network namespace for "), "{text}");
+            }
+        });
+    }
 }

@@ -68,7 +68,7 @@ pub(crate) struct Stopped {
 impl Fabric {
     /// Makes the fabric, and, while at it, the nodes that the first plan will ask for.
     pub(crate) fn new(panics: Arc<Panics>, first: &Plan) -> Result<Self> {
-        let (made, ahead) = ahead::make(first, &panics, || {
+        let (made, ahead) = ahead::make(first, &panics, ahead::helpers(first), || {
             Namespace::create("the fabric", || {
                 // It forwards nothing and says nothing.
                 let unwritten = sysctl::write_all([
@@ -151,7 +151,7 @@ impl Fabric {
         }
         for (node, slot, _) in ends {
             if let Some(member) = self.members.get_mut(node) {
-                flush_carrier(&mut member.route, index_of(*slot))?;
+                link::flush_carrier(&mut member.route, index_of(*slot))?;
             }
         }
         Ok(())
@@ -177,10 +177,6 @@ impl Fabric {
             self.notes.push(note);
         }
     }
-}
-
-fn flush_carrier(socket: &mut Socket, index: u32) -> Result<()> {
-    link::get(socket, index).map(drop)
 }
 
 /// `lo` is 1, and slot 0 the first behind it.

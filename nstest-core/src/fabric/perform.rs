@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::ahead::Order;
 use super::member::Member;
 use super::queue::Owner;
-use super::{Fabric, flush_carrier, hardware, hosts, index_of, rules};
+use super::{Fabric, hardware, hosts, index_of, rules};
 use crate::error::Result;
 use crate::netlink::link::{self, End};
 use crate::netlink::route::{self, Target};
@@ -158,10 +158,10 @@ impl Fabric {
     fn settle(&mut self, links: &[(At, String, PortId)]) -> Result<()> {
         self.flush()?;
         for (at, device, port) in links {
-            flush_carrier(&mut self.route, port.ifindex())?;
+            link::flush_carrier(&mut self.route, port.ifindex())?;
             let member = self.member(at)?;
             let index = member.index(device)?;
-            flush_carrier(&mut member.route, index)?;
+            link::flush_carrier(&mut member.route, index)?;
         }
         self.await_addresses()
     }

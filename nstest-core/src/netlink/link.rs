@@ -7,7 +7,7 @@
 //!   before it has a peer, and `veth_open` says ENOTCONN (drivers/net/veth.c).
 //! - Carrier reaches the stack through `linkwatch`, up to a second late; an
 //!   RTM_GETLINK flushes it (net/core/rtnetlink.c, `rtnl_getlink` →
-//!   `linkwatch_sync_dev`). So [`get`] is also what "ready" means.
+//!   `linkwatch_sync_dev`). So [`flush_carrier`] is also what "ready" means.
 //! - Deleting links one by one costs 15–27 ms each; let their namespace go.
 //!
 //! See rtnetlink(7), veth(4), and the kernel's include/uapi/linux/if_link.h.
@@ -237,6 +237,12 @@ impl From<&Stats64> for Stats {
             tx_dropped: stats.tx_dropped,
         }
     }
+}
+
+/// Has the kernel take note of pending changes of a device's carrier.
+pub(crate) fn flush_carrier(socket: &mut Socket, index: u32) -> Result<()> {
+    let request = request_for(index, Vec::new(), format!("get link #{index}"));
+    socket.query(&request, |_| Ok(()))
 }
 
 /// Reads one device, and with that flushes pending changes of its carrier.
