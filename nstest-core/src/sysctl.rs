@@ -19,6 +19,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
@@ -65,10 +66,13 @@ pub(crate) fn write(key: &str, value: &str) -> Result<()> {
 }
 
 /// Whether the kernel has IPv6. Booted with `ipv6.disable=1` it has no sockets of
-/// that family, though the module is there.
+/// that family, though the module is there. Asked once.
 pub(crate) fn has_ipv6() -> bool {
-    let error = std::net::UdpSocket::bind(("::", 0)).err();
-    error.is_none_or(|error| error.raw_os_error() != Some(nix::libc::EAFNOSUPPORT))
+    static HAS_IT: OnceLock<bool> = OnceLock::new();
+    *HAS_IT.get_or_init(|| {
+        let error = std::net::UdpSocket::bind(("::", 0)).err();
+        error.is_none_or(|error| error.raw_os_error() != Some(nix::libc::EAFNOSUPPORT))
+    })
 }
 
 /// Reads one setting of the namespace that the calling thread is in.

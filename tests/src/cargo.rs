@@ -51,3 +51,24 @@ pub fn nextest(filter: &str) -> Command {
     command.args(["-E", filter]);
     command
 }
+
+/// Builds a benchmark that another one starts, since cargo tells a bench only where
+/// programs (`[[bin]]`) are, and a program has no libtest main. It is fresh mostly.
+///
+/// # Panics
+/// If it does not build.
+#[must_use]
+pub fn bench(name: &str) -> PathBuf {
+    let output = cargo()
+        .args(["bench", "-p", "nstest-tests", "--bench", name, "--no-run"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .expect("cargo starts");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let path = messages.lines().find_map(|line| {
+        let (_, rest) = line.split_once(r#""executable":""#)?;
+        Some(rest.split_once('"')?.0)
+    });
+    path.unwrap_or_else(|| panic!("cargo did not build {name}: {}", output.status)).into()
+}

@@ -6,6 +6,7 @@
 //! - [`cargo`]: cargo and cargo-nextest;
 //! - [`marks`]: how a fixture and its driver wait for each other;
 //! - [`survivors`]: what a run left behind;
+//! - [`floor`]: networks in the fewest netlink messages, for benchmarks;
 //! - [`rounds`]: orders and quantiles, for benchmarks;
 //! - [`raw`]: what only `unsafe` can do to a process, for fixtures.
 #![deny(unsafe_code)]
@@ -13,6 +14,7 @@
 pub mod cargo;
 pub mod driver;
 pub mod fixtures;
+pub mod floor;
 pub mod marks;
 #[allow(unsafe_code, reason = "fixtures do to their process what no safe call does")]
 pub mod raw;

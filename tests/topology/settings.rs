@@ -50,6 +50,34 @@ fn nodes_have_the_settings_of_a_host_and_routers_those_of_a_router(net: Net) -> 
     Ok(())
 }
 
+/// Not all nodes of a first world are made by the same thread.
+#[netns_test]
+fn all_nodes_of_a_test_have_the_settings(a: Node, b: Node, c: Node, d: Node, net: Net) {
+    for node in [a, b, c, d, net.local()] {
+        let read = |path: String| {
+            let text = node.run(|| std::fs::read_to_string(&path));
+            text.unwrap_or_else(|error| panic!("{path}: {error}"))
+        };
+        for (setting, value) in PLAIN {
+            for place in ["all", "default", "eth0"] {
+                let path = format!("/proc/sys/net/ipv4/{}", setting.replace('*', place));
+                assert_eq!(read(path.clone()).trim(), value, "{path} in {node:?}");
+            }
+        }
+        for (setting, value) in [
+            ("ipv4/tcp_congestion_control", "reno"),
+            ("ipv4/icmp_ratelimit", "0"),
+            ("ipv6/conf/all/accept_dad", "0"),
+            ("ipv6/conf/eth0/accept_dad", "0"),
+            ("ipv6/conf/eth0/accept_ra", "0"),
+            ("ipv6/icmp/ratelimit", "0"),
+        ] {
+            assert_eq!(read(format!("/proc/sys/net/{setting}")).trim(), value, "{setting}");
+        }
+        assert_eq!(shows(&node, "ls /sys/class/net/eth0/queues"), "rx-0\ntx-0\n");
+    }
+}
+
 /// Over IPv6, too: there is no second of duplicate address detection.
 fn first_connections_are_quick(peer: &Node) -> TestResult {
     for ip in peer.addrs() {

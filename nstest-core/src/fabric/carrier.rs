@@ -1,6 +1,6 @@
 //! Cables that are pulled, and plugged in again.
 
-use super::{Fabric, flush_carrier, index_of};
+use super::{Fabric, index_of};
 use crate::error::Result;
 use crate::netlink::{Request, link, neigh};
 use crate::topology::spec::{NodeId, PortId};
@@ -15,7 +15,7 @@ impl Fabric {
         }
         for (node, slot, _) in ends {
             if let Some(member) = self.members.get_mut(node) {
-                flush_carrier(&mut member.route, index_of(*slot))?;
+                link::flush_carrier(&mut member.route, index_of(*slot))?;
             }
         }
         if up { self.ask_again(ends.iter().map(|(.., port)| *port)) } else { Ok(()) }

@@ -9,11 +9,13 @@ use std::time::Duration;
 use super::index_of;
 use crate::error::{Code, Error, Result};
 use crate::layout::NETNS;
+use crate::netlink::link;
 use crate::netlink::{Mac, Protocol, Socket, Watch};
 use crate::netns::{Bound, Namespace};
 use crate::node::view::View;
 use crate::node::{Panics, Place};
-use crate::sysctl;
+use crate::sysctl::{self, Unwritten};
+use crate::topology::Sysctl;
 use crate::topology::plan::At;
 use crate::topology::spec::PortId;
 
@@ -35,16 +37,34 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// The node that the test itself is.
-    pub(super) fn of_test(at: &At, hostname: &str, panics: &Arc<Panics>) -> Result<Self> {
+    /// The node that the test itself is, and what of its settings was refused.
+    pub(super) fn of_test(
+        at: &At,
+        hostname: &str,
+        settings: &[Sysctl],
+        panics: &Arc<Panics>,
+    ) -> Result<(Self, Vec<Unwritten>)> {
         let namespace = Namespace::current(at.name.as_str())?;
-        let sockets = Sockets::open(at)?;
-        Ok(Self::new(namespace, sockets, hostname, panics))
+        let unwritten = write(settings);
+        let member = Self::new(namespace, Sockets::open(at)?, hostname, panics);
+        Ok((member.knowing(settings), unwritten))
     }
 
-    pub(super) fn create(at: &At, hostname: &str, panics: &Arc<Panics>) -> Result<Self> {
-        let (namespace, sockets) = Namespace::create(at.name.as_str(), || Sockets::open(at))?;
-        Ok(Self::new(namespace, sockets, hostname, panics))
+    /// A new one with `lo` up, and what of its settings was refused.
+    pub(super) fn create(
+        at: &At,
+        hostname: &str,
+        settings: &[Sysctl],
+        panics: &Arc<Panics>,
+    ) -> Result<(Self, Vec<Unwritten>)> {
+        let (namespace, (sockets, unwritten)) = Namespace::create(at.name.as_str(), || {
+            let unwritten = write(settings);
+            let mut sockets = Sockets::open(at)?;
+            sockets.route.request(&link::set(link::LOOPBACK).up().request())?;
+            Ok((sockets, unwritten))
+        })?;
+        let member = Self::new(namespace, sockets, hostname, panics);
+        Ok((member.knowing(settings), unwritten))
     }
 
     fn new(namespace: Namespace, sockets: Sockets, hostname: &str, panics: &Arc<Panics>) -> Self {
@@ -67,6 +87,23 @@ impl Member {
         }
     }
 
+    /// Writes settings, and returns what was refused.
+    pub(super) fn set(&mut self, settings: &[Sysctl]) -> Result<Vec<Unwritten>> {
+        self.heed(settings);
+        self.place.namespace().enter(|| write(settings))
+    }
+
+    fn knowing(mut self, settings: &[Sysctl]) -> Self {
+        self.heed(settings);
+        self
+    }
+
+    /// Where IPv6 is switched off, no address of it will come into force.
+    fn heed(&mut self, settings: &[Sysctl]) {
+        let off = |s: &Sysctl| s.key.ends_with(".disable_ipv6") && s.value == "1";
+        self.ipv6 &= !settings.iter().any(off);
+    }
+
     pub(super) fn index(&self, device: &str) -> Result<u32> {
         self.devices.get(device).copied().ok_or_else(|| {
             let node = self.place.name();
@@ -87,11 +124,6 @@ impl Member {
     /// The kernel adds one of its own to each interface.
     pub(super) fn expect_link_local(&mut self, slot: u8, mac: Mac) {
         self.expect(slot, mac.link_local().into());
-    }
-
-    /// No address of IPv6 will come into force.
-    pub(super) fn forgo_ipv6(&mut self) {
-        self.ipv6 = false;
     }
 
     /// It is being taken away, or never came.
@@ -139,4 +171,15 @@ impl Sockets {
             ipv6: sysctl::has_ipv6(),
         })
     }
+}
+
+/// Writes settings of the namespace that the calling thread is in.
+fn write(settings: &[Sysctl]) -> Vec<Unwritten> {
+    let pairs: Vec<(String, &str)> = settings.iter().map(|s| (path_of(s.key), &*s.value)).collect();
+    sysctl::write_all(pairs.iter().map(|(key, value)| (key.as_str(), *value)))
+}
+
+/// `net.ipv4.ip_forward` is a file below /proc/sys/net.
+fn path_of(key: &str) -> String {
+    key.strip_prefix("net.").unwrap_or(key).replace('.', "/")
 }

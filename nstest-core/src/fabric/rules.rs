@@ -8,7 +8,6 @@
 //! its module, which the first rule that needs it loads; so they come last.
 
 use super::member::Member;
-use super::write_settings;
 use crate::error::Result;
 use crate::netlink::nftables::{Batch, TableName};
 use crate::netlink::{Family, conntrack};
@@ -26,7 +25,7 @@ pub(super) fn replace(member: &mut Member, rules: &Ruleset) -> Result<Vec<Unwrit
         batch = batch.add(table);
     }
     batch.commit(member.netfilter()?)?;
-    write_settings(member, &rules.timeouts)
+    member.set(&rules.timeouts)
 }
 
 /// Forgets every conversation.

@@ -7,7 +7,8 @@
 
 use std::sync::Arc;
 
-use super::{Fabric, Owner};
+use super::Fabric;
+use super::queue::Owner;
 use crate::error::Result;
 use crate::frame::Direction;
 use crate::netlink::classic::{self, Classic, Fate, Hook, Marked};
@@ -104,7 +105,7 @@ impl Fabric {
         requests.push(link::set(ends.inner).up().request());
         self.route.batch(&requests)?;
         for device in [ends.outer, ends.inner] {
-            super::flush_carrier(&mut self.route, device)?;
+            link::flush_carrier(&mut self.route, device)?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@
 //!   before it has a peer, and `veth_open` says ENOTCONN (drivers/net/veth.c).
 //! - Carrier reaches the stack through `linkwatch`, up to a second late; an
 //!   RTM_GETLINK flushes it (net/core/rtnetlink.c, `rtnl_getlink` →
-//!   `linkwatch_sync_dev`). So [`get`] is also what "ready" means.
+//!   `linkwatch_sync_dev`). So [`flush_carrier`] is also what "ready" means.
 //! - Deleting links one by one costs 15–27 ms each; let their namespace go.
 //!
 //! See rtnetlink(7), veth(4), and the kernel's include/uapi/linux/if_link.h.
@@ -57,13 +57,22 @@ impl<'a> End<'a> {
 
 /// Makes a veth pair, each end where it belongs. `first` is up at once; the
 /// carrier comes when `second` is set up, too.
+///
+/// Each end has one queue in each direction, on every machine. Unasked, an end is
+/// born with as many as there may be processors and cut down to one before the
+/// request ends (`veth_init_queues`, drivers/net/veth.c), which waits for RCU
+/// (`netif_set_real_num_tx_queues`, net/core/dev.c).
 pub(crate) fn veth(first: &End<'_>, second: &End<'_>) -> Request {
+    let one_queue = [LinkAttribute::NumTxQueues(1), LinkAttribute::NumRxQueues(1)];
+    let mut other = second.message();
+    other.attributes.extend(one_queue.clone());
     let mut message = first.message();
     message.header.flags = LinkFlags::Up;
     message.header.change_mask = LinkFlags::Up;
+    message.attributes.extend(one_queue);
     message.attributes.push(LinkAttribute::LinkInfo(vec![
         LinkInfo::Kind(InfoKind::Veth),
-        LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(second.message()))),
+        LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(other))),
     ]));
     create(message, format!("make the veth pair {} and {}", first.name, second.name))
 }
@@ -192,6 +201,12 @@ impl From<&Stats64> for Stats {
             tx_dropped: stats.tx_dropped,
         }
     }
+}
+
+/// Has the kernel take note of pending changes of a device's carrier.
+pub(crate) fn flush_carrier(socket: &mut Socket, index: u32) -> Result<()> {
+    let request = request_for(index, Vec::new(), format!("get link #{index}"));
+    socket.query(&request, |_| Ok(()))
 }
 
 /// Reads one device, and with that flushes pending changes of its carrier.

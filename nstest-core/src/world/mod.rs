@@ -81,7 +81,7 @@ impl Net {
     pub(crate) fn build(spec: spec::Spec) -> Result<Self> {
         let Step { plan, next } = Topology::first(spec)?;
         let panics = Arc::new(Panics::default());
-        let mut fabric = Fabric::new(Arc::clone(&panics))?;
+        let mut fabric = Fabric::new(Arc::clone(&panics), &plan)?;
         if next.spec().joins_namespace() {
             fabric.adopt()?; // its plan is empty, and code runs in it all the same
         }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use nix::sched::{CloneFlags, setns};
 
-use crate::floor::{ipv4, ipv6};
+use nstest_tests::floor::{ipv4, ipv6};
 
 /// Namespaces with names; dropping them takes the names away.
 pub(crate) struct Named {

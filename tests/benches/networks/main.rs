@@ -2,23 +2,23 @@
 //!
 //! `cargo bench -p nstest-tests --bench networks [-- --rounds N]`
 //!
-//! Each way goes from nothing to the first exchange over TCP on IPv4 and IPv6:
-//! from a thread's `unshare` to the byte that came back. First alone, with
-//! everything cleaned up that went before; then back to back, where each pays for
-//! the one before it, which the kernel is still taking down; then so in two
-//! processes at once. The ways take turns in an order shuffled for each round.
+//! Each way goes from nothing to the first exchange over TCP on IPv4 and IPv6.
+//! First as whole tests, back to back, where each pays for the one before it, which
+//! the kernel is still taking down; then so two at a time. Then alone, with
+//! everything cleaned up that went before: from a thread's `unshare` to the byte that
+//! came back. The ways take turns in an order shuffled for each round.
 //! Nothing is asserted about the times: they are printed, with their ratios, for
 //! people to judge. `docs/src/design/networks-cost.md` says what they were and why.
 
 mod commands;
-mod floor;
 
 use std::net::IpAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
 use commands::Named;
-use floor::{Wire, exchange, settle};
+use nstest_tests::cargo;
+use nstest_tests::floor::{self, Wire, exchange, settle};
 use nstest_tests::rounds::{Shuffled, quantile_of};
 
 /// How to make one network.
@@ -43,23 +43,6 @@ impl Way {
             Way::Nstest(nodes) => format!("nstest, LAN of {nodes}"),
             Way::Commands(2) => "ip -batch, pair".to_owned(),
             Way::Commands(nodes) => format!("ip -batch, LAN of {nodes}"),
-        }
-    }
-
-    /// For the command line of a worker.
-    fn parse(text: &str) -> Self {
-        match text.split_once('-') {
-            Some(("nstest", nodes)) => Way::Nstest(nodes.parse().expect("a number")),
-            Some(("bridge", nodes)) => Way::Bridge(nodes.parse().expect("a number")),
-            _ => Way::Direct,
-        }
-    }
-
-    fn argument(self) -> String {
-        match self {
-            Way::Nstest(nodes) => format!("nstest-{nodes}"),
-            Way::Bridge(nodes) => format!("bridge-{nodes}"),
-            _ => "direct".to_owned(),
         }
     }
 
@@ -102,6 +85,10 @@ impl Way {
     }
 }
 
+/// Says to the benchmark that whole tests have been measured: the rest is measured in
+/// namespaces of its own, from which tests would be tests within a test.
+const INSIDE: &str = "--inside";
+
 fn main() -> nstest::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let after = |flag: &str| {
@@ -109,23 +96,32 @@ fn main() -> nstest::Result<()> {
         Some(arguments[at + 1].as_str())
     };
     let number = |text: &str| text.parse::<usize>().expect("a number");
-    if let (Some(way), Some(times)) = (after("--worker"), after("--times")) {
-        floor::without_names();
-        println!("{}", back_to_back(Way::parse(way), number(times)));
-        return Ok(());
-    }
-    nstest::enter()?;
     let benching = arguments.iter().any(|argument| argument == "--bench");
     // Under `cargo test --benches` it only has to work.
     let rounds = after("--rounds").map_or(if benching { 100 } else { 2 }, number);
-
+    if !arguments.iter().any(|argument| argument == INSIDE) {
+        if after("--alone").is_none() {
+            back_to_back(rounds.div_ceil(5));
+        }
+        let mut rest = Command::new(std::env::current_exe().expect("it has a path"));
+        let status = rest.args(&arguments).arg(INSIDE).status().expect("it starts again");
+        assert!(status.success(), "{status}");
+        return Ok(());
+    }
+    nstest::enter()?;
+    if let Some(sizes) = after("--alone") {
+        for nodes in sizes.split(',').map(number) {
+            let floor = if nodes == 2 { Way::Direct } else { Way::Bridge(nodes) };
+            alone(rounds, &[floor, Way::Nstest(nodes)], None);
+        }
+        return Ok(());
+    }
     println!("from nothing to the first exchange, milliseconds{:>11}{:>10}", "p10", "median");
     alone(rounds, &[Way::Direct, Way::Nstest(2), Way::Commands(2)], Some(1.6));
     alone(rounds, &[Way::Bridge(3), Way::Nstest(3), Way::Commands(3)], Some(1.15));
     alone(rounds, &[Way::Bridge(10), Way::Nstest(10)], Some(1.15));
     alone(rounds.div_ceil(4), &[Way::Bridge(50), Way::Nstest(50)], None);
     alone(rounds.div_ceil(8), &[Way::Bridge(100), Way::Nstest(100)], None);
-    in_a_row(rounds.div_ceil(10), if benching { 50 } else { 2 });
     memory(if benching { 500 } else { 30 })
 }
 
@@ -155,54 +151,42 @@ fn alone(rounds: usize, ways: &[Way], goal: Option<f64>) {
     }
 }
 
-/// The mean of so many, one right after the other: each is being taken down while
-/// the next is built. The first few are not counted: they pay for somebody else's.
-fn back_to_back(way: Way, times: usize) -> f64 {
-    for _ in 0..times.div_ceil(5) {
-        way.run();
-    }
-    let start = Instant::now();
-    for _ in 0..times {
-        way.run();
-    }
-    start.elapsed().as_secs_f64() * 1e3 / times as f64
-}
-
-fn in_a_row(rounds: usize, times: usize) {
-    const WAYS: [(Way, Option<f64>); 4] = [
-        (Way::Direct, None),
-        (Way::Nstest(2), Some(1.25)),
-        (Way::Nstest(3), Some(1.7)),
-        (Way::Bridge(3), None),
+/// Whole tests, each a process in namespaces of its own that makes a network and one
+/// exchange on it; only the making differs. The next begins when one has ended, and
+/// the kernel is taking its namespaces down.
+fn back_to_back(rounds: usize) {
+    const TESTS: usize = 25;
+    const WAYS: [(&str, &str, Option<f64>); 4] = [
+        ("direct", "direct veth pair, fewest messages", None),
+        ("pair", "nstest, pair", Some(1.25)),
+        ("lan", "nstest, LAN of 3", Some(1.7)),
+        ("bridge", "bridge of 3, fewest messages", None),
     ];
-    let worker = |way: Way| -> Child {
-        Command::new(std::env::current_exe().expect("it has a path"))
-            .args(["--worker", &way.argument(), "--times", &times.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a worker starts")
-    };
-    for processes in [1, 2] {
+    let subject = cargo::bench("networks-subject");
+    for threads in [1, 2] {
         let mut order = Shuffled::new(WAYS.len());
         let mut means = vec![Vec::new(); WAYS.len()];
         for _ in 0..rounds {
             for &way in order.next() {
-                let workers: Vec<Child> = (0..processes).map(|_| worker(WAYS[way].0)).collect();
-                for worker in workers {
-                    let output = worker.wait_with_output().expect("a worker ends");
-                    let text = String::from_utf8_lossy(&output.stdout);
-                    means[way].push(text.trim().parse().expect("a number"));
-                }
+                let start = Instant::now();
+                let output = Command::new(&subject)
+                    .args(["--ignored", &format!("::{}", WAYS[way].0)])
+                    .arg(format!("--test-threads={threads}"))
+                    .output()
+                    .expect("the subject starts");
+                means[way].push(start.elapsed().as_secs_f64() * 1e3 / TESTS as f64);
+                let text = String::from_utf8_lossy(&output.stdout);
+                assert!(text.contains(&format!("{TESTS} passed")), "{text}");
             }
         }
         println!(
-            "back to back, mean of {times}, {processes} at a time{:>23}{:>10}",
+            "a whole test, mean of {TESTS} back to back, {threads} at a time{:>10}{:>10}",
             "p10", "median"
         );
-        for ((way, goal), own) in WAYS.iter().zip(&means) {
+        for ((_, name, goal), own) in WAYS.iter().zip(&means) {
             let at = |quantile| quantile_of(own, quantile);
             let to = |quantile| at(quantile) / quantile_of(&means[0], quantile);
-            print!("  {:<46}{:>9.3}{:>10.3}", way.name(), at(0.1), at(0.5));
+            print!("  {name:<46}{:>9.3}{:>10.3}", at(0.1), at(0.5));
             print!("   × {:.2}{:>6.2}", to(0.1), to(0.5));
             println!("{}", goal.map_or_else(String::new, |goal| format!("   goal {goal:.2}")));
         }

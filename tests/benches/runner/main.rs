@@ -13,9 +13,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use nstest_tests::cargo;
 use nstest_tests::rounds::{Shuffled, quantile_of};
 
 /// The ways, with the worker and the command for each.
@@ -45,7 +46,7 @@ fn main() {
         .map(|at| arguments[at + 1].parse().expect("--rounds takes a number"))
         // Under `cargo test --benches` it only has to work.
         .unwrap_or(if benching { 800 } else { 5 });
-    let subject = subject();
+    let subject = cargo::bench("runner-subject");
 
     one_test(&subject, rounds);
     one_port(&subject, rounds.div_ceil(40));
@@ -164,22 +165,4 @@ impl Drop for Worker {
 
 fn extremes(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
     numbers.fold((f64::INFINITY, 0.0), |(low, high), n| (n.min(low), n.max(high)))
-}
-
-/// Builds the other target, since cargo tells a bench only where programs
-/// (`[[bin]]`) are, and a program has no libtest main. It is fresh mostly.
-fn subject() -> PathBuf {
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["bench", "-p", "nstest-tests", "--bench", "runner-subject", "--no-run"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo starts");
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let path = messages.lines().find_map(|line| {
-        let (_, rest) = line.split_once(r#""executable":""#)?;
-        Some(rest.split_once('"')?.0)
-    });
-    path.unwrap_or_else(|| panic!("cargo did not build the subject: {}", output.status)).into()
 }

@@ -13,7 +13,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::libc;
-use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
@@ -24,7 +23,8 @@ use nix::sys::socket::{
 const ETH0: u32 = 2;
 
 /// A namespace, and a socket that acts in it.
-pub(crate) struct Place {
+#[derive(Debug)]
+pub struct Place {
     namespace: File,
     route: OwnedFd,
 }
@@ -33,6 +33,11 @@ impl Place {
     /// A new namespace, which the calling thread is in from here on.
     fn new(settings: &[&str], value: &str) -> Self {
         unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
+        Self::here(settings, value)
+    }
+
+    /// The one that the calling thread is in.
+    fn here(settings: &[&str], value: &str) -> Self {
         for setting in settings {
             let path = format!("/proc/sys/net/ipv6/conf/{setting}");
             let mut file = File::options().write(true).open(path).expect("open a setting");
@@ -44,15 +49,22 @@ impl Place {
         Self { namespace, route }
     }
 
-    fn node() -> Self {
-        let node = Self::new(&["all/accept_dad", "default/accept_dad"], "0");
+    /// A node, in a new namespace or in the one that the calling thread is in.
+    fn node(new: bool) -> Self {
+        let make = if new { Self::new } else { Self::here };
+        let node = make(&["all/accept_dad", "default/accept_dad"], "0");
         // Heard of on the socket itself; the answers are told by their kind.
         let group = NetlinkAddr::new(0, libc::RTMGRP_IPV6_IFADDR as u32);
         bind(node.route.as_raw_fd(), &group).expect("bind");
         node
     }
 
-    pub(crate) fn enter(&self) {
+    /// Where the bridge is.
+    fn switch() -> Self {
+        Self::new(&["all/disable_ipv6", "default/disable_ipv6"], "1")
+    }
+
+    fn enter(&self) {
         setns(&self.namespace, CloneFlags::CLONE_NEWNET).expect("setns");
     }
 
@@ -119,24 +131,46 @@ impl Place {
     }
 }
 
-pub(crate) fn ipv4(nth: usize) -> IpAddr {
+/// The address of the nth node.
+#[must_use]
+pub fn ipv4(nth: usize) -> IpAddr {
     Ipv4Addr::new(10, 0, 2, 1 + nth as u8).into()
 }
 
-pub(crate) fn ipv6(nth: usize) -> IpAddr {
+/// The address of the nth node.
+#[must_use]
+pub fn ipv6(nth: usize) -> IpAddr {
     Ipv6Addr::new(0xfd00, 2, 0, 0, 0, 0, 0, 1 + nth as u16).into()
 }
 
 /// Nodes on one wire; the calling thread is in the first.
-pub(crate) struct Wire {
+#[derive(Debug)]
+pub struct Wire {
     nodes: Vec<Place>,
     _switch: Option<Place>,
 }
 
 impl Wire {
     /// Two nodes on one veth pair.
-    pub(crate) fn pair() -> Self {
-        let (b, a) = (Place::node(), Place::node());
+    ///
+    /// # Panics
+    /// If the kernel refuses, as everything here.
+    #[must_use]
+    pub fn pair() -> Self {
+        let b = Place::node(true);
+        Self::of_pair(Place::node(true), b)
+    }
+
+    /// The same where the calling thread is the first node already, as in a test.
+    #[must_use]
+    pub fn pair_from_here() -> Self {
+        let a = Place::node(false);
+        let b = Place::node(true);
+        a.enter();
+        Self::of_pair(a, b)
+    }
+
+    fn of_pair(a: Place, b: Place) -> Self {
         let up = libc::IFF_UP as u32;
         a.configure(0, |batch| {
             batch.veth(("eth0", ETH0), up, &[], &b);
@@ -150,11 +184,26 @@ impl Wire {
     }
 
     /// `count` nodes on a bridge, which is in a namespace of its own.
-    pub(crate) fn bridge(count: usize) -> Self {
-        let up = libc::IFF_UP as u32;
-        let switch = Place::new(&["all/disable_ipv6", "default/disable_ipv6"], "1");
-        let mut nodes: Vec<_> = (0..count).map(|_| Place::node()).collect();
+    #[must_use]
+    pub fn bridge(count: usize) -> Self {
+        let switch = Place::switch();
+        let mut nodes: Vec<_> = (0..count).map(|_| Place::node(true)).collect();
         nodes.reverse(); // the thread is in the one made last
+        Self::of_bridge(nodes, switch)
+    }
+
+    /// The same where the calling thread is the first node already, as in a test.
+    #[must_use]
+    pub fn bridge_from_here(count: usize) -> Self {
+        let mut nodes = vec![Place::node(false)];
+        nodes.extend((1..count).map(|_| Place::node(true)));
+        let switch = Place::switch();
+        nodes[0].enter();
+        Self::of_bridge(nodes, switch)
+    }
+
+    fn of_bridge(nodes: Vec<Place>, switch: Place) -> Self {
+        let up = libc::IFF_UP as u32;
         let mut batch = Batch::default();
         let (bridge, create) = (ETH0, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
         batch.message(libc::RTM_NEWLINK, create, &link(bridge, up, up), |batch| {
@@ -184,7 +233,8 @@ impl Wire {
     }
 
     /// Binds in the second node, and comes back to the first.
-    pub(crate) fn listen(&self, ip: IpAddr) -> TcpListener {
+    #[must_use]
+    pub fn listen(&self, ip: IpAddr) -> TcpListener {
         self.nodes[1].enter();
         let listener = TcpListener::bind((ip, 7000)).expect("bind");
         self.nodes[0].enter();
@@ -193,7 +243,7 @@ impl Wire {
 }
 
 /// Moves the calling thread to a network with nothing but `lo`, up, as a test has it.
-pub(crate) fn own_namespace() {
+pub fn own_namespace() {
     let place = Place::new(&[], "");
     let mut batch = Batch::default();
     let up = libc::IFF_UP as u32;
@@ -201,19 +251,10 @@ pub(crate) fn own_namespace() {
     place.carry_out(&batch);
 }
 
-/// Hides /run from this process, and with it the names of nodes: a test's go with
-/// its mounts, at once, where those of a network that is dropped go one by one.
-pub(crate) fn without_names() {
-    unshare(CloneFlags::CLONE_NEWNS).expect("unshare");
-    let none = None::<&str>;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).expect("mount");
-    mount(none, "/run", Some("tmpfs"), MsFlags::empty(), none).expect("mount");
-}
-
 /// Waits until the kernel has done with the namespaces that were given up before: it
 /// cleans them up one batch after the other (cleanup_net, net/core/net_namespace.c),
 /// and the end of a veth pair tells of the end of its peer's namespace.
-pub(crate) fn settle() {
+pub fn settle() {
     let clean = || {
         unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
         let peer = File::open("/proc/thread-self/ns/net").expect("open the namespace");
@@ -328,7 +369,7 @@ fn link(index: u32, flags: u32, change: u32) -> Vec<u8> {
 }
 
 /// One byte there and one back, on both families, from the calling thread.
-pub(crate) fn exchange(ips: &[IpAddr], listen: impl Fn(IpAddr) -> TcpListener) {
+pub fn exchange(ips: &[IpAddr], listen: impl Fn(IpAddr) -> TcpListener) {
     for ip in ips {
         let listener = listen(*ip);
         let mut near = std::net::TcpStream::connect((*ip, 7000)).expect("connect");

@@ -1,0 +1,189 @@
+//! One operation after the other, batched where the kernel allows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ahead::Order;
+use super::member::Member;
+use super::queue::Owner;
+use super::{Fabric, hardware, hosts, index_of, rules};
+use crate::error::Result;
+use crate::netlink::link::{self, End};
+use crate::netlink::route::{self, Target};
+use crate::netlink::{Mode, Prefix, addr, neigh};
+use crate::sysctl;
+use crate::topology::Subnet;
+use crate::topology::plan::{At, Op};
+use crate::topology::spec::PortId;
+use crate::topology::state::{LinkState, Route};
+
+/// How long a node's addresses may take to come into force; it is far below a
+/// millisecond on a machine that is not overloaded.
+const SETTLING: Duration = Duration::from_secs(10);
+
+impl Fabric {
+    pub(super) fn perform(&mut self, op: &Op) -> Result<()> {
+        match op {
+            Op::AddNode { at, hostname } => self.add_node(at, hostname),
+            Op::DelNode { at } => self.del_node(at),
+            Op::SetSysctls { at, settings } => {
+                let unwritten = match self.written.remove(&at.id) {
+                    Some(unwritten) => unwritten,
+                    None => self.member(at)?.set(settings)?,
+                };
+                self.note(&unwritten);
+                Ok(())
+            }
+            Op::SetRules { at, rules } => {
+                self.flush()?;
+                let unwritten = rules::replace(self.member(at)?, rules)?;
+                self.note(&unwritten);
+                Ok(())
+            }
+            Op::AddLink { at, slot, link } => self.add_link(at, *slot, link),
+            Op::DelLink { at, slot, port, .. } => {
+                let member = self.member(at)?;
+                member.links.remove(slot);
+                member.forget_addresses(*slot);
+                self.delete_port(*port)
+            }
+            Op::SetMtu { at, slot, port, mtu, .. } => {
+                self.queue(Owner::Fabric, link::set(port.ifindex()).mtu(*mtu).request())?;
+                self.queue(Owner::Node(at.id), link::set(index_of(*slot)).mtu(*mtu).request())?;
+                self.refresh(*port)
+            }
+            Op::SetIpv6 { at, slot, device, on } => {
+                self.flush()?;
+                let member = self.member(at)?;
+                let key = format!("ipv6/conf/{device}/disable_ipv6");
+                let setting = [(key.as_str(), if *on { "0" } else { "1" })];
+                let unwritten = member.place.namespace().enter(|| sysctl::write_all(setting))?;
+                if !*on {
+                    member.forget_addresses(*slot);
+                }
+                self.note(&unwritten);
+                Ok(())
+            }
+            Op::Wire { segment, wiring } => {
+                let requests = self.joints.join(*segment, wiring);
+                requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
+            }
+            Op::Unwire { segment, .. } => {
+                let requests = self.joints.part(*segment);
+                requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
+            }
+            Op::AddAddr { at, slot, addr: ip, len, .. } => {
+                self.member(at)?.expect(*slot, *ip);
+                self.queue(Owner::Node(at.id), addr::add(index_of(*slot), Prefix::new(*ip, *len)))
+            }
+            Op::DelAddr { at, slot, addr: ip, len, .. } => {
+                self.member(at)?.forget_address(*slot, *ip);
+                let address = Prefix::new(*ip, *len);
+                self.queue(Owner::Node(at.id), addr::delete(index_of(*slot), address))
+            }
+            Op::AddNeighbour { at, slot, addr, mac, .. } => {
+                self.queue(Owner::Node(at.id), neigh::add(index_of(*slot), *addr, hardware(*mac)))
+            }
+            Op::DelNeighbour { at, slot, addr, .. } => {
+                self.queue(Owner::Node(at.id), neigh::delete(index_of(*slot), *addr))
+            }
+            Op::AddRoute { at, route } => {
+                let route = self.member(at)?.kernel_route(route);
+                self.queue(Owner::Node(at.id), route::add(&route, Mode::Create))
+            }
+            Op::DelRoute { at, route } => {
+                let route = self.member(at)?.kernel_route(route);
+                self.queue(Owner::Node(at.id), route::delete(&route))
+            }
+            Op::SetHosts { entries } => hosts::set(entries),
+            Op::SetNameServers { addrs } => hosts::resolv_conf::set(addrs),
+            Op::FlushConntrack { at } => {
+                self.flush()?;
+                rules::flush_conntrack(self.member(at)?)
+            }
+            Op::Settle { links } => self.settle(links),
+        }
+    }
+
+    fn add_node(&mut self, at: &At, hostname: &str) -> Result<()> {
+        let made = match self.ahead.remove(&at.id) {
+            Some(made) => made?,
+            None => Order { at, hostname, settings: None }.make(&self.panics)?,
+        };
+        self.members.insert(at.id, made.member);
+        if let Some(unwritten) = made.unwritten {
+            self.written.insert(at.id, unwritten);
+        }
+        Ok(())
+    }
+
+    /// The namespace lives on as long as somebody holds a socket in it; its
+    /// links do not.
+    fn del_node(&mut self, at: &At) -> Result<()> {
+        self.flush()?;
+        let member = self.members.remove(&at.id);
+        let ports: Vec<PortId> =
+            member.iter().flat_map(|member| member.links.values().copied()).collect();
+        for port in ports {
+            self.delete_port(port)?;
+        }
+        Ok(())
+    }
+
+    fn add_link(&mut self, at: &At, slot: u8, state: &LinkState) -> Result<()> {
+        let member = self.member(at)?;
+        member.links.insert(slot, state.port);
+        member.devices.insert(state.name.clone(), index_of(slot));
+        member.expect_link_local(slot, hardware(state.mac));
+        let place = Arc::clone(&member.place);
+        let name = state.port.to_string();
+        let near = End {
+            index: Some(state.index),
+            mac: Some(hardware(state.mac)),
+            mtu: Some(state.mtu),
+            netns: Some(std::os::fd::AsFd::as_fd(place.namespace())),
+            ..End::named(&state.name)
+        };
+        let far =
+            End { index: Some(state.port.ifindex()), mtu: Some(state.mtu), ..End::named(&name) };
+        let what = format!(
+            "make interface {} (index {}) of node {at}, and its port {name}",
+            state.name, state.index
+        );
+        self.queue(Owner::Fabric, link::veth(&near, &far).described(what))?;
+        self.queue(Owner::Fabric, link::set(state.port.ifindex()).up().request())
+    }
+
+    /// Nothing is handed out before its first packet would pass.
+    fn settle(&mut self, links: &[(At, String, PortId)]) -> Result<()> {
+        self.flush()?;
+        for (at, device, port) in links {
+            link::flush_carrier(&mut self.route, port.ifindex())?;
+            let member = self.member(at)?;
+            let index = member.index(device)?;
+            link::flush_carrier(&mut member.route, index)?;
+        }
+        self.await_addresses()
+    }
+
+    /// An address that is handed out can be used.
+    pub(super) fn await_addresses(&mut self) -> Result<()> {
+        self.members.values_mut().try_for_each(|member| member.await_addresses(SETTLING))
+    }
+}
+
+impl Member {
+    fn kernel_route(&self, route: &Route) -> route::Route {
+        let target = Target::Via {
+            gateway: Some(route.via),
+            device: self.devices.get(&route.device).copied(),
+        };
+        let mut kernel = route::Route::to(prefix(route.destination), target);
+        kernel.onlink = route.onlink;
+        kernel
+    }
+}
+
+fn prefix(subnet: Subnet) -> Prefix {
+    Prefix::new(subnet.network(), subnet.prefix_len())
+}
