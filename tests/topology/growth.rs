@@ -15,8 +15,9 @@ use crate::shell::{pings, pings_in_vain, shows};
 /// many were lost.
 fn echoes(client: &Node, server: &Node, stop: &Arc<AtomicBool>) -> nstest::JoinHandle<(u32, u32)> {
     let addr = (server.ip(), 7);
+    // Here, or the first datagrams would be refused: nobody has the port yet.
+    let socket = server.run(|| std::net::UdpSocket::bind(addr)).expect("bind");
     server.spawn(move || {
-        let socket = std::net::UdpSocket::bind(addr).expect("bind");
         let mut buffer = [0; 4];
         while let Ok((_, from)) = socket.recv_from(&mut buffer) {
             let _ = socket.send_to(&buffer, from);

@@ -1,6 +1,7 @@
 //! A network that cannot be made is undone.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use expect_test::expect;
 use nstest::{Net, Node, TestResult, netns_test};
@@ -53,6 +54,9 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     let d = net.add_node("d").join(&lan).build()?;
     shows(&test, "ip link add eth1 type bridge");
     shows(&a, "ip address add fd00:2::77/64 dev eth0 nodad");
+    // Its route comes later than the address: addrconf_dad_begin, net/ipv6/addrconf.c.
+    let own = || shows(&a, "ip -6 route show table local").contains("fd00:2::77");
+    nstest::eventually(Duration::from_secs(10), own)?;
     let before = picture(&net);
     // The name and the index of the interface.
     says(
