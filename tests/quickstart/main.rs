@@ -3,13 +3,15 @@
 //! Below is a small client and its tests. They run in parallel, they all use
 //! port 8080, and none of them meets another, the machine's own port 8080, or
 //! the Internet: each has a fresh network in which there is only `lo`, and a
-//! second node where a parameter asks for one.
+//! second node where a parameter asks for one, on a link that can fail.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
 
-use nstest::{Node, TestContext, TestResult, netns_test};
+use std::time::Duration;
+
+use nstest::{Condition, Node, Percent, TestContext, TestResult, netns_test};
 
 /// The code under test: fetches a greeting from the first server that answers.
 fn greeting(servers: &[&str]) -> io::Result<String> {
@@ -91,6 +93,34 @@ fn falls_back_when_the_cable_is_pulled(server: Node) -> TestResult {
     server.link().down()?;
     serve(TcpListener::bind(HERE)?, "from the fallback");
     assert_eq!(greeting(&[&peer, HERE])?, "from the fallback");
+    Ok(())
+}
+
+/// A bad line: slow, and packets are lost, the same ones whenever this test runs
+/// with the same seed (`NSTEST_SEED`).
+#[netns_test]
+fn gets_through_a_bad_line(server: Node) -> TestResult {
+    let listener = server.run(|| TcpListener::bind("0.0.0.0:8080"))?;
+    let peer = SocketAddr::from((server.ip(), 8080)).to_string();
+    let bad = Condition::new().delay(Duration::from_millis(5)).loss(Percent::new(5.0));
+    let line = server.link().condition(bad)?;
+    while line.touched() < 20 {
+        serve(listener.try_clone()?, "hello");
+        assert_eq!(greeting(&[&peer])?, "hello");
+    }
+    Ok(())
+}
+
+/// Runs once as it is, and then once for each packet that was on the network and
+/// each of these faults: whatever happens, there is no greeting but a whole one.
+#[netns_test(explore(drop, duplicate, reset))]
+fn a_greeting_is_whole_or_an_error(server: Node) -> TestResult {
+    let listener = server.run(|| TcpListener::bind("0.0.0.0:8080"))?;
+    serve(listener, "hello");
+    let peer = SocketAddr::from((server.ip(), 8080)).to_string();
+    if let Ok(text) = greeting(&[&peer]) {
+        assert_eq!(text, "hello");
+    }
     Ok(())
 }
 
