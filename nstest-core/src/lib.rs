@@ -11,13 +11,7 @@
 #![deny(unsafe_code)]
 #![cfg_attr(
     any(not(target_os = "linux"), miri, nstest_stub),
-    allow(
-        dead_code,
-        unreachable_code,
-        unused_imports,
-        unused_variables,
-        reason = "what only the runner uses, and what takes a value of a type that has none"
-    )
+    allow(dead_code, reason = "what only the runner and the fabric use")
 )]
 
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]

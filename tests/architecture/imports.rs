@@ -58,7 +58,7 @@ const CORE: Rooms = &[
         ],
     ),
     // What stands for all that talks to the kernel, on platforms without namespaces.
-    ("stub", &["error", "netlink", "node", "topology", "world", "fixture"]),
+    ("stub", &["error", "netns", "netlink", "node", "topology", "world", "fixture"]),
 ];
 
 const MACROS: Rooms = &[

@@ -14,7 +14,8 @@ pub(crate) mod command;
 mod process;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/ready.rs")]
 mod ready;
-pub(crate) mod resident;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/resident.rs")]
+mod resident;
 pub(crate) mod spawn;
 pub(crate) mod stray;
 #[cfg(feature = "tokio")]
