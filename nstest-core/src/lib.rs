@@ -61,6 +61,8 @@ pub use node::task::Task;
 pub use node::visit::Scope;
 pub use runner::{enter, net};
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
+#[cfg(feature = "tokio")]
+pub use world::eventually_async;
 pub use world::{
     Lan, LanBuilder, Link, Net, Node, NodeBuilder, Outcome, Router, RouterBuilder, eventually,
 };

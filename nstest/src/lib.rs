@@ -8,14 +8,14 @@
 //! too, and the compiler then calls a plain `#[test]` ambiguous.
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "tokio")]
-pub use nstest_core::Task;
 pub use nstest_core::{
     Code, Command, Error, Firewall, Fixture, JoinHandle, Lan, LanBuilder, Link, MacAddr, Nat, Nat6,
     NatFiltering, NatMapping, Net, Node, NodeBuilder, Outcome, Param, Protocol, Result, Router,
     RouterBuilder, Scope, Spec, Subnet, TestContext, TestError, TestResult, World, enter,
     eventually, net,
 };
+#[cfg(feature = "tokio")]
+pub use nstest_core::{Task, eventually_async};
 
 // The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden
 // import. A doctest is compiled without `--test`, where the compiler drops a

@@ -19,6 +19,8 @@ pub use build::{LanBuilder, NodeBuilder, RouterBuilder};
 pub use lan::Lan;
 pub use link::Link;
 pub use node::Node;
+#[cfg(feature = "tokio")]
+pub use ready::eventually_async;
 pub use ready::{Outcome, eventually};
 pub use router::Router;
 
