@@ -11,13 +11,7 @@
 #![deny(unsafe_code)]
 #![cfg_attr(
     any(not(target_os = "linux"), miri, nstest_stub),
-    allow(
-        dead_code,
-        unreachable_code,
-        unused_imports,
-        unused_variables,
-        reason = "what only the runner uses, and what takes a value of a type that has none"
-    )
+    allow(dead_code, reason = "what only the runner and the fabric use")
 )]
 
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
@@ -82,6 +76,8 @@ pub use runner::{enter, net};
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 #[cfg(feature = "dns")]
 pub use world::Resolver;
+#[cfg(feature = "tokio")]
+pub use world::eventually_async;
 pub use world::{
     Engine, Injection, Lan, LanBuilder, Link, Net, Node, NodeBuilder, OneWay, Outcome, Reach,
     Reached, Router, RouterBuilder, eventually,

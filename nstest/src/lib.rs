@@ -10,8 +10,6 @@
 
 #[cfg(feature = "dns")]
 pub use nstest_core::Resolver;
-#[cfg(feature = "tokio")]
-pub use nstest_core::Task;
 #[cfg(feature = "dns")]
 pub use nstest_core::dns;
 pub use nstest_core::{
@@ -22,6 +20,8 @@ pub use nstest_core::{
     RouterBuilder, Schedule, Scope, Spec, Subnet, Target, TestContext, TestError, TestResult,
     Unreachable, World, enter, eventually, net,
 };
+#[cfg(feature = "tokio")]
+pub use nstest_core::{Task, eventually_async};
 
 // The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden
 // import. A doctest is compiled without `--test`, where the compiler drops a

@@ -1,7 +1,7 @@
 //! Worlds larger than parameters describe, made piece by piece.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use nstest::{Code, MacAddr, Net, Node, TestResult, netns_test};
@@ -149,6 +149,49 @@ fn a_node_is_plugged_in_and_out_while_it_runs(net: Net) -> TestResult {
         node.join(&lan)?;
         assert_eq!(node.addrs(), first, "it comes back with its address");
     }
+    Ok(())
+}
+
+/// Whoever asked for a node before it came, or while its address was another one,
+/// finds it at once when it is there.
+#[netns_test]
+fn one_that_was_sought_in_vain_is_found_when_it_comes(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").subnet("192.168.1.0/24").subnet("fd00:1::/64").build()?;
+    let seeker = net.add_node("seeker").join(&lan).build()?;
+    let addrs: [IpAddr; 2] = ["192.168.1.77".parse()?, "fd00:1::77".parse()?];
+    let seek = || {
+        for addr in addrs {
+            let any: IpAddr = if addr.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
+            let sent = seeker.run(|| UdpSocket::bind((any, 0))?.send_to(b"in vain", (addr, 9)));
+            sent.expect("it waits for the neighbour");
+        }
+        let neighbours = shows(&seeker, "ip neighbour");
+        assert_eq!(neighbours.matches("INCOMPLETE").count(), 2, "{neighbours}");
+    };
+    let found = |node: &Node| {
+        for addr in addrs {
+            let listener = node.run(|| TcpListener::bind((addr, 7000))).expect("bind");
+            let limit = Duration::from_millis(200);
+            seeker.run(|| TcpStream::connect_timeout(&(addr, 7000).into(), limit)).expect("found");
+            drop(listener);
+        }
+    };
+    seek();
+    let node = net.add_node("node").join(&lan).addr(addrs[0]).addr(addrs[1]).build()?;
+    found(&node);
+    node.leave(&lan)?;
+    shows(&seeker, "ip neighbour flush dev eth0");
+    seek();
+    node.join(&lan)?;
+    found(&node);
+    node.remove()?;
+    shows(&seeker, "ip neighbour flush dev eth0");
+    let node = net.add_node("other").join(&lan).build()?;
+    seek();
+    for addr in addrs {
+        node.set_address(&lan, addr)?;
+    }
+    found(&node);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use nstest::{Net, Node, TestResult, eventually, netns_test};
+use nstest::{Net, Node, TestResult, eventually, eventually_async, netns_test};
 
 use crate::shell::here;
 
@@ -272,4 +272,46 @@ fn nodes_have_names_for_ip_netns(a: Node, b: Node) {
     }
     let exec = shows(&a, "ip netns exec b ip -oneline -4 address show eth0");
     assert!(exec.contains(&b.ip().to_string()), "{exec}");
+}
+
+/// The server of the test is on the one thread that also looks.
+#[netns_test]
+async fn what_is_looked_for_may_be_awaited(peer: Node) -> TestResult {
+    use tokio::net::{TcpListener, TcpStream};
+    let connect = async || peer.scope(TcpStream::connect(("10.0.2.1", 7000))).await;
+    let mut looks = 0;
+    let server = tokio::spawn(async {
+        // Only once somebody has looked in vain.
+        let first = eventually_async(Duration::from_secs(10), async || {
+            tokio::task::yield_now().await;
+            TcpStream::connect(("127.0.0.1", 6999)).await
+        });
+        first.await.map_err(std::io::Error::other)?;
+        let listener = TcpListener::bind(("10.0.2.1", 7000)).await?;
+        listener.accept().await?;
+        std::io::Result::Ok(())
+    });
+    let mut herald = None;
+    let client = eventually_async(Duration::from_secs(10), async || {
+        looks += 1;
+        let answer = connect().await;
+        if herald.is_none() {
+            herald = Some(TcpListener::bind(("127.0.0.1", 6999)).await?);
+        }
+        answer
+    });
+    drop(client.await?);
+    server.await??;
+    assert!(looks > 1);
+    // What never comes, and a look that never ends, are given up.
+    let start = std::time::Instant::now();
+    let limit = Duration::from_millis(20);
+    let error = eventually_async(limit, async || None::<()>).await.unwrap_err();
+    assert!(
+        format!("{error:?}").contains("20ms for what is looked for at tests/topology/inside.rs")
+    );
+    let error = eventually_async(limit, std::future::pending::<bool>).await.unwrap_err();
+    assert!(format!("{error:?}").contains("the last look was not answered"), "{error:?}");
+    assert!(start.elapsed() < Duration::from_secs(5));
+    Ok(())
 }

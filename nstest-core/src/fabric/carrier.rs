@@ -1,8 +1,9 @@
 //! Cables that are pulled, and plugged in again.
 
-use super::{Fabric, index_of};
+use super::{Fabric, Stopped, index_of};
 use crate::error::Result;
 use crate::netlink::{Request, link, neigh};
+use crate::topology::plan::{Op, Plan};
 use crate::topology::spec::{NodeId, PortId};
 
 impl Fabric {
@@ -21,11 +22,23 @@ impl Fabric {
         if up { self.ask_again(ends.iter().map(|(.., port)| *port)) } else { Ok(()) }
     }
 
+    /// After a change of a world that was in use: the same for addresses that are
+    /// new where they are.
+    pub(crate) fn ask_again_after(&mut self, plan: &Plan) -> Result<(), Stopped> {
+        let ends = plan.ops.iter().filter_map(|op| match op {
+            Op::AddAddr { at, slot, .. } => self.members.get(&at.id)?.links.get(slot).copied(),
+            _ => None,
+        });
+        let ports: Vec<PortId> = ends.collect();
+        let asked = self.ask_again(ports.into_iter());
+        asked.map_err(|error| Stopped { done: plan.ops.len(), error })
+    }
+
     /// Everybody who can reach these ports again, or be reached from there, and
     /// asked in vain meanwhile who has an address, asks at once and not after a
     /// second.
-    pub(crate) fn ask_again(&mut self, ports: impl Iterator<Item = PortId>) -> Result<()> {
-        let ports = self.joints.reached_from(ports);
+    pub(crate) fn ask_again(&mut self, ends: impl Iterator<Item = PortId>) -> Result<()> {
+        let ports = self.joints.reached_from(ends);
         for member in self.members.values_mut() {
             let slots = member.links.iter().filter(|(_, port)| ports.contains(port));
             let devices: Vec<u32> = slots.map(|(slot, _)| index_of(*slot)).collect();

@@ -18,7 +18,8 @@ mod process;
 mod reach;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/ready.rs")]
 mod ready;
-pub(crate) mod resident;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/resident.rs")]
+mod resident;
 pub(crate) mod spawn;
 pub(crate) mod stray;
 #[cfg(feature = "tokio")]

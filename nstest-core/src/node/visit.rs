@@ -57,7 +57,7 @@ pub struct Scope<F> {
 
 impl<F: Future> Scope<F> {
     pub(crate) fn new(place: &Place, future: F) -> Self {
-        Self { namespace: place.namespace.clone(), future: Some(Box::pin(future)) }
+        Self { future: Some(Box::pin(future)), namespace: place.namespace.clone() }
     }
 }
 

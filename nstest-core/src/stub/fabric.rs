@@ -47,6 +47,10 @@ impl Fabric {
         match *self {}
     }
 
+    pub(crate) fn ask_again_after(&mut self, _: &Plan) -> Result<(), Stopped> {
+        match *self {}
+    }
+
     pub(crate) fn take_back(&mut self, _: &Plan) {
         match *self {}
     }

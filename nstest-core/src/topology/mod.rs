@@ -44,9 +44,11 @@ mod tests;
 pub(crate) use errors::{gone, not_one_link};
 pub use mac::MacAddr;
 pub use nat::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 pub(crate) use settings::Sysctl;
 pub(crate) use subnet::Family;
 pub use subnet::Subnet;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 pub(crate) use translate::TABLE as RULES;
 
 use crate::error::Result;

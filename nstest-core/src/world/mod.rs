@@ -30,6 +30,8 @@ pub use lan::Lan;
 pub use link::Link;
 pub use node::Node;
 pub use reach::{Reach, Reached};
+#[cfg(feature = "tokio")]
+pub use ready::eventually_async;
 pub use ready::{Outcome, eventually};
 #[cfg(feature = "dns")]
 pub use resolver::Resolver;
@@ -106,7 +108,9 @@ impl Net {
     fn edit<T>(&self, edit: impl FnOnce(&mut spec::Spec) -> Result<T>) -> Result<T> {
         let shared = &mut *self.lock();
         let (Step { plan, next }, value) = shared.topology.step(edit)?;
-        if let Err(Stopped { done, error }) = shared.fabric.carry_out(&plan) {
+        let carried_out = shared.fabric.carry_out(&plan);
+        let settled = carried_out.and_then(|()| shared.fabric.ask_again_after(&plan));
+        if let Err(Stopped { done, error }) = settled {
             let undo = shared.topology.undo(&plan, (done + 1).min(plan.ops.len()));
             shared.fabric.take_back(&undo);
             return Err(error);

@@ -81,21 +81,85 @@ fn wait<O: Outcome>(
     what: &dyn fmt::Display,
     mut look: impl FnMut() -> O,
 ) -> Result<O::Seen> {
-    let end = Instant::now() + deadline;
-    let mut pause = FIRST_PAUSE;
+    let mut pauses = Pauses::until(deadline);
     loop {
-        let error = match look().outcome() {
+        match look().outcome() {
             Ok(seen) => return Ok(seen),
-            Err(error) => error,
-        };
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(
-                Error::new(Code::Deadline, format!("wait {deadline:?} for {what}")).source(error)
-            );
+            Err(error) => thread::sleep(pauses.after(error, what)?),
         }
-        thread::sleep(pause.min(left));
-        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// As [`eventually`], for tests whose runtime must go on meanwhile: what is
+/// looked at may be awaited.
+///
+/// ```no_run
+/// # async fn example() -> nstest_core::Result<()> {
+/// use std::time::Duration;
+/// use tokio::net::TcpStream;
+///
+/// let connect = async || TcpStream::connect("10.0.2.2:7000").await;
+/// let client = nstest_core::eventually_async(Duration::from_secs(5), connect).await?;
+/// # drop(client);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// `deadline`, with the last answer as its cause. A look that is not answered
+/// when the deadline passes is given up.
+///
+/// # Panics
+/// If it is not awaited on a tokio runtime with a timer.
+#[cfg(feature = "tokio")]
+#[track_caller]
+pub fn eventually_async<O: Outcome>(
+    deadline: Duration,
+    mut look: impl AsyncFnMut() -> O,
+) -> impl Future<Output = Result<O::Seen>> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let what = format!("what is looked for at {caller}");
+        let mut pauses = Pauses::until(deadline);
+        loop {
+            let answer = match tokio::time::timeout(pauses.left(), look()).await {
+                Ok(answer) => answer.outcome(),
+                Err(_) => Err("the last look was not answered".into()),
+            };
+            match answer {
+                Ok(seen) => return Ok(seen),
+                Err(error) => tokio::time::sleep(pauses.after(error, &what)?).await,
+            }
+        }
+    }
+}
+
+/// Between two looks, ever longer.
+struct Pauses {
+    deadline: Duration,
+    end: Instant,
+    next: Duration,
+}
+
+impl Pauses {
+    fn until(deadline: Duration) -> Self {
+        Self { deadline, end: Instant::now() + deadline, next: FIRST_PAUSE }
+    }
+
+    fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
+    }
+
+    /// How long to wait for the next look; the error, if that was the last.
+    fn after(&mut self, error: NotYet, what: &dyn fmt::Display) -> Result<Duration> {
+        let left = self.left();
+        if left.is_zero() {
+            let text = format!("wait {:?} for {what}", self.deadline);
+            return Err(Error::new(Code::Deadline, text).source(error));
+        }
+        let pause = self.next.min(left);
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        Ok(pause)
     }
 }
 
