@@ -22,27 +22,36 @@ impl Net {
     }
 }
 
-/// Counts what a [`relay`] has let pass.
-#[derive(Debug, Clone, Default)]
-pub struct Relayed(Arc<AtomicU64>);
+/// What a [`relay`] has done.
+#[derive(Debug, Clone)]
+pub struct Relayed {
+    net: Net,
+    frames: Arc<AtomicU64>,
+}
 
 impl Relayed {
-    /// So many frames.
+    /// How many frames it has let pass.
     #[must_use]
     pub fn frames(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    /// What went wrong on the wire, frames that it lost included.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        self.net.lock().fabric.wire_failure()
     }
 }
 
 struct Relay {
     delay: Duration,
     segments: bool,
-    relayed: Relayed,
+    frames: Arc<AtomicU64>,
 }
 
 impl Stage for Relay {
     fn pass(&mut self, _: Direction, _: &[u8], now: Instant, out: &mut Outlet) {
-        self.relayed.0.fetch_add(1, Ordering::Relaxed);
+        self.frames.fetch_add(1, Ordering::Relaxed);
         out.forward.push(now + self.delay);
     }
 
@@ -58,9 +67,9 @@ impl Stage for Relay {
 /// # Errors
 /// What the kernel refuses.
 pub fn relay(link: &Link, delay: Duration, segments: bool) -> Result<Relayed> {
-    let relayed = Relayed::default();
+    let relayed = Relayed { net: link.net().clone(), frames: Arc::default() };
     for (_, port) in link.ends().take(1) {
-        let stage = Relay { delay, segments, relayed: relayed.clone() };
+        let stage = Relay { delay, segments, frames: Arc::clone(&relayed.frames) };
         link.net().splice(port, Arc::new(Mutex::new(stage)))?;
     }
     Ok(relayed)
