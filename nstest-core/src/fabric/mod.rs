@@ -7,8 +7,7 @@
 //! - this file: one operation after the other, batched where the kernel allows;
 //! - [`hosts`]: what names resolve to;
 //! - [`member`]: what is held of each node;
-//! - [`taps`]: the wire spliced into ports;
-//! - [`wiring`]: which port's frames go where;
+//! - [`wiring`], [`taps`]: which port's frames go where, and past which stage;
 //! - [`rules`]: nftables for routers.
 //!
 //! Requests wait in a queue as long as they go to one socket: a node's addresses
@@ -38,7 +37,6 @@ use crate::topology::spec::{NodeId, PortId};
 use crate::topology::state::{LinkState, Route};
 use crate::topology::{MacAddr, Subnet, Sysctl};
 use member::Member;
-use taps::Taps;
 use wiring::Joints;
 
 /// How long a node's addresses may take to come into force; it is far below a
@@ -48,12 +46,11 @@ const SETTLING: Duration = Duration::from_secs(10);
 /// What is there in the kernel.
 #[derive(Debug)]
 pub(crate) struct Fabric {
-    /// Kept for its devices.
     namespace: Namespace,
     route: Socket,
     members: BTreeMap<NodeId, Member>,
     joints: Joints,
-    taps: Taps,
+    taps: taps::Taps,
     queue: Queue,
     panics: Arc<Panics>,
     /// Settings that the machine did not let us write, each once.
@@ -97,7 +94,7 @@ impl Fabric {
             route,
             members: BTreeMap::new(),
             joints: Joints::default(),
-            taps: Taps::default(),
+            taps: taps::Taps::default(),
             queue: Queue::default(),
             panics,
             notes: Vec::new(),

@@ -15,8 +15,8 @@ use nix::libc::{self, sock_filter};
 use super::FIRST;
 use crate::sys::packet::{Geometry, Offloads, PacketSocket, Ring, Slot};
 
-/// 8,192 frames, 16 MiB: 50 ms at the rate that a wire carries at most.
-const INDEX: Geometry = Geometry { slot: 2048, block: 64 << 10, blocks: 256 };
+/// 4,096 frames, 8 MiB: 25 ms at the rate that a wire carries at most.
+const INDEX: Geometry = Geometry { slot: 2048, block: 64 << 10, blocks: 128 };
 
 /// 224 frames of 64 KiB and their headers, 16 MiB.
 const WHOLE: Geometry = Geometry { slot: 66048, block: 512 << 10, blocks: 32 };
