@@ -188,6 +188,16 @@ impl Pass<'_> {
             self.state.lost.fetch_add(1, Ordering::Relaxed);
             return;
         };
+        if !whole_fits(offloads, &frame) {
+            self.state.fail(|| {
+                let port = self.ends.port;
+                format!(
+                    "a superframe of a tunnel or of SCTP came to the port with index {port}, where frames are not \
+                     cut: switch segmentation offload of the tunnel off (ethtool -K), or ask for segments"
+                )
+            });
+            return;
+        }
         let Some(Entry { stage, segments }) = entry else {
             outgoing.push(self.going(self.direction, offloads, frame));
             return;
@@ -248,6 +258,26 @@ impl Pass<'_> {
     ) -> Outgoing<'f> {
         let (device, mark) = (self.ends.way_on(direction), self.ends.mark(direction));
         Outgoing { device, mark, offloads, frame }
+    }
+}
+
+/// Whether the header of a frame that is to be cut can say how: the one that it has is
+/// for TCP and UDP on Ethernet and IP, and the kernel drops what turns out not to be.
+fn whole_fits(offloads: Offloads, frame: &[u8]) -> bool {
+    let Some(kind) = offloads.cut_as() else { return true };
+    let tags =
+        frame[12..].chunks_exact(4).take_while(|tag| matches!(tag[..2], [0x81, 0] | [0x88, 0xa8]));
+    let at = 12 + 4 * tags.count();
+    let byte = |offset: usize| frame.get(at + offset).copied();
+    match (byte(0), byte(1)) {
+        (Some(8), Some(0)) => byte(2 + 9) == Some(kind),
+        // An extension header may stand between; a tunnel's is IPv4, IPv6, GRE or UDP.
+        (Some(0x86), Some(0xdd)) => match byte(2 + 6) {
+            Some(4 | 41 | 47 | 132) => false,
+            Some(17) => kind == 17,
+            _ => true,
+        },
+        _ => false,
     }
 }
 
