@@ -157,6 +157,9 @@ fn frames_longer_than_ethernets_own_are_whole() {
         let (local, peer) = (net.local(), net.node("peer").unwrap());
         local.join(&jumbo).unwrap();
         let link = peer.join(&jumbo).unwrap();
+        // A slot of 64 KiB for each frame: so there are few of them.
+        let window = || std::fs::write("/proc/sys/net/ipv4/tcp_rmem", "4096 131072 1048576");
+        peer.run(window).unwrap();
         let seen = Arc::default();
         let stage = Taught { segments: true, pass: counting(&seen) };
         net.splice(port_at(&link, &peer), Arc::new(Mutex::new(stage))).unwrap();
