@@ -86,7 +86,7 @@ pub use world::{
 /// What the macros expand to; not for people.
 #[doc(hidden)]
 pub mod private {
-    pub use crate::fixture::network_of;
+    pub use crate::fixture::{network_of, unseen_failure};
     pub use crate::orders::{Findings, FoundPoint, Injection, Orders};
     #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
     pub use crate::runner::pretend;

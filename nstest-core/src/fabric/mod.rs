@@ -49,7 +49,6 @@ use wiring::Joints;
 /// What is there in the kernel.
 #[derive(Debug)]
 pub(crate) struct Fabric {
-    /// Kept for its devices.
     namespace: Namespace,
     route: Socket,
     members: BTreeMap<NodeId, Member>,

@@ -10,8 +10,8 @@
 //! - NETLINK_ROUTE, on the types of `netlink-packet-route`: [`link`], [`addr`],
 //!   [`route`], [`neigh`], [`qdisc`], [`filter`];
 //! - formats that no crate carries completely, encoded by [`attr`] and proven by
-//!   the bytes of iproute2 and nft: [`nftables`], [`conntrack`], [`sock_diag`],
-//!   [`classic`].
+//!   the bytes of iproute2 and nft: [`nftables`], [`conntrack`], [`sock_diag`];
+//! - encoded alike, and proven by the kernel that carries it out: [`classic`].
 //!
 //! Everything that makes an object is `Request`-valued and pure; everything
 //! that reads takes a socket. Why no rtnetlink and no tokio on this path:

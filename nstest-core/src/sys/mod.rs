@@ -11,6 +11,7 @@
 //! - [`tap`]: an interface whose other end is a file;
 //! - [`netlink`]: options of netlink sockets;
 //! - [`packet`]: frames of other devices, in memory shared with the kernel;
+//! - [`slice`]: how long a thread runs at a time;
 //! - [`probe`]: system calls tried in a child, to learn which are refused.
 #![allow(
     unsafe_code,
@@ -26,6 +27,7 @@ pub(crate) mod probe;
 pub(crate) mod process;
 #[cfg(test)]
 pub(crate) mod seccomp_filter;
+pub(crate) mod slice;
 pub(crate) mod spawn;
 pub(crate) mod step;
 pub(crate) mod tap;

@@ -15,11 +15,11 @@ use nix::libc::{self, sock_filter};
 use super::FIRST;
 use crate::sys::packet::{Geometry, Offloads, PacketSocket, Ring, Slot};
 
-/// 8,192 frames, 16 MiB: 50 ms at the rate that a wire carries at most.
-const INDEX: Geometry = Geometry { slot: 2048, block: 64 << 10, blocks: 256 };
+/// 4,096 frames, 8 MiB: 25 ms at the rate that a wire carries at most.
+const INDEX: Geometry = Geometry { slot: 2048, block: 64 << 10, blocks: 128 };
 
-/// 224 frames of 64 KiB and their headers, 16 MiB.
-const WHOLE: Geometry = Geometry { slot: 66048, block: 512 << 10, blocks: 32 };
+/// 448 frames of 64 KiB and their headers, 32 MiB: what TCP has under way at most.
+const WHOLE: Geometry = Geometry { slot: 66048, block: 512 << 10, blocks: 64 };
 
 /// So far may two processors come apart in their order in the two rings.
 const APART: usize = 16;
@@ -109,6 +109,20 @@ pub(super) struct Arrival<'a> {
 }
 
 impl Capture {
+    /// Frames that the index holds.
+    pub(super) const SLOTS: usize = INDEX.slots();
+
+    /// Whether the kernel counts what is cut and not to be found: for want of room.
+    pub(super) fn counts_long(&self) -> bool {
+        self.whole.is_some()
+    }
+
+    /// Whether one of the rings is half full.
+    pub(super) fn is_crowded(&self) -> bool {
+        let rings = [Some(&self.index), self.whole.as_ref()];
+        rings.into_iter().flatten().any(|tap| tap.peek(tap.ring.slots() / 2).is_some())
+    }
+
     pub(super) fn new(index: Tap, coming: Arc<Mutex<Option<Tap>>>) -> Self {
         Self { index, whole: None, coming, taken: Vec::new(), places: Vec::new() }
     }
@@ -155,14 +169,20 @@ impl Capture {
         this.places.iter().enumerate().filter_map(arrival).collect()
     }
 
-    /// Gives back the slots of the last batch.
-    pub(super) fn finish(&mut self) {
-        self.index.advance(self.places.len());
-        self.places.clear();
+    /// Gives back the slots of so many of the last batch; the others come again.
+    pub(super) fn finish(&mut self, count: usize) {
+        self.index.advance(count);
         let Some(whole) = &mut self.whole else { return };
-        let behind = (0..whole.ring.slots()).rev().find(|ahead| self.taken[whole.index_of(*ahead)]);
+        let mut furthest = 0;
+        for (nth, place) in self.places.drain(..).enumerate() {
+            match place {
+                Place::Whole(ahead) if nth < count => furthest = furthest.max(ahead),
+                Place::Whole(ahead) => self.taken[whole.index_of(ahead)] = false,
+                Place::Index | Place::Nowhere => {}
+            }
+        }
         // What nobody has come for in so long has been lost to the index.
-        let mut overdue = behind.map_or(0, |ahead| ahead.saturating_sub(APART));
+        let mut overdue = furthest.saturating_sub(APART);
         while overdue > 0 || self.taken[whole.at] {
             self.taken[whole.at] = false;
             whole.advance(1);

@@ -24,19 +24,27 @@ use super::capture::{Arrival, Capture};
 use super::departures::Departures;
 use super::finish::finish;
 use super::processor::Processor;
+use super::queue::Queue;
 use super::{Ends, Entry, State};
 use crate::frame::{Direction, Emission, Outlet};
 use crate::sys::packet::{Offloads, Outgoing, PacketSocket, Sender};
+use crate::sys::slice::set_slice;
 
 /// So many frames are taken and sent in one go: more make the last of them late.
 const BATCH: usize = 32;
+
+/// How long it asks stages before it sends, and looks after the rings again.
+const TURN: Duration = Duration::from_micros(200);
+
+/// What it asks the scheduler for, in nanoseconds; the least that there is.
+const SLICE: u64 = 100_000;
 
 /// How long a full send buffer may take to have room again.
 const DRAINING: Duration = Duration::from_millis(100);
 
 pub(super) struct Engine {
     state: Arc<State>,
-    capture: Capture,
+    queue: Queue,
     departures: Departures<Outgoing<'static>>,
     sender: Sender,
     outlet: Outlet,
@@ -48,7 +56,7 @@ impl Engine {
     pub(super) fn new(state: Arc<State>, capture: Capture, asleep: OwnedFd) -> Self {
         Self {
             state,
-            capture,
+            queue: Queue::new(capture),
             departures: Departures::new(),
             sender: Sender::default(),
             outlet: Outlet::default(),
@@ -65,6 +73,9 @@ impl Engine {
             let _ = home.map(|home| setns(home, CloneFlags::CLONE_NEWNET));
             // Otherwise the kernel may add 50 µs to each timeout (PR_SET_TIMERSLACK).
             let _ = prctl::set_timerslack(1);
+            // Others that are busy on the same processor let it in soon: the rings
+            // hold what comes in some milliseconds.
+            let _ = set_slice(SLICE);
             self.run();
         });
         before.thread_set_mask()?;
@@ -79,7 +90,7 @@ impl Engine {
             if self.turn(now) {
                 continue;
             }
-            processor.release(now, self.capture.socket());
+            processor.release(now, self.queue.rings().socket());
             if let Err(errno) = self.wait() {
                 self.state.fail(|| format!("its thread cannot wait: {errno}"));
                 return;
@@ -89,32 +100,41 @@ impl Engine {
 
     /// Moves what is there to be moved: whether there was anything.
     fn turn(&mut self, now: Instant) -> bool {
-        let Self { state, capture, departures, sender, outlet, .. } = self;
-        let socket = Arc::clone(capture.socket());
+        let Self { state, queue, departures, sender, outlet, .. } = self;
+        let socket = Arc::clone(queue.rings().socket());
         let mut outgoing: Vec<Outgoing<'_>> = Vec::with_capacity(BATCH);
         outgoing.extend(std::iter::from_fn(|| departures.due(now)));
-        let arrivals = capture.arrivals(BATCH);
+        let counted = queue.rings().counts_long();
+        let arrivals = queue.arrivals(BATCH);
         if outgoing.is_empty() && arrivals.is_empty() {
             return false;
         }
+        let mut decided = 0;
         {
             // A stage that has been exchanged is not asked any more.
             let stages = state.stages();
             for arrival in arrivals {
+                decided += 1;
                 let Some((ends, direction)) = Ends::taken_at(arrival.device) else { continue };
+                if arrival.frame.is_none() && !counted {
+                    state.lost.fetch_add(1, Ordering::Relaxed);
+                }
                 let pass = Pass { state, ends, direction, now };
                 pass.decide(stages.get(&ends.port), arrival, outlet, &mut outgoing, departures);
+                if now.elapsed() > TURN {
+                    break;
+                }
             }
         }
         send(sender, &socket, &outgoing, state);
         drop(outgoing);
-        capture.finish();
+        queue.finish(decided);
         true
     }
 
     /// Until something comes in, the next departure is due, or the test is over.
     fn wait(&self) -> nix::Result<()> {
-        let socket = self.capture.socket();
+        let socket = self.queue.rings().socket();
         let mut waiting = [
             PollFd::new(socket.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.asleep.as_fd(), PollFlags::POLLIN),
@@ -185,9 +205,18 @@ impl Pass<'_> {
     ) {
         let Arrival { mut offloads, frame, .. } = arrival;
         let Some(mut frame) = frame else {
-            self.state.lost.fetch_add(1, Ordering::Relaxed);
             return;
         };
+        if !whole_fits(offloads, &frame) {
+            self.state.fail(|| {
+                let port = self.ends.port;
+                format!(
+                    "a superframe of a tunnel or of SCTP came to the port with index {port}, where frames are not \
+                     cut: switch segmentation offload of the tunnel off (ethtool -K), or ask for segments"
+                )
+            });
+            return;
+        }
         let Some(Entry { stage, segments }) = entry else {
             outgoing.push(self.going(self.direction, offloads, frame));
             return;
@@ -248,6 +277,26 @@ impl Pass<'_> {
     ) -> Outgoing<'f> {
         let (device, mark) = (self.ends.way_on(direction), self.ends.mark(direction));
         Outgoing { device, mark, offloads, frame }
+    }
+}
+
+/// Whether the header of a frame that is to be cut can say how: the one that it has is
+/// for TCP and UDP on Ethernet and IP, and the kernel drops what turns out not to be.
+fn whole_fits(offloads: Offloads, frame: &[u8]) -> bool {
+    let Some(kind) = offloads.cut_as() else { return true };
+    let tags =
+        frame[12..].chunks_exact(4).take_while(|tag| matches!(tag[..2], [0x81, 0] | [0x88, 0xa8]));
+    let at = 12 + 4 * tags.count();
+    let byte = |offset: usize| frame.get(at + offset).copied();
+    match (byte(0), byte(1)) {
+        (Some(8), Some(0)) => byte(2 + 9) == Some(kind),
+        // An extension header may stand between; a tunnel's is IPv4, IPv6, GRE or UDP.
+        (Some(0x86), Some(0xdd)) => match byte(2 + 6) {
+            Some(4 | 41 | 47 | 132) => false,
+            Some(17) => kind == 17,
+            _ => true,
+        },
+        _ => false,
     }
 }
 

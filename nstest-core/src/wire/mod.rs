@@ -7,6 +7,7 @@
 //!
 //! - this file: what the fabric holds of all wires of a test;
 //! - [`capture`]: frames as they come in, whole and in order;
+//! - [`queue`]: frames that wait for the engine;
 //! - [`departures`]: frames that wait for their time;
 //! - [`engine`]: the one thread that moves them;
 //! - [`finish`]: checksums that are left to do;
@@ -20,6 +21,7 @@ mod departures;
 mod engine;
 mod finish;
 mod processor;
+mod queue;
 #[cfg(test)]
 mod tests;
 

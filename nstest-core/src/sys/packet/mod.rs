@@ -38,6 +38,16 @@ impl Offloads {
         self.0[0] & NEEDS_CSUM != 0 || self.cuts()
     }
 
+    /// The protocol (of IP) whose segments the frame is to be cut into.
+    pub(crate) fn cut_as(self) -> Option<u8> {
+        const ECN: u8 = 0x80;
+        match self.0[1] & !ECN {
+            0 => None,
+            1 | 4 => Some(libc::IPPROTO_TCP as u8),
+            _ => Some(libc::IPPROTO_UDP as u8),
+        }
+    }
+
     /// Whether the frame is to be cut into segments.
     pub(crate) fn cuts(self) -> bool {
         self.0[1] != 0

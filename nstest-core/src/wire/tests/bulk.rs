@@ -49,34 +49,37 @@ fn is_right(frame: &[u8]) -> bool {
     sum(&[addresses, &[0, 6], &length, segment]) == 0xffff
 }
 
+/// Of the bytes that are sent: no multiple of what frames hold.
+const PERIOD: usize = 251;
+
 fn transfer(near: &Node, far: &Node, ip: IpAddr, bytes: usize) {
     let listener = far.run(|| TcpListener::bind((ip, 0)).unwrap());
     let to = listener.local_addr().unwrap();
     let mut stream = near.run(|| TcpStream::connect(to).unwrap());
+    let pattern: Vec<u8> = (0..PERIOD * 400).map(|i| (i % PERIOD) as u8).collect();
+    let expected = pattern.clone();
     let received = std::thread::spawn(move || {
         let (mut end, _) = listener.accept().unwrap();
-        let (mut buffer, mut count, mut wrong) = (vec![0; 1 << 16], 0, 0);
+        let (mut buffer, mut count) = (vec![0; 1 << 16], 0);
         loop {
-            match end.read(&mut buffer).unwrap() {
-                0 => return (count, wrong),
-                length => {
-                    let at = |i: usize| ((count + i) % 251) as u8;
-                    wrong += (0..length).filter(|i| buffer[*i] != at(*i)).count();
-                    count += length;
-                }
+            let length = end.read(&mut buffer).unwrap();
+            let right = &expected[count % PERIOD..][..length];
+            assert!(buffer[..length] == *right, "wrong bytes behind {count}");
+            count += length;
+            if length == 0 {
+                return count;
             }
         }
     });
-    let pattern: Vec<u8> = (0..251 * 400).map(|i| (i % 251) as u8).collect();
     let start = Instant::now();
     for chunk in std::iter::repeat_n(&pattern, bytes / pattern.len()) {
         stream.write_all(chunk).unwrap();
     }
     drop(stream);
-    let (count, wrong) = received.join().unwrap();
+    let count = received.join().unwrap();
     let rate = count as f64 * 8.0 / start.elapsed().as_secs_f64() / 1e9;
     println!("{ip}: {rate:.2} Gbit/s");
-    assert_eq!((count, wrong), (bytes / pattern.len() * pattern.len(), 0));
+    assert_eq!(count, bytes / pattern.len() * pattern.len());
 }
 
 fn counting(seen: &Arc<Mutex<Seen>>) -> impl FnMut(Direction, &[u8], Instant, &mut Outlet) + use<> {
@@ -100,10 +103,10 @@ fn with_segments_frames_are_as_on_a_cable() {
         let seen = Arc::default();
         teach(&peer, true, counting(&seen));
         for ip in [peer.ipv4().into(), peer.ipv6().into()] {
-            transfer(&local, &peer, ip, 50_000_000);
+            transfer(&local, &peer, ip, 20_000_000);
         }
         let seen = *seen.lock().unwrap();
-        assert!(seen.frames > 60_000 && seen.longest == 1514, "{seen:?}");
+        assert!(seen.frames > 25_000 && seen.longest == 1514, "{seen:?}");
         assert_eq!(seen.wrong_checksums, 0, "{seen:?}");
         sound(&net);
     });
@@ -154,6 +157,9 @@ fn frames_longer_than_ethernets_own_are_whole() {
         let (local, peer) = (net.local(), net.node("peer").unwrap());
         local.join(&jumbo).unwrap();
         let link = peer.join(&jumbo).unwrap();
+        // A slot of 64 KiB for each frame: so there are few of them.
+        let window = || std::fs::write("/proc/sys/net/ipv4/tcp_rmem", "4096 131072 1048576");
+        peer.run(window).unwrap();
         let seen = Arc::default();
         let stage = Taught { segments: true, pass: counting(&seen) };
         net.splice(port_at(&link, &peer), Arc::new(Mutex::new(stage))).unwrap();

@@ -153,3 +153,27 @@ fn a_frame_that_cannot_be_sent_fails_the_test() {
         assert!(failure.contains("EMSGSIZE"), "{failure}");
     });
 }
+
+#[test]
+fn what_finds_no_room_fails_the_test() {
+    isolated(|| {
+        let net = network(&["peer"]);
+        let (local, peer) = (net.local(), net.node("peer").unwrap());
+        let ends = connected((&local, local.ip()), (&peer, peer.ip()));
+        round_trip(&ends);
+        let held = Arc::new(Mutex::new(()));
+        let gate = Arc::clone(&held);
+        teach(&local, true, move |direction, frame, now, out| {
+            drop(gate.lock().unwrap());
+            pass(direction, frame, now, out);
+        });
+        sound(&net);
+        let holding = held.lock().unwrap();
+        for _ in 0..6_000 {
+            ends.0.send(b"too much").unwrap();
+        }
+        let failure = net.unseen_failure().unwrap();
+        assert!(failure.contains("frames found no room"), "{failure}");
+        drop(holding);
+    });
+}
