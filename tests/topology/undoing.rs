@@ -1,9 +1,10 @@
 //! A network that cannot be made is undone.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use expect_test::expect;
-use nstest::{Net, Node, TestResult, netns_test};
+use nstest::{Net, Node, TestResult, eventually, netns_test};
 
 use crate::refusals::says;
 use crate::shell::{pings, shows};
@@ -53,6 +54,10 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     let d = net.add_node("d").join(&lan).build()?;
     shows(&test, "ip link add eth1 type bridge");
     shows(&a, "ip address add fd00:2::77/64 dev eth0 nodad");
+    // The kernel adds the address's route a little later (addrconf_dad_work).
+    eventually(Duration::from_secs(10), || {
+        shows(&a, "ip -6 route show table local").contains("local fd00:2::77 ")
+    })?;
     let before = picture(&net);
     // The name and the index of the interface.
     says(
