@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use expect_test::expect;
-use nstest::{Net, Node, TestResult, netns_test};
+use nstest::{Net, Node, TestResult, eventually, netns_test};
 
 use crate::refusals::says;
 use crate::shell::{pings, shows};
