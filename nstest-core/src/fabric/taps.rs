@@ -31,7 +31,8 @@ const HEADERS: usize = 18;
 
 impl Fabric {
     /// Has every frame of a port, in both directions, pass a stage, in place of the
-    /// one that it may pass already. In force for what comes in after the call.
+    /// one that it may pass already. In force for what comes in after the call. All wires
+    /// wait while a stage is locked.
     pub(crate) fn splice(&mut self, port: PortId, stage: Shared) -> Result<()> {
         self.flush()?;
         if self.taps.wire.is_none() {
