@@ -2,5 +2,6 @@
 #![deny(unsafe_code)]
 
 mod conditions;
+mod engines;
 mod partitions;
 mod traffic;

@@ -5,13 +5,17 @@
 //! there is one, for a fixed delay, with a rate or without. They stand at the port
 //! that sends to a node, so they serve what comes to a node, and both directions of
 //! a cable between two. All else is the wire's.
+//!
+//! The trap: what the wire sends waits in a qdisc on the account of its socket,
+//! and a socket whose buffer is full lets the whole wire wait. So the two are never
+//! at one link, and a condition moves to the wire when that comes.
 
 use std::fmt;
 
 use super::{FaultId, Force, Injected, Shared};
 use crate::error::Result;
 use crate::fault::shape::Shape;
-use crate::fault::{Condition, Receipt};
+use crate::fault::{Condition, Effect, Receipt};
 use crate::frame::Direction;
 use crate::topology::spec::{LinkEnd, PortId};
 
@@ -69,20 +73,37 @@ impl Shared {
         };
         let principal = spec.principal(end);
         let direction = if principal == end { direction } else { direction.reverse() };
-        if let (Some(sender), Some(shape)) = (sender, Shape::of(&condition)) {
+        let wired = self.whole(end).iter().any(|end| self.faults.ports.contains_key(&end.port));
+        if let (Some(sender), Some(shape), false) = (sender, Shape::of(&condition), wired) {
             if self.shape(sender.port, shape)? {
-                // The two never serve one direction at a time.
-                self.change(principal.port, |port| port.set_condition(direction, None))?;
-                self.take_over(&Force::Condition(principal.port, direction));
                 return Ok(Force::Qdisc(sender.port, engine_of(shape)));
             }
         }
-        self.port(principal)?.set_condition(direction, Some((condition, receipt.clone())));
-        self.fabric.refresh(principal.port)?;
         if let Some(sender) = sender {
             self.unshape(sender.port)?;
         }
+        self.port(principal)?.set_condition(direction, Some((condition, receipt.clone())));
+        self.fabric.refresh(principal.port)?;
         Ok(Force::Condition(principal.port, direction))
+    }
+
+    /// The wire has come to a link: conditions that the kernel has served there are
+    /// the wire's from now on.
+    pub(super) fn take_from_kernel(&mut self, end: LinkEnd) -> Result<()> {
+        for sender in self.whole(end) {
+            let served = self.faults.injected.iter().find_map(|(id, injected)| {
+                let is_here =
+                    |force: &&Force| matches!(force, Force::Qdisc(port, _) if *port == sender.port);
+                injected.in_force.iter().find(is_here).map(|_| *id)
+            });
+            let Some(id) = served else { continue };
+            let Injected { fault, receipt, .. } = self.faults.get(id);
+            let Effect::Condition(condition) = *fault.effect() else { continue };
+            let receipt = receipt.clone();
+            let force = self.impair(sender, Direction::Ingress, condition, &receipt)?;
+            self.faults.get(id).in_force.push(force);
+        }
+        Ok(())
     }
 
     /// Whether the kernel does it.

@@ -262,7 +262,7 @@ impl Shared {
     /// A condition has one owner: who had it before has it no longer.
     fn take_over(&mut self, force: &Force) {
         for injected in self.faults.injected.values_mut() {
-            injected.in_force.retain(|present| present != force);
+            injected.in_force.retain(|present| !present.is_instead_of(force));
         }
     }
 
@@ -360,6 +360,7 @@ impl Shared {
             let port = Arc::new(Mutex::new(Port::new(self.faults.seed, &name)));
             self.fabric.splice(end.port, Arc::clone(&port) as _)?;
             self.faults.ports.insert(end.port, port);
+            self.take_from_kernel(end)?;
         }
         Ok(lock(&self.faults.ports[&end.port]))
     }
@@ -373,6 +374,15 @@ impl Shared {
 }
 
 impl Force {
+    /// Whether the two are conditions of one direction.
+    fn is_instead_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Qdisc(port, _), Self::Qdisc(other, _)) => port == other,
+            (Self::Condition(..), Self::Condition(..)) => self == other,
+            _ => false,
+        }
+    }
+
     fn is_at(&self, gone: PortId) -> bool {
         match self {
             Self::Rule(port, _) | Self::Condition(port, _) | Self::Qdisc(port, _) => *port == gone,

@@ -1,0 +1,49 @@
+//! Who carries conditions out, and that it changes hands unnoticed.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use nstest::{Condition, Engine, Net, Node, Packets, Rate, TestResult, netns_test};
+
+/// How long 200 kB take to a node.
+fn transfer(from: &Node, to: &Node) -> std::io::Result<Duration> {
+    let listener = to.run(|| TcpListener::bind((to.ip(), 80)))?;
+    let mut sender = from.run(|| TcpStream::connect((to.ip(), 80)))?;
+    let (mut receiver, _) = listener.accept()?;
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(move || sender.write_all(&[0; 200_000]));
+        receiver.read_to_end(&mut Vec::new())
+    })?;
+    Ok(start.elapsed())
+}
+
+#[netns_test]
+fn a_rate_is_the_kernel_s_until_the_wire_comes(server: Node, net: Net) -> TestResult {
+    let test = net.local();
+    let slow = server.link().condition(Condition::new().rate(Rate::mbit(8)))?;
+    assert_eq!(slow.engines(), [Engine::Tbf]);
+    let least = Duration::from_millis(180);
+    for (from, to) in [(&test, &server), (&server, &test)] {
+        let took = transfer(from, to)?;
+        assert!(took > least, "{took:?}");
+    }
+    let before = slow.touched();
+    assert!(before > 200, "{before}");
+    let picky = server.link().blackhole(Packets::udp().port(53))?.optional();
+    assert_eq!((slow.engines(), picky.engines()), (vec![Engine::Wire], vec![Engine::Wire]));
+    assert!(slow.touched() >= before, "what the kernel has counted stays");
+    for (from, to) in [(&test, &server), (&server, &test)] {
+        let took = transfer(from, to)?;
+        assert!(took > least, "{took:?}");
+    }
+    // From now on one direction only.
+    server.link().egress().condition(Condition::new())?.optional();
+    let (up, down) = (transfer(&server, &test)?, transfer(&test, &server)?);
+    assert!(up < least && down > least, "{up:?} {down:?}");
+    slow.end()?;
+    let down = transfer(&test, &server)?;
+    assert!(down < least, "{down:?}");
+    Ok(())
+}
