@@ -140,12 +140,3 @@ fn a_failure_that_nobody_meets_fails_the_test() {
     );
     assert!(!text.contains("www.example"), "{text}");
 }
-
-/// A failure of the test's own comes first.
-#[netns_test]
-#[should_panic(expected = "of its own")]
-fn the_panic_of_a_test_is_its_verdict(dns: Node) {
-    let dns = dns.serve_dns().unwrap();
-    dns.answer("api.example", Answer::SERVFAIL).unwrap();
-    panic!("of its own");
-}

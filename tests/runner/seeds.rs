@@ -140,10 +140,10 @@ fn a_test_whose_faults_touched_nothing_fails() {
 
         ---- seeds::passes_beside_its_faults stdout ----
         nstest[fault-unmatched]: inject every fault that the test declares
-          cause: no packet was touched by:
+          cause: this touched nothing:
             drop of the 3rd SYN to server
             reset of port 80
-          help: see that the packets which it waits for are sent while it is in force; or mark it as optional
+          help: see that what it waits for is sent while it is there; or say `.optional()` of it
     "#]]
     .assert_eq(&run("seeds::passes_beside_its_faults"));
     expect![[r#"
@@ -165,10 +165,10 @@ fn a_test_whose_faults_touched_nothing_fails() {
         for a reason
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
         nstest[fault-unmatched]: inject every fault that the test declares
-          cause: no packet was touched by:
+          cause: this touched nothing:
             drop of the 3rd SYN to server
             reset of port 80
-          help: see that the packets which it waits for are sent while it is in force; or mark it as optional
+          help: see that what it waits for is sent while it is there; or say `.optional()` of it
         note: test did not panic as expected at tests/runner/seeds.rs:LINE:COLUMN
     "#]]
     .assert_eq(&run("seeds::panics_beside_its_faults"));

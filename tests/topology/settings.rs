@@ -159,3 +159,13 @@ fn refuses_ipv6() {
 fn a_machine_without_ipv6_is_told_and_lived_with() {
     Run::of(&["settings::refuses_ipv6"]).succeed();
 }
+
+/// Servers that refuse to be root bind their ports in every node.
+#[netns_test(root = false)]
+fn low_ports_are_everybody_s_where_nobody_is_root(server: Node, net: Net) -> TestResult {
+    for node in [&server, &net.local()] {
+        let bound = node.run(|| TcpListener::bind("0.0.0.0:80"));
+        assert!(bound.is_ok(), "{node:?}: {bound:?}");
+    }
+    Ok(())
+}

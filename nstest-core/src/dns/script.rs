@@ -104,10 +104,7 @@ impl Script {
         };
         let unmet = self.failures.iter().filter(|(.., scripted)| scripted.count() == 0);
         let told = |(name, answer, _): &(String, Answer, Scripted)| {
-            format!(
-                "was to answer {answer} for {name}, and nobody met that: {asked}\n  \
-                 help: if that is fine, say so: `.optional()` of the answer"
-            )
+            format!("was to answer {answer} for {name}, and nobody met that: {asked}")
         };
         unmet.map(told).collect()
     }

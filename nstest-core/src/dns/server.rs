@@ -56,30 +56,17 @@ impl Server {
     }
 }
 
-/// Binds what everybody may bind, or else what root may: a test that is not root
-/// (`root = false`) has rights over its network, but not that one.
-fn bind() -> io::Result<(Datagrams, TcpListener)> {
-    let (udp, tcp) = match bind_both() {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            // ip(7), ip_unprivileged_port_start; where it cannot be written, the
-            // first error is the better one.
-            sysctl::write("ipv4/ip_unprivileged_port_start", "0").map_err(|_| error)?;
-            bind_both()?
-        }
-        sockets => sockets?,
-    };
-    tcp.set_nonblocking(true)?;
-    Ok((Datagrams::new(udp)?, tcp))
-}
-
 /// Both families in one socket, as far as the kernel has both.
-fn bind_both() -> io::Result<(UdpSocket, TcpListener)> {
+fn bind() -> io::Result<(Datagrams, TcpListener)> {
     let any: IpAddr = if sysctl::has_ipv6() {
         Ipv6Addr::UNSPECIFIED.into()
     } else {
         Ipv4Addr::UNSPECIFIED.into()
     };
-    Ok((UdpSocket::bind((any, PORT))?, TcpListener::bind((any, PORT))?))
+    let udp = Datagrams::new(UdpSocket::bind((any, PORT))?)?;
+    let tcp = TcpListener::bind((any, PORT))?;
+    tcp.set_nonblocking(true)?;
+    Ok((udp, tcp))
 }
 
 struct Serving {

@@ -144,7 +144,7 @@ fn failures_that_nobody_met_are_told() {
     let [one] = unasked.as_slice() else { panic!("{unasked:?}") };
     assert!(
         one.starts_with(
-            "was to answer nothing, only to A, 2 times for replaced.example., and nobody met that: it was asked for met.example.\n"
+            "was to answer nothing, only to A, 2 times for replaced.example., and nobody met that: it was asked for met.example."
         ),
         "{one}"
     );

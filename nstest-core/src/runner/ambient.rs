@@ -50,6 +50,7 @@ impl Current {
             options.subnets.iter().map(|text| text.parse()).collect::<Result<_>>()?;
         parameters.mtu = options.mtu;
         parameters.without_ipv6 = !options.ipv6;
+        parameters.without_root = !options.root;
         parameters.netns = options.netns.map(str::to_owned);
         if options.uplink {
             parameters.outside = uplink::inside::join()?;

@@ -176,8 +176,8 @@ fn check_matched(findings: &Findings, planned: bool) -> Result<(), Failure> {
     }
     let faults = findings.unmatched.join("\n");
     let error = Error::new(Code::FaultUnmatched, "inject every fault that the test declares")
-        .source(format!("no packet was touched by:\n{faults}"))
-        .help("see that the packets which it waits for are sent while it is in force; or mark it as optional");
+        .source(format!("this touched nothing:\n{faults}"))
+        .help("see that what it waits for is sent while it is there; or say `.optional()` of it");
     Err(Failure::Reported(format!("{error:?}")))
 }
 

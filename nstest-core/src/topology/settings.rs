@@ -29,14 +29,15 @@ impl fmt::Display for Sysctl {
 pub(crate) struct Role {
     pub(crate) forwards: bool,
     pub(crate) ipv6: bool,
+    pub(crate) root: bool,
 }
 
 /// In the order of writing: `ip_forward` resets other settings, so it goes first.
 ///
 /// Made once: worlds of hundreds of nodes are planned anew at every change.
 pub(crate) fn settings(role: Role) -> Arc<Vec<Sysctl>> {
-    static ALL: [OnceLock<Arc<Vec<Sysctl>>>; 4] = [const { OnceLock::new() }; 4];
-    let nth = usize::from(role.forwards) + 2 * usize::from(role.ipv6);
+    static ALL: [OnceLock<Arc<Vec<Sysctl>>>; 8] = [const { OnceLock::new() }; 8];
+    let nth = usize::from(role.forwards) + 2 * usize::from(role.ipv6) + 4 * usize::from(role.root);
     Arc::clone(ALL[nth].get_or_init(|| Arc::new(list(role))))
 }
 
@@ -92,6 +93,10 @@ fn list(role: Role) -> Vec<Sysctl> {
     let flag = |on: bool| if on { "1" } else { "0" };
     let mut pairs = vec![("net.ipv4.ip_forward", flag(role.forwards))];
     pairs.extend(EVERYWHERE);
+    if !role.root {
+        // A server that refuses to be root binds its port all the same.
+        pairs.push(("net.ipv4.ip_unprivileged_port_start", "0"));
+    }
     if role.ipv6 {
         pairs.push(("net.ipv6.conf.all.forwarding", flag(role.forwards)));
         pairs.extend(IPV6);
@@ -120,8 +125,9 @@ mod tests {
 
     #[test]
     fn forwarding_comes_first_and_no_key_twice() {
-        for (forwards, ipv6) in [(false, false), (false, true), (true, false), (true, true)] {
-            let settings = settings(Role { forwards, ipv6 });
+        for bits in 0..8 {
+            let [forwards, ipv6, root] = [1, 2, 4].map(|bit| bits & bit != 0);
+            let settings = settings(Role { forwards, ipv6, root });
             assert_eq!(settings[0].key, "net.ipv4.ip_forward");
             assert_eq!(settings[0].value, if forwards { "1" } else { "0" });
             let mut keys: Vec<_> = settings.iter().map(|s| s.key).collect();

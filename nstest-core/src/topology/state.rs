@@ -168,7 +168,11 @@ fn node_state(
     Ok(NodeState {
         name: node.name.to_string(),
         hostname: node.name.hostname().to_owned(),
-        settings: settings::settings(Role { forwards: node.router.is_some(), ipv6: spec.ipv6 }),
+        settings: settings::settings(Role {
+            forwards: node.router.is_some(),
+            ipv6: spec.ipv6,
+            root: spec.root,
+        }),
         links,
         routes,
         rules: rules(spec, node),

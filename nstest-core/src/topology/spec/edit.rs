@@ -65,6 +65,7 @@ impl Spec {
             segments: BTreeMap::new(),
             bridges_only: false,
             ipv6: true,
+            root: true,
             netns: None,
             outside: Vec::new(),
             name_servers: Vec::new(),

@@ -20,6 +20,8 @@ pub(crate) struct Parameters {
     /// `ipv6 = false`.
     pub(crate) without_ipv6: bool,
     pub(crate) mtu: Option<u32>,
+    /// `root = false`.
+    pub(crate) without_root: bool,
     /// `netns = "NAME"`.
     pub(crate) netns: Option<String>,
     /// `uplink`: what is reached through it.
@@ -35,6 +37,7 @@ impl Spec {
     pub(crate) fn of_parameters(parameters: &Parameters) -> Result<Self> {
         let mut spec = Self::new()?;
         spec.ipv6 = !parameters.without_ipv6;
+        spec.root = !parameters.without_root;
         spec.netns.clone_from(&parameters.netns);
         spec.outside.clone_from(&parameters.outside);
         let mut peers = Vec::new();

@@ -67,6 +67,8 @@ pub(crate) struct Spec {
     /// Whether LANs are bridges of any size, because the kernel has no mirred or u32.
     pub(super) bridges_only: bool,
     pub(super) ipv6: bool,
+    /// Whether programs run as root.
+    pub(super) root: bool,
     /// The named namespace that the test joined: not ours to configure.
     pub(super) netns: Option<String>,
     /// What the test's own node reaches through its uplink.
