@@ -6,7 +6,7 @@ use nstest::{Condition, Injection, Node, Percent, TestResult, netns_test};
 
 use super::pair::Pair;
 
-const BYTES: usize = 1 << 20;
+const BYTES: usize = 1 << 19;
 
 /// Packets that QUIC took for lost, of both sides.
 fn lost(pair: &Pair) -> u64 {
@@ -44,7 +44,7 @@ async fn a_connection_is_made_on_a_path_that_loses(client: Node, server: Node) -
     let lossy = server.link().condition(Condition::new().loss(Percent::new(10.0)))?;
     for _ in 0..5 {
         let pair = Pair::connect(&client, &server, server.ip()).await?;
-        pair.transfer(BYTES / 16).await?;
+        pair.transfer(BYTES / 8).await?;
     }
     assert!(lossy.touched() > 0);
     Ok(())
