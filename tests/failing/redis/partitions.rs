@@ -91,8 +91,8 @@ fn a_short_one_is_only_a_delay(
     for n in 1..=3 {
         let apart = net.partition(&[&[&server], &[&client]])?;
         let asks = client.spawn(move || (connection.incr("counter", 1), connection));
-        eventually(PATIENCE, || apart.touched() > 0)?;
-        assert!(unanswered(&client));
+        // What is lost first may be an acknowledgement of the answer before.
+        eventually(PATIENCE, || apart.touched() > 0 && unanswered(&client))?;
         net.heal()?;
         let seen;
         (seen, connection) = asks.join().expect("it does not panic");
