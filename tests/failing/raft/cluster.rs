@@ -61,6 +61,21 @@ impl Member {
         self.raft.client_write(request).await.map(|response| response.data)
     }
 
+    /// Writes a value that nobody else writes to this key, waits until that is
+    /// committed, and tells where in the log, and what was there before.
+    pub(super) async fn replace(
+        &self,
+        key: &str,
+        value: u64,
+    ) -> Result<(u64, Option<u64>), Refused> {
+        // The store takes what has the serial of the last one for a repetition.
+        let request =
+            ClientRequest { client: key.to_owned(), serial: value, status: value.to_string() };
+        let done = self.raft.client_write(request).await?;
+        let before = done.data.0.map(|before| before.parse().expect("a number was written"));
+        Ok((done.log_id.index, before))
+    }
+
     /// What it holds to be true.
     pub(super) async fn state(&self) -> HashMap<String, String> {
         self.store.get_state_machine().await.client_status

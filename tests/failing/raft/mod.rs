@@ -2,4 +2,6 @@
 
 mod cluster;
 mod elections;
+mod history;
+mod partitions;
 mod transport;

@@ -10,6 +10,8 @@ use std::time::Duration;
 use nstest::{Node, TestContext, TestResult, netns_test};
 use tokio_postgres::{Client, Config, NoTls};
 
+mod half_open;
+
 /// Debian keeps its programs out of the PATH, by version.
 fn programs() -> TestResult<PathBuf> {
     let told = Command::new("pg_config").arg("--bindir").output()?;
@@ -17,6 +19,11 @@ fn programs() -> TestResult<PathBuf> {
 }
 
 async fn start(db: &Node, context: &TestContext) -> TestResult {
+    start_with(db, context, &[]).await
+}
+
+/// Starts a server with these settings, too.
+async fn start_with(db: &Node, context: &TestContext, settings: &[&str]) -> TestResult {
     let (bin, data) = (programs()?, context.tmp_dir().join("data"));
     let made = db
         .command(bin.join("initdb"))
@@ -29,6 +36,7 @@ async fn start(db: &Node, context: &TestContext) -> TestResult {
     db.command(bin.join("postgres"))
         .args(["-c", "fsync=off", "-h", "*", "-k", "", "-D"])
         .arg(&data)
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .stderr(Stdio::null())
         .spawn()?;
     db.wait_listening_async(5432).await?;
@@ -59,6 +67,11 @@ async fn session(app: &Node) -> TestResult<Client> {
         Ok::<_, tokio_postgres::Error>(client)
     });
     Ok(connects.await??)
+}
+
+/// Whether the client's TCP has given up: at once, or before it was asked.
+fn gave_up(error: &tokio_postgres::Error) -> bool {
+    error.is_closed() || kind(error) == Some(ErrorKind::TimedOut)
 }
 
 /// What the system said, where a client's error comes from there.
@@ -99,7 +112,7 @@ async fn a_lock_outlives_the_client_that_was_cut_off(
 
     app.link().down()?;
     let error = dead.batch_execute("INSERT INTO t VALUES (1)").await.unwrap_err();
-    assert!(error.is_closed() || kind(&error) == Some(ErrorKind::TimedOut), "{error:?}");
+    assert!(gave_up(&error), "{error:?}");
 
     let alive = session(&standby).await?;
     let free = alive.query_one("SELECT pg_try_advisory_lock(1)", &[]).await?;
@@ -132,7 +145,7 @@ async fn a_client_that_only_waits_learns_by_keepalive(
     while holder.query_one(blocked, &[&pid]).await?.get::<_, i32>(0) == 0 {}
     app.link().down()?;
     let error = waits.await?.unwrap_err();
-    assert!(error.is_closed() || kind(&error) == Some(ErrorKind::TimedOut), "{error:?}");
+    assert!(gave_up(&error), "{error:?}");
     Ok(())
 }
 

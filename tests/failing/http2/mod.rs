@@ -11,6 +11,8 @@ use nstest::{Node, TestResult, netns_test};
 use tokio::sync::{Barrier, Notify};
 use tokio::task::JoinSet;
 
+mod resets;
+
 /// How many requests are under way at once.
 const STREAMS: usize = 16;
 

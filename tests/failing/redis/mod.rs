@@ -6,6 +6,8 @@ use std::time::Duration;
 use nstest::{Node, TestContext, TestResult, eventually, netns_test};
 use redis::{Connection, TypedCommands};
 
+mod partitions;
+
 /// How long the client waits for an answer, above what one takes on a loaded
 /// machine.
 const TIMEOUT: Duration = Duration::from_millis(1500);
@@ -27,6 +29,11 @@ impl Store {
         server.wait_listening(6379)?;
         let opened = redis::Client::open(format!("redis://{}/", server.ip()))?;
         Ok(Self { client: client.clone(), opened })
+    }
+
+    /// The same one, as a client in another node has it.
+    fn at(&self, client: &Node) -> Self {
+        Self { client: client.clone(), opened: self.opened.clone() }
     }
 
     fn connect(&self) -> redis::RedisResult<Connection> {

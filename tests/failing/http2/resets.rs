@@ -1,0 +1,79 @@
+//! Connections that a fault resets at a packet of its choice.
+
+use nstest::{Action, Kind, Net, Node, Occurrence, Packets, TestResult, netns_test};
+
+use super::{Client, Served};
+
+#[netns_test]
+async fn one_in_the_middle_of_all_streams_ends_them_all(
+    server: Node,
+    client: Node,
+    net: Net,
+) -> TestResult {
+    let served = Served::start(&server).await?;
+    let client = Client::new(&client)?;
+    let mut last = client.get("/").await??;
+    for _ in 0..3 {
+        let requests = client.held();
+        served.held.wait().await;
+        let answers = server.link().egress().fault()?;
+        let answers = answers.packets(Packets::tcp().sport(80).kind(Kind::Data));
+        let reset = net.inject(answers.nth(1).action(Action::Reset))?;
+        served.released.notify_waiters();
+        for seen in requests.join_all().await {
+            assert!(seen.unwrap_err().is_request());
+        }
+        assert!(reset.touched() > 0);
+        let next = client.get("/").await??;
+        assert_ne!(next, last);
+        last = next;
+        reset.end()?;
+    }
+    Ok(())
+}
+
+/// Whichever packet of it is lost with the connection: the preface, settings, a
+/// request, an answer.
+#[netns_test]
+async fn one_at_any_packet_costs_one_request_at_most(
+    server: Node,
+    client: Node,
+    net: Net,
+) -> TestResult {
+    let _served = Served::start(&server).await?;
+    for nth in 1..=12 {
+        let fresh = Client::new(&client)?;
+        let data = server.link().fault()?.packets(Packets::tcp().port(80).kind(Kind::Data));
+        let reset = net.inject(data.nth(nth).action(Action::Reset))?;
+        let mut failed = 0;
+        let next = loop {
+            // Told apart before the request: it may end without meeting the reset.
+            let hit = reset.touched() > 0;
+            match fresh.get("/").await? {
+                Err(_) => failed += 1,
+                Ok(seen) if hit => break seen,
+                Ok(_) => {}
+            }
+        };
+        assert!(failed <= 1, "{failed} by packet {nth}");
+        assert_eq!(next, fresh.get("/").await??, "packet {nth}");
+        reset.end()?;
+    }
+    Ok(())
+}
+
+/// As long as there is no connection, nothing is under way; and a name has two
+/// addresses.
+#[netns_test]
+async fn one_of_the_first_segment_is_a_refusal(server: Node, client: Node, net: Net) -> TestResult {
+    let _served = Served::start(&server).await?;
+    let opens = server.link().fault()?.packets(Packets::tcp().dport(80).kind(Kind::Syn));
+    let refused = net.inject(opens.occurrence(Occurrence::first(3)).action(Action::Reset))?;
+    let fresh = Client::new(&client)?;
+    let error = fresh.get("/").await?.unwrap_err();
+    assert!(error.is_connect(), "{error:?}");
+    assert_eq!(refused.touched(), 2);
+    fresh.get("/").await??;
+    assert_eq!(refused.touched(), 3);
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! One direction works, the other does not: both ends find out by themselves, and
+//! no transaction is half done.
+
+use nstest::netns_test;
+use nstest::{Action, Fault, Injection, Kind, Net, Node, Packets, TestContext, TestResult};
+use tokio_postgres::{Client, Transaction};
+
+use super::{gave_up, session, start_with};
+
+/// What a server must be told to notice that its client is gone.
+const NOTICES: [&str; 4] = [
+    "tcp_user_timeout=1000",
+    "tcp_keepalives_idle=1",
+    "tcp_keepalives_interval=1",
+    "tcp_keepalives_count=1",
+];
+
+/// A bank with two accounts and somebody who looks at them from the server's own
+/// node.
+async fn bank(db: &Node, context: &TestContext) -> TestResult<Client> {
+    start_with(db, context, &NOTICES).await?;
+    let here = session(db).await?;
+    here.batch_execute(
+        "CREATE TABLE accounts (name text PRIMARY KEY, balance int); \
+         INSERT INTO accounts VALUES ('a', 100), ('b', 0)",
+    )
+    .await?;
+    Ok(here)
+}
+
+async fn balances(client: &Client) -> TestResult<Vec<i32>> {
+    let rows = client.query("SELECT balance FROM accounts ORDER BY name", &[]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// A transaction that has done all but to commit.
+async fn transfer(client: &mut Client) -> TestResult<Transaction<'_>> {
+    let transaction = client.transaction().await?;
+    for update in ["balance - 10 WHERE name = 'a'", "balance + 10 WHERE name = 'b'"] {
+        transaction.execute(&format!("UPDATE accounts SET balance = {update}"), &[]).await?;
+    }
+    Ok(transaction)
+}
+
+/// Commits, while what the server says is lost by this fault.
+async fn commit_unanswered(
+    (db, app, net, context): (Node, Node, Net, TestContext),
+    fault: impl Fn(Fault) -> Fault,
+) -> TestResult<Injection> {
+    let here = bank(&db, &context).await?;
+    let mut there = session(&app).await?;
+    let pid: i32 = there.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
+    let transaction = transfer(&mut there).await?;
+    assert_eq!(balances(&here).await?, [100, 0]);
+
+    let dead = net.inject(fault(db.link().egress().fault()?))?;
+    let error = transaction.commit().await.unwrap_err();
+    assert!(gave_up(&error), "{error:?}");
+    loop {
+        match balances(&here).await?[..] {
+            [90, 10] => break,
+            ref other => assert_eq!(other, [100, 0], "half of it"),
+        }
+    }
+    // The server learns of it though nothing of the client's is lost.
+    let lives = "SELECT FROM pg_stat_activity WHERE pid = $1";
+    while !here.query(lives, &[&pid]).await?.is_empty() {}
+
+    dead.end()?;
+    let mut again = session(&app).await?;
+    assert_eq!(balances(&again).await?, [90, 10]);
+    transfer(&mut again).await?.commit().await?;
+    assert_eq!(balances(&here).await?, [80, 20]);
+    Ok(dead)
+}
+
+#[netns_test(root = false)]
+async fn a_commit_whose_answer_is_lost_has_happened(
+    db: Node,
+    app: Node,
+    net: Net,
+    context: TestContext,
+) -> TestResult {
+    let dead = commit_unanswered((db, app, net, context), |fault| fault.action(Action::Drop));
+    assert!(dead.await?.touched() > 0);
+    Ok(())
+}
+
+#[netns_test(root = false)]
+async fn an_answer_with_which_the_link_dies_is_lost(
+    db: Node,
+    app: Node,
+    net: Net,
+    context: TestContext,
+) -> TestResult {
+    let dead = commit_unanswered((db, app, net, context), |fault| {
+        let answers = Packets::tcp().sport(5432).kind(Kind::Data);
+        fault.packets(answers).nth(1).action(Action::HalfOpen)
+    });
+    assert!(dead.await?.touched() > 0);
+    Ok(())
+}
+
+#[netns_test(root = false)]
+async fn a_transaction_whose_commit_is_lost_is_undone(
+    db: Node,
+    app: Node,
+    context: TestContext,
+) -> TestResult {
+    let here = bank(&db, &context).await?;
+    let mut there = session(&app).await?;
+    let transaction = transfer(&mut there).await?;
+
+    let dead = db.link().ingress().blackhole(Packets::all())?;
+    let error = transaction.commit().await.unwrap_err();
+    assert!(gave_up(&error), "{error:?}");
+    assert_eq!(balances(&here).await?, [100, 0]);
+    // The row is locked until the server finds that nobody answers it.
+    here.batch_execute("UPDATE accounts SET balance = balance - 1 WHERE name = 'a'").await?;
+    assert!(dead.touched() > 0);
+
+    dead.end()?;
+    let again = session(&app).await?;
+    assert_eq!(balances(&again).await?, [99, 0]);
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! Networks that fall apart under clients that go on writing.
+
+use std::sync::Arc;
+
+use nstest::{Injection, Net, Node, TestResult, netns_test};
+
+use super::cluster::{Cluster, Member};
+use super::history::{History, REGISTER};
+
+/// A leader and its followers, of whom the first is as good as the second.
+struct Roles {
+    leader: Node,
+    one: Node,
+    two: Node,
+}
+
+impl Roles {
+    async fn of(cluster: &Cluster) -> TestResult<Self> {
+        let leader = cluster.leader().await?;
+        let [one, two] = <[Member; 2]>::try_from(cluster.without(&leader))
+            .map_err(|others| format!("{} others", others.len()))?;
+        Ok(Self { leader: leader.node, one: one.node, two: two.node })
+    }
+}
+
+/// Lets clients write, the network fall apart, and heal; then all must agree, and
+/// the history be one of a single register.
+async fn survives(
+    nodes: [Node; 3],
+    net: Net,
+    falls: impl Fn(&Net, &Roles) -> nstest::Result<Injection>,
+) -> TestResult {
+    let cluster = Cluster::start(nodes).await?;
+    let history = Arc::new(History::default());
+    let mut clients = tokio::task::JoinSet::new();
+    for n in 0..3 {
+        let mut members = cluster.0.clone();
+        members.rotate_left(n);
+        clients.spawn(Arc::clone(&history).write(members));
+    }
+    history.goes_on(100).await;
+    let apart = falls(&net, &Roles::of(&cluster).await?)?;
+    // Two of three are together, so somebody can lead.
+    history.goes_on(100).await;
+    assert!(apart.touched() > 0, "{apart}");
+    net.heal()?;
+    history.goes_on(100).await;
+    clients.shutdown().await;
+    let leader = cluster.leader().await?;
+    leader.write("after", "all three").await?;
+    let state = cluster.agreed(&leader).await?;
+    println!("{} writes", history.check(state[REGISTER].parse()?));
+    Ok(())
+}
+
+#[netns_test]
+async fn the_leader_alone(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+    survives([a, b, c], net, |net, roles| {
+        net.partition(&[&[&roles.leader], &[&roles.one, &roles.two]])
+    })
+    .await
+}
+
+#[netns_test]
+async fn a_follower_alone(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+    survives([a, b, c], net, |net, roles| net.isolate(&roles.one)).await
+}
+
+#[netns_test]
+async fn a_leader_that_is_not_heard(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+    survives([a, b, c], net, |net, roles| {
+        net.partition_one_way(&[&roles.leader], &[&roles.one, &roles.two])
+    })
+    .await
+}
+
+#[netns_test]
+async fn a_leader_that_does_not_hear(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+    survives([a, b, c], net, |net, roles| {
+        net.partition_one_way(&[&roles.one, &roles.two], &[&roles.leader])
+    })
+    .await
+}
+
+/// What the leader asks arrives, what the follower answers does not.
+#[netns_test]
+async fn a_follower_that_is_not_heard(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+    survives([a, b, c], net, |net, roles| net.partition_one_way(&[&roles.one], &[&roles.leader]))
+        .await
+}
+
+/// The leader reaches a majority, the follower in between hears both.
+#[netns_test]
+async fn a_leader_with_a_follower_between_it_and_the_other(
+    a: Node,
+    b: Node,
+    c: Node,
+    net: Net,
+) -> TestResult {
+    survives([a, b, c], net, |net, roles| {
+        net.partition(&[&[&roles.leader, &roles.one], &[&roles.one, &roles.two]])
+    })
+    .await
+}
