@@ -70,7 +70,10 @@ const CORE: Rooms = &[
         ],
     ),
     // What stands for all that talks to the kernel, on platforms without namespaces.
-    ("stub", &["error", "frame", "netns", "netlink", "node", "topology", "world", "fixture"]),
+    (
+        "stub",
+        &["error", "frame", "fault", "netns", "netlink", "node", "topology", "world", "fixture"],
+    ),
 ];
 
 const MACROS: Rooms = &[
