@@ -56,7 +56,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     shows(&a, "ip address add fd00:2::77/64 dev eth0 nodad");
     // Its route comes later than the address: addrconf_dad_begin, net/ipv6/addrconf.c.
     let own = || shows(&a, "ip -6 route show table local").contains("fd00:2::77");
-    nstest::eventually(Duration::from_secs(10), own)?;
+    eventually(Duration::from_secs(10), own)?;
     let before = picture(&net);
     // The name and the index of the interface.
     says(

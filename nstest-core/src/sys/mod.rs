@@ -11,7 +11,7 @@
 //! - [`tap`]: an interface whose other end is a file;
 //! - [`netlink`]: options of netlink sockets;
 //! - [`packet`]: frames of other devices, in memory shared with the kernel;
-//! - [`slice`]: how long a thread runs at a time;
+//! - [`mod@slice`]: how long a thread runs at a time;
 //! - [`probe`]: system calls tried in a child, to learn which are refused.
 #![allow(
     unsafe_code,
