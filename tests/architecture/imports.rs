@@ -34,7 +34,7 @@ const CORE: Rooms = &[
     // Namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout"]),
     ("netlink", &["error", "sys", "sysctl", "netns"]),
-    ("node", &["error", "netlink", "netns"]),
+    ("node", &["error", "frame", "netlink", "netns"]),
     ("wire", &["error", "sys", "frame"]),
     ("dns", &["error", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.

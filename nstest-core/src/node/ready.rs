@@ -8,6 +8,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
 use super::Place;
 use crate::error::Result;
+use crate::frame::checksum::Sum;
 use crate::netlink::sock_diag::{self, States, Transport, Version};
 use crate::netlink::{Protocol, Socket};
 
@@ -46,7 +47,7 @@ fn ping(ip: IpAddr) -> io::Result<()> {
     let mut message = [request, 0, 0, 0, id[2], id[3], 0, 1];
     if ip.is_ipv4() {
         // The kernel does this for ICMPv6 (RFC 3542 section 3.1), not for ICMP.
-        let sum = checksum(&message);
+        let sum = Sum::default().add(&message).finish();
         message[2..4].copy_from_slice(&sum.to_be_bytes());
     }
     socket.send_to(&message, SocketAddr::new(ip, 0))?;
@@ -62,13 +63,4 @@ fn ping(ip: IpAddr) -> io::Result<()> {
         }
     }
     Err(io::ErrorKind::TimedOut.into())
-}
-
-/// RFC 1071.
-fn checksum(bytes: &[u8]) -> u16 {
-    let words =
-        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0)));
-    let sum: u32 = words.sum();
-    let folded = (sum >> 16) + (sum & 0xffff);
-    !(folded as u16)
 }

@@ -1,5 +1,6 @@
 //! Checksums that the kernel has left to do, finished.
 
+use crate::frame::checksum::Sum;
 use crate::sys::packet::{OFFLOADS, Offloads};
 
 /// Finishes the checksum of a frame that is not to be cut; or nothing, if it is, or
@@ -13,23 +14,11 @@ pub(super) fn finish(offloads: Offloads, frame: &[u8]) -> Option<Vec<u8>> {
     let (start, offset) = (field(OFFLOADS - 4), field(OFFLOADS - 2));
     let mut frame = frame.to_vec();
     // The place of the checksum holds the sum of the pseudo-header.
-    let sum = !sum(frame.get(start..)?);
+    let sum = Sum::default().add(frame.get(start..)?).finish();
     // In UDP, 0 says that there is none (RFC 768); TCP may have either.
     let sum = if sum == 0 { 0xffff } else { sum };
     frame.get_mut(start + offset..start + offset + 2)?.copy_from_slice(&sum.to_be_bytes());
     Some(frame)
-}
-
-/// The ones' complement sum of RFC 1071.
-fn sum(bytes: &[u8]) -> u16 {
-    let mut sum: u64 = 0;
-    for pair in bytes.chunks(2) {
-        sum += u64::from(u16::from_be_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]));
-    }
-    while sum > 0xffff {
-        sum = (sum >> 16) + (sum & 0xffff);
-    }
-    sum as u16
 }
 
 #[cfg(test)]
