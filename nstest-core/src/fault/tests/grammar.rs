@@ -131,7 +131,8 @@ impl Dice {
             Action::Cut,
             Action::Notify("first-data".into()),
         ];
-        let mut fault = fault.action(self.of(&actions));
+        let action = self.of(&actions);
+        let mut fault = if self.is() { fault.then(action) } else { fault.action(action) };
         match self.below(6) {
             0 => {
                 (fault.packets, fault.occurrence) = (Packets::all(), Occurrence::Every);

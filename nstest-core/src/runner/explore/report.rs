@@ -21,7 +21,7 @@ pub(super) struct Report<'a> {
 impl Report<'_> {
     /// For a test that survived.
     pub(super) fn survived(&self) -> String {
-        let Cases { points, faults, list } = self.cases;
+        let Cases { points, faults, list, .. } = self.cases;
         let (points, faults) = (count(*points, "point"), count(*faults, "fault"));
         let mut text = format!("nstest: survived {points} x {faults}, in {}\n", runs(list.len()));
         self.sampled(&mut text);
@@ -77,13 +77,17 @@ impl Report<'_> {
 
     /// How much was explored.
     fn size(&self) -> String {
-        let Cases { points, faults, list } = self.cases;
+        let Cases { points, faults, list, .. } = self.cases;
         let (points, faults) = (count(*points, "point"), count(*faults, "fault"));
         format!("{} ({points} x {faults})", runs(list.len()))
     }
 
     fn sampled(&self, text: &mut String) {
-        let (done, all) = (self.cases.list.len(), self.cases.all());
+        let unsuited = self.cases.unsuited();
+        if unsuited > 0 {
+            let _ = writeln!(text, "without {}, since only TCP can be reset", runs(unsuited));
+        }
+        let (done, all) = (self.cases.list.len(), self.cases.all);
         if done < all {
             let seed = self.seed;
             let _ = writeln!(text, "sampled from {all} runs by seed {seed}, since `max = {done}`");
