@@ -14,8 +14,9 @@ use crate::frame::view::{PacketView, flag};
 use crate::topology::spec::PortId;
 
 /// So long nothing has come when traffic is at rest, with no connection half closed:
-/// a process that has been woken by a packet has answered long before.
-const QUIET: Duration = Duration::from_millis(20);
+/// a process that has been woken by a packet has answered before, also on a machine
+/// under load.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// So long an end may take to close its half after the other did.
 const CLOSING: Duration = Duration::from_millis(200);
@@ -38,11 +39,16 @@ struct State {
 }
 
 impl Traffic {
-    /// A packet has come to a port. Time is what the clock says: what is measured is
-    /// how long nothing came.
-    pub(super) fn note(&self, port: PortId, direction: Direction, view: &PacketView<'_>) {
+    /// A packet has come to a port, and what becomes of it has left by `gone`.
+    pub(super) fn note(
+        &self,
+        port: PortId,
+        direction: Direction,
+        view: &PacketView<'_>,
+        gone: Instant,
+    ) {
         let mut state = self.lock();
-        state.last = Some(Instant::now());
+        state.last = state.last.max(Some(gone));
         if let (Some(flow), Some(tcp)) = (view.flow(), view.tcp()) {
             let key = (port, flow);
             if tcp.has(flag::RST) || tcp.has(flag::SYN) {

@@ -146,8 +146,8 @@ impl Port {
         self.listener = listener;
     }
 
-    /// Who is told of each packet that is no upkeep, after it has been decided about,
-    /// by a number of this port.
+    /// Who is told of each packet but chatter, when it has been decided about, and as
+    /// which port this is known there.
     pub(crate) fn set_traffic(&mut self, traffic: Arc<Traffic>, number: PortId) {
         self.traffic = Some((traffic, number));
     }
@@ -315,15 +315,22 @@ impl Stage for Port {
         let view = PacketView::parse(frame);
         let upkeep = view.upkeep();
         self.decide(direction, (&view, upkeep), now, out);
-        if let Some((traffic, number)) = self.traffic.as_ref().filter(|_| upkeep.is_none()) {
-            traffic.note(*number, direction, &view);
+        // Who asks for a neighbour has a packet to send.
+        let counts = upkeep != Some(Upkeep::Chatter);
+        if let Some((traffic, number)) = self.traffic.as_ref().filter(|_| counts) {
+            let emitted = out.emissions.iter().map(|emission| emission.at);
+            let gone = out.forward.iter().copied().chain(emitted).fold(now, Instant::max);
+            traffic.note(*number, direction, &view, gone);
         }
     }
 
     fn needs_segments(&self) -> bool {
         let condition =
             |line: &Line| line.condition.as_ref().is_some_and(|(c, _)| c.is_per_packet());
+        // What is explored is one packet each: said before any rule is there, this
+        // saves a ring for frames that are yet to be cut.
         self.census.is_some()
+            || self.traffic.is_some()
             || !self.reset.is_empty()
             || self.lines.iter().any(condition)
             || self.rules.iter().any(|numbered| numbered.rule.is_per_packet())

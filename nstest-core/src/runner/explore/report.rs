@@ -70,8 +70,9 @@ impl Report<'_> {
         if *missed {
             text.push_str("  its fault touched nothing: the test fails by chance\n");
         }
-        if !self.swept.printed.is_empty() {
-            let _ = writeln!(text, "  it printed:\n    {}", indented(&self.swept.printed, "    "));
+        let printed = self.swept.printed.trim_start_matches('\n');
+        if !printed.is_empty() {
+            let _ = writeln!(text, "  it printed:\n    {}", indented(printed, "    "));
         }
     }
 
