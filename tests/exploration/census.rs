@@ -61,7 +61,7 @@ fn a_sample_says_so() {
         successes:
             census::is_sampled
     "#]]
-        .assert_eq(&Run::of(&["census::is_sampled"]).args(["--show-output"]).run().shown());
+    .assert_eq(&Run::of(&["census::is_sampled"]).args(["--show-output"]).run().shown());
 }
 
 /// Every server's port is another one in each run, but for one.
@@ -97,7 +97,8 @@ fn points_that_no_run_comes_to_are_told() {
 
         successes:
             census::has_another_port_each_time
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[netns_test(explore(reset))]
@@ -115,7 +116,8 @@ fn a_fault_that_suits_no_point_explores_nothing() {
 
         ---- census::has_nothing_to_reset stdout ----
         nstest[exploration]: explore the test: find a point at which to inject a fault
-          cause: in its run without faults no packet went over its network
+          cause: only TCP can be reset, and the test has none
           help: let the test take its nodes as parameters (`server: Node`), and talk to them
-    "#]].assert_eq(&Run::of(&["census::has_nothing_to_reset"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&["census::has_nothing_to_reset"]).run().shown());
 }

@@ -64,7 +64,11 @@ fn an_order_that_the_store_knows_survives(store: Node, context: TestContext) -> 
 #[test]
 fn a_command_that_is_done_twice_is_found() {
     let found = explore("redis::takes_two");
-    assert!(found.plans.iter().all(|plan| plan.contains("ingress tcp port 6379")), "{}", found.text);
+    assert!(
+        found.plans.iter().all(|plan| plan.contains("ingress tcp port 6379")),
+        "{}",
+        found.text
+    );
     assert!(found.again.ends_with("then reset"), "{}", found.text);
     found.repeats("redis::takes_two", "taken once, 3 of 5 left");
 }

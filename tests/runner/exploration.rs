@@ -291,7 +291,7 @@ fn a_number_of_jobs_that_is_none_is_refused() {
         ---- exploration::survives stdout ----
         printed with plan ``
         nstest[config]: read NSTEST_JOBS=many
-          help: it is how many runs of explorations there may be at a time: a whole number from 1 to 1024; unset, as many as processors
+          help: it is how many runs of explorations there may be at a time: a whole number from 1 to 1024; unset, 2 for each processor
     "#]]
     .assert_eq(&outcome.shown());
 }

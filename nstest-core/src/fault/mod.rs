@@ -35,9 +35,9 @@ pub(crate) mod schedule;
 pub(crate) mod shape;
 mod span;
 pub(crate) mod spec;
-pub(crate) mod traffic;
 #[cfg(test)]
 mod tests;
+pub(crate) mod traffic;
 
 pub use action::{Action, Unreachable};
 pub use bursts::GilbertElliott;

@@ -17,7 +17,8 @@ use nstest_tests::rounds::{Shuffled, quantile_of};
 /// The runs of the exploration, and the plain tests.
 const RUNS: usize = 180;
 
-const WAYS: [(&str, &str); 2] = [("explored: 60 points x 3 faults", "explored"), ("plain tests", "plain")];
+const WAYS: [(&str, &str); 2] =
+    [("explored: 60 points x 3 faults", "explored"), ("plain tests", "plain")];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,7 +53,8 @@ fn run(subject: &Path, filter: &str) -> f64 {
     let took = start.elapsed().as_secs_f64() * 1e3;
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
-    let ran = ["60 points x 3 faults, in 180 runs", "180 passed"].iter().any(|it| text.contains(it));
+    let ran =
+        ["60 points x 3 faults, in 180 runs", "180 passed"].iter().any(|it| text.contains(it));
     assert!(ran, "{text}");
     took
 }

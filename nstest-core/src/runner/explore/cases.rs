@@ -116,9 +116,10 @@ mod tests {
         let explore = Explore { faults: &["reset", "cut"], max: None };
         let cases = Cases::of(&points, &explore, 1);
         let plans: Vec<String> = cases.list.iter().map(Case::plan).collect();
-        let all = ["udp port 53 #1 datagram nth 1: then cut"]
-            .into_iter()
-            .chain(["tcp port 53 #1 data nth 1: then reset", "tcp port 53 #1 data nth 1: then cut"]);
+        let all = ["udp port 53 #1 datagram nth 1: then cut"].into_iter().chain([
+            "tcp port 53 #1 data nth 1: then reset",
+            "tcp port 53 #1 data nth 1: then cut",
+        ]);
         assert_eq!(plans, all.map(|it| format!("server egress {it}")).collect::<Vec<_>>());
         assert_eq!((cases.all, cases.unsuited()), (3, 1));
     }
