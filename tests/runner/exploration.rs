@@ -92,7 +92,7 @@ fn the_first_failing_point_is_told_and_all_are_listed() {
              right: 3
           it printed:
             plan `test > server: udp 1: drop`
-    
+
             thread 'exploration::fails_in_every_way' (TID) panicked at tests/runner/exploration.rs:LINE:COLUMN:
             assertion `left == right` failed: sums
               left: 2
@@ -100,9 +100,9 @@ fn the_first_failing_point_is_told_and_all_are_listed() {
             note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 
         all that fail:
-          test > server: udp 1: drop   panicked: assertion `left == right` failed: sums
+          test > server: udp 1: drop        panicked: assertion `left == right` failed: sums
           test > server: udp 2: then reset  the test's process was killed by SIGABRT (signal 6) before the test function did
-          test > server: udp 2: drop   the test did not end within 2s; it was killed
+          test > server: udp 2: drop        the test did not end within 2s; it was killed
           test > server: udp 3: then reset  the test's process exited with status 0 before the test function did
 
         1 run did not come to the point, so that nothing was injected:
