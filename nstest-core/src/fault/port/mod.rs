@@ -165,7 +165,8 @@ impl Port {
         let (flow, ends) = (view.flow()?, crate::frame::flow::ends(view)?);
         let conversation = self.flows.of(flow, ends, view);
         let kind = view.kind();
-        if let Some(census) = self.census.as_mut().filter(|_| kind.is_point()) {
+        let is_point = kind.is_point() && !self.flows.is_sent_again(flow, direction, view);
+        if let Some(census) = self.census.as_mut().filter(|_| is_point) {
             let count = self.counts.entry((direction, conversation, kind)).or_default();
             *count += 1;
             let point =

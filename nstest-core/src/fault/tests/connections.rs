@@ -190,10 +190,10 @@ fn connections_are_numbered_as_they_begin() {
     bench.egress(&tcp(true, 42000, 500, 101, DATA, 1)); // taken for a client's
     let seen = seen.lock().unwrap();
     assert_eq!(seen[0], "server ingress tcp port 7000 #1 syn nth 1");
-    assert_eq!(seen[1], "server ingress tcp port 7000 #1 syn nth 2");
-    assert_eq!(seen[2], "server ingress tcp port 7000 #2 syn nth 1");
-    assert_eq!(seen[3], "server egress tcp port 7000 #3 synack nth 1");
-    assert_eq!(seen[4], "server egress tcp port 42000 #1 data nth 1");
+    assert_eq!(seen[1], "server ingress tcp port 7000 #2 syn nth 1");
+    assert_eq!(seen[2], "server egress tcp port 7000 #3 synack nth 1");
+    assert_eq!(seen[3], "server egress tcp port 42000 #1 data nth 1");
+    assert_eq!(seen.len(), 4, "what is sent again is no point");
 }
 
 #[test]

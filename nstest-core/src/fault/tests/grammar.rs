@@ -313,5 +313,5 @@ fn the_examples_of_the_page_can_be_read() {
         assert!(!plan.faults().is_empty());
     }
     let plan = examples.parse::<Plan>().unwrap_or_else(|error| panic!("{error:?}"));
-    assert_eq!(plan.faults().len(), 6);
+    assert_eq!(plan.faults().len(), 7);
 }
