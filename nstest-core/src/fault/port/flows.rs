@@ -71,7 +71,7 @@ impl Flows {
         let end = tcp.seq.wrapping_add(tcp.sequence_len());
         let before = self.sent.get(&(flow, direction)).copied();
         // RFC 9293 §3.4: numbers are compared modulo 2^32.
-        let is_old = before.is_some_and(|sent| end.wrapping_sub(sent).cast_signed() <= 0);
+        let is_old = before.is_some_and(|sent| sent.wrapping_sub(end) < 1 << 31);
         let is_other = tcp.has(flag::SYN) && before != Some(end);
         if is_other || !is_old {
             self.sent.insert((flow, direction), end);
