@@ -139,11 +139,11 @@ pub use nstest_core::{Task, eventually_async};
 /// # Exploration
 ///
 /// With `explore(…)` the test is run once as it is, the *census*, and then once for
-/// each packet that the census has sent and each of the named faults, with that
-/// fault at that packet, and has to pass each time. The faults are `cut`,
-/// `blackhole`, `reset`, `drop`, `duplicate` and `delay`. Each run is in namespaces
-/// and a process of its own, with the test's `timeout`; as many run at a time as
-/// there are processors (`NSTEST_JOBS`). The failure of an exploration shows the
+/// each packet that the census has sent and each of the named faults, and has to pass
+/// each time. The faults are `drop`, `duplicate` and `delay`, of that packet, and
+/// `cut`, `blackhole` and `reset`, right after it. Each run is in namespaces and a
+/// process of its own, with the test's `timeout`; two run at a time for each
+/// processor (`NSTEST_JOBS`). The failure of an exploration shows the
 /// first packet at which the test fails, and how, all others in a table, and the
 /// line that repeats that run alone. With `max = N` there are at most so many runs,
 /// chosen by the seed. It stands neither beside `#[should_panic]` nor `netns`. The

@@ -63,6 +63,7 @@ const CORE: Rooms = &[
             "sys",
             "sysctl",
             "netns",
+            "fault",
             "world",
             "fixture",
             "preflight",

@@ -52,7 +52,7 @@ fn a_test_that_survives_says_how_much() {
         nstest: survived 3 points x 2 faults, in 6 runs
 
         2 runs did not come to the point, so that nothing was injected:
-          test > server: udp 3: reset
+          test > server: udp 3: then reset
           test > server: udp 3: drop
 
         successes:
@@ -68,9 +68,9 @@ fn fails_in_every_way() {
     println!("plan `{plan}`");
     match plan.as_str() {
         "test > server: udp 1: drop" => assert_eq!(1 + 1, 3, "sums"),
-        "test > server: udp 2: reset" => std::process::abort(),
+        "test > server: udp 2: then reset" => std::process::abort(),
         "test > server: udp 2: drop" => marks::hang(),
-        "test > server: udp 3: reset" => std::process::exit(0),
+        "test > server: udp 3: then reset" => std::process::exit(0),
         _ => {}
     }
 }
@@ -92,7 +92,7 @@ fn the_first_failing_point_is_told_and_all_are_listed() {
              right: 3
           it printed:
             plan `test > server: udp 1: drop`
-    
+
             thread 'exploration::fails_in_every_way' (TID) panicked at tests/runner/exploration.rs:LINE:COLUMN:
             assertion `left == right` failed: sums
               left: 2
@@ -100,10 +100,10 @@ fn the_first_failing_point_is_told_and_all_are_listed() {
             note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 
         all that fail:
-          test > server: udp 1: drop   panicked: assertion `left == right` failed: sums
-          test > server: udp 2: reset  the test's process was killed by SIGABRT (signal 6) before the test function did
-          test > server: udp 2: drop   the test did not end within 2s; it was killed
-          test > server: udp 3: reset  the test's process exited with status 0 before the test function did
+          test > server: udp 1: drop        panicked: assertion `left == right` failed: sums
+          test > server: udp 2: then reset  the test's process was killed by SIGABRT (signal 6) before the test function did
+          test > server: udp 2: drop        the test did not end within 2s; it was killed
+          test > server: udp 3: then reset  the test's process exited with status 0 before the test function did
 
         1 run did not come to the point, so that nothing was injected:
           test > server: udp 3: drop
@@ -117,7 +117,7 @@ fn the_first_failing_point_is_told_and_all_are_listed() {
     assert_eq!(one, run().env("NSTEST_JOBS", "7").run().shown());
     let streamed = run().args(["--nocapture"]).run().text();
     assert!(streamed.contains("first: test > server: udp 1: drop"), "{streamed}");
-    assert!(!streamed.contains("plan `test > server: udp 1: reset`"), "{streamed}");
+    assert!(!streamed.contains("plan `test > server: udp 1: then reset`"), "{streamed}");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_plan_makes_one_run() {
     expect![[r#"
         test exploration::fails_in_every_way ... ok
     "#]]
-    .assert_eq(&with("test > server: udp 1: reset"));
+    .assert_eq(&with("test > server: udp 1: then reset"));
     expect![[r#"
         test exploration::fails_in_every_way ... FAILED
 
@@ -291,7 +291,7 @@ fn a_number_of_jobs_that_is_none_is_refused() {
         ---- exploration::survives stdout ----
         printed with plan ``
         nstest[config]: read NSTEST_JOBS=many
-          help: it is how many runs of explorations there may be at a time: a whole number from 1 to 1024; unset, as many as processors
+          help: it is how many runs of explorations there may be at a time: a whole number from 1 to 1024; unset, 2 for each processor
     "#]]
     .assert_eq(&outcome.shown());
 }
@@ -310,10 +310,10 @@ fn waits_in_each_run() {
 #[test]
 fn explorations_die_with_their_parent() {
     let running = Run::of(&["exploration::waits_in_each_run"]).env("NSTEST_JOBS", "3").start();
-    for plan in ["1: cut", "1: reset", "2: cut"] {
+    for plan in ["1: then cut", "1: then reset", "2: then cut"] {
         running.wait_for(&format!("test > server: udp {plan}"));
     }
-    assert!(!running.case().join("test > server: udp 2: reset").exists());
+    assert!(!running.case().join("test > server: udp 2: then reset").exists());
     running.signal(nix::sys::signal::Signal::SIGKILL);
     running.end(); // which sees that none is left
 }

@@ -84,6 +84,11 @@ impl Action {
         matches!(self, Self::Corrupt)
     }
 
+    /// Whether it goes on when the packet that it began with is gone.
+    pub(super) fn outlasts_its_packet(&self) -> bool {
+        matches!(self, Self::Reset | Self::HalfOpen | Self::Cut)
+    }
+
     /// Why it cannot be with these packets, and what to do about it.
     pub(super) fn nonsense(&self, packets: &Packets) -> Option<(String, String)> {
         let says = |why: &str, help: &str| Some((why.to_owned(), help.to_owned()));

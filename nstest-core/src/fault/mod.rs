@@ -6,9 +6,10 @@
 //!   [`spec`] (a fault), [`plan`] where and when; `grammar` reads it all;
 //! - [`port`] decides about each frame at the end of a link, with [`random`] for
 //!   chance and [`receipt`] for what was touched;
-//! - [`point`] is a place in a test's traffic, for exploration.
+//! - [`point`] is a place in a test's traffic, for exploration; [`traffic`] tells when
+//!   it has come to rest.
 //!
-//! No thread, no clock, no kernel: time comes in with the frame. The page
+//! No thread, no kernel, and but for the last one no clock: time comes in with the frame. The page
 //! `docs/src/design/faults.md` has the order, the seeds and the grammar.
 
 pub(crate) mod action;
@@ -36,6 +37,7 @@ mod span;
 pub(crate) mod spec;
 #[cfg(test)]
 mod tests;
+pub(crate) mod traffic;
 
 pub use action::{Action, Unreachable};
 pub use bursts::GilbertElliott;

@@ -93,6 +93,7 @@ pub(crate) fn against(first: &Fault, second: &Fault) -> Result<(), Error> {
         }
         (Effect::Action(one), Effect::Action(other))
             if one == other
+                && first.passes == second.passes
                 && first.direction == second.direction
                 && first.packets == second.packets
                 && first.occurrence == second.occurrence =>

@@ -19,6 +19,8 @@ pub(crate) struct Rule {
     pub(crate) packets: Packets,
     pub(crate) occurrence: Occurrence,
     pub(crate) action: Action,
+    /// What it takes passes, and the action comes after it.
+    pub(crate) passes: bool,
     /// Only what goes to or comes from these.
     pub(crate) others: Option<Others>,
     pub(crate) receipt: Receipt,
@@ -51,6 +53,7 @@ impl Rule {
             packets,
             occurrence: Occurrence::Every,
             action,
+            passes: false,
             others: None,
             receipt,
         }

@@ -120,6 +120,8 @@ pub struct Fault {
     pub(crate) packets: Packets,
     pub(crate) occurrence: Occurrence,
     pub(crate) effect: Effect,
+    /// The packets pass, and the action comes after them.
+    pub(crate) passes: bool,
     pub(crate) schedule: Schedule,
     pub(crate) optional: bool,
 }
@@ -135,6 +137,7 @@ impl Fault {
             packets: Packets::all(),
             occurrence: Occurrence::Every,
             effect: Effect::Action(Action::Drop),
+            passes: false,
             schedule: Schedule::default(),
             optional: false,
         }
@@ -186,19 +189,26 @@ impl Fault {
 
     /// What becomes of the packets.
     pub fn action(mut self, action: Action) -> Self {
-        self.effect = Effect::Action(action);
+        (self.effect, self.passes) = (Effect::Action(action), false);
+        self
+    }
+
+    /// The packets pass, and right after each of them this happens: a reset, or that
+    /// the link is cut or half-open. `then reset` in a plan.
+    pub fn then(mut self, action: Action) -> Self {
+        (self.effect, self.passes) = (Effect::Action(action), true);
         self
     }
 
     /// The link is like this.
     pub fn condition(mut self, condition: Condition) -> Self {
-        self.effect = Effect::Condition(condition);
+        (self.effect, self.passes) = (Effect::Condition(condition), false);
         self
     }
 
     /// The cable is pulled.
     pub fn down(mut self) -> Self {
-        self.effect = Effect::Down;
+        (self.effect, self.passes) = (Effect::Down, false);
         self
     }
 
@@ -279,6 +289,7 @@ impl Fault {
         let Effect::Action(action) = &self.effect else { return None };
         let mut rule = Rule::new(self.packets, action.clone(), receipt);
         (rule.direction, rule.occurrence) = (self.direction, self.occurrence);
+        rule.passes = self.passes;
         Some(rule)
     }
 
@@ -322,6 +333,9 @@ impl Fault {
             (_, Target::Net) => says("it is of one link", "begin with the name of a node"),
             (Effect::Down, _) if !chosen && self.direction.is_some() => {
                 says("a cable is pulled for both directions", "leave the direction out")
+            }
+            (Effect::Action(action), _) if self.passes && !action.outlasts_its_packet() => {
+                says("that is of the packet itself, which cannot have passed", "leave `then` out")
             }
             (Effect::Action(action), _) => action.nonsense(&self.packets),
             _ => None,

@@ -52,6 +52,13 @@ impl Kind {
         ("other", Self::Other),
     ];
 
+    /// Whether it is of those that programs send, in an order that is the same from
+    /// run to run: what exploration takes for a point. Acknowledgements alone, which
+    /// come when the kernel likes, and answers to what went wrong are not.
+    pub(crate) fn is_point(self) -> bool {
+        matches!(self, Self::Syn | Self::SynAck | Self::Data | Self::Fin | Self::Datagram)
+    }
+
     pub(crate) fn of(view: &PacketView<'_>) -> Self {
         if view.upkeep().is_some() {
             return Self::Upkeep;

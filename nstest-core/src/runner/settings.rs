@@ -100,7 +100,9 @@ fn plan(value: &OsStr) -> Result<String> {
 pub(super) fn jobs() -> Result<usize> {
     match std::env::var_os(JOBS) {
         Some(value) => jobs_of(&value),
-        None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+        None => {
+            Ok(JOBS_PER_PROCESSOR * std::thread::available_parallelism().map_or(1, usize::from))
+        }
     }
 }
 
@@ -109,10 +111,15 @@ fn jobs_of(value: &OsStr) -> Result<usize> {
     let number = value.to_str().filter(digits).and_then(|text| text.parse().ok());
     number.filter(|number| (1..=MOST_JOBS).contains(number)).ok_or_else(|| {
         unread(JOBS, value).help(format!(
-            "it is how many runs of explorations there may be at a time: a whole number from 1 to {MOST_JOBS}; unset, as many as processors"
+            "it is how many runs of explorations there may be at a time: a whole number from 1 to {MOST_JOBS}; unset, {JOBS_PER_PROCESSOR} for each processor"
         ))
     })
 }
+
+/// A run waits for more than it computes: for timeouts that are tested, and in its end
+/// for RCU, when the kernel closes the packet socket of the wire (packet_release,
+/// net/packet/af_packet.c).
+const JOBS_PER_PROCESSOR: usize = 2;
 
 /// Each is a thread, and a process tree.
 const MOST_JOBS: usize = 1024;

@@ -251,20 +251,20 @@ impl Pass<'_> {
                 });
             }
         }
-        for Emission { at, direction, frame } in outlet.emissions.drain(..) {
-            let going = self.going(direction, Offloads::default(), Cow::Owned(frame));
-            if at <= self.now {
-                outgoing.push(going);
-            } else {
-                departures.push(at, going);
-            }
-        }
         for at in outlet.forward.drain(..) {
             if at <= self.now {
                 outgoing.push(self.going(self.direction, offloads, frame.clone()));
             } else {
                 let copy = Cow::Owned(frame.to_vec());
                 departures.push(at, self.going(self.direction, offloads, copy));
+            }
+        }
+        for Emission { at, direction, frame } in outlet.emissions.drain(..) {
+            let going = self.going(direction, Offloads::default(), Cow::Owned(frame));
+            if at <= self.now {
+                outgoing.push(going);
+            } else {
+                departures.push(at, going);
             }
         }
     }

@@ -22,9 +22,18 @@ impl Net {
         Ok(())
     }
 
+    /// Lets what is on its way arrive: until the fault of the plan has come to its
+    /// packet, or until nothing moves any more.
+    fn settle(&self) {
+        let Some((traffic, planned)) = self.lock().traffic() else { return };
+        let has_come = || planned.iter().all(|receipt| receipt.touched() > 0);
+        traffic.settle(|| !planned.is_empty() && has_come());
+    }
+
     /// What there is to tell of the network, when the body of the test has ended.
     pub(crate) fn findings(&self) -> Findings {
         let unasked = self.unasked();
+        self.settle();
         let shared = &mut *self.lock();
         let points = shared.seen().into_iter();
         let injected = shared.planned().map(|reached| Injection { reached, packet: None });

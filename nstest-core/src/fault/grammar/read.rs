@@ -42,7 +42,13 @@ pub(in crate::fault) fn fault(words: &mut Words<'_>) -> Result<Fault> {
         return Err(words.expected(&valid));
     }
     let mark = words.mark();
-    fault.effect = effect(words)?;
+    fault = match words.take("then") {
+        true => fault.then(action(words)?),
+        false => {
+            fault.effect = effect(words)?;
+            fault
+        }
+    };
     let mut said = Vec::new();
     while let Some(word) = words.peek() {
         if said.contains(&word) {
@@ -123,7 +129,7 @@ fn effect(words: &mut Words<'_>) -> Result<Effect> {
     Ok(Effect::Action(action(words)?))
 }
 
-const EFFECTS: [&str; 13] = [
+const EFFECTS: [&str; 14] = [
     "drop",
     "reject KIND",
     "reset",
@@ -134,6 +140,7 @@ const EFFECTS: [&str; 13] = [
     "half-open",
     "cut",
     "notify NAME",
+    "then reset",
     "condition …",
     "down",
     "partition A | B",

@@ -51,7 +51,9 @@ pub(in crate::fault) fn fault_text(fault: &Fault) -> String {
         words.push(fault.occurrence.to_string());
     }
     let takes = words.join(" ");
-    let mut words = vec![format!("{takes}:"), fault.effect.to_string()];
+    let mut words = vec![format!("{takes}:")];
+    words.extend(fault.passes.then(|| "then".to_owned()));
+    words.push(fault.effect.to_string());
     let schedule = fault.schedule.to_string();
     words.extend(Some(schedule).filter(|text| !text.is_empty()));
     if fault.optional {

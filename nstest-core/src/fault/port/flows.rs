@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::fault::packets::Layer;
 use crate::fault::point::Conversation;
+use crate::frame::Direction;
 use crate::frame::flow::Flow;
 use crate::frame::view::{PacketView, flag};
 
@@ -12,6 +13,8 @@ use crate::frame::view::{PacketView, flag};
 #[derive(Debug, Default)]
 pub(super) struct Flows {
     seen: HashMap<Flow, Seen>,
+    /// The sequence number behind all that was sent, by flow and direction.
+    sent: HashMap<(Flow, Direction), u32>,
     /// How many there were of a protocol with a server's port.
     begun: HashMap<(Option<Layer>, Option<u16>), u32>,
 }
@@ -54,6 +57,27 @@ impl Flows {
         let conversation = Conversation { layer, port, nth: *begun };
         self.seen.insert(flow, Seen { conversation, opened });
         conversation
+    }
+
+    /// Whether all of a segment has been sent before: TCP does so when the machine is
+    /// slow, too, and nothing was lost. Asked once for each packet.
+    pub(super) fn is_sent_again(
+        &mut self,
+        flow: Flow,
+        direction: Direction,
+        view: &PacketView<'_>,
+    ) -> bool {
+        let Some(tcp) = view.tcp() else { return false };
+        let end = tcp.seq.wrapping_add(tcp.sequence_len());
+        let before = self.sent.get(&(flow, direction)).copied();
+        // RFC 9293 §3.4: numbers are compared modulo 2^32.
+        let is_old = before.is_some_and(|sent| sent.wrapping_sub(end) < 1 << 31);
+        let is_other = tcp.has(flag::SYN) && before != Some(end);
+        if is_other || !is_old {
+            self.sent.insert((flow, direction), end);
+            return false;
+        }
+        true
     }
 
     /// The sequence number of the SYN that opened it, if that was seen.

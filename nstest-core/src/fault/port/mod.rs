@@ -10,6 +10,7 @@ mod line;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::flows::Flows;
@@ -21,11 +22,13 @@ use super::random::{Draw, Draws};
 use super::receipt::Receipt;
 use super::rule::Rule;
 use super::spec::Target;
+use super::traffic::Traffic;
 use crate::frame::build;
 use crate::frame::flow::Flow;
 use crate::frame::kind::{Kind, Upkeep};
 use crate::frame::view::{PacketView, flag};
 use crate::frame::{Direction, Emission, Outlet, Stage};
+use crate::topology::spec::PortId;
 
 /// A rule of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +53,8 @@ pub(crate) struct Port {
     census: Option<Census>,
     counts: HashMap<(Direction, Conversation, Kind), u64>,
     listener: Option<Listener>,
+    /// Who is told of each packet, and as which port this is known there.
+    traffic: Option<(Arc<Traffic>, PortId)>,
 }
 
 struct Numbered {
@@ -95,6 +100,7 @@ impl Port {
             census: None,
             counts: HashMap::new(),
             listener: None,
+            traffic: None,
         }
     }
 
@@ -140,6 +146,12 @@ impl Port {
         self.listener = listener;
     }
 
+    /// Who is told of each packet but chatter, when it has been decided about, and as
+    /// which port this is known there.
+    pub(crate) fn set_traffic(&mut self, traffic: Arc<Traffic>, number: PortId) {
+        self.traffic = Some((traffic, number));
+    }
+
     /// The packet as a point, and its conversation.
     fn observe(
         &mut self,
@@ -152,8 +164,9 @@ impl Port {
         }
         let (flow, ends) = (view.flow()?, crate::frame::flow::ends(view)?);
         let conversation = self.flows.of(flow, ends, view);
-        if let Some(census) = &mut self.census {
-            let kind = view.kind();
+        let kind = view.kind();
+        let is_point = kind.is_point() && !self.flows.is_sent_again(flow, direction, view);
+        if let Some(census) = self.census.as_mut().filter(|_| is_point) {
             let count = self.counts.entry((direction, conversation, kind)).or_default();
             *count += 1;
             let point =
@@ -197,6 +210,22 @@ impl Port {
         dead.receipt.touch();
         emit(out, now, direction.reverse(), build::reset_answer(view));
         true
+    }
+
+    fn decide(
+        &mut self,
+        direction: Direction,
+        (view, upkeep): (&PacketView<'_>, Option<Upkeep>),
+        now: Instant,
+        out: &mut Outlet,
+    ) {
+        let draws = self.lines[index(direction)].draws(upkeep.is_some());
+        if self.is_cut(direction, upkeep) || self.is_reset(direction, view, now, out) {
+            return;
+        }
+        let Some(passing) = self.apply(direction, (view, upkeep), draws, now, out) else { return };
+        let Passing { copies, held } = passing;
+        self.lines[index(direction)].carry((view, upkeep), draws, copies, now + held, out);
     }
 
     /// What the rules make of a packet; `None` if it ends here.
@@ -251,7 +280,11 @@ impl Port {
                             emit(out, now, back, build::reset_answer(view));
                             // Behind what is on its way already.
                             let at = now + self.lines[index(direction)].length();
-                            emit(out, at, direction, build::reset_onward(view));
+                            let onward = match rule.passes {
+                                true => build::reset_after(view),
+                                false => build::reset_onward(view),
+                            };
+                            emit(out, at, direction, onward);
                             if let (Some(flow), Some(tcp)) = (view.flow(), view.tcp()) {
                                 let first = tcp.has(flag::SYN) && !tcp.has(flag::ACK);
                                 let opened = first.then_some(tcp.seq);
@@ -266,6 +299,9 @@ impl Port {
                         Action::Cut => self.cut.all = Some((id, receipt.clone())),
                         _ => {}
                     }
+                    if rule.passes {
+                        continue;
+                    }
                     return None;
                 }
             }
@@ -279,19 +315,23 @@ impl Stage for Port {
     fn pass(&mut self, direction: Direction, frame: &[u8], now: Instant, out: &mut Outlet) {
         let view = PacketView::parse(frame);
         let upkeep = view.upkeep();
-        let draws = self.lines[index(direction)].draws(upkeep.is_some());
-        if self.is_cut(direction, upkeep) || self.is_reset(direction, &view, now, out) {
-            return;
+        self.decide(direction, (&view, upkeep), now, out);
+        // Who asks for a neighbour has a packet to send.
+        let counts = upkeep != Some(Upkeep::Chatter);
+        if let Some((traffic, number)) = self.traffic.as_ref().filter(|_| counts) {
+            let emitted = out.emissions.iter().map(|emission| emission.at);
+            let gone = out.forward.iter().copied().chain(emitted).fold(now, Instant::max);
+            traffic.note(*number, direction, &view, gone);
         }
-        let Some(passing) = self.apply(direction, (&view, upkeep), draws, now, out) else { return };
-        let Passing { copies, held } = passing;
-        self.lines[index(direction)].carry((&view, upkeep), draws, copies, now + held, out);
     }
 
     fn needs_segments(&self) -> bool {
         let condition =
             |line: &Line| line.condition.as_ref().is_some_and(|(c, _)| c.is_per_packet());
+        // What is explored is one packet each: said before any rule is there, this
+        // saves a ring for frames that are yet to be cut.
         self.census.is_some()
+            || self.traffic.is_some()
             || !self.reset.is_empty()
             || self.lines.iter().any(condition)
             || self.rules.iter().any(|numbered| numbered.rule.is_per_packet())

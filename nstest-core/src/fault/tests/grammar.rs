@@ -131,7 +131,8 @@ impl Dice {
             Action::Cut,
             Action::Notify("first-data".into()),
         ];
-        let mut fault = fault.action(self.of(&actions));
+        let action = self.of(&actions);
+        let mut fault = if self.is() { fault.then(action) } else { fault.action(action) };
         match self.below(6) {
             0 => {
                 (fault.packets, fault.occurrence) = (Packets::all(), Occurrence::Every);
@@ -312,5 +313,5 @@ fn the_examples_of_the_page_can_be_read() {
         assert!(!plan.faults().is_empty());
     }
     let plan = examples.parse::<Plan>().unwrap_or_else(|error| panic!("{error:?}"));
-    assert_eq!(plan.faults().len(), 6);
+    assert_eq!(plan.faults().len(), 7);
 }

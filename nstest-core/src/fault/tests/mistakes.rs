@@ -30,6 +30,7 @@ fn mistakes_are_pointed_at() {
         "server: down at 1s at 2s",
         "server flags syn flags ack: drop",
         "server udp: reset",
+        "server: then drop",
         "server drop",
         "server:",
         ":drop",
@@ -178,6 +179,12 @@ fn mistakes_are_pointed_at() {
                         ^^^^^
           help: take `tcp` packets, or `reject port-unreachable`
 
+        nstest[plan]: read the plan `server: then drop`
+          cause: that is of the packet itself, which cannot have passed
+            server: then drop
+                    ^^^^
+          help: leave `then` out
+
         nstest[plan]: read the plan `server drop`
           cause: `drop` is not expected here
             server drop
@@ -188,7 +195,7 @@ fn mistakes_are_pointed_at() {
           cause: here something is missing
             server:
                    ^
-          help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, notify NAME, condition …, down, partition A | B
+          help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, notify NAME, then reset, condition …, down, partition A | B
 
         nstest[plan]: read the plan `:drop`
           cause: `:drop` is no node
@@ -200,7 +207,7 @@ fn mistakes_are_pointed_at() {
           cause: `drip` is not expected here
             server: drop; client: drip
                                   ^^^^
-          help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, notify NAME, condition …, down, partition A | B
+          help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, notify NAME, then reset, condition …, down, partition A | B
 
         nstest[plan]: read the plan `server: drop
         client: drop at 1s until 2s

@@ -264,3 +264,17 @@ fn who_needs_segments() {
     let counted = Rule::new(Packets::all(), action, Receipt::new(""));
     assert!(!counted.is_per_packet());
 }
+
+/// What a link is like right after a packet.
+#[test]
+fn a_link_is_cut_after_a_packet() {
+    for (action, back) in [("cut", false), ("half-open", true)] {
+        let mut bench = Bench::new(1);
+        let receipt = bench.fault(&format!("server ingress udp nth 2: then {action}"));
+        assert!(bench.ingress(&udp(1)).is_whole());
+        assert!(bench.ingress(&udp(2)).is_whole(), "{action}");
+        assert_eq!(receipt.touched(), 1, "it is there, though nothing was lost yet");
+        assert!(bench.ingress(&udp(3)).is_lost(), "{action}");
+        assert_eq!(bench.egress(&udp(4)).is_whole(), back, "{action}");
+    }
+}

@@ -13,7 +13,7 @@ use super::view::{PacketView, protocol};
 pub(crate) use corrupt::corrupted;
 pub use icmp::Unreachable;
 pub(crate) use icmp::{too_big, unreachable};
-pub(crate) use reset::{reset_answer, reset_onward};
+pub(crate) use reset::{reset_after, reset_answer, reset_onward};
 
 /// What our own packets say: enough hops for any test, as Linux's default.
 const HOP_LIMIT: u8 = 64;

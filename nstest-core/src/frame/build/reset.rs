@@ -27,13 +27,19 @@ pub(crate) fn reset_answer(of: &PacketView<'_>) -> Option<Vec<u8>> {
 /// To the receiver of a segment, in its place, as from its sender. `None` for
 /// what is no segment, and for a first SYN: its receiver knows of no connection.
 pub(crate) fn reset_onward(of: &PacketView<'_>) -> Option<Vec<u8>> {
-    let tcp = of.tcp().filter(|tcp| !tcp.has(flag::RST))?;
-    if !tcp.has(flag::ACK) {
-        return None;
-    }
+    let tcp = of.tcp().filter(|tcp| !tcp.has(flag::RST) && tcp.has(flag::ACK))?;
     // A client that has sent its SYN wants it acknowledged (§3.10.7.3).
     let flags = flag::RST | flag::ACK;
     onward(of, protocol::TCP, segment((tcp.sport, tcp.dport), tcp.seq, tcp.ack, flags))
+}
+
+/// To the receiver of a segment that has passed, as from its sender: with the number
+/// that comes next. A first SYN has made a connection by now.
+pub(crate) fn reset_after(of: &PacketView<'_>) -> Option<Vec<u8>> {
+    let tcp = of.tcp().filter(|tcp| !tcp.has(flag::RST))?;
+    let next = tcp.seq.wrapping_add(tcp.sequence_len());
+    let flags = flag::RST | (tcp.flags & flag::ACK);
+    onward(of, protocol::TCP, segment((tcp.sport, tcp.dport), next, tcp.ack, flags))
 }
 
 fn segment((sport, dport): (u16, u16), seq: u32, ack: u32, flags: u8) -> Vec<u8> {

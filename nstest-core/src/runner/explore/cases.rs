@@ -1,5 +1,7 @@
 //! Which runs there are: every point with every fault, or a sample of them.
 
+use crate::fault::random::SplitMix;
+use crate::fault::{Action, Point};
 use crate::orders::FoundPoint;
 use crate::runner::Explore;
 
@@ -20,12 +22,21 @@ impl Case<'_> {
 /// What a plan calls a fault of the attribute.
 fn action(fault: &'static str) -> &'static str {
     match fault {
-        // From this packet on, and in its direction; `cut` is both, and upkeep, too.
-        "blackhole" => "half-open",
+        // These come right after the packet; the others are of the packet itself.
+        "cut" => "then cut",
+        "reset" => "then reset",
+        // In the direction of the packet; `cut` is both, and upkeep, too.
+        "blackhole" => "then half-open",
         // As long as the first retransmission of TCP (RFC 6298, Linux's minimum).
         "delay" => "delay 200ms",
         fault => fault,
     }
+}
+
+/// Whether a fault can do anything at a point: only TCP can be reset.
+fn suits(fault: &str, point: &FoundPoint) -> bool {
+    let can_be_reset = |point: Point| point.suits(&Action::Reset);
+    fault != "reset" || point.point.parse().map_or(true, can_be_reset)
 }
 
 /// All runs, in the order of their points, and at one point in that of the faults
@@ -35,34 +46,33 @@ pub(super) struct Cases<'a> {
     pub(super) list: Vec<Case<'a>>,
     pub(super) points: usize,
     pub(super) faults: usize,
+    /// How many there would be without `max = N`.
+    pub(super) all: usize,
 }
 
 impl<'a> Cases<'a> {
     pub(super) fn of(points: &'a [FoundPoint], explore: &Explore, seed: u64) -> Self {
-        let faults = explore.faults;
-        let case = |index: usize| Case {
-            point: &points[index / faults.len()],
-            fault: faults[index % faults.len()],
-        };
-        let all = points.len() * faults.len();
+        let each = |point| explore.faults.iter().map(move |fault| Case { point, fault });
+        let mut list: Vec<Case<'_>> = points.iter().flat_map(each).collect();
+        list.retain(|case| suits(case.fault, case.point));
+        let all = list.len();
         let most = explore.max.map_or(all, |max| usize::try_from(max).unwrap_or(all));
-        let list = match most < all {
-            true => sample(all, most, seed).into_iter().map(case).collect(),
-            false => (0..all).map(case).collect(),
-        };
-        Self { list, points: points.len(), faults: faults.len() }
+        if most < all {
+            list = sample(all, most, seed).into_iter().map(|index| list[index]).collect();
+        }
+        Self { list, points: points.len(), faults: explore.faults.len(), all }
     }
 
-    /// How many there would be without `max = N`.
-    pub(super) fn all(&self) -> usize {
-        self.points * self.faults
+    /// How many runs there are not, since their fault can do nothing at their point.
+    pub(super) fn unsuited(&self) -> usize {
+        self.points * self.faults - self.all
     }
 }
 
 /// `count` of the numbers below `all`, in order; the same ones for the same seed.
 fn sample(all: usize, count: usize, seed: u64) -> Vec<usize> {
     let mut numbers: Vec<usize> = (0..all).collect();
-    let mut random = SplitMix(seed);
+    let mut random = SplitMix::new(seed);
     for place in 0..count {
         // The bias of the remainder is of the order of `all` in 2^64.
         let left = (all - place) as u64;
@@ -71,20 +81,6 @@ fn sample(all: usize, count: usize, seed: u64) -> Vec<usize> {
     numbers.truncate(count);
     numbers.sort_unstable();
     numbers
-}
-
-/// SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number
-/// generators", OOPSLA 2014; the constants of its reference, splitmix64.c.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
 }
 
 #[cfg(test)]
@@ -104,10 +100,28 @@ mod tests {
 
     #[test]
     fn each_point_meets_each_fault_in_order() {
-        let all = ["p0: reset", "p0: drop", "p1: reset", "p1: drop"];
+        let all = ["p0: then reset", "p0: drop", "p1: then reset", "p1: drop"];
         assert_eq!(plans(2, None, 1), all);
         assert_eq!(plans(2, Some(4), 1), all);
         assert_eq!(plans(0, Some(4), 1), [""; 0]);
+    }
+
+    #[test]
+    fn only_tcp_is_reset() {
+        let point = |text: &str| FoundPoint { point: text.to_owned(), packet: String::new() };
+        let points = [
+            point("server egress udp port 53 #1 datagram nth 1"),
+            point("server egress tcp port 53 #1 data nth 1"),
+        ];
+        let explore = Explore { faults: &["reset", "cut"], max: None };
+        let cases = Cases::of(&points, &explore, 1);
+        let plans: Vec<String> = cases.list.iter().map(Case::plan).collect();
+        let all = ["udp port 53 #1 datagram nth 1: then cut"].into_iter().chain([
+            "tcp port 53 #1 data nth 1: then reset",
+            "tcp port 53 #1 data nth 1: then cut",
+        ]);
+        assert_eq!(plans, all.map(|it| format!("server egress {it}")).collect::<Vec<_>>());
+        assert_eq!((cases.all, cases.unsuited()), (3, 1));
     }
 
     #[test]
@@ -127,12 +141,5 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen, (0..16).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn the_generator_is_the_published_one() {
-        let mut random = SplitMix(1_234_567);
-        let first = [random.next(), random.next()];
-        assert_eq!(first, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]);
     }
 }

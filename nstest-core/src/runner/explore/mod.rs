@@ -37,6 +37,11 @@ pub(super) fn explore(
     }
     let jobs = Jobs::of_this_run(settings::jobs()?)?;
     let cases = Cases::of(points, explore, orders.seed);
+    if cases.list.is_empty() {
+        return Ok(Verdict::Broken(
+            no_points().source("only TCP can be reset, and the test has none"),
+        ));
+    }
     let run = |plan: String| {
         let orders = Orders { plan: Some(plan), census: false, ..*orders };
         let mut course = launch(test, name, &orders, timeout, Output::Kept).run()?;

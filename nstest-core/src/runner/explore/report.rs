@@ -21,7 +21,7 @@ pub(super) struct Report<'a> {
 impl Report<'_> {
     /// For a test that survived.
     pub(super) fn survived(&self) -> String {
-        let Cases { points, faults, list } = self.cases;
+        let Cases { points, faults, list, .. } = self.cases;
         let (points, faults) = (count(*points, "point"), count(*faults, "fault"));
         let mut text = format!("nstest: survived {points} x {faults}, in {}\n", runs(list.len()));
         self.sampled(&mut text);
@@ -70,20 +70,25 @@ impl Report<'_> {
         if *missed {
             text.push_str("  its fault touched nothing: the test fails by chance\n");
         }
-        if !self.swept.printed.is_empty() {
-            let _ = writeln!(text, "  it printed:\n    {}", indented(&self.swept.printed, "    "));
+        let printed = self.swept.printed.trim_start_matches('\n');
+        if !printed.is_empty() {
+            let _ = writeln!(text, "  it printed:\n    {}", indented(printed, "    "));
         }
     }
 
     /// How much was explored.
     fn size(&self) -> String {
-        let Cases { points, faults, list } = self.cases;
+        let Cases { points, faults, list, .. } = self.cases;
         let (points, faults) = (count(*points, "point"), count(*faults, "fault"));
         format!("{} ({points} x {faults})", runs(list.len()))
     }
 
     fn sampled(&self, text: &mut String) {
-        let (done, all) = (self.cases.list.len(), self.cases.all());
+        let unsuited = self.cases.unsuited();
+        if unsuited > 0 {
+            let _ = writeln!(text, "without {}, since only TCP can be reset", runs(unsuited));
+        }
+        let (done, all) = (self.cases.list.len(), self.cases.all);
         if done < all {
             let seed = self.seed;
             let _ = writeln!(text, "sampled from {all} runs by seed {seed}, since `max = {done}`");

@@ -25,6 +25,7 @@ use crate::error::Result;
 use crate::fault::plan::against;
 use crate::fault::port::{Port, RuleId};
 use crate::fault::rule::Rule;
+use crate::fault::traffic::Traffic;
 use crate::fault::{Effect, Fault, Receipt, Schedule, Target};
 use crate::frame::Direction;
 use crate::topology::spec::{LinkEnd, PortId};
@@ -48,6 +49,8 @@ pub(super) struct Faults {
     census: Option<Census>,
     /// Those of the plan that the test runs under.
     planned: Vec<FaultId>,
+    /// Where somebody wants to know when it has come to rest.
+    traffic: Option<Arc<Traffic>>,
     /// What went wrong where nobody could be told.
     failures: Vec<String>,
 }
@@ -91,6 +94,7 @@ impl Faults {
             kernel: Kernel::default(),
             census: None,
             planned: Vec::new(),
+            traffic: None,
             failures: Vec::new(),
         }
     }
@@ -357,7 +361,8 @@ impl Shared {
     fn port(&mut self, end: LinkEnd) -> Result<MutexGuard<'_, Port>> {
         if !self.faults.ports.contains_key(&end.port) {
             let name = self.topology.spec().link_name(end).unwrap_or_default();
-            let port = Arc::new(Mutex::new(Port::new(self.faults.seed, &name)));
+            let port = self.watched(end.port, Port::new(self.faults.seed, &name));
+            let port = Arc::new(Mutex::new(port));
             self.fabric.splice(end.port, Arc::clone(&port) as _)?;
             self.faults.ports.insert(end.port, port);
             self.take_from_kernel(end)?;

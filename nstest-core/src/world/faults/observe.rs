@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{FaultId, Shared};
 use crate::error::Result;
-use crate::fault::{Effect, Fault};
-use crate::topology::spec::LinkEnd;
+use crate::fault::port::Port;
+use crate::fault::traffic::Traffic;
+use crate::fault::{Effect, Fault, Receipt};
+use crate::topology::spec::{LinkEnd, PortId};
 
 /// Every packet of a test that is a point, in the order in which they came: the
 /// point, and the packet in words.
@@ -22,6 +24,7 @@ impl Shared {
     /// Looks at every link from now on, those that come later included.
     pub(in crate::world) fn take_census(&mut self) -> Result<()> {
         self.faults.census = Some(Census::default());
+        self.faults.traffic.get_or_insert_default();
         self.observe_links()
     }
 
@@ -53,6 +56,22 @@ impl Shared {
         Ok(())
     }
 
+    /// A new port, of whose traffic note is taken if somebody wants to know.
+    pub(super) fn watched(&self, at: PortId, mut port: Port) -> Port {
+        if let Some(traffic) = &self.faults.traffic {
+            port.set_traffic(Arc::clone(traffic), at);
+        }
+        port
+    }
+
+    /// What tells when the traffic has come to rest, where anybody wants to know; and
+    /// what the faults of the plan have touched.
+    pub(in crate::world) fn traffic(&self) -> Option<(Arc<Traffic>, Vec<Receipt>)> {
+        let traffic = Arc::clone(self.faults.traffic.as_ref()?);
+        let planned = self.faults.planned.iter().filter_map(|id| self.faults.injected.get(id));
+        Some((traffic, planned.map(|injected| injected.receipt.clone()).collect()))
+    }
+
     /// What the census has seen.
     pub(in crate::world) fn seen(&self) -> Vec<(String, String)> {
         let Some(census) = &self.faults.census else { return Vec::new() };
@@ -80,6 +99,7 @@ impl Shared {
 
     /// Registers a fault of the plan that the test runs under.
     pub(in crate::world) fn plan(&mut self, fault: Fault) -> Result<()> {
+        self.faults.traffic.get_or_insert_default();
         let id = self.await_link(fault)?;
         self.faults.planned.push(id);
         Ok(())

@@ -53,7 +53,7 @@ fn the_first_failure_is_told_whole_and_all_in_a_table() {
     expect![[r#"
         nstest[exploration]: without a fault the test passes; with one it fails in 3 of 6 runs (3 points x 2 faults)
 
-        first: client > server: tcp data 2: reset
+        first: client > server: tcp data 2: then reset
           packet: 10.0.2.1:40000 > 10.0.2.2:80 [ACK, PSH] 2 bytes
           panicked: assertion failed
               left: 1
@@ -63,16 +63,16 @@ fn the_first_failure_is_told_whole_and_all_in_a_table() {
             thread 'pays::twice' panicked
 
         all that fail:
-          client > server: tcp data 2: reset  panicked: assertion failed
-          client > server: tcp data 3: reset  the test did not end within 10s; it was killed
-          client > server: tcp data 3: drop   returned a failure: 1
+          client > server: tcp data 2: then reset  panicked: assertion failed
+          client > server: tcp data 3: then reset  the test did not end within 10s; it was killed
+          client > server: tcp data 3: drop        returned a failure: 1
 
         2 runs did not come to the point, so that nothing was injected:
           client > server: tcp data 1: drop
           client > server: tcp data 3: drop
 
         the first one alone:
-          NSTEST_PLAN="client > server: tcp data 2: reset" NSTEST_SEED=7 cargo test -p shop -- --include-ignored --exact pays::twice
+          NSTEST_PLAN="client > server: tcp data 2: then reset" NSTEST_SEED=7 cargo test -p shop -- --include-ignored --exact pays::twice
     "#]]
     .assert_eq(&report(&cases(&points(), None), &swept).failed());
 }

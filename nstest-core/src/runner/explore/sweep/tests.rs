@@ -38,7 +38,7 @@ fn fates_are_in_the_order_of_the_cases_whoever_ends_first() {
     let (others, ended) = (Mutex::new(0), Condvar::new());
     let swept = sweep(&cases, 2, free, |plan| {
         let mut others = others.lock().unwrap();
-        if plan == "p0: reset" {
+        if plan == "p0: then reset" {
             drop(ended.wait_while(others, |others| *others < 5).unwrap());
             return Ok(failed("first"));
         }
@@ -46,7 +46,7 @@ fn fates_are_in_the_order_of_the_cases_whoever_ends_first() {
         ended.notify_all();
         Ok(match plan.as_str() {
             "p1: drop" => failed("second"),
-            "p2: reset" => passed(false),
+            "p2: then reset" => passed(false),
             _ => passed(true),
         })
     });
@@ -62,9 +62,9 @@ fn fates_are_in_the_order_of_the_cases_whoever_ends_first() {
     assert_eq!(swept.printed, "printed by first");
     assert!(swept.fails() && !swept.reaches_nothing());
     let plans: Vec<_> = swept.failing(&cases).map(|(case, _)| case.plan()).collect();
-    assert_eq!(plans, ["p0: reset", "p1: drop"]);
+    assert_eq!(plans, ["p0: then reset", "p1: drop"]);
     let plans: Vec<_> = swept.not_reached(&cases).map(Case::plan).collect();
-    assert_eq!(plans, ["p2: reset"]);
+    assert_eq!(plans, ["p2: then reset"]);
 }
 
 #[test]

@@ -1,0 +1,78 @@
+//! What a run of an exploration costs, against a plain test.
+//!
+//! `cargo bench -p nstest-tests --bench exploration [-- --rounds N]`
+//!
+//! A test of 60 packets is explored with `drop`, `duplicate` and `reset`, which is 180
+//! runs; and 180 plain tests of the same exchange are run, by one libtest binary
+//! (`subject.rs`) that is started for each, in turns, in an order shuffled for each
+//! round. Nothing is asserted about the times: they are printed, with their ratio,
+//! for people to judge. `docs/src/design/exploration.md` says what they were.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use nstest_tests::rounds::{Shuffled, quantile_of};
+
+/// The runs of the exploration, and the plain tests.
+const RUNS: usize = 180;
+
+const WAYS: [(&str, &str); 2] =
+    [("explored: 60 points x 3 faults", "explored"), ("plain tests", "plain")];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let benching = arguments.iter().any(|argument| argument == "--bench");
+    let rounds = arguments
+        .iter()
+        .position(|argument| argument == "--rounds")
+        .map(|at| arguments[at + 1].parse().expect("--rounds takes a number"))
+        // Under `cargo test --benches` it only has to work.
+        .unwrap_or(if benching { 10 } else { 1 });
+    let subject = subject();
+    let mut order = Shuffled::new(WAYS.len());
+    let mut times = [const { Vec::new() }; 2];
+    for _ in 0..rounds {
+        for &way in order.next() {
+            times[way].push(run(&subject, WAYS[way].1) / RUNS as f64);
+        }
+    }
+    println!("{RUNS} runs, {rounds} rounds, milliseconds a run{:>17}{:>10}", "p10", "median");
+    for ((what, _), times) in WAYS.iter().zip(&times) {
+        let at = |quantile| quantile_of(times, quantile);
+        println!("  {what:<46}{:>9.2}{:>10.2}", at(0.1), at(0.5));
+    }
+    let at = |quantile| quantile_of(&times[0], quantile) / quantile_of(&times[1], quantile);
+    println!("  {:<46}{:>9.2}{:>10.2}   goal 20 ms a run on two cores", "ratio", at(0.1), at(0.5));
+}
+
+/// The tests with this in their name, in milliseconds.
+fn run(subject: &Path, filter: &str) -> f64 {
+    let start = Instant::now();
+    let output = Command::new(subject).args([filter, "--show-output"]).output().expect("it starts");
+    let took = start.elapsed().as_secs_f64() * 1e3;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    let ran =
+        ["60 points x 3 faults, in 180 runs", "180 passed"].iter().any(|it| text.contains(it));
+    assert!(ran, "{text}");
+    took
+}
+
+/// Builds the other target, since cargo tells a bench only where programs
+/// (`[[bin]]`) are, and a program has no libtest main. It is fresh mostly.
+fn subject() -> PathBuf {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["bench", "-p", "nstest-tests", "--bench", "exploration-subject", "--no-run"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo starts");
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let path = messages.lines().find_map(|line| {
+        let (_, rest) = line.split_once(r#""executable":""#)?;
+        Some(rest.split_once('"')?.0)
+    });
+    path.unwrap_or_else(|| panic!("cargo did not build the subject: {}", output.status)).into()
+}

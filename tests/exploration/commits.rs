@@ -1,0 +1,105 @@
+//! A protocol whose message ends where the connection does: whoever takes any end of
+//! it for that commits half a message.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use expect_test::expect;
+use nstest::{Node, TestResult, netns_test};
+
+use crate::found::explore;
+
+const PATIENCE: Duration = Duration::from_millis(700);
+
+const RECORD: &str = "amount=120";
+
+/// What was stored of one connection.
+type Stored = Option<String>;
+
+/// Reads as long as anything comes, and stores that.
+fn store_all_that_came(mut stream: TcpStream) -> Stored {
+    let mut record = Vec::new();
+    let mut chunk = [0; 64];
+    while let Ok(count @ 1..) = stream.read(&mut chunk) {
+        record.extend(&chunk[..count]);
+    }
+    (!record.is_empty()).then(|| String::from_utf8_lossy(&record).into_owned())
+}
+
+/// Reads how long the record is, and stores it if that much came.
+fn store_whole(mut stream: TcpStream) -> Stored {
+    let mut length = [0];
+    stream.read_exact(&mut length).ok()?;
+    let mut record = vec![0; length[0].into()];
+    stream.read_exact(&mut record).ok()?;
+    String::from_utf8(record).ok()
+}
+
+/// The record in two pieces, as it comes out of two buffers.
+fn send(server: SocketAddr, head: &[u8]) -> io::Result<()> {
+    let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+    stream.set_nodelay(true)?;
+    let (first, second) = RECORD.split_at(8);
+    stream.write_all(&[head, first.as_bytes()].concat())?;
+    stream.write_all(second.as_bytes())
+}
+
+fn stores(server: &Node, head: &[u8], store: fn(TcpStream) -> Stored) -> TestResult {
+    let listener = server.run(|| TcpListener::bind("0.0.0.0:7000"))?;
+    listener.set_nonblocking(false)?;
+    let stored = server.spawn(move || -> io::Result<Stored> {
+        // The one connection, if it comes: the client gives up, too.
+        let timeout = nix::sys::time::TimeVal::new(1, 0);
+        nix::sys::socket::setsockopt(
+            &listener,
+            nix::sys::socket::sockopt::ReceiveTimeout,
+            &timeout,
+        )?;
+        let (stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(store(stream))
+    });
+    let _ = send((server.ip(), 7000).into(), head);
+    let stored = stored.join().ok().and_then(Result::ok).flatten();
+    assert!(stored.as_deref().is_none_or(|it| it == RECORD), "stored {:?}", stored.unwrap());
+    Ok(())
+}
+
+#[netns_test(explore(reset, cut, drop))]
+#[ignore = "fails on purpose; its case runs it"]
+fn commits_half(server: Node) -> TestResult {
+    stores(&server, b"", store_all_that_came)
+}
+
+#[netns_test(explore(cut, blackhole, reset, drop, duplicate, delay))]
+fn a_message_with_a_length_survives(server: Node) -> TestResult {
+    stores(&server, &[RECORD.len() as u8], store_whole)
+}
+
+#[test]
+fn a_commit_of_half_a_message_is_found() {
+    let found = explore("commits::commits_half");
+    expect![[r#"
+        test commits::commits_half ... FAILED
+
+        ---- commits::commits_half stdout ----
+        nstest[exploration]: without a fault the test passes; with one it fails in 2 of 18 runs (6 points x 3 faults)
+
+        first: server ingress tcp port 7000 #1 data nth 1: then reset
+          packet: TCP 10.0.2.1:PORT > 10.0.2.2:7000 PSH ACK seq N ack N len 8
+          panicked: stored "amount=1"
+          it printed:
+            thread 'commits::commits_half' (TID) panicked at tests/exploration/commits.rs:LINE:COLUMN:
+            stored "amount=1"
+            note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+
+        all that fail:
+          server ingress tcp port 7000 #1 data nth 1: then reset  panicked: stored "amount=1"
+          server ingress tcp port 7000 #1 data nth 1: then cut    panicked: stored "amount=1"
+
+        the first one alone:
+          NSTEST_PLAN="server ingress tcp port 7000 #1 data nth 1: then reset" NSTEST_SEED=1 cargo test -p nstest-tests -- --include-ignored --exact commits::commits_half
+    "#]].assert_eq(&found.shown());
+    found.repeats("commits::commits_half", "stored \"amount=1\"");
+}

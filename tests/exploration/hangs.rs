@@ -1,0 +1,76 @@
+//! A client that waits for ever, as one without a read timeout does.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use nstest::{Node, TestResult, netns_test};
+
+use crate::found::explore;
+
+/// More than TCP's first retransmission takes.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// Says to whoever asks what it has been told.
+fn serve(server: &Node) -> io::Result<()> {
+    let listener = server.run(|| TcpListener::bind("0.0.0.0:7000"))?;
+    server.spawn(move || {
+        for stream in listener.incoming() {
+            // Whatever becomes of this one: the next may be better.
+            let _ = stream.and_then(|mut stream| {
+                let mut word = [0; 4];
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.read_exact(&mut word)?;
+                stream.write_all(&word)
+            });
+        }
+    });
+    Ok(())
+}
+
+fn ask(server: SocketAddr, read_timeout: Option<Duration>) -> io::Result<[u8; 4]> {
+    let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
+    stream.set_read_timeout(read_timeout)?;
+    stream.write_all(b"word")?;
+    let mut word = [0; 4];
+    stream.read_exact(&mut word)?;
+    Ok(word)
+}
+
+fn asks(server: &Node, read_timeout: Option<Duration>) -> TestResult {
+    serve(server)?;
+    // It may be told of a failure; it may not be told nonsense, and not wait for ever.
+    if let Ok(word) = ask((server.ip(), 7000).into(), read_timeout) {
+        assert_eq!(&word, b"word");
+    }
+    Ok(())
+}
+
+#[netns_test(explore(cut, blackhole), timeout = "3s")]
+#[ignore = "fails on purpose; its case runs it"]
+fn waits_for_ever(server: Node) -> TestResult {
+    asks(&server, None)
+}
+
+#[netns_test(explore(cut, blackhole, reset, drop, duplicate, delay))]
+fn a_client_with_a_timeout_survives(server: Node) -> TestResult {
+    asks(&server, Some(PATIENCE))
+}
+
+#[test]
+fn a_client_that_waits_for_ever_is_found() {
+    let found = explore("hangs::waits_for_ever");
+    // Connected, and then the request does not arrive, or the answer does not.
+    assert_eq!(
+        found.plans,
+        [
+            "server ingress tcp port 7000 #1 syn nth 1: then half-open",
+            "server egress tcp port 7000 #1 synack nth 1: then cut",
+            "server egress tcp port 7000 #1 synack nth 1: then half-open",
+            "server ingress tcp port 7000 #1 data nth 1: then cut",
+        ],
+        "{}",
+        found.text
+    );
+    found.repeats("hangs::waits_for_ever", "the test did not end within 3s");
+}

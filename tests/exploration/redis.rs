@@ -1,0 +1,74 @@
+//! A client library of others, and a server of others, in another node.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use nstest::{Node, TestContext, TestResult, netns_test};
+use redis::{Connection, RedisResult};
+
+use crate::found::explore;
+
+const PATIENCE: Duration = Duration::from_millis(700);
+
+fn start(store: &Node, context: &TestContext) -> TestResult {
+    store
+        .command("redis-server")
+        .args(["--save", "", "--protected-mode", "no", "--bind", "0.0.0.0", "--dir"])
+        .arg(context.tmp_dir())
+        .stdout(Stdio::null())
+        .spawn()?;
+    Ok(store.wait_listening(6379)?)
+}
+
+fn connect(url: String) -> RedisResult<Connection> {
+    let connection = redis::Client::open(url)?.get_connection_with_timeout(PATIENCE)?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_write_timeout(Some(PATIENCE))?;
+    Ok(connection)
+}
+
+/// Takes one from the stock, and again if it is told of no success.
+fn take_one(store: &Node, script: &str) -> bool {
+    (0..3).any(|_| {
+        let taken = connect(format!("redis://{}/", store.ip())).and_then(|mut connection| {
+            redis::cmd("EVAL").arg(script).arg(0).query::<i64>(&mut connection)
+        });
+        taken.is_ok()
+    })
+}
+
+fn takes_one(store: &Node, context: &TestContext, script: &str) -> TestResult {
+    start(store, context)?;
+    // From the store itself: no packet goes by the link.
+    let own = || store.run(|| connect("redis://127.0.0.1/".to_owned()));
+    redis::cmd("SET").arg("stock").arg(5).exec(&mut own()?)?;
+    let taken = take_one(store, script);
+    let left: i64 = redis::cmd("GET").arg("stock").query(&mut own()?)?;
+    assert!(left >= 4 && (!taken || left == 4), "taken once, {left} of 5 left");
+    Ok(())
+}
+
+#[netns_test(explore(reset, drop))]
+#[ignore = "fails on purpose; its case runs it"]
+fn takes_two(store: Node, context: TestContext) -> TestResult {
+    takes_one(&store, &context, "return redis.call('DECR', 'stock')")
+}
+
+#[netns_test(explore(reset, drop))]
+fn an_order_that_the_store_knows_survives(store: Node, context: TestContext) -> TestResult {
+    let script = "if redis.call('SET', 'order-7', '1', 'NX') then redis.call('DECR', 'stock') end
+        return 1";
+    takes_one(&store, &context, script)
+}
+
+#[test]
+fn a_command_that_is_done_twice_is_found() {
+    let found = explore("redis::takes_two");
+    assert!(
+        found.plans.iter().all(|plan| plan.contains("ingress tcp port 6379")),
+        "{}",
+        found.text
+    );
+    assert!(found.again.ends_with("then reset"), "{}", found.text);
+    found.repeats("redis::takes_two", "taken once, 3 of 5 left");
+}
