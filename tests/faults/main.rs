@@ -2,7 +2,9 @@
 #![deny(unsafe_code)]
 
 mod chance;
+mod changes;
 mod conformance;
+mod links;
 mod partitions;
 mod stream;
 mod throughput;

@@ -106,13 +106,14 @@ impl Net {
     fn edit<T>(&self, edit: impl FnOnce(&mut spec::Spec) -> Result<T>) -> Result<T> {
         let shared = &mut *self.lock();
         let (Step { plan, next }, value) = shared.topology.step(edit)?;
+        let parting = shared.parting(&plan);
         if let Err(Stopped { done, error }) = shared.fabric.carry_out(&plan) {
             let undo = shared.topology.undo(&plan, (done + 1).min(plan.ops.len()));
             shared.fabric.take_back(&undo);
             return Err(error);
         }
         shared.topology = next;
-        shared.reconcile()?;
+        shared.follow(parting)?;
         Ok(value)
     }
 

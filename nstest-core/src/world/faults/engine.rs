@@ -6,6 +6,7 @@
 //! that sends to a node, so they serve what comes to a node, and both directions of
 //! a cable between two. All else is the wire's.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{FaultId, Force, Injected, Shared};
@@ -44,6 +45,9 @@ impl fmt::Display for Engine {
 #[derive(Debug, Default)]
 pub(super) struct Kernel {
     lacks: Vec<Engine>,
+    /// What the counter of a port's qdisc was at when its fault began: a qdisc that
+    /// is given other values goes on counting.
+    counted: BTreeMap<PortId, u64>,
 }
 
 fn engine_of(shape: Shape) -> Engine {
@@ -77,12 +81,19 @@ impl Shared {
                 return Ok(Force::Qdisc(sender.port, engine_of(shape)));
             }
         }
+        let force = Force::Condition(principal.port, direction);
         self.port(principal)?.set_condition(direction, Some((condition, receipt.clone())));
-        self.fabric.refresh(principal.port)?;
-        if let Some(sender) = sender {
-            self.unshape(sender.port)?;
+        let refreshed = self.fabric.refresh(principal.port);
+        let freed = match sender {
+            Some(sender) => self.unshape(sender.port),
+            None => Ok(()),
+        };
+        if let Err(error) = refreshed.and(freed) {
+            self.take_over(&force);
+            let _ = self.release(vec![force]); // the first error is the one to report
+            return Err(error);
         }
-        Ok(Force::Condition(principal.port, direction))
+        Ok(force)
     }
 
     /// Whether the kernel does it.
@@ -91,39 +102,42 @@ impl Shared {
         if self.faults.kernel.lacks.contains(&engine) {
             return Ok(false);
         }
-        self.settle_accounts(port);
-        let done = self.fabric.shape(port, shape)?;
-        if !done {
+        let before = self.qdisc_of(port);
+        let count = self.fabric.shaped(port);
+        if !self.fabric.shape(port, shape)? {
             self.faults.kernel.lacks.push(engine);
+            return Ok(false);
         }
-        Ok(done)
+        if let Some((owner, force)) = before {
+            let since = self.faults.kernel.counted.remove(&port).unwrap_or(0);
+            self.faults.get(owner).receipt.add(count.saturating_sub(since));
+            self.take_over(&force);
+            if force == Force::Qdisc(port, engine) {
+                self.faults.kernel.counted.insert(port, count);
+            }
+        }
+        Ok(true)
     }
 
     /// Takes the qdisc of a port away, if a condition before put one there.
     fn unshape(&mut self, port: PortId) -> Result<()> {
-        let has = |force: &Force| matches!(force, Force::Qdisc(at, _) if *at == port);
-        if !self.faults.injected.values().any(|injected| injected.in_force.iter().any(has)) {
-            return Ok(());
-        }
-        self.settle_accounts(port);
-        for injected in self.faults.injected.values_mut() {
-            injected.in_force.retain(|force| !has(force));
-        }
+        let Some((owner, force)) = self.qdisc_of(port) else { return Ok(()) };
+        self.count(owner, &[force.clone()]);
+        self.take_over(&force);
+        self.drop_qdisc(port)
+    }
+
+    pub(super) fn drop_qdisc(&mut self, port: PortId) -> Result<()> {
+        self.faults.kernel.counted.remove(&port);
         self.fabric.unshape(port)
     }
 
-    /// A qdisc takes its counter along: what it touched is written down before.
-    fn settle_accounts(&mut self, port: PortId) {
-        let owner = self.faults.injected.iter().find_map(|(id, injected)| {
-            let force = injected
-                .in_force
-                .iter()
-                .find(|force| matches!(force, Force::Qdisc(at, _) if *at == port));
-            force.map(|force| (*id, force.clone()))
-        });
-        if let Some((id, force)) = owner {
-            self.count(id, &[force]);
-        }
+    /// The qdisc of a port, and whose it is.
+    fn qdisc_of(&self, port: PortId) -> Option<(FaultId, Force)> {
+        self.faults.injected.iter().find_map(|(id, injected)| {
+            let is_it = |force: &&Force| matches!(force, Force::Qdisc(at, _) if *at == port);
+            injected.in_force.iter().find(is_it).map(|force| (*id, force.clone()))
+        })
     }
 
     /// Writes down what the kernel's part of a fault has touched.
@@ -132,12 +146,14 @@ impl Shared {
         receipt.add(self.kernel_count(forces));
     }
 
-    fn kernel_count(&mut self, forces: &[Force]) -> u64 {
+    pub(super) fn kernel_count(&mut self, forces: &[Force]) -> u64 {
         let ports = forces.iter().filter_map(|force| match force {
             Force::Qdisc(port, _) => Some(*port),
             _ => None,
         });
-        ports.collect::<Vec<_>>().into_iter().map(|port| self.fabric.shaped(port)).sum()
+        let Self { fabric, faults, .. } = self;
+        let since = |port| faults.kernel.counted.get(&port).copied().unwrap_or(0);
+        ports.map(|port| fabric.shaped(port).saturating_sub(since(port))).sum()
     }
 
     /// How many packets a fault has touched up to now.
