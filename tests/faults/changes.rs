@@ -42,7 +42,7 @@ fn each_counts_what_was_its_own(server: Node, net: Net) -> TestResult {
     let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
     stream.send_many(100, |sent, arrived| arrived == 2 * sent)?;
     let fourth = link.condition(rate(30))?;
-    send(&net.local(), &server, 6)?;
+    send(&net.local(), &server, 120)?;
     assert_eq!(touched(&[&first, &second, &third, &fourth]), [3, 4, 5, 6]);
     // What was replaced is over, and ends nothing of what came after.
     // What was replaced is over, and ends nothing of what came after.

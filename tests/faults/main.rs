@@ -6,6 +6,7 @@ mod changes;
 mod conformance;
 mod links;
 mod partitions;
+mod schedules;
 mod stream;
 mod throughput;
 mod traffic;

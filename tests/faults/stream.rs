@@ -15,13 +15,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// More at once than this might not fit into a socket.
 const AT_ONCE: u32 = 100;
 
-/// A socket on a node, at its first address.
-pub(crate) fn udp(node: &Node, port: u16) -> std::io::Result<UdpSocket> {
-    let socket = node.run(|| UdpSocket::bind((node.ip(), port)))?;
-    socket.set_read_timeout(Some(Duration::from_secs(5)))?;
-    Ok(socket)
-}
-
 /// The addresses of a node that programs use, one of each family.
 pub(crate) fn both(node: &Node) -> [IpAddr; 2] {
     [node.ipv4().into(), node.ipv6().into()]
