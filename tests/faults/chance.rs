@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use nstest::{Condition, Engine, GilbertElliott, Injection, Jitter, Net, Node, Percent, TestResult, netns_test};
+use nstest::{
+    Condition, Engine, GilbertElliott, Injection, Jitter, Net, Node, Percent, TestResult,
+    netns_test,
+};
 
 use crate::stream::{Arrival, PATIENCE, Stream, both, moments};
 

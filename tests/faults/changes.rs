@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nstest::{
-    Action, Condition, Engine, Fault, Injection, Net, Node, Packets, Percent, Rate, TestResult, netns_test,
+    Action, Condition, Engine, Fault, Injection, Net, Node, Packets, Percent, Rate, TestResult,
+    netns_test,
 };
 
 use crate::stream::{PATIENCE, Stream, both};
@@ -57,13 +58,45 @@ fn each_counts_what_was_its_own(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
+/// What was sent before a change has met what was before, and is counted when asked.
+#[netns_test]
+fn before_and_after_are_told_apart(server: Node, net: Net) -> TestResult {
+    net.local().wait_reachable(server.ip())?;
+    let link = server.link().ingress();
+    let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
+    let mut arrived = 0;
+    for _ in 0..100 {
+        let lossy = link.condition(LOSSY)?;
+        for _ in 0..10 {
+            stream.send()?;
+        }
+        lossy.end()?;
+        let udp = link.blackhole(Packets::udp())?;
+        for _ in 0..3 {
+            stream.send()?;
+        }
+        assert_eq!(udp.touched(), 3);
+        udp.end()?;
+        for _ in 0..2 {
+            stream.send()?;
+        }
+        arrived += 2;
+        assert_eq!((lossy.touched(), udp.touched()), (10, 3));
+        stream.wait(arrived)?;
+    }
+    assert_eq!(stream.arrived(), 200);
+    Ok(())
+}
+
 /// Of two directions one is taken over, and the other stays.
 #[netns_test]
 fn one_direction_is_taken_over(server: Node, net: Net) -> TestResult {
     let both = server.link().condition(LOSSY)?;
     let egress = server.link().egress().condition(Condition::new())?.optional();
     let mut forth = Stream::open(&net.local(), &server, server.ip(), 0)?;
-    send(&server, &net.local(), 2).unwrap_err(); // nobody answers the server's ARP
+    let mut back = Stream::open(&server, &net.local(), net.local().ip(), 0)?;
+    back.send()?;
+    nstest::eventually(PATIENCE, || both.touched() >= 1)?; // the answer to the server's ARP
     both.end()?;
     forth.send()?;
     forth.wait(1)?;
@@ -133,9 +166,8 @@ fn faults_follow_a_node(net: Net) -> TestResult {
     let at_home = net.add_node("a").join(&home).build()?;
     let in_cafe = net.add_node("b").join(&cafe).build()?;
     let fast = laptop.link().ingress().condition(rate(10))?;
-    let no_udp = net.inject(
-        Fault::on("laptop").egress().packets(Packets::udp()).action(Action::Drop),
-    )?;
+    let no_udp =
+        net.inject(Fault::on("laptop").egress().packets(Packets::udp()).action(Action::Drop))?;
     send(&at_home, &laptop, 5)?;
     let counted = fast.touched();
     assert!(counted >= 5);

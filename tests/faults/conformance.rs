@@ -5,7 +5,9 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use nstest::{Condition, Engine, Injection, Jitter, Net, Node, Percent, Rate, TestResult, netns_test};
+use nstest::{
+    Condition, Engine, Injection, Jitter, Net, Node, Percent, Rate, TestResult, netns_test,
+};
 
 use crate::stream::{PATIENCE, Stream, both};
 
@@ -227,7 +229,8 @@ fn doubles(way: &Way<'_>) -> TestResult {
     double.end()?;
     let few = way.impair(Condition::new().duplicate(Percent::new(10.0)))?;
     let mut stream = way.forth(0)?;
-    stream.send_many(1000, |sent, arrived| u64::from(arrived) == u64::from(sent) + few.touched())?;
+    stream
+        .send_many(1000, |sent, arrived| u64::from(arrived) == u64::from(sent) + few.touched())?;
     let copies = stream.take().len() - 1000;
     assert!((70..130).contains(&copies), "{copies} of 1000 came twice");
     few.end()?;
@@ -283,8 +286,11 @@ fn bad_datagrams(way: &Way<'_>) -> std::io::Result<u64> {
         let text = read("/proc/thread-self/net/snmp")?;
         let mut lines = text.lines().filter(|line| line.starts_with("Udp: "));
         let (names, values) = (lines.next(), lines.next());
-        let columns = names.unwrap_or_default().split(' ').zip(values.unwrap_or_default().split(' '));
-        columns.into_iter().find_map(|(name, value)| (name == "InCsumErrors").then_some(value.to_owned()))
+        let columns =
+            names.unwrap_or_default().split(' ').zip(values.unwrap_or_default().split(' '));
+        columns
+            .into_iter()
+            .find_map(|(name, value)| (name == "InCsumErrors").then_some(value.to_owned()))
     } else {
         let text = read("/proc/thread-self/net/snmp6")?;
         let line = text.lines().find_map(|line| line.strip_prefix("Udp6InCsumErrors"));

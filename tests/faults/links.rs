@@ -31,9 +31,7 @@ fn state(node: &Node) -> std::io::Result<Vec<String>> {
 }
 
 fn carrier(node: &Node) -> std::io::Result<String> {
-    node.spawn(|| std::fs::read_to_string("/sys/class/net/eth0/carrier"))
-        .join()
-        .expect("no panic")
+    node.spawn(|| std::fs::read_to_string("/sys/class/net/eth0/carrier")).join().expect("no panic")
 }
 
 #[netns_test]
@@ -64,7 +62,8 @@ fn addresses_and_routes_survive(server: Node, net: Net) -> TestResult {
 /// Of a LAN, one cable: the others are not concerned.
 #[netns_test]
 fn one_cable_of_a_lan(a: Node, b: Node, net: Net) -> TestResult {
-    let _listeners: Vec<_> = [&a, &b].map(|node| node.run(|| TcpListener::bind("0.0.0.0:80")))
+    let _listeners: Vec<_> = [&a, &b]
+        .map(|node| node.run(|| TcpListener::bind("0.0.0.0:80")))
         .into_iter()
         .collect::<Result<_, _>>()?;
     let before = state(&a)?;

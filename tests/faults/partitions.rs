@@ -173,7 +173,9 @@ fn multicast_included(a: Node, b: Node, c: Node, net: Net) -> TestResult {
 }
 
 fn v6_only(port: u16) -> std::io::Result<UdpSocket> {
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn6, bind, setsockopt, socket, sockopt};
+    use nix::sys::socket::{
+        AddressFamily, SockFlag, SockType, SockaddrIn6, bind, setsockopt, socket, sockopt,
+    };
     let fd = socket(AddressFamily::Inet6, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
     setsockopt(&fd, sockopt::Ipv6V6Only, &true)?;
     let any = std::net::SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0);
@@ -186,7 +188,8 @@ fn v6_only(port: u16) -> std::io::Result<UdpSocket> {
 fn across_routers(net: Net) -> TestResult {
     let internet = net.add_lan("internet").subnet("203.0.113.0/24").build()?;
     let home = net.add_lan("home").subnet("192.168.1.0/24").build()?;
-    let gate = net.add_router("gate").lan(&home).wan(&internet).nat(Nat::PORT_RESTRICTED).build()?;
+    let gate =
+        net.add_router("gate").lan(&home).wan(&internet).nat(Nat::PORT_RESTRICTED).build()?;
     let laptop = net.add_node("laptop").join(&home).build()?;
     let server = net.add_node("server").join(&internet).build()?;
     let other = net.add_node("other").join(&internet).build()?;

@@ -5,7 +5,10 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use nstest::{Action, Condition, Fault, Kind, Net, Node, Packets, Percent, Plan, TestResult, netns_test};
+use nstest::{
+    Action, Condition, Engine, Fault, Kind, Net, Node, Packets, Percent, Plan, TestResult,
+    netns_test,
+};
 use nstest_tests::driver::Run;
 
 use crate::stream::{PATIENCE, Stream};
@@ -74,19 +77,22 @@ fn again_and_again(server: Node, net: Net) -> TestResult {
 #[netns_test]
 fn a_packet_begins_it(server: Node, net: Net) -> TestResult {
     let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
-    let fault: Fault = "server tcp syn nth 3: down lasting 300ms".parse()?;
+    let fault: Fault = "server tcp syn nth 3: down lasting 1s".parse()?;
     let down = net.inject(fault)?;
     for _ in 0..2 {
         TcpStream::connect((server.ip(), 80))?;
         assert!(carrier(&server));
     }
     let start = Instant::now();
-    let mut third = TcpStream::connect((server.ip(), 80))?; // the packet itself passes
+    let to = (server.ip(), 80);
+    // The packet itself passes; its answer may or may not be in time.
+    let third = std::thread::spawn(move || TcpStream::connect(to));
     nstest::eventually(PATIENCE, || !carrier(&server))?;
+    assert_eq!(down.engines(), [Engine::Carrier]);
     nstest::eventually(PATIENCE, || carrier(&server))?;
-    assert!(start.elapsed() >= ms(290), "{:?}", start.elapsed());
-    third.write_all(b"x")?;
-    TcpStream::connect((server.ip(), 80))?;
+    assert!(start.elapsed() >= ms(1000), "{:?}", start.elapsed());
+    third.join().expect("no panic")?.write_all(b"x")?;
+    TcpStream::connect(to)?;
     assert!(carrier(&server) && down.engines().is_empty());
     Ok(())
 }
@@ -96,7 +102,8 @@ fn a_packet_begins_it(server: Node, net: Net) -> TestResult {
 fn data_begins_it(server: Node, net: Net) -> TestResult {
     let listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
     let slow = Condition::new().delay(ms(150));
-    let fault = Fault::on("server").packets(Packets::tcp().port(80).kind(Kind::Data)).condition(slow);
+    let fault =
+        Fault::on("server").packets(Packets::tcp().port(80).kind(Kind::Data)).condition(slow);
     let slow = net.inject(fault)?;
     let mut client = TcpStream::connect((server.ip(), 80))?;
     let (mut served, _) = listener.accept()?;
@@ -202,9 +209,12 @@ fn a_run_has_a_plan() {
 fn several_packets_are_awaited(server: Node, net: Net) -> TestResult {
     let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
     let slow = Condition::new().delay(ms(1));
-    let syn = net.inject(Fault::on("server").packets(Packets::tcp().kind(Kind::Syn)).down().lasting(ms(50)))?;
+    let syn = net.inject(
+        Fault::on("server").packets(Packets::tcp().kind(Kind::Syn)).down().lasting(ms(500)),
+    )?;
     let udp = net.inject(Fault::on("server").packets(Packets::udp()).nth(2).condition(slow))?;
-    let lost = net.inject(Fault::on("server").packets(Packets::udp()).nth(3).action(Action::Drop))?;
+    let lost =
+        net.inject(Fault::on("server").packets(Packets::udp()).nth(3).action(Action::Drop))?;
     let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
     stream.send_many(2, |sent, arrived| sent == arrived)?;
     nstest::eventually(PATIENCE, || !udp.engines().is_empty())?;
@@ -212,8 +222,21 @@ fn several_packets_are_awaited(server: Node, net: Net) -> TestResult {
     stream.send()?;
     nstest::eventually(PATIENCE, || lost.touched() == 1)?;
     stream.send_many(1, |sent, arrived| sent == arrived + 1)?;
-    TcpStream::connect((server.ip(), 80))?;
+    let to = (server.ip(), 80);
+    let connecting = std::thread::spawn(move || TcpStream::connect(to));
     nstest::eventually(PATIENCE, || !carrier(&server))?;
     nstest::eventually(PATIENCE, || carrier(&server))?;
+    connecting.join().expect("no panic")?;
+    Ok(())
+}
+
+/// What follows another at once leaves no gap between them.
+#[netns_test]
+fn one_follows_the_other(server: Node, net: Net) -> TestResult {
+    let plan: Plan = "server: down lasting 100ms; server: down at 100ms lasting 400ms".parse()?;
+    let start = Instant::now();
+    net.apply(&plan)?;
+    nstest::eventually(PATIENCE, || carrier(&server))?;
+    assert!(start.elapsed() >= ms(500), "{:?}", start.elapsed());
     Ok(())
 }

@@ -36,7 +36,10 @@ fn tcp_is_as_fast_as_the_link(server: Node, net: Net) -> TestResult {
             let ideal = Duration::from_secs_f64(OCTETS as f64 * 8.0 / 20e6 * 1514.0 / payload);
             println!("{engine} {ip}: {took:?} for {ideal:?}");
             assert!(took >= ideal.mul_f64(0.97), "{engine} {ip}: {took:?} for {ideal:?}");
-            assert!(took < ideal.mul_f64(1.5) + Duration::from_millis(300), "{engine} {ip}: {took:?}");
+            assert!(
+                took < ideal.mul_f64(1.5) + Duration::from_millis(300),
+                "{engine} {ip}: {took:?}"
+            );
             paced.end()?;
         }
     }

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use nstest::{
-    Action, Condition, Kind, Net, Node, Occurrence, Packets, Reached, TestResult, Unreachable, netns_test,
+    Action, Condition, Kind, Net, Node, Occurrence, Packets, Reached, TestResult, Unreachable,
+    netns_test,
 };
 
 use crate::stream::{PATIENCE, Stream, both};
@@ -67,7 +68,8 @@ fn a_connection_is_reset_at_both_ends(server: Node, net: Net) -> TestResult {
 fn a_rejection_is_told(server: Node, net: Net) -> TestResult {
     let _listeners = both(&server).map(|ip| server.run(|| TcpListener::bind((ip, 80))).unwrap());
     for ip in both(&server) {
-        let admin = if ip.is_ipv4() { ErrorKind::HostUnreachable } else { ErrorKind::PermissionDenied };
+        let admin =
+            if ip.is_ipv4() { ErrorKind::HostUnreachable } else { ErrorKind::PermissionDenied };
         for (why, kind) in [
             (Unreachable::Net, ErrorKind::NetworkUnreachable),
             (Unreachable::Host, ErrorKind::HostUnreachable),
@@ -90,9 +92,17 @@ fn a_rejection_is_told(server: Node, net: Net) -> TestResult {
             socket.connect((ip, 9))?;
             if ip.is_ipv4() {
                 // Else only what is about a port is told of datagrams: udp(7), ip(7).
-                nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::Ipv4RecvErr, &true)?;
+                nix::sys::socket::setsockopt(
+                    &socket,
+                    nix::sys::socket::sockopt::Ipv4RecvErr,
+                    &true,
+                )?;
             } else {
-                nix::sys::socket::setsockopt(&socket, nix::sys::socket::sockopt::Ipv6RecvErr, &true)?;
+                nix::sys::socket::setsockopt(
+                    &socket,
+                    nix::sys::socket::sockopt::Ipv6RecvErr,
+                    &true,
+                )?;
             }
             socket.send(b"x")?;
             let error = socket.recv(&mut [0]).unwrap_err();
@@ -282,7 +292,8 @@ fn the_mtu_of_a_cable_changes(server: Node, net: Net) -> TestResult {
             let (mut client, mut served) = pair(&net, &server, ip)?;
             client.write_all(&vec![1; 100_000])?;
             served.read_exact(&mut vec![0; 100_000])?;
-            let socket = std::net::UdpSocket::bind(if ip.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" })?;
+            let socket =
+                std::net::UdpSocket::bind(if ip.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" })?;
             let sink = server.run(|| std::net::UdpSocket::bind((ip, 0)))?;
             sink.set_read_timeout(Some(PATIENCE))?;
             socket.connect(sink.local_addr()?)?;

@@ -15,11 +15,7 @@ impl Net {
             shared.take_census()?;
         }
         let Some(plan) = &orders.plan else { return Ok(()) };
-        let plan: Plan = plan.parse()?;
-        for fault in plan.faults() {
-            shared.plan(fault.clone())?;
-        }
-        Ok(())
+        shared.plan(&plan.parse::<Plan>()?)
     }
 
     /// What there is to tell of the network, when the body of the test has ended.

@@ -122,7 +122,7 @@ impl Shared {
     /// Takes the qdisc of a port away, if a condition before put one there.
     fn unshape(&mut self, port: PortId) -> Result<()> {
         let Some((owner, force)) = self.qdisc_of(port) else { return Ok(()) };
-        self.count(owner, &[force.clone()]);
+        self.count(owner, std::slice::from_ref(&force));
         self.take_over(&force);
         self.drop_qdisc(port)
     }
@@ -158,6 +158,7 @@ impl Shared {
 
     /// How many packets a fault has touched up to now.
     pub(in crate::world) fn touched(&mut self, id: FaultId) -> u64 {
+        self.fabric.settle_wire();
         let Injected { receipt, in_force, .. } = self.faults.get(id);
         let (counted, in_force) = (receipt.touched(), in_force.clone());
         counted + self.kernel_count(&in_force)

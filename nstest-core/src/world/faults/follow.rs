@@ -1,6 +1,7 @@
 //! Faults follow an edit of the world.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use super::{FaultId, Shared};
 use crate::error::Result;
@@ -25,8 +26,10 @@ impl Shared {
         let ids: Vec<FaultId> = self.faults.injected.keys().copied().collect();
         let counted = ids.into_iter().map(|id| {
             let forces = self.faults.get(id).in_force.clone();
-            let parting: Vec<_> =
-                forces.into_iter().filter(|f| f.ports().any(|port| ports.contains(&port))).collect();
+            let parting: Vec<_> = forces
+                .into_iter()
+                .filter(|f| f.ports().any(|port| ports.contains(&port)))
+                .collect();
             (id, self.kernel_count(&parting))
         });
         Parting(counted.collect())
@@ -72,8 +75,10 @@ impl Shared {
             .filter(|(_, injected)| self.check_place(&injected.fault).is_ok())
             .map(|(id, _)| id)
             .collect();
+        let now = Instant::now();
         for id in come {
-            self.faults.get(id).awaited = false;
+            let injected = self.faults.get(id);
+            (injected.awaited, injected.since) = (false, now);
             self.begin(id)?;
         }
         self.observe_links()

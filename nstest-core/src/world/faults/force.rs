@@ -102,9 +102,8 @@ impl Shared {
             Effect::Partition(partition) => self.keep_apart(partition, receipt, ends, forces),
             Effect::Down => {
                 let ends: Vec<LinkEnd> = ends.iter().flat_map(|end| self.whole(*end)).collect();
-                self.set_carrier(&ends, false)?;
-                forces.push(Force::Down(ends));
-                Ok(())
+                forces.push(Force::Down(ends.clone()));
+                self.set_carrier(&ends, false)
             }
             Effect::Condition(condition) => {
                 let directions = fault.direction.map_or(Direction::BOTH.to_vec(), |one| vec![one]);
@@ -147,6 +146,12 @@ impl Shared {
         std::iter::once(end).chain(self.topology.spec().opposite(end)).collect()
     }
 
+    /// Whether a fault keeps this end's cable pulled.
+    fn is_pulled(&self, end: LinkEnd) -> bool {
+        let mut forces = self.faults.injected.values().flat_map(|injected| &injected.in_force);
+        forces.any(|force| matches!(force, Force::Down(ends) if ends.contains(&end)))
+    }
+
     fn set_carrier(&mut self, ends: &[LinkEnd], up: bool) -> Result<()> {
         let ends: Vec<_> = ends.iter().map(|end| (end.node, end.slot, end.port)).collect();
         self.fabric.set_carrier(&ends, up)
@@ -185,7 +190,11 @@ impl Shared {
                     self.change(port, |port| port.set_condition(direction, None))
                 }
                 Force::Qdisc(port, _) => self.drop_qdisc(port),
-                Force::Down(ends) => self.set_carrier(&ends, true),
+                Force::Down(ends) => {
+                    let ends: Vec<LinkEnd> =
+                        ends.into_iter().filter(|end| !self.is_pulled(*end)).collect();
+                    self.set_carrier(&ends, true)
+                }
             };
             result = result.and(released);
         }

@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use super::Shared;
 use crate::error::Result;
 use crate::fault::port::Port;
-use crate::fault::{Effect, Fault, Receipt, Schedule};
+use crate::fault::{Effect, Fault, Plan, Receipt, Schedule};
 use crate::topology::spec::{LinkEnd, PortId};
 pub(super) use clock::Clock;
 pub use engine::Engine;
@@ -40,6 +40,10 @@ use observe::Census;
 /// A fault of a world, by the order in which they were given to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FaultId(u64);
+
+impl FaultId {
+    const FIRST: Self = Self(0);
+}
 
 /// The register of a world's faults.
 #[derive(Debug)]
@@ -100,15 +104,21 @@ impl Faults {
 }
 
 impl Shared {
-    /// Registers a fault, and puts it into force unless its time is yet to come.
-    /// `replaces`: conditions of the same directions make way.
-    pub(super) fn inject(&mut self, fault: Fault, replaces: bool) -> Result<(FaultId, Receipt)> {
+    /// Registers a fault whose times count from `since`, and puts it into force unless
+    /// they are yet to come. `replaces`: conditions of the same directions make way.
+    pub(super) fn inject(
+        &mut self,
+        fault: Fault,
+        since: Instant,
+        replaces: bool,
+    ) -> Result<(FaultId, Receipt)> {
         fault.check()?;
         if !replaces {
-            self.check_rivals(&fault)?;
+            self.check_rivals(&fault, since)?;
         }
         self.check_place(&fault)?;
-        let id = self.register(fault);
+        self.fabric.settle_wire(); // what was sent before does not meet it
+        let id = self.register(fault, since);
         let begun = self.begin(id);
         if let Err(error) = begun {
             let _ = self.end(id); // the first error is the one to report
@@ -121,22 +131,27 @@ impl Shared {
         Ok((id, self.faults.get(id).receipt.clone()))
     }
 
-    /// Registers a fault of a plan, whose link may come later.
-    pub(super) fn await_link(&mut self, fault: Fault) -> Result<FaultId> {
-        fault.check()?;
-        let id = self.register(fault);
-        self.faults.get(id).awaited = true;
+    /// Registers the faults of a plan, whose links may come later: then their times
+    /// begin.
+    pub(super) fn await_links(&mut self, plan: &Plan) -> Result<Vec<FaultId>> {
+        plan.check()?;
+        let since = Instant::now();
+        let mut ids = Vec::new();
+        for fault in plan.faults() {
+            let id = self.register(fault.clone(), since);
+            self.faults.get(id).awaited = true;
+            ids.push(id);
+        }
         self.reconcile()?;
-        Ok(id)
+        Ok(ids)
     }
 
-    /// Its time begins, now or with a packet.
+    /// Its time begins, or it waits for a packet.
     fn begin(&mut self, id: FaultId) -> Result<()> {
         let injected = self.faults.get(id);
         if injected.fault.is_triggered() {
             return self.await_packet(id);
         }
-        injected.since = Instant::now();
         let schedule = injected.fault.schedule();
         if schedule.is_on(Duration::ZERO) {
             self.turn_on(id)?;
@@ -144,13 +159,13 @@ impl Shared {
         if schedule == Schedule::default() { Ok(()) } else { self.clock.follow(id) }
     }
 
-    fn register(&mut self, fault: Fault) -> FaultId {
+    fn register(&mut self, fault: Fault, since: Instant) -> FaultId {
         let next = self.faults.injected.last_key_value().map_or(0, |(id, _)| id.0 + 1);
         let id = FaultId(next);
         let injected = Injected {
             receipt: fault.receipt(),
             fault,
-            since: Instant::now(),
+            since,
             trigger: None,
             awaited: false,
             over: false,
@@ -164,6 +179,7 @@ impl Shared {
 
     /// Ends a fault for good.
     pub(super) fn end(&mut self, id: FaultId) -> Result<()> {
+        self.fabric.settle_wire(); // what was sent before has met it
         let injected = self.faults.get(id);
         injected.over = true;
         let trigger = injected.trigger.as_ref().map(|(force, _)| force.clone());
@@ -175,6 +191,7 @@ impl Shared {
     pub(super) fn end_all(&mut self, like: impl Fn(&Effect) -> bool) -> Result<()> {
         let present = self.faults.present().filter(|(_, present)| like(present.fault.effect()));
         let ids: Vec<FaultId> = present.map(|(id, _)| id).collect();
-        ids.into_iter().fold(Ok(()), |result, id| result.and(self.end(id)))
+        let ended: Vec<Result<()>> = ids.into_iter().map(|id| self.end(id)).collect();
+        ended.into_iter().collect()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{FaultId, Shared};
 use crate::error::Result;
-use crate::fault::{Effect, Fault};
+use crate::fault::{Effect, Plan};
 use crate::topology::spec::LinkEnd;
 
 /// Every packet of a test that is a point, in the order in which they came: the
@@ -78,10 +78,10 @@ impl Shared {
         })
     }
 
-    /// Registers a fault of the plan that the test runs under.
-    pub(in crate::world) fn plan(&mut self, fault: Fault) -> Result<()> {
-        let id = self.await_link(fault)?;
-        self.faults.planned.push(id);
+    /// Registers the plan that the test runs under.
+    pub(in crate::world) fn plan(&mut self, plan: &Plan) -> Result<()> {
+        let ids = self.await_links(plan)?;
+        self.faults.planned.extend(ids);
         Ok(())
     }
 

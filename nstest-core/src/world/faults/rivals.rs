@@ -3,6 +3,8 @@
 //! A cable between two nodes has two names, and the times of a fault count from its
 //! own beginning: both have to be made one before two faults can be compared.
 
+use std::time::Instant;
+
 use super::{FaultId, Shared};
 use crate::error::Result;
 use crate::fault::plan::{clash, conflict};
@@ -15,8 +17,8 @@ use crate::topology::spec::PortId;
 type Lane = (PortId, Direction, Direction);
 
 impl Shared {
-    /// Whether a fault that begins now can be beside all that there are.
-    pub(super) fn check_rivals(&self, fault: &Fault) -> Result<()> {
+    /// Whether a fault that begins then can be beside all that there are.
+    pub(super) fn check_rivals(&self, fault: &Fault, since: Instant) -> Result<()> {
         let ours = self.by_principal(fault);
         for (_, present) in self.faults.present() {
             let theirs = self.by_principal(&present.fault);
@@ -24,7 +26,8 @@ impl Shared {
             // One that waits, for its link or for a packet, may yet begin at any time.
             let waits = present.awaited || (present.trigger.is_some() && !present.on);
             if !waits {
-                let at = ours.schedule.at.saturating_add(present.since.elapsed());
+                let at =
+                    ours.schedule.at.saturating_add(since.saturating_duration_since(present.since));
                 ours.schedule.at = at;
             }
             if let Some(why) = clash(&theirs, &ours) {
