@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Code, Error, Result};
+use crate::fault::shape::Shape;
 use crate::frame::Stage;
 use crate::node::{Panics, Place};
 use crate::topology::plan::Plan;
@@ -60,6 +61,26 @@ impl Fabric {
     }
 
     pub(crate) fn refresh(&mut self, _: PortId) -> Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn settle_wire(&self) {
+        match *self {}
+    }
+
+    pub(crate) fn ask_again(&mut self, _: impl Iterator<Item = PortId>) -> Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn shape(&mut self, _: PortId, _: Shape) -> Result<bool> {
+        match *self {}
+    }
+
+    pub(crate) fn unshape(&mut self, _: PortId) -> Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn shaped(&mut self, _: PortId) -> u64 {
         match *self {}
     }
 
