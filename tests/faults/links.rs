@@ -9,8 +9,11 @@ use crate::stream::{PATIENCE, both};
 
 const SILENCE: Duration = Duration::from_millis(200);
 
-fn reached(from: &Node, ip: IpAddr) -> nstest::Result<Reached> {
-    Ok(from.reach_with((ip, 80), &[], SILENCE)?.reached())
+/// Silence is told soon; whoever answers under load may take longer.
+#[track_caller]
+fn assert_reached(from: &Node, ip: IpAddr, expected: Reached) {
+    let patience = if expected == Reached::Blackholed { SILENCE } else { PATIENCE };
+    from.reach_with((ip, 80), &[], patience).expect("try it").assert(expected);
 }
 
 /// Addresses and routes of a node, as its kernel has them.
@@ -43,7 +46,7 @@ fn addresses_and_routes_survive(server: Node, net: Net) -> TestResult {
         link.down()?;
         assert_eq!((carrier(&server)?, carrier(&net.local())?), ("0\n".into(), "0\n".into()));
         for ip in both(&server) {
-            assert_eq!(reached(&net.local(), ip)?, Reached::Blackholed);
+            assert_reached(&net.local(), ip, Reached::Blackholed);
         }
         link.down()?; // it is already
         link.up()?;
@@ -51,9 +54,9 @@ fn addresses_and_routes_survive(server: Node, net: Net) -> TestResult {
         assert_eq!((carrier(&server)?, carrier(&net.local())?), ("1\n".into(), "1\n".into()));
         let start = Instant::now();
         for ip in both(&server) {
-            assert_eq!(reached(&net.local(), ip)?, Reached::Connected);
+            assert_reached(&net.local(), ip, Reached::Connected);
         }
-        assert!(start.elapsed() < Duration::from_millis(400), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
         assert_eq!((state(&server)?, state(&net.local())?), before);
     }
     Ok(())
@@ -69,10 +72,10 @@ fn one_cable_of_a_lan(a: Node, b: Node, net: Net) -> TestResult {
     let before = state(&a)?;
     a.link().down()?;
     assert_eq!((carrier(&a)?, carrier(&b)?), ("0\n".into(), "1\n".into()));
-    assert_eq!(reached(&b, a.ip())?, Reached::Blackholed);
-    assert_eq!(reached(&net.local(), b.ip())?, Reached::Connected);
+    assert_reached(&b, a.ip(), Reached::Blackholed);
+    assert_reached(&net.local(), b.ip(), Reached::Connected);
     a.link().up()?;
-    assert_eq!(reached(&b, a.ip())?, Reached::Connected);
+    assert_reached(&b, a.ip(), Reached::Connected);
     assert_eq!(state(&a)?, before);
     Ok(())
 }
@@ -87,7 +90,7 @@ fn a_flap_ends_by_itself(server: Node, net: Net) -> TestResult {
     assert_eq!(carrier(&server)?, "0\n");
     nstest::eventually(PATIENCE, || carrier(&server).is_ok_and(|carrier| carrier == "1\n"))?;
     assert!(start.elapsed() >= Duration::from_millis(300));
-    assert_eq!(reached(&net.local(), server.ip())?, Reached::Connected);
+    assert_reached(&net.local(), server.ip(), Reached::Connected);
     assert_eq!((state(&server)?, state(&net.local())?), before);
     assert_eq!(flap.engines(), []);
     // Ended before its time, it does not come back.

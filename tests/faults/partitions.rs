@@ -13,48 +13,54 @@ const SILENCE: Duration = Duration::from_millis(100);
 /// A first connection after a partition has been healed.
 const SOON: Duration = Duration::from_millis(200);
 
+/// When a SYN that was lost is sent again: RFC 6298 §2.
+const AGAIN: Duration = Duration::from_millis(950);
+
 fn listen(nodes: &[&Node]) -> std::io::Result<Vec<TcpListener>> {
     let all = nodes.iter().flat_map(|node| both(node).map(|ip| (node, ip)));
     all.map(|(node, ip)| node.run(|| TcpListener::bind((ip, 80)))).collect()
 }
 
-/// Whether they can talk, over both families alike.
+/// Whether they can talk, over both families alike. Silence is told soon; whoever
+/// answers under load may take longer.
 #[track_caller]
-fn talk(from: &Node, to: &Node) -> bool {
-    let found = both(to).map(|ip| {
-        let found = from.reach_with((ip, 80), &[], SILENCE).expect("try it");
-        assert!(matches!(found.reached(), Reached::Connected | Reached::Blackholed), "{found}");
-        found.reached() == Reached::Connected
-    });
-    assert_eq!(found[0], found[1], "from {from:?} to {to:?}");
-    found[0]
+fn assert_talk(from: &Node, to: &Node, expected: bool) {
+    let (patience, reached) = match expected {
+        true => (PATIENCE, Reached::Connected),
+        false => (SILENCE, Reached::Blackholed),
+    };
+    for ip in both(to) {
+        from.reach_with((ip, 80), &[], patience).expect("try it").assert(reached);
+    }
 }
 
 /// Who can talk to whom, as a matrix: from, to.
-fn matrix(nodes: &[&Node]) -> Vec<String> {
-    let line = |from: &&Node| {
-        let cell = |to: &&Node| match () {
-            () if from == to => '.',
-            () if talk(from, to) => 'x',
-            () => ' ',
-        };
-        nodes.iter().map(cell).collect()
-    };
-    nodes.iter().map(line).collect()
+#[track_caller]
+fn assert_matrix<const N: usize>(nodes: &[&Node; N], expected: [&str; N]) {
+    for (from, line) in nodes.iter().zip(expected) {
+        for (to, cell) in nodes.iter().zip(line.chars()).filter(|(to, _)| *to != from) {
+            assert_talk(from, to, cell == 'x');
+        }
+    }
 }
 
-/// Everybody can talk to everybody, and soon.
+/// Everybody can talk to everybody, and soon: no SYN has to be sent again after a
+/// second, and half of the connections are made in much less.
 fn assert_healed(nodes: &[&Node]) -> TestResult {
+    let mut times = Vec::new();
     for from in nodes {
         for to in nodes.iter().filter(|to| to != &from) {
             for ip in both(to) {
                 let start = Instant::now();
                 from.run(|| TcpStream::connect((ip, 80)))?;
                 let took = start.elapsed();
-                assert!(took < SOON, "from {from:?} to {to:?} at {ip}: {took:?}");
+                assert!(took < AGAIN, "from {from:?} to {to:?} at {ip}: {took:?}");
+                times.push(took);
             }
         }
     }
+    times.sort_unstable();
+    assert!(times[times.len() / 2] < SOON, "{times:?}");
     Ok(())
 }
 
@@ -64,32 +70,34 @@ fn every_shape(a: Node, b: Node, c: Node, d: Node, net: Net) -> TestResult {
     let _listeners = listen(&all)?;
     let _mine = listen(&[&net.local()])?;
     let halves = net.partition(&[&[&a, &b], &[&c, &d]])?;
-    assert_eq!(matrix(&all), [".x  ", "x.  ", "  .x", "  x."]);
-    assert!(talk(&net.local(), &a) && talk(&d, &net.local()), "it is in no group");
+    assert_matrix(&all, [".x  ", "x.  ", "  .x", "  x."]);
+    assert_talk(&net.local(), &a, true); // it is in no group
+    assert_talk(&d, &net.local(), true);
     assert!(halves.touched() > 0);
     net.heal()?;
     assert_healed(&all)?;
 
     net.partition(&[&[&a], &[&b, &c, &d]])?;
-    assert_eq!(matrix(&all), [".   ", " .xx", " x.x", " xx."]);
+    assert_matrix(&all, [".   ", " .xx", " x.x", " xx."]);
     net.heal()?;
     assert_healed(&all)?;
 
     net.isolate(&b)?;
-    assert_eq!(matrix(&all), [". xx", " .  ", "x .x", "x x."]);
-    assert!(!talk(&net.local(), &b) && talk(&net.local(), &a));
+    assert_matrix(&all, [". xx", " .  ", "x .x", "x x."]);
+    assert_talk(&net.local(), &b, false);
+    assert_talk(&net.local(), &a, true);
     net.heal()?;
     assert_healed(&all)?;
 
     let ring: &[&[&Node]] = &[&[&a, &b], &[&b, &c], &[&c, &d], &[&d, &a]];
     net.partition(ring)?;
-    assert_eq!(matrix(&all), [".x x", "x.x ", " x.x", "x x."]);
+    assert_matrix(&all, [".x x", "x.x ", " x.x", "x x."]);
     net.heal()?;
     assert_healed(&all)?;
 
     // One node is on both sides.
     net.partition(&[&[&a, &b, &c], &[&c, &d]])?;
-    assert_eq!(matrix(&all), [".xx ", "x.x ", "xx.x", "  x."]);
+    assert_matrix(&all, [".xx ", "x.x ", "xx.x", "  x."]);
     net.heal()?;
     assert_healed(&all)
 }
@@ -195,13 +203,13 @@ fn across_routers(net: Net) -> TestResult {
     let other = net.add_node("other").join(&internet).build()?;
     let _listeners = listen(&[&server, &other])?;
     let v4 = |from: &Node, to: &Node| -> nstest::Result<bool> {
-        let found = from.reach_with((to.ipv4(), 80), &[], SILENCE)?;
+        let found = from.reach_with((to.ipv4(), 80), &[], Duration::from_millis(800))?;
         Ok(found.reached() == Reached::Connected)
     };
     let soon = |from: &Node, to: IpAddr| -> TestResult {
         let start = Instant::now();
         from.run(|| TcpStream::connect((to, 80)))?;
-        assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+        assert!(start.elapsed() < AGAIN, "{:?}", start.elapsed());
         Ok(())
     };
     let mut open = laptop.run(|| TcpStream::connect((server.ip(), 80)))?;
@@ -230,17 +238,17 @@ fn the_world_changes_meanwhile(net: Net) -> TestResult {
     let (a, b, c) = (add("a")?, add("b")?, add("c")?);
     let mut listeners = listen(&[&a, &b, &c])?;
     net.partition(&[&[&a], &[&b, &c]])?;
-    assert_eq!(matrix(&[&a, &b, &c]), [".  ", " .x", " x."]);
+    assert_matrix(&[&a, &b, &c], [".  ", " .x", " x."]);
 
     let d = add("d")?;
     listeners.extend(listen(&[&d])?);
-    assert_eq!(matrix(&[&a, &b, &c, &d]), [".  x", " .xx", " x.x", "xxx."]);
+    assert_matrix(&[&a, &b, &c, &d], [".  x", " .xx", " x.x", "xxx."]);
 
     // Another address, and the same node.
     listeners.clear();
     a.set_address(&lan, lan_address(&a))?;
     listeners.extend(listen(&[&a, &b, &c, &d])?);
-    assert_eq!(matrix(&[&a, &b, &c]), [".  ", " .x", " x."]);
+    assert_matrix(&[&a, &b, &c], [".  ", " .x", " x."]);
 
     // Another link to the same network is no way round.
     let cable = net.connect(&a, &b)?;
@@ -257,7 +265,7 @@ fn the_world_changes_meanwhile(net: Net) -> TestResult {
     c.remove()?;
     let c = add("c")?;
     let _listeners = listen(&[&a, &b, &c, &d])?;
-    assert_eq!(matrix(&[&a, &b, &c, &d]), [".  x", " .xx", " x.x", "xxx."]);
+    assert_matrix(&[&a, &b, &c, &d], [".  x", " .xx", " x.x", "xxx."]);
     net.heal()?;
     assert_healed(&[&a, &b, &c, &d])
 }

@@ -162,8 +162,8 @@ fn what_is_reached_names_the_hop(net: Net) -> TestResult {
 fn packets_are_chosen(client: Node, other: Node, server: Node) -> TestResult {
     let _web = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
     let _mail = server.run(|| TcpListener::bind("0.0.0.0:25"))?;
-    let found = |from: &Node, port| -> nstest::Result<Reached> {
-        Ok(from.reach_with((server.ip(), port), &[], SILENCE)?.reached())
+    let found = |from: &Node, port, patience| -> nstest::Result<Reached> {
+        Ok(from.reach_with((server.ip(), port), &[], patience)?.reached())
     };
     let link = server.link();
     const SYN: u8 = 2;
@@ -176,8 +176,8 @@ fn packets_are_chosen(client: Node, other: Node, server: Node) -> TestResult {
         (Packets::tcp().kind(Kind::SynAck).sport(80), (&client, 80), (&client, 25)),
     ] {
         let gone = link.blackhole(packets)?;
-        assert_eq!(found(lost.0, lost.1)?, Reached::Blackholed, "{packets}");
-        assert_eq!(found(passes.0, passes.1)?, Reached::Connected, "{packets}");
+        assert_eq!(found(lost.0, lost.1, SILENCE)?, Reached::Blackholed, "{packets}");
+        assert_eq!(found(passes.0, passes.1, PATIENCE)?, Reached::Connected, "{packets}");
         assert!(gone.touched() > 0);
         gone.end()?;
     }
@@ -186,7 +186,7 @@ fn packets_are_chosen(client: Node, other: Node, server: Node) -> TestResult {
     link.ingress().blackhole(Packets::tcp().kind(Kind::SynAck))?.optional();
     link.blackhole(Packets::udp())?.optional();
     link.blackhole(Packets::tcp().ipv6())?.optional();
-    assert_eq!(found(&client, 80)?, Reached::Connected);
+    assert_eq!(found(&client, 80, PATIENCE)?, Reached::Connected);
     Ok(())
 }
 
