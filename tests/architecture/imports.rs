@@ -70,7 +70,7 @@ const CORE: Rooms = &[
         ],
     ),
     // What stands for all that talks to the kernel, on platforms without namespaces.
-    ("stub", &["error", "frame", "netlink", "node", "topology", "world", "fixture"]),
+    ("stub", &["error", "fault", "frame", "netlink", "node", "topology", "world", "fixture"]),
 ];
 
 const MACROS: Rooms = &[
