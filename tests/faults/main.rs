@@ -1,7 +1,16 @@
 //! Faults of links, as a test author writes them, on the real kernel.
 #![deny(unsafe_code)]
 
-mod conditions;
+mod chance;
+mod changes;
+mod conformance;
 mod engines;
+mod links;
+mod mistakes;
 mod partitions;
+mod receipts;
+mod schedules;
+mod seeds;
+mod stream;
+mod throughput;
 mod traffic;

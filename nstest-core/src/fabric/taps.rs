@@ -82,6 +82,13 @@ impl Fabric {
         Some(link::delete(Ends::of(port.ifindex()).outer))
     }
 
+    /// Waits until what was sent before has met its faults: [`Wire::settle`].
+    pub(crate) fn settle_wire(&self) {
+        if let Some(wire) = &self.taps.wire {
+            wire.settle();
+        }
+    }
+
     /// What went wrong on the wire, if anything did.
     pub(crate) fn wire_failure(&self) -> Option<String> {
         self.taps.wire.as_ref()?.failure()

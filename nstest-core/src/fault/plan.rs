@@ -77,19 +77,29 @@ impl Plan {
 ///
 /// # Errors
 /// `plan-conflict`, with both of them.
-pub(crate) fn against(first: &Fault, second: &Fault) -> Result<(), Error> {
-    let meet = first.target.meets(&second.target) && first.schedule.meets(&second.schedule);
+fn against(first: &Fault, second: &Fault) -> Result<(), Error> {
+    match clash(first, second) {
+        None => Ok(()),
+        Some(why) => Err(conflict(first, second, why)),
+    }
+}
+
+/// Why two faults cannot be at the same time, if so.
+pub(crate) fn clash(first: &Fault, second: &Fault) -> Option<&'static str> {
+    if !(first.target.meets(&second.target) && first.schedule.meets(&second.schedule)) {
+        return None;
+    }
     let same_way = match (first.direction, second.direction) {
         (Some(one), Some(other)) => one == other,
         _ => true,
     };
-    let why = match (&first.effect, &second.effect) {
+    match (&first.effect, &second.effect) {
         (Effect::Condition(_), Effect::Condition(_)) if same_way => {
-            "a direction of a link has one condition at a time"
+            Some("a direction of a link has one condition at a time")
         }
-        (Effect::Down, Effect::Down) => "the cable would be pulled twice",
+        (Effect::Down, Effect::Down) => Some("the cable would be pulled twice"),
         (Effect::Partition(_), Effect::Partition(_)) => {
-            "the network falls apart in one way at a time"
+            Some("the network falls apart in one way at a time")
         }
         (Effect::Action(one), Effect::Action(other))
             if one == other
@@ -98,16 +108,17 @@ pub(crate) fn against(first: &Fault, second: &Fault) -> Result<(), Error> {
                 && first.packets == second.packets
                 && first.occurrence == second.occurrence =>
         {
-            "both are the same"
+            Some("both are the same")
         }
-        _ => return Ok(()),
-    };
-    if !meet {
-        return Ok(());
+        _ => None,
     }
-    Err(Error::new(Code::PlanConflict, format!("take `{first}` and `{second}` together"))
+}
+
+/// The error for two faults that cannot be at the same time.
+pub(crate) fn conflict(first: &Fault, second: &Fault, why: &'static str) -> Error {
+    Error::new(Code::PlanConflict, format!("take `{first}` and `{second}` together"))
         .source(why)
-        .help("make one of the two, or let the first end before the second begins (`lasting`)"))
+        .help("make one of the two, or let the first end before the second begins (`lasting`)")
 }
 
 impl FromIterator<Fault> for Plan {

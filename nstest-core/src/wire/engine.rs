@@ -48,7 +48,7 @@ pub(super) struct Engine {
     departures: Departures<Outgoing<'static>>,
     sender: Sender,
     outlet: Outlet,
-    /// Closed by the other side when the test is over.
+    /// Written to by whoever waits for us, and closed when the test is over.
     asleep: OwnedFd,
 }
 
@@ -85,11 +85,13 @@ impl Engine {
     fn run(mut self) {
         let mut processor = Processor::new();
         while !self.state.stop.load(Ordering::Relaxed) {
+            let asked = self.state.asked.load(Ordering::SeqCst);
             let now = Instant::now();
             processor.hold(now);
             if self.turn(now) {
                 continue;
             }
+            self.state.answer(asked);
             processor.release(now, self.queue.rings().socket());
             if let Err(errno) = self.wait() {
                 self.state.fail(|| format!("its thread cannot wait: {errno}"));
@@ -109,6 +111,8 @@ impl Engine {
         if outgoing.is_empty() && arrivals.is_empty() {
             return false;
         }
+        // Not before any of them came: none is to be early.
+        let now = Instant::now();
         let mut decided = 0;
         {
             // A stage that has been exchanged is not asked any more.
@@ -141,6 +145,9 @@ impl Engine {
         ];
         let left = self.departures.next().map(|at| at.saturating_duration_since(Instant::now()));
         match ppoll(&mut waiting, left.map(TimeSpec::from), None) {
+            Ok(_) if waiting[1].any() == Some(true) => {
+                nix::unistd::read(&self.asleep, &mut [0; 64]).map(drop)
+            }
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno),
         }

@@ -27,12 +27,13 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 
 use crate::error::{Code, Error, Result};
 use crate::frame::{Direction, Stage};
@@ -42,6 +43,9 @@ use engine::Engine;
 
 /// The index of the first hidden device: far above those of ports.
 const FIRST: u32 = 1 << 24;
+
+/// How long a wire may take to have nothing to do.
+const SETTLING: Duration = Duration::from_millis(500);
 
 /// A stage, as it is shared with whoever directs it.
 pub(crate) type Shared = Arc<Mutex<dyn Stage>>;
@@ -115,8 +119,8 @@ pub(crate) struct Wire {
     whole: Option<Arc<PacketSocket>>,
     /// Where the engine fetches the whole ring.
     coming: Arc<Mutex<Option<Tap>>>,
-    /// The engine notices that it is closed.
-    _alive: OwnedFd,
+    /// The engine wakes when something is written to it, and when it is closed.
+    alive: OwnedFd,
 }
 
 /// What the engine and the test share.
@@ -128,6 +132,11 @@ struct State {
     lost: AtomicU64,
     /// What went wrong first.
     failure: Mutex<Option<String>>,
+    /// How often somebody has asked for the engine to have nothing left to do.
+    asked: AtomicU64,
+    /// The last of these questions that has been answered.
+    answered: Mutex<u64>,
+    answer: Condvar,
 }
 
 /// A port that has a wire.
@@ -141,6 +150,15 @@ struct Entry {
 impl State {
     fn stages(&self) -> MutexGuard<'_, BTreeMap<u32, Entry>> {
         self.stages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All that had come in when this was asked has met its stage.
+    fn answer(&self, asked: u64) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if *answered < asked {
+            *answered = asked;
+            self.answer.notify_all();
+        }
     }
 
     fn fail(&self, what: impl FnOnce() -> String) {
@@ -173,7 +191,9 @@ impl Wire {
     /// Starts the engine, which serves no port yet.
     pub(crate) fn start(Opened(tap): Opened) -> Result<Self> {
         let refused = |errno| failed("start the thread of the wire", errno);
-        let (asleep, alive) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(refused)?;
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (asleep, alive) =
+            socketpair(AddressFamily::Unix, SockType::Stream, None, flags).map_err(refused)?;
         let (state, coming) = (Arc::<State>::default(), Arc::default());
         let index = Arc::clone(tap.socket());
         let capture = Capture::new(tap, Arc::clone(&coming));
@@ -181,7 +201,7 @@ impl Wire {
         engine.start().map_err(|error| {
             Error::new(Code::Wire, "start the thread of the wire").source(error)
         })?;
-        Ok(Self { state, index, whole: None, coming, _alive: alive })
+        Ok(Self { state, index, whole: None, coming, alive })
     }
 
     /// Lets frames come uncut that are longer than [`SHORT`]. To be called in the
@@ -245,6 +265,19 @@ impl Wire {
             }
         }
         self.state.lost.load(Ordering::Relaxed)
+    }
+
+    /// Waits until all that was sent before has met its stage: what is counted then is
+    /// counted, and what is changed then changes what comes after. A wire that always
+    /// has something to do is not waited for longer than [`SETTLING`].
+    pub(crate) fn settle(&self) {
+        let asked = self.state.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        if send(self.alive.as_raw_fd(), &[0], MsgFlags::MSG_NOSIGNAL).is_err() {
+            return; // the thread has ended, and has said why
+        }
+        let answered = self.state.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = |answered: &mut u64| *answered < asked;
+        drop(self.state.answer.wait_timeout_while(answered, SETTLING, waits));
     }
 
     /// What went wrong on the wire, if anything did.

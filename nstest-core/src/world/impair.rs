@@ -1,6 +1,6 @@
 //! What can go wrong on a link.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Injection, Link};
 use crate::error::Result;
@@ -124,7 +124,7 @@ impl Link {
     fn impair(&self, direction: Option<Direction>, effect: Effect) -> Result<Injection> {
         let mut fault = self.fault()?;
         (fault.direction, fault.effect) = (direction, effect);
-        self.net().injected(fault, true)
+        self.net().injected(fault, Instant::now(), true)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Giving faults to the world, and the handle on each.
 
 use std::fmt;
+use std::time::Instant;
 
 use super::faults::{Engine, FaultId};
 use super::{Net, Node};
@@ -47,7 +48,8 @@ impl fmt::Display for Injection {
 
 impl Injection {
     /// How many packets it has touched up to now: lost, delayed, changed, doubled,
-    /// answered; or, for a link with a rate, let pass in their turn.
+    /// answered; or, for a link with a rate, let pass in their turn. What was sent on
+    /// the link before the call is in it.
     #[must_use]
     pub fn touched(&self) -> u64 {
         self.net.lock().touched(self.id)
@@ -82,23 +84,30 @@ impl Net {
     /// `not-found`, if there is no such link; `fault`, if it cannot be;
     /// `plan-conflict`, if another fault is in its way.
     pub fn inject(&self, fault: Fault) -> Result<Injection> {
-        self.injected(fault, false)
+        self.injected(fault, Instant::now(), false)
     }
 
-    pub(super) fn injected(&self, fault: Fault, replaces: bool) -> Result<Injection> {
-        let (id, receipt) = self.lock().inject(fault, replaces)?;
+    pub(super) fn injected(
+        &self,
+        fault: Fault,
+        since: Instant,
+        replaces: bool,
+    ) -> Result<Injection> {
+        let (id, receipt) = self.lock().inject(fault, since, replaces)?;
         Ok(Injection { net: self.clone(), id, receipt })
     }
 
-    /// Lets everything in a plan happen: each at its times from now on.
+    /// Lets everything in a plan happen: each at its times from now on, which are one
+    /// for all.
     ///
     /// # Errors
     /// As [`inject`](Self::inject); then nothing of it happens.
     pub fn apply(&self, plan: &Plan) -> Result<Vec<Injection>> {
         plan.check()?;
         let mut injections: Vec<Injection> = Vec::new();
+        let since = Instant::now();
         for fault in plan.faults() {
-            match self.inject(fault.clone()) {
+            match self.injected(fault.clone(), since, false) {
                 Ok(injection) => injections.push(injection),
                 Err(error) => {
                     for injection in injections {

@@ -108,6 +108,7 @@ impl Net {
     fn edit<T>(&self, edit: impl FnOnce(&mut spec::Spec) -> Result<T>) -> Result<T> {
         let shared = &mut *self.lock();
         let (Step { plan, next }, value) = shared.topology.step(edit)?;
+        let parting = shared.parting(&plan);
         let carried_out = shared.fabric.carry_out(&plan);
         let settled = carried_out.and_then(|()| shared.fabric.ask_again_after(&plan));
         if let Err(Stopped { done, error }) = settled {
@@ -116,7 +117,7 @@ impl Net {
             return Err(error);
         }
         shared.topology = next;
-        shared.reconcile()?;
+        shared.follow(parting)?;
         Ok(value)
     }
 

@@ -15,11 +15,7 @@ impl Net {
             shared.take_census()?;
         }
         let Some(plan) = &orders.plan else { return Ok(()) };
-        let plan: Plan = plan.parse()?;
-        for fault in plan.faults() {
-            shared.plan(fault.clone())?;
-        }
-        Ok(())
+        shared.plan(&plan.parse::<Plan>()?)
     }
 
     /// Lets what is on its way arrive: until the fault of the plan has come to its

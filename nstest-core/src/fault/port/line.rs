@@ -19,8 +19,8 @@ pub(super) struct Line {
     pub(super) condition: Option<(Condition, Receipt)>,
     payload: Stream,
     upkeep: Stream,
-    /// The state of the Gilbert-Elliott chain.
-    is_bad: bool,
+    /// The states of the Gilbert-Elliott chains: payload's, upkeep's.
+    is_bad: [bool; 2],
     /// When the link is free again.
     free: Option<Instant>,
     /// When those in the queue leave it, in order.
@@ -44,10 +44,19 @@ impl Line {
             condition: None,
             payload: stream(Class::Payload),
             upkeep: stream(Class::Upkeep),
-            is_bad: false,
+            is_bad: [false; 2],
             free: None,
             departures: VecDeque::new(),
         }
+    }
+
+    /// Begins with a condition, in place of the one before.
+    pub(super) fn set(&mut self, condition: Option<(Condition, Receipt)>) {
+        let bursts = |it: &Option<(Condition, Receipt)>| it.as_ref().and_then(|(c, _)| c.bursts);
+        if bursts(&condition) != bursts(&self.condition) {
+            self.is_bad = [false; 2]; // a chain begins in its good state
+        }
+        self.condition = condition;
     }
 
     /// The draws of the next packet. Each has its own, whatever becomes of it.
@@ -115,15 +124,15 @@ impl Line {
         }
     }
 
-    /// Whether the packet is lost. Upkeep meets the state of a burst, and moves it
-    /// not.
+    /// Whether the packet is lost. Upkeep has a burst chain of its own: it must not
+    /// move that of payload, and would never get through if it were stuck in a bad
+    /// state of it, since without a neighbour there is no payload.
     fn loses(&mut self, condition: &Condition, is_upkeep: bool, draws: Draws) -> bool {
         let mut is_lost = condition.loss.takes(draws.bits(Draw::Loss));
         if let Some(bursts) = condition.bursts {
-            if !is_upkeep {
-                self.is_bad = bursts.step(self.is_bad, draws.bits(Draw::BurstState));
-            }
-            is_lost |= bursts.loses(self.is_bad, draws.bits(Draw::BurstLoss));
+            let is_bad = &mut self.is_bad[usize::from(is_upkeep)];
+            *is_bad = bursts.step(*is_bad, draws.bits(Draw::BurstState));
+            is_lost |= bursts.loses(*is_bad, draws.bits(Draw::BurstLoss));
         }
         is_lost
     }

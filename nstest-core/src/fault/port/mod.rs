@@ -111,7 +111,7 @@ impl Port {
         direction: Direction,
         condition: Option<(Condition, Receipt)>,
     ) {
-        self.lines[index(direction)].condition = condition;
+        self.lines[index(direction)].set(condition);
     }
 
     /// A rule behind all others.

@@ -211,3 +211,23 @@ fn the_chatter_of_hosts_is_no_evidence() {
     assert!(bench.egress(&arp()).is_lost());
     assert_eq!(receipt.touched(), 1);
 }
+
+/// Where nobody finds a neighbour, no payload comes that could end a burst.
+#[test]
+fn upkeep_gets_out_of_a_burst_by_itself() {
+    let mut bench = Bench::new(1);
+    bench.condition("bursts 100% 0.0001%");
+    assert!(bench.egress(&arp()).is_lost());
+    bench.condition("bursts 50% 50%");
+    let lost = (0..100).filter(|_| bench.egress(&arp()).is_lost()).count();
+    assert!((30..70).contains(&lost), "{lost}");
+}
+
+#[test]
+fn another_chain_begins_in_its_good_state() {
+    let mut bench = Bench::new(1);
+    bench.condition("bursts 100% 0.0001%");
+    assert!(bench.egress(&arp()).is_lost());
+    bench.condition("bursts 0.0001% 50%");
+    assert!(!bench.egress(&arp()).is_lost());
+}

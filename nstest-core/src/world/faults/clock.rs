@@ -61,11 +61,16 @@ fn run(inbox: &Receiver<Entry>, world: &Weak<Mutex<Shared>>) {
     let mut due: BTreeSet<(Instant, FaultId)> = BTreeSet::new();
     loop {
         let now = Instant::now();
-        while let Some((at, id)) = due.first().copied().filter(|(at, _)| *at <= now) {
-            due.pop_first();
+        while let Some(at) = due.first().map(|(at, _)| *at).filter(|at| *at <= now) {
             let Some(world) = world.upgrade() else { return };
             let mut world = world.lock().unwrap_or_else(PoisonError::into_inner);
-            due.extend(world.tick(id, at));
+            let later = due.split_off(&(at + Duration::from_nanos(1), FaultId::FIRST));
+            let ids = std::mem::replace(&mut due, later).into_iter().map(|(_, id)| id);
+            // What follows another comes before that goes: no packet slips through.
+            let (come, go): (Vec<_>, Vec<_>) = ids.partition(|id| world.comes(*id, at));
+            for id in come.into_iter().chain(go) {
+                due.extend(world.tick(id, at));
+            }
         }
         let entry = match due.first() {
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -119,6 +124,12 @@ impl Shared {
         }
         let (next, _) = injected.fault.schedule().next_change(after)?;
         Some((injected.since + next, id))
+    }
+
+    /// Whether a fault is to be there at a time.
+    fn comes(&mut self, id: FaultId, at: Instant) -> bool {
+        let injected = self.faults.get(id);
+        injected.fault.schedule().is_on(at.saturating_duration_since(injected.since))
     }
 
     /// It is time for a fault to come or to go.

@@ -10,6 +10,7 @@
 //! and a socket whose buffer is full lets the whole wire wait. So the two are never
 //! at one link, and a condition moves to the wire when that comes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{FaultId, Force, Injected, Shared};
@@ -48,6 +49,9 @@ impl fmt::Display for Engine {
 #[derive(Debug, Default)]
 pub(super) struct Kernel {
     lacks: Vec<Engine>,
+    /// What the counter of a port's qdisc was at when its fault began: a qdisc that
+    /// is given other values goes on counting.
+    counted: BTreeMap<PortId, u64>,
 }
 
 fn engine_of(shape: Shape) -> Engine {
@@ -79,24 +83,26 @@ impl Shared {
                 return Ok(Force::Qdisc(sender.port, engine_of(shape)));
             }
         }
-        if let Some(sender) = sender {
-            self.unshape(sender.port)?;
-        }
+        let force = Force::Condition(principal.port, direction);
         self.port(principal)?.set_condition(direction, Some((condition, receipt.clone())));
-        self.fabric.refresh(principal.port)?;
-        Ok(Force::Condition(principal.port, direction))
+        let refreshed = self.fabric.refresh(principal.port);
+        let freed = match sender {
+            Some(sender) => self.unshape(sender.port),
+            None => Ok(()),
+        };
+        if let Err(error) = refreshed.and(freed) {
+            self.take_over(&force);
+            let _ = self.release(vec![force]); // the first error is the one to report
+            return Err(error);
+        }
+        Ok(force)
     }
 
     /// The wire has come to a link: conditions that the kernel has served there are
     /// the wire's from now on.
     pub(super) fn take_from_kernel(&mut self, end: LinkEnd) -> Result<()> {
         for sender in self.whole(end) {
-            let served = self.faults.injected.iter().find_map(|(id, injected)| {
-                let is_here =
-                    |force: &&Force| matches!(force, Force::Qdisc(port, _) if *port == sender.port);
-                injected.in_force.iter().find(is_here).map(|_| *id)
-            });
-            let Some(id) = served else { continue };
+            let Some((id, _)) = self.qdisc_of(sender.port) else { continue };
             let Injected { fault, receipt, .. } = self.faults.get(id);
             let Effect::Condition(condition) = *fault.effect() else { continue };
             let receipt = receipt.clone();
@@ -112,39 +118,42 @@ impl Shared {
         if self.faults.kernel.lacks.contains(&engine) {
             return Ok(false);
         }
-        self.settle_accounts(port);
-        let done = self.fabric.shape(port, shape)?;
-        if !done {
+        let before = self.qdisc_of(port);
+        let count = self.fabric.shaped(port);
+        if !self.fabric.shape(port, shape)? {
             self.faults.kernel.lacks.push(engine);
+            return Ok(false);
         }
-        Ok(done)
+        if let Some((owner, force)) = before {
+            let since = self.faults.kernel.counted.remove(&port).unwrap_or(0);
+            self.faults.get(owner).receipt.add(count.saturating_sub(since));
+            self.take_over(&force);
+            if force == Force::Qdisc(port, engine) {
+                self.faults.kernel.counted.insert(port, count);
+            }
+        }
+        Ok(true)
     }
 
     /// Takes the qdisc of a port away, if a condition before put one there.
     fn unshape(&mut self, port: PortId) -> Result<()> {
-        let has = |force: &Force| matches!(force, Force::Qdisc(at, _) if *at == port);
-        if !self.faults.injected.values().any(|injected| injected.in_force.iter().any(has)) {
-            return Ok(());
-        }
-        self.settle_accounts(port);
-        for injected in self.faults.injected.values_mut() {
-            injected.in_force.retain(|force| !has(force));
-        }
+        let Some((owner, force)) = self.qdisc_of(port) else { return Ok(()) };
+        self.count(owner, std::slice::from_ref(&force));
+        self.take_over(&force);
+        self.drop_qdisc(port)
+    }
+
+    pub(super) fn drop_qdisc(&mut self, port: PortId) -> Result<()> {
+        self.faults.kernel.counted.remove(&port);
         self.fabric.unshape(port)
     }
 
-    /// A qdisc takes its counter along: what it touched is written down before.
-    fn settle_accounts(&mut self, port: PortId) {
-        let owner = self.faults.injected.iter().find_map(|(id, injected)| {
-            let force = injected
-                .in_force
-                .iter()
-                .find(|force| matches!(force, Force::Qdisc(at, _) if *at == port));
-            force.map(|force| (*id, force.clone()))
-        });
-        if let Some((id, force)) = owner {
-            self.count(id, &[force]);
-        }
+    /// The qdisc of a port, and whose it is.
+    fn qdisc_of(&self, port: PortId) -> Option<(FaultId, Force)> {
+        self.faults.injected.iter().find_map(|(id, injected)| {
+            let is_it = |force: &&Force| matches!(force, Force::Qdisc(at, _) if *at == port);
+            injected.in_force.iter().find(is_it).map(|force| (*id, force.clone()))
+        })
     }
 
     /// Writes down what the kernel's part of a fault has touched.
@@ -153,16 +162,19 @@ impl Shared {
         receipt.add(self.kernel_count(forces));
     }
 
-    fn kernel_count(&mut self, forces: &[Force]) -> u64 {
+    pub(super) fn kernel_count(&mut self, forces: &[Force]) -> u64 {
         let ports = forces.iter().filter_map(|force| match force {
             Force::Qdisc(port, _) => Some(*port),
             _ => None,
         });
-        ports.collect::<Vec<_>>().into_iter().map(|port| self.fabric.shaped(port)).sum()
+        let Self { fabric, faults, .. } = self;
+        let since = |port| faults.kernel.counted.get(&port).copied().unwrap_or(0);
+        ports.map(|port| fabric.shaped(port).saturating_sub(since(port))).sum()
     }
 
     /// How many packets a fault has touched up to now.
     pub(in crate::world) fn touched(&mut self, id: FaultId) -> u64 {
+        self.fabric.settle_wire();
         let Injected { receipt, in_force, .. } = self.faults.get(id);
         let (counted, in_force) = (receipt.touched(), in_force.clone());
         counted + self.kernel_count(&in_force)

@@ -6,7 +6,7 @@ use super::{FaultId, Shared};
 use crate::error::Result;
 use crate::fault::port::Port;
 use crate::fault::traffic::Traffic;
-use crate::fault::{Effect, Fault, Receipt};
+use crate::fault::{Effect, Plan, Receipt};
 use crate::topology::spec::{LinkEnd, PortId};
 
 /// Every packet of a test that is a point, in the order in which they came: the
@@ -97,11 +97,11 @@ impl Shared {
         })
     }
 
-    /// Registers a fault of the plan that the test runs under.
-    pub(in crate::world) fn plan(&mut self, fault: Fault) -> Result<()> {
+    /// Registers the plan that the test runs under.
+    pub(in crate::world) fn plan(&mut self, plan: &Plan) -> Result<()> {
         self.faults.traffic.get_or_insert_default();
-        let id = self.await_link(fault)?;
-        self.faults.planned.push(id);
+        let ids = self.await_links(plan)?;
+        self.faults.planned.extend(ids);
         Ok(())
     }
 

@@ -1,0 +1,214 @@
+//! One condition in place of another, and a world that changes under them.
+
+use std::time::Duration;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nstest::{
+    Action, Condition, Engine, Fault, Injection, Net, Node, Packets, Percent, Rate, TestResult,
+    netns_test,
+};
+
+use crate::stream::{PATIENCE, Stream, both};
+
+const LOSSY: Condition = Condition::new().loss(Percent::ALL);
+
+fn rate(mbit: u64) -> Condition {
+    Condition::new().rate(Rate::mbit(mbit))
+}
+
+fn send(from: &Node, to: &Node, count: u32) -> TestResult {
+    let mut stream = Stream::open(from, to, to.ip(), 0)?;
+    stream.send_many(count, |sent, arrived| sent == arrived)
+}
+
+/// Datagrams that a fault touched, twenty at a time.
+fn touched(injections: &[&Injection]) -> Vec<u64> {
+    injections.iter().map(|injection| injection.touched() / 20).collect()
+}
+
+/// Each counts its own packets, whoever carries it out. The kernel counts upkeep, too:
+/// a packet of the test's and a few of that.
+#[netns_test]
+fn each_counts_what_was_its_own(server: Node, net: Net) -> TestResult {
+    net.local().wait_reachable(server.ip())?;
+    let link = server.link().ingress();
+    let first = link.condition(rate(10))?;
+    send(&net.local(), &server, 60)?;
+    let second = link.condition(rate(20))?;
+    assert_eq!(touched(&[&first, &second]), [3, 0]);
+    send(&net.local(), &server, 80)?;
+    let third = link.condition(Condition::new().duplicate(Percent::ALL))?;
+    assert_eq!((third.engines(), second.engines()), (vec![Engine::Wire], vec![]));
+    assert_eq!(touched(&[&first, &second, &third]), [3, 4, 0]);
+    let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
+    stream.send_many(100, |sent, arrived| arrived == 2 * sent)?;
+    let fourth = link.condition(rate(30))?;
+    send(&net.local(), &server, 120)?;
+    assert_eq!(touched(&[&first, &second, &third, &fourth]), [3, 4, 5, 6]);
+    // What was replaced is over, and ends nothing of what came after.
+    // What was replaced is over, and ends nothing of what came after.
+    for over in [&first, &second, &third] {
+        over.end()?;
+    }
+    assert_eq!(fourth.engines(), [Engine::Tbf]);
+    send(&net.local(), &server, 20)?;
+    fourth.end()?;
+    send(&net.local(), &server, 100)?;
+    assert_eq!(touched(&[&first, &second, &third, &fourth]), [3, 4, 5, 7]);
+    Ok(())
+}
+
+/// What was sent before a change has met what was before, and is counted when asked.
+#[netns_test]
+fn before_and_after_are_told_apart(server: Node, net: Net) -> TestResult {
+    net.local().wait_reachable(server.ip())?;
+    let link = server.link().ingress();
+    let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
+    let mut arrived = 0;
+    for _ in 0..100 {
+        let lossy = link.condition(LOSSY)?;
+        for _ in 0..10 {
+            stream.send()?;
+        }
+        lossy.end()?;
+        let udp = link.blackhole(Packets::udp())?;
+        for _ in 0..3 {
+            stream.send()?;
+        }
+        assert_eq!(udp.touched(), 3);
+        udp.end()?;
+        for _ in 0..2 {
+            stream.send()?;
+        }
+        arrived += 2;
+        assert_eq!((lossy.touched(), udp.touched()), (10, 3));
+        stream.wait(arrived)?;
+    }
+    assert_eq!(stream.arrived(), 200);
+    Ok(())
+}
+
+/// Of two directions one is taken over, and the other stays.
+#[netns_test]
+fn one_direction_is_taken_over(server: Node, net: Net) -> TestResult {
+    let both = server.link().condition(LOSSY)?;
+    let egress = server.link().egress().condition(Condition::new())?.optional();
+    let mut forth = Stream::open(&net.local(), &server, server.ip(), 0)?;
+    let mut back = Stream::open(&server, &net.local(), net.local().ip(), 0)?;
+    back.send()?;
+    nstest::eventually(PATIENCE, || both.touched() >= 1)?; // the answer to the server's ARP
+    both.end()?;
+    forth.send()?;
+    forth.wait(1)?;
+    // By its other name the cable's directions are the other way round.
+    let ingress = net.local().link().egress().condition(LOSSY)?;
+    let lossy = server.link().egress().condition(LOSSY)?;
+    assert_eq!((ingress.engines(), egress.engines()), (vec![Engine::Wire], vec![]));
+    let error = net.inject(Fault::on("test").ingress().condition(LOSSY)).unwrap_err();
+    assert_eq!(error.code().as_str(), "plan-conflict", "{error:?}");
+    for stream in [&mut forth, &mut Stream::open(&server, &net.local(), net.local().ip(), 0)?] {
+        stream.send()?;
+    }
+    nstest::eventually(PATIENCE, || ingress.touched() >= 1 && lossy.touched() >= 1)?;
+    // What has been replaced is in nobody's way.
+    ingress.end()?;
+    net.inject(Fault::on("server").ingress().condition(LOSSY))?.optional().end()?;
+    Ok(())
+}
+
+/// A condition that was replaced does not come back with its schedule.
+#[netns_test]
+fn what_was_replaced_does_not_come_back(server: Node, net: Net) -> TestResult {
+    let tick = Duration::from_millis(5);
+    let fault = Fault::on("server").condition(LOSSY).lasting(tick).every(2 * tick).optional();
+    let blinking = net.inject(fault)?;
+    let clean = server.link().condition(Condition::new().delay(tick))?;
+    for _ in 0..20 {
+        send(&net.local(), &server, 1)?;
+        assert_eq!(blinking.engines(), []);
+    }
+    assert!(clean.touched() >= 20);
+    Ok(())
+}
+
+/// What fails changes nothing: here, no descriptor is left for the wire.
+#[netns_test]
+fn what_fails_changes_nothing(a: Node, b: Node, net: Net) -> TestResult {
+    let paced = b.link().ingress().condition(rate(10))?;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, 0, hard)?;
+    let errors = [
+        b.link().condition(LOSSY).map(drop),
+        b.link().condition(rate(20)).map(drop), // what leaves is the wire's
+        net.partition(&[&[&a], &[&b]]).map(drop),
+        b.link().blackhole(Packets::udp()).map(drop),
+    ];
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
+    for error in errors {
+        assert_eq!(error.unwrap_err().code().as_str(), "wire");
+    }
+    assert_eq!(paced.engines(), [Engine::Tbf]);
+    send(&a, &b, 10)?;
+    assert!(paced.touched() >= 10, "{paced:?}");
+    // Nothing of them is in the way of the next.
+    net.partition(&[&[&a], &[&b]])?.optional().end()?;
+    let lossy = b.link().ingress().condition(LOSSY)?;
+    Stream::open(&a, &b, b.ip(), 0)?.send()?;
+    nstest::eventually(PATIENCE, || lossy.touched() == 1)?;
+    Ok(())
+}
+
+/// A node that comes back meets what was said of its link, and what was counted stays.
+#[netns_test]
+fn faults_follow_a_node(net: Net) -> TestResult {
+    let (home, cafe) = (net.add_lan("home").build()?, net.add_lan("cafe").build()?);
+    let laptop = net.add_node("laptop").join(&home).build()?;
+    let at_home = net.add_node("a").join(&home).build()?;
+    let in_cafe = net.add_node("b").join(&cafe).build()?;
+    let fast = laptop.link().ingress().condition(rate(10))?;
+    let no_udp =
+        net.inject(Fault::on("laptop").egress().packets(Packets::udp()).action(Action::Drop))?;
+    send(&at_home, &laptop, 5)?;
+    let counted = fast.touched();
+    assert!(counted >= 5);
+    laptop.roam(&home, &cafe)?;
+    assert_eq!(fast.engines(), [Engine::Tbf]);
+    send(&in_cafe, &laptop, 5)?;
+    assert!(fast.touched() >= counted + 5, "{fast:?}");
+    Stream::open(&laptop, &in_cafe, in_cafe.ip(), 0)?.send()?;
+    nstest::eventually(PATIENCE, || no_udp.touched() == 1)?;
+
+    let counted = fast.touched();
+    laptop.leave(&cafe)?;
+    assert_eq!((fast.engines(), fast.touched()), (vec![], counted));
+    laptop.join(&home)?;
+    assert_eq!((fast.engines(), no_udp.engines()), (vec![Engine::Tbf], vec![Engine::Wire]));
+    send(&at_home, &laptop, 5)?;
+    assert!(fast.touched() >= counted + 5, "{fast:?}");
+    Stream::open(&laptop, &at_home, at_home.ip(), 0)?.send()?;
+    nstest::eventually(PATIENCE, || no_udp.touched() == 2)?;
+
+    laptop.remove()?;
+    fast.end()?;
+    no_udp.end()?;
+    assert!(fast.touched() >= counted + 5, "{fast:?}");
+    Ok(())
+}
+
+/// A pulled cable stays pulled where its node goes.
+#[netns_test]
+fn a_pulled_cable_follows_its_node(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let node = net.add_node("node").join(&lan).build()?;
+    let other = net.add_node("other").join(&lan).build()?;
+    let down = net.inject(Fault::on("node").down())?;
+    node.leave(&lan)?;
+    node.join(&lan)?;
+    for ip in both(&node) {
+        let found = other.reach_with((ip, 80), &[], Duration::from_millis(100))?;
+        found.assert(nstest::Reached::Blackholed);
+    }
+    down.end()?;
+    send(&other, &node, 1)?;
+    Ok(())
+}

@@ -1,0 +1,329 @@
+//! What every engine has to do, in every kind of network: conditions against the
+//! clock and the counters of the kernel. Bounds are strict where a packet would be
+//! too early, and wide where a machine under load makes it late.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use nstest::{
+    Condition, Engine, Injection, Jitter, Net, Node, Percent, Rate, TestResult, netns_test,
+};
+
+use crate::stream::{Arrival, PATIENCE, Stream, both};
+
+/// What a machine under load may add.
+const LATE: Duration = Duration::from_millis(300);
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Two nodes, and the link of the second, at which things go wrong.
+struct Way<'a> {
+    client: &'a Node,
+    server: &'a Node,
+    ip: IpAddr,
+}
+
+impl Way<'_> {
+    fn forth(&self, octets: usize) -> std::io::Result<Stream> {
+        Stream::open(self.client, self.server, self.ip, octets)
+    }
+
+    fn back(&self) -> std::io::Result<Stream> {
+        let [v4, v6] = both(self.client);
+        let ip = if self.ip.is_ipv4() { v4 } else { v6 };
+        Stream::open(self.server, self.client, ip, 0)
+    }
+
+    fn impair(&self, condition: Condition) -> nstest::Result<Injection> {
+        self.server.link().ingress().condition(condition)
+    }
+}
+
+/// The wire, asked for what the kernel could do as well: nothing shorter than this
+/// can be measured, and it is random, so it is the wire's.
+fn on_the_wire(condition: Condition) -> Condition {
+    condition.jitter(Jitter::uniform(Duration::from_nanos(1)))
+}
+
+/// Both families, over a link that both engines serve.
+fn conforms(client: &Node, server: &Node) -> TestResult {
+    for ip in both(server) {
+        client.wait_reachable(ip)?;
+        let way = Way { client, server, ip };
+        let delay = Condition::new().delay(ms(40));
+        let rate = Condition::new().rate(Rate::mbit(8));
+        let engine = delays(&way, delay)?;
+        assert_eq!(engine, if has_netem() { Engine::Netem } else { Engine::Wire });
+        assert_eq!(delays(&way, on_the_wire(delay))?, Engine::Wire);
+        assert_eq!(paces(&way, rate)?, Engine::Tbf);
+        assert_eq!(paces(&way, on_the_wire(rate))?, Engine::Wire);
+        let both = delays(&way, delay.rate(Rate::mbit(8)))?;
+        assert_eq!(both, engine, "netem has both, or the wire");
+        paces(&way, delay.rate(Rate::mbit(8)))?;
+        is_one_way(&way)?;
+        changes_at_once(&way)?;
+        lets_nothing_pass(&way)?;
+        drops_the_tail(&way)?;
+        doubles(&way)?;
+        overtakes(&way)?;
+        corrupts(&way)?;
+    }
+    Ok(())
+}
+
+/// Whether the kernel has netem, now that it has been asked to use it.
+fn has_netem() -> bool {
+    let symbols = std::fs::read_to_string("/proc/kallsyms").unwrap_or_default();
+    symbols.contains(" netem_enqueue")
+}
+
+fn delays(way: &Way<'_>, condition: Condition) -> TestResult<Engine> {
+    let slow = way.impair(condition)?;
+    let mut stream = way.forth(0)?;
+    for count in 1..=10 {
+        stream.send()?;
+        stream.wait(count)?;
+    }
+    let arrivals = stream.take();
+    for arrival in &arrivals {
+        // A nanosecond of jitter may be one less.
+        assert!(arrival.took + Duration::from_nanos(1) >= ms(40), "{slow:?}: {arrival:?}");
+    }
+    let fastest = arrivals.iter().map(|arrival| arrival.took).min();
+    assert!(fastest.is_some_and(|took| took < ms(40) + LATE), "{slow:?}: {arrivals:?}");
+    assert!(slow.touched() >= 10, "{slow:?}");
+    let engines = slow.engines();
+    slow.end()?;
+    assert!(slow.engines().is_empty());
+    let [engine] = engines[..] else { panic!("{engines:?}") };
+    Ok(engine)
+}
+
+/// 100 datagrams of 1000 octets at 8 Mbit/s: one in 1.042 ms (IPv4) or 1.062 (IPv6),
+/// and each after the one before.
+fn paces(way: &Way<'_>, condition: Condition) -> TestResult<Engine> {
+    const COUNT: u32 = 100;
+    let paced = way.impair(condition)?;
+    let mut stream = way.forth(1000)?;
+    for _ in 0..COUNT {
+        stream.send()?;
+    }
+    stream.wait(COUNT)?;
+    let arrivals = stream.take();
+    let headers = if way.ip.is_ipv4() { 42 } else { 62 };
+    let ideal = Duration::from_micros((1000 + headers) * u64::from(COUNT));
+    // A token bucket lets 1600 bytes pass at once: tc-tbf(8).
+    let first = arrivals[0].at - arrivals[0].took;
+    let took = arrivals[arrivals.len() - 1].at - first;
+    assert!(took >= ideal.mul_f64(0.97), "{paced:?}: {took:?}, and not {ideal:?}");
+    assert!(took < ideal.mul_f64(1.3) + LATE, "{paced:?}: {took:?}, and not {ideal:?}");
+    let numbers: Vec<u32> = arrivals.iter().map(|arrival| arrival.number).collect();
+    assert_eq!(numbers, (0..COUNT).collect::<Vec<_>>(), "{paced:?}: in order");
+    assert!(paced.touched() >= u64::from(COUNT), "{paced:?}");
+    let engines = paced.engines();
+    paced.end()?;
+    let [engine] = engines[..] else { panic!("{engines:?}") };
+    Ok(engine)
+}
+
+/// What is said of one direction is not of the other.
+fn is_one_way(way: &Way<'_>) -> TestResult {
+    let (mut forth, mut back) = (way.forth(0)?, way.back()?);
+    for egress in [false, true] {
+        let link = way.server.link();
+        let direction = if egress { link.egress() } else { link.ingress() };
+        let slow = direction.condition(Condition::new().delay(ms(400)))?;
+        for stream in [&mut forth, &mut back] {
+            stream.send()?;
+        }
+        let (slower, faster) = if egress { (&back, &forth) } else { (&forth, &back) };
+        faster.wait(1)?;
+        slower.wait(1)?;
+        let (slower, faster) = (slower.take()[0].took, faster.take()[0].took);
+        assert!(slower >= ms(400) && faster < ms(400), "{slow:?}: {slower:?}, {faster:?}");
+        slow.end()?;
+    }
+    Ok(())
+}
+
+/// The next packet after the call meets the new condition, and none is lost.
+fn changes_at_once(way: &Way<'_>) -> TestResult {
+    let mut stream = way.forth(0)?;
+    let mut conditions = Vec::new();
+    for (round, delay) in [ms(20), ms(300), ms(0), ms(300)].into_iter().enumerate() {
+        conditions.push(way.impair(Condition::new().delay(delay).duplicate(Percent::ALL))?);
+        stream.send()?;
+        let count = u32::try_from(round)? + 1;
+        // Each comes twice: the second copy of the ones before it may come later.
+        nstest::eventually(PATIENCE, || stream.arrived() >= 2 * count)?;
+    }
+    let arrivals = stream.take();
+    let of = |number: u32| arrivals.iter().filter(move |arrival| arrival.number == number);
+    assert_eq!(arrivals.len(), 8, "{arrivals:?}");
+    for (number, least) in [(0, ms(20)), (1, ms(300)), (2, ms(0)), (3, ms(300))] {
+        assert_eq!(of(number).count(), 2, "{arrivals:?}");
+        assert!(of(number).all(|arrival| arrival.took >= least), "{arrivals:?}");
+    }
+    assert!(of(2).all(|arrival| arrival.took < ms(300)), "{arrivals:?}");
+    assert_eq!(conditions.iter().map(Injection::touched).collect::<Vec<_>>(), [1; 4]);
+    conditions[3].end()?;
+    Ok(())
+}
+
+/// All is lost with 100 % loss, and all with 0 bit/s.
+fn lets_nothing_pass(way: &Way<'_>) -> TestResult {
+    for condition in [Condition::new().loss(Percent::ALL), Condition::new().rate(Rate::ZERO)] {
+        let mut stream = way.forth(0)?;
+        let nothing = way.impair(condition)?;
+        for _ in 0..20 {
+            stream.send()?;
+        }
+        nstest::eventually(PATIENCE, || nothing.touched() >= 20)?;
+        nothing.end()?;
+        stream.send()?;
+        stream.wait(1)?;
+        let arrived: Vec<u32> = stream.take().iter().map(|arrival| arrival.number).collect();
+        assert_eq!(arrived, [20], "{nothing:?}");
+        assert_eq!(nothing.engines(), []);
+    }
+    Ok(())
+}
+
+/// Of those who come at once, as many pass as the queue holds, and those who come
+/// late are dropped.
+fn drops_the_tail(way: &Way<'_>) -> TestResult {
+    let short = way.impair(Condition::new().rate(Rate::kbit(800)).queue(20))?;
+    assert_eq!(short.engines(), [Engine::Wire]);
+    let mut stream = way.forth(1000)?;
+    let start = Instant::now();
+    for _ in 0..50 {
+        stream.send()?;
+    }
+    nstest::eventually(PATIENCE, || short.touched() >= 50)?;
+    // 10 ms each, and one more for each that had gone before the last came.
+    let gone = u32::try_from(start.elapsed().as_millis() / 10)?;
+    stream.wait(20)?;
+    // There is room again, and who comes last arrives last.
+    stream.send()?;
+    let mut arrived = Vec::new();
+    nstest::eventually(PATIENCE, || {
+        arrived.extend(stream.take().iter().map(|arrival| arrival.number));
+        arrived.last() == Some(&50)
+    })?;
+    assert_eq!(arrived[..20], (0..20).collect::<Vec<_>>());
+    assert!(arrived.len() <= 22 + gone as usize, "{} passed in {gone} turns", arrived.len());
+    assert_eq!(short.touched(), 51);
+    short.end()?;
+    Ok(())
+}
+
+fn doubles(way: &Way<'_>) -> TestResult {
+    let double = way.impair(Condition::new().duplicate(Percent::ALL))?;
+    let mut stream = way.forth(0)?;
+    stream.send_many(100, |sent, arrived| arrived == 2 * sent)?;
+    assert_eq!(double.touched(), 100);
+    double.end()?;
+    let few = way.impair(Condition::new().duplicate(Percent::new(10.0)))?;
+    let mut stream = way.forth(0)?;
+    stream
+        .send_many(1000, |sent, arrived| u64::from(arrived) == u64::from(sent) + few.touched())?;
+    let copies = stream.take().len() - 1000;
+    assert!((70..130).contains(&copies), "{copies} of 1000 came twice");
+    few.end()?;
+    Ok(())
+}
+
+/// A reordered packet has no delay, and overtakes those that have.
+fn overtakes(way: &Way<'_>) -> TestResult {
+    let reordered = way.impair(Condition::new().delay(ms(200)).reorder(Percent::new(25.0)))?;
+    let mut stream = way.forth(0)?;
+    for _ in 0..200 {
+        stream.send()?;
+    }
+    stream.wait(200)?;
+    let arrivals = stream.take();
+    let (at_once, late): (Vec<&Arrival>, Vec<&Arrival>) =
+        arrivals.iter().partition(|arrival| arrival.took < ms(200));
+    let count = at_once.len();
+    assert!((30..70).contains(&count), "{count} of 200 had no delay");
+    let overtakes = |pair: &[Arrival]| pair[0].number > pair[1].number;
+    assert!(arrivals.windows(2).any(overtakes), "{arrivals:?}");
+    let late: Vec<u32> = late.iter().map(|arrival| arrival.number).collect();
+    assert!(late.is_sorted(), "the others keep their order: {late:?}");
+    let mut all: Vec<u32> = arrivals.iter().map(|arrival| arrival.number).collect();
+    all.sort_unstable();
+    assert_eq!(all, (0..200).collect::<Vec<_>>());
+    reordered.end()?;
+    Ok(())
+}
+
+/// The kernel of the server sees that the checksum is wrong, and drops it.
+fn corrupts(way: &Way<'_>) -> TestResult {
+    let before = bad_datagrams(way)?;
+    let corrupt = way.impair(Condition::new().corrupt(Percent::ALL))?;
+    let mut stream = way.forth(1000)?;
+    for _ in 0..50 {
+        stream.send()?;
+    }
+    nstest::eventually(PATIENCE, || match bad_datagrams(way) {
+        Ok(now) if now - before == 50 => Ok(()),
+        Ok(now) => Err(format!("{} checksums fail", now - before)),
+        Err(error) => Err(error.to_string()),
+    })?;
+    assert_eq!((stream.arrived(), corrupt.touched()), (0, 50));
+    corrupt.end()?;
+    Ok(())
+}
+
+/// UDP datagrams with a wrong checksum that a node has had.
+fn bad_datagrams(way: &Way<'_>) -> std::io::Result<u64> {
+    let read = |file| way.server.run(|| std::fs::read_to_string(file));
+    let of = |value: Option<&str>| value.and_then(|v| v.parse().ok());
+    let found = if way.ip.is_ipv4() {
+        let text = read("/proc/thread-self/net/snmp")?;
+        let mut lines = text.lines().filter(|line| line.starts_with("Udp: "));
+        let (names, values) = (lines.next(), lines.next());
+        let columns =
+            names.unwrap_or_default().split(' ').zip(values.unwrap_or_default().split(' '));
+        columns
+            .into_iter()
+            .find_map(|(name, value)| (name == "InCsumErrors").then_some(value.to_owned()))
+    } else {
+        let text = read("/proc/thread-self/net/snmp6")?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Udp6InCsumErrors"));
+        line.map(|value| value.trim().to_owned())
+    };
+    of(found.as_deref()).ok_or_else(|| std::io::Error::other("no InCsumErrors"))
+}
+
+#[netns_test]
+fn a_cable(server: Node, net: Net) -> TestResult {
+    conforms(&net.local(), &server)
+}
+
+#[netns_test]
+fn a_lan_of_three(client: Node, server: Node) -> TestResult {
+    conforms(&client, &server)
+}
+
+/// Of more nodes than a hub has ports.
+#[netns_test]
+fn a_bridge(net: Net) -> TestResult {
+    let lan = net.add_lan("campus").build()?;
+    let names: Vec<String> = (0..24).map(|number| format!("n{number}")).collect();
+    let join = |name: &String| net.add_node(name).join(&lan).build();
+    let nodes = names.iter().map(join).collect::<nstest::Result<Vec<Node>>>()?;
+    conforms(&nodes[0], &nodes[23])
+}
+
+#[netns_test]
+fn a_router(net: Net) -> TestResult {
+    let near = net.add_lan("near").build()?;
+    let far = net.add_lan("far").build()?;
+    let gate = net.add_router("gate").lan(&near).wan(&far).build()?;
+    let client = net.add_node("client").join(&near).build()?;
+    let server = net.add_node("server").join(&far).default_via(&gate).build()?;
+    conforms(&client, &server)
+}

@@ -1,0 +1,117 @@
+//! Cables that are pulled, and what survives it.
+
+use std::net::{IpAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use nstest::{Engine, Fault, Net, Node, Reached, TestResult, netns_test};
+
+use crate::stream::{PATIENCE, both};
+
+const SILENCE: Duration = Duration::from_millis(200);
+
+/// Silence is told soon; whoever answers under load may take longer.
+#[track_caller]
+fn assert_reached(from: &Node, ip: IpAddr, expected: Reached) {
+    let patience = if expected == Reached::Blackholed { SILENCE } else { PATIENCE };
+    from.reach_with((ip, 80), &[], patience).expect("try it").assert(expected);
+}
+
+/// Addresses and routes of a node, as its kernel has them.
+fn state(node: &Node) -> std::io::Result<Vec<String>> {
+    node.run(|| {
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/thread-self/net/{file}"));
+        let all = [read("if_inet6")?, read("fib_trie")?, read("route")?];
+        // The reference counts of IPv6's routes come and go.
+        let v6 = read("ipv6_route")?;
+        let v6 = v6.lines().map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            [&words[..6], &words[9..]].concat().join(" ")
+        });
+        let mut lines: Vec<String> = v6.collect();
+        lines.sort();
+        Ok(all.into_iter().chain(lines).collect())
+    })
+}
+
+fn carrier(node: &Node) -> std::io::Result<String> {
+    node.spawn(|| std::fs::read_to_string("/sys/class/net/eth0/carrier")).join().expect("no panic")
+}
+
+#[netns_test]
+fn addresses_and_routes_survive(server: Node, net: Net) -> TestResult {
+    let _listeners = both(&server).map(|ip| server.run(|| TcpListener::bind((ip, 80))).unwrap());
+    let before = (state(&server)?, state(&net.local())?);
+    // By either name the cable is one.
+    for link in [server.link(), net.local().link()] {
+        link.down()?;
+        assert_eq!((carrier(&server)?, carrier(&net.local())?), ("0\n".into(), "0\n".into()));
+        for ip in both(&server) {
+            assert_reached(&net.local(), ip, Reached::Blackholed);
+        }
+        link.down()?; // it is already
+        link.up()?;
+        link.up()?;
+        assert_eq!((carrier(&server)?, carrier(&net.local())?), ("1\n".into(), "1\n".into()));
+        let start = Instant::now();
+        for ip in both(&server) {
+            assert_reached(&net.local(), ip, Reached::Connected);
+        }
+        assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+        assert_eq!((state(&server)?, state(&net.local())?), before);
+    }
+    Ok(())
+}
+
+/// Of a LAN, one cable: the others are not concerned.
+#[netns_test]
+fn one_cable_of_a_lan(a: Node, b: Node, net: Net) -> TestResult {
+    let _listeners: Vec<_> = [&a, &b]
+        .map(|node| node.run(|| TcpListener::bind("0.0.0.0:80")))
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+    let before = state(&a)?;
+    a.link().down()?;
+    assert_eq!((carrier(&a)?, carrier(&b)?), ("0\n".into(), "1\n".into()));
+    assert_reached(&b, a.ip(), Reached::Blackholed);
+    assert_reached(&net.local(), b.ip(), Reached::Connected);
+    a.link().up()?;
+    assert_reached(&b, a.ip(), Reached::Connected);
+    assert_eq!(state(&a)?, before);
+    Ok(())
+}
+
+#[netns_test]
+fn a_flap_ends_by_itself(server: Node, net: Net) -> TestResult {
+    let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
+    let before = (state(&server)?, state(&net.local())?);
+    let start = Instant::now();
+    let flap = server.link().flap(Duration::from_millis(300))?;
+    assert_eq!(flap.engines(), [Engine::Carrier]);
+    assert_eq!(carrier(&server)?, "0\n");
+    nstest::eventually(PATIENCE, || carrier(&server).is_ok_and(|carrier| carrier == "1\n"))?;
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    assert_reached(&net.local(), server.ip(), Reached::Connected);
+    assert_eq!((state(&server)?, state(&net.local())?), before);
+    assert_eq!(flap.engines(), []);
+    // Ended before its time, it does not come back.
+    let long = server.link().flap(Duration::from_secs(600))?;
+    assert_eq!(carrier(&server)?, "0\n");
+    long.end()?;
+    assert_eq!(carrier(&server)?, "1\n");
+    Ok(())
+}
+
+/// It has two names, and is pulled once at a time.
+#[netns_test]
+fn a_cable_is_pulled_once(server: Node, net: Net) -> TestResult {
+    let down = net.inject(Fault::on("server").down())?;
+    for name in ["server", "test"] {
+        let error = net.inject(Fault::on(name).down()).unwrap_err();
+        assert_eq!(error.code().as_str(), "plan-conflict", "{error:?}");
+    }
+    assert_eq!(carrier(&server)?, "0\n");
+    down.end()?;
+    assert_eq!(carrier(&server)?, "1\n");
+    net.inject(Fault::on("test").down())?.end()?;
+    Ok(())
+}

@@ -1,0 +1,338 @@
+//! What cannot be is an error that points at it, and changes nothing.
+
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use nstest::{
+    Action, Condition, Fault, Jitter, Link, Net, Node, Packets, Partition, Percent, Plan, Rate,
+    TestResult, Unreachable, netns_test,
+};
+
+#[track_caller]
+fn says<T: std::fmt::Debug>(result: Result<T, nstest::Error>, expected: &Expect) {
+    expected.assert_eq(&format!("{:?}\n", result.unwrap_err()));
+}
+
+#[test]
+fn percentages() {
+    says(
+        Percent::try_new(101.0),
+        &expect![[r#"
+        nstest[fault]: take `101` for a percentage
+          help: write a number from 0 to 100: `2.5%`
+    "#]],
+    );
+    says(
+        "101%".parse::<Percent>(),
+        &expect![[r#"
+        nstest[fault]: read the percentage `101%`
+          cause: `101%` is more than 100%
+          help: write a number from 0 to 100: `2.5%`
+    "#]],
+    );
+    says(
+        "server: condition delay 5ms loss 101%".parse::<Plan>(),
+        &expect![[r#"
+        nstest[plan]: read the plan `server: condition delay 5ms loss 101%`
+          cause: `101%` is more than 100%
+            server: condition delay 5ms loss 101%
+                                             ^^^^
+          help: write a number from 0 to 100: `2.5%`
+    "#]],
+    );
+    says(
+        "loss -1%".parse::<Condition>(),
+        &expect![[r#"
+        nstest[plan]: read the condition `loss -1%`
+          cause: `-1%` is no percentage
+            loss -1%
+                 ^^^
+          help: write a number from 0 to 100: `2.5%`
+    "#]],
+    );
+}
+
+#[test]
+fn plans_that_do_not_parse() {
+    for (plan, expected) in [
+        (
+            "server: dorp",
+            expect![[r#"
+            nstest[plan]: read the plan `server: dorp`
+              cause: `dorp` is not expected here
+                server: dorp
+                        ^^^^
+              help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, notify NAME, condition …, down, partition A | B
+        "#]],
+        ),
+        (
+            "server tcp prot 80: drop",
+            expect![[r#"
+            nstest[plan]: read the plan `server tcp prot 80: drop`
+              cause: `prot` is not expected here
+                server tcp prot 80: drop
+                           ^^^^
+              help: write one of: a colon and what happens, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
+        "#]],
+        ),
+        (
+            "server: down at soon",
+            expect![[r#"
+            nstest[plan]: read the plan `server: down at soon`
+              cause: `soon` is no time
+                server: down at soon
+                                ^^^^
+              help: write a number and a unit: `250us`, `40ms`, `1.5s`, `2m`
+        "#]],
+        ),
+        (
+            "server: down lasting 1s every 500ms",
+            expect![[r#"
+            nstest[plan]: read the plan `server: down lasting 1s every 500ms`
+              cause: it comes again before it has gone
+                server: down lasting 1s every 500ms
+                        ^^^^
+              help: let it last less than the time after which it comes again
+        "#]],
+        ),
+        (
+            "server udp: reset",
+            expect![[r#"
+            nstest[plan]: read the plan `server udp: reset`
+              cause: only TCP can be reset
+                server udp: reset
+                            ^^^^^
+              help: take `tcp` packets, or `reject port-unreachable`
+        "#]],
+        ),
+        (
+            "server",
+            expect![[r#"
+            nstest[plan]: read the plan `server`
+              cause: here something is missing
+                server
+                      ^
+              help: write one of: a colon and what happens, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
+        "#]],
+        ),
+        (
+            "server: condition queue 9",
+            expect![[r#"
+            nstest[plan]: read the plan `server: condition queue 9`
+              cause: without a rate no packet waits, and the queue is always empty
+                server: condition queue 9
+                                        ^
+              help: add a rate, as in `rate 10mbit queue 100`
+        "#]],
+        ),
+        (
+            "*: partition a b",
+            expect![[r#"
+            nstest[plan]: read the plan `*: partition a b`
+              cause: there is one group, and nothing that it is apart from
+                *: partition a b
+                               ^
+              help: name two groups or more: `partition a | b c`
+        "#]],
+        ),
+    ] {
+        says(plan.parse::<Plan>(), &expected);
+    }
+}
+
+#[test]
+fn plans_that_contradict_themselves() {
+    for (plan, expected) in [
+        (
+            "server: condition lte; server egress: condition dsl at 1s",
+            expect![[r#"
+            nstest[plan-conflict]: take `server: condition delay 35ms jitter 5ms normal loss 0.2% rate 12mbit` and `server egress: condition delay 25ms rate 1500kbit at 1s` together
+              cause: a direction of a link has one condition at a time
+              help: make one of the two, or let the first end before the second begins (`lasting`)
+        "#]],
+        ),
+        (
+            "server: down at 1s lasting 1s every 5s; server: down at 3m",
+            expect![[r#"
+            nstest[plan-conflict]: take `server: down at 1s lasting 1s every 5s` and `server: down at 3m` together
+              cause: the cable would be pulled twice
+              help: make one of the two, or let the first end before the second begins (`lasting`)
+        "#]],
+        ),
+    ] {
+        says(plan.parse::<Plan>(), &expected);
+    }
+}
+
+#[netns_test]
+fn places_that_are_not_there(server: Node, net: Net) -> TestResult {
+    says(
+        net.inject(Fault::on("sever").down()),
+        &expect![[r#"
+        nstest[not-found]: find node `sever`
+          cause: there is no node of that name
+          help: the test has `test`, `server`
+    "#]],
+    );
+    says(
+        net.inject(Fault::on("server.eth7").down()),
+        &expect![[r#"
+        nstest[not-found]: find interface `eth7` of node `server`
+          cause: it has the interfaces eth0
+          help: name one of them, as in `server.eth0`
+    "#]],
+    );
+    let _cable = net.connect(&server, &net.local())?;
+    says(
+        net.inject(Fault::on("server").down()),
+        &expect![[r#"
+        nstest[not-found]: tell the link of node `server`
+          cause: it has the interfaces eth0, eth1
+          help: name one of them, as in `server.eth0`
+    "#]],
+    );
+    let apart = Fault::partition(Partition::new([["server"], ["nobody"]])?);
+    says(
+        net.inject(apart),
+        &expect![[r#"
+        nstest[not-found]: find node `nobody`
+          cause: there is no node of that name
+          help: the test has `test`, `server`
+    "#]],
+    );
+    let lan = net.add_lan("lan").build()?;
+    let node = net.add_node("node").join(&lan).build()?;
+    let link: Link = node.link();
+    node.leave(&lan)?;
+    says(
+        link.condition(Condition::LTE),
+        &expect![[r#"
+        nstest[not-found]: use a link
+          cause: it has been removed from this test, or is of another one
+          help: look it up by name, from this test's `Net`
+    "#]],
+    );
+    Ok(())
+}
+
+#[netns_test]
+fn faults_that_cannot_be(server: Node, net: Net) -> TestResult {
+    let link = server.link();
+    says(
+        link.condition(Condition::new().queue(5)),
+        &expect![[r#"
+        nstest[fault]: take the condition `queue 5`
+          cause: without a rate no packet waits, and the queue is always empty
+          help: add a rate, as in `rate 10mbit queue 100`
+    "#]],
+    );
+    says(
+        link.reset(Packets::udp()),
+        &expect![[r#"
+        nstest[fault]: take the fault `server udp: reset`
+          cause: only TCP can be reset
+          help: take `tcp` packets, or `reject port-unreachable`
+    "#]],
+    );
+    says(
+        link.reject(Packets::arp(), Unreachable::Net),
+        &expect![[r#"
+        nstest[fault]: take the fault `server arp: reject net-unreachable`
+          cause: ARP and neighbour discovery are never answered so
+          help: take `drop`
+    "#]],
+    );
+    says(
+        link.mtu_blackhole(67),
+        &expect![[r#"
+        nstest[fault]: take the fault `server: mtu 67`
+          cause: 68 octets pass everywhere (RFC 791 §3.2)
+          help: take an MTU from 68, for IPv6 from 1280
+    "#]],
+    );
+    says(
+        link.flap(Duration::ZERO),
+        &expect![[r#"
+        nstest[fault]: take the fault `server: down lasting 0s`
+          cause: what lasts no time never happens
+          help: leave `lasting` out, or give it a time
+    "#]],
+    );
+    says(
+        net.partition(&[&[&server]]),
+        &expect![[r#"
+        nstest[fault]: take the partition server
+          cause: there is one group, and nothing that it is apart from
+          help: name two groups or more, as in `partition a | b c`
+    "#]],
+    );
+    says(
+        net.partition_one_way(&[&server], &[&server]),
+        &expect![[r#"
+        nstest[fault]: take the partition server > server
+          cause: `server` is on both sides
+          help: name two groups or more, as in `partition a | b c`
+    "#]],
+    );
+    let duplicate = link.fault()?.action(Action::Duplicate(0));
+    says(
+        net.inject(duplicate),
+        &expect![[r#"
+        nstest[fault]: take the fault `server: duplicate 0`
+          cause: no copy is no fault
+          help: take 1 or more
+    "#]],
+    );
+    let reorder = Condition::new().jitter(Jitter::uniform(Duration::ZERO)).reorder(Percent::ALL);
+    says(
+        link.condition(reorder),
+        &expect![[r#"
+        nstest[fault]: take the condition `jitter 0s reorder 100%`
+          cause: a reordered packet is one without the delay of the others, and there is none
+          help: add a delay, as in `delay 10ms reorder 25%`
+    "#]],
+    );
+    Ok(())
+}
+
+#[netns_test]
+fn faults_that_contradict_each_other(server: Node, net: Net) -> TestResult {
+    net.inject(Fault::on("server").condition(Condition::new().rate(Rate::mbit(1))).optional())?;
+    let same = Fault::on("server").egress().condition(Condition::LTE);
+    says(
+        net.inject(same),
+        &expect![[r#"
+        nstest[plan-conflict]: take `server: condition rate 1mbit optional` and `server egress: condition delay 35ms jitter 5ms normal loss 0.2% rate 12mbit` together
+          cause: a direction of a link has one condition at a time
+          help: make one of the two, or let the first end before the second begins (`lasting`)
+    "#]],
+    );
+    // The same cable, by its other name.
+    says(
+        net.inject(Fault::on("test").ingress().condition(Condition::LTE)),
+        &expect![[r#"
+        nstest[plan-conflict]: take `server: condition rate 1mbit optional` and `test ingress: condition delay 35ms jitter 5ms normal loss 0.2% rate 12mbit` together
+          cause: a direction of a link has one condition at a time
+          help: make one of the two, or let the first end before the second begins (`lasting`)
+    "#]],
+    );
+    net.partition(&[&[&server], &[&net.local()]])?.optional();
+    says(
+        net.isolate(&server),
+        &expect![[r#"
+        nstest[plan-conflict]: take `*: partition server | test` and `*: partition server | test` together
+          cause: the network falls apart in one way at a time
+          help: make one of the two, or let the first end before the second begins (`lasting`)
+    "#]],
+    );
+    server.link().blackhole(Packets::udp())?.optional();
+    says(
+        server.link().blackhole(Packets::udp()),
+        &expect![[r#"
+        nstest[plan-conflict]: take `server udp: drop` and `server udp: drop` together
+          cause: both are the same
+          help: make one of the two, or let the first end before the second begins (`lasting`)
+    "#]],
+    );
+    Ok(())
+}

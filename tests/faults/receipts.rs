@@ -1,0 +1,128 @@
+//! A fault that happened to nothing fails its test, and says what it waited for.
+
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::process::Command;
+use std::time::Duration;
+
+use expect_test::expect;
+use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
+use nix::unistd::Pid;
+use nstest::{
+    Action, Condition, Fault, Kind, Net, Node, Packets, Percent, TestResult, Unreachable,
+    netns_test,
+};
+use nstest_tests::driver::Run;
+
+use crate::stream::{PATIENCE, Stream};
+
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn nothing_was_touched(server: Node, net: Net) -> TestResult {
+    let link = server.link();
+    let third = link.fault()?.packets(Packets::tcp().port(80).kind(Kind::Syn)).nth(3);
+    net.inject(third.action(Action::Drop))?;
+    link.egress().condition(Condition::new().loss(Percent::new(0.0001)))?;
+    link.reject(Packets::udp().dport(53), Unreachable::Port)?.end()?; // too early
+    net.inject(
+        Fault::on("server").packets(Packets::udp().port(9)).down().lasting(Duration::from_secs(1)),
+    )?;
+    link.blackhole(Packets::udp().port(7))?; // this one is met
+    link.mtu_blackhole(1280)?.optional();
+    net.inject("server ingress: drop at 10m optional".parse()?)?;
+    let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
+    for _ in 0..2 {
+        TcpStream::connect((server.ip(), 80))?;
+    }
+    UdpSocket::bind("0.0.0.0:0")?.send_to(b"x", (server.ip(), 7))?;
+    Ok(())
+}
+
+#[test]
+fn what_was_never_matched_is_told() {
+    let outcome = Run::of(&["receipts::nothing_was_touched"]).run();
+    assert!(!outcome.status.success());
+    expect![[r#"
+        test receipts::nothing_was_touched ... FAILED
+
+        ---- receipts::nothing_was_touched stdout ----
+        nstest: seed 1 (repeat with NSTEST_SEED=1)
+        nstest[fault-unmatched]: inject every fault that the test declares
+          cause: no packet was touched by:
+            server tcp port 80 syn nth 3: drop
+            server egress: condition loss 0.0001%
+            server udp dport 53: reject port-unreachable
+            server udp port 9: down lasting 1s
+          help: see that the packets which it waits for are sent while it is in force; or mark it as optional
+    "#]].assert_eq(&outcome.shown());
+}
+
+#[netns_test]
+fn optional_ones_need_not_match(server: Node, net: Net) -> TestResult {
+    server.link().blackhole(Packets::udp().port(9))?.optional();
+    net.inject(Fault::on("server").packets(Packets::tcp().port(9)).optional())?;
+    net.inject("server: condition delay 5ms optional at 1h".parse()?)?;
+    // Nothing reaches the far end of a pulled cable.
+    server.link().flap(Duration::from_millis(1))?;
+    Ok(())
+}
+
+/// Each counts what it decided about, and no more.
+#[netns_test]
+fn counts_are_right(server: Node, net: Net) -> TestResult {
+    net.local().wait_reachable(server.ip())?;
+    let link = server.link().ingress();
+    let slow = link.condition(Condition::new().delay(Duration::from_millis(1)))?;
+    let tenth = link.fault()?.packets(Packets::udp());
+    let tenth =
+        net.inject(tenth.occurrence(nstest::Occurrence::every_nth(10)).action(Action::Drop))?;
+    let twice = link.fault()?.packets(Packets::udp()).nth(2);
+    let twice = net.inject(twice.action(Action::Duplicate(1)))?;
+    let other = link.blackhole(Packets::tcp())?.optional();
+    let back = server.link().egress().condition(Condition::new().loss(Percent::ALL))?.optional();
+    let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
+    stream.send_many(100, |sent, arrived| arrived + sent / 10 == sent + 1)?;
+    let counts = [&slow, &tenth, &twice, &other, &back].map(nstest::Injection::touched);
+    assert_eq!(counts, [90, 10, 1, 0, 0]);
+    // Two who want the same packet: the first one has it.
+    let first = link.blackhole(Packets::udp())?;
+    let second = link.blackhole(Packets::udp().host(server.ip()))?.optional();
+    stream.send()?;
+    nstest::eventually(PATIENCE, || first.touched() == 1)?;
+    assert_eq!((second.touched(), slow.touched()), (0, 90));
+    Ok(())
+}
+
+/// Whoever sends more than the wire can take has not tested the network that was asked
+/// for. Here its thread has next to no time: what sends is more urgent, and on the same
+/// processor.
+#[netns_test]
+#[ignore = "fails on purpose; its case runs it"]
+fn floods_the_wire(a: Node, b: Node) -> TestResult {
+    b.link().condition(Condition::new().loss(Percent::new(0.0001)))?.optional();
+    a.wait_reachable(b.ip())?;
+    let mut one = CpuSet::new();
+    one.set(sched_getcpu()?)?;
+    sched_setaffinity(Pid::from_raw(0), &one)?;
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        let thread = thread?.path();
+        if std::fs::read_to_string(thread.join("comm"))?.trim() == "nstest wire" {
+            let id = thread.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            sched_setaffinity(Pid::from_raw(id.parse()?), &one)?;
+            let reniced = Command::new("renice").args(["-n", "19", "-p", id]).status()?;
+            assert!(reniced.success());
+        }
+    }
+    let socket = a.run(|| UdpSocket::bind("0.0.0.0:0"))?;
+    for _ in 0..200_000 {
+        let _ = socket.send_to(b"x", (b.ip(), 9));
+    }
+    Ok(())
+}
+
+#[test]
+fn what_the_wire_loses_by_itself_fails_the_test() {
+    let outcome = Run::of(&["receipts::floods_the_wire"]).run();
+    let text = outcome.text();
+    assert!(!outcome.status.success(), "{text}");
+    assert!(text.contains("frames found no room in the queue of the wire"), "{text}");
+}

@@ -1,0 +1,150 @@
+//! Numbered datagrams between two nodes, and what became of them.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nstest::{Injection, Node};
+
+/// Long enough for anything that is to happen, on a machine under load.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// More at once than this might not fit into a socket.
+const AT_ONCE: u32 = 100;
+
+/// The addresses of a node that programs use, one of each family.
+pub(crate) fn both(node: &Node) -> [IpAddr; 2] {
+    [node.ipv4().into(), node.ipv6().into()]
+}
+
+/// A datagram that arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arrival {
+    /// How many were sent before it.
+    pub(crate) number: u32,
+    /// From when it was sent.
+    pub(crate) took: Duration,
+    /// Since the stream was opened.
+    pub(crate) at: Duration,
+}
+
+/// A stream of datagrams from one node to another, on sockets of its own.
+pub(crate) struct Stream {
+    socket: UdpSocket,
+    octets: usize,
+    sent: u32,
+    start: Instant,
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    over: Arc<AtomicBool>,
+    receiver: Option<JoinHandle<()>>,
+}
+
+impl Stream {
+    /// From one node to an address of another; each datagram carries so many octets,
+    /// 12 at least.
+    pub(crate) fn open(from: &Node, to: &Node, ip: IpAddr, octets: usize) -> std::io::Result<Self> {
+        let sink = to.run(|| UdpSocket::bind((ip, 0)))?;
+        let any = if ip.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+        let socket = from.run(|| UdpSocket::bind(any))?;
+        from.run(|| socket.connect(sink.local_addr()?))?;
+        let (start, arrivals) = (Instant::now(), Arc::<Mutex<Vec<Arrival>>>::default());
+        let over = Arc::<AtomicBool>::default();
+        let (seen, stop) = (Arc::clone(&arrivals), Arc::clone(&over));
+        // Looks up now and then whether it is over.
+        sink.set_read_timeout(Some(Duration::from_millis(20)))?;
+        let receiver = std::thread::spawn(move || {
+            let mut buffer = [0; 2048];
+            while !stop.load(Ordering::Relaxed) {
+                match sink.recv(&mut buffer) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                    Err(error) => panic!("the receiver: {error}"),
+                }
+                let at = start.elapsed();
+                let number = u32::from_be_bytes(buffer[..4].try_into().expect("four octets"));
+                let sent = u64::from_be_bytes(buffer[4..12].try_into().expect("eight octets"));
+                let took = at.saturating_sub(Duration::from_nanos(sent));
+                seen.lock().expect("no panic").push(Arrival { number, took, at });
+            }
+        });
+        let receiver = Some(receiver);
+        Ok(Self { socket, octets: octets.max(12), sent: 0, start, arrivals, over, receiver })
+    }
+
+    /// Sends one more.
+    pub(crate) fn send(&mut self) -> std::io::Result<()> {
+        let mut datagram = vec![0; self.octets];
+        datagram[..4].copy_from_slice(&self.sent.to_be_bytes());
+        let now = u64::try_from(self.start.elapsed().as_nanos()).expect("a short test");
+        datagram[4..12].copy_from_slice(&now.to_be_bytes());
+        self.socket.send(&datagram)?;
+        self.sent += 1;
+        Ok(())
+    }
+
+    /// Sends many, and after a few of them waits until as many are accounted for, of
+    /// those sent and those arrived.
+    pub(crate) fn send_many(
+        &mut self,
+        count: u32,
+        accounted: impl Fn(u32, u32) -> bool,
+    ) -> nstest::TestResult {
+        let end = self.sent + count;
+        while self.sent < end {
+            for _ in 0..AT_ONCE.min(end - self.sent) {
+                self.send()?;
+            }
+            nstest::eventually(PATIENCE, || accounted(self.sent, self.arrived()))?;
+        }
+        Ok(())
+    }
+
+    /// As [`send_many`](Self::send_many), where a fault touches only what is lost.
+    pub(crate) fn send_lossy(&mut self, count: u32, lossy: &Injection) -> nstest::TestResult {
+        let before = lossy.touched();
+        let gone = self.sent - self.arrived();
+        self.send_many(count, |sent, arrived| {
+            u64::from(sent) == u64::from(gone + arrived) + lossy.touched() - before
+        })
+    }
+
+    /// How many arrived.
+    pub(crate) fn arrived(&self) -> u32 {
+        u32::try_from(self.arrivals.lock().expect("no panic").len()).expect("fewer")
+    }
+
+    /// Waits until so many have arrived.
+    pub(crate) fn wait(&self, count: u32) -> nstest::TestResult {
+        Ok(nstest::eventually(PATIENCE, || match self.arrived() {
+            arrived if arrived >= count => Ok(()),
+            arrived => Err(format!("{arrived} of {count} arrived")),
+        })?)
+    }
+
+    /// What has arrived since this was last asked.
+    pub(crate) fn take(&self) -> Vec<Arrival> {
+        std::mem::take(&mut self.arrivals.lock().expect("no panic"))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(receiver) = self.receiver.take() {
+            let ended = receiver.join();
+            assert!(ended.is_ok() || std::thread::panicking());
+        }
+    }
+}
+
+/// Mean and standard deviation, in milliseconds.
+pub(crate) fn moments(arrivals: &[Arrival]) -> (f64, f64) {
+    let ms: Vec<f64> = arrivals.iter().map(|arrival| arrival.took.as_secs_f64() * 1e3).collect();
+    let count = ms.len() as f64;
+    let mean = ms.iter().sum::<f64>() / count;
+    let variance = ms.iter().map(|ms| (ms - mean).powi(2)).sum::<f64>() / count;
+    (mean, variance.sqrt())
+}
