@@ -50,7 +50,7 @@ fn each_counts_what_was_its_own(server: Node, net: Net) -> TestResult {
     for over in [&first, &second, &third] {
         over.end()?;
     }
-    assert_eq!(fourth.engines(), [Engine::Tbf]);
+    assert_eq!(fourth.engines(), [Engine::Wire], "it has come, and stays");
     send(&net.local(), &server, 20)?;
     fourth.end()?;
     send(&net.local(), &server, 100)?;
@@ -172,7 +172,7 @@ fn faults_follow_a_node(net: Net) -> TestResult {
     let counted = fast.touched();
     assert!(counted >= 5);
     laptop.roam(&home, &cafe)?;
-    assert_eq!(fast.engines(), [Engine::Tbf]);
+    assert_eq!(fast.engines(), [Engine::Wire], "which serves the other fault");
     send(&in_cafe, &laptop, 5)?;
     assert!(fast.touched() >= counted + 5, "{fast:?}");
     Stream::open(&laptop, &in_cafe, in_cafe.ip(), 0)?.send()?;
@@ -182,7 +182,7 @@ fn faults_follow_a_node(net: Net) -> TestResult {
     laptop.leave(&cafe)?;
     assert_eq!((fast.engines(), fast.touched()), (vec![], counted));
     laptop.join(&home)?;
-    assert_eq!((fast.engines(), no_udp.engines()), (vec![Engine::Tbf], vec![Engine::Wire]));
+    assert_eq!((fast.engines(), no_udp.engines()), (vec![Engine::Wire], vec![Engine::Wire]));
     send(&at_home, &laptop, 5)?;
     assert!(fast.touched() >= counted + 5, "{fast:?}");
     Stream::open(&laptop, &at_home, at_home.ip(), 0)?.send()?;

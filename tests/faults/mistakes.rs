@@ -58,12 +58,12 @@ fn plans_that_do_not_parse() {
         (
             "server: dorp",
             expect![[r#"
-            nstest[plan]: read the plan `server: dorp`
-              cause: `dorp` is not expected here
-                server: dorp
-                        ^^^^
-              help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, notify NAME, condition …, down, partition A | B
-        "#]],
+                nstest[plan]: read the plan `server: dorp`
+                  cause: `dorp` is not expected here
+                    server: dorp
+                            ^^^^
+                  help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, notify NAME, then reset, condition …, down, partition A | B
+            "#]],
         ),
         (
             "server tcp prot 80: drop",
