@@ -53,7 +53,8 @@ fn what_was_never_matched_is_told() {
             server udp dport 53: reject port-unreachable
             server udp port 9: down lasting 1s
           help: see that what it waits for is sent while it is there; or say `.optional()` of it
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
 }
 
 #[netns_test]

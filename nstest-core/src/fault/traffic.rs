@@ -65,8 +65,9 @@ impl Traffic {
     }
 
     /// Waits until it has come to rest, or until `is_enough`, which is asked after
-    /// each packet.
-    pub(crate) fn settle(&self, is_enough: impl Fn() -> bool) {
+    /// each packet. `flush` returns when every packet that has come is told: a wire
+    /// that found no processor looks like traffic at rest.
+    pub(crate) fn settle(&self, flush: impl Fn(), is_enough: impl Fn() -> bool) {
         let start = Instant::now();
         let mut state = self.lock();
         while !is_enough() {
@@ -75,7 +76,14 @@ impl Traffic {
             let until = (since + quiet).min(start + MOST);
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return;
+                let last = state.last;
+                drop(state); // whoever tells of packets needs it
+                flush();
+                state = self.lock();
+                if state.last == last || start.elapsed() > MOST {
+                    return;
+                }
+                continue;
             }
             let waited = self.moved.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;

@@ -23,7 +23,8 @@ impl Net {
     fn settle(&self) {
         let Some((traffic, planned)) = self.lock().traffic() else { return };
         let has_come = || planned.iter().all(|receipt| receipt.touched() > 0);
-        traffic.settle(|| !planned.is_empty() && has_come());
+        let flush = || self.lock().fabric.settle_wire();
+        traffic.settle(flush, || !planned.is_empty() && has_come());
     }
 
     /// What there is to tell of the network, when the body of the test has ended.
