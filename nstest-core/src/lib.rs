@@ -62,7 +62,7 @@ pub use context::TestContext;
 pub use error::{Code, Error, Result, TestError, TestResult};
 pub use fault::{
     Action, Condition, Effect, Fault, GilbertElliott, Jitter, Occurrence, Packets, Partition, Peer,
-    Percent, Plan, Point, Rate, Receipt, Schedule, Target, Unreachable,
+    Percent, Plan, Point, Rate, Schedule, Target, Unreachable,
 };
 pub use fixture::{Fixture, Param, Spec, World};
 pub use frame::Direction;

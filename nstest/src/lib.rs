@@ -16,7 +16,7 @@ pub use nstest_core::{
     Action, Code, Command, Condition, Direction, Effect, Engine, Error, Fault, Firewall, Fixture,
     GilbertElliott, Injection, Jitter, JoinHandle, Kind, Lan, LanBuilder, Link, MacAddr, Nat, Nat6,
     NatFiltering, NatMapping, Net, Node, NodeBuilder, Occurrence, OneWay, Outcome, Packets, Param,
-    Partition, Peer, Percent, Plan, Point, Protocol, Rate, Reach, Reached, Receipt, Result, Router,
+    Partition, Peer, Percent, Plan, Point, Protocol, Rate, Reach, Reached, Result, Router,
     RouterBuilder, Schedule, Scope, Spec, Subnet, Target, TestContext, TestError, TestResult,
     Unreachable, World, enter, eventually, net,
 };

@@ -62,7 +62,7 @@ fn plans_that_do_not_parse() {
                   cause: `dorp` is not expected here
                     server: dorp
                             ^^^^
-                  help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, notify NAME, then reset, condition …, down, partition A | B
+                  help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, then reset, condition …, down, partition A | B
             "#]],
         ),
         (

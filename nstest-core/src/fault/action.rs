@@ -1,7 +1,6 @@
 //! What becomes of a packet that a fault takes.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::packets::{Layer, Packets};
@@ -39,8 +38,6 @@ pub enum Action {
     HalfOpen,
     /// With it, everything in both directions is lost from now on, upkeep included.
     Cut,
-    /// It passes, and who listens for this name is told.
-    Notify(Arc<str>),
 }
 
 impl Unreachable {
@@ -73,7 +70,6 @@ impl fmt::Display for Action {
             Self::Mtu { mtu, told: true } => write!(f, "mtu {mtu} told"),
             Self::HalfOpen => f.write_str("half-open"),
             Self::Cut => f.write_str("cut"),
-            Self::Notify(name) => write!(f, "notify {name}"),
         }
     }
 }
@@ -104,10 +100,6 @@ impl Action {
             Self::Mtu { mtu: ..68, .. } => says(
                 "68 octets pass everywhere (RFC 791 §3.2)",
                 "take an MTU from 68, for IPv6 from 1280",
-            ),
-            Self::Notify(name) if !is_word(name) => says(
-                "a listener's name is a word of letters, digits, `-` and `_`",
-                "call it so, as in `notify first-data`",
             ),
             _ => None,
         }

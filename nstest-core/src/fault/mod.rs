@@ -50,6 +50,6 @@ pub use percent::Percent;
 pub use plan::Plan;
 pub use point::Point;
 pub use rate::Rate;
-pub use receipt::Receipt;
+pub(crate) use receipt::Receipt;
 pub use schedule::Schedule;
 pub use spec::{Effect, Fault, Target};

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 ///
 /// It is a record and no guard: dropping it changes nothing. Clones are one record.
 #[derive(Clone)]
-pub struct Receipt(Arc<Inner>);
+pub(crate) struct Receipt(Arc<Inner>);
 
 struct Inner {
     touched: AtomicU64,
@@ -32,25 +32,22 @@ impl Receipt {
     }
 
     /// How many packets it has touched up to now.
-    #[must_use]
-    pub fn touched(&self) -> u64 {
+    pub(crate) fn touched(&self) -> u64 {
         self.0.touched.load(Relaxed)
     }
 
     /// The fault, as a plan writes it.
-    #[must_use]
-    pub fn fault(&self) -> &str {
+    pub(crate) fn fault(&self) -> &str {
         &self.0.fault
     }
 
     /// The test may pass though the fault never touched a packet.
-    pub fn optional(&self) {
+    pub(crate) fn optional(&self) {
         self.0.optional.store(true, Relaxed);
     }
 
     /// Whether [`optional`](Self::optional) was said.
-    #[must_use]
-    pub fn is_optional(&self) -> bool {
+    pub(crate) fn is_optional(&self) -> bool {
         self.0.optional.load(Relaxed)
     }
 

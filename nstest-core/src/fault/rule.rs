@@ -18,12 +18,20 @@ pub(crate) struct Rule {
     pub(crate) direction: Option<Direction>,
     pub(crate) packets: Packets,
     pub(crate) occurrence: Occurrence,
-    pub(crate) action: Action,
+    pub(crate) deed: Deed,
     /// What it takes passes, and the action comes after it.
     pub(crate) passes: bool,
     /// Only what goes to or comes from these.
     pub(crate) others: Option<Others>,
     pub(crate) receipt: Receipt,
+}
+
+/// What becomes of a packet that a rule takes.
+#[derive(Debug, Clone)]
+pub(crate) enum Deed {
+    Action(Action),
+    /// It passes, and who listens is told this number.
+    Tell(u64),
 }
 
 /// Nodes that this port's node cannot talk to: all their addresses.
@@ -47,12 +55,12 @@ impl Others {
 }
 
 impl Rule {
-    pub(crate) fn new(packets: Packets, action: Action, receipt: Receipt) -> Self {
+    pub(crate) fn new(packets: Packets, deed: Deed, receipt: Receipt) -> Self {
         Self {
             direction: None,
             packets,
             occurrence: Occurrence::Every,
-            action,
+            deed,
             passes: false,
             others: None,
             receipt,
@@ -62,7 +70,7 @@ impl Rule {
     /// A side of a partition: nothing passes in a direction between the port's node
     /// and these others, multicast and neighbour discovery included.
     pub(crate) fn apart(direction: Direction, others: Others, receipt: Receipt) -> Self {
-        let mut rule = Self::new(Packets::all(), Action::Drop, receipt);
+        let mut rule = Self::new(Packets::all(), Deed::Action(Action::Drop), receipt);
         rule.direction = Some(direction);
         rule.others = Some(others);
         rule
@@ -72,7 +80,7 @@ impl Rule {
     fn is_wall(&self) -> bool {
         self.packets.is_all()
             && self.occurrence == Occurrence::Every
-            && matches!(self.action, Action::Drop)
+            && matches!(self.deed, Deed::Action(Action::Drop))
     }
 
     /// Whether a packet matches, but for its connection and its number.
@@ -89,7 +97,8 @@ impl Rule {
 
     /// Whether it can only be told of a packet as it is on the cable.
     pub(super) fn is_per_packet(&self) -> bool {
-        let whole = matches!(self.action, Action::Drop | Action::Delay(_) | Action::Notify(_));
+        let whole =
+            matches!(self.deed, Deed::Action(Action::Drop | Action::Delay(_)) | Deed::Tell(_));
         let counted = self.occurrence != Occurrence::Every;
         let finer = self.packets.kind.is_some() || self.packets.flags != Default::default();
         !whole || counted || finer

@@ -11,7 +11,7 @@ use super::occurrence::Occurrence;
 use super::packets::Packets;
 use super::partition::Partition;
 use super::receipt::Receipt;
-use super::rule::Rule;
+use super::rule::{Deed, Rule};
 use super::schedule::Schedule;
 use crate::error::{Code, Error};
 use crate::frame::Direction;
@@ -273,9 +273,9 @@ impl Fault {
         !self.packets.is_all() || self.occurrence != Occurrence::Every
     }
 
-    /// The rule that waits for the packet that it begins with, and tells `name`.
-    pub(crate) fn trigger(&self, name: &str, receipt: Receipt) -> Rule {
-        let mut rule = Rule::new(self.packets, Action::Notify(name.into()), receipt);
+    /// The rule that waits for the packet that it begins with, and tells `number`.
+    pub(crate) fn trigger(&self, number: u64, receipt: Receipt) -> Rule {
+        let mut rule = Rule::new(self.packets, Deed::Tell(number), receipt);
         rule.direction = self.direction;
         rule.occurrence = match self.occurrence {
             Occurrence::Every => Occurrence::nth(1),
@@ -287,7 +287,7 @@ impl Fault {
     /// The rule that carries it out at a port, if packets are what it is about.
     pub(crate) fn rule(&self, receipt: Receipt) -> Option<Rule> {
         let Effect::Action(action) = &self.effect else { return None };
-        let mut rule = Rule::new(self.packets, action.clone(), receipt);
+        let mut rule = Rule::new(self.packets, Deed::Action(action.clone()), receipt);
         (rule.direction, rule.occurrence) = (self.direction, self.occurrence);
         rule.passes = self.passes;
         Some(rule)

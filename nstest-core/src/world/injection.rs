@@ -35,7 +35,12 @@ pub struct Injection {
 
 impl fmt::Debug for Injection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Injection(`{}`, touched {})", self.receipt.fault(), self.touched())
+        let (fault, touched) = (self.receipt.fault(), self.touched());
+        let engines: Vec<String> = self.engines().iter().map(ToString::to_string).collect();
+        match engines.join(" and ").as_str() {
+            "" => write!(f, "Injection(`{fault}`, not there now, touched {touched})"),
+            engines => write!(f, "Injection(`{fault}` by {engines}, touched {touched})"),
+        }
     }
 }
 

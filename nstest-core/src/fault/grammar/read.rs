@@ -129,7 +129,7 @@ fn effect(words: &mut Words<'_>) -> Result<Effect> {
     Ok(Effect::Action(action(words)?))
 }
 
-const EFFECTS: [&str; 14] = [
+const EFFECTS: [&str; 13] = [
     "drop",
     "reject KIND",
     "reset",
@@ -139,7 +139,6 @@ const EFFECTS: [&str; 14] = [
     "mtu OCTETS",
     "half-open",
     "cut",
-    "notify NAME",
     "then reset",
     "condition …",
     "down",
@@ -180,14 +179,6 @@ fn action(words: &mut Words<'_>) -> Result<Action> {
             let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is no number"));
             let mtu = words.value(read, "write a number of octets, as in `mtu 1280`")?;
             Ok(Action::Mtu { mtu, told: words.take("told") })
-        }
-        Some("notify") => {
-            words.next();
-            let read = |word: &str| match is_word(word) {
-                true => Ok(word.into()),
-                false => Err(format!("`{word}` is no name")),
-            };
-            words.value(read, "write a name, as in `notify first-data`").map(Action::Notify)
         }
         Some(word) if super::condition::is_knob(word) => Err(words.refuse(
             format!("`{word}` is of a condition"),

@@ -20,7 +20,7 @@ use super::condition::Condition;
 use super::point::{Conversation, Point};
 use super::random::{Draw, Draws};
 use super::receipt::Receipt;
-use super::rule::Rule;
+use super::rule::{Deed, Rule};
 use super::spec::Target;
 use super::traffic::Traffic;
 use crate::frame::build;
@@ -37,8 +37,8 @@ pub(crate) struct RuleId(u64);
 /// Is shown every packet that is a point, before anything happens to it.
 pub(crate) type Census = Box<dyn FnMut(Direction, &PacketView<'_>, &Point) + Send>;
 
-/// Is told of an [`Action::Notify`]: its name, and when.
-pub(crate) type Listener = Box<dyn FnMut(&str, Instant) + Send>;
+/// Is told of a [`Deed::Tell`]: its number, and when.
+pub(crate) type Listener = Box<dyn FnMut(u64, Instant) + Send>;
 
 /// What there is to decide at one end of a link.
 pub(crate) struct Port {
@@ -250,7 +250,8 @@ impl Port {
             if !is_connection || !rule.matches(direction, view, upkeep) {
                 continue;
             }
-            let is_whole = matches!(rule.action, Action::Mtu { mtu, .. } if fits(view, mtu));
+            let is_whole =
+                matches!(rule.deed, Deed::Action(Action::Mtu { mtu, .. }) if fits(view, mtu));
             if is_whole {
                 continue;
             }
@@ -260,16 +261,20 @@ impl Port {
             }
             let (id, receipt) = (numbered.id, &rule.receipt);
             let back = direction.reverse();
-            match &rule.action {
-                Action::Duplicate(copies) => passing.copies.more += u32::from(*copies),
-                Action::Delay(delay) => passing.held += *delay,
-                Action::Corrupt => passing.copies.corrupt = Some(draws.bits(Draw::CorruptBit)),
-                Action::Notify(name) => {
+            match &rule.deed {
+                Deed::Tell(number) => {
                     if let Some(listener) = &mut self.listener {
-                        listener(name, now);
+                        listener(*number, now);
                     }
                 }
-                lost => {
+                Deed::Action(Action::Duplicate(copies)) => {
+                    passing.copies.more += u32::from(*copies);
+                }
+                Deed::Action(Action::Delay(delay)) => passing.held += *delay,
+                Deed::Action(Action::Corrupt) => {
+                    passing.copies.corrupt = Some(draws.bits(Draw::CorruptBit));
+                }
+                Deed::Action(lost) => {
                     touch_lost(receipt, upkeep);
                     match lost {
                         Action::Reject(why) => emit(out, now, back, build::unreachable(view, *why)),

@@ -129,7 +129,6 @@ impl Dice {
             Action::Mtu { mtu: 1280, told: true },
             Action::HalfOpen,
             Action::Cut,
-            Action::Notify("first-data".into()),
         ];
         let action = self.of(&actions);
         let mut fault = if self.is() { fault.then(action) } else { fault.action(action) };
@@ -268,7 +267,6 @@ fn no_text_breaks_the_reader() {
         "egress",
         "reject",
         "mtu",
-        "notify",
         "every",
         "lasting",
         "bursts",

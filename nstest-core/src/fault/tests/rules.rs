@@ -7,7 +7,7 @@ use crate::fault::action::Action;
 use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::Packets;
 use crate::fault::partition::Partition;
-use crate::fault::rule::Others;
+use crate::fault::rule::{Deed, Others};
 use crate::frame::view::{PacketView, Transport, flag};
 
 /// The numbers, from 1, of those that are lost of ten datagrams.
@@ -192,14 +192,16 @@ fn who_listens_is_told() {
     let mut bench = Bench::new(1);
     let heard = Arc::new(Mutex::new(Vec::new()));
     let (into, start) = (heard.clone(), bench.start);
-    bench.port.set_listener(Some(Box::new(move |name, at| {
-        into.lock().unwrap().push((name.to_owned(), at.duration_since(start)));
+    bench.port.set_listener(Some(Box::new(move |number, at| {
+        into.lock().unwrap().push((number, at.duration_since(start)));
     })));
-    let receipt = bench.fault("server udp nth 2: notify second");
+    let (fault, receipt) = ("server udp nth 2: down".parse::<Fault>().unwrap(), Receipt::new(""));
+    assert!(fault.is_triggered());
+    bench.port.add(fault.trigger(7, receipt.clone()));
     for n in 0..4 {
         bench.pass(Direction::Egress, &udp(1), ms(n));
     }
-    assert_eq!(*heard.lock().unwrap(), [("second".to_owned(), ms(1))]);
+    assert_eq!(*heard.lock().unwrap(), [(7, ms(1))]);
     assert_eq!(receipt.touched(), 1);
 }
 
@@ -261,7 +263,7 @@ fn who_needs_segments() {
         assert_eq!(bench.port.needs_segments(), needs, "{fault}");
     }
     let action = Action::Drop;
-    let counted = Rule::new(Packets::all(), action, Receipt::new(""));
+    let counted = Rule::new(Packets::all(), Deed::Action(action), Receipt::new(""));
     assert!(!counted.is_per_packet());
 }
 

@@ -99,13 +99,11 @@ impl Shared {
         let fault = self.faults.get(id).fault.clone();
         let Some(end) = self.ends_of(&fault)?.into_iter().next() else { return Ok(()) };
         let principal = self.topology.spec().principal(end);
-        self.port(principal)?.set_listener(Some(Box::new(move |name, at| {
-            if let Ok(number) = name.parse() {
-                let _ = entries.send(Entry::Triggered(FaultId(number), at));
-            }
+        self.port(principal)?.set_listener(Some(Box::new(move |number, at| {
+            let _ = entries.send(Entry::Triggered(FaultId(number), at));
         })));
         let receipt = Receipt::new(fault.to_string());
-        let force = self.add_rule(end, fault.trigger(&id.0.to_string(), receipt.clone()))?;
+        let force = self.add_rule(end, fault.trigger(id.0, receipt.clone()))?;
         self.faults.get(id).trigger = Some((force, receipt));
         Ok(())
     }
