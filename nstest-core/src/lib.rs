@@ -87,7 +87,7 @@ pub use world::{
 #[doc(hidden)]
 pub mod private {
     pub use crate::fixture::{network_of, unseen_failure};
-    pub use crate::orders::{Findings, FoundPoint, Injection, Orders};
+    pub use crate::orders::{Applied, Findings, FoundPoint, Orders};
     #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
     pub use crate::runner::pretend;
     pub use crate::runner::{Explore, Fixtures, Options, Test, Timeout, run};

@@ -144,6 +144,8 @@ fn coverage_of_every_body_is_kept() {
 }
 
 fn results(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.stdout.windows(8).any(|text| text == b"running "), "it did not build: {said}");
     let text = normal(&String::from_utf8_lossy(&output.stdout));
     let mut lines: Vec<&str> =
         text.lines().filter(|line| line.starts_with("test ") && line.contains(" ... ")).collect();

@@ -1,8 +1,8 @@
 //! What a fault has done.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 /// The record of one fault: how many packets it has touched.
 ///
@@ -19,6 +19,8 @@ struct Inner {
     touched: AtomicU64,
     optional: AtomicBool,
     fault: String,
+    /// The first packet, in words.
+    first: OnceLock<String>,
 }
 
 impl Receipt {
@@ -28,6 +30,7 @@ impl Receipt {
             touched: AtomicU64::new(0),
             optional: AtomicBool::new(false),
             fault: fault.into(),
+            first: OnceLock::new(),
         }))
     }
 
@@ -49,6 +52,16 @@ impl Receipt {
     /// Whether [`optional`](Self::optional) was said.
     pub(crate) fn is_optional(&self) -> bool {
         self.0.optional.load(Relaxed)
+    }
+
+    /// The first packet that a rule has touched.
+    pub(crate) fn first(&self) -> Option<&str> {
+        self.0.first.get().map(String::as_str)
+    }
+
+    /// If this is the first packet, it is remembered.
+    pub(crate) fn remember(&self, packet: impl FnOnce() -> String) {
+        self.0.first.get_or_init(packet);
     }
 
     pub(crate) fn touch(&self) {

@@ -91,20 +91,4 @@ impl Fabric {
     pub(crate) fn wire_failure(&self) -> Option<String> {
         match *self {}
     }
-
-    pub(crate) fn ask_again(&mut self, _: impl Iterator<Item = PortId>) -> Result<()> {
-        match *self {}
-    }
-
-    pub(crate) fn shape(&mut self, _: PortId, _: Shape) -> Result<bool> {
-        match *self {}
-    }
-
-    pub(crate) fn unshape(&mut self, _: PortId) -> Result<()> {
-        match *self {}
-    }
-
-    pub(crate) fn shaped(&mut self, _: PortId) -> u64 {
-        match *self {}
-    }
 }

@@ -3,7 +3,7 @@
 use super::Net;
 use crate::error::Result;
 use crate::fault::Plan;
-use crate::orders::{Findings, FoundPoint, Injection, Orders};
+use crate::orders::{Applied, Findings, FoundPoint, Orders};
 
 impl Net {
     /// Follows the orders, when the first world of the test has been built. A fault
@@ -33,7 +33,7 @@ impl Net {
         self.settle();
         let shared = &mut *self.lock();
         let points = shared.seen().into_iter();
-        let injected = shared.planned().map(|reached| Injection { reached, packet: None });
+        let injected = shared.planned().map(|(reached, packet)| Applied { reached, packet });
         Findings {
             points: points.map(|(point, packet)| FoundPoint { point, packet }).collect(),
             injected,

@@ -260,6 +260,7 @@ impl Port {
                 continue;
             }
             let (id, receipt) = (numbered.id, &rule.receipt);
+            receipt.remember(|| view.to_string());
             let back = direction.reverse();
             match &rule.deed {
                 Deed::Tell(number) => {

@@ -105,11 +105,13 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether every fault of the plan has touched a packet; `None` without a plan.
-    pub(in crate::world) fn planned(&mut self) -> Option<bool> {
+    /// Whether every fault of the plan has touched a packet, and the first one that
+    /// a rule of it has; `None` without a plan.
+    pub(in crate::world) fn planned(&mut self) -> Option<(bool, Option<String>)> {
         let planned = self.faults.planned.clone();
         let unmet = planned.iter().filter(|id| self.is_unmet(**id)).count();
-        (!planned.is_empty()).then_some(unmet == 0)
+        let first = |id: &FaultId| self.faults.injected.get(id)?.receipt.first().map(String::from);
+        (!planned.is_empty()).then(|| (unmet == 0, planned.iter().find_map(first)))
     }
 
     /// The faults that the test declared, and that never touched a packet.

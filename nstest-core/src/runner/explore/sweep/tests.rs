@@ -2,7 +2,7 @@ use std::sync::{Barrier, Condvar};
 
 use super::*;
 use crate::error::Code;
-use crate::orders::{FoundPoint, Injection};
+use crate::orders::{Applied, FoundPoint};
 use crate::runner::Explore;
 
 const EXPLORE: Explore = Explore { faults: &["reset", "drop"], max: None };
@@ -13,7 +13,7 @@ fn points(count: usize) -> Vec<FoundPoint> {
 }
 
 fn found(reached: bool) -> Option<Findings> {
-    let injected = Some(Injection { reached, packet: None });
+    let injected = Some(Applied { reached, packet: None });
     Some(Findings { injected, ..Findings::default() })
 }
 
