@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::process::{Child, Command};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use expect_test::expect;
 use nstest::{
@@ -27,9 +28,9 @@ const BAD: Condition = Condition::new()
 #[ignore = "its case runs it"]
 fn exchange(client: Node, server: Node, net: Net) -> TestResult {
     client.wait_reachable(server.ip())?;
-    // Sees every datagram, and nothing else.
+    // Touches every datagram, and nothing else: a nanosecond is no time.
     let seen = Fault::on("server").ingress().packets(Packets::udp());
-    let seen = net.inject(seen.action(Action::Notify("datagram".into())))?;
+    let seen = net.inject(seen.action(Action::Delay(Duration::from_nanos(1))))?;
     let bad = server.link().ingress().condition(BAD)?;
     let mut stream = Stream::open(&client, &server, server.ip(), 12)?;
     for chunk in 0..COUNT / 50 {
