@@ -89,6 +89,13 @@ impl Fabric {
         }
     }
 
+    /// Nothing passes the wire any more, since the test has ended.
+    pub(crate) fn end_wire(&mut self) {
+        if let Some(wire) = &mut self.taps.wire {
+            wire.end();
+        }
+    }
+
     /// What went wrong on the wire, if anything did.
     pub(crate) fn wire_failure(&self) -> Option<String> {
         self.taps.wire.as_ref()?.failure()

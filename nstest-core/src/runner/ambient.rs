@@ -128,6 +128,13 @@ impl Current {
         pretended.or_else(found).unwrap_or_default()
     }
 
+    /// The process is about to end, and the world with it.
+    pub(super) fn end(&self) {
+        if let Some(world) = self.world.get() {
+            world.net().end();
+        }
+    }
+
     pub(super) fn orders(&self) -> &Orders {
         &self.orders
     }

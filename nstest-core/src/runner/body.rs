@@ -153,6 +153,7 @@ impl Played {
         if is_body() {
             // The world goes with the process, all at once. Taken apart, each name
             // of a node would wait for RCU: namespace_unlock, fs/namespace.c.
+            current.end();
             std::mem::forget(current);
         }
         let outcome = match self.outcome {

@@ -68,6 +68,10 @@ impl Fabric {
         match *self {}
     }
 
+    pub(crate) fn end_wire(&mut self) {
+        match *self {}
+    }
+
     pub(crate) fn settle_wire(&self) {
         match *self {}
     }

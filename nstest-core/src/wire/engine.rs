@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -65,7 +66,7 @@ impl Engine {
     }
 
     /// Runs it on a thread of its own, which takes no signals: those are the test's.
-    pub(super) fn start(self) -> io::Result<()> {
+    pub(super) fn start(self) -> io::Result<JoinHandle<()>> {
         let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
         let started = std::thread::Builder::new().name("nstest wire".to_owned()).spawn(|| {
             // Wherever the test was when the thread was born: it needs no network.
@@ -79,7 +80,7 @@ impl Engine {
             self.run();
         });
         before.thread_set_mask()?;
-        started.map(drop)
+        started
     }
 
     fn run(mut self) {

@@ -7,6 +7,7 @@
 //!
 //! - this file: what the fabric holds of all wires of a test;
 //! - [`capture`]: frames as they come in, whole and in order;
+//! - [`custody`]: sockets whose end nobody waits for;
 //! - [`queue`]: frames that wait for the engine;
 //! - [`departures`]: frames that wait for their time;
 //! - [`engine`]: the one thread that moves them;
@@ -17,6 +18,7 @@
 //! works, and what it costs: docs/src/design/wire.md.
 
 mod capture;
+mod custody;
 mod departures;
 mod engine;
 mod finish;
@@ -32,6 +34,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use std::thread::JoinHandle;
+
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 
@@ -39,6 +43,7 @@ use crate::error::{Code, Error, Result};
 use crate::frame::{Direction, Stage};
 use crate::sys::packet::PacketSocket;
 use capture::{Capture, Tap};
+use custody::Custody;
 use engine::Engine;
 
 /// The index of the first hidden device: far above those of ports.
@@ -121,6 +126,9 @@ pub(crate) struct Wire {
     coming: Arc<Mutex<Option<Tap>>>,
     /// The engine wakes when something is written to it, and when it is closed.
     alive: OwnedFd,
+    engine: Option<JoinHandle<()>>,
+    /// Until the process has ended.
+    custody: Vec<Custody>,
 }
 
 /// What the engine and the test share.
@@ -196,12 +204,14 @@ impl Wire {
             socketpair(AddressFamily::Unix, SockType::Stream, None, flags).map_err(refused)?;
         let (state, coming) = (Arc::<State>::default(), Arc::default());
         let index = Arc::clone(tap.socket());
+        let custody = Custody::of(&index).map_err(refused)?;
         let capture = Capture::new(tap, Arc::clone(&coming));
         let engine = Engine::new(Arc::clone(&state), capture, asleep);
-        engine.start().map_err(|error| {
+        let engine = engine.start().map_err(|error| {
             Error::new(Code::Wire, "start the thread of the wire").source(error)
         })?;
-        Ok(Self { state, index, whole: None, coming, alive })
+        let (engine, custody) = (Some(engine), vec![custody]);
+        Ok(Self { state, index, whole: None, coming, alive, engine, custody })
     }
 
     /// Lets frames come uncut that are longer than [`SHORT`]. To be called in the
@@ -213,6 +223,7 @@ impl Wire {
         if self.whole.is_none() {
             let what = "open the packet socket of the wire, for long frames";
             let tap = Tap::whole().map_err(|errno| failed(what, errno))?;
+            self.custody.push(Custody::of(tap.socket()).map_err(|errno| failed(what, errno))?);
             self.whole = Some(Arc::clone(tap.socket()));
             *self.coming.lock().unwrap_or_else(PoisonError::into_inner) = Some(tap);
         }
@@ -293,6 +304,17 @@ impl Wire {
         }
         let failure = self.state.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.as_ref().map(|what| format!("the wire failed: {what}"))
+    }
+
+    /// Ends the thread, and with it the rings. The sockets stay, so that whoever ends
+    /// the process after this closes none for good: see [`custody`].
+    pub(crate) fn end(&mut self) {
+        self.state.stop.store(true, Ordering::Relaxed);
+        let _ = send(self.alive.as_raw_fd(), &[0], MsgFlags::MSG_NOSIGNAL);
+        if let Some(engine) = self.engine.take() {
+            let _ = engine.join(); // a panic of it has been printed
+        }
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

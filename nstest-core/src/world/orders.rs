@@ -27,6 +27,11 @@ impl Net {
         traffic.settle(flush, || !planned.is_empty() && has_come());
     }
 
+    /// The test has ended, and so does its process.
+    pub(crate) fn end(&self) {
+        self.lock().fabric.end_wire();
+    }
+
     /// What there is to tell of the network, when the body of the test has ended.
     pub(crate) fn findings(&self) -> Findings {
         let unasked = self.unasked();
