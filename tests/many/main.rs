@@ -18,10 +18,18 @@ use nstest_tests::driver::Run;
 /// is far below, and far above what a busy machine takes.
 const SLOW: Duration = Duration::from_millis(500);
 
-/// How many network namespaces may be alive in a round (namespaces(7)): if tests
-/// left them behind, a later one would get none. They end a little later than
-/// their last process, in the kernel's own time.
-const LIMIT: u32 = 60;
+/// Runs tests, and then waits until a network namespace can be made where one is
+/// allowed (namespaces(7)): when none that they made is left. They end a little later
+/// than their last process, in the kernel's own time.
+const AND_NOTHING_LEFT: &str = r#"
+    "$0" "$@"
+    echo 1 > /proc/sys/user/max_net_namespaces
+    tries=0
+    until unshare --net true 2> /dev/null; do
+        tries=$((tries + 1))
+        [ $tries -lt 10000 ] || { echo "network namespaces are left"; exit 1; }
+    done
+"#;
 
 /// How many networks one process makes of each kind.
 const AT_ONCE: usize = 25;
@@ -79,16 +87,16 @@ fn available() -> i64 {
 fn many(kind: &str, threads: usize) {
     let rounds = if full() { 1000 / AT_ONCE } else { 2 };
     let (memory, start) = (available(), Instant::now());
-    let limit = format!("echo {LIMIT} > /proc/sys/user/max_net_namespaces; exec \"$0\" \"$@\"");
     let mut took = Vec::new();
     for round in 0..rounds {
         let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "sh", "-e", "-c", &limit]);
+        command.args(["--user", "--map-root-user", "sh", "-e", "-c", AND_NOTHING_LEFT]);
         command.arg(std::env::current_exe().expect("this program"));
         command.args(["--ignored", "--show-output", &format!("::{kind}")]);
         command.arg(format!("--test-threads={threads}"));
         let text = Run::in_front(command).run().text();
         assert!(text.contains("test result: ok. 25 passed; 0 failed;"), "round {round}: {text}");
+        assert!(!text.contains("are left"), "round {round}: {text}");
         let times = text.lines().filter_map(|line| line.strip_prefix("connected ")?.parse().ok());
         took.extend(times.map(Duration::from_micros));
     }
