@@ -7,6 +7,7 @@
 //! - [`marks`]: how a fixture and its driver wait for each other;
 //! - [`survivors`]: what a run left behind;
 //! - [`floor`]: networks in the fewest netlink messages, for benchmarks;
+//! - [`postgres`]: a server that two targets start;
 //! - [`rounds`]: orders and quantiles, for benchmarks;
 //! - [`raw`]: what only `unsafe` can do to a process, for fixtures.
 #![deny(unsafe_code)]
@@ -16,6 +17,7 @@ pub mod driver;
 pub mod fixtures;
 pub mod floor;
 pub mod marks;
+pub mod postgres;
 #[allow(unsafe_code, reason = "fixtures do to their process what no safe call does")]
 pub mod raw;
 pub mod rounds;

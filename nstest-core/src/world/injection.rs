@@ -54,7 +54,8 @@ impl fmt::Display for Injection {
 impl Injection {
     /// How many packets it has touched up to now: lost, delayed, changed, doubled,
     /// answered; or, for a link with a rate, let pass in their turn. What was sent on
-    /// the link before the call is in it.
+    /// the link before the call is in it. Of ARP and neighbour discovery those count
+    /// that were lost: somebody wanted to talk.
     #[must_use]
     pub fn touched(&self) -> u64 {
         self.net.lock().touched(self.id)

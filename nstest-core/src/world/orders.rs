@@ -37,6 +37,7 @@ impl Net {
         let unasked = self.unasked();
         self.settle();
         let shared = &mut *self.lock();
+        shared.fabric.settle_wire(); // once for all that is counted here
         let points = shared.seen().into_iter();
         let injected = shared.planned().map(|(reached, packet)| Applied { reached, packet });
         Findings {

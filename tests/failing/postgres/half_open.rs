@@ -3,9 +3,10 @@
 
 use nstest::netns_test;
 use nstest::{Action, Fault, Injection, Kind, Net, Node, Packets, TestContext, TestResult};
+use nstest_tests::postgres;
 use tokio_postgres::{Client, Transaction};
 
-use super::{gave_up, session, start_with};
+use super::{gave_up, session};
 
 /// What a server must be told to notice that its client is gone.
 const NOTICES: [&str; 4] = [
@@ -18,7 +19,7 @@ const NOTICES: [&str; 4] = [
 /// A bank with two accounts and somebody who looks at them from the server's own
 /// node.
 async fn bank(db: &Node, context: &TestContext) -> TestResult<Client> {
-    start_with(db, context, &NOTICES).await?;
+    postgres::start(db, context, &NOTICES).await?;
     let here = session(db).await?;
     here.batch_execute(
         "CREATE TABLE accounts (name text PRIMARY KEY, balance int); \

@@ -3,45 +3,13 @@
 
 use std::error::Error;
 use std::io::ErrorKind;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nstest::{Node, TestContext, TestResult, netns_test};
+use nstest_tests::postgres;
 use tokio_postgres::{Client, Config, NoTls};
 
 mod half_open;
-
-/// Debian keeps its programs out of the PATH, by version.
-fn programs() -> TestResult<PathBuf> {
-    let told = Command::new("pg_config").arg("--bindir").output()?;
-    Ok(PathBuf::from(String::from_utf8(told.stdout)?.trim()))
-}
-
-async fn start(db: &Node, context: &TestContext) -> TestResult {
-    start_with(db, context, &[]).await
-}
-
-/// Starts a server with these settings, too.
-async fn start_with(db: &Node, context: &TestContext, settings: &[&str]) -> TestResult {
-    let (bin, data) = (programs()?, context.tmp_dir().join("data"));
-    let made = db
-        .command(bin.join("initdb"))
-        .args(["--no-sync", "--auth=trust", "--username=postgres", "--pgdata"])
-        .arg(&data)
-        .stdout(Stdio::null())
-        .status()?;
-    assert!(made.success());
-    std::fs::write(data.join("pg_hba.conf"), "host all all all trust\n")?;
-    db.command(bin.join("postgres"))
-        .args(["-c", "fsync=off", "-h", "*", "-k", "", "-D"])
-        .arg(&data)
-        .args(settings.iter().flat_map(|setting| ["-c", setting]))
-        .stderr(Stdio::null())
-        .spawn()?;
-    db.wait_listening_async(5432).await?;
-    Ok(())
-}
 
 /// A session of a program in this node. Such a program asks its TCP to notice
 /// when the other side is gone: what it sent is not acknowledged, or it waits
@@ -85,7 +53,7 @@ async fn a_transaction_is_seen_when_it_is_committed(
     app: Node,
     context: TestContext,
 ) -> TestResult {
-    start(&db, &context).await?;
+    postgres::start(&db, &context, &[]).await?;
     let (mut writer, reader) = (session(&app).await?, session(&app).await?);
     reader.batch_execute("CREATE TABLE t (n int)").await?;
     let transaction = writer.transaction().await?;
@@ -105,7 +73,7 @@ async fn a_lock_outlives_the_client_that_was_cut_off(
     standby: Node,
     context: TestContext,
 ) -> TestResult {
-    start(&db, &context).await?;
+    postgres::start(&db, &context, &[]).await?;
     let dead = session(&app).await?;
     let pid: i32 = dead.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
     dead.batch_execute("CREATE TABLE t (n int); SELECT pg_advisory_lock(1)").await?;
@@ -135,7 +103,7 @@ async fn a_client_that_only_waits_learns_by_keepalive(
     app: Node,
     context: TestContext,
 ) -> TestResult {
-    start(&db, &context).await?;
+    postgres::start(&db, &context, &[]).await?;
     let (holder, waiter) = (session(&db).await?, session(&app).await?);
     holder.batch_execute("SELECT pg_advisory_lock(1)").await?;
     let pid: i32 = waiter.query_one("SELECT pg_backend_pid()", &[]).await?.get(0);
@@ -155,7 +123,7 @@ async fn a_transaction_whose_connection_is_reset_is_undone(
     app: Node,
     context: TestContext,
 ) -> TestResult {
-    start(&db, &context).await?;
+    postgres::start(&db, &context, &[]).await?;
     let mut writer = session(&app).await?;
     writer.batch_execute("CREATE TABLE t (n int PRIMARY KEY)").await?;
     let transaction = writer.transaction().await?;

@@ -137,9 +137,9 @@ impl Shared {
             return None;
         }
         let elapsed = at.saturating_duration_since(injected.since);
-        let text = injected.fault.to_string();
-        let turned = match injected.fault.schedule().is_on(elapsed) {
-            true if injected.on => Ok(()),
+        let (text, is_on) = (injected.fault.to_string(), injected.on);
+        let turned = match self.comes(id, at) {
+            true if is_on => Ok(()),
             true => self.turn_on(id),
             false => self.turn_off(id),
         };

@@ -175,6 +175,11 @@ impl Shared {
     /// How many packets a fault has touched up to now.
     pub(in crate::world) fn touched(&mut self, id: FaultId) -> u64 {
         self.fabric.settle_wire();
+        self.counted(id)
+    }
+
+    /// The same, where the wire has settled already.
+    pub(super) fn counted(&mut self, id: FaultId) -> u64 {
         let Injected { receipt, in_force, .. } = self.faults.get(id);
         let (counted, in_force) = (receipt.touched(), in_force.clone());
         counted + self.kernel_count(&in_force)

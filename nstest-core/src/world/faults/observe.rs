@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::fault::port::Port;
 use crate::fault::traffic::Traffic;
 use crate::fault::{Effect, Plan, Receipt};
+use crate::frame::Direction;
 use crate::topology::spec::{LinkEnd, PortId};
 
 /// Every packet of a test that is a point, in the order in which they came: the
@@ -43,7 +44,7 @@ impl Shared {
         for (end, is_cable) in new {
             let seen = Arc::clone(&seen);
             self.port(end)?.set_census(Some(Box::new(move |direction, packet, point| {
-                if is_cable || direction == crate::frame::Direction::Egress {
+                if is_cable || direction == Direction::Egress {
                     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                     seen.push((point.to_string(), packet.to_string()));
                 }
@@ -122,9 +123,9 @@ impl Shared {
         unmet.into_iter().map(|id| self.faults.get(id).receipt.fault().to_owned()).collect()
     }
 
-    /// A pulled cable is exempt: nothing reaches the far end of it.
+    /// As it stands when the wire has settled. A pulled cable is exempt: nothing reaches the far end of it.
     fn is_unmet(&mut self, id: FaultId) -> bool {
-        let touched = self.touched(id) > 0;
+        let touched = self.counted(id) > 0;
         let injected = self.faults.get(id);
         let untriggered = injected.trigger.as_ref().is_some_and(|(_, it)| it.touched() == 0);
         let exempt =
