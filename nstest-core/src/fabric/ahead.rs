@@ -1,24 +1,21 @@
-//! Namespaces that a plan asks for, made before it is carried out, by several
-//! threads.
+//! The nodes that a plan asks for, made by several threads.
 //!
 //! To make a namespace and write its settings is the larger part of what a node
 //! costs. It keeps one processor busy and hardly waits for locks, while links are
-//! made under RTNL, one after the other. So threads help with the former only:
-//! no more than there are idle processors and other nodes, none for one node, and
-//! all of them gone before anything is carried out.
+//! made under RTNL, one after the other. So threads help with the former only: no
+//! more than there are idle processors and nodes, none for the test's own node alone.
 //!
-//! The plan is carried out in its own order all the same: what was made waits
-//! for its operation, and so does an error.
+//! The plan is carried out in its own order all the same, by one thread. It takes each
+//! node when its operation comes, and so an error; until then it has the links made
+//! that are wanted by then, or makes a node itself.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 
 use super::member::Member;
@@ -29,13 +26,33 @@ use crate::topology::Sysctl;
 use crate::topology::plan::{At, Op, Plan};
 use crate::topology::spec::NodeId;
 
+/// The thread that asks.
+const SELF: Pid = Pid::from_raw(0);
+
+/// The nodes of a plan, and how far they are.
+#[derive(Debug)]
+pub(super) struct Ahead<'p> {
+    orders: Vec<Order<'p>>,
+    panics: Arc<Panics>,
+    progress: Mutex<Vec<Progress>>,
+    changed: Condvar,
+}
+
 /// A node that a plan adds.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Order<'a> {
-    pub(super) at: &'a At,
-    pub(super) hostname: &'a str,
+struct Order<'p> {
+    at: &'p At,
+    hostname: &'p str,
     /// Written as the plan says right behind the node, if it does.
-    pub(super) settings: Option<&'a [Sysctl]>,
+    settings: Option<&'p [Sysctl]>,
+}
+
+#[derive(Debug)]
+enum Progress {
+    Open,
+    Begun,
+    Made(Box<Result<Made>>),
+    Taken,
 }
 
 /// A node that was made: nobody has been told of it yet.
@@ -46,11 +63,138 @@ pub(super) struct Made {
     pub(super) unwritten: Option<Vec<Unwritten>>,
 }
 
-/// What came of the orders.
-pub(super) type Ahead = BTreeMap<NodeId, Result<Made>>;
+impl<'p> Ahead<'p> {
+    /// None of them is made yet.
+    pub(super) fn of(plan: &'p Plan, panics: &Arc<Panics>) -> Self {
+        let mut orders = orders(plan);
+        // The test's own is the first that is asked for, and by then the asker's to make.
+        orders.sort_by_key(|order| order.at.id == NodeId::TEST);
+        let open = orders.iter().map(|_| Progress::Open).collect();
+        Self {
+            orders,
+            panics: Arc::clone(panics),
+            progress: Mutex::new(open),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Does something that asks for the nodes, with so many threads to help, if there
+    /// can be any. They are gone when it returns.
+    pub(super) fn with_helpers<R>(&self, count: usize, body: impl FnOnce() -> R) -> R {
+        thread::scope(|scope| {
+            let here = sched_getcpu().ok();
+            let help = move || {
+                leave(here);
+                while let Some(nth) = self.claim() {
+                    self.make(nth);
+                }
+            };
+            let started = (0..count.min(self.orders.len()))
+                // Where there can be no thread, this one does it all.
+                .map_while(|_| thread::Builder::new().spawn_scoped(scope, help).ok())
+                .count();
+            // Where they begin on this processor, they do so now, and leave it.
+            (0..started).for_each(|_| thread::yield_now());
+            let result = body();
+            self.close();
+            result
+        })
+    }
+
+    /// The node, if it has been made.
+    pub(super) fn made(&self, id: NodeId) -> Option<Result<Made>> {
+        let nth = self.position(id)?;
+        take(&mut self.lock()[nth])
+    }
+
+    /// The node, made by this thread if nobody has begun it. While others are at it,
+    /// this thread makes what is still open.
+    pub(super) fn wait_for(&self, id: NodeId) -> Result<Made> {
+        let nth = self.position(id).expect("a plan's node is among its orders");
+        loop {
+            let mut progress = self.lock();
+            if let Some(made) = take(&mut progress[nth]) {
+                return made;
+            }
+            let next = match progress[nth] {
+                Progress::Open => Some(nth),
+                _ => progress.iter().position(|it| matches!(it, Progress::Open)),
+            };
+            if let Some(next) = next {
+                progress[next] = Progress::Begun;
+                drop(progress);
+                self.make(next);
+            } else {
+                drop(self.changed.wait(progress));
+            }
+        }
+    }
+
+    /// Whoever has begun one makes it; what is open stays so.
+    fn close(&self) {
+        for progress in self.lock().iter_mut() {
+            if matches!(progress, Progress::Open) {
+                *progress = Progress::Taken;
+            }
+        }
+    }
+
+    /// One that is open: it is the caller's to make.
+    fn claim(&self) -> Option<usize> {
+        let mut progress = self.lock();
+        let nth = progress.iter().position(|it| matches!(it, Progress::Open))?;
+        progress[nth] = Progress::Begun;
+        Some(nth)
+    }
+
+    fn make(&self, nth: usize) {
+        let claim = Claim { ahead: self, nth, becomes: Progress::Open };
+        let made = self.orders[nth].make(&self.panics);
+        claim.end(Progress::Made(Box::new(made)));
+    }
+
+    fn position(&self, id: NodeId) -> Option<usize> {
+        self.orders.iter().position(|order| order.at.id == id)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Progress>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn take(progress: &mut Progress) -> Option<Result<Made>> {
+    match std::mem::replace(progress, Progress::Taken) {
+        Progress::Made(made) => Some(*made),
+        other => {
+            *progress = other;
+            None
+        }
+    }
+}
+
+/// A node that somebody is making; dropped by a panic, it is open again.
+struct Claim<'a> {
+    ahead: &'a Ahead<'a>,
+    nth: usize,
+    becomes: Progress,
+}
+
+impl Claim<'_> {
+    fn end(mut self, becomes: Progress) {
+        self.becomes = becomes;
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        let becomes = std::mem::replace(&mut self.becomes, Progress::Taken);
+        self.ahead.lock()[self.nth] = becomes;
+        self.ahead.changed.notify_all();
+    }
+}
 
 impl Order<'_> {
-    pub(super) fn make(self, panics: &Arc<Panics>) -> Result<Made> {
+    fn make(self, panics: &Arc<Panics>) -> Result<Made> {
         let Self { at, hostname, settings } = self;
         let all = settings.unwrap_or_default();
         let (member, unwritten) = if at.id == NodeId::TEST {
@@ -80,38 +224,17 @@ fn orders(plan: &Plan) -> Vec<Order<'_>> {
     .collect()
 }
 
-/// Makes the nodes that a plan adds, with so many threads to help, if there can be
-/// any; `first` is done before, by the caller's thread.
-pub(super) fn make<R>(
-    plan: &Plan,
-    panics: &Arc<Panics>,
-    helpers: usize,
-    first: impl FnOnce() -> R,
-) -> (R, Ahead) {
-    // The test's node is where the caller's thread is.
-    let (own, others): (Vec<_>, Vec<_>) =
-        orders(plan).into_iter().partition(|order| order.at.id == NodeId::TEST);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mine = std::iter::from_fn(|| others.get(next.fetch_add(1, Ordering::Relaxed)));
-        mine.map(|order| (order.at.id, order.make(panics))).collect::<Vec<_>>()
-    };
-    thread::scope(|scope| {
-        let helpers: Vec<_> = (0..helpers.min(others.len()))
-            // Where there can be no thread, this one does it all.
-            .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
-            .collect();
-        let first = first();
-        let mut ahead: Ahead = own.iter().map(|order| (order.at.id, order.make(panics))).collect();
-        ahead.extend(work());
-        for helper in helpers {
-            match helper.join() {
-                Ok(made) => ahead.extend(made),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        (first, ahead)
-    })
+/// Has the calling thread run on another processor than this one, if it may.
+///
+/// A new thread may begin where its parent runs, and wait there for a slice of some
+/// milliseconds beside an idle processor: schedulers balance late, and on some
+/// machines are told to pack.
+fn leave(processor: Option<usize>) {
+    let Some(processor) = processor.filter(|that| sched_getcpu() == Ok(*that)) else { return };
+    if let Ok(mut others) = sched_getaffinity(SELF) {
+        // Refused where there is no other.
+        let _ = others.unset(processor).and_then(|()| sched_setaffinity(SELF, &others));
+    }
 }
 
 /// How many threads are worth their start for this plan: as many as there are
@@ -123,7 +246,7 @@ pub(super) fn helpers(plan: &Plan) -> usize {
     if !orders(plan).iter().any(|order| order.at.id != NodeId::TEST) {
         return 0;
     }
-    let Ok(allowed) = sched_getaffinity(Pid::from_raw(0)) else { return 0 };
+    let Ok(allowed) = sched_getaffinity(SELF) else { return 0 };
     let processors = (0..CpuSet::count()).filter(|nth| allowed.is_set(*nth) == Ok(true)).count();
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     runnable(&text).map_or(0, |busy| processors.saturating_sub(busy))

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::layout::NETNS;
 use crate::netlink::link;
 use crate::netlink::{Mac, Protocol, Socket, Watch};
-use crate::netns::{Bound, Namespace};
+use crate::netns::{Namespace, Published};
 use crate::node::view::View;
 use crate::node::{Panics, Place};
 use crate::sysctl::{self, Unwritten};
@@ -33,7 +33,7 @@ pub(crate) struct Member {
     expected: Vec<(u32, Ipv6Addr)>,
     ipv6: bool,
     /// What `ip netns` knows it by.
-    _name: Option<Bound>,
+    _name: Option<Published>,
 }
 
 impl Member {
@@ -71,7 +71,7 @@ impl Member {
         let Sockets { route, watch, ipv6 } = sockets;
         // Where /run is not the test's own (inline mode), nodes have no names.
         let directory = Path::new(NETNS);
-        let name = directory.is_dir().then(|| namespace.bind(directory).ok()).flatten();
+        let name = directory.is_dir().then(|| namespace.publish(directory).ok()).flatten();
         let view = View { hostname: hostname.to_owned() };
         let place = Arc::new(Place::new(namespace, view, Arc::clone(panics)));
         Self {

@@ -5,7 +5,7 @@
 //! no node notices our devices, filters or rules.
 //!
 //! - this file: what is there, and plans as a whole;
-//! - [`ahead`]: namespaces made beforehand, by several threads;
+//! - [`ahead`]: nodes made by several threads;
 //! - [`carrier`]: cables pulled and plugged in again;
 //! - [`perform`]: one operation after the other;
 //! - [`queue`]: requests that wait for others to the same socket;
@@ -55,9 +55,7 @@ pub(crate) struct Fabric {
     joints: Joints,
     taps: Taps,
     queue: Queue,
-    /// Nodes that the plan in hand will come to.
-    ahead: Ahead,
-    /// What could not be set in them, for the operation that says so.
+    /// What could not be set in nodes that were just made, for the operation that says so.
     written: BTreeMap<NodeId, Vec<sysctl::Unwritten>>,
     panics: Arc<Panics>,
     /// Settings that the machine did not let us write, each once.
@@ -73,20 +71,23 @@ pub(crate) struct Stopped {
 }
 
 impl Fabric {
-    /// Makes the fabric, and, while at it, the nodes that the first plan will ask for.
-    pub(crate) fn new(panics: Arc<Panics>, first: &Plan) -> Result<Self> {
-        let (made, ahead) = ahead::make(first, &panics, ahead::helpers(first), || {
-            Namespace::create("the fabric", || {
-                // It forwards nothing and says nothing.
-                let unwritten = sysctl::write_all([
-                    ("ipv6/conf/all/disable_ipv6", "1"),
-                    ("ipv6/conf/default/disable_ipv6", "1"),
-                    ("ipv4/ip_forward", "0"),
-                ]);
-                Ok((Socket::open(Protocol::Route, "the fabric")?, unwritten))
-            })
-        });
-        let (namespace, (route, unwritten)) = made?;
+    /// Makes the fabric, and carries out the first plan.
+    pub(crate) fn build(panics: &Arc<Panics>, plan: &Plan) -> Result<Self> {
+        let ahead = Ahead::of(plan, panics);
+        ahead.with_helpers(ahead::helpers(plan), || {
+            let mut fabric = Self::new(Arc::clone(panics))?;
+            fabric.carry_out_with(plan, &ahead).map_err(|stopped| stopped.error)?;
+            Ok(fabric)
+        })
+    }
+
+    fn new(panics: Arc<Panics>) -> Result<Self> {
+        let (namespace, (route, unwritten)) = Namespace::create("the fabric", || {
+            // It forwards nothing and says nothing.
+            let unwritten =
+                sysctl::write_all([("ipv6/conf/all/disable_ipv6", "1"), ("ipv4/ip_forward", "0")]);
+            Ok((Socket::open(Protocol::Route, "the fabric")?, unwritten))
+        })?;
         let mut fabric = Self {
             namespace,
             route,
@@ -94,7 +95,6 @@ impl Fabric {
             joints: Joints::default(),
             taps: Taps::default(),
             queue: Queue::default(),
-            ahead,
             written: BTreeMap::new(),
             panics,
             notes: Vec::new(),
@@ -123,15 +123,19 @@ impl Fabric {
 
     /// Carries out a plan.
     pub(crate) fn carry_out(&mut self, plan: &Plan) -> Result<(), Stopped> {
+        let ahead = Ahead::of(plan, &self.panics);
+        self.carry_out_with(plan, &ahead)
+    }
+
+    fn carry_out_with(&mut self, plan: &Plan, ahead: &Ahead<'_>) -> Result<(), Stopped> {
         let mut ops = plan.ops.iter().enumerate();
         let result =
-            ops.try_for_each(|(index, op)| self.perform(op).map_err(|error| (index, error)));
+            ops.try_for_each(|(index, op)| self.perform(op, ahead).map_err(|error| (index, error)));
         let result = result.and_then(|()| {
             self.flush()
                 .and_then(|()| self.await_addresses())
                 .map_err(|error| (plan.ops.len(), error))
         });
-        self.ahead.clear();
         self.written.clear();
         result.map_err(|(done, error)| {
             self.queue = Queue::default();
@@ -142,8 +146,9 @@ impl Fabric {
     /// Takes back what was done of a plan. What is gone already is as it should
     /// be, so refusals are no errors here: the first error is the one to report.
     pub(crate) fn take_back(&mut self, plan: &Plan) {
+        let ahead = Ahead::of(plan, &self.panics);
         for op in &plan.ops {
-            if self.perform(op).and_then(|()| self.flush()).is_err() {
+            if self.perform(op, &ahead).and_then(|()| self.flush()).is_err() {
                 self.queue = Queue::default();
             }
         }

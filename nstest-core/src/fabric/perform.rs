@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ahead::Order;
+use super::ahead::Ahead;
 use super::member::Member;
 use super::queue::Owner;
 use super::{Fabric, hardware, hosts, index_of, rules};
@@ -22,9 +22,9 @@ use crate::topology::state::{LinkState, Route};
 const SETTLING: Duration = Duration::from_secs(10);
 
 impl Fabric {
-    pub(super) fn perform(&mut self, op: &Op) -> Result<()> {
+    pub(super) fn perform(&mut self, op: &Op, ahead: &Ahead<'_>) -> Result<()> {
         match op {
-            Op::AddNode { at, hostname } => self.add_node(at, hostname),
+            Op::AddNode { at, .. } => self.add_node(at, ahead),
             Op::DelNode { at } => self.del_node(at),
             Op::SetSysctls { at, settings } => {
                 let unwritten = match self.written.remove(&at.id) {
@@ -105,10 +105,14 @@ impl Fabric {
         }
     }
 
-    fn add_node(&mut self, at: &At, hostname: &str) -> Result<()> {
-        let made = match self.ahead.remove(&at.id) {
+    fn add_node(&mut self, at: &At, ahead: &Ahead<'_>) -> Result<()> {
+        let made = match ahead.made(at.id) {
             Some(made) => made?,
-            None => Order { at, hostname, settings: None }.make(&self.panics)?,
+            None => {
+                // Others may be making it meanwhile.
+                self.flush()?;
+                ahead.wait_for(at.id)?
+            }
         };
         self.members.insert(at.id, made.member);
         if let Some(unwritten) = made.unwritten {

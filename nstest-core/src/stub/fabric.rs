@@ -23,7 +23,7 @@ pub(crate) struct Stopped {
 }
 
 impl Fabric {
-    pub(crate) fn new(_: Arc<Panics>, _: &Plan) -> Result<Self> {
+    pub(crate) fn build(_: &Arc<Panics>, _: &Plan) -> Result<Self> {
         Err(Error::new(Code::Platform, "build a network")
             .help("nstest needs the network namespaces of Linux"))
     }

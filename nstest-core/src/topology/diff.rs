@@ -77,11 +77,11 @@ impl Plan {
     }
 }
 
-/// What is built, in the order of building, across all nodes.
+/// What is built, in the order of building, across all nodes. A node's own links go
+/// with it: they need no other node, and are made while others are being made.
 #[derive(Default)]
 struct Phases {
     nodes: Vec<Op>,
-    links: Vec<Op>,
     wiring: Vec<Op>,
     addrs: Vec<Op>,
     routes: Vec<Op>,
@@ -89,7 +89,7 @@ struct Phases {
 
 impl Phases {
     fn into_ops(self) -> impl Iterator<Item = Op> {
-        [self.nodes, self.links, self.wiring, self.addrs, self.routes].into_iter().flatten()
+        [self.nodes, self.wiring, self.addrs, self.routes].into_iter().flatten()
     }
 }
 
@@ -197,9 +197,9 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
         let before = old.and_then(|old| old.links.get(slot)).filter(|old| same_device(old, link));
         let device = link.name.clone();
         match before {
-            None => up.links.push(Op::AddLink { at: at(), slot: *slot, link: link.bare() }),
+            None => up.nodes.push(Op::AddLink { at: at(), slot: *slot, link: link.bare() }),
             Some(before) if before.mtu != link.mtu => {
-                up.links.push(Op::SetMtu {
+                up.nodes.push(Op::SetMtu {
                     at: at(),
                     slot: *slot,
                     device: device.clone(),
@@ -211,7 +211,7 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
         }
         if before.is_none_or(|before| before.ipv6) != link.ipv6 {
             let device = device.clone();
-            up.links.push(Op::SetIpv6 { at: at(), slot: *slot, device, on: link.ipv6 });
+            up.nodes.push(Op::SetIpv6 { at: at(), slot: *slot, device, on: link.ipv6 });
         }
         let (addrs, neighbours) =
             before.map_or((&nothing.0, &nothing.1), |b| (&b.addrs, &b.neighbours));

@@ -1,10 +1,11 @@
 //! What is to be done, in order.
 //!
 //! The order is part of the plan: what is taken down goes first, from routes
-//! to links; then come namespaces, their settings (IPv6's before any device
-//! exists, or duplicate address detection delays it by a second), rules before
-//! the links that they guard, links, wiring, addresses, neighbours, routes,
-//! names; and last, [`Op::Settle`], behind which no first packet is lost.
+//! to links; then comes node after node: its namespace, its settings (IPv6's before
+//! any device exists, or duplicate address detection delays it by a second), rules
+//! before the links that they guard, links; then, for all of them, wiring, addresses,
+//! neighbours, routes, names; and last, [`Op::Settle`], behind which no first packet is
+//! lost.
 
 use std::fmt;
 use std::net::IpAddr;

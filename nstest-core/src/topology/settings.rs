@@ -41,20 +41,21 @@ pub(crate) fn settings(role: Role) -> Arc<Vec<Sysctl>> {
     Arc::clone(ALL[nth].get_or_init(|| Arc::new(list(role))))
 }
 
+/// What a machine could have otherwise and a node would show. Left out is what
+/// every namespace begins with, whatever the machine has (`tcp_syncookies`), and what
+/// comes to nothing with the others: without router advertisements there is no
+/// autoconfiguration, and who does not forward sends no redirects and no proxy ARP.
 fn list(role: Role) -> Vec<Sysctl> {
-    const EVERYWHERE: [(&str, &str); 23] = [
+    // What a device has counts as well as `all` (the larger, or either), and it has
+    // what `default` says: net/ipv4/devinet.c, include/linux/inetdevice.h.
+    const EVERYWHERE: [(&str, &str); 15] = [
         // Asymmetric routes are part of many a test.
         ("net.ipv4.conf.all.rp_filter", "0"),
         ("net.ipv4.conf.default.rp_filter", "0"),
-        // A node answers ARP for its own addresses and for no others. What a
-        // device has counts as well as `all` (the larger, or either), and it
-        // has what `default` says: net/ipv4/devinet.c, include/linux/inetdevice.h.
+        // A node answers ARP for its own addresses and for no others.
         ("net.ipv4.conf.all.arp_ignore", "1"),
         ("net.ipv4.conf.default.arp_ignore", "1"),
-        ("net.ipv4.conf.all.arp_announce", "2"),
-        ("net.ipv4.conf.default.arp_announce", "2"),
-        ("net.ipv4.conf.all.proxy_arp", "0"),
-        ("net.ipv4.conf.default.proxy_arp", "0"),
+        ("net.ipv4.conf.all.arp_announce", "2"), // the largest that there is
         ("net.ipv4.conf.all.accept_local", "0"),
         ("net.ipv4.conf.default.accept_local", "0"),
         ("net.ipv4.conf.all.route_localnet", "0"),
@@ -62,47 +63,46 @@ fn list(role: Role) -> Vec<Sysctl> {
         // The plan's routes are the routes: none is learnt from a redirect.
         ("net.ipv4.conf.all.accept_redirects", "0"),
         ("net.ipv4.conf.default.accept_redirects", "0"),
-        ("net.ipv4.conf.all.send_redirects", "0"),
-        ("net.ipv4.conf.default.send_redirects", "0"),
         // A link that is down keeps its routes; programs see packets vanish.
         ("net.ipv4.conf.all.ignore_routes_with_linkdown", "0"),
         ("net.ipv4.conf.default.ignore_routes_with_linkdown", "0"),
         // Every "unreachable" is told, not one a second.
         ("net.ipv4.icmp_ratelimit", "0"),
-        ("net.ipv4.icmp_echo_ignore_all", "0"),
         // The one that every kernel has and lets everybody choose.
         ("net.ipv4.tcp_congestion_control", "reno"),
-        ("net.ipv4.tcp_syncookies", "1"),
-        ("net.ipv4.ip_nonlocal_bind", "0"),
     ];
-    const IPV6: [(&str, &str); 11] = [
-        ("net.ipv6.conf.all.disable_ipv6", "0"),
-        ("net.ipv6.conf.default.disable_ipv6", "0"),
+    const FORWARDING: [(&str, &str); 4] = [
+        ("net.ipv4.conf.all.proxy_arp", "0"),
+        ("net.ipv4.conf.default.proxy_arp", "0"),
+        ("net.ipv4.conf.all.send_redirects", "0"),
+        ("net.ipv4.conf.default.send_redirects", "0"),
+    ];
+    // Of IPv6, most settings of `all` do nothing at all: net/ipv6/addrconf.c.
+    const IPV6: [(&str, &str); 6] = [
         // No second of duplicate address detection: both, before any device exists.
         ("net.ipv6.conf.all.accept_dad", "0"),
         ("net.ipv6.conf.default.accept_dad", "0"),
-        ("net.ipv6.conf.all.accept_ra", "0"),
         ("net.ipv6.conf.default.accept_ra", "0"),
-        ("net.ipv6.conf.default.autoconf", "0"),
-        ("net.ipv6.conf.default.use_tempaddr", "0"),
+        ("net.ipv6.conf.default.accept_redirects", "0"),
         // Link-local addresses from the fixed MAC (RFC 4291 app. A).
         ("net.ipv6.conf.default.addr_gen_mode", "0"),
-        ("net.ipv6.conf.all.accept_redirects", "0"),
         ("net.ipv6.icmp.ratelimit", "0"),
     ];
     let flag = |on: bool| if on { "1" } else { "0" };
     let mut pairs = vec![("net.ipv4.ip_forward", flag(role.forwards))];
     pairs.extend(EVERYWHERE);
+    if role.forwards {
+        pairs.extend(FORWARDING);
+    }
     if !role.root {
         // A server that refuses to be root binds its port all the same.
         pairs.push(("net.ipv4.ip_unprivileged_port_start", "0"));
     }
+    // These two take `default` and every device along.
+    pairs.push(("net.ipv6.conf.all.disable_ipv6", flag(!role.ipv6)));
     if role.ipv6 {
         pairs.push(("net.ipv6.conf.all.forwarding", flag(role.forwards)));
         pairs.extend(IPV6);
-    } else {
-        pairs.push(("net.ipv6.conf.all.disable_ipv6", "1"));
-        pairs.push(("net.ipv6.conf.default.disable_ipv6", "1"));
     }
     pairs.into_iter().map(|(key, value)| Sysctl { key, value: value.into() }).collect()
 }

@@ -83,11 +83,10 @@ impl Net {
     pub(crate) fn build(spec: spec::Spec) -> Result<Self> {
         let Step { plan, next } = Topology::first(spec)?;
         let panics = Arc::new(Panics::default());
-        let mut fabric = Fabric::new(Arc::clone(&panics), &plan)?;
+        let mut fabric = Fabric::build(&panics, &plan)?;
         if next.spec().joins_namespace() {
             fabric.adopt()?; // its plan is empty, and code runs in it all the same
         }
-        fabric.carry_out(&plan).map_err(|stopped| stopped.error)?;
         let shared = Arc::new_cyclic(|world| {
             let (faults, clock) = (Faults::new(), Clock::new(Weak::clone(world)));
             Mutex::new(Shared { topology: next, fabric, faults, clock })

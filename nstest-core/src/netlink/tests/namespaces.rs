@@ -50,15 +50,15 @@ fn named_namespaces_are_opened_by_name() {
         mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
         std::fs::create_dir(NETNS).unwrap();
         let place = Place::node("server").unwrap();
-        let bound = place.ns.bind(Path::new(NETNS)).unwrap();
+        let name = place.ns.publish(Path::new(NETNS)).unwrap();
         let listed = std::process::Command::new("ip").args(["netns", "list"]).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&listed.stdout).trim(), "server");
-        assert!(place.ns.bind(Path::new(NETNS)).is_err(), "the name is taken");
+        assert!(place.ns.publish(Path::new(NETNS)).is_err(), "the name is taken");
         let opened = Namespace::open("server").unwrap();
         opened.enter(|| sysctl::write("ipv4/ip_default_ttl", "77")).unwrap().unwrap();
         let ttl = place.ns.enter(|| sysctl::read("ipv4/ip_default_ttl").unwrap());
         assert_eq!((opened.name(), &*ttl.unwrap()), ("server", "77"));
-        drop(bound);
+        drop(name);
         let error = Namespace::open("server").unwrap_err();
         assert_eq!(error.to_string(), "open the network namespace /run/netns/server");
     });

@@ -25,18 +25,18 @@ fn two_directly_linked_nodes() {
     check(
         &Net::with_peers(&["server"]).last,
         expect![[r#"
-        test: netns add, hostname test
-        server: netns add, hostname server
-        test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
-        server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 port p3
-        link `test-server`: cable p2 p3
-        test: address add 10.0.2.1/24 dev eth0
-        test: address add fd00:2::1/64 dev eth0
-        server: address add 10.0.2.2/24 dev eth0
-        server: address add fd00:2::2/64 dev eth0
-        hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 server, fd00:2::2 server
-        settle: test.eth0=p2 server.eth0=p3
-    "#]],
+            test: netns add, hostname test
+            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
+            server: netns add, hostname server
+            server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 port p3
+            link `test-server`: cable p2 p3
+            test: address add 10.0.2.1/24 dev eth0
+            test: address add fd00:2::1/64 dev eth0
+            server: address add 10.0.2.2/24 dev eth0
+            server: address add fd00:2::2/64 dev eth0
+            hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 server, fd00:2::2 server
+            settle: test.eth0=p2 server.eth0=p3
+        "#]],
     );
 }
 
@@ -45,22 +45,22 @@ fn three_nodes_on_a_lan() {
     check(
         &Net::with_peers(&["a", "b"]).last,
         expect![[r#"
-        test: netns add, hostname test
-        a: netns add, hostname a
-        b: netns add, hostname b
-        test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
-        a: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 port p3
-        b: link add eth0 index 2 address 02:6e:73:00:03:00 mtu 1500 port p4
-        LAN `peers`: hub p2 p3 p4
-        test: address add 10.0.2.1/24 dev eth0
-        test: address add fd00:2::1/64 dev eth0
-        a: address add 10.0.2.2/24 dev eth0
-        a: address add fd00:2::2/64 dev eth0
-        b: address add 10.0.2.3/24 dev eth0
-        b: address add fd00:2::3/64 dev eth0
-        hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
-        settle: test.eth0=p2 a.eth0=p3 b.eth0=p4
-    "#]],
+            test: netns add, hostname test
+            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
+            a: netns add, hostname a
+            a: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 port p3
+            b: netns add, hostname b
+            b: link add eth0 index 2 address 02:6e:73:00:03:00 mtu 1500 port p4
+            LAN `peers`: hub p2 p3 p4
+            test: address add 10.0.2.1/24 dev eth0
+            test: address add fd00:2::1/64 dev eth0
+            a: address add 10.0.2.2/24 dev eth0
+            a: address add fd00:2::2/64 dev eth0
+            b: address add 10.0.2.3/24 dev eth0
+            b: address add fd00:2::3/64 dev eth0
+            hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
+            settle: test.eth0=p2 a.eth0=p3 b.eth0=p4
+        "#]],
     );
 }
 
@@ -138,35 +138,23 @@ fn settings_of_a_node() {
         net.ipv4.conf.all.arp_ignore=1
         net.ipv4.conf.default.arp_ignore=1
         net.ipv4.conf.all.arp_announce=2
-        net.ipv4.conf.default.arp_announce=2
-        net.ipv4.conf.all.proxy_arp=0
-        net.ipv4.conf.default.proxy_arp=0
         net.ipv4.conf.all.accept_local=0
         net.ipv4.conf.default.accept_local=0
         net.ipv4.conf.all.route_localnet=0
         net.ipv4.conf.default.route_localnet=0
         net.ipv4.conf.all.accept_redirects=0
         net.ipv4.conf.default.accept_redirects=0
-        net.ipv4.conf.all.send_redirects=0
-        net.ipv4.conf.default.send_redirects=0
         net.ipv4.conf.all.ignore_routes_with_linkdown=0
         net.ipv4.conf.default.ignore_routes_with_linkdown=0
         net.ipv4.icmp_ratelimit=0
-        net.ipv4.icmp_echo_ignore_all=0
         net.ipv4.tcp_congestion_control=reno
-        net.ipv4.tcp_syncookies=1
-        net.ipv4.ip_nonlocal_bind=0
-        net.ipv6.conf.all.forwarding=0
         net.ipv6.conf.all.disable_ipv6=0
-        net.ipv6.conf.default.disable_ipv6=0
+        net.ipv6.conf.all.forwarding=0
         net.ipv6.conf.all.accept_dad=0
         net.ipv6.conf.default.accept_dad=0
-        net.ipv6.conf.all.accept_ra=0
         net.ipv6.conf.default.accept_ra=0
-        net.ipv6.conf.default.autoconf=0
-        net.ipv6.conf.default.use_tempaddr=0
+        net.ipv6.conf.default.accept_redirects=0
         net.ipv6.conf.default.addr_gen_mode=0
-        net.ipv6.conf.all.accept_redirects=0
         net.ipv6.icmp.ratelimit=0"#]]
     .assert_eq(&server.replace(' ', "\n"));
 }
@@ -184,9 +172,9 @@ fn one_family_only_and_another_mtu() {
         &Net::of(&v4).last,
         expect![[r#"
             test: netns add, hostname test
-            server: netns add, hostname server
             test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1000 port p2
             test: link set eth0 ipv6 off
+            server: netns add, hostname server
             server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1000 port p3
             server: link set eth0 ipv6 off
             link `test-server`: cable p2 p3
@@ -200,16 +188,16 @@ fn one_family_only_and_another_mtu() {
     check(
         &Net::of(&v6).last,
         expect![[r#"
-        test: netns add, hostname test
-        server: netns add, hostname server
-        test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
-        server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 port p3
-        link `test-server`: cable p2 p3
-        test: address add fd00:2::1/64 dev eth0
-        server: address add fd00:2::2/64 dev eth0
-        hosts: fd00:2::1 test, fd00:2::2 server
-        settle: test.eth0=p2 server.eth0=p3
-    "#]],
+            test: netns add, hostname test
+            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
+            server: netns add, hostname server
+            server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 port p3
+            link `test-server`: cable p2 p3
+            test: address add fd00:2::1/64 dev eth0
+            server: address add fd00:2::2/64 dev eth0
+            hosts: fd00:2::1 test, fd00:2::2 server
+            settle: test.eth0=p2 server.eth0=p3
+        "#]],
     );
 }
 
