@@ -11,6 +11,14 @@ impl Fabric {
     /// interfaces follow, and the kernel is made to notice at once.
     pub(crate) fn set_carrier(&mut self, ends: &[(NodeId, u8, PortId)], up: bool) -> Result<()> {
         for (.., port) in ends {
+            if up {
+                self.taps.pulled.remove(port);
+            } else {
+                self.taps.pulled.insert(*port);
+            }
+        }
+        self.steer();
+        for (.., port) in ends {
             let set = link::set(port.ifindex());
             self.route.request(&if up { set.up() } else { set.down() }.request())?;
         }

@@ -155,6 +155,11 @@ impl Fabric {
         let _ = self.await_addresses();
     }
 
+    #[cfg(test)]
+    pub(crate) fn visit<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.namespace.enter(body).unwrap()
+    }
+
     pub(crate) fn member(&mut self, at: &At) -> Result<&mut Member> {
         self.members.get_mut(&at.id).ok_or_else(|| {
             Error::new(Code::Namespace, format!("reach node {at}, which has been removed"))

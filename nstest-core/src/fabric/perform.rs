@@ -66,10 +66,12 @@ impl Fabric {
             }
             Op::Wire { segment, wiring } => {
                 let requests = self.joints.join(*segment, wiring);
+                self.steer();
                 requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
             }
             Op::Unwire { segment, .. } => {
                 let requests = self.joints.part(*segment);
+                self.steer();
                 requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
             }
             Op::AddAddr { at, slot, addr: ip, len, .. } => {

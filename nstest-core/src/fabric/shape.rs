@@ -23,7 +23,14 @@ impl Fabric {
             Shape::Rate { rate, queue } => qdisc::tbf(device, rate, burst(rate), queue),
             Shape::Delay { delay, rate, queue } => qdisc::netem(device, delay, rate, queue),
         };
-        match self.route.request(&request) {
+        let new = self.taps.shaped.insert(port);
+        self.steer();
+        let answer = self.route.request(&request);
+        if answer.is_err() && new {
+            self.taps.shaped.remove(&port);
+            self.steer();
+        }
+        match answer {
             Ok(()) => Ok(true),
             Err(error) if refusal(&error) == Some(Errno::ENOENT) => Ok(false),
             Err(error) => Err(error),
@@ -32,7 +39,10 @@ impl Fabric {
 
     /// Shapes it no longer.
     pub(crate) fn unshape(&mut self, port: PortId) -> Result<()> {
-        self.route.request(&qdisc::delete_root(port.ifindex()))
+        self.route.request(&qdisc::delete_root(port.ifindex()))?;
+        self.taps.shaped.remove(&port);
+        self.steer();
+        Ok(())
     }
 
     /// How many packets the qdisc of a port has had.

@@ -5,6 +5,7 @@
 //! sent twice or overtaken. The wire stays until the port goes: what is still inside
 //! would be overtaken by what does not go in any more.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Fabric;
@@ -21,6 +22,10 @@ use crate::wire::{Ends, SHORT, Shared, Wire};
 #[derive(Debug, Default)]
 pub(super) struct Taps {
     wire: Option<Wire>,
+    /// Ports that are down: nothing that their nodes have sent goes on.
+    pub(super) pulled: BTreeSet<PortId>,
+    /// Ports that have a qdisc.
+    pub(super) shaped: BTreeSet<PortId>,
 }
 
 /// So that no frame is too long for a hidden device, whatever the port's MTU.
@@ -52,6 +57,7 @@ impl Fabric {
         if spliced {
             return Ok(());
         }
+        self.steer();
         let filters = lead_in(Ends::of(port.ifindex()));
         self.route.batch(&filters.map(|filter| classic::add(&filter)))
     }
@@ -66,9 +72,21 @@ impl Fabric {
         }
     }
 
+    /// Tells the wire which frames take the straight way, as things are now: from one
+    /// port of a cable to the other.
+    pub(super) fn steer(&self) {
+        let Taps { wire: Some(wire), pulled, shaped } = &self.taps else { return };
+        let ways = self.joints.cables().flat_map(|[a, b]| [(a, b), (b, a)]);
+        let straight = ways.filter(|(from, to)| !pulled.contains(from) && !shaped.contains(to));
+        wire.steer(&straight.map(|(from, to)| (from.ifindex(), to.ifindex())).collect());
+    }
+
     /// A port, with all that is there for its sake.
     pub(super) fn delete_port(&mut self, port: PortId) -> Result<()> {
         self.joints.forget(port);
+        self.taps.pulled.remove(&port);
+        self.taps.shaped.remove(&port);
+        self.steer();
         let hidden = self.unsplice(port);
         let all = hidden.into_iter().chain([link::delete(port.ifindex())]);
         all.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))

@@ -110,6 +110,12 @@ impl Joints {
         new.then(|| qdisc::clsact(port.ifindex()))
     }
 
+    /// The two ports of each cable.
+    pub(super) fn cables(&self) -> impl Iterator<Item = [PortId; 2]> {
+        let joined = self.segments.values().filter(|segment| segment.bridge.is_none());
+        joined.filter_map(|segment| segment.ports.as_slice().try_into().ok())
+    }
+
     /// Every port on the segments of these.
     pub(super) fn reached_from(&self, ports: impl Iterator<Item = PortId>) -> BTreeSet<PortId> {
         let segments = ports.filter_map(|port| {

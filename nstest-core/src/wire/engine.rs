@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +25,7 @@ use nix::sys::time::TimeSpec;
 use super::capture::{Arrival, Capture};
 use super::departures::Departures;
 use super::finish::finish;
+use super::linger::Linger;
 use super::processor::Processor;
 use super::queue::Queue;
 use super::{Ends, Entry, State};
@@ -46,7 +48,7 @@ const DRAINING: Duration = Duration::from_millis(100);
 pub(super) struct Engine {
     state: Arc<State>,
     queue: Queue,
-    departures: Departures<Outgoing<'static>>,
+    departures: Departures<Waiting>,
     sender: Sender,
     outlet: Outlet,
     /// Written to by whoever waits for us, and closed when the test is over.
@@ -85,14 +87,20 @@ impl Engine {
 
     fn run(mut self) {
         let mut processor = Processor::new();
+        let mut linger = Linger::default();
         while !self.state.stop.load(Ordering::Relaxed) {
             let asked = self.state.asked.load(Ordering::SeqCst);
             let now = Instant::now();
             processor.hold(now);
             if self.turn(now) {
+                linger.moved();
                 continue;
             }
             self.state.answer(asked);
+            if linger.stays(now) {
+                std::hint::spin_loop();
+                continue;
+            }
             processor.release(now, self.queue.rings().socket());
             if let Err(errno) = self.wait() {
                 self.state.fail(|| format!("its thread cannot wait: {errno}"));
@@ -106,7 +114,11 @@ impl Engine {
         let Self { state, queue, departures, sender, outlet, .. } = self;
         let socket = Arc::clone(queue.rings().socket());
         let mut outgoing: Vec<Outgoing<'_>> = Vec::with_capacity(BATCH);
-        outgoing.extend(std::iter::from_fn(|| departures.due(now)));
+        if departures.next().is_some_and(|at| at <= now) {
+            let stages = state.stages();
+            let due = std::iter::from_fn(|| departures.due(now));
+            outgoing.extend(due.map(|waiting| waiting.going(&stages)));
+        }
         let counted = queue.rings().counts_long();
         let arrivals = queue.arrivals(BATCH);
         if outgoing.is_empty() && arrivals.is_empty() {
@@ -194,6 +206,37 @@ fn send(sender: &mut Sender, socket: &PacketSocket, mut frames: &[Outgoing<'_>],
     }
 }
 
+/// A frame that waits for its time. Which way it goes is seen then.
+#[derive(Debug)]
+struct Waiting {
+    ends: Ends,
+    direction: Direction,
+    offloads: Offloads,
+    frame: Vec<u8>,
+}
+
+impl Waiting {
+    fn going(self, stages: &BTreeMap<u32, Entry>) -> Outgoing<'static> {
+        let Self { ends, direction, offloads, frame } = self;
+        going(stages.get(&ends.port), (ends, direction), offloads, Cow::Owned(frame))
+    }
+}
+
+/// A frame that goes on.
+fn going<'f>(
+    entry: Option<&Entry>,
+    (ends, direction): (Ends, Direction),
+    offloads: Offloads,
+    frame: Cow<'f, [u8]>,
+) -> Outgoing<'f> {
+    let straight = match direction {
+        Direction::Egress => entry.and_then(|entry| entry.onward),
+        Direction::Ingress => None,
+    };
+    let device = straight.unwrap_or(ends.way_on(direction));
+    Outgoing { device, mark: ends.mark(direction), offloads, frame }
+}
+
 /// One frame on its way past a stage.
 struct Pass<'a> {
     state: &'a State,
@@ -209,7 +252,7 @@ impl Pass<'_> {
         arrival: Arrival<'f>,
         outlet: &mut Outlet,
         outgoing: &mut Vec<Outgoing<'f>>,
-        departures: &mut Departures<Outgoing<'static>>,
+        departures: &mut Departures<Waiting>,
     ) {
         let Arrival { mut offloads, frame, .. } = arrival;
         let Some(mut frame) = frame else {
@@ -225,8 +268,9 @@ impl Pass<'_> {
             });
             return;
         }
-        let Some(Entry { stage, segments }) = entry else {
-            outgoing.push(self.going(self.direction, offloads, frame));
+        let Self { ends, now, .. } = *self;
+        let Some(Entry { stage, segments, .. }) = entry else {
+            outgoing.push(going(None, (ends, self.direction), offloads, frame));
             return;
         };
         outlet.clear();
@@ -259,32 +303,20 @@ impl Pass<'_> {
                 });
             }
         }
-        for at in outlet.forward.drain(..) {
-            if at <= self.now {
-                outgoing.push(self.going(self.direction, offloads, frame.clone()));
+        let mut send = |at, direction, offloads, frame: Cow<'f, [u8]>| {
+            if at <= now {
+                outgoing.push(going(entry, (ends, direction), offloads, frame));
             } else {
-                let copy = Cow::Owned(frame.to_vec());
-                departures.push(at, self.going(self.direction, offloads, copy));
+                let frame = frame.into_owned();
+                departures.push(at, Waiting { ends, direction, offloads, frame });
             }
+        };
+        for at in outlet.forward.drain(..) {
+            send(at, self.direction, offloads, frame.clone());
         }
         for Emission { at, direction, frame } in outlet.emissions.drain(..) {
-            let going = self.going(direction, Offloads::default(), Cow::Owned(frame));
-            if at <= self.now {
-                outgoing.push(going);
-            } else {
-                departures.push(at, going);
-            }
+            send(at, direction, Offloads::default(), Cow::Owned(frame));
         }
-    }
-
-    fn going<'f>(
-        &self,
-        direction: Direction,
-        offloads: Offloads,
-        frame: Cow<'f, [u8]>,
-    ) -> Outgoing<'f> {
-        let (device, mark) = (self.ends.way_on(direction), self.ends.mark(direction));
-        Outgoing { device, mark, offloads, frame }
     }
 }
 

@@ -12,6 +12,7 @@
 //! - [`departures`]: frames that wait for their time;
 //! - [`engine`]: the one thread that moves them;
 //! - [`finish`]: checksums that are left to do;
+//! - [`linger`]: how it waits for more;
 //! - [`processor`]: where that runs, for the sake of order.
 //!
 //! The devices and filters themselves are the fabric's (`fabric::taps`). How it
@@ -22,6 +23,7 @@ mod custody;
 mod departures;
 mod engine;
 mod finish;
+mod linger;
 mod processor;
 mod queue;
 #[cfg(test)]
@@ -86,7 +88,8 @@ impl Ends {
         Some((Self::of(offset / 2), direction))
     }
 
-    /// The device on which the wire sends what goes on in this direction.
+    /// The device on which the wire sends what goes on in this direction, if it knows
+    /// no straighter one.
     const fn way_on(self, direction: Direction) -> u32 {
         match direction {
             Direction::Egress => self.inner,
@@ -153,6 +156,8 @@ struct Entry {
     stage: Shared,
     /// Its devices let no frame through that is yet to be cut.
     segments: bool,
+    /// Where all that leaves the node goes on.
+    onward: Option<u32>,
 }
 
 impl State {
@@ -251,7 +256,18 @@ impl Wire {
     /// Gives a port a stage, in place of the one that it has: every frame that comes
     /// in after this meets it. The devices must be there.
     pub(crate) fn attach(&self, port: u32, stage: Shared, segments: bool) {
-        self.state.stages().insert(port, Entry { stage, segments });
+        let mut stages = self.state.stages();
+        let onward = stages.get(&port).and_then(|entry| entry.onward);
+        stages.insert(port, Entry { stage, segments, onward });
+    }
+
+    /// Where what leaves a port's node goes on, by port: straight out of the only other
+    /// port there, and not back to its own to be forwarded, which takes a veth more. The
+    /// other port must not have a qdisc, which would hold what the wire has sent.
+    pub(crate) fn steer(&self, straight: &BTreeMap<u32, u32>) {
+        for (port, entry) in self.state.stages().iter_mut() {
+            entry.onward = straight.get(port).copied();
+        }
     }
 
     /// Takes it away; what still comes in goes on untouched.

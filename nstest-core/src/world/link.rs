@@ -112,4 +112,12 @@ impl Net {
     pub(crate) fn refresh(&self, port: PortId) -> Result<()> {
         self.lock().fabric.refresh(port)
     }
+
+    /// Frames that a device of the fabric has received.
+    pub(crate) fn received(&self, device: &str) -> u64 {
+        let read = || std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+        let text = self.lock().fabric.visit(read);
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(device)).unwrap();
+        line.trim_start_matches(':').split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
 }
