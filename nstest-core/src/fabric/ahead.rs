@@ -2,8 +2,8 @@
 //!
 //! To make a namespace and write its settings is the larger part of what a node
 //! costs. It keeps one processor busy and hardly waits for locks, while links are
-//! made under RTNL, one after the other. So threads help with the former only: no
-//! more than there are idle processors and nodes, none for the test's own node alone.
+//! made under RTNL, one after the other. So threads help with the former only, if there
+//! are processors for them, and more nodes than the test's own.
 //!
 //! The plan is carried out in its own order all the same, by one thread. It takes each
 //! node when its operation comes, and so an error; until then it has the links made
@@ -238,8 +238,10 @@ fn leave(processor: Option<usize>) {
 }
 
 /// How many threads are worth their start for this plan: as many as there are
-/// processors with nothing to do. A thread that waits for its turn on a busy machine,
-/// among other tests perhaps, is waited for.
+/// processors with nothing to do, and one more, but none where more is runnable than
+/// there are processors. What runs beside a test is often the kernel, busy for some
+/// 100 µs with the namespaces of the last one; and what a helper has not begun, nobody
+/// waits for.
 ///
 /// `available_parallelism` would read the files of the control group as well.
 pub(super) fn helpers(plan: &Plan) -> usize {
@@ -249,7 +251,8 @@ pub(super) fn helpers(plan: &Plan) -> usize {
     let Ok(allowed) = sched_getaffinity(SELF) else { return 0 };
     let processors = (0..CpuSet::count()).filter(|nth| allowed.is_set(*nth) == Ok(true)).count();
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    runnable(&text).map_or(0, |busy| processors.saturating_sub(busy))
+    let busy = runnable(&text).unwrap_or(usize::MAX);
+    (processors + 1).saturating_sub(busy).min(processors.saturating_sub(1))
 }
 
 /// The threads of the machine that are running or waiting for a processor, the

@@ -83,9 +83,8 @@ impl Fabric {
 
     fn new(panics: Arc<Panics>) -> Result<Self> {
         let (namespace, (route, unwritten)) = Namespace::create("the fabric", || {
-            // It forwards nothing and says nothing.
-            let unwritten =
-                sysctl::write_all([("ipv6/conf/all/disable_ipv6", "1"), ("ipv4/ip_forward", "0")]);
+            // It says nothing. It forwards nothing either, having no address and no route.
+            let unwritten = sysctl::write_all([("ipv6/conf/all/disable_ipv6", "1")]);
             Ok((Socket::open(Protocol::Route, "the fabric")?, unwritten))
         })?;
         let mut fabric = Self {
