@@ -80,7 +80,29 @@ fn a_write_that_timed_out_is_in_doubt(
     Ok(())
 }
 
-/// Shorter than the client's patience, a failure is nothing but a delay.
+/// Shorter than the client's patience, a failure is nothing but a delay: three writes,
+/// each sent while nothing gets through. `fail` makes it so and says how to see that
+/// something was lost.
+fn writes_are_only_late<L: Fn() -> bool>(
+    store: &Store,
+    fail: impl Fn() -> nstest::Result<L>,
+    mend: impl Fn() -> nstest::Result<()>,
+) -> TestResult {
+    let mut connection = store.connect()?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    for n in 1..=3 {
+        let lost = fail()?;
+        let asks = store.client.spawn(move || (connection.incr("counter", 1), connection));
+        // What is sent meanwhile is kept in the client's node.
+        eventually(PATIENCE, || lost() && unanswered(&store.client))?;
+        mend()?;
+        let seen;
+        (seen, connection) = asks.join().expect("it does not panic");
+        assert_eq!(seen?, n);
+    }
+    Ok(())
+}
+
 #[netns_test]
 fn a_cable_that_is_pulled_and_plugged_loses_nothing(
     server: Node,
@@ -88,19 +110,8 @@ fn a_cable_that_is_pulled_and_plugged_loses_nothing(
     context: TestContext,
 ) -> TestResult {
     let store = Store::start(&server, &client, &context)?;
-    let mut connection = store.connect()?;
-    connection.set_read_timeout(Some(PATIENCE))?;
-    for n in 1..=3 {
-        server.link().down()?;
-        let asks = client.spawn(move || (connection.incr("counter", 1), connection));
-        // What is sent meanwhile is kept in the client's node.
-        eventually(PATIENCE, || unanswered(&client))?;
-        server.link().up()?;
-        let seen;
-        (seen, connection) = asks.join().expect("it does not panic");
-        assert_eq!(seen?, n);
-    }
-    Ok(())
+    let cable = server.link();
+    writes_are_only_late(&store, || cable.down().map(|()| || true), || cable.up())
 }
 
 /// Whether a connection of this node has sent what nobody acknowledged.

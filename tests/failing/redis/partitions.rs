@@ -3,7 +3,7 @@
 use nstest::{Net, Node, TestContext, TestResult, eventually, netns_test};
 use redis::{Connection, RedisResult, TypedCommands};
 
-use super::{PATIENCE, Store, TIMEOUT, unanswered};
+use super::{PATIENCE, Store, TIMEOUT, writes_are_only_late};
 
 /// A client that adds entries to a list, each of them once, and knows what became
 /// of them.
@@ -77,7 +77,6 @@ fn no_acknowledged_write_is_lost(
     Ok(())
 }
 
-/// Shorter than the client's patience, a partition is nothing but a delay.
 #[netns_test]
 fn a_short_one_is_only_a_delay(
     server: Node,
@@ -86,19 +85,9 @@ fn a_short_one_is_only_a_delay(
     context: TestContext,
 ) -> TestResult {
     let store = Store::start(&server, &client, &context)?;
-    let mut connection = store.connect()?;
-    connection.set_read_timeout(Some(PATIENCE))?;
-    for n in 1..=3 {
-        let apart = net.partition(&[&[&server], &[&client]])?;
-        let asks = client.spawn(move || (connection.incr("counter", 1), connection));
-        // What is lost first may be an acknowledgement of the answer before.
-        eventually(PATIENCE, || apart.touched() > 0 && unanswered(&client))?;
-        net.heal()?;
-        let seen;
-        (seen, connection) = asks.join().expect("it does not panic");
-        assert_eq!(seen?, n);
-    }
-    Ok(())
+    // What is lost first may be an acknowledgement of the answer before.
+    let part = || net.partition(&[&[&server], &[&client]]).map(|apart| move || apart.touched() > 0);
+    writes_are_only_late(&store, part, || net.heal())
 }
 
 /// What the client gives up has happened: only the answer was lost.
