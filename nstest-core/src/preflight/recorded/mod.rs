@@ -137,6 +137,15 @@ impl Machine {
         self
     }
 
+    /// A new user namespace is refused alone ("user"), or with one of another kind.
+    fn refuses(self, kind: &str, errno: Errno) -> Self {
+        self.probes(|probes| match KINDS.iter().position(|(name, _)| *name == kind) {
+            Some(at) => probes.kinds[at] = Outcome::Refused(errno),
+            None if kind == "user" => probes.user = Outcome::Refused(errno),
+            None => panic!("no kind of namespace: {kind}"),
+        })
+    }
+
     fn facts(&self) -> Facts {
         let tree = Directory::new();
         for (path, text) in &self.files {
@@ -151,8 +160,11 @@ impl Machine {
     }
 
     fn says(self, refusal: &Refusal, expected: Expect) {
-        let error = error(refusal, &self.facts(), &self.probes);
-        expected.assert_eq(&format!("{error:?}"));
+        expected.assert_eq(&self.text(refusal));
+    }
+
+    fn text(self, refusal: &Refusal) -> String {
+        format!("{:?}", error(refusal, &self.facts(), &self.probes))
     }
 }
 
