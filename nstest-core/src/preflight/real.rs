@@ -99,6 +99,12 @@ struct World {
 impl World {
     const PLAIN: Self = Self { command: Vec::new(), first: "", attempt: "clone" };
 
+    /// Where there may be so many namespaces of one kind.
+    fn at_most(count: u32, kind: &str) -> Self {
+        let limit = format!("echo {count} >/proc/sys/user/max_{kind}_namespaces");
+        Self::PLAIN.within("unshare -Ur").after(&limit)
+    }
+
     /// Inside of what a command makes.
     fn within(mut self, command: &str) -> Self {
         self.command.extend(command.split_whitespace().map(str::to_owned));
@@ -154,48 +160,34 @@ fn nothing_is_refused_here() {
 
 #[test]
 fn no_user_namespaces() {
-    World::PLAIN
-        .within("unshare -Ur")
-        .after("echo 0 >/proc/sys/user/max_user_namespaces")
-        .says(expect![[r#"
-            nstest[userns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-              cause: this machine allows 0 user namespaces (user.max_user_namespaces = 0)
-              help: sysctl -w user.max_user_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
+    World::at_most(0, "user").says(expect![[r#"
+        nstest[userns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
+          cause: this machine allows 0 user namespaces (user.max_user_namespaces = 0)
+          help: sysctl -w user.max_user_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
 }
 
 #[test]
 fn all_user_namespaces_in_use() {
-    World::PLAIN
-        .within("unshare -Ur")
-        .after("echo 1 >/proc/sys/user/max_user_namespaces")
-        .within("unshare -Ur")
-        .says(expect![[r#"
-            nstest[userns-depth]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-              cause: this process is in a user namespace that is nested too deep (the kernel allows 32 levels below the first), or one of those around it may have no more inside (user.max_user_namespaces there)
-              help: run the tests with fewer containers, sandboxes or `unshare -U` around them"#]]);
+    World::at_most(1, "user").within("unshare -Ur").says(expect![[r#"
+        nstest[userns-depth]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
+          cause: this process is in a user namespace that is nested too deep (the kernel allows 32 levels below the first), or one of those around it may have no more inside (user.max_user_namespaces there)
+          help: run the tests with fewer containers, sandboxes or `unshare -U` around them"#]]);
 }
 
 #[test]
 fn no_network_namespaces() {
-    World::PLAIN
-        .within("unshare -Ur")
-        .after("echo 0 >/proc/sys/user/max_net_namespaces")
-        .says(expect![[r#"
-            nstest[netns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-              cause: this machine allows 0 network namespaces (user.max_net_namespaces = 0)
-              help: sysctl -w user.max_net_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
+    World::at_most(0, "net").says(expect![[r#"
+        nstest[netns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
+          cause: this machine allows 0 network namespaces (user.max_net_namespaces = 0)
+          help: sysctl -w user.max_net_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
 }
 
 #[test]
 fn one_mount_namespace() {
-    World::PLAIN
-        .within("unshare -Ur")
-        .after("echo 1 >/proc/sys/user/max_mnt_namespaces")
-        .within("unshare -m")
-        .says(expect![[r#"
-            nstest[namespace-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-              cause: this machine allows a user 1 mount namespaces (user.max_mnt_namespaces = 1), and they are in use
-              help: sysctl -w user.max_mnt_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
+    World::at_most(1, "mnt").within("unshare -m").says(expect![[r#"
+        nstest[namespace-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
+          cause: this machine allows a user 1 mount namespaces (user.max_mnt_namespaces = 1), and they are in use
+          help: sysctl -w user.max_mnt_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
 }
 
 #[test]
