@@ -9,15 +9,16 @@ use std::process::Command;
 
 use expect_test::{Expect, expect};
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
+use nix::mount::MsFlags;
 use nix::sys::resource::{Resource, setrlimit};
 
+use super::recorded::{clone, id_map, mount, refusal, sysctl};
 use super::{Refusal, Step, error, investigate};
 use crate::sys::probe::{self, EVERY_NAMESPACE, Outcome, Trial};
 use crate::sys::seccomp_filter::{Answer, refuse_namespaces};
 
 const ATTEMPT: &str = "NSTEST_PREFLIGHT_ATTEMPT";
-const BEFORE: &str = "NSTEST_PREFLIGHT_BEFORE";
+const FIRST: &str = "NSTEST_PREFLIGHT_FIRST";
 const BEGIN: &str = "--- begin ---\n";
 const END: &str = "\n--- end ---";
 
@@ -28,7 +29,7 @@ fn attempt() {
     let Ok(attempt) = std::env::var(ATTEMPT) else {
         return;
     };
-    match std::env::var(BEFORE).unwrap_or_default().as_str() {
+    match std::env::var(FIRST).unwrap_or_default().as_str() {
         "" => {}
         "no processes" => setrlimit(Resource::RLIMIT_NPROC, 1, 1).unwrap(),
         "filter: EPERM" => refuse_namespaces(Answer::Errno(Errno::EPERM)),
@@ -36,7 +37,7 @@ fn attempt() {
         "filter: kill" => refuse_namespaces(Answer::Kill),
         root => nix::unistd::chroot(root).unwrap(),
     }
-    let text = match refusal(&attempt) {
+    let text = match refused(&attempt) {
         Some(refusal) => {
             let (mut facts, probes) = investigate(&refusal);
             // What the tests themselves run in must not show in the text.
@@ -48,89 +49,97 @@ fn attempt() {
     println!("{BEGIN}{text}{END}");
 }
 
-fn refusal(attempt: &str) -> Option<Refusal> {
-    let uid_map = format!("0 {} 1", nix::unistd::geteuid());
-    let tried = |trial| {
-        let report = probe::run(&[trial], &CString::new(uid_map.as_str()).unwrap());
-        match (report.process, report.outcomes[0]) {
-            (Outcome::Refused(errno), _) | (_, Outcome::Refused(errno)) => (errno as i32, None),
-            (_, Outcome::Killed(signal)) => (0, Some(Step::Killed { signal })),
-            _ => (0, None),
+/// Attempts it; what was refused of it, if anything was.
+fn refused(attempt: &str) -> Option<Refusal> {
+    match attempt {
+        "clone" => tried(Trial::Clone(EVERY_NAMESPACE), clone),
+        "uid_map" => tried(Trial::IdMap, id_map),
+        "setgroups" => {
+            let call = "open(\"/proc/self/setgroups\")";
+            let refused = |errno| refusal("forbid setgroups", call, errno, Step::SetGroups);
+            tried(Trial::SetGroups, refused)
         }
-    };
-    let errno = |result: nix::Result<()>| (result.err().map_or(0, |errno| errno as i32), None);
-    let (step, call, kind, (errno, killed)) = match attempt {
-        "clone" => (
-            "create the test's namespaces",
-            "clone(CLONE_NEWUSER|…)",
-            Step::Clone,
-            tried(Trial::Clone(EVERY_NAMESPACE)),
-        ),
-        "setgroups" => (
-            "forbid setgroups",
-            "open(\"/proc/self/setgroups\")",
-            Step::SetGroups,
-            tried(Trial::SetGroups),
-        ),
-        "uid_map" => (
-            "map the test's user id",
-            "write(\"/proc/self/uid_map\")",
-            Step::IdMap,
-            tried(Trial::IdMap),
-        ),
-        "mount /proc" => (
-            "mount a fresh /proc",
-            "mount(\"proc\", \"/proc\", …)",
-            Step::Mount { target: "/proc".to_owned() },
-            errno(mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), None::<&str>)),
-        ),
+        "mount /proc" => {
+            let proc = Some("proc");
+            let result = nix::mount::mount(proc, "/proc", proc, MsFlags::empty(), None::<&str>);
+            let call = "mount(\"proc\", \"/proc\", …)".to_owned();
+            result.err().map(|errno| Refusal { call, ..mount("/proc", errno) })
+        }
         "sysctl" => {
-            let path = "/proc/sys/net/ipv4/ip_forward";
-            let result = std::fs::write(path, "1");
-            let errno = result.err().and_then(|error| error.raw_os_error());
-            (
-                "set net.ipv4.ip_forward",
-                "open(\"/proc/sys/net/ipv4/ip_forward\")",
-                Step::Sysctl { path: path.to_owned() },
-                (errno.unwrap_or(0), None),
-            )
+            let error = std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").err()?;
+            let errno = Errno::from_raw(error.raw_os_error().unwrap());
+            let call = "open(\"/proc/sys/net/ipv4/ip_forward\")".to_owned();
+            Some(Refusal { call, ..sysctl(errno) })
         }
         other => panic!("no such attempt: {other}"),
-    };
-    let kind = match killed {
-        Some(killed) => killed,
-        None if errno == 0 => return None,
-        None => kind,
-    };
-    Some(Refusal { step: step.to_owned(), call: call.to_owned(), errno, kind })
+    }
+}
+
+fn tried(trial: Trial, refused: impl Fn(Errno) -> Refusal) -> Option<Refusal> {
+    let uid_map = CString::new(format!("0 {} 1", nix::unistd::geteuid())).unwrap();
+    let report = probe::run(&[trial], &uid_map);
+    match (report.process, report.outcomes[0]) {
+        (Outcome::Refused(errno), _) | (_, Outcome::Refused(errno)) => Some(refused(errno)),
+        (_, Outcome::Killed(signal)) => {
+            Some(Refusal { kind: Step::Killed { signal }, ..refused(Errno::UnknownErrno) })
+        }
+        _ => None,
+    }
 }
 
 /// A world, and what is attempted in it.
 struct World {
-    /// A script for sh that ends by executing its arguments.
-    script: &'static str,
+    /// What executes its arguments in it, as words: one command before the other.
+    command: Vec<String>,
     /// What `attempt` does to itself first.
-    before: &'static str,
+    first: &'static str,
     attempt: &'static str,
 }
 
 impl World {
-    const PLAIN: Self = Self { script: r#"exec "$@""#, before: "", attempt: "clone" };
+    const PLAIN: Self = Self { command: Vec::new(), first: "", attempt: "clone" };
 
-    fn says(&self, expected: Expect) {
-        let text = self.text();
-        expected.assert_eq(&text);
+    /// Where there may be so many namespaces of one kind.
+    fn at_most(count: u32, kind: &str) -> Self {
+        let limit = format!("echo {count} >/proc/sys/user/max_{kind}_namespaces");
+        Self::PLAIN.within("unshare -Ur").after(&limit)
     }
 
-    fn text(&self) -> String {
+    /// Inside of what a command makes.
+    fn within(mut self, command: &str) -> Self {
+        self.command.extend(command.split_whitespace().map(str::to_owned));
+        self
+    }
+
+    /// When a script for sh has run, which `sh -c "$0" "$0" "$@"` in it runs again.
+    fn after(mut self, script: &str) -> Self {
+        let script = format!(r#"set -e; {script}; exec "$@""#);
+        self.command.extend(["sh", "-c", &script, &script].map(str::to_owned));
+        self
+    }
+
+    fn first(self, first: &'static str) -> Self {
+        Self { first, ..self }
+    }
+
+    fn attempts(self, attempt: &'static str) -> Self {
+        Self { attempt, ..self }
+    }
+
+    fn says(self, expected: Expect) {
+        expected.assert_eq(&self.text());
+    }
+
+    fn text(self) -> String {
         let module = module_path!().split_once("::").unwrap().1;
-        let output = Command::new("sh")
-            .args(["-c", self.script, self.script])
-            .arg(std::env::current_exe().unwrap())
+        let binary = std::env::current_exe().unwrap().into_os_string();
+        let mut words = self.command.into_iter().map(Into::into).chain([binary]);
+        let output = Command::new(words.next().unwrap())
+            .args(words)
             .args(["--exact", &format!("{module}::attempt"), "--ignored"])
             .args(["--nocapture", "--test-threads=1"])
             .env(ATTEMPT, self.attempt)
-            .env(BEFORE, self.before)
+            .env(FIRST, self.first)
             .output()
             .unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
@@ -151,11 +160,7 @@ fn nothing_is_refused_here() {
 
 #[test]
 fn no_user_namespaces() {
-    World {
-        script: r#"exec unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"' sh "$@""#,
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
+    World::at_most(0, "user").says(expect![[r#"
         nstest[userns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
           cause: this machine allows 0 user namespaces (user.max_user_namespaces = 0)
           help: sysctl -w user.max_user_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
@@ -163,11 +168,7 @@ fn no_user_namespaces() {
 
 #[test]
 fn all_user_namespaces_in_use() {
-    World {
-        script: r#"exec unshare -Ur sh -c 'echo 1 >/proc/sys/user/max_user_namespaces; exec unshare -Ur "$@"' sh "$@""#,
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
+    World::at_most(1, "user").within("unshare -Ur").says(expect![[r#"
         nstest[userns-depth]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
           cause: this process is in a user namespace that is nested too deep (the kernel allows 32 levels below the first), or one of those around it may have no more inside (user.max_user_namespaces there)
           help: run the tests with fewer containers, sandboxes or `unshare -U` around them"#]]);
@@ -175,11 +176,7 @@ fn all_user_namespaces_in_use() {
 
 #[test]
 fn no_network_namespaces() {
-    World {
-        script: r#"exec unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_net_namespaces; exec "$@"' sh "$@""#,
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
+    World::at_most(0, "net").says(expect![[r#"
         nstest[netns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
           cause: this machine allows 0 network namespaces (user.max_net_namespaces = 0)
           help: sysctl -w user.max_net_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
@@ -187,11 +184,7 @@ fn no_network_namespaces() {
 
 #[test]
 fn one_mount_namespace() {
-    World {
-        script: r#"exec unshare -Ur sh -c 'echo 1 >/proc/sys/user/max_mnt_namespaces; exec unshare -m "$@"' sh "$@""#,
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
+    World::at_most(1, "mnt").within("unshare -m").says(expect![[r#"
         nstest[namespace-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
           cause: this machine allows a user 1 mount namespaces (user.max_mnt_namespaces = 1), and they are in use
           help: sysctl -w user.max_mnt_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
@@ -199,52 +192,43 @@ fn one_mount_namespace() {
 
 #[test]
 fn as_deep_as_it_goes() {
-    World {
-        script: r#"unshare -Ur true 2>/dev/null && exec unshare -Ur sh -c "$0" "$0" "$@"; exec "$@""#,
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
-        nstest[userns-depth]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-          cause: this process is in a user namespace that is nested too deep (the kernel allows 32 levels below the first), or one of those around it may have no more inside (user.max_user_namespaces there)
-          help: run the tests with fewer containers, sandboxes or `unshare -U` around them"#]]);
+    World::PLAIN
+        .after(r#"unshare -Ur true 2>/dev/null && exec unshare -Ur sh -c "$0" "$0" "$@""#)
+        .says(expect![[r#"
+            nstest[userns-depth]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
+              cause: this process is in a user namespace that is nested too deep (the kernel allows 32 levels below the first), or one of those around it may have no more inside (user.max_user_namespaces there)
+              help: run the tests with fewer containers, sandboxes or `unshare -U` around them"#]]);
 }
 
 #[test]
 fn in_a_chroot() {
-    World {
-        script: r#"exec unshare -Urm sh -c 'mount -t tmpfs none /mnt && mkdir -p /mnt/root/proc && mount --rbind /proc /mnt/root/proc && exec "$@"' sh "$@""#,
-        before: "/mnt/root",
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
-        nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-          cause: this process runs in a chroot, and the kernel makes no user namespace for such a one
-          help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
-            bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
+    World::PLAIN
+        .within("unshare -Urm")
+        .after("mount -t tmpfs none /mnt; mkdir -p /mnt/root/proc; mount --rbind /proc /mnt/root/proc")
+        .first("/mnt/root")
+        .says(expect![[r#"
+            nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
+              cause: this process runs in a chroot, and the kernel makes no user namespace for such a one
+              help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
+                bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
 }
 
 #[test]
 fn in_a_chroot_onto_a_mount() {
-    World {
-        script: r#"exec unshare -Urm sh -c 'mount --rbind / /mnt && exec "$@"' sh "$@""#,
-        before: "/mnt",
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
-        nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-          cause: this process seems to run in a chroot, in which the kernel makes no user namespace: no filter stands before the kernel, and its user and group id are mapped
-          help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
-            bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
+    World::PLAIN
+        .within("unshare -Urm")
+        .after("mount --rbind / /mnt")
+        .first("/mnt")
+        .says(expect![[r#"
+            nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
+              cause: this process seems to run in a chroot, in which the kernel makes no user namespace: no filter stands before the kernel, and its user and group id are mapped
+              help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
+                bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
 }
 
 #[test]
 fn in_a_chroot_without_proc() {
-    World {
-        script: r#"exec unshare -Ur "$@""#,
-        before: "/mnt",
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
+    World::PLAIN.within("unshare -Ur").first("/mnt").says(expect![[r#"
         nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
           cause: this process seems to run in a chroot, in which the kernel makes no user namespace: no filter stands before the kernel, and whether its ids are mapped cannot be told without /proc
           help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
@@ -253,11 +237,7 @@ fn in_a_chroot_without_proc() {
 
 #[test]
 fn without_an_id() {
-    World {
-        script: r#"exec unshare -U "$@""#,
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
+    World::PLAIN.within("unshare -U").says(expect![[r#"
         nstest[unmapped-id]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
           cause: this process's user id has no mapping in the user namespace that it is in (/proc/self/uid_map), and without one it can make no further namespace
           help: map it where the namespace around the tests is made: unshare --user --map-current-user …"#]]);
@@ -266,23 +246,19 @@ fn without_an_id() {
 #[test]
 fn without_processes() {
     // The limit does not hold for root, not even for root of a namespace that root has made.
-    let script = if nix::unistd::geteuid().is_root() {
-        r#"exec setpriv --reuid=54321 --regid=54321 --clear-groups "$@""#
+    let ordinary = if nix::unistd::geteuid().is_root() {
+        "setpriv --reuid=54321 --regid=54321 --clear-groups"
     } else {
-        r#"exec "$@""#
+        ""
     };
-    let text = World { script, before: "no processes", ..World::PLAIN }.text();
+    let text = World::PLAIN.within(ordinary).first("no processes").text();
     println!("{text}");
     assert!(text.starts_with("nstest[nproc]: create the test's namespaces: clone(CLONE_NEWUSER|…): EAGAIN\n  cause: this user may have 1 processes and threads (RLIMIT_NPROC), "), "{text}");
 }
 
 #[test]
 fn filtered_with_eperm() {
-    World {
-        before: "filter: EPERM",
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
+    World::PLAIN.first("filter: EPERM").says(expect![[r#"
         nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
           cause: a seccomp filter answers this system call with EPERM
           help: let the filter pass clone, clone3, unshare, setns, mount and umount2; in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
@@ -290,11 +266,7 @@ fn filtered_with_eperm() {
 
 #[test]
 fn filtered_with_enosys() {
-    World {
-        before: "filter: ENOSYS",
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
+    World::PLAIN.first("filter: ENOSYS").says(expect![[r#"
         nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSYS
           cause: a seccomp filter answers this system call with ENOSYS
           help: let the filter pass clone, clone3, unshare, setns, mount and umount2; in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
@@ -302,11 +274,7 @@ fn filtered_with_enosys() {
 
 #[test]
 fn filtered_with_a_signal() {
-    World {
-        before: "filter: kill",
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
+    World::PLAIN.first("filter: kill").says(expect![[r#"
         nstest[seccomp-kill]: create the test's namespaces: clone(CLONE_NEWUSER|…): SIGSYS
           cause: a seccomp filter kills the process that makes this system call (SIGSYS)
           help: let the filter pass clone, clone3, unshare, setns, mount and umount2; in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
@@ -315,54 +283,51 @@ fn filtered_with_a_signal() {
 #[test]
 fn root_without_setfcap() {
     // Inside a user namespace of root's own making, so that it is the same as any user.
-    World {
-        script: r#"exec unshare -Ur setpriv --bounding-set=-setfcap --inh-caps=-setfcap "$@""#,
-        attempt: "uid_map",
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
-        nstest[setfcap]: map the test's user id: write("/proc/self/uid_map"): EPERM
-          cause: this process is root without the capability CAP_SETFCAP, and so may not map user id 0 into a new user namespace
-          help: run the tests as an ordinary user, or keep CAP_SETFCAP"#]]);
+    World::PLAIN
+        .within("unshare -Ur")
+        .within("setpriv --bounding-set=-setfcap --inh-caps=-setfcap")
+        .attempts("uid_map")
+        .says(expect![[r#"
+            nstest[setfcap]: map the test's user id: write("/proc/self/uid_map"): EPERM
+              cause: this process is root without the capability CAP_SETFCAP, and so may not map user id 0 into a new user namespace
+              help: run the tests as an ordinary user, or keep CAP_SETFCAP"#]]);
 }
 
 #[test]
 fn with_a_masked_proc() {
-    World {
-        script: r#"exec unshare -Urm sh -c 'mount --bind /dev/null /proc/version && exec unshare -Ump --map-root-user --fork "$@"' sh "$@""#,
-        attempt: "mount /proc",
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
-        nstest[proc-masked]: mount a fresh /proc: mount("proc", "/proc", …): EPERM
-          cause: /proc is partly hidden by what is mounted on /proc/version, and the kernel lets nobody mount a fresh one that would show more
-          help: run the tests where /proc and /sys are whole and writable; what is mounted there:
-            findmnt -R /proc; findmnt -R /sys"#]]);
+    World::PLAIN
+        .within("unshare -Urm")
+        .after("mount --bind /dev/null /proc/version")
+        .within("unshare -Ump --map-root-user --fork")
+        .attempts("mount /proc")
+        .says(expect![[r#"
+            nstest[proc-masked]: mount a fresh /proc: mount("proc", "/proc", …): EPERM
+              cause: /proc is partly hidden by what is mounted on /proc/version, and the kernel lets nobody mount a fresh one that would show more
+              help: run the tests where /proc and /sys are whole and writable; what is mounted there:
+                findmnt -R /proc; findmnt -R /sys"#]]);
 }
 
 #[test]
 fn with_read_only_sysctls() {
-    World {
-        script: r#"exec unshare -Urmn sh -c 'mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; exec "$@"' sh "$@""#,
-        attempt: "sysctl",
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
-        nstest[proc-sys-read-only]: set net.ipv4.ip_forward: open("/proc/sys/net/ipv4/ip_forward"): EROFS
-          cause: /proc/sys is mounted read-only
-          help: run the tests where /proc and /sys are whole and writable; what is mounted there:
-            findmnt -R /proc; findmnt -R /sys"#]]);
+    World::PLAIN
+        .within("unshare -Urmn")
+        .after("mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys")
+        .attempts("sysctl")
+        .says(expect![[r#"
+            nstest[proc-sys-read-only]: set net.ipv4.ip_forward: open("/proc/sys/net/ipv4/ip_forward"): EROFS
+              cause: /proc/sys is mounted read-only
+              help: run the tests where /proc and /sys are whole and writable; what is mounted there:
+                findmnt -R /proc; findmnt -R /sys"#]]);
 }
 
 #[test]
 fn without_proc() {
-    World {
-        script: r#"exec unshare -Urm sh -c 'mount -t tmpfs none /proc; exec "$@"' sh "$@""#,
-        attempt: "setgroups",
-        ..World::PLAIN
-    }
-    .says(expect![[r#"
-        nstest[no-proc]: forbid setgroups: open("/proc/self/setgroups"): ENOENT
-          cause: no procfs that shows this process is mounted on /proc
-          help: sudo mount -t proc proc /proc"#]]);
+    World::PLAIN
+        .within("unshare -Urm")
+        .after("mount -t tmpfs none /proc")
+        .attempts("setgroups")
+        .says(expect![[r#"
+            nstest[no-proc]: forbid setgroups: open("/proc/self/setgroups"): ENOENT
+              cause: no procfs that shows this process is mounted on /proc
+              help: sudo mount -t proc proc /proc"#]]);
 }

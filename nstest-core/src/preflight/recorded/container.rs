@@ -6,6 +6,23 @@ use nix::errno::Errno;
 use super::super::probe::Filter;
 use super::{Machine, ROOT_IN_CONTAINER, clone, id_map, mount, sysctl};
 
+/// Docker's with `seccomp=unconfined`.
+fn unfiltered() -> Machine {
+    Machine::docker().probes(|probes| probes.mount_filter = Filter::Passes)
+}
+
+impl Machine {
+    /// The same, but Podman has started it.
+    fn by_podman(self) -> Self {
+        self.without(".dockerenv").file("run/.containerenv", "")
+    }
+
+    /// The same, but Kubernetes has started it.
+    fn by_kubernetes(self) -> Self {
+        self.without(".dockerenv").env("KUBERNETES_SERVICE_HOST")
+    }
+}
+
 #[test]
 fn docker_filters_clone() {
     Machine::docker().says(&clone(Errno::EPERM), expect![[r#"
@@ -17,43 +34,35 @@ fn docker_filters_clone() {
 
 #[test]
 fn github_job_in_a_container() {
-    Machine::docker()
-        .env("GITHUB_ACTIONS")
-        .says(&clone(Errno::EPERM), expect![[r#"
-            nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-              cause: a seccomp filter answers this system call with EPERM, as Docker's default profile does
-              help: docker run --security-opt seccomp=unconfined …
-                in a compose file: security_opt: ["seccomp=unconfined"]
-                in a GitHub job: container: {image: …, options: --security-opt seccomp=unconfined}"#]]);
+    Machine::docker().env("GITHUB_ACTIONS").says(&clone(Errno::EPERM), expect![[r#"
+        nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
+          cause: a seccomp filter answers this system call with EPERM, as Docker's default profile does
+          help: docker run --security-opt seccomp=unconfined …
+            in a compose file: security_opt: ["seccomp=unconfined"]
+            in a GitHub job: container: {image: …, options: --security-opt seccomp=unconfined}"#]]);
 }
 
 #[test]
 fn podman_filters_clone() {
-    Machine::docker()
-        .without(".dockerenv")
-        .file("run/.containerenv", "")
-        .says(&clone(Errno::ENOSYS), expect![[r#"
-            nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSYS
-              cause: a seccomp filter answers this system call with EPERM, as Podman's default profile does
-              help: podman run --security-opt seccomp=unconfined …"#]]);
+    Machine::docker().by_podman().says(&clone(Errno::ENOSYS), expect![[r#"
+        nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSYS
+          cause: a seccomp filter answers this system call with EPERM, as Podman's default profile does
+          help: podman run --security-opt seccomp=unconfined …"#]]);
 }
 
 #[test]
 fn kubernetes_filters_clone() {
-    Machine::docker()
-        .without(".dockerenv")
-        .env("KUBERNETES_SERVICE_HOST")
-        .says(&clone(Errno::EPERM), expect![[r#"
-            nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-              cause: a seccomp filter answers this system call with EPERM, as the profile RuntimeDefault does
-              help: in the container's spec: securityContext: {seccompProfile: {type: Unconfined}}"#]]);
+    Machine::docker().by_kubernetes().says(&clone(Errno::EPERM), expect![[r#"
+        nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
+          cause: a seccomp filter answers this system call with EPERM, as the profile RuntimeDefault does
+          help: in the container's spec: securityContext: {seccompProfile: {type: Unconfined}}"#]]);
 }
 
 /// Root with all capabilities dropped.
 #[test]
 fn kubernetes_drops_all() {
     Machine::laptop()
-        .env("KUBERNETES_SERVICE_HOST")
+        .by_kubernetes()
         .file(
             "proc/thread-self/status",
             &ROOT_IN_CONTAINER.replace("00000000a80425fb", "0000000000000000"),
@@ -78,23 +87,20 @@ fn the_host_of_a_container_has_no_user_namespaces() {
 /// `seccomp=unconfined` alone: AppArmor still denies mounts.
 #[test]
 fn docker_denies_mounts() {
-    Machine::docker()
-        .probes(|probes| probes.mount_filter = Filter::Passes)
-        .says(&mount("/proc", Errno::EACCES), expect![[r#"
-            nstest[apparmor]: mount a fresh /proc: mount("/proc"): EACCES
-              cause: the AppArmor profile of this process, `docker-default (enforce)`, does not allow it
-              help: docker run --security-opt apparmor=unconfined …
-                in a compose file: security_opt: ["apparmor=unconfined"]"#]]);
+    unfiltered().says(
+        &mount("/proc", Errno::EACCES),
+        expect![[r#"
+        nstest[apparmor]: mount a fresh /proc: mount("/proc"): EACCES
+          cause: the AppArmor profile of this process, `docker-default (enforce)`, does not allow it
+          help: docker run --security-opt apparmor=unconfined …
+            in a compose file: security_opt: ["apparmor=unconfined"]"#]],
+    );
 }
 
 /// `seccomp=unconfined` and `apparmor=unconfined`.
 #[test]
 fn docker_masks_proc() {
-    let machine = || {
-        Machine::docker()
-            .probes(|probes| probes.mount_filter = Filter::Passes)
-            .file("proc/thread-self/attr/apparmor/current", "unconfined\n")
-    };
+    let machine = || unfiltered().file("proc/thread-self/attr/apparmor/current", "unconfined\n");
     machine().says(&mount("/proc", Errno::EPERM), expect![[r#"
         nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
           cause: /proc is partly hidden by what is mounted on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel lets nobody mount a fresh one that would show more
@@ -117,33 +123,25 @@ fn docker_masks_proc() {
 
 #[test]
 fn podman_masks_proc() {
-    Machine::docker()
-        .probes(|probes| probes.mount_filter = Filter::Passes)
-        .without(".dockerenv")
-        .file("run/.containerenv", "")
-        .says(&mount("/proc", Errno::EPERM), expect![[r#"
-            nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
-              cause: /proc is partly hidden by what is mounted on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel lets nobody mount a fresh one that would show more
-              help: podman run --security-opt unmask=ALL …"#]]);
+    unfiltered().by_podman().says(&mount("/proc", Errno::EPERM), expect![[r#"
+        nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
+          cause: /proc is partly hidden by what is mounted on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel lets nobody mount a fresh one that would show more
+          help: podman run --security-opt unmask=ALL …"#]]);
 }
 
 #[test]
 fn kubernetes_masks_proc() {
-    Machine::docker()
-        .probes(|probes| probes.mount_filter = Filter::Passes)
-        .without(".dockerenv")
-        .env("KUBERNETES_SERVICE_HOST")
-        .says(&mount("/proc", Errno::EPERM), expect![[r#"
-            nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
-              cause: /proc is partly hidden by what is mounted on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel lets nobody mount a fresh one that would show more
-              help: in the pod's spec: hostUsers: false, and in the container's: securityContext: {procMount: Unmasked}"#]]);
+    unfiltered().by_kubernetes().says(&mount("/proc", Errno::EPERM), expect![[r#"
+        nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
+          cause: /proc is partly hidden by what is mounted on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel lets nobody mount a fresh one that would show more
+          help: in the pod's spec: hostUsers: false, and in the container's: securityContext: {procMount: Unmasked}"#]]);
 }
 
 /// Fedora's podman with its default label.
 #[test]
 fn selinux_in_podman() {
     Machine::laptop()
-        .file("run/.containerenv", "")
+        .by_podman()
         .file("sys/fs/selinux/enforce", "1")
         .says(&clone(Errno::EACCES), expect![[r#"
             nstest[selinux]: create the test's namespaces: clone(CLONE_NEWUSER|…): EACCES

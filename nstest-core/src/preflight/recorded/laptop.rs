@@ -1,11 +1,11 @@
 //! Laptops, servers and CI machines.
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 use nix::errno::Errno;
 use nix::libc;
 
-use super::super::Step;
-use super::super::probe::{Filter, Outcome};
+use super::super::probe::Filter;
+use super::super::{Refusal, Step};
 use super::{Machine, STATUS, clone, exec, id_map, mount, refusal};
 
 /// RHEL 7 shipped so.
@@ -13,7 +13,7 @@ use super::{Machine, STATUS, clone, exec, id_map, mount, refusal};
 fn no_user_namespaces() {
     Machine::laptop()
         .file("proc/sys/user/max_user_namespaces", "0\n")
-        .probes(|probes| probes.user = Outcome::Refused(Errno::ENOSPC))
+        .refuses("user", Errno::ENOSPC)
         .says(
             &clone(Errno::ENOSPC),
             expect![[r#"
@@ -26,7 +26,7 @@ fn no_user_namespaces() {
 #[test]
 fn user_namespaces_in_use() {
     Machine::laptop()
-        .probes(|probes| probes.user = Outcome::Refused(Errno::ENOSPC))
+        .refuses("user", Errno::ENOSPC)
         .says(&clone(Errno::ENOSPC), expect![[r#"
             nstest[userns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
               cause: this machine allows a user 63239 user namespaces (user.max_user_namespaces = 63239), and they are in use
@@ -36,7 +36,7 @@ fn user_namespaces_in_use() {
 #[test]
 fn network_namespaces_in_use() {
     Machine::laptop()
-        .probes(|probes| probes.kinds[4] = Outcome::Refused(Errno::ENOSPC))
+        .refuses("net", Errno::ENOSPC)
         .says(&clone(Errno::ENOSPC), expect![[r#"
             nstest[netns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
               cause: this machine allows a user 63239 network namespaces (user.max_net_namespaces = 63239), and they are in use
@@ -44,24 +44,27 @@ fn network_namespaces_in_use() {
 }
 
 /// As root, who may look at init's root.
-#[test]
-fn chroot_onto_a_mount() {
+fn in_mount_namespace(namespace: &str) -> Machine {
     Machine::laptop()
         .file("proc/1/ns/mnt", "-> mnt:[4026531841]")
-        .file("proc/thread-self/ns/mnt", "-> mnt:[4026531841]")
+        .file("proc/thread-self/ns/mnt", namespace)
         .file("proc/1/root/etc/hostname", "laptop\n")
-        .says(&clone(Errno::EPERM), expect![[r#"
-            nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-              cause: this process runs in a chroot, and the kernel makes no user namespace for such a one
-              help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
-                bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
+}
+
+#[test]
+fn chroot_onto_a_mount() {
+    in_mount_namespace("-> mnt:[4026531841]").says(&clone(Errno::EPERM), expect![[r#"
+        nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
+          cause: this process runs in a chroot, and the kernel makes no user namespace for such a one
+          help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
+            bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
 }
 
 /// As an ordinary user, to whom init's root is closed.
 #[test]
 fn chroot_that_leaves_no_trace() {
     Machine::laptop()
-        .probes(|probes| probes.user = Outcome::Refused(Errno::EPERM))
+        .refuses("user", Errno::EPERM)
         .says(&clone(Errno::EPERM), expect![[r#"
             nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
               cause: this process seems to run in a chroot, in which the kernel makes no user namespace: no filter stands before the kernel, and its user and group id are mapped
@@ -71,12 +74,7 @@ fn chroot_that_leaves_no_trace() {
 
 #[test]
 fn another_mount_namespace_is_no_chroot() {
-    let facts = Machine::laptop()
-        .file("proc/1/ns/mnt", "-> mnt:[4026531841]")
-        .file("proc/thread-self/ns/mnt", "-> mnt:[4026532000]")
-        .file("proc/1/root/etc/hostname", "laptop\n")
-        .facts();
-    assert!(!facts.chroot);
+    assert!(!in_mount_namespace("-> mnt:[4026532000]").facts().chroot);
 }
 
 #[test]
@@ -103,44 +101,18 @@ fn filter_of_a_systemd_unit() {
               help: let the filter pass clone, clone3, unshare, setns, mount and umount2; in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
 }
 
+fn killed(signal: i32) -> Refusal {
+    refusal("mount a fresh /proc", "mount", Errno::UnknownErrno, Step::Killed { signal })
+}
+
 #[test]
 fn filter_that_kills() {
-    let killed = Step::Killed { signal: libc::SIGSYS };
     Machine::laptop().says(
-        &refusal("mount a fresh /proc", "mount", Errno::UnknownErrno, killed),
+        &killed(libc::SIGSYS),
         expect![[r#"
             nstest[seccomp-kill]: mount a fresh /proc: mount: SIGSYS
               cause: a seccomp filter kills the process that makes this system call (SIGSYS)
               help: let the filter pass clone, clone3, unshare, setns, mount and umount2; in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]],
-    );
-}
-
-#[test]
-fn killed_by_something_else() {
-    let killed = Step::Killed { signal: libc::SIGKILL };
-    Machine::laptop().says(
-        &refusal("mount a fresh /proc", "mount", Errno::UnknownErrno, killed),
-        expect![[r#"
-            nstest[setup]: mount a fresh /proc: mount: SIGKILL
-              cause: none of the known causes fits; this is what was found:
-                killed by: SIGKILL
-                kernel: 6.12.48-generic
-                uid: Some(1000), capabilities Some(0)
-                container: None, nested false
-                limits: {"ipc": 63239, "mnt": 63239, "net": 63239, "pid": 63239, "user": 63239, "uts": 63239}
-                seccomp: Some(false), clone Passes, mount Passes
-                AppArmor: None, in a user namespace None
-                SELinux enforcing: false
-                a process: Allowed
-                with a user namespace: Allowed
-                with pid: Allowed
-                with mnt: Allowed
-                with uts: Allowed
-                with ipc: Allowed
-                with net: Allowed
-                with all: Allowed
-                setgroups, uid_map: Allowed, Allowed
-              help: report this text as an issue of nstest, please"#]],
     );
 }
 
@@ -201,51 +173,45 @@ fn ubuntu() -> Machine {
 }
 
 /// 24.04, and the runners of GitHub.
+fn ubuntu_with_profile() -> Machine {
+    let label = "unprivileged_userns (enforce)".to_owned();
+    ubuntu().probes(|probes| probes.label = Some(label))
+}
+
 #[test]
 fn ubuntu_at_the_map() {
-    ubuntu()
-        .probes(|probes| probes.label = Some("unprivileged_userns (enforce)".to_owned()))
-        .says(&id_map(Errno::EPERM), expect![[r#"
-            nstest[apparmor]: map the test's user id: write("/proc/self/uid_map"): EPERM
-              cause: AppArmor takes all capabilities from unprivileged programs in user namespaces (kernel.apparmor_restrict_unprivileged_userns = 1), as Ubuntu does from 23.10 on
-              help: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0
-                or give the test binaries an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor"#]]);
+    ubuntu_with_profile().says(&id_map(Errno::EPERM), expect![[r#"
+        nstest[apparmor]: map the test's user id: write("/proc/self/uid_map"): EPERM
+          cause: AppArmor takes all capabilities from unprivileged programs in user namespaces (kernel.apparmor_restrict_unprivileged_userns = 1), as Ubuntu does from 23.10 on
+          help: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0
+            or give the test binaries an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor"#]]);
+}
+
+/// The first line is another, all others are those above.
+fn says_as_at_the_map(ubuntu: Machine, refusal: &Refusal, expected: Expect) {
+    let (text, above) = (ubuntu.text(refusal), ubuntu_with_profile().text(&id_map(Errno::EPERM)));
+    let (first, rest) = text.split_once('\n').unwrap();
+    expected.assert_eq(first);
+    assert_eq!(rest, above.split_once('\n').unwrap().1);
 }
 
 #[test]
 fn ubuntu_at_later_steps() {
-    for (refusal, expected) in [
-        (
-            refusal("bring up `lo`", "ioctl(SIOCSIFFLAGS)", Errno::EPERM, Step::Loopback),
-            expect![[r#"
-                nstest[apparmor]: bring up `lo`: ioctl(SIOCSIFFLAGS): EPERM
-                  cause: AppArmor takes all capabilities from unprivileged programs in user namespaces (kernel.apparmor_restrict_unprivileged_userns = 1), as Ubuntu does from 23.10 on
-                  help: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0
-                    or give the test binaries an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor"#]],
-        ),
-        (
-            mount("/proc", Errno::EACCES),
-            expect![[r#"
-            nstest[apparmor]: mount a fresh /proc: mount("/proc"): EACCES
-              cause: AppArmor takes all capabilities from unprivileged programs in user namespaces (kernel.apparmor_restrict_unprivileged_userns = 1), as Ubuntu does from 23.10 on
-              help: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0
-                or give the test binaries an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor"#]],
-        ),
-    ] {
-        ubuntu()
-            .probes(|probes| probes.label = Some("unprivileged_userns (enforce)".to_owned()))
-            .says(&refusal, expected);
-    }
+    let loopback = refusal("bring up `lo`", "ioctl(SIOCSIFFLAGS)", Errno::EPERM, Step::Loopback);
+    let expected = expect!["nstest[apparmor]: bring up `lo`: ioctl(SIOCSIFFLAGS): EPERM"];
+    says_as_at_the_map(ubuntu_with_profile(), &loopback, expected);
+    let expected = expect![[r#"nstest[apparmor]: mount a fresh /proc: mount("/proc"): EACCES"#]];
+    says_as_at_the_map(ubuntu_with_profile(), &mount("/proc", Errno::EACCES), expected);
 }
 
 /// 23.10, or where that profile is not loaded: the namespace itself is refused.
 #[test]
 fn ubuntu_at_the_clone() {
-    ubuntu().says(&clone(Errno::EACCES), expect![[r#"
-        nstest[apparmor]: create the test's namespaces: clone(CLONE_NEWUSER|…): EACCES
-          cause: AppArmor takes all capabilities from unprivileged programs in user namespaces (kernel.apparmor_restrict_unprivileged_userns = 1), as Ubuntu does from 23.10 on
-          help: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0
-            or give the test binaries an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor"#]]);
+    says_as_at_the_map(
+        ubuntu(),
+        &clone(Errno::EACCES),
+        expect!["nstest[apparmor]: create the test's namespaces: clone(CLONE_NEWUSER|…): EACCES"],
+    );
 }
 
 #[test]
@@ -265,7 +231,7 @@ fn wsl_2_is_not_wsl_1() {
             "proc/sys/kernel/osrelease",
             "5.15.167.4-microsoft-standard-WSL2\n",
         )
-        .probes(|probes| probes.user = Outcome::Refused(Errno::EINVAL))
+        .refuses("user", Errno::EINVAL)
         .says(&clone(Errno::EINVAL), expect![[r#"
             nstest[no-namespaces]: create the test's namespaces: clone(CLONE_NEWUSER|…): EINVAL
               cause: the kernel 5.15.167.4-microsoft-standard-WSL2 was built without CONFIG_USER_NS
@@ -275,7 +241,7 @@ fn wsl_2_is_not_wsl_1() {
 #[test]
 fn a_kernel_without_network_namespaces() {
     Machine::laptop()
-        .probes(|probes| probes.kinds[4] = Outcome::Refused(Errno::EINVAL))
+        .refuses("net", Errno::EINVAL)
         .says(&clone(Errno::EINVAL), expect![[r#"
             nstest[no-namespaces]: create the test's namespaces: clone(CLONE_NEWUSER|…): EINVAL
               cause: the kernel 6.12.48-generic was built without CONFIG_NET_NS
@@ -343,34 +309,45 @@ fn exec_of_the_binary() {
     );
 }
 
+fn host_name() -> Refusal {
+    refusal("set the host name", "sethostname", Errno::EPERM, Step::Hostname)
+}
+
 #[test]
 fn no_cause_known() {
-    Machine::laptop().says(
-        &refusal(
-            "set the host name",
-            "sethostname",
-            Errno::EPERM,
-            Step::Hostname,
-        ),
-        expect![[r#"
-            nstest[setup]: set the host name: sethostname: EPERM
-              cause: none of the known causes fits; this is what was found:
-                kernel: 6.12.48-generic
-                uid: Some(1000), capabilities Some(0)
-                container: None, nested false
-                limits: {"ipc": 63239, "mnt": 63239, "net": 63239, "pid": 63239, "user": 63239, "uts": 63239}
-                seccomp: Some(false), clone Passes, mount Passes
-                AppArmor: None, in a user namespace None
-                SELinux enforcing: false
-                a process: Allowed
-                with a user namespace: Allowed
-                with pid: Allowed
-                with mnt: Allowed
-                with uts: Allowed
-                with ipc: Allowed
-                with net: Allowed
-                with all: Allowed
-                setgroups, uid_map: Allowed, Allowed
-              help: report this text as an issue of nstest, please"#]],
-    );
+    Machine::laptop().says(&host_name(), expect![[r#"
+        nstest[setup]: set the host name: sethostname: EPERM
+          cause: none of the known causes fits; this is what was found:
+            kernel: 6.12.48-generic
+            uid: Some(1000), capabilities Some(0)
+            container: None, nested false
+            limits: {"ipc": 63239, "mnt": 63239, "net": 63239, "pid": 63239, "user": 63239, "uts": 63239}
+            seccomp: Some(false), clone Passes, mount Passes
+            AppArmor: None, in a user namespace None
+            SELinux enforcing: false
+            a process: Allowed
+            with a user namespace: Allowed
+            with pid: Allowed
+            with mnt: Allowed
+            with uts: Allowed
+            with ipc: Allowed
+            with net: Allowed
+            with all: Allowed
+            setgroups, uid_map: Allowed, Allowed
+          help: report this text as an issue of nstest, please"#]]);
+}
+
+#[test]
+fn killed_by_something_else() {
+    let [killed, refused] =
+        [killed(libc::SIGKILL), host_name()].map(|refusal| Machine::laptop().text(&refusal));
+    let (first, found) = killed.split_at(killed.find("    kernel: ").unwrap());
+    expect![[r#"
+        nstest[setup]: mount a fresh /proc: mount: SIGKILL
+          cause: none of the known causes fits; this is what was found:
+            killed by: SIGKILL
+    "#]]
+    .assert_eq(first);
+    // The rest is as above.
+    assert!(refused.ends_with(found), "{killed}");
 }

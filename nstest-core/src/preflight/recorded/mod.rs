@@ -137,6 +137,15 @@ impl Machine {
         self
     }
 
+    /// A new user namespace is refused alone ("user"), or with one of another kind.
+    fn refuses(self, kind: &str, errno: Errno) -> Self {
+        self.probes(|probes| match KINDS.iter().position(|(name, _)| *name == kind) {
+            Some(at) => probes.kinds[at] = Outcome::Refused(errno),
+            None if kind == "user" => probes.user = Outcome::Refused(errno),
+            None => panic!("no kind of namespace: {kind}"),
+        })
+    }
+
     fn facts(&self) -> Facts {
         let tree = Directory::new();
         for (path, text) in &self.files {
@@ -151,8 +160,11 @@ impl Machine {
     }
 
     fn says(self, refusal: &Refusal, expected: Expect) {
-        let error = error(refusal, &self.facts(), &self.probes);
-        expected.assert_eq(&format!("{error:?}"));
+        expected.assert_eq(&self.text(refusal));
+    }
+
+    fn text(self, refusal: &Refusal) -> String {
+        format!("{:?}", error(refusal, &self.facts(), &self.probes))
     }
 }
 
@@ -177,21 +189,21 @@ impl Drop for Directory {
     }
 }
 
-fn clone(errno: Errno) -> Refusal {
+pub(super) fn clone(errno: Errno) -> Refusal {
     refusal("create the test's namespaces", "clone(CLONE_NEWUSER|…)", errno, Step::Clone)
 }
 
-fn id_map(errno: Errno) -> Refusal {
+pub(super) fn id_map(errno: Errno) -> Refusal {
     refusal("map the test's user id", "write(\"/proc/self/uid_map\")", errno, Step::IdMap)
 }
 
-fn mount(target: &str, errno: Errno) -> Refusal {
+pub(super) fn mount(target: &str, errno: Errno) -> Refusal {
     let call = format!("mount(\"{target}\")");
     let kind = Step::Mount { target: target.to_owned() };
     refusal(&format!("mount a fresh {target}"), &call, errno, kind)
 }
 
-fn sysctl(errno: Errno) -> Refusal {
+pub(super) fn sysctl(errno: Errno) -> Refusal {
     let path = "/proc/sys/net/ipv4/ip_forward".to_owned();
     refusal("set net.ipv4.ip_forward", "open", errno, Step::Sysctl { path })
 }
@@ -200,7 +212,7 @@ fn exec(errno: Errno) -> Refusal {
     refusal("start the test's process", "execve(\"/proc/self/exe\")", errno, Step::Exec)
 }
 
-fn refusal(step: &str, call: &str, errno: Errno, kind: Step) -> Refusal {
+pub(super) fn refusal(step: &str, call: &str, errno: Errno, kind: Step) -> Refusal {
     Refusal { step: step.to_owned(), call: call.to_owned(), errno: errno as i32, kind }
 }
 

@@ -4,17 +4,14 @@ use std::io::ErrorKind;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::{Arc, bound, connected, network, pass, port_of, round_trip, sound, teach};
+use super::{Arc, Pair, bound, network, pair, pass, port_of, round_trip, sound, teach};
 use crate::frame::{Direction, Emission};
 use crate::testing::isolated;
 
 #[test]
 fn what_is_delayed_comes_late_and_in_order() {
     isolated(|| {
-        let net = network(&["peer"]);
-        let (local, peer) = (net.local(), net.node("peer").unwrap());
-        let ends = connected((&local, local.ip()), (&peer, peer.ip()));
-        round_trip(&ends);
+        let Pair { net, local, ends, .. } = pair();
         let delay = Duration::from_millis(20);
         teach(&local, true, move |_, _, now, out| out.forward.push(now + delay));
         for _ in 0..10 {
@@ -36,10 +33,7 @@ fn what_is_delayed_comes_late_and_in_order() {
 #[test]
 fn what_is_dropped_does_not_come_from_the_moment_that_it_is_said() {
     isolated(|| {
-        let net = network(&["peer"]);
-        let (local, peer) = (net.local(), net.node("peer").unwrap());
-        let ends = connected((&local, local.ip()), (&peer, peer.ip()));
-        round_trip(&ends);
+        let Pair { net, local, ends, .. } = pair();
         let port = port_of(&local);
         let dropping = Arc::new(Mutex::new(false));
         let told = Arc::clone(&dropping);
@@ -71,10 +65,7 @@ fn what_is_dropped_does_not_come_from_the_moment_that_it_is_said() {
 #[test]
 fn copies_and_frames_of_the_stages_own_are_sent() {
     isolated(|| {
-        let net = network(&["peer"]);
-        let (local, peer) = (net.local(), net.node("peer").unwrap());
-        let ends = connected((&local, local.ip()), (&peer, peer.ip()));
-        round_trip(&ends);
+        let Pair { net, local, ends, .. } = pair();
         // Everything twice, and then once more as the stage's own, later.
         teach(&local, true, |direction, frame, now, out| {
             let at = now + Duration::from_millis(5);
@@ -119,10 +110,7 @@ fn copies_and_frames_of_the_stages_own_are_sent() {
 #[test]
 fn a_stage_that_panics_fails_the_test() {
     isolated(|| {
-        let net = network(&["peer"]);
-        let (local, peer) = (net.local(), net.node("peer").unwrap());
-        let ends = connected((&local, local.ip()), (&peer, peer.ip()));
-        round_trip(&ends);
+        let Pair { net, local, ends, .. } = pair();
         teach(&local, true, |direction, frame, now, out| {
             assert!(!frame.windows(4).any(|bytes| bytes == b"boom"), "I do not like this one");
             pass(direction, frame, now, out);
@@ -157,10 +145,7 @@ fn a_frame_that_cannot_be_sent_fails_the_test() {
 #[test]
 fn what_finds_no_room_fails_the_test() {
     isolated(|| {
-        let net = network(&["peer"]);
-        let (local, peer) = (net.local(), net.node("peer").unwrap());
-        let ends = connected((&local, local.ip()), (&peer, peer.ip()));
-        round_trip(&ends);
+        let Pair { net, local, ends, .. } = pair();
         let held = Arc::new(Mutex::new(()));
         let gate = Arc::clone(&held);
         teach(&local, true, move |direction, frame, now, out| {

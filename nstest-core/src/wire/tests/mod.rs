@@ -76,6 +76,22 @@ fn connected(a: (&Node, IpAddr), b: (&Node, IpAddr)) -> (UdpSocket, UdpSocket) {
     (near, far)
 }
 
+/// The test's own node and one other, who have talked.
+struct Pair {
+    net: Net,
+    local: Node,
+    peer: Node,
+    ends: (UdpSocket, UdpSocket),
+}
+
+fn pair() -> Pair {
+    let net = network(&["peer"]);
+    let (local, peer) = (net.local(), net.node("peer").unwrap());
+    let ends = connected((&local, local.ip()), (&peer, peer.ip()));
+    round_trip(&ends);
+    Pair { net, local, peer, ends }
+}
+
 /// One datagram there and one back; how long it took.
 fn round_trip((near, far): &(UdpSocket, UdpSocket)) -> Duration {
     let start = Instant::now();

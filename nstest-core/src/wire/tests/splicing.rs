@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Arc, LIMIT, connected, network, pass, round_trip, sound, teach};
+use super::{Arc, LIMIT, Pair, connected, network, pair, pass, round_trip, sound, teach};
 use crate::testing::isolated;
 
 /// Threads of this process by the name of the engine's.
@@ -16,10 +16,7 @@ fn engines() -> usize {
 #[test]
 fn no_wire_no_thread() {
     isolated(|| {
-        let net = network(&["peer"]);
-        let (local, peer) = (net.local(), net.node("peer").unwrap());
-        let ends = connected((&local, local.ip()), (&peer, peer.ip()));
-        round_trip(&ends);
+        let Pair { net, local, peer, ends } = pair();
         assert_eq!(engines(), 0);
         teach(&local, true, pass);
         teach(&peer, true, pass);
@@ -119,10 +116,7 @@ fn what_has_a_wire_can_go() {
 #[test]
 fn a_cable_that_is_unplugged_carries_nothing() {
     isolated(|| {
-        let net = network(&["peer"]);
-        let (local, peer) = (net.local(), net.node("peer").unwrap());
-        let ends = connected((&local, local.ip()), (&peer, peer.ip()));
-        round_trip(&ends);
+        let Pair { net, peer, ends, .. } = pair();
         let delay = Duration::from_millis(30);
         teach(&peer, true, move |_, _, now, out| out.forward.push(now + delay));
         ends.0.send(b"in flight").unwrap();
