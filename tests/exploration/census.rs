@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use expect_test::expect;
 use nstest::{Node, TestResult, netns_test};
-use nstest_tests::driver::Run;
+use nstest_tests::driver::{failure, success};
 
 /// Ends as soon as its function does, with FINs of both sides on their way.
 fn exchange(server: &Node) -> TestResult {
@@ -32,7 +32,7 @@ fn ends_at_once(server: Node) -> TestResult {
 #[test]
 fn points_are_the_same_every_time() {
     for _ in 0..5 {
-        let text = Run::of(&["census::ends_at_once"]).args(["--show-output"]).run().shown();
+        let text = success("census::ends_at_once");
         let said = text.lines().filter(|line| line.starts_with("nstest") || line.contains("point"));
         let said: Vec<&str> = said.collect();
         assert_eq!(said, ["nstest: survived 6 points x 1 fault, in 6 runs"], "{text}");
@@ -50,18 +50,10 @@ fn is_sampled(server: Node) -> TestResult {
 #[test]
 fn a_sample_says_so() {
     expect![[r#"
-        test census::is_sampled ... ok
-
-        successes:
-
-        ---- census::is_sampled stdout ----
         nstest: survived 6 points x 2 faults, in 4 runs
         sampled from 12 runs by seed 3, since `max = 4`
-
-        successes:
-            census::is_sampled
     "#]]
-    .assert_eq(&Run::of(&["census::is_sampled"]).args(["--show-output"]).run().shown());
+    .assert_eq(&success("census::is_sampled"));
 }
 
 /// Every server's port is another one in each run, but for one.
@@ -79,25 +71,16 @@ fn has_another_port_each_time(server: Node) -> TestResult {
 
 #[test]
 fn points_that_no_run_comes_to_are_told() {
-    let run = Run::of(&["census::has_another_port_each_time"]).args(["--show-output"]);
-    let text = run.run().shown();
+    let text = success("census::has_another_port_each_time");
     let port = text.split("udp port ").nth(1).and_then(|rest| rest.split(' ').next());
     let port = port.unwrap_or_else(|| panic!("each point was reached: {text}"));
     let text = text.replace(port, "PORT");
     expect![[r#"
-        test census::has_another_port_each_time ... ok
-
-        successes:
-
-        ---- census::has_another_port_each_time stdout ----
         nstest: survived 2 points x 2 faults, in 2 runs
         without 2 runs, since only TCP can be reset
 
         1 run did not come to the point, so that nothing was injected:
           server ingress udp port PORT #1 datagram nth 1: drop
-
-        successes:
-            census::has_another_port_each_time
     "#]]
     .assert_eq(&text);
 }
@@ -113,12 +96,9 @@ fn has_nothing_to_reset(server: Node) -> TestResult {
 #[test]
 fn a_fault_that_suits_no_point_explores_nothing() {
     expect![[r#"
-        test census::has_nothing_to_reset ... FAILED
-
-        ---- census::has_nothing_to_reset stdout ----
         nstest[exploration]: explore the test: find a point at which to inject a fault
           cause: only TCP can be reset, and the test has none
           help: let the test take its nodes as parameters (`server: Node`), and talk to them
     "#]]
-    .assert_eq(&Run::of(&["census::has_nothing_to_reset"]).run().shown());
+    .assert_eq(&failure("census::has_nothing_to_reset"));
 }

@@ -4,7 +4,7 @@ use expect_test::expect;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, raise};
 use nstest::netns_test;
-use nstest_tests::driver::Run;
+use nstest_tests::driver::failure;
 use nstest_tests::raw;
 
 #[netns_test]
@@ -18,12 +18,9 @@ fn aborts() {
 #[test]
 fn abort_is_named() {
     expect![[r#"
-        test crashes::aborts ... FAILED
-
-        ---- crashes::aborts stdout ----
         nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
           help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
-    "#]].assert_eq(&Run::of(&["crashes::aborts"]).run().shown());
+    "#]].assert_eq(&failure("crashes::aborts"));
 }
 
 #[netns_test]
@@ -36,12 +33,9 @@ fn segfaults() {
 #[test]
 fn a_segmentation_fault_is_named() {
     expect![[r#"
-        test crashes::segfaults ... FAILED
-
-        ---- crashes::segfaults stdout ----
         nstest[signal]: the test's process was killed by SIGSEGV (signal 11) before the test function did
           help: the output above is all that the test printed before
-    "#]].assert_eq(&Run::of(&["crashes::segfaults"]).run().shown());
+    "#]].assert_eq(&failure("crashes::segfaults"));
 }
 
 #[netns_test]
@@ -58,15 +52,12 @@ fn overflows_the_stack() {
 #[test]
 fn a_stack_overflow_is_told_by_std() {
     expect![[r#"
-        test crashes::overflows_the_stack ... FAILED
-
-        ---- crashes::overflows_the_stack stdout ----
 
         thread 'crashes::overflows_the_stack' (TID) has overflowed its stack
         fatal runtime error: stack overflow, aborting
         nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
           help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
-    "#]].assert_eq(&Run::of(&["crashes::overflows_the_stack"]).run().shown());
+    "#]].assert_eq(&failure("crashes::overflows_the_stack"));
 }
 
 #[netns_test]
@@ -81,14 +72,11 @@ fn runs_out_of_memory() {
 #[test]
 fn a_failed_allocation_is_told_by_std() {
     expect![[r#"
-        test crashes::runs_out_of_memory ... FAILED
-
-        ---- crashes::runs_out_of_memory stdout ----
         memory allocation of 2147483648 bytes failed
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
         nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
           help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
-    "#]].assert_eq(&Run::of(&["crashes::runs_out_of_memory"]).run().shown());
+    "#]].assert_eq(&failure("crashes::runs_out_of_memory"));
 }
 
 #[netns_test]
@@ -101,12 +89,9 @@ fn terminates_itself() {
 #[test]
 fn a_signal_is_named() {
     expect![[r#"
-        test crashes::terminates_itself ... FAILED
-
-        ---- crashes::terminates_itself stdout ----
         nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test function did
           help: the output above is all that the test printed before
-    "#]].assert_eq(&Run::of(&["crashes::terminates_itself"]).run().shown());
+    "#]].assert_eq(&failure("crashes::terminates_itself"));
 }
 
 #[netns_test]
@@ -119,10 +104,7 @@ fn kills_itself() {
 #[test]
 fn sigkill_hints_at_memory() {
     expect![[r#"
-        test crashes::kills_itself ... FAILED
-
-        ---- crashes::kills_itself stdout ----
         nstest[signal]: the test's process was killed by SIGKILL (signal 9) before the test function did
           help: if the test did not do it itself, the kernel may have run out of memory: see `dmesg`
-    "#]].assert_eq(&Run::of(&["crashes::kills_itself"]).run().shown());
+    "#]].assert_eq(&failure("crashes::kills_itself"));
 }

@@ -6,7 +6,7 @@
 use expect_test::expect;
 use nstest::__private::{Applied, Findings, FoundPoint, Orders, pretend};
 use nstest::netns_test;
-use nstest_tests::driver::Run;
+use nstest_tests::driver::{Run, failure, success};
 use nstest_tests::marks;
 
 /// What a network with three packets would find.
@@ -43,22 +43,14 @@ fn survives() {
 #[test]
 fn a_test_that_survives_says_how_much() {
     expect![[r#"
-        test exploration::survives ... ok
-
-        successes:
-
-        ---- exploration::survives stdout ----
         printed with plan ``
         nstest: survived 3 points x 2 faults, in 6 runs
 
         2 runs did not come to the point, so that nothing was injected:
           test > server: udp 3: then reset
           test > server: udp 3: drop
-
-        successes:
-            exploration::survives
     "#]]
-    .assert_eq(&Run::of(&["exploration::survives"]).args(["--show-output"]).run().shown());
+    .assert_eq(&success("exploration::survives"));
 }
 
 #[netns_test(seed = 9, timeout = "2s", explore(reset, drop))]
@@ -75,13 +67,12 @@ fn fails_in_every_way() {
     }
 }
 
+const IN_EVERY_WAY: &str = "exploration::fails_in_every_way";
+
 #[test]
 fn the_first_failing_point_is_told_and_all_are_listed() {
-    let run = || Run::of(&["exploration::fails_in_every_way"]).env("CARGO_PKG_NAME", "shop");
+    let run = || Run::of(&[IN_EVERY_WAY]).env("CARGO_PKG_NAME", "shop");
     expect![[r#"
-        test exploration::fails_in_every_way ... FAILED
-
-        ---- exploration::fails_in_every_way stdout ----
         plan ``
         nstest[exploration]: without a fault the test passes; with one it fails in 4 of 6 runs (3 points x 2 faults)
 
@@ -111,7 +102,7 @@ fn the_first_failing_point_is_told_and_all_are_listed() {
         the first one alone:
           NSTEST_PLAN="test > server: udp 1: drop" NSTEST_SEED=9 cargo test -p shop -- --include-ignored --exact exploration::fails_in_every_way
     "#]]
-    .assert_eq(&run().run().shown());
+    .assert_eq(&run().run().failure_of(IN_EVERY_WAY));
     // The same whatever ends first, and also where output is not captured.
     let one = run().env("NSTEST_JOBS", "1").run().shown();
     assert_eq!(one, run().env("NSTEST_JOBS", "7").run().shown());
@@ -122,13 +113,8 @@ fn the_first_failing_point_is_told_and_all_are_listed() {
 
 #[test]
 fn a_plan_makes_one_run() {
-    let with = |plan: &str| {
-        Run::of(&["exploration::fails_in_every_way"]).env("NSTEST_PLAN", plan).run().shown()
-    };
+    let with = |plan: &str| Run::of(&[IN_EVERY_WAY]).env("NSTEST_PLAN", plan).run();
     expect![[r#"
-        test exploration::fails_in_every_way ... FAILED
-
-        ---- exploration::fails_in_every_way stdout ----
         plan `test > server: udp 1: drop`
 
         thread 'exploration::fails_in_every_way' (TID) panicked at tests/runner/exploration.rs:LINE:COLUMN:
@@ -137,21 +123,15 @@ fn a_plan_makes_one_run() {
          right: 3
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
     "#]]
-    .assert_eq(&with("test > server: udp 1: drop"));
+    .assert_eq(&with("test > server: udp 1: drop").failure_of(IN_EVERY_WAY));
+    with("test > server: udp 1: then reset").passed_silently(IN_EVERY_WAY);
     expect![[r#"
-        test exploration::fails_in_every_way ... ok
-    "#]]
-    .assert_eq(&with("test > server: udp 1: then reset"));
-    expect![[r#"
-        test exploration::fails_in_every_way ... FAILED
-
-        ---- exploration::fails_in_every_way stdout ----
         plan `test > server: udp 3: drop`
         nstest[fault-unmatched]: apply the plan `test > server: udp 3: drop`
           cause: no packet was touched by it: what it waits for did not come
           help: see that the plan is of this test, and that the test is as it was when the plan was printed
     "#]]
-    .assert_eq(&with("test > server: udp 3: drop"));
+    .assert_eq(&with("test > server: udp 3: drop").failure_of(IN_EVERY_WAY));
 }
 
 #[netns_test(explore(reset))]
@@ -177,45 +157,24 @@ fn is_never_the_same() {
 
 #[test]
 fn an_exploration_that_shows_nothing_fails() {
-    for (fixture, expected) in [
-        (
-            "exploration::fails_without_a_fault",
-            expect![[r#"
-                test exploration::fails_without_a_fault ... FAILED
+    expect![[r#"
 
-                ---- exploration::fails_without_a_fault stdout ----
-
-                thread 'exploration::fails_without_a_fault' (TID) panicked at tests/runner/exploration.rs:LINE:COLUMN:
-                anyway
-                note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-                nstest: nothing was explored: the test fails in its run without faults
-            "#]],
-        ),
-        (
-            "exploration::has_no_network",
-            expect![[r#"
-                test exploration::has_no_network ... FAILED
-
-                ---- exploration::has_no_network stdout ----
-                nstest[exploration]: explore the test: find a point at which to inject a fault
-                  cause: in its run without faults no packet went over its network
-                  help: let the test take its nodes as parameters (`server: Node`), and talk to them
-            "#]],
-        ),
-        (
-            "exploration::is_never_the_same",
-            expect![[r#"
-                test exploration::is_never_the_same ... FAILED
-
-                ---- exploration::is_never_the_same stdout ----
-                nstest[exploration]: explore the test: inject a fault in any of 3 runs (3 points x 1 fault)
-                  cause: the packets of its run without faults did not come in any other run: each time it sends others
-                  help: let the test do the same each time: fixed ports and one order of its connections
-            "#]],
-        ),
-    ] {
-        expected.assert_eq(&Run::of(&[fixture]).run().shown());
-    }
+        thread 'exploration::fails_without_a_fault' (TID) panicked at tests/runner/exploration.rs:LINE:COLUMN:
+        anyway
+        note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+        nstest: nothing was explored: the test fails in its run without faults
+    "#]].assert_eq(&failure("exploration::fails_without_a_fault"));
+    expect![[r#"
+        nstest[exploration]: explore the test: find a point at which to inject a fault
+          cause: in its run without faults no packet went over its network
+          help: let the test take its nodes as parameters (`server: Node`), and talk to them
+    "#]]
+    .assert_eq(&failure("exploration::has_no_network"));
+    expect![[r#"
+        nstest[exploration]: explore the test: inject a fault in any of 3 runs (3 points x 1 fault)
+          cause: the packets of its run without faults did not come in any other run: each time it sends others
+          help: let the test do the same each time: fixed ports and one order of its connections
+    "#]].assert_eq(&failure("exploration::is_never_the_same"));
 }
 
 /// More than a pipe holds, many times over.
@@ -234,66 +193,42 @@ fn has_many_points() {
 
 #[test]
 fn a_census_may_be_larger_than_the_pipe_and_a_sample_is_told() {
-    let run = || Run::of(&["exploration::has_many_points"]).args(["--show-output"]).run();
-    let outcome = run();
     expect![[r#"
-        test exploration::has_many_points ... ok
-
-        successes:
-
-        ---- exploration::has_many_points stdout ----
         nstest: survived 20000 points x 3 faults, in 3 runs
         sampled from 60000 runs by seed 1, since `max = 3`
-
-        successes:
-            exploration::has_many_points
     "#]]
-    .assert_eq(&outcome.shown());
+    .assert_eq(&success("exploration::has_many_points"));
 }
 
 #[test]
 fn inline_mode_plays_one_run_and_explores_nothing() {
-    let inline = || Run::of(&["exploration::survives"]).env("NSTEST_INLINE", "1");
+    let fixture = "exploration::survives";
+    let inline = Run::of(&[fixture]).env("NSTEST_INLINE", "1");
     expect![[r#"
-        test exploration::survives ... FAILED
-
-        ---- exploration::survives stdout ----
         nstest[inline]: explore a test in this process
           cause: each run of an exploration has a process of its own
           help: leave NSTEST_INLINE unset; or play one run, with the NSTEST_PLAN that the exploration printed
     "#]]
-    .assert_eq(&inline().run().shown());
+    .assert_eq(&inline.run().failure_of(fixture));
     // One run can be played, for a debugger.
     let mut command = std::process::Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--net"]).arg(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--show-output", "exploration::survives"]);
-    let run = Run::in_front(command).env("NSTEST_INLINE", "1");
+    command.args(["--user", "--map-root-user", "--net"]);
+    let run = Run::under(command, &[fixture]).args(["--show-output"]).env("NSTEST_INLINE", "1");
     expect![[r#"
-        test exploration::survives ... ok
-
-        successes:
-
-        ---- exploration::survives stdout ----
         printed with plan `test > server: udp 1: drop`
-
-        successes:
-            exploration::survives
     "#]]
-    .assert_eq(&run.env("NSTEST_PLAN", "test > server: udp 1: drop").run().shown());
+    .assert_eq(&run.env("NSTEST_PLAN", "test > server: udp 1: drop").run().success_of(fixture));
 }
 
 #[test]
 fn a_number_of_jobs_that_is_none_is_refused() {
     let outcome = Run::of(&["exploration::survives"]).env("NSTEST_JOBS", "many").run();
     expect![[r#"
-        test exploration::survives ... FAILED
-
-        ---- exploration::survives stdout ----
         printed with plan ``
         nstest[config]: read NSTEST_JOBS=many
           help: it is how many runs of explorations there may be at a time: a whole number from 1 to 1024; unset, 2 for each processor
     "#]]
-    .assert_eq(&outcome.shown());
+    .assert_eq(&outcome.failure_of("exploration::survives"));
 }
 
 /// Waits in each run, with a job, until its driver has seen enough.

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 
 use expect_test::expect;
 use nstest::netns_test;
-use nstest_tests::driver::Run;
+use nstest_tests::driver::{Run, failure, passes_silently, success};
 use nstest_tests::raw;
 
 const MEGABYTES: usize = 200;
@@ -57,15 +57,11 @@ fn prints_bytes() {
 /// Case 37.
 #[test]
 fn bytes_that_are_no_text_are_replaced() {
-    let outcome = Run::of(&["output::prints_bytes"]).run();
     expect![[r#"
-        test output::prints_bytes ... FAILED
-
-        ---- output::prints_bytes stdout ----
         � NUL € �
         nstest[early-exit]: the test's process exited with status 0 before the test function did
           help: std::process::exit and _exit end the test's process without a verdict: return from the test function instead
-    "#]].assert_eq(&outcome.shown().replace('\0', "NUL"));
+    "#]].assert_eq(&failure("output::prints_bytes").replace('\0', "NUL"));
 }
 
 #[netns_test]
@@ -95,17 +91,11 @@ fn closes_its_streams_and_panics() {
 /// Case 38.
 #[test]
 fn closed_streams_cost_the_output_and_not_the_verdict() {
+    passes_silently("output::closes_its_streams");
     expect![[r#"
-        test output::closes_its_streams ... ok
-    "#]]
-    .assert_eq(&Run::of(&["output::closes_its_streams"]).run().shown());
-    expect![[r#"
-        test output::closes_its_streams_and_fails ... FAILED
-
-        ---- output::closes_its_streams_and_fails stdout ----
         before
     "#]]
-    .assert_eq(&Run::of(&["output::closes_its_streams_and_fails"]).run().shown());
+    .assert_eq(&failure("output::closes_its_streams_and_fails"));
     expect![[r#"
         test output::closes_its_streams_and_panics - should panic ... ok
     "#]]
@@ -137,29 +127,19 @@ fn puts_files_in_the_place_of_all_descriptors() {
 #[test]
 fn a_closed_verdict_pipe_is_told() {
     expect![[r#"
-        test output::closes_all_descriptors ... FAILED
-
-        ---- output::closes_all_descriptors stdout ----
         nstest[verdict-lost]: the test's process exited with status 121 before the test function did
           help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom)
-    "#]].assert_eq(&Run::of(&["output::closes_all_descriptors"]).run().shown());
-    expect![[r#"
-        test output::closes_all_but_its_streams ... FAILED
-
-        ---- output::closes_all_but_its_streams stdout ----
-        nstest: the pipe for the verdict was closed
-        nstest[verdict-lost]: the test's process exited with status 121 before the test function did
-          help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom)
-    "#]].assert_eq(&Run::of(&["output::closes_all_but_its_streams"]).run().shown());
-    let replaced = Run::of(&["output::puts_files_in_the_place_of_all_descriptors"]).run();
-    expect![[r#"
-        test output::puts_files_in_the_place_of_all_descriptors ... FAILED
-
-        ---- output::puts_files_in_the_place_of_all_descriptors stdout ----
-        nstest: the pipe for the verdict was closed
-        nstest[verdict-lost]: the test's process exited with status 121 before the test function did
-          help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom)
-    "#]].assert_eq(&replaced.shown());
+    "#]].assert_eq(&failure("output::closes_all_descriptors"));
+    // With its streams, the test's process itself has a say.
+    for fixture in
+        ["output::closes_all_but_its_streams", "output::puts_files_in_the_place_of_all_descriptors"]
+    {
+        expect![[r#"
+            nstest: the pipe for the verdict was closed
+            nstest[verdict-lost]: the test's process exited with status 121 before the test function did
+              help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom)
+        "#]].assert_eq(&failure(fixture));
+    }
 }
 
 #[netns_test]
@@ -173,45 +153,13 @@ fn prints_to_both() {
 
 #[test]
 fn both_streams_keep_their_order() {
-    let fixture = ["output::prints_to_both"];
-    expect![[r#"
-        test output::prints_to_both ... ok
-
-        successes:
-
-        ---- output::prints_to_both stdout ----
-        out 1
-        err 1
-        out 2
-        err 2
-        out 3
-        err 3
-
-        successes:
-            output::prints_to_both
-    "#]]
-    .assert_eq(&Run::of(&fixture).args(["--show-output"]).run().shown());
-    expect![[r#"
-        out 1
-        err 1
-        out 2
-        err 2
-        out 3
-        err 3
-        test output::prints_to_both ... ok
-    "#]]
-    .assert_eq(&Run::of(&fixture).args(["--nocapture"]).run().shown());
-    let variable = Run::of(&fixture).env("RUST_TEST_NOCAPTURE", "1").run();
-    expect![[r#"
-        out 1
-        err 1
-        out 2
-        err 2
-        out 3
-        err 3
-        test output::prints_to_both ... ok
-    "#]]
-    .assert_eq(&variable.shown());
+    let fixture = "output::prints_to_both";
+    let both = "out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n";
+    assert_eq!(success(fixture), both);
+    let run = || Run::of(&[fixture]);
+    for streamed in [run().args(["--nocapture"]), run().env("RUST_TEST_NOCAPTURE", "1")] {
+        assert_eq!(streamed.run().shown(), format!("{both}test {fixture} ... ok\n"));
+    }
 }
 
 #[netns_test]
@@ -236,9 +184,7 @@ fn closed_standard_streams_of_the_runner_are_no_trap() {
     for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
         let mut command = std::process::Command::new("sh");
         command.args(["-c", &format!("exec \"$0\" \"$@\" {closed}")]);
-        command.arg(std::env::current_exe().unwrap()).args(["--ignored", "--exact"]);
-        let fixtures = ["output::prints_to_both", "verdict::asserts"];
-        let outcome = Run::in_front(command).args(fixtures).run();
+        let outcome = Run::under(command, &["output::prints_to_both", "verdict::asserts"]).run();
         assert_eq!(outcome.status.code(), Some(101), "{closed}: {}", outcome.text());
     }
 }

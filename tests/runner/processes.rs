@@ -8,7 +8,7 @@ use expect_test::expect;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getuid};
 use nstest::netns_test;
-use nstest_tests::driver::Run;
+use nstest_tests::driver::{Run, failure, passes_silently};
 use nstest_tests::marks::{self, eventually};
 
 #[netns_test(timeout = "2s")]
@@ -21,16 +21,12 @@ fn hangs() {
 /// Case 17. That none survives is what every run asserts.
 #[test]
 fn a_hang_is_a_timeout_that_shows_what_hangs() {
-    let outcome = Run::of(&["processes::hangs"]).run();
     expect![[r#"
-        test processes::hangs ... FAILED
-
-        ---- processes::hangs stdout ----
         nstest[timeout]: the test did not end within 2s; it was killed; alive were:
           PID 2 (sleeping, 2 threads): BINARY --exact processes::hangs --nocapture --include-ignored --test-threads=1 -q
           PID 4 (sleeping): sleep 1000
           help: allow more with #[netns_test(timeout = "…")], or for all tests with NSTEST_TIMEOUT=3 (a factor, or `none`)
-    "#]].assert_eq(&outcome.shown());
+    "#]].assert_eq(&failure("processes::hangs"));
 }
 
 /// Starts a shell script, and waits until it says that it has come so far.
@@ -60,11 +56,7 @@ fn hangs_with_a_stubborn_tree() {
 /// Case 18.
 #[test]
 fn a_tree_that_ignores_signals_in_its_own_session_dies() {
-    let passes = Run::of(&["processes::leaves_a_stubborn_tree"]).run();
-    expect![[r#"
-        test processes::leaves_a_stubborn_tree ... ok
-    "#]]
-    .assert_eq(&passes.shown());
+    passes_silently("processes::leaves_a_stubborn_tree");
     let hangs = Run::of(&["processes::hangs_with_a_stubborn_tree"]).run();
     assert_eq!(hangs.status.code(), Some(101));
 }
@@ -80,9 +72,8 @@ fn leaves_a_daemon_that_holds_the_output() {
 #[test]
 fn nobody_waits_for_a_daemon_that_holds_the_pipe() {
     for arguments in [&[][..], &["--nocapture"]] {
-        let fixture = ["processes::leaves_a_daemon_that_holds_the_output"];
-        let outcome = Run::of(&fixture).args(arguments).run();
-        assert_eq!(outcome.shown(), format!("test {} ... ok\n", fixture[0]));
+        let fixture = "processes::leaves_a_daemon_that_holds_the_output";
+        Run::of(&[fixture]).args(arguments).run().passed_silently(fixture);
     }
 }
 
@@ -102,11 +93,7 @@ fn leaves_a_daemon() {
 /// Case 20.
 #[test]
 fn a_daemon_dies() {
-    let outcome = Run::of(&["processes::leaves_a_daemon"]).run();
-    expect![[r#"
-        test processes::leaves_a_daemon ... ok
-    "#]]
-    .assert_eq(&outcome.shown());
+    passes_silently("processes::leaves_a_daemon");
 }
 
 /// The number of processes that a bomb may have. The kernel counts them by user
@@ -148,11 +135,7 @@ fn hangs_with_a_fork_bomb() {
 /// Case 21.
 #[test]
 fn a_fork_bomb_dies() {
-    let outcome = Run::of(&["processes::leaves_a_fork_bomb"]).run();
-    expect![[r#"
-        test processes::leaves_a_fork_bomb ... ok
-    "#]]
-    .assert_eq(&outcome.shown());
+    passes_silently("processes::leaves_a_fork_bomb");
     let hangs = Run::of(&["processes::hangs_with_a_fork_bomb"]).run();
     assert_eq!(hangs.status.code(), Some(101));
     assert!(hangs.text().contains("nstest[timeout]"), "{}", hangs.text());
@@ -170,10 +153,7 @@ fn kills_init() {
 /// Case 22.
 #[test]
 fn init_cannot_be_killed_from_inside() {
-    expect![[r#"
-        test processes::kills_init ... ok
-    "#]]
-    .assert_eq(&Run::of(&["processes::kills_init"]).run().shown());
+    passes_silently("processes::kills_init");
 }
 
 #[netns_test]

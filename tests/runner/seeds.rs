@@ -4,7 +4,7 @@
 use expect_test::expect;
 use nstest::__private::{Applied, Findings, pretend};
 use nstest::netns_test;
-use nstest_tests::driver::Run;
+use nstest_tests::driver::{Run, failure};
 
 fn random() {
     pretend(|orders| {
@@ -41,11 +41,7 @@ fn dies() {
 
 #[test]
 fn a_failure_by_chance_tells_its_seed() {
-    let run = |fixture: &str| Run::of(&[fixture]).args(["--test-threads=1"]);
     expect![[r#"
-        test seeds::default_seed ... FAILED
-
-        ---- seeds::default_seed stdout ----
         seed 1
 
         thread 'seeds::default_seed' (TID) panicked at tests/runner/seeds.rs:LINE:COLUMN:
@@ -53,11 +49,8 @@ fn a_failure_by_chance_tells_its_seed() {
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
         nstest: seed 1 (repeat with NSTEST_SEED=1)
     "#]]
-    .assert_eq(&run("seeds::default_seed").run().shown());
+    .assert_eq(&failure("seeds::default_seed"));
     expect![[r#"
-        test seeds::own_seed ... FAILED
-
-        ---- seeds::own_seed stdout ----
         seed 18446744073709551615
 
         thread 'seeds::own_seed' (TID) panicked at tests/runner/seeds.rs:LINE:COLUMN:
@@ -65,40 +58,31 @@ fn a_failure_by_chance_tells_its_seed() {
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
         nstest: seed 18446744073709551615 (repeat with NSTEST_SEED=18446744073709551615)
     "#]]
-    .assert_eq(&run("seeds::own_seed").run().shown());
+    .assert_eq(&failure("seeds::own_seed"));
     expect![[r#"
-        test seeds::nothing_random ... FAILED
-
-        ---- seeds::nothing_random stdout ----
 
         thread 'seeds::nothing_random' (TID) panicked at tests/runner/seeds.rs:LINE:COLUMN:
         by itself
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
     "#]]
-    .assert_eq(&run("seeds::nothing_random").run().shown());
+    .assert_eq(&failure("seeds::nothing_random"));
     expect![[r#"
-        test seeds::dies ... FAILED
-
-        ---- seeds::dies stdout ----
         nstest: seed 5 (repeat with NSTEST_SEED=5)
         nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
           help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
     "#]]
-    .assert_eq(&run("seeds::dies").run().shown());
+    .assert_eq(&failure("seeds::dies"));
     for fixture in ["seeds::default_seed", "seeds::own_seed"] {
-        let shown = run(fixture).env("NSTEST_SEED", "0x10").run().shown();
+        let shown = Run::of(&[fixture]).env("NSTEST_SEED", "0x10").run().shown();
         assert!(shown.contains("seed 16\n"), "{shown}");
         assert!(shown.contains("nstest: seed 16 (repeat with NSTEST_SEED=16)"), "{shown}");
     }
-    let nonsense = run("seeds::own_seed").env("NSTEST_SEED", "random").run().shown();
+    let nonsense = Run::of(&["seeds::own_seed"]).env("NSTEST_SEED", "random").run();
     expect![[r#"
-        test seeds::own_seed ... FAILED
-
-        ---- seeds::own_seed stdout ----
         nstest[config]: read NSTEST_SEED=random
           help: a seed is a whole number below 2^64 such as 7 or 0xbeef; unset, each test has its own
     "#]]
-    .assert_eq(&nonsense);
+    .assert_eq(&nonsense.failure_of("seeds::own_seed"));
 }
 
 fn unmatched() {
@@ -134,28 +118,21 @@ fn panics_beside_its_faults() {
 
 #[test]
 fn a_test_whose_faults_touched_nothing_fails() {
-    let run = |fixture: &str| Run::of(&[fixture]).run().shown();
     expect![[r#"
-        test seeds::passes_beside_its_faults ... FAILED
-
-        ---- seeds::passes_beside_its_faults stdout ----
         nstest[fault-unmatched]: inject every fault that the test declares
           cause: this touched nothing:
             drop of the 3rd SYN to server
             reset of port 80
           help: see that what it waits for is sent while it is there; or say `.optional()` of it
     "#]]
-    .assert_eq(&run("seeds::passes_beside_its_faults"));
+    .assert_eq(&failure("seeds::passes_beside_its_faults"));
     expect![[r#"
-        test seeds::fails_beside_its_faults ... FAILED
-
-        ---- seeds::fails_beside_its_faults stdout ----
 
         thread 'seeds::fails_beside_its_faults' (TID) panicked at tests/runner/seeds.rs:LINE:COLUMN:
         for a reason
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
     "#]]
-    .assert_eq(&run("seeds::fails_beside_its_faults"));
+    .assert_eq(&failure("seeds::fails_beside_its_faults"));
     expect![[r#"
         test seeds::panics_beside_its_faults - should panic ... FAILED
 
@@ -171,7 +148,7 @@ fn a_test_whose_faults_touched_nothing_fails() {
           help: see that what it waits for is sent while it is there; or say `.optional()` of it
         note: test did not panic as expected at tests/runner/seeds.rs:LINE:COLUMN
     "#]]
-    .assert_eq(&run("seeds::panics_beside_its_faults"));
+    .assert_eq(&Run::of(&["seeds::panics_beside_its_faults"]).run().shown());
 }
 
 #[netns_test]
@@ -182,28 +159,20 @@ fn has_no_network() {
 
 #[test]
 fn a_plan_must_have_been_applied() {
-    let run =
-        |fixture: &str, plan: &str| Run::of(&[fixture]).env("NSTEST_PLAN", plan).run().shown();
+    let with = |plan: &str, fixture: &str| Run::of(&[fixture]).env("NSTEST_PLAN", plan).run();
+    let fixture = "seeds::has_no_network";
     expect![[r#"
-        test seeds::has_no_network ... FAILED
-
-        ---- seeds::has_no_network stdout ----
         nstest[config]: apply the plan `a: reset`
           cause: the plan was never applied: nothing in the test asked for its network
           help: name the test that the plan is for (`cargo test -- --exact NAME`), or unset NSTEST_PLAN
     "#]]
-    .assert_eq(&run("seeds::has_no_network", "a: reset"));
+    .assert_eq(&with("a: reset", fixture).failure_of(fixture));
     expect![[r#"
-        test seeds::has_no_network ... FAILED
-
-        ---- seeds::has_no_network stdout ----
         nstest[config]: read NSTEST_PLAN= 
           help: a plan of faults is a text, as a failed exploration prints it; or unset it
     "#]]
-    .assert_eq(&run("seeds::has_no_network", " "));
+    .assert_eq(&with(" ", fixture).failure_of(fixture));
     // It changes the course of the test: faults of the test's own may miss.
-    expect![[r#"
-        test seeds::passes_beside_its_faults ... ok
-    "#]]
-    .assert_eq(&run("seeds::passes_beside_its_faults", "a: reset"));
+    let fixture = "seeds::passes_beside_its_faults";
+    with("a: reset", fixture).passed_silently(fixture);
 }

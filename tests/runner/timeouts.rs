@@ -24,70 +24,33 @@ fn may_take_a_while(context: TestContext) {
     assert!(context.remaining() <= context.timeout());
 }
 
-const ALL: [&str; 2] = ["timeouts::may_take_a_while", "timeouts::may_take_for_ever"];
-
-fn with(value: &str) -> Run {
-    Run::of(&ALL).args(["--test-threads=1", "--show-output"]).env("NSTEST_TIMEOUT", value)
-}
+const A_WHILE: &str = "timeouts::may_take_a_while";
+const FOR_EVER: &str = "timeouts::may_take_for_ever";
 
 #[test]
 fn the_variable_scales_the_timeout() {
-    expect![[r#"
-        test timeouts::may_take_a_while ... ok
-        test timeouts::may_take_for_ever ... ok
-
-        successes:
-
-        ---- timeouts::may_take_a_while stdout ----
-        Some(180s)
-
-        ---- timeouts::may_take_for_ever stdout ----
-        None
-
-        successes:
-            timeouts::may_take_a_while
-            timeouts::may_take_for_ever
-    "#]]
-    .assert_eq(&with("2").run().shown());
-    expect![[r#"
-        test timeouts::may_take_a_while ... ok
-        test timeouts::may_take_for_ever ... ok
-
-        successes:
-
-        ---- timeouts::may_take_a_while stdout ----
-        None
-
-        ---- timeouts::may_take_for_ever stdout ----
-        None
-
-        successes:
-            timeouts::may_take_a_while
-            timeouts::may_take_for_ever
-    "#]]
-    .assert_eq(&with("none").run().shown());
+    for (value, fixture, timeout) in [
+        ("2", A_WHILE, "Some(180s)\n"),
+        ("2", FOR_EVER, "None\n"),
+        ("none", A_WHILE, "None\n"),
+        ("none", FOR_EVER, "None\n"),
+    ] {
+        let run = Run::of(&[fixture]).args(["--show-output"]).env("NSTEST_TIMEOUT", value);
+        assert_eq!(run.run().success_of(fixture), timeout, "with {value}");
+    }
     let hangs = Run::of(&["timeouts::hangs"]).env("NSTEST_TIMEOUT", "1.5x").run();
     assert!(hangs.text().contains("did not end within 150ms"), "{}", hangs.text());
 }
 
 #[test]
 fn nonsense_in_the_variable_is_an_error() {
-    expect![[r#"
-        test timeouts::may_take_a_while ... FAILED
-        test timeouts::may_take_for_ever ... FAILED
-
-        successes:
-
-        successes:
-
-        ---- timeouts::may_take_a_while stdout ----
-        nstest[config]: read NSTEST_TIMEOUT=30s
-          help: it multiplies every timeout: a number above 0 such as 3 or 0.5, or `none` for no timeouts
-
-        ---- timeouts::may_take_for_ever stdout ----
-        nstest[config]: read NSTEST_TIMEOUT=30s
-          help: it multiplies every timeout: a number above 0 such as 3 or 0.5, or `none` for no timeouts
-    "#]].assert_eq(&with("30s").run().shown());
+    for fixture in [A_WHILE, FOR_EVER] {
+        let refused = Run::of(&[fixture]).env("NSTEST_TIMEOUT", "30s").run();
+        expect![[r#"
+            nstest[config]: read NSTEST_TIMEOUT=30s
+              help: it multiplies every timeout: a number above 0 such as 3 or 0.5, or `none` for no timeouts
+        "#]].assert_eq(&refused.failure_of(fixture));
+    }
 }
 
 #[netns_test(timeout = "2s")]

@@ -3,8 +3,10 @@
 use std::process::ExitCode;
 
 use expect_test::expect;
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 use nstest::netns_test;
-use nstest_tests::driver::Run;
+use nstest_tests::driver::{Run, failure, passes_silently, success};
 use nstest_tests::raw;
 
 #[netns_test]
@@ -14,10 +16,9 @@ fn passes() {}
 /// Case 1.
 #[test]
 fn a_pass_is_silent() {
-    let outcome = Run::of(&["verdict::passes"]).run();
-    expect!["test verdict::passes ... ok\n"].assert_eq(&outcome.shown());
-    let streamed = Run::of(&["verdict::passes"]).args(["--nocapture"]).run();
-    assert_eq!(streamed.shown(), outcome.shown());
+    let fixture = "verdict::passes";
+    passes_silently(fixture);
+    Run::of(&[fixture]).args(["--nocapture"]).run().passed_silently(fixture);
 }
 
 #[netns_test]
@@ -33,9 +34,6 @@ const ASSERTS_LINE: u32 = line!() - 3;
 fn a_panic_is_told_once_with_its_location() {
     let outcome = Run::of(&["verdict::asserts"]).run();
     expect![[r#"
-        test verdict::asserts ... FAILED
-
-        ---- verdict::asserts stdout ----
 
         thread 'verdict::asserts' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
         assertion `left == right` failed: arithmetic
@@ -43,7 +41,7 @@ fn a_panic_is_told_once_with_its_location() {
          right: 3
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
     "#]]
-    .assert_eq(&outcome.shown());
+    .assert_eq(&outcome.failure_of("verdict::asserts"));
     assert_eq!(outcome.text().matches("panicked at").count(), 1);
     assert!(outcome.text().contains(&format!("verdict.rs:{ASSERTS_LINE}:5:\n")));
     assert_eq!(outcome.status.code(), Some(101));
@@ -74,29 +72,20 @@ async fn returns_test_error() -> nstest::TestResult {
 #[test]
 fn a_returned_failure_fails() {
     expect![[r#"
-        test verdict::returns_err ... FAILED
-
-        ---- verdict::returns_err stdout ----
         Error: "no luck"
         the test returned a failure: ExitCode(unix_exit_status(1))
     "#]]
-    .assert_eq(&Run::of(&["verdict::returns_err"]).run().shown());
+    .assert_eq(&failure("verdict::returns_err"));
     expect![[r#"
-        test verdict::returns_exit_code ... FAILED
-
-        ---- verdict::returns_exit_code stdout ----
         the test returned a failure: ExitCode(unix_exit_status(3))
     "#]]
-    .assert_eq(&Run::of(&["verdict::returns_exit_code"]).run().shown());
+    .assert_eq(&failure("verdict::returns_exit_code"));
     expect![[r#"
-        test verdict::returns_test_error ... FAILED
-
-        ---- verdict::returns_test_error stdout ----
         Error: invalid digit found in string
           at tests/runner/verdict.rs:LINE:COLUMN
         the test returned a failure: ExitCode(unix_exit_status(1))
     "#]]
-    .assert_eq(&Run::of(&["verdict::returns_test_error"]).run().shown());
+    .assert_eq(&failure("verdict::returns_test_error"));
 }
 
 #[netns_test]
@@ -110,13 +99,10 @@ fn exits() {
 #[test]
 fn exit_0_is_no_pass() {
     expect![[r#"
-        test verdict::exits ... FAILED
-
-        ---- verdict::exits stdout ----
         on the way out
         nstest[early-exit]: the test's process exited with status 0 before the test function did
           help: std::process::exit and _exit end the test's process without a verdict: return from the test function instead
-    "#]].assert_eq(&Run::of(&["verdict::exits"]).run().shown());
+    "#]].assert_eq(&failure("verdict::exits"));
 }
 
 #[netns_test]
@@ -129,21 +115,24 @@ fn exits_at_once() {
 #[test]
 fn exit_0_without_handlers_is_no_pass() {
     expect![[r#"
-        test verdict::exits_at_once ... FAILED
-
-        ---- verdict::exits_at_once stdout ----
         nstest[early-exit]: the test's process exited with status 0 before the test function did
           help: std::process::exit and _exit end the test's process without a verdict: return from the test function instead
-    "#]].assert_eq(&Run::of(&["verdict::exits_at_once"]).run().shown());
+    "#]].assert_eq(&failure("verdict::exits_at_once"));
+}
+
+/// Comes back twice, and to the parent (`true`) when the child is gone.
+fn forks() -> bool {
+    let child = raw::fork();
+    if child > 0 {
+        waitpid(Pid::from_raw(child), None).unwrap();
+    }
+    child > 0
 }
 
 #[netns_test]
 #[ignore = "its case runs it"]
 fn forks_and_returns_twice() {
-    let child = raw::fork();
-    if child > 0 {
-        let child = nix::unistd::Pid::from_raw(child);
-        nix::sys::wait::waitpid(child, None).unwrap();
+    if forks() {
         println!("the parent is the test");
     }
 }
@@ -151,10 +140,7 @@ fn forks_and_returns_twice() {
 #[netns_test]
 #[ignore = "fails on purpose; its case runs it"]
 fn forks_and_fails_in_the_parent() {
-    let child = raw::fork();
-    if child > 0 {
-        let child = nix::unistd::Pid::from_raw(child);
-        nix::sys::wait::waitpid(child, None).unwrap();
+    if forks() {
         panic!("in the parent");
     }
 }
@@ -162,71 +148,50 @@ fn forks_and_fails_in_the_parent() {
 /// Case 40.
 #[test]
 fn a_fork_that_returns_twice_gives_one_verdict() {
-    let outcome = Run::of(&["verdict::forks_and_returns_twice"]).args(["--show-output"]).run();
     expect![[r#"
-        test verdict::forks_and_returns_twice ... ok
-
-        successes:
-
-        ---- verdict::forks_and_returns_twice stdout ----
         nstest: a fork of the test's process came back from the test; only the first counts
         the parent is the test
-
-        successes:
-            verdict::forks_and_returns_twice
     "#]]
-    .assert_eq(&outcome.shown());
+    .assert_eq(&success("verdict::forks_and_returns_twice"));
     expect![[r#"
-        test verdict::forks_and_fails_in_the_parent ... FAILED
-
-        ---- verdict::forks_and_fails_in_the_parent stdout ----
         nstest: a fork of the test's process came back from the test; only the first counts
 
         thread 'verdict::forks_and_fails_in_the_parent' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
         in the parent
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-    "#]].assert_eq(&Run::of(&["verdict::forks_and_fails_in_the_parent"]).run().shown());
+    "#]].assert_eq(&failure("verdict::forks_and_fails_in_the_parent"));
 }
 
-#[netns_test]
-#[ignore = "its case runs it"]
-fn a_thread_panics() {
+fn panics_aside() {
     let thread = std::thread::Builder::new().name("side".into());
     let joined = thread.spawn(|| panic!("aside")).unwrap().join();
     assert!(joined.is_err());
 }
 
 #[netns_test]
+#[ignore = "its case runs it"]
+fn a_thread_panics() {
+    panics_aside();
+}
+
+#[netns_test]
 #[ignore = "fails on purpose; its case runs it"]
 fn a_thread_panics_and_then_the_test() {
-    let thread = std::thread::Builder::new().name("side".into());
-    let _ = thread.spawn(|| panic!("aside")).unwrap().join();
+    panics_aside();
     panic!("the test");
 }
 
 /// Case 41: as under libtest, only the test's own thread decides.
 #[test]
 fn a_panic_in_a_side_thread_is_shown_and_decides_nothing() {
-    let outcome = Run::of(&["verdict::a_thread_panics"]).args(["--show-output"]).run();
     expect![[r#"
-        test verdict::a_thread_panics ... ok
-
-        successes:
-
-        ---- verdict::a_thread_panics stdout ----
 
         thread 'side' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
         aside
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-
-        successes:
-            verdict::a_thread_panics
     "#]]
-    .assert_eq(&outcome.shown());
+    .assert_eq(&success("verdict::a_thread_panics"));
     expect![[r#"
-        test verdict::a_thread_panics_and_then_the_test ... FAILED
-
-        ---- verdict::a_thread_panics_and_then_the_test stdout ----
 
         thread 'side' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
         aside
@@ -234,7 +199,7 @@ fn a_panic_in_a_side_thread_is_shown_and_decides_nothing() {
 
         thread 'verdict::a_thread_panics_and_then_the_test' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
         the test
-    "#]].assert_eq(&Run::of(&["verdict::a_thread_panics_and_then_the_test"]).run().shown());
+    "#]].assert_eq(&failure("verdict::a_thread_panics_and_then_the_test"));
 }
 
 #[netns_test]
@@ -247,14 +212,11 @@ fn panics_with_a_number() {
 #[test]
 fn a_payload_that_is_no_text_fails() {
     expect![[r#"
-        test verdict::panics_with_a_number ... FAILED
-
-        ---- verdict::panics_with_a_number stdout ----
 
         thread 'verdict::panics_with_a_number' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
         Box<dyn Any>
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-    "#]].assert_eq(&Run::of(&["verdict::panics_with_a_number"]).run().shown());
+    "#]].assert_eq(&failure("verdict::panics_with_a_number"));
 }
 
 #[netns_test]
@@ -280,17 +242,11 @@ fn exits_with_7_at_exit() {
 #[test]
 fn a_crash_after_the_pass_fails() {
     expect![[r#"
-        test verdict::aborts_at_exit ... FAILED
-
-        ---- verdict::aborts_at_exit stdout ----
         nstest[exit-after-pass]: the test function passed, and then its process was killed by SIGABRT (signal 6)
           help: look at what runs after main: atexit handlers, destructors of statics, threads that are still alive
-    "#]].assert_eq(&Run::of(&["verdict::aborts_at_exit"]).run().shown());
+    "#]].assert_eq(&failure("verdict::aborts_at_exit"));
     expect![[r#"
-        test verdict::exits_with_7_at_exit ... FAILED
-
-        ---- verdict::exits_with_7_at_exit stdout ----
         nstest[exit-after-pass]: the test function passed, and then its process exited with status 7
           help: look at what runs after main: atexit handlers, destructors of statics, threads that are still alive
-    "#]].assert_eq(&Run::of(&["verdict::exits_with_7_at_exit"]).run().shown());
+    "#]].assert_eq(&failure("verdict::exits_with_7_at_exit"));
 }

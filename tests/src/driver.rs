@@ -17,6 +17,34 @@ use nix::unistd::Pid;
 
 use crate::{marks, raw, survivors};
 
+/// Runs a fixture, which fails, and gives what libtest shows of it.
+#[must_use]
+#[track_caller]
+pub fn failure(fixture: &str) -> String {
+    Run::of(&[fixture]).run().failure_of(fixture)
+}
+
+/// The same for one that passes.
+#[must_use]
+#[track_caller]
+pub fn success(fixture: &str) -> String {
+    Run::of(&[fixture]).args(["--show-output"]).run().success_of(fixture)
+}
+
+/// Runs a fixture, which passes without a word.
+///
+/// # Panics
+/// If it fails, or if anything else is shown.
+#[track_caller]
+pub fn passes_silently(fixture: &str) {
+    Run::of(&[fixture]).run().passed_silently(fixture);
+}
+
+/// This very binary.
+fn binary() -> PathBuf {
+    std::env::current_exe().expect("know the test binary")
+}
+
 /// A run of the test binary that is yet to start.
 #[must_use]
 #[derive(Debug)]
@@ -28,8 +56,13 @@ pub struct Run {
 impl Run {
     /// Runs these fixtures, and nothing else, with libtest's defaults.
     pub fn of(fixtures: &[&str]) -> Self {
-        let binary = std::env::current_exe().expect("know the test binary");
-        Self::in_front(Command::new(binary)).args(["--ignored", "--exact"]).args(fixtures)
+        Self::in_front(Command::new(binary())).args(["--ignored", "--exact"]).args(fixtures)
+    }
+
+    /// The same, by a command that takes a program and its arguments.
+    pub fn under(mut command: Command, fixtures: &[&str]) -> Self {
+        command.arg(binary());
+        Self::in_front(command).args(["--ignored", "--exact"]).args(fixtures)
     }
 
     /// Runs `command`, which runs fixtures.
@@ -265,13 +298,52 @@ impl Outcome {
         shown.truncate(end);
         shown + "\n"
     }
+
+    /// What is [`shown`](Self::shown) below the name of the one fixture, which failed.
+    ///
+    /// # Panics
+    /// If anything else is shown.
+    #[must_use]
+    #[track_caller]
+    pub fn failure_of(&self, fixture: &str) -> String {
+        self.between(&format!("test {fixture} ... FAILED\n\n---- {fixture} stdout ----\n"), "")
+    }
+
+    /// The same of one that passed, where libtest shows the output of such (`--show-output`).
+    ///
+    /// # Panics
+    /// If anything else is shown.
+    #[must_use]
+    #[track_caller]
+    pub fn success_of(&self, fixture: &str) -> String {
+        let before = format!("test {fixture} ... ok\n\nsuccesses:\n\n---- {fixture} stdout ----\n");
+        self.between(&before, &format!("\nsuccesses:\n    {fixture}\n"))
+    }
+
+    /// Asserts that the one fixture passed, and that nothing else is [`shown`](Self::shown).
+    ///
+    /// # Panics
+    /// If it failed, or if there is more.
+    #[track_caller]
+    pub fn passed_silently(&self, fixture: &str) {
+        assert_eq!(self.shown(), format!("test {fixture} ... ok\n"));
+    }
+
+    #[track_caller]
+    fn between(&self, before: &str, after: &str) -> String {
+        let shown = self.shown();
+        let found = shown.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+        let Some(found) = found else {
+            panic!("not {before:?}, its output, {after:?}: {shown}");
+        };
+        found.to_owned()
+    }
 }
 
 /// The text without paths, lines, times, and the ids of processes and threads.
 #[must_use]
 pub fn normal(text: &str) -> String {
-    let binary = std::env::current_exe().unwrap_or_default();
-    let text = text.replace(&*binary.to_string_lossy(), "BINARY");
+    let text = text.replace(&*binary().to_string_lossy(), "BINARY");
     let text = number_after(&text, ".rs:", ":", "LINE");
     let text = number_after(&text, ".rs:LINE:", "", "COLUMN");
     number_after(&text, "' (", ")", "TID")

@@ -2,13 +2,16 @@
 
 use expect_test::expect;
 use nstest::{Node, eventually, netns_test};
-use nstest_tests::driver::Run;
+use nstest_tests::driver::{Run, failure, success};
 use nstest_tests::marks;
-use std::time::Duration;
 
 #[netns_test]
 #[ignore = "fails on purpose; its case runs it"]
 fn leaves_a_panic_in_a_thread(peer: Node) {
+    leave(&peer);
+}
+
+fn leave(peer: &Node) {
     let thread = peer.spawn(|| panic!("nobody listens"));
     eventually(marks::DEADLINE, || thread.is_finished()).unwrap();
 }
@@ -25,27 +28,21 @@ async fn leaves_a_panic_in_a_task(peer: Node) {
 #[test]
 fn an_unheard_panic_fails_the_test() {
     expect![[r#"
-        test accounts::leaves_a_panic_in_a_thread ... FAILED
-
-        ---- accounts::leaves_a_panic_in_a_thread stdout ----
 
         thread 'accounts::leaves_a_panic_in_a_thread in peer' (TID) panicked at tests/topology/accounts.rs:LINE:COLUMN:
         nobody listens
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
         a thread or task in node peer panicked, and nobody joined it: nobody listens
     "#]]
-    .assert_eq(&Run::of(&["accounts::leaves_a_panic_in_a_thread"]).run().shown());
+    .assert_eq(&failure("accounts::leaves_a_panic_in_a_thread"));
     expect![[r#"
-        test accounts::leaves_a_panic_in_a_task ... FAILED
-
-        ---- accounts::leaves_a_panic_in_a_task stdout ----
 
         thread 'tokio in peer' (TID) panicked at tests/topology/accounts.rs:LINE:COLUMN:
         nobody awaits: 42
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
         a thread or task in node peer panicked, and nobody joined it: nobody awaits: 42
     "#]]
-    .assert_eq(&Run::of(&["accounts::leaves_a_panic_in_a_task"]).run().shown());
+    .assert_eq(&failure("accounts::leaves_a_panic_in_a_task"));
 }
 
 #[netns_test]
@@ -53,11 +50,6 @@ fn an_unheard_panic_fails_the_test() {
 #[should_panic(expected = "nobody listens")]
 fn expects_the_panic_of_a_thread(peer: Node) {
     leave(&peer);
-}
-
-fn leave(peer: &Node) {
-    let thread = peer.spawn(|| panic!("nobody listens"));
-    eventually(Duration::from_secs(60), || thread.is_finished()).unwrap();
 }
 
 #[test]
@@ -85,9 +77,7 @@ fn leaves_a_thread_behind(peer: Node) {
 
 #[test]
 fn a_thread_that_strayed_is_told() {
-    let run = Run::of(&["accounts::leaves_a_thread_behind"]).args(["--show-output"]).run();
-    let shown = run.shown();
-    assert!(shown.contains("leaves_a_thread_behind ... ok"), "{shown}");
+    let shown = success("accounts::leaves_a_thread_behind");
     let note = shown.lines().find(|line| line.starts_with("nstest: note: threads started inside"));
     let note = note.unwrap_or_else(|| panic!("{shown}"));
     assert!(note.contains("in that node") && note.contains(": pool-worker. "), "{note}");
