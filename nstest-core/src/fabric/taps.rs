@@ -5,7 +5,7 @@
 //! sent twice or overtaken. The wire stays until the port goes: what is still inside
 //! would be overtaken by what does not go in any more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Fabric;
@@ -13,10 +13,11 @@ use super::queue::Owner;
 use crate::error::Result;
 use crate::frame::Direction;
 use crate::netlink::classic::{self, Classic, Fate, Hook, Marked};
+use crate::netlink::filter::Match;
 use crate::netlink::link::{self, End};
-use crate::netlink::{Request, qdisc};
+use crate::netlink::{Mac, Request, qdisc};
 use crate::topology::spec::PortId;
-use crate::wire::{Ends, SHORT, Shared, Wire};
+use crate::wire::{Ends, SHORT, Shared, Ways, Wire};
 
 /// The wire, once there is one. A test without faults has none, and pays for none.
 #[derive(Debug, Default)]
@@ -72,13 +73,21 @@ impl Fabric {
         }
     }
 
-    /// Tells the wire which frames take the straight way, as things are now: from one
-    /// port of a cable to the other.
+    /// Tells the wire which frames take the straight way, as things are now.
     pub(super) fn steer(&self) {
         let Taps { wire: Some(wire), pulled, shaped } = &self.taps else { return };
-        let ways = self.joints.cables().flat_map(|[a, b]| [(a, b), (b, a)]);
-        let straight = ways.filter(|(from, to)| !pulled.contains(from) && !shaped.contains(to));
-        wire.steer(&straight.map(|(from, to)| (from.ifindex(), to.ifindex())).collect());
+        let mut ways = BTreeMap::<u32, Ways>::new();
+        for (port, matches, to) in self.joints.ways() {
+            if pulled.contains(&port) || shaped.iter().any(|shaped| shaped.ifindex() == to) {
+                continue;
+            }
+            let address = match matches {
+                Match::All => None,
+                Match::Destination(Mac(octets)) => Some(octets),
+            };
+            ways.entry(port.ifindex()).or_default().push((address, to));
+        }
+        wire.steer(&ways);
     }
 
     /// A port, with all that is there for its sake.

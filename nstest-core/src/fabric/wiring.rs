@@ -110,10 +110,16 @@ impl Joints {
         new.then(|| qdisc::clsact(port.ifindex()))
     }
 
-    /// The two ports of each cable.
-    pub(super) fn cables(&self) -> impl Iterator<Item = [PortId; 2]> {
-        let joined = self.segments.values().filter(|segment| segment.bridge.is_none());
-        joined.filter_map(|segment| segment.ports.as_slice().try_into().ok())
+    /// By port, the frames of its node that its filters send out of one port only, and
+    /// of which.
+    pub(super) fn ways(&self) -> impl Iterator<Item = (PortId, Match, u32)> {
+        self.filters.iter().flat_map(|(port, filters)| {
+            let one = |forward: &Forward| match *forward.to {
+                [to] => Some((*port, forward.matches, to)),
+                _ => None,
+            };
+            filters.values().filter_map(one)
+        })
     }
 
     /// Every port on the segments of these.

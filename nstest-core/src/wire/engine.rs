@@ -229,11 +229,12 @@ fn going<'f>(
     offloads: Offloads,
     frame: Cow<'f, [u8]>,
 ) -> Outgoing<'f> {
+    let fits = |to: &Option<[u8; 6]>| to.is_none_or(|to| frame.starts_with(&to));
     let straight = match direction {
-        Direction::Egress => entry.and_then(|entry| entry.onward),
+        Direction::Egress => entry.and_then(|entry| entry.ways.iter().find(|(to, _)| fits(to))),
         Direction::Ingress => None,
     };
-    let device = straight.unwrap_or(ends.way_on(direction));
+    let device = straight.map_or(ends.way_on(direction), |(_, device)| *device);
     Outgoing { device, mark: ends.mark(direction), offloads, frame }
 }
 

@@ -57,6 +57,9 @@ const SETTLING: Duration = Duration::from_millis(500);
 /// A stage, as it is shared with whoever directs it.
 pub(crate) type Shared = Arc<Mutex<dyn Stage>>;
 
+/// By which device frames to this Ethernet address go on, or all; the first that fits.
+pub(crate) type Ways = Vec<(Option<[u8; 6]>, u32)>;
+
 /// The longest frame for which no ring of long slots is needed.
 pub(crate) const SHORT: usize = capture::SHORT;
 
@@ -156,8 +159,8 @@ struct Entry {
     stage: Shared,
     /// Its devices let no frame through that is yet to be cut.
     segments: bool,
-    /// Where all that leaves the node goes on.
-    onward: Option<u32>,
+    /// Where what leaves the node goes on.
+    ways: Ways,
 }
 
 impl State {
@@ -257,16 +260,16 @@ impl Wire {
     /// in after this meets it. The devices must be there.
     pub(crate) fn attach(&self, port: u32, stage: Shared, segments: bool) {
         let mut stages = self.state.stages();
-        let onward = stages.get(&port).and_then(|entry| entry.onward);
-        stages.insert(port, Entry { stage, segments, onward });
+        let ways = stages.get(&port).map(|entry| entry.ways.clone()).unwrap_or_default();
+        stages.insert(port, Entry { stage, segments, ways });
     }
 
-    /// Where what leaves a port's node goes on, by port: straight out of the only other
-    /// port there, and not back to its own to be forwarded, which takes a veth more. The
-    /// other port must not have a qdisc, which would hold what the wire has sent.
-    pub(crate) fn steer(&self, straight: &BTreeMap<u32, u32>) {
+    /// Where what leaves a port's node goes on, by port: straight out of another port,
+    /// and not back to its own to be forwarded there, which takes a veth more. The other
+    /// port must not have a qdisc, which would hold what the wire has sent.
+    pub(crate) fn steer(&self, ways: &BTreeMap<u32, Ways>) {
         for (port, entry) in self.state.stages().iter_mut() {
-            entry.onward = straight.get(port).copied();
+            entry.ways = ways.get(port).cloned().unwrap_or_default();
         }
     }
 

@@ -63,7 +63,7 @@ fn a_cable_with_a_wire_at_each_end() {
 }
 
 #[test]
-fn what_leaves_a_cable_s_node_goes_straight_on_where_nothing_is_in_the_way() {
+fn what_leaves_a_node_goes_straight_on_where_nothing_is_in_the_way() {
     isolated(|| {
         let net = network(&[]);
         let lan = net.add_lan("lan").build().unwrap();
@@ -95,8 +95,12 @@ fn what_leaves_a_cable_s_node_goes_straight_on_where_nothing_is_in_the_way() {
         goes_straight(false);
         slow.end().unwrap();
         goes_straight(true);
+        // From a hub, too: all but what goes to everybody.
         let third = node("third");
+        goes_straight(true);
+        let slow = far.link().ingress().condition(rate).unwrap();
         goes_straight(false);
+        slow.end().unwrap();
         third.remove().unwrap();
         goes_straight(true);
         sound(&net);
