@@ -80,6 +80,11 @@ impl Fabric {
         match *self {}
     }
 
+    #[cfg(test)]
+    pub(crate) fn visit<R>(&self, _: impl FnOnce() -> R) -> R {
+        match *self {}
+    }
+
     pub(crate) fn shape(&mut self, _: PortId, _: Shape) -> Result<bool> {
         match *self {}
     }
