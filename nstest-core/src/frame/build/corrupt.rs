@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::frame::view::PacketView;
+use crate::frame::view::{PacketView, Transport};
 
 /// One bit of what the packet carries is inverted, and no checksum put right, as
 /// netem does (`netem_enqueue` in `net/sched/sch_netem.c`: one random bit of the
@@ -12,15 +12,25 @@ use crate::frame::view::PacketView;
 ///
 /// `draw` chooses the bit: uniformly, if it is uniform.
 pub(crate) fn corrupted(of: &PacketView<'_>, draw: u64) -> Vec<u8> {
-    let mut frame = of.frame.to_vec();
     let range = place(of);
     let bits = range.len() as u128 * 8;
     // The product is below `bits << 64`.
     let bit = ((u128::from(draw) * bits) >> 64) as usize;
-    if let Some(octet) = frame.get_mut(range.start + bit / 8).filter(|_| bits > 0) {
-        *octet ^= 1 << (bit % 8);
-    }
-    frame
+    let inverted = |bit: usize| {
+        let mut frame = of.frame.to_vec();
+        if let Some(octet) = frame.get_mut(range.start + bit / 8).filter(|_| bits > 0) {
+            *octet ^= 1 << (bit % 8);
+        }
+        frame
+    };
+    let frame = inverted(bit);
+    // The only bit of its checksum: the receiver would take it for good.
+    if is_unsummed(of, &frame[range.start..]) { inverted(bit ^ 1) } else { frame }
+}
+
+/// Whether this is UDP that says to have no checksum: 0 (RFC 768).
+fn is_unsummed(of: &PacketView<'_>, transport: &[u8]) -> bool {
+    matches!(of.transport, Transport::Udp { .. }) && transport.get(6..8) == Some(&[0, 0])
 }
 
 fn place(of: &PacketView<'_>) -> Range<usize> {

@@ -172,3 +172,21 @@ fn corruption_turns_one_bit_behind_the_ip_header() {
         assert_ne!(corrupted(&view, 0), corrupted(&view, u64::MAX));
     }
 }
+
+#[test]
+fn corruption_leaves_no_datagram_without_a_checksum() {
+    for nth in 0..16 {
+        let mut frame = hex(UDP);
+        let at = 14 + 20 + 6;
+        frame[at..at + 2].copy_from_slice(&(1_u16 << nth).to_le_bytes());
+        let view = PacketView::parse(&frame);
+        let bits = view.ip.as_ref().unwrap().payload.len() as u128 * 8;
+        for bit in 0..bits {
+            let draw = u64::try_from(((bit << 64) / bits) + 1).unwrap();
+            let copy = corrupted(&view, draw);
+            let changed = copy.iter().zip(&frame).map(|(a, b)| (a ^ b).count_ones());
+            assert_eq!(changed.sum::<u32>(), 1);
+            assert_ne!(copy[at..at + 2], [0, 0], "bit {bit} of checksum {nth}");
+        }
+    }
+}
