@@ -30,12 +30,16 @@ pub fn workspace() -> &'static Path {
 pub fn nextest(filter: &str) -> Command {
     static DESCRIBED: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     let (metadata, binaries) = DESCRIBED.get_or_init(|| {
-        let directory = std::env::temp_dir();
+        // Beside this binary, for whose build it holds; whole at any time, since others
+        // may be at it as well.
+        let binary = std::env::current_exe().expect("this program");
         let save = |name: &str, arguments: &[&str]| {
-            let path = directory.join(format!("nstest-{name}-{}.json", std::process::id()));
             let output = cargo().args(arguments).output().expect("start cargo");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            std::fs::write(&path, output.stdout).expect("keep what cargo said");
+            let own = binary.with_extension(format!("{name}-{}", std::process::id()));
+            let path = binary.with_extension(format!("{name}.json"));
+            std::fs::write(&own, output.stdout).expect("keep what cargo said");
+            std::fs::rename(&own, &path).expect("rename it");
             path
         };
         let list = [

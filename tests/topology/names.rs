@@ -110,7 +110,7 @@ fn has_names_of_its_own(peer: Node) -> TestResult {
 /// copy of /etc in `$etc`, and may write below /run.
 fn on_a_machine_with(script: &str, fixture: &str) -> Run {
     let around = format!(
-        "etc=$(mktemp -d); mount -t tmpfs none $etc; mkdir $etc/etc; \
+        "etc=/mnt; mount -t tmpfs none $etc; mkdir $etc/etc; \
          cp -r /etc/passwd /etc/group /etc/nsswitch.conf /etc/ld.so.* /etc/alternatives $etc/etc/; \
          test -e /etc/host.conf && cp /etc/host.conf $etc/etc/; \
          mount -t tmpfs none /run; etc=$etc/etc; \
@@ -119,9 +119,7 @@ fn on_a_machine_with(script: &str, fixture: &str) -> Run {
     );
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-e", "-c", &around]);
-    command.arg(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", fixture]);
-    Run::in_front(command)
+    Run::under(command, &[fixture])
 }
 
 #[track_caller]
