@@ -168,10 +168,9 @@ fn an_odd_environment_travels_and_a_large_one_is_told() {
 fn inline_mode_has_no_process_of_its_own() {
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--net"]);
-    command.arg(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--test-threads=1", "--nocapture"]);
-    command.args(["environment::inline_binds", "environment::inline_fails"]);
-    let running = Run::in_front(command).env("NSTEST_INLINE", "1").start();
+    let fixtures = ["environment::inline_binds", "environment::inline_fails"];
+    let run = Run::under(command, &fixtures).args(["--test-threads=1", "--nocapture"]);
+    let running = run.env("NSTEST_INLINE", "1").start();
     let pid = running.pid();
     let shown = running.end().shown();
     expect![[r#"
@@ -204,9 +203,8 @@ fn inline_mode_without_rights_is_told() {
     if nix::unistd::geteuid().is_root() {
         command.args(["--bounding-set=-all", "--inh-caps=-all"]);
     }
-    command.arg(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "environment::inline_binds"]);
-    let outcome = Run::in_front(command).env("NSTEST_INLINE", "1").run();
+    let run = Run::under(command, &["environment::inline_binds"]);
+    let outcome = run.env("NSTEST_INLINE", "1").run();
     expect![[r#"
         test environment::inline_binds ... FAILED
 
@@ -254,8 +252,8 @@ fn shares_its_etc() {
 #[test]
 fn the_umask_does_not_hide_what_a_test_gets() {
     let mut command = Command::new("sh");
-    command.args(["-c", "umask 077 && exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--show-output", "environment::shares_its_etc"]);
+    command.args(["-c", "umask 077 && exec \"$0\" \"$@\""]);
+    let run = Run::under(command, &["environment::shares_its_etc"]).args(["--show-output"]);
     expect![[r#"
         test environment::shares_its_etc ... ok
 
@@ -270,5 +268,5 @@ fn the_umask_does_not_hide_what_a_test_gets() {
         successes:
             environment::shares_its_etc
     "#]]
-    .assert_eq(&Run::in_front(command).run().shown());
+    .assert_eq(&run.run().shown());
 }

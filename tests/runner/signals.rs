@@ -22,9 +22,8 @@ fn waits() {
 /// env(1) takes that back.
 fn ready(arguments: &[&str]) -> Running {
     let mut command = Command::new("env");
-    command.arg("--default-signal").arg(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "signals::waits"]).args(arguments);
-    let running = Run::in_front(command).start();
+    command.arg("--default-signal");
+    let running = Run::under(command, &["signals::waits"]).args(arguments).start();
     running.wait_for("ready");
     // The runner, init, the body, two children: a process has no environment
     // for the moment of its exec.

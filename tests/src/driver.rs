@@ -56,12 +56,16 @@ pub struct Run {
 impl Run {
     /// Runs these fixtures, and nothing else, with libtest's defaults.
     pub fn of(fixtures: &[&str]) -> Self {
-        Self::in_front(Command::new(binary())).args(["--ignored", "--exact"]).args(fixtures)
+        Self::exactly(Command::new(binary()), fixtures)
     }
 
     /// The same, by a command that takes a program and its arguments.
     pub fn under(mut command: Command, fixtures: &[&str]) -> Self {
         command.arg(binary());
+        Self::exactly(command, fixtures)
+    }
+
+    fn exactly(command: Command, fixtures: &[&str]) -> Self {
         Self::in_front(command).args(["--ignored", "--exact"]).args(fixtures)
     }
 

@@ -117,10 +117,9 @@ fn a_read_only_proc_sys_is_told_and_lived_with() {
     } else {
         command.args(["--user", "--map-root-user", "--mount"]);
     }
-    command.args(["sh", "-e", "-c", script]).arg(std::env::current_exe().unwrap());
-    command.args(["--ignored", "--exact", "--show-output"]);
-    command.arg("settings::works_with_proc_sys_read_only");
-    let outcome = Run::in_front(command).run();
+    command.args(["sh", "-e", "-c", script]);
+    let run = Run::under(command, &["settings::works_with_proc_sys_read_only"]);
+    let outcome = run.args(["--show-output"]).run();
     let text = outcome.text();
     assert!(outcome.status.success(), "{text}");
     assert!(

@@ -101,6 +101,25 @@ impl<'p> Ahead<'p> {
         })
     }
 
+    /// How many threads are worth their start: as many as there are processors with
+    /// nothing to do, and one more, but none where more is runnable than there are
+    /// processors, or for the test's own node alone. What runs beside a test is often the
+    /// kernel, busy for some 100 µs with the namespaces of the last one; and what a
+    /// helper has not begun, nobody waits for.
+    ///
+    /// `available_parallelism` would read the files of the control group as well.
+    pub(super) fn helpers(&self) -> usize {
+        if self.orders.iter().all(|order| order.at.id == NodeId::TEST) {
+            return 0;
+        }
+        let Ok(allowed) = sched_getaffinity(SELF) else { return 0 };
+        let processors =
+            (0..CpuSet::count()).filter(|nth| allowed.is_set(*nth) == Ok(true)).count();
+        let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let busy = runnable(&text).unwrap_or(usize::MAX);
+        (processors + 1).saturating_sub(busy).min(processors.saturating_sub(1))
+    }
+
     /// The node, if it has been made.
     pub(super) fn made(&self, id: NodeId) -> Option<Result<Made>> {
         let nth = self.position(id)?;
@@ -116,16 +135,12 @@ impl<'p> Ahead<'p> {
             if let Some(made) = take(&mut progress[nth]) {
                 return made;
             }
-            let next = match progress[nth] {
-                Progress::Open => Some(nth),
-                _ => progress.iter().position(|it| matches!(it, Progress::Open)),
-            };
-            if let Some(next) = next {
-                progress[next] = Progress::Begun;
-                drop(progress);
-                self.make(next);
-            } else {
-                drop(self.changed.wait(progress));
+            match begin(&mut progress, nth) {
+                Some(next) => {
+                    drop(progress);
+                    self.make(next);
+                }
+                None => drop(self.changed.wait(progress)),
             }
         }
     }
@@ -141,16 +156,13 @@ impl<'p> Ahead<'p> {
 
     /// One that is open: it is the caller's to make.
     fn claim(&self) -> Option<usize> {
-        let mut progress = self.lock();
-        let nth = progress.iter().position(|it| matches!(it, Progress::Open))?;
-        progress[nth] = Progress::Begun;
-        Some(nth)
+        begin(&mut self.lock(), 0)
     }
 
     fn make(&self, nth: usize) {
-        let claim = Claim { ahead: self, nth, becomes: Progress::Open };
+        let mut claim = Claim { ahead: self, nth, becomes: Progress::Open };
         let made = self.orders[nth].make(&self.panics);
-        claim.end(Progress::Made(Box::new(made)));
+        claim.becomes = Progress::Made(Box::new(made));
     }
 
     fn position(&self, id: NodeId) -> Option<usize> {
@@ -160,6 +172,14 @@ impl<'p> Ahead<'p> {
     fn lock(&self) -> MutexGuard<'_, Vec<Progress>> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Begins this one if it is open, or else the first that is.
+fn begin(progress: &mut [Progress], first: usize) -> Option<usize> {
+    let is_open = |nth: &usize| matches!(progress.get(*nth), Some(Progress::Open));
+    let nth = Some(first).filter(is_open).or_else(|| (0..progress.len()).find(is_open))?;
+    progress[nth] = Progress::Begun;
+    Some(nth)
 }
 
 fn take(progress: &mut Progress) -> Option<Result<Made>> {
@@ -177,12 +197,6 @@ struct Claim<'a> {
     ahead: &'a Ahead<'a>,
     nth: usize,
     becomes: Progress,
-}
-
-impl Claim<'_> {
-    fn end(mut self, becomes: Progress) {
-        self.becomes = becomes;
-    }
 }
 
 impl Drop for Claim<'_> {
@@ -235,24 +249,6 @@ fn leave(processor: Option<usize>) {
         // Refused where there is no other.
         let _ = others.unset(processor).and_then(|()| sched_setaffinity(SELF, &others));
     }
-}
-
-/// How many threads are worth their start for this plan: as many as there are
-/// processors with nothing to do, and one more, but none where more is runnable than
-/// there are processors. What runs beside a test is often the kernel, busy for some
-/// 100 µs with the namespaces of the last one; and what a helper has not begun, nobody
-/// waits for.
-///
-/// `available_parallelism` would read the files of the control group as well.
-pub(super) fn helpers(plan: &Plan) -> usize {
-    if !orders(plan).iter().any(|order| order.at.id != NodeId::TEST) {
-        return 0;
-    }
-    let Ok(allowed) = sched_getaffinity(SELF) else { return 0 };
-    let processors = (0..CpuSet::count()).filter(|nth| allowed.is_set(*nth) == Ok(true)).count();
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let busy = runnable(&text).unwrap_or(usize::MAX);
-    (processors + 1).saturating_sub(busy).min(processors.saturating_sub(1))
 }
 
 /// The threads of the machine that are running or waiting for a processor, the

@@ -74,7 +74,7 @@ impl Fabric {
     /// Makes the fabric, and carries out the first plan.
     pub(crate) fn build(panics: &Arc<Panics>, plan: &Plan) -> Result<Self> {
         let ahead = Ahead::of(plan, panics);
-        ahead.with_helpers(ahead::helpers(plan), || {
+        ahead.with_helpers(ahead.helpers(), || {
             let mut fabric = Self::new(Arc::clone(panics))?;
             fabric.carry_out_with(plan, &ahead).map_err(|stopped| stopped.error)?;
             Ok(fabric)

@@ -87,7 +87,7 @@ impl Fabric {
             };
             ways.entry(port.ifindex()).or_default().push((address, to));
         }
-        wire.steer(&ways);
+        wire.steer(ways);
     }
 
     /// A port, with all that is there for its sake.

@@ -151,8 +151,8 @@ impl Played {
         let findings = current.findings();
         let planned = current.orders().plan.is_some();
         if is_body() {
-            // The world goes with the process, all at once. Taken apart, each name
-            // of a node would wait for RCU: namespace_unlock, fs/namespace.c.
+            // The world goes with the process, all at once, and its packet sockets after
+            // that: `wire::custody`.
             current.end();
             std::mem::forget(current);
         }

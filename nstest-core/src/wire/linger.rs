@@ -56,8 +56,8 @@ impl Linger {
 mod tests {
     use super::*;
 
-    /// How often it went to sleep at once, before it stayed awake again.
-    fn asleep(linger: &mut Linger, now: Instant) -> u32 {
+    /// How often it gave up at once, before it stayed awake again.
+    fn at_once(linger: &mut Linger, now: Instant) -> u32 {
         (0..).take_while(|_| !linger.stays(now)).count() as u32
     }
 
@@ -72,16 +72,16 @@ mod tests {
     fn what_was_in_vain_is_tried_more_rarely_until_it_is_not() {
         let (mut linger, now) = (Linger::default(), Instant::now());
         let in_vain = |linger: &mut Linger| {
-            let times = asleep(linger, now);
+            let times = at_once(linger, now);
             assert!(!linger.stays(now + MOMENT));
             times
         };
         let times: Vec<u32> = (0..9).map(|_| in_vain(&mut linger)).collect();
         assert_eq!(times, [0, 1, 3, 7, 15, 31, 63, 63, 63]);
         linger.moved(); // while it slept: says nothing
-        assert_eq!(asleep(&mut linger, now), 63);
+        assert_eq!(at_once(&mut linger, now), 63);
         linger.moved();
-        assert_eq!(asleep(&mut linger, now), 0);
+        assert_eq!(at_once(&mut linger, now), 0);
         linger.moved();
         assert_eq!(in_vain(&mut linger), 0);
         assert_eq!(in_vain(&mut linger), 1);

@@ -34,9 +34,8 @@ use std::fmt;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
@@ -267,9 +266,9 @@ impl Wire {
     /// Where what leaves a port's node goes on, by port: straight out of another port,
     /// and not back to its own to be forwarded there, which takes a veth more. The other
     /// port must not have a qdisc, which would hold what the wire has sent.
-    pub(crate) fn steer(&self, ways: &BTreeMap<u32, Ways>) {
+    pub(crate) fn steer(&self, mut ways: BTreeMap<u32, Ways>) {
         for (port, entry) in self.state.stages().iter_mut() {
-            entry.ways = ways.get(port).cloned().unwrap_or_default();
+            entry.ways = ways.remove(port).unwrap_or_default();
         }
     }
 

@@ -26,8 +26,9 @@ fn plan(nodes: &[&str]) -> Plan {
 
 #[test]
 fn nobody_helps_with_nothing() {
-    assert_eq!(helpers(&Plan::default()), 0);
-    assert_eq!(helpers(&plan(&[])), 0);
+    for plan in [Plan::default(), plan(&[])] {
+        assert_eq!(Ahead::of(&plan, &Arc::default()).helpers(), 0);
+    }
 }
 
 /// All nodes of a plan, made by so many and the caller.

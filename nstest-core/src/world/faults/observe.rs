@@ -123,7 +123,8 @@ impl Shared {
         unmet.into_iter().map(|id| self.faults.get(id).receipt.fault().to_owned()).collect()
     }
 
-    /// As it stands when the wire has settled. A pulled cable is exempt: nothing reaches the far end of it.
+    /// As it stands when the wire has settled. A pulled cable is exempt: nothing reaches
+    /// the far end of it.
     fn is_unmet(&mut self, id: FaultId) -> bool {
         let touched = self.counted(id) > 0;
         let injected = self.faults.get(id);
