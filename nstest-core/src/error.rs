@@ -1,6 +1,6 @@
 //! What went wrong: an operation on an object, its cause, and the next step.
 //!
-//! Every error carries a [`Code`]: a short name that stays the same between
+//! Every error carries a [`ErrorCode`]: a short name that stays the same between
 //! releases and that the troubleshooting page (`docs/src/troubleshooting.md`)
 //! explains under a heading of that name.
 
@@ -28,19 +28,19 @@ macro_rules! codes {
         /// The stable name of a kind of error, as printed in `nstest[code]`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        pub enum Code {
+        pub enum ErrorCode {
             $($(#[$doc])* $variant,)*
         }
 
-        impl Code {
+        impl ErrorCode {
             /// Every code there is, for the page that must explain each.
-            pub const ALL: &[Code] = &[$(Code::$variant,)*];
+            pub const ALL: &[ErrorCode] = &[$(ErrorCode::$variant,)*];
 
             /// The name: lower case, words joined by `-`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
-                    $(Code::$variant => $text,)*
+                    $(ErrorCode::$variant => $text,)*
                 }
             }
         }
@@ -106,7 +106,7 @@ codes! {
     Plan = "plan",
     /// Two faults cannot be at the same time.
     PlanConflict = "plan-conflict",
-    /// A declared fault touched no packet.
+    /// A declared fault affected no packet.
     FaultUnmatched = "fault-unmatched",
     /// Exploration found points at which the test fails, or none that it could try.
     Exploration = "exploration",
@@ -164,7 +164,7 @@ codes! {
     Uplink = "uplink",
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -177,7 +177,7 @@ impl fmt::Display for Code {
 pub struct Error(Box<Inner>);
 
 struct Inner {
-    code: Code,
+    code: ErrorCode,
     what: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
     help: Option<String>,
@@ -185,7 +185,7 @@ struct Inner {
 
 impl Error {
     /// `what` names the operation and the object: "bring up `lo`".
-    pub(crate) fn new(code: Code, what: impl Into<String>) -> Self {
+    pub(crate) fn new(code: ErrorCode, what: impl Into<String>) -> Self {
         Self(Box::new(Inner { code, what: what.into(), source: None, help: None }))
     }
 
@@ -205,7 +205,7 @@ impl Error {
 
     /// The stable name of this kind of error.
     #[must_use]
-    pub fn code(&self) -> Code {
+    pub fn code(&self) -> ErrorCode {
         self.0.code
     }
 
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn debug_is_the_whole_report() {
-        let error = Error::new(Code::Setup, "bring up `lo`")
+        let error = Error::new(ErrorCode::Setup, "bring up `lo`")
             .source(std::io::Error::from_raw_os_error(1))
             .help("allow it\nand run again");
         assert_eq!(
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn codes_are_unique_kebab_case() {
         let mut seen = std::collections::HashSet::new();
-        for code in Code::ALL {
+        for code in ErrorCode::ALL {
             assert!(seen.insert(code.as_str()), "{code} twice");
             assert!(
                 code.as_str()
@@ -337,7 +337,7 @@ mod tests {
         let page = std::fs::read_to_string(path).unwrap();
         let mut headings: Vec<&str> =
             page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
-        let mut codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        let mut codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         headings.sort_unstable();
         codes.sort_unstable();
         assert_eq!(headings, codes);

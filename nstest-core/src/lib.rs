@@ -25,6 +25,8 @@ mod fabric;
 mod fault;
 mod fixture;
 mod frame;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod ipc;
 mod layout;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netlink.rs")]
 #[cfg_attr(
@@ -38,11 +40,9 @@ mod netlink;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netns.rs")]
 mod netns;
 mod node;
-mod orders;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod preflight;
-#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
-mod record;
+mod run_config;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/runner.rs")]
 mod runner;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
@@ -59,14 +59,14 @@ mod wire;
 mod world;
 
 pub use context::TestContext;
-pub use error::{Code, Error, Result, TestError, TestResult};
+pub use error::{Error, ErrorCode, Result, TestError, TestResult};
 pub use fault::{
     Action, Condition, Effect, Fault, GilbertElliott, Jitter, Occurrence, Packets, Partition, Peer,
     Percent, Plan, Point, Rate, Schedule, Target, Unreachable,
 };
 pub use fixture::{Fixture, Param, Spec, World};
 pub use frame::Direction;
-pub use frame::kind::Kind;
+pub use frame::kind::PacketKind;
 pub use node::command::Command;
 pub use node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]
@@ -79,15 +79,15 @@ pub use world::Resolver;
 #[cfg(feature = "tokio")]
 pub use world::eventually_async;
 pub use world::{
-    Engine, Injection, Lan, LanBuilder, Link, Net, Node, NodeBuilder, OneWay, Outcome, Reach,
-    Reached, Router, RouterBuilder, eventually,
+    Backend, Injection, Lan, LanBuilder, Link, LinkDirection, Net, Node, NodeBuilder, PollOutcome,
+    Probe, ProbeOutcome, Router, RouterBuilder, eventually,
 };
 
 /// What the macros expand to; not for people.
 #[doc(hidden)]
 pub mod private {
     pub use crate::fixture::{network_of, unseen_failure};
-    pub use crate::orders::{Applied, Findings, FoundPoint, Orders};
+    pub use crate::run_config::{Applied, Findings, FoundPoint, RunConfig};
     #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
     pub use crate::runner::pretend;
     pub use crate::runner::{Explore, Fixtures, Options, Test, Timeout, run};

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use nix::sched::{CloneFlags, setns, unshare};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NETNS;
 
 const THIS_THREADS: &str = "/proc/thread-self/ns/net";
@@ -76,7 +76,7 @@ impl Namespace {
         match open(&path) {
             Ok(fd) => Ok(Self { fd, name: name.to_owned() }),
             Err(error) => Err(Error::new(
-                Code::Namespace,
+                ErrorCode::Namespace,
                 format!("open the network namespace {}", path.display()),
             )
             .source(error)
@@ -121,8 +121,11 @@ impl Namespace {
         let path = directory.join(&self.name);
         let ours = format!("/proc/{}/fd/{}", std::process::id(), self.fd.as_raw_fd());
         symlink(ours, &path).map_err(|error| {
-            Error::new(Code::Namespace, format!("name the network namespace {}", path.display()))
-                .source(error)
+            Error::new(
+                ErrorCode::Namespace,
+                format!("name the network namespace {}", path.display()),
+            )
+            .source(error)
         })?;
         Ok(Published { path, _fd: Arc::clone(&self.fd) })
     }
@@ -223,5 +226,5 @@ fn open(path: &Path) -> io::Result<Arc<OwnedFd>> {
 }
 
 fn failed(what: String, source: impl Into<io::Error>) -> Error {
-    Error::new(Code::Namespace, what).source(source.into())
+    Error::new(ErrorCode::Namespace, what).source(source.into())
 }

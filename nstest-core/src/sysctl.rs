@@ -24,7 +24,7 @@ use std::sync::OnceLock;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 const ROOT: &str = "/proc/sys/net";
 
@@ -55,7 +55,7 @@ pub(crate) fn write_all<'a>(
 /// Writes one setting of the namespace that the calling thread is in.
 pub(crate) fn write(key: &str, value: &str) -> Result<()> {
     Directories::default().store(key, value).map_err(|cause| {
-        let error = Error::new(Code::Sysctl, format!("set net/{key} to {value:?}"));
+        let error = Error::new(ErrorCode::Sysctl, format!("set net/{key} to {value:?}"));
         match cause.raw_os_error() {
             Some(nix::libc::EROFS) => error
                 .source(cause)
@@ -77,7 +77,8 @@ pub(crate) fn has_ipv6() -> bool {
 
 /// Reads one setting of the namespace that the calling thread is in.
 pub(crate) fn read(key: &str) -> Result<String> {
-    load(key).map_err(|cause| Error::new(Code::Sysctl, format!("read net/{key}")).source(cause))
+    load(key)
+        .map_err(|cause| Error::new(ErrorCode::Sysctl, format!("read net/{key}")).source(cause))
 }
 
 fn load(key: &str) -> io::Result<String> {

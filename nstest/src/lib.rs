@@ -13,12 +13,12 @@ pub use nstest_core::Resolver;
 #[cfg(feature = "dns")]
 pub use nstest_core::dns;
 pub use nstest_core::{
-    Action, Code, Command, Condition, Direction, Effect, Engine, Error, Fault, Firewall, Fixture,
-    GilbertElliott, Injection, Jitter, JoinHandle, Kind, Lan, LanBuilder, Link, MacAddr, Nat, Nat6,
-    NatFiltering, NatMapping, Net, Node, NodeBuilder, Occurrence, OneWay, Outcome, Packets, Param,
-    Partition, Peer, Percent, Plan, Point, Protocol, Rate, Reach, Reached, Result, Router,
-    RouterBuilder, Schedule, Scope, Spec, Subnet, Target, TestContext, TestError, TestResult,
-    Unreachable, World, enter, eventually, net,
+    Action, Backend, Command, Condition, Direction, Effect, Error, ErrorCode, Fault, Firewall,
+    Fixture, GilbertElliott, Injection, Jitter, JoinHandle, Lan, LanBuilder, Link, LinkDirection,
+    MacAddr, Nat, Nat6, NatFiltering, NatMapping, Net, Node, NodeBuilder, Occurrence, PacketKind,
+    Packets, Param, Partition, Peer, Percent, Plan, Point, PollOutcome, Probe, ProbeOutcome,
+    Protocol, Rate, Result, Router, RouterBuilder, Schedule, Scope, Spec, Subnet, Target,
+    TestContext, TestError, TestResult, Unreachable, World, enter, eventually, net,
 };
 #[cfg(feature = "tokio")]
 pub use nstest_core::{Task, eventually_async};

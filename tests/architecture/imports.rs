@@ -23,12 +23,12 @@ const CORE: Rooms = &[
     // The ground: values and system calls.
     ("error", &[]),
     ("layout", &[]),
-    ("orders", &[]),
-    ("record", &["orders"]),
+    ("run_config", &[]),
+    ("ipc", &["run_config"]),
     ("context", &[]),
     ("capability", &[]),
     ("frame", &[]),
-    ("sys", &["orders", "record"]),
+    ("sys", &["run_config", "ipc"]),
     ("sysctl", &["error"]),
     ("preflight", &["error", "sys"]),
     // Namespaces, and the kernel's tables in them.
@@ -47,7 +47,7 @@ const CORE: Rooms = &[
             "fault",
         ],
     ),
-    ("world", &["error", "orders", "frame", "node", "dns", "topology", "fault", "fabric"]),
+    ("world", &["error", "run_config", "frame", "node", "dns", "topology", "fault", "fabric"]),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),
     // One test, and its way out.
     ("uplink", &["error", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),
@@ -56,8 +56,8 @@ const CORE: Rooms = &[
         &[
             "error",
             "layout",
-            "orders",
-            "record",
+            "run_config",
+            "ipc",
             "context",
             "capability",
             "sys",

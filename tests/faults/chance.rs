@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use nstest::{
-    Condition, Engine, GilbertElliott, Injection, Jitter, Net, Node, Percent, TestResult,
+    Backend, Condition, GilbertElliott, Injection, Jitter, Net, Node, Percent, TestResult,
     netns_test,
 };
 
@@ -41,7 +41,7 @@ fn lose(net: &Net, server: &Node, condition: Condition) -> TestResult<(Vec<u32>,
         net.local().wait_reachable(ip)?; // no neighbour is asked for while all is lost
     }
     let lossy = server.link().ingress().condition(condition)?;
-    assert_eq!(lossy.engines(), [Engine::Wire]);
+    assert_eq!(lossy.backends(), [Backend::Wire]);
     for ip in both(server) {
         let mut stream = Stream::open(&net.local(), server, ip, 0)?;
         stream.send_lossy(5_000, &lossy)?;
@@ -56,8 +56,8 @@ fn losses_are_independent(server: Node, net: Net) -> TestResult {
     let (lost, lossy) = lose(&net, &server, Condition::new().loss(Percent::new(20.0)))?;
     // Three standard deviations: 120.
     assert!((1_880..2_120).contains(&lost.len()), "{} of 10,000", lost.len());
-    // Upkeep that was lost counts as well.
-    assert!((lossy.touched() as usize).abs_diff(lost.len()) <= 10, "{lossy:?}, {}", lost.len());
+    // Control that was lost counts as well.
+    assert!((lossy.affected() as usize).abs_diff(lost.len()) <= 10, "{lossy:?}, {}", lost.len());
     let runs = runs(&lost);
     let mean = lost.len() as f64 / runs.len() as f64;
     assert!((mean - 1.25).abs() < 0.05, "runs of {mean}, and not of 1 / (1 - 20 %)");
@@ -81,10 +81,10 @@ fn losses_come_in_bursts(server: Node, net: Net) -> TestResult {
 /// The delays of a thousand packets, each sent when the one before has been.
 fn delays(net: &Net, server: &Node, jitter: Jitter) -> TestResult<Vec<Arrival>> {
     let rough = server.link().ingress().condition(Condition::new().delay(DELAY).jitter(jitter))?;
-    assert_eq!(rough.engines(), [Engine::Wire]);
+    assert_eq!(rough.backends(), [Backend::Wire]);
     let mut stream = Stream::open(&net.local(), server, server.ip(), 0)?;
     stream.send_many(1_000, |sent, arrived| sent == arrived)?;
-    assert_eq!(rough.touched(), 1_000);
+    assert_eq!(rough.affected(), 1_000);
     rough.end()?;
     let mut arrivals = stream.take();
     arrivals.sort_by_key(|arrival| arrival.took);
@@ -149,11 +149,11 @@ fn presets_are_links(server: Node, net: Net) -> TestResult {
         nstest::eventually(PATIENCE, || stream.arrived() >= 10)?;
         let fastest = stream.take().iter().map(|arrival| arrival.took).min();
         let delay = delay_of(preset);
-        println!("{name}: {fastest:?}, by {:?}", as_said.engines());
+        println!("{name}: {fastest:?}, by {:?}", as_said.backends());
         // Jitter is at most half of it in what is there.
         let soonest = if preset.to_string().contains("normal") { delay / 2 } else { delay };
         assert!(fastest.is_some_and(|fastest| fastest >= soonest), "{name}: {fastest:?}");
-        assert!(as_said.touched() >= 10, "{as_said:?}");
+        assert!(as_said.affected() >= 10, "{as_said:?}");
         let again: Condition = name.parse()?;
         assert_eq!(again, preset);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nstest::{
-    Action, Condition, Engine, Fault, Injection, Net, Node, Packets, Percent, Rate, TestResult,
+    Action, Backend, Condition, Fault, Injection, Net, Node, Packets, Percent, Rate, TestResult,
     netns_test,
 };
 
@@ -21,12 +21,12 @@ fn send(from: &Node, to: &Node, count: u32) -> TestResult {
     stream.send_many(count, |sent, arrived| sent == arrived)
 }
 
-/// Datagrams that a fault touched, twenty at a time.
-fn touched(injections: &[&Injection]) -> Vec<u64> {
-    injections.iter().map(|injection| injection.touched() / 20).collect()
+/// Datagrams that a fault affected, twenty at a time.
+fn affected(injections: &[&Injection]) -> Vec<u64> {
+    injections.iter().map(|injection| injection.affected() / 20).collect()
 }
 
-/// Each counts its own packets, whoever carries it out. The kernel counts upkeep, too:
+/// Each counts its own packets, whoever carries it out. The kernel counts control, too:
 /// a packet of the test's and a few of that.
 #[netns_test]
 fn each_counts_what_was_its_own(server: Node, net: Net) -> TestResult {
@@ -35,26 +35,26 @@ fn each_counts_what_was_its_own(server: Node, net: Net) -> TestResult {
     let first = link.condition(rate(10))?;
     send(&net.local(), &server, 60)?;
     let second = link.condition(rate(20))?;
-    assert_eq!(touched(&[&first, &second]), [3, 0]);
+    assert_eq!(affected(&[&first, &second]), [3, 0]);
     send(&net.local(), &server, 80)?;
     let third = link.condition(Condition::new().duplicate(Percent::ALL))?;
-    assert_eq!((third.engines(), second.engines()), (vec![Engine::Wire], vec![]));
-    assert_eq!(touched(&[&first, &second, &third]), [3, 4, 0]);
+    assert_eq!((third.backends(), second.backends()), (vec![Backend::Wire], vec![]));
+    assert_eq!(affected(&[&first, &second, &third]), [3, 4, 0]);
     let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
     stream.send_many(100, |sent, arrived| arrived == 2 * sent)?;
     let fourth = link.condition(rate(30))?;
     send(&net.local(), &server, 120)?;
-    assert_eq!(touched(&[&first, &second, &third, &fourth]), [3, 4, 5, 6]);
+    assert_eq!(affected(&[&first, &second, &third, &fourth]), [3, 4, 5, 6]);
     // What was replaced is over, and ends nothing of what came after.
     // What was replaced is over, and ends nothing of what came after.
     for over in [&first, &second, &third] {
         over.end()?;
     }
-    assert_eq!(fourth.engines(), [Engine::Wire], "it has come, and stays");
+    assert_eq!(fourth.backends(), [Backend::Wire], "it has come, and stays");
     send(&net.local(), &server, 20)?;
     fourth.end()?;
     send(&net.local(), &server, 100)?;
-    assert_eq!(touched(&[&first, &second, &third, &fourth]), [3, 4, 5, 7]);
+    assert_eq!(affected(&[&first, &second, &third, &fourth]), [3, 4, 5, 7]);
     Ok(())
 }
 
@@ -75,13 +75,13 @@ fn before_and_after_are_told_apart(server: Node, net: Net) -> TestResult {
         for _ in 0..3 {
             stream.send()?;
         }
-        assert_eq!(udp.touched(), 3);
+        assert_eq!(udp.affected(), 3);
         udp.end()?;
         for _ in 0..2 {
             stream.send()?;
         }
         arrived += 2;
-        assert_eq!((lossy.touched(), udp.touched()), (10, 3));
+        assert_eq!((lossy.affected(), udp.affected()), (10, 3));
         stream.wait(arrived)?;
     }
     assert_eq!(stream.arrived(), 200);
@@ -96,20 +96,20 @@ fn one_direction_is_taken_over(server: Node, net: Net) -> TestResult {
     let mut forth = Stream::open(&net.local(), &server, server.ip(), 0)?;
     let mut back = Stream::open(&server, &net.local(), net.local().ip(), 0)?;
     back.send()?;
-    nstest::eventually(PATIENCE, || both.touched() >= 1)?; // the answer to the server's ARP
+    nstest::eventually(PATIENCE, || both.affected() >= 1)?; // the answer to the server's ARP
     both.end()?;
     forth.send()?;
     forth.wait(1)?;
     // By its other name the cable's directions are the other way round.
     let ingress = net.local().link().egress().condition(LOSSY)?;
     let lossy = server.link().egress().condition(LOSSY)?;
-    assert_eq!((ingress.engines(), egress.engines()), (vec![Engine::Wire], vec![]));
+    assert_eq!((ingress.backends(), egress.backends()), (vec![Backend::Wire], vec![]));
     let error = net.inject(Fault::on("test").ingress().condition(LOSSY)).unwrap_err();
     assert_eq!(error.code().as_str(), "plan-conflict", "{error:?}");
     for stream in [&mut forth, &mut Stream::open(&server, &net.local(), net.local().ip(), 0)?] {
         stream.send()?;
     }
-    nstest::eventually(PATIENCE, || ingress.touched() >= 1 && lossy.touched() >= 1)?;
+    nstest::eventually(PATIENCE, || ingress.affected() >= 1 && lossy.affected() >= 1)?;
     // What has been replaced is in nobody's way.
     ingress.end()?;
     net.inject(Fault::on("server").ingress().condition(LOSSY))?.optional().end()?;
@@ -125,9 +125,9 @@ fn what_was_replaced_does_not_come_back(server: Node, net: Net) -> TestResult {
     let clean = server.link().condition(Condition::new().delay(tick))?;
     for _ in 0..20 {
         send(&net.local(), &server, 1)?;
-        assert_eq!(blinking.engines(), []);
+        assert_eq!(blinking.backends(), []);
     }
-    assert!(clean.touched() >= 20);
+    assert!(clean.affected() >= 20);
     Ok(())
 }
 
@@ -147,14 +147,14 @@ fn what_fails_changes_nothing(a: Node, b: Node, net: Net) -> TestResult {
     for error in errors {
         assert_eq!(error.unwrap_err().code().as_str(), "wire");
     }
-    assert_eq!(paced.engines(), [Engine::Tbf]);
+    assert_eq!(paced.backends(), [Backend::Tbf]);
     send(&a, &b, 10)?;
-    assert!(paced.touched() >= 10, "{paced:?}");
+    assert!(paced.affected() >= 10, "{paced:?}");
     // Nothing of them is in the way of the next.
     net.partition(&[&[&a], &[&b]])?.optional().end()?;
     let lossy = b.link().ingress().condition(LOSSY)?;
     Stream::open(&a, &b, b.ip(), 0)?.send()?;
-    nstest::eventually(PATIENCE, || lossy.touched() == 1)?;
+    nstest::eventually(PATIENCE, || lossy.affected() == 1)?;
     Ok(())
 }
 
@@ -169,29 +169,29 @@ fn faults_follow_a_node(net: Net) -> TestResult {
     let no_udp =
         net.inject(Fault::on("laptop").egress().packets(Packets::udp()).action(Action::Drop))?;
     send(&at_home, &laptop, 5)?;
-    let counted = fast.touched();
+    let counted = fast.affected();
     assert!(counted >= 5);
     laptop.roam(&home, &cafe)?;
-    assert_eq!(fast.engines(), [Engine::Wire], "which serves the other fault");
+    assert_eq!(fast.backends(), [Backend::Wire], "which serves the other fault");
     send(&in_cafe, &laptop, 5)?;
-    assert!(fast.touched() >= counted + 5, "{fast:?}");
+    assert!(fast.affected() >= counted + 5, "{fast:?}");
     Stream::open(&laptop, &in_cafe, in_cafe.ip(), 0)?.send()?;
-    nstest::eventually(PATIENCE, || no_udp.touched() == 1)?;
+    nstest::eventually(PATIENCE, || no_udp.affected() == 1)?;
 
-    let counted = fast.touched();
+    let counted = fast.affected();
     laptop.leave(&cafe)?;
-    assert_eq!((fast.engines(), fast.touched()), (vec![], counted));
+    assert_eq!((fast.backends(), fast.affected()), (vec![], counted));
     laptop.join(&home)?;
-    assert_eq!((fast.engines(), no_udp.engines()), (vec![Engine::Wire], vec![Engine::Wire]));
+    assert_eq!((fast.backends(), no_udp.backends()), (vec![Backend::Wire], vec![Backend::Wire]));
     send(&at_home, &laptop, 5)?;
-    assert!(fast.touched() >= counted + 5, "{fast:?}");
+    assert!(fast.affected() >= counted + 5, "{fast:?}");
     Stream::open(&laptop, &at_home, at_home.ip(), 0)?.send()?;
-    nstest::eventually(PATIENCE, || no_udp.touched() == 2)?;
+    nstest::eventually(PATIENCE, || no_udp.affected() == 2)?;
 
     laptop.remove()?;
     fast.end()?;
     no_udp.end()?;
-    assert!(fast.touched() >= counted + 5, "{fast:?}");
+    assert!(fast.affected() >= counted + 5, "{fast:?}");
     Ok(())
 }
 
@@ -205,8 +205,8 @@ fn a_pulled_cable_follows_its_node(net: Net) -> TestResult {
     node.leave(&lan)?;
     node.join(&lan)?;
     for ip in both(&node) {
-        let found = other.reach_with((ip, 80), &[], Duration::from_millis(100))?;
-        found.assert(nstest::Reached::Blackholed);
+        let found = other.probe_with((ip, 80), &[], Duration::from_millis(100))?;
+        found.assert(nstest::ProbeOutcome::NoReply);
     }
     down.end()?;
     send(&other, &node, 1)?;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use nstest::{
-    Condition, Engine, Injection, Jitter, Net, Node, Percent, Rate, TestResult, netns_test,
+    Backend, Condition, Injection, Jitter, Net, Node, Percent, Rate, TestResult, netns_test,
 };
 
 use crate::stream::{Arrival, PATIENCE, Stream, both};
@@ -55,18 +55,18 @@ fn conforms(client: &Node, server: &Node) -> TestResult {
     let ways = both(server).map(|ip| Way { client, server, ip });
     for way in &ways {
         client.wait_reachable(way.ip)?;
-        assert_eq!(paces(way, rate)?, Engine::Tbf);
+        assert_eq!(paces(way, rate)?, Backend::Tbf);
     }
     for condition in [delay, delay.rate(Rate::mbit(8))] {
         for way in &ways {
             let engine = delays(way, condition)?;
-            assert_eq!(engine, if has_netem() { Engine::Netem } else { Engine::Wire });
+            assert_eq!(engine, if has_netem() { Backend::Netem } else { Backend::Wire });
         }
     }
     for way in ways {
-        assert_eq!(delays(&way, on_the_wire(delay))?, Engine::Wire);
+        assert_eq!(delays(&way, on_the_wire(delay))?, Backend::Wire);
         for condition in [rate, on_the_wire(rate), delay.rate(Rate::mbit(8))] {
-            assert_eq!(paces(&way, condition)?, Engine::Wire);
+            assert_eq!(paces(&way, condition)?, Backend::Wire);
         }
         is_one_way(&way)?;
         changes_at_once(&way)?;
@@ -85,7 +85,7 @@ fn has_netem() -> bool {
     symbols.contains(" netem_enqueue")
 }
 
-fn delays(way: &Way<'_>, condition: Condition) -> TestResult<Engine> {
+fn delays(way: &Way<'_>, condition: Condition) -> TestResult<Backend> {
     let slow = way.impair(condition)?;
     let mut stream = way.forth(0)?;
     for count in 1..=10 {
@@ -99,17 +99,17 @@ fn delays(way: &Way<'_>, condition: Condition) -> TestResult<Engine> {
     }
     let fastest = arrivals.iter().map(|arrival| arrival.took).min();
     assert!(fastest.is_some_and(|took| took < ms(40) + LATE), "{slow:?}: {arrivals:?}");
-    assert!(slow.touched() >= 10, "{slow:?}");
-    let engines = slow.engines();
+    assert!(slow.affected() >= 10, "{slow:?}");
+    let engines = slow.backends();
     slow.end()?;
-    assert!(slow.engines().is_empty());
+    assert!(slow.backends().is_empty());
     let [engine] = engines[..] else { panic!("{engines:?}") };
     Ok(engine)
 }
 
 /// 100 datagrams of 1000 octets at 8 Mbit/s: one in 1.042 ms (IPv4) or 1.062 (IPv6),
 /// and each after the one before.
-fn paces(way: &Way<'_>, condition: Condition) -> TestResult<Engine> {
+fn paces(way: &Way<'_>, condition: Condition) -> TestResult<Backend> {
     const COUNT: u32 = 100;
     let paced = way.impair(condition)?;
     let mut stream = way.forth(1000)?;
@@ -127,8 +127,8 @@ fn paces(way: &Way<'_>, condition: Condition) -> TestResult<Engine> {
     assert!(took < ideal.mul_f64(1.3) + LATE, "{paced:?}: {took:?}, and not {ideal:?}");
     let numbers: Vec<u32> = arrivals.iter().map(|arrival| arrival.number).collect();
     assert_eq!(numbers, (0..COUNT).collect::<Vec<_>>(), "{paced:?}: in order");
-    assert!(paced.touched() >= u64::from(COUNT), "{paced:?}");
-    let engines = paced.engines();
+    assert!(paced.affected() >= u64::from(COUNT), "{paced:?}");
+    let engines = paced.backends();
     paced.end()?;
     let [engine] = engines[..] else { panic!("{engines:?}") };
     Ok(engine)
@@ -173,7 +173,7 @@ fn changes_at_once(way: &Way<'_>) -> TestResult {
         assert!(of(number).all(|arrival| arrival.took >= least), "{arrivals:?}");
     }
     assert!(of(2).all(|arrival| arrival.took < ms(300)), "{arrivals:?}");
-    assert_eq!(conditions.iter().map(Injection::touched).collect::<Vec<_>>(), [1; 4]);
+    assert_eq!(conditions.iter().map(Injection::affected).collect::<Vec<_>>(), [1; 4]);
     conditions[3].end()?;
     Ok(())
 }
@@ -186,13 +186,13 @@ fn lets_nothing_pass(way: &Way<'_>) -> TestResult {
         for _ in 0..20 {
             stream.send()?;
         }
-        nstest::eventually(PATIENCE, || nothing.touched() >= 20)?;
+        nstest::eventually(PATIENCE, || nothing.affected() >= 20)?;
         nothing.end()?;
         stream.send()?;
         stream.wait(1)?;
         let arrived: Vec<u32> = stream.take().iter().map(|arrival| arrival.number).collect();
         assert_eq!(arrived, [20], "{nothing:?}");
-        assert_eq!(nothing.engines(), []);
+        assert_eq!(nothing.backends(), []);
     }
     Ok(())
 }
@@ -201,13 +201,13 @@ fn lets_nothing_pass(way: &Way<'_>) -> TestResult {
 /// late are dropped.
 fn drops_the_tail(way: &Way<'_>) -> TestResult {
     let short = way.impair(Condition::new().rate(Rate::kbit(800)).queue(20))?;
-    assert_eq!(short.engines(), [Engine::Wire]);
+    assert_eq!(short.backends(), [Backend::Wire]);
     let mut stream = way.forth(1000)?;
     let start = Instant::now();
     for _ in 0..50 {
         stream.send()?;
     }
-    nstest::eventually(PATIENCE, || short.touched() >= 50)?;
+    nstest::eventually(PATIENCE, || short.affected() >= 50)?;
     // 10 ms each, and one more for each that had gone before the last came.
     let gone = u32::try_from(start.elapsed().as_millis() / 10)?;
     stream.wait(20)?;
@@ -220,7 +220,7 @@ fn drops_the_tail(way: &Way<'_>) -> TestResult {
     })?;
     assert_eq!(arrived[..20], (0..20).collect::<Vec<_>>());
     assert!(arrived.len() <= 22 + gone as usize, "{} passed in {gone} turns", arrived.len());
-    assert_eq!(short.touched(), 51);
+    assert_eq!(short.affected(), 51);
     short.end()?;
     Ok(())
 }
@@ -229,12 +229,12 @@ fn doubles(way: &Way<'_>) -> TestResult {
     let double = way.impair(Condition::new().duplicate(Percent::ALL))?;
     let mut stream = way.forth(0)?;
     stream.send_many(100, |sent, arrived| arrived == 2 * sent)?;
-    assert_eq!(double.touched(), 100);
+    assert_eq!(double.affected(), 100);
     double.end()?;
     let few = way.impair(Condition::new().duplicate(Percent::new(10.0)))?;
     let mut stream = way.forth(0)?;
     stream
-        .send_many(1000, |sent, arrived| u64::from(arrived) == u64::from(sent) + few.touched())?;
+        .send_many(1000, |sent, arrived| u64::from(arrived) == u64::from(sent) + few.affected())?;
     let copies = stream.take().len() - 1000;
     assert!((70..130).contains(&copies), "{copies} of 1000 came twice");
     few.end()?;
@@ -278,7 +278,7 @@ fn corrupts(way: &Way<'_>) -> TestResult {
         Ok(now) => Err(format!("{} checksums fail", now - before)),
         Err(error) => Err(error.to_string()),
     })?;
-    assert_eq!((stream.arrived(), corrupt.touched()), (0, 50));
+    assert_eq!((stream.arrived(), corrupt.affected()), (0, 50));
     corrupt.end()?;
     Ok(())
 }

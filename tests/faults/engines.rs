@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use nstest::{Condition, Engine, Net, Node, Packets, Rate, TestResult, netns_test};
+use nstest::{Backend, Condition, Net, Node, Packets, Rate, TestResult, netns_test};
 
 /// How long 200 kB take to a node.
 fn transfer(from: &Node, to: &Node) -> std::io::Result<Duration> {
@@ -23,17 +23,17 @@ fn transfer(from: &Node, to: &Node) -> std::io::Result<Duration> {
 fn a_rate_is_the_kernel_s_until_the_wire_comes(server: Node, net: Net) -> TestResult {
     let test = net.local();
     let slow = server.link().condition(Condition::new().rate(Rate::mbit(8)))?;
-    assert_eq!(slow.engines(), [Engine::Tbf]);
+    assert_eq!(slow.backends(), [Backend::Tbf]);
     let least = Duration::from_millis(180);
     for (from, to) in [(&test, &server), (&server, &test)] {
         let took = transfer(from, to)?;
         assert!(took > least, "{took:?}");
     }
-    let before = slow.touched();
+    let before = slow.affected();
     assert!(before > 200, "{before}");
     let picky = server.link().blackhole(Packets::udp().port(53))?.optional();
-    assert_eq!((slow.engines(), picky.engines()), (vec![Engine::Wire], vec![Engine::Wire]));
-    assert!(slow.touched() >= before, "what the kernel has counted stays");
+    assert_eq!((slow.backends(), picky.backends()), (vec![Backend::Wire], vec![Backend::Wire]));
+    assert!(slow.affected() >= before, "what the kernel has counted stays");
     for (from, to) in [(&test, &server), (&server, &test)] {
         let took = transfer(from, to)?;
         assert!(took > least, "{took:?}");

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use nstest::{Engine, Fault, Net, Node, Reached, TestResult, netns_test};
+use nstest::{Backend, Fault, Net, Node, ProbeOutcome, TestResult, netns_test};
 
 use crate::stream::{PATIENCE, both};
 
@@ -11,9 +11,9 @@ const SILENCE: Duration = Duration::from_millis(200);
 
 /// Silence is told soon; whoever answers under load may take longer.
 #[track_caller]
-fn assert_reached(from: &Node, ip: IpAddr, expected: Reached) {
-    let patience = if expected == Reached::Blackholed { SILENCE } else { PATIENCE };
-    from.reach_with((ip, 80), &[], patience).expect("try it").assert(expected);
+fn assert_reached(from: &Node, ip: IpAddr, expected: ProbeOutcome) {
+    let patience = if expected == ProbeOutcome::NoReply { SILENCE } else { PATIENCE };
+    from.probe_with((ip, 80), &[], patience).expect("try it").assert(expected);
 }
 
 /// Addresses and routes of a node, as its kernel has them.
@@ -46,7 +46,7 @@ fn addresses_and_routes_survive(server: Node, net: Net) -> TestResult {
         link.down()?;
         assert_eq!((carrier(&server)?, carrier(&net.local())?), ("0\n".into(), "0\n".into()));
         for ip in both(&server) {
-            assert_reached(&net.local(), ip, Reached::Blackholed);
+            assert_reached(&net.local(), ip, ProbeOutcome::NoReply);
         }
         link.down()?; // it is already
         link.up()?;
@@ -54,7 +54,7 @@ fn addresses_and_routes_survive(server: Node, net: Net) -> TestResult {
         assert_eq!((carrier(&server)?, carrier(&net.local())?), ("1\n".into(), "1\n".into()));
         let start = Instant::now();
         for ip in both(&server) {
-            assert_reached(&net.local(), ip, Reached::Connected);
+            assert_reached(&net.local(), ip, ProbeOutcome::Connected);
         }
         assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
         assert_eq!((state(&server)?, state(&net.local())?), before);
@@ -72,10 +72,10 @@ fn one_cable_of_a_lan(a: Node, b: Node, net: Net) -> TestResult {
     let before = state(&a)?;
     a.link().down()?;
     assert_eq!((carrier(&a)?, carrier(&b)?), ("0\n".into(), "1\n".into()));
-    assert_reached(&b, a.ip(), Reached::Blackholed);
-    assert_reached(&net.local(), b.ip(), Reached::Connected);
+    assert_reached(&b, a.ip(), ProbeOutcome::NoReply);
+    assert_reached(&net.local(), b.ip(), ProbeOutcome::Connected);
     a.link().up()?;
-    assert_reached(&b, a.ip(), Reached::Connected);
+    assert_reached(&b, a.ip(), ProbeOutcome::Connected);
     assert_eq!(state(&a)?, before);
     Ok(())
 }
@@ -86,13 +86,13 @@ fn a_flap_ends_by_itself(server: Node, net: Net) -> TestResult {
     let before = (state(&server)?, state(&net.local())?);
     let start = Instant::now();
     let flap = server.link().flap(Duration::from_millis(300))?;
-    assert_eq!(flap.engines(), [Engine::Carrier]);
+    assert_eq!(flap.backends(), [Backend::Carrier]);
     assert_eq!(carrier(&server)?, "0\n");
     nstest::eventually(PATIENCE, || carrier(&server).is_ok_and(|carrier| carrier == "1\n"))?;
     assert!(start.elapsed() >= Duration::from_millis(300));
-    assert_reached(&net.local(), server.ip(), Reached::Connected);
+    assert_reached(&net.local(), server.ip(), ProbeOutcome::Connected);
     assert_eq!((state(&server)?, state(&net.local())?), before);
-    assert_eq!(flap.engines(), []);
+    assert_eq!(flap.backends(), []);
     // Ended before its time, it does not come back.
     let long = server.link().flap(Duration::from_secs(600))?;
     assert_eq!(carrier(&server)?, "0\n");

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use nstest::{Nat, Net, Node, Reached, TestResult, netns_test};
+use nstest::{Nat, Net, Node, ProbeOutcome, TestResult, netns_test};
 
 use crate::stream::{PATIENCE, Stream, both};
 
@@ -26,11 +26,11 @@ fn listen(nodes: &[&Node]) -> std::io::Result<Vec<TcpListener>> {
 #[track_caller]
 fn assert_talk(from: &Node, to: &Node, expected: bool) {
     let (patience, reached) = match expected {
-        true => (PATIENCE, Reached::Connected),
-        false => (SILENCE, Reached::Blackholed),
+        true => (PATIENCE, ProbeOutcome::Connected),
+        false => (SILENCE, ProbeOutcome::NoReply),
     };
     for ip in both(to) {
-        from.reach_with((ip, 80), &[], patience).expect("try it").assert(reached);
+        from.probe_with((ip, 80), &[], patience).expect("try it").assert(reached);
     }
 }
 
@@ -73,7 +73,7 @@ fn every_shape(a: Node, b: Node, c: Node, d: Node, net: Net) -> TestResult {
     assert_matrix(&all, [".x  ", "x.  ", "  .x", "  x."]);
     assert_talk(&net.local(), &a, true); // it is in no group
     assert_talk(&d, &net.local(), true);
-    assert!(halves.touched() > 0);
+    assert!(halves.affected() > 0);
     net.heal()?;
     assert_healed(&all)?;
 
@@ -123,7 +123,7 @@ fn one_way(a: Node, b: Node, c: Node, net: Net) -> TestResult {
             passes.send()?;
             passes.wait(1)?;
         }
-        nstest::eventually(PATIENCE, || deaf.touched() >= 1)?;
+        nstest::eventually(PATIENCE, || deaf.affected() >= 1)?;
         net.heal()?;
         forth.send()?;
         forth.wait(1)?;
@@ -171,7 +171,7 @@ fn multicast_included(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     for socket in &near {
         assert_eq!(hear(socket)?, b"two");
     }
-    nstest::eventually(PATIENCE, || apart.touched() >= 2)?;
+    nstest::eventually(PATIENCE, || apart.affected() >= 2)?;
     net.heal()?;
     say(b"three")?;
     for socket in near.iter().chain(&far) {
@@ -203,8 +203,8 @@ fn across_routers(net: Net) -> TestResult {
     let other = net.add_node("other").join(&internet).build()?;
     let _listeners = listen(&[&server, &other])?;
     let v4 = |from: &Node, to: &Node| -> nstest::Result<bool> {
-        let found = from.reach_with((to.ipv4(), 80), &[], Duration::from_millis(800))?;
-        Ok(found.reached() == Reached::Connected)
+        let found = from.probe_with((to.ipv4(), 80), &[], Duration::from_millis(800))?;
+        Ok(found.reached() == ProbeOutcome::Connected)
     };
     let soon = |from: &Node, to: IpAddr| -> TestResult {
         let start = Instant::now();
@@ -218,8 +218,8 @@ fn across_routers(net: Net) -> TestResult {
     let apart = net.partition(&[&[&laptop], &[&server]])?;
     assert!(!v4(&laptop, &server)? && v4(&laptop, &other)? && v4(&other, &server)?);
     std::io::Write::write_all(&mut open, b"x")?;
-    let before = apart.touched();
-    nstest::eventually(PATIENCE, || apart.touched() > before)?; // what is open is apart, too
+    let before = apart.affected();
+    nstest::eventually(PATIENCE, || apart.affected() > before)?; // what is open is apart, too
     net.heal()?;
     soon(&laptop, server.ip())?;
     // The home falls off the internet.
@@ -254,9 +254,9 @@ fn the_world_changes_meanwhile(net: Net) -> TestResult {
     let cable = net.connect(&a, &b)?;
     let ips = b.addrs();
     for ip in ips {
-        let found = a.reach_with((ip, 80), &[], SILENCE)?;
-        assert_ne!(found.reached(), Reached::Refused, "{found}");
-        assert_ne!(found.reached(), Reached::Connected, "{found}");
+        let found = a.probe_with((ip, 80), &[], SILENCE)?;
+        assert_ne!(found.reached(), ProbeOutcome::Refused, "{found}");
+        assert_ne!(found.reached(), ProbeOutcome::Connected, "{found}");
     }
     cable.remove()?;
 

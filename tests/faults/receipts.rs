@@ -8,7 +8,7 @@ use expect_test::expect;
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 use nstest::{
-    Action, Condition, Fault, Kind, Net, Node, Packets, Percent, TestResult, Unreachable,
+    Action, Condition, Fault, Net, Node, PacketKind, Packets, Percent, TestResult, Unreachable,
     netns_test,
 };
 use nstest_tests::driver::Run;
@@ -19,7 +19,7 @@ use crate::stream::{PATIENCE, Stream};
 #[ignore = "fails on purpose; its case runs it"]
 fn nothing_was_touched(server: Node, net: Net) -> TestResult {
     let link = server.link();
-    let third = link.fault()?.packets(Packets::tcp().port(80).kind(Kind::Syn)).nth(3);
+    let third = link.fault()?.packets(Packets::tcp().port(80).kind(PacketKind::Syn)).nth(3);
     net.inject(third.action(Action::Drop))?;
     link.egress().condition(Condition::new().loss(Percent::new(0.0001)))?;
     link.reject(Packets::udp().dport(53), Unreachable::Port)?.end()?; // too early
@@ -47,7 +47,7 @@ fn what_was_never_matched_is_told() {
         ---- receipts::nothing_was_touched stdout ----
         nstest: seed 1 (repeat with NSTEST_SEED=1)
         nstest[fault-unmatched]: inject every fault that the test declares
-          cause: this touched nothing:
+          cause: this affected nothing:
             server tcp port 80 syn nth 3: drop
             server egress: condition loss 0.0001%
             server udp dport 53: reject port-unreachable
@@ -82,14 +82,14 @@ fn counts_are_right(server: Node, net: Net) -> TestResult {
     let back = server.link().egress().condition(Condition::new().loss(Percent::ALL))?.optional();
     let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
     stream.send_many(100, |sent, arrived| arrived + sent / 10 == sent + 1)?;
-    let counts = [&slow, &tenth, &twice, &other, &back].map(nstest::Injection::touched);
+    let counts = [&slow, &tenth, &twice, &other, &back].map(nstest::Injection::affected);
     assert_eq!(counts, [90, 10, 1, 0, 0]);
     // Two who want the same packet: the first one has it.
     let first = link.blackhole(Packets::udp())?;
     let second = link.blackhole(Packets::udp().host(server.ip()))?.optional();
     stream.send()?;
-    nstest::eventually(PATIENCE, || first.touched() == 1)?;
-    assert_eq!((second.touched(), slow.touched()), (0, 90));
+    nstest::eventually(PATIENCE, || first.affected() == 1)?;
+    assert_eq!((second.affected(), slow.affected()), (0, 90));
     Ok(())
 }
 

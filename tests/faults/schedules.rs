@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use nstest::{
-    Action, Condition, Engine, Fault, Kind, Net, Node, Packets, Percent, Plan, TestResult,
+    Action, Backend, Condition, Fault, Net, Node, PacketKind, Packets, Percent, Plan, TestResult,
     netns_test,
 };
 use nstest_tests::driver::Run;
@@ -26,14 +26,14 @@ fn carrier(node: &Node) -> bool {
 fn at_a_time_for_a_time(server: Node, net: Net) -> TestResult {
     let start = Instant::now();
     let later = net.inject(Fault::on("server").down().at(ms(300)).lasting(ms(400)))?;
-    assert_eq!(later.engines(), []);
+    assert_eq!(later.backends(), []);
     nstest::eventually(PATIENCE, || !carrier(&server))?;
     assert!(start.elapsed() >= ms(300), "{:?}", start.elapsed());
     nstest::eventually(PATIENCE, || carrier(&server))?;
     assert!(start.elapsed() >= ms(700), "{:?}", start.elapsed());
     Stream::open(&net.local(), &server, server.ip(), 0)?
         .send_many(1, |sent, arrived| sent == arrived)?;
-    assert_eq!(later.engines(), []);
+    assert_eq!(later.backends(), []);
     Ok(())
 }
 
@@ -46,10 +46,10 @@ fn again_and_again(server: Node, net: Net) -> TestResult {
     let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
     // Three times lost and three times arrived, in turns.
     for _ in 0..3 {
-        let touched = blinking.touched();
+        let affected = blinking.affected();
         nstest::eventually(PATIENCE, || {
             stream.send().expect("send");
-            blinking.touched() > touched
+            blinking.affected() > affected
         })?;
         let arrived = stream.arrived();
         nstest::eventually(PATIENCE, || {
@@ -59,7 +59,7 @@ fn again_and_again(server: Node, net: Net) -> TestResult {
     }
     assert!(start.elapsed() >= ms(120), "{:?}", start.elapsed());
     blinking.end()?;
-    let touched = blinking.touched();
+    let affected = blinking.affected();
     stream.take();
     // It is over for good, for longer than it would stay away.
     let end = Instant::now() + ms(200);
@@ -69,7 +69,7 @@ fn again_and_again(server: Node, net: Net) -> TestResult {
         stream.send()?;
         stream.wait(sent)?;
     }
-    assert_eq!(blinking.touched(), touched);
+    assert_eq!(blinking.affected(), affected);
     Ok(())
 }
 
@@ -88,12 +88,12 @@ fn a_packet_begins_it(server: Node, net: Net) -> TestResult {
     // The packet itself passes; its answer may or may not be in time.
     let third = std::thread::spawn(move || TcpStream::connect(to));
     nstest::eventually(PATIENCE, || !carrier(&server))?;
-    assert_eq!(down.engines(), [Engine::Carrier]);
+    assert_eq!(down.backends(), [Backend::Carrier]);
     nstest::eventually(PATIENCE, || carrier(&server))?;
     assert!(start.elapsed() >= ms(1000), "{:?}", start.elapsed());
     third.join().expect("no panic")?.write_all(b"x")?;
     TcpStream::connect(to)?;
-    assert!(carrier(&server) && down.engines().is_empty());
+    assert!(carrier(&server) && down.backends().is_empty());
     Ok(())
 }
 
@@ -103,14 +103,14 @@ fn data_begins_it(server: Node, net: Net) -> TestResult {
     let listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
     let slow = Condition::new().delay(ms(150));
     let fault =
-        Fault::on("server").packets(Packets::tcp().port(80).kind(Kind::Data)).condition(slow);
+        Fault::on("server").packets(Packets::tcp().port(80).kind(PacketKind::Data)).condition(slow);
     let slow = net.inject(fault)?;
     let mut client = TcpStream::connect((server.ip(), 80))?;
     let (mut served, _) = listener.accept()?;
-    assert_eq!(slow.engines(), []);
+    assert_eq!(slow.backends(), []);
     client.write_all(b"x")?;
     served.read_exact(&mut [0])?;
-    nstest::eventually(PATIENCE, || !slow.engines().is_empty())?;
+    nstest::eventually(PATIENCE, || !slow.backends().is_empty())?;
     let start = Instant::now();
     served.write_all(b"y")?;
     client.read_exact(&mut [0])?;
@@ -133,7 +133,7 @@ fn plans_are_text(server: Node, net: Net) -> TestResult {
         stream.send().expect("send");
         stream.arrived() > 0
     })?;
-    assert!(injections[0].touched() > 0);
+    assert!(injections[0].affected() > 0);
     let first = stream.take()[0];
     assert!(first.at >= ms(50) && first.took >= ms(50), "{first:?}");
     let again: Vec<Fault> =
@@ -141,7 +141,7 @@ fn plans_are_text(server: Node, net: Net) -> TestResult {
     assert_eq!(again, plan.faults());
     net.end_faults()?;
     stream.send()?;
-    assert!(injections.iter().all(|injection| injection.engines().is_empty()));
+    assert!(injections.iter().all(|injection| injection.backends().is_empty()));
     Ok(())
 }
 
@@ -210,17 +210,17 @@ fn several_packets_are_awaited(server: Node, net: Net) -> TestResult {
     let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
     let slow = Condition::new().delay(ms(1));
     let syn = net.inject(
-        Fault::on("server").packets(Packets::tcp().kind(Kind::Syn)).down().lasting(ms(500)),
+        Fault::on("server").packets(Packets::tcp().kind(PacketKind::Syn)).down().lasting(ms(500)),
     )?;
     let udp = net.inject(Fault::on("server").packets(Packets::udp()).nth(2).condition(slow))?;
     let lost =
         net.inject(Fault::on("server").packets(Packets::udp()).nth(3).action(Action::Drop))?;
     let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
     stream.send_many(2, |sent, arrived| sent == arrived)?;
-    nstest::eventually(PATIENCE, || !udp.engines().is_empty())?;
-    assert!(syn.engines().is_empty());
+    nstest::eventually(PATIENCE, || !udp.backends().is_empty())?;
+    assert!(syn.backends().is_empty());
     stream.send()?;
-    nstest::eventually(PATIENCE, || lost.touched() == 1)?;
+    nstest::eventually(PATIENCE, || lost.affected() == 1)?;
     stream.send_many(1, |sent, arrived| sent == arrived + 1)?;
     let to = (server.ip(), 80);
     let connecting = std::thread::spawn(move || TcpStream::connect(to));

@@ -23,7 +23,7 @@ const BAD: Condition = Condition::new()
     .duplicate(Percent::new(10.0))
     .corrupt(Percent::new(5.0));
 
-/// How often each of the datagrams arrives, while upkeep goes the same way.
+/// How often each of the datagrams arrives, while control goes the same way.
 #[netns_test]
 #[ignore = "its case runs it"]
 fn exchange(client: Node, server: Node, net: Net) -> TestResult {
@@ -39,7 +39,7 @@ fn exchange(client: Node, server: Node, net: Net) -> TestResult {
         }
         who_has(&net.local(), chunk)?;
         let sent = u64::from(chunk + 1) * 50;
-        nstest::eventually(PATIENCE, || seen.touched() == sent && waiting(&server) == 0)?;
+        nstest::eventually(PATIENCE, || seen.affected() == sent && waiting(&server) == 0)?;
     }
     // All has been decided. The last one arrives behind them.
     bad.end()?;

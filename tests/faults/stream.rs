@@ -104,10 +104,10 @@ impl Stream {
 
     /// As [`send_many`](Self::send_many), where a fault touches only what is lost.
     pub(crate) fn send_lossy(&mut self, count: u32, lossy: &Injection) -> nstest::TestResult {
-        let before = lossy.touched();
+        let before = lossy.affected();
         let gone = self.sent - self.arrived();
         self.send_many(count, |sent, arrived| {
-            u64::from(sent) == u64::from(gone + arrived) + lossy.touched() - before
+            u64::from(sent) == u64::from(gone + arrived) + lossy.affected() - before
         })
     }
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use nstest::{Condition, Engine, Jitter, Net, Node, Rate, TestResult, netns_test};
+use nstest::{Backend, Condition, Jitter, Net, Node, Rate, TestResult, netns_test};
 
 use crate::stream::both;
 
@@ -15,11 +15,11 @@ const OCTETS: usize = 1_500_000;
 fn tcp_is_as_fast_as_the_link(server: Node, net: Net) -> TestResult {
     let kernel = Condition::new().rate(Rate::mbit(20));
     let wire = kernel.jitter(Jitter::uniform(Duration::from_nanos(1)));
-    for (condition, engine) in [(kernel, Engine::Tbf), (wire, Engine::Wire)] {
+    for (condition, engine) in [(kernel, Backend::Tbf), (wire, Backend::Wire)] {
         for ip in both(&server) {
             let listener = server.run(|| TcpListener::bind((ip, 0)))?;
             let paced = server.link().condition(condition)?;
-            assert_eq!(paced.engines(), [engine]);
+            assert_eq!(paced.backends(), [engine]);
             let mut client = net.local().run(|| TcpStream::connect(listener.local_addr()?))?;
             let (mut served, _) = listener.accept()?;
             let reader = std::thread::spawn(move || -> std::io::Result<usize> {

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use nstest::{
-    Action, Condition, Kind, Net, Node, Occurrence, Packets, Reached, TestResult, Unreachable,
-    netns_test,
+    Action, Condition, Net, Node, Occurrence, PacketKind, Packets, ProbeOutcome, TestResult,
+    Unreachable, netns_test,
 };
 
 use crate::stream::{PATIENCE, Stream, both};
@@ -31,12 +31,12 @@ fn pair(net: &Net, server: &Node, ip: IpAddr) -> std::io::Result<(TcpStream, Tcp
 #[netns_test]
 fn the_first_syn_is_lost(server: Node, net: Net) -> TestResult {
     let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
-    let lost = server.link().fault()?.packets(Packets::tcp().kind(Kind::Syn)).nth(1);
+    let lost = server.link().fault()?.packets(Packets::tcp().kind(PacketKind::Syn)).nth(1);
     let lost = net.inject(lost.action(Action::Drop))?;
     let start = Instant::now();
     TcpStream::connect((server.ip(), 80))?;
     assert!(start.elapsed() >= Duration::from_millis(900), "{:?}", start.elapsed());
-    assert_eq!(lost.touched(), 1);
+    assert_eq!(lost.affected(), 1);
     Ok(())
 }
 
@@ -49,12 +49,12 @@ fn a_connection_is_reset_at_both_ends(server: Node, net: Net) -> TestResult {
             let link = server.link();
             let direction = if from_server { link.egress() } else { link.ingress() };
             let port = served.local_addr()?.port();
-            let reset = direction.reset(Packets::tcp().port(port).kind(Kind::Data))?;
+            let reset = direction.reset(Packets::tcp().port(port).kind(PacketKind::Data))?;
             let sender = if from_server { &mut served } else { &mut client };
             sender.write_all(b"x")?;
             assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
             assert_eq!(served.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
-            assert_eq!(reset.touched(), 1);
+            assert_eq!(reset.affected(), 1);
             reset.end()?;
             other_client.write_all(b"x")?;
             assert_eq!(other_served.read(&mut [0])?, 1, "of another connection");
@@ -77,12 +77,12 @@ fn a_rejection_is_told(server: Node, net: Net) -> TestResult {
             (Unreachable::AdminProhibited, admin),
         ] {
             let tcp = server.link().reject(Packets::tcp().dport(80), why)?;
-            let found = net.local().reach((ip, 80))?;
-            found.assert(Reached::Rejected);
+            let found = net.local().probe((ip, 80))?;
+            found.assert(ProbeOutcome::Rejected);
             assert_eq!(found.hop(), Some("server"), "{found}");
             let error = connect(&net.local(), (ip, 80).into()).unwrap_err();
             assert_eq!(error.kind(), kind, "{tcp}: {error}");
-            assert_eq!(tcp.touched(), 2);
+            assert_eq!(tcp.affected(), 2);
             tcp.end()?;
 
             let udp = server.link().reject(Packets::udp().dport(9), why)?;
@@ -107,10 +107,10 @@ fn a_rejection_is_told(server: Node, net: Net) -> TestResult {
             socket.send(b"x")?;
             let error = socket.recv(&mut [0]).unwrap_err();
             assert_eq!(error.kind(), kind, "{udp}: {error}");
-            assert_eq!(udp.touched(), 1);
+            assert_eq!(udp.affected(), 1);
             udp.end()?;
         }
-        net.local().reach((ip, 80))?.assert(Reached::Connected);
+        net.local().probe((ip, 80))?.assert(ProbeOutcome::Connected);
     }
     Ok(())
 }
@@ -125,32 +125,32 @@ fn what_is_reached_names_the_hop(net: Net) -> TestResult {
     let lost = net.add_node("lost").join(&near).unroutable().build()?;
     for ip in both(&server) {
         let to = (ip, 80);
-        client.reach(to)?.assert(Reached::Refused);
+        client.probe(to)?.assert(ProbeOutcome::Refused);
         let listener = server.run(|| TcpListener::bind(to))?;
-        client.reach(to)?.assert(Reached::Connected);
-        lost.reach(to)?.assert(Reached::Unroutable);
-        assert_eq!(lost.reach(to)?.hop(), Some("lost"));
+        client.probe(to)?.assert(ProbeOutcome::Connected);
+        lost.probe(to)?.assert(ProbeOutcome::NoRoute);
+        assert_eq!(lost.probe(to)?.hop(), Some("lost"));
 
         let link = server.link_to(&far)?;
         let silent = link.ingress().blackhole(Packets::tcp())?;
-        let found = client.reach_with(to, &[], SILENCE)?;
-        found.assert(Reached::Blackholed);
+        let found = client.probe_with(to, &[], SILENCE)?;
+        found.assert(ProbeOutcome::NoReply);
         assert_eq!(found.hop(), Some("gate"), "{found}");
         silent.end()?;
 
         let wall = gate.link_to(&near)?.reject(Packets::tcp().dport(80), Unreachable::Host)?;
-        client.reach(to)?.assert(Reached::Rejected);
+        client.probe(to)?.assert(ProbeOutcome::Rejected);
         wall.end()?;
 
         // The SYN passes, and what is said does not.
-        let reset = link.reset(Packets::tcp().kind(Kind::Data))?;
-        let found = client.reach_with(to, b"hello", PATIENCE)?;
-        found.assert(Reached::Reset);
+        let reset = link.reset(Packets::tcp().kind(PacketKind::Data))?;
+        let found = client.probe_with(to, b"hello", PATIENCE)?;
+        found.assert(ProbeOutcome::Reset);
         assert_eq!(found.hop(), Some("server"), "{found}");
         reset.end()?;
 
-        let refused = link.reset(Packets::tcp().kind(Kind::Syn))?;
-        client.reach(to)?.assert(Reached::Refused);
+        let refused = link.reset(Packets::tcp().kind(PacketKind::Syn))?;
+        client.probe(to)?.assert(ProbeOutcome::Refused);
         refused.end()?;
         drop(listener);
     }
@@ -162,8 +162,8 @@ fn what_is_reached_names_the_hop(net: Net) -> TestResult {
 fn packets_are_chosen(client: Node, other: Node, server: Node) -> TestResult {
     let _web = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
     let _mail = server.run(|| TcpListener::bind("0.0.0.0:25"))?;
-    let found = |from: &Node, port, patience| -> nstest::Result<Reached> {
-        Ok(from.reach_with((server.ip(), port), &[], patience)?.reached())
+    let found = |from: &Node, port, patience| -> nstest::Result<ProbeOutcome> {
+        Ok(from.probe_with((server.ip(), port), &[], patience)?.reached())
     };
     let link = server.link();
     const SYN: u8 = 2;
@@ -173,20 +173,20 @@ fn packets_are_chosen(client: Node, other: Node, server: Node) -> TestResult {
         (Packets::all().from(client.ip()), (&client, 80), (&other, 80)),
         (Packets::all().host(other.ip()).port(25), (&other, 25), (&other, 80)),
         (Packets::tcp().flags(SYN, ACK).port(25), (&client, 25), (&client, 80)),
-        (Packets::tcp().kind(Kind::SynAck).sport(80), (&client, 80), (&client, 25)),
+        (Packets::tcp().kind(PacketKind::SynAck).sport(80), (&client, 80), (&client, 25)),
     ] {
         let gone = link.blackhole(packets)?;
-        assert_eq!(found(lost.0, lost.1, SILENCE)?, Reached::Blackholed, "{packets}");
-        assert_eq!(found(passes.0, passes.1, PATIENCE)?, Reached::Connected, "{packets}");
-        assert!(gone.touched() > 0);
+        assert_eq!(found(lost.0, lost.1, SILENCE)?, ProbeOutcome::NoReply, "{packets}");
+        assert_eq!(found(passes.0, passes.1, PATIENCE)?, ProbeOutcome::Connected, "{packets}");
+        assert!(gone.affected() > 0);
         gone.end()?;
     }
     // A SYN goes to the server, and never away from it.
     link.egress().blackhole(Packets::tcp().flags(SYN, ACK))?.optional();
-    link.ingress().blackhole(Packets::tcp().kind(Kind::SynAck))?.optional();
+    link.ingress().blackhole(Packets::tcp().kind(PacketKind::SynAck))?.optional();
     link.blackhole(Packets::udp())?.optional();
     link.blackhole(Packets::tcp().ipv6())?.optional();
-    assert_eq!(found(&client, 80, PATIENCE)?, Reached::Connected);
+    assert_eq!(found(&client, 80, PATIENCE)?, ProbeOutcome::Connected);
     Ok(())
 }
 
@@ -208,14 +208,14 @@ fn occurrences_count_what_matches(server: Node, net: Net) -> TestResult {
             let arrived: Vec<u32> = stream.take().iter().map(|a| a.number + 1).collect();
             let expected: Vec<u32> = (1..=20).filter(|n| !lost.contains(n)).collect();
             assert_eq!(arrived, expected, "{fault}");
-            assert_eq!(fault.touched(), lost.len() as u64);
+            assert_eq!(fault.affected(), lost.len() as u64);
             fault.end()?;
         }
         let mut stream = Stream::open(&net.local(), &server, ip, 0)?;
         let fault = server.link().ingress().fault()?.packets(Packets::udp()).nth(2);
         let thrice = net.inject(fault.action(Action::Duplicate(2)))?;
         stream.send_many(5, |_, arrived| arrived == 7)?;
-        assert_eq!((thrice.touched(), stream.take().len()), (1, 7));
+        assert_eq!((thrice.affected(), stream.take().len()), (1, 7));
         thrice.end()?;
     }
     Ok(())
@@ -230,7 +230,7 @@ fn path_mtu_discovery_needs_to_be_told(server: Node, net: Net) -> TestResult {
         client.write_all(b"short")?;
         assert_eq!(served.read(&mut [0; 99])?, 5);
         client.write_all(&[1; 20_000])?;
-        nstest::eventually(PATIENCE, || hole.touched() >= 2)?; // it was sent again
+        nstest::eventually(PATIENCE, || hole.affected() >= 2)?; // it was sent again
         served.set_nonblocking(true)?;
         assert_eq!(served.read(&mut [0; 99]).unwrap_err().kind(), ErrorKind::WouldBlock);
         hole.end()?;
@@ -240,7 +240,7 @@ fn path_mtu_discovery_needs_to_be_told(server: Node, net: Net) -> TestResult {
         let told = net.inject(told)?;
         client.write_all(&[1; 20_000])?;
         served.read_exact(&mut [0; 20_000])?;
-        assert!(told.touched() > 0);
+        assert!(told.affected() > 0);
         told.end()?;
     }
     Ok(())
@@ -251,14 +251,14 @@ fn path_mtu_discovery_needs_to_be_told(server: Node, net: Net) -> TestResult {
 fn a_connection_is_half_open(server: Node, net: Net) -> TestResult {
     for ip in both(&server) {
         let (mut client, mut served) = pair(&net, &server, ip)?;
-        let half = server.link().ingress().fault()?.packets(Packets::tcp().kind(Kind::Data));
+        let half = server.link().ingress().fault()?.packets(Packets::tcp().kind(PacketKind::Data));
         let half = net.inject(half.nth(2).action(Action::HalfOpen))?;
         client.write_all(b"heard")?;
         assert_eq!(served.read(&mut [0; 9])?, 5);
         client.write_all(b"not heard")?;
         served.write_all(b"hello")?;
         assert_eq!(client.read(&mut [0; 9])?, 5, "what the server says is heard");
-        nstest::eventually(PATIENCE, || half.touched() >= 3)?; // the segment, an ACK, the segment
+        nstest::eventually(PATIENCE, || half.affected() >= 3)?; // the segment, an ACK, the segment
         served.set_nonblocking(true)?;
         assert_eq!(served.read(&mut [0; 9]).unwrap_err().kind(), ErrorKind::WouldBlock);
         half.end()?;
@@ -301,6 +301,6 @@ fn the_mtu_of_a_cable_changes(server: Node, net: Net) -> TestResult {
             assert_eq!(sink.recv(&mut vec![0; octets + 1])?, octets);
         }
     }
-    assert!(lossless.touched() > 0);
+    assert!(lossless.affected() > 0);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nstest::dns::Answer;
-use nstest::{Code, Net, Node, TestResult, netns_test};
+use nstest::{ErrorCode, Net, Node, TestResult, netns_test};
 use nstest_tests::driver::Run;
 
 use crate::look_up;
@@ -86,24 +86,27 @@ fn somebody_is_named_at_any_time(net: Net) -> TestResult {
 fn what_cannot_be_is_an_error(dns: Node, net: Net) -> TestResult {
     let island = net.add_node("island").build()?;
     let error = island.serve_dns().unwrap_err();
-    assert_eq!(error.code(), Code::NoAddress, "{error:?}");
+    assert_eq!(error.code(), ErrorCode::NoAddress, "{error:?}");
     // Nothing was left there.
     island.run(|| TcpListener::bind("[::]:53"))?;
 
     let udp = dns.run(|| UdpSocket::bind("0.0.0.0:53"))?;
-    assert_eq!(dns.serve_dns().unwrap_err().code(), Code::InUse);
+    assert_eq!(dns.serve_dns().unwrap_err().code(), ErrorCode::InUse);
     drop(udp);
     let tcp = dns.run(|| TcpListener::bind("[::]:53"))?;
-    assert_eq!(dns.serve_dns().unwrap_err().code(), Code::InUse);
+    assert_eq!(dns.serve_dns().unwrap_err().code(), ErrorCode::InUse);
     drop(tcp);
     assert!(resolv_conf().contains("no name server"));
 
     let resolver = dns.serve_dns()?;
     let error = dns.serve_dns().unwrap_err();
-    assert_eq!(error.code(), Code::InUse);
+    assert_eq!(error.code(), ErrorCode::InUse);
     assert!(format!("{error:?}").contains("port 53 of node dns"), "{error:?}");
-    assert_eq!(resolver.answer("a..b", V4).unwrap_err().code(), Code::Name);
-    assert_eq!(resolver.answer("a", Answer::SILENT.times(0)).unwrap_err().code(), Code::Config);
+    assert_eq!(resolver.answer("a..b", V4).unwrap_err().code(), ErrorCode::Name);
+    assert_eq!(
+        resolver.answer("a", Answer::SILENT.times(0)).unwrap_err().code(),
+        ErrorCode::Config
+    );
 
     let lan = net.add_lan("lan").build()?;
     for nth in 2..=3 {
@@ -111,7 +114,7 @@ fn what_cannot_be_is_an_error(dns: Node, net: Net) -> TestResult {
     }
     let fourth = net.add_node("dns4").join(&lan).build()?;
     let error = fourth.serve_dns().unwrap_err();
-    assert_eq!(error.code(), Code::Config, "{error:?}");
+    assert_eq!(error.code(), ErrorCode::Config, "{error:?}");
     assert_eq!(name_servers().len(), 3);
     Ok(())
 }

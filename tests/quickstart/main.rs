@@ -104,7 +104,7 @@ fn gets_through_a_bad_line(server: Node) -> TestResult {
     let peer = SocketAddr::from((server.ip(), 8080)).to_string();
     let bad = Condition::new().delay(Duration::from_millis(5)).loss(Percent::new(5.0));
     let line = server.link().condition(bad)?;
-    while line.touched() < 20 {
+    while line.affected() < 20 {
         serve(listener.try_clone()?, "hello");
         assert_eq!(greeting(&[&peer])?, "hello");
     }

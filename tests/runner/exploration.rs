@@ -4,13 +4,13 @@
 //! finds, and how it injects, has tests of its own.
 
 use expect_test::expect;
-use nstest::__private::{Applied, Findings, FoundPoint, Orders, pretend};
+use nstest::__private::{Applied, Findings, FoundPoint, RunConfig, pretend};
 use nstest::netns_test;
 use nstest_tests::driver::{Run, failure, success};
 use nstest_tests::marks;
 
 /// What a network with three packets would find.
-fn three_points(orders: &Orders) -> Findings {
+fn three_points(orders: &RunConfig) -> Findings {
     let point = |n| FoundPoint {
         point: format!("test > server: udp {n}"),
         packet: format!("10.0.2.1:40000 > 10.0.2.2:53, {n} bytes"),
@@ -128,7 +128,7 @@ fn a_plan_makes_one_run() {
     expect![[r#"
         plan `test > server: udp 3: drop`
         nstest[fault-unmatched]: apply the plan `test > server: udp 3: drop`
-          cause: no packet was touched by it: what it waits for did not come
+          cause: no packet was affected by it: what it waits for did not come
           help: see that the plan is of this test, and that the test is as it was when the plan was printed
     "#]]
     .assert_eq(&with("test > server: udp 3: drop").failure_of(IN_EVERY_WAY));

@@ -1,4 +1,4 @@
-//! Seeds, plans, and faults that touched nothing: orders to a body, and what it
+//! Seeds, plans, and faults that affected nothing: orders to a body, and what it
 //! tells of its network. The fixtures pretend what a network would tell.
 
 use expect_test::expect;
@@ -120,7 +120,7 @@ fn panics_beside_its_faults() {
 fn a_test_whose_faults_touched_nothing_fails() {
     expect![[r#"
         nstest[fault-unmatched]: inject every fault that the test declares
-          cause: this touched nothing:
+          cause: this affected nothing:
             drop of the 3rd SYN to server
             reset of port 80
           help: see that what it waits for is sent while it is there; or say `.optional()` of it
@@ -142,7 +142,7 @@ fn a_test_whose_faults_touched_nothing_fails() {
         for a reason
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
         nstest[fault-unmatched]: inject every fault that the test declares
-          cause: this touched nothing:
+          cause: this affected nothing:
             drop of the 3rd SYN to server
             reset of port 80
           help: see that what it waits for is sent while it is there; or say `.optional()` of it

@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::{IpAddr, TcpListener, TcpStream};
 
-use nstest::{Code, Net, Node, TestResult, net, netns_test};
+use nstest::{ErrorCode, Net, Node, TestResult, net, netns_test};
 use nstest_tests::fixtures::{fails, fixture};
 
 fn mtu_of(interface: &str) -> String {
@@ -85,7 +85,7 @@ fn the_ambient_network_is_the_parameters(a: Node, _b: Node) -> TestResult {
 #[netns_test]
 fn the_ambient_network_is_made_when_asked_for() -> TestResult {
     assert!(net().nodes().is_empty());
-    assert_eq!(net().local().try_ip().unwrap_err().code(), Code::NoAddress);
+    assert_eq!(net().local().try_ip().unwrap_err().code(), ErrorCode::NoAddress);
     let lan = net().add_lan("lan").build()?;
     net().local().join(&lan)?;
     let server = net().add_node("server").join(&lan).build()?;

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use nstest::{Code, MacAddr, Net, Node, TestResult, netns_test};
+use nstest::{ErrorCode, MacAddr, Net, Node, TestResult, netns_test};
 
 use crate::shell::{interfaces, pings, pings_in_vain, shows};
 
@@ -70,7 +70,7 @@ fn packets_above_the_mtu_do_not_fit(net: Net) -> TestResult {
     narrow.set_mtu(9000)?;
     assert!(with_payload(9000 - 28).contains(" 0% packet loss"));
     let refused = narrow.set_mtu(1000).unwrap_err();
-    assert_eq!(refused.code(), Code::Config, "{refused:?}");
+    assert_eq!(refused.code(), ErrorCode::Config, "{refused:?}");
     assert!(with_payload(9000 - 28).contains(" 0% packet loss"));
     Ok(())
 }
@@ -137,7 +137,7 @@ fn a_node_is_plugged_in_and_out_while_it_runs(net: Net) -> TestResult {
     let other = net.add_node("other").join(&lan).build()?;
     let node = net.add_node("node").build()?;
     assert_eq!(interfaces(&node), ["lo"]);
-    assert_eq!(node.try_ip().unwrap_err().code(), Code::NoAddress);
+    assert_eq!(node.try_ip().unwrap_err().code(), ErrorCode::NoAddress);
     node.join(&lan)?;
     let first = node.addrs();
     for _ in 0..3 {
@@ -240,7 +240,7 @@ fn an_address_changes_and_its_name_with_it(net: Net) -> TestResult {
     // Somebody else may have the old one now, and is found under it.
     other.set_address(&lan, before)?;
     talks(&node, &other, before);
-    assert_eq!(node.set_address(&lan, before).unwrap_err().code(), Code::Address);
+    assert_eq!(node.set_address(&lan, before).unwrap_err().code(), ErrorCode::Address);
     Ok(())
 }
 
@@ -251,8 +251,8 @@ fn what_is_removed_is_gone_and_its_name_is_free(net: Net) -> TestResult {
     let other = net.add_node("other").join(&lan).build()?;
     let (ip, handle) = (node.ip(), node.clone());
     node.remove()?;
-    assert_eq!(net.node("node").unwrap_err().code(), Code::NotFound);
-    assert_eq!(handle.try_ip().unwrap_err().code(), Code::NotFound);
+    assert_eq!(net.node("node").unwrap_err().code(), ErrorCode::NotFound);
+    assert_eq!(handle.try_ip().unwrap_err().code(), ErrorCode::NotFound);
     assert!(!shows(&other, "ip netns list").contains("node"));
     assert!(shows(&other, "getent hosts node").is_empty());
     assert!(pings_in_vain(&other, ip));
@@ -261,7 +261,7 @@ fn what_is_removed_is_gone_and_its_name_is_free(net: Net) -> TestResult {
     other.remove()?;
     again.leave(&lan)?;
     lan.remove()?;
-    assert_eq!(net.lan("lan").unwrap_err().code(), Code::NotFound);
+    assert_eq!(net.lan("lan").unwrap_err().code(), ErrorCode::NotFound);
     let lan = net.add_lan("lan").build()?;
     again.join(&lan)?;
     assert_eq!(lan.nodes(), [again]);

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use nstest::{Code, Net, TestResult, netns_test};
+use nstest::{ErrorCode, Net, TestResult, netns_test};
 use nstest_tests::fixtures::{arguments, fails, fixture, passes};
 
 const FIXTURE: &str = "joined::inside::sees_what_is_there";
@@ -29,7 +29,7 @@ mod inside {
         assert_eq!(fs::read_to_string("/sys/class/net/lo/flags")?.trim(), "0x8");
         net.local().run(|| ());
         let error = net.add_lan("lan").build().unwrap_err();
-        assert_eq!(error.code(), Code::Config);
+        assert_eq!(error.code(), ErrorCode::Config);
         assert!(format!("{error:?}").contains("`nstest-vns`"), "{error:?}");
         // The rights are those of the machine's root; its settings are safe all the same.
         let refused = fs::write("/proc/sys/kernel/hostname", "mine").unwrap_err();

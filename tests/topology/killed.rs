@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, TcpListener, TcpStream};
 
-use nstest::{Code, Net, Node, TestResult, netns_test};
+use nstest::{ErrorCode, Net, Node, TestResult, netns_test};
 
 #[netns_test]
 fn both_ends_learn_of_it(server: Node, net: Net) -> TestResult {
@@ -21,7 +21,7 @@ fn both_ends_learn_of_it(server: Node, net: Net) -> TestResult {
         drop((client, served));
         TcpStream::connect((addr, 80))?;
         let error = server.kill_connections(81).unwrap_err();
-        assert_eq!(error.code(), Code::NotFound);
+        assert_eq!(error.code(), ErrorCode::NotFound);
     }
     assert!(net.local().kill_connections(443).is_err());
     Ok(())

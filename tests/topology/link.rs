@@ -175,7 +175,7 @@ fn a_cable_has_an_mtu_and_a_lan_has_another(a: Node, b: Node, net: Net) -> TestR
         assert!(shown.contains(" mtu 1400 "), "{shown}");
     }
     let error = a.link_to(&net.lan("peers")?)?.set_mtu(1400).unwrap_err();
-    assert_eq!(error.code(), nstest::Code::InUse);
+    assert_eq!(error.code(), nstest::ErrorCode::InUse);
     assert!(format!("{error:?}").contains("Lan::set_mtu"), "{error:?}");
     Ok(())
 }

@@ -17,7 +17,7 @@ mod link;
 mod names;
 mod nat;
 mod probe;
-mod reach;
+mod probing;
 mod refusals;
 mod routing;
 mod seed;

@@ -42,7 +42,7 @@ fn routers_in_a_row(net: Net) -> TestResult {
 }
 
 /// RFC 6296: the prefix changes, the interface identifier stays, both sides may
-/// begin, and no port is touched.
+/// begin, and no port is affected.
 #[netns_test]
 fn prefixes_are_translated(net: Net) -> TestResult {
     let home = Home::build(&net)?;

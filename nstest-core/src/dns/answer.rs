@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::query::QueryType;
 use super::record::Record;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// What a resolver says when it is asked for a name.
 ///
@@ -154,7 +154,7 @@ impl Answer {
         self.records.iter().try_for_each(|record| record.encode().map(drop))?;
         let aliases = self.records.iter().filter(|record| record.alias_of().is_some()).count();
         let refused =
-            |why: &'static str| Error::new(Code::Config, format!("answer {self}")).source(why);
+            |why: &'static str| Error::new(ErrorCode::Config, format!("answer {self}")).source(why);
         if aliases > 0 && self.records.len() > 1 {
             return Err(refused("a CNAME has no other record beside it (RFC 1034, section 3.6.2)"));
         }

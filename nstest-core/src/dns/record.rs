@@ -7,7 +7,7 @@ use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, SRV, TXT};
 use hickory_proto::rr::{Name, RData};
 
 use super::query::QueryType;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// A record of a name. An address is one: `Record::from(ip)`.
 ///
@@ -101,7 +101,7 @@ impl Record {
             .ok()
             .filter(|ttl| self.ttl.subsec_nanos() == 0 && *ttl <= i32::MAX as u32);
         let ttl = ttl.ok_or_else(|| {
-            Error::new(Code::Config, format!("give a record the time to live {:?}", self.ttl))
+            Error::new(ErrorCode::Config, format!("give a record the time to live {:?}", self.ttl))
                 .source("it is a number of whole seconds, at most 2147483647 (RFC 2181, section 8)")
         })?;
         let data = match &self.data {
@@ -149,7 +149,7 @@ impl From<Ipv6Addr> for Record {
 /// A name as DNS has it: absolute, whether or not a dot is at its end.
 pub(super) fn name(text: &str) -> Result<Name> {
     let refused = |why: String| {
-        Error::new(Code::Name, format!("use the domain name {text:?}")).source(why).help(
+        Error::new(ErrorCode::Name, format!("use the domain name {text:?}")).source(why).help(
             "labels of 1 to 63 bytes, joined by dots, 255 bytes in all (RFC 1035, section 3.1)",
         )
     };

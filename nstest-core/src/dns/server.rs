@@ -19,7 +19,7 @@ use super::datagram::{Asker, Datagrams};
 use super::message::respond;
 use super::query::Transport;
 use super::script::Script;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::node::Place;
 use crate::sysctl;
 
@@ -38,7 +38,8 @@ impl Server {
             let what = format!("listen on port {PORT} of node {}, UDP and TCP", place.name());
             let taken = error.kind() == io::ErrorKind::AddrInUse;
             let error =
-                Error::new(if taken { Code::InUse } else { Code::Namespace }, what).source(error);
+                Error::new(if taken { ErrorCode::InUse } else { ErrorCode::Namespace }, what)
+                    .source(error);
             if taken { error.help("a resolver or another server is there already") } else { error }
         };
         let (udp, tcp) = place.namespace().enter(bind)?.map_err(refused)?;

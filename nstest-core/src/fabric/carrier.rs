@@ -4,12 +4,12 @@ use super::{Fabric, Stopped, index_of};
 use crate::error::Result;
 use crate::netlink::{Request, link, neigh};
 use crate::topology::plan::{Op, Plan};
-use crate::topology::spec::{NodeId, PortId};
+use crate::topology::spec::{LinkEndId, NodeId};
 
 impl Fabric {
     /// Pulls or plugs the ports at which these interfaces' cables end: the
     /// interfaces follow, and the kernel is made to notice at once.
-    pub(crate) fn set_carrier(&mut self, ends: &[(NodeId, u8, PortId)], up: bool) -> Result<()> {
+    pub(crate) fn set_carrier(&mut self, ends: &[(NodeId, u8, LinkEndId)], up: bool) -> Result<()> {
         for (.., port) in ends {
             if up {
                 self.taps.pulled.remove(port);
@@ -37,7 +37,7 @@ impl Fabric {
             Op::AddAddr { at, slot, .. } => self.members.get(&at.id)?.links.get(slot).copied(),
             _ => None,
         });
-        let ports: Vec<PortId> = ends.collect();
+        let ports: Vec<LinkEndId> = ends.collect();
         let asked = self.ask_again(ports.into_iter());
         asked.map_err(|error| Stopped { done: plan.ops.len(), error })
     }
@@ -45,7 +45,7 @@ impl Fabric {
     /// Everybody who can reach these ports again, or be reached from there, and
     /// asked in vain meanwhile who has an address, asks at once and not after a
     /// second.
-    pub(crate) fn ask_again(&mut self, ends: impl Iterator<Item = PortId>) -> Result<()> {
+    pub(crate) fn ask_again(&mut self, ends: impl Iterator<Item = LinkEndId>) -> Result<()> {
         let ports = self.joints.reached_from(ends);
         for member in self.members.values_mut() {
             let slots = member.links.iter().filter(|(_, port)| ports.contains(port));

@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::layout::{HOSTS, LOCALHOST, NODE};
 use crate::topology::state::HostEntry;
 
@@ -27,8 +27,9 @@ pub(super) fn set(entries: &[HostEntry]) -> Result<()> {
     if entries.is_empty() {
         let _ = writeln!(text, "127.0.1.1 {NODE}");
     }
-    replace(path, text.into_bytes())
-        .map_err(|error| Error::new(Code::Setup, "write the test's own /etc/hosts").source(error))
+    replace(path, text.into_bytes()).map_err(|error| {
+        Error::new(ErrorCode::Setup, "write the test's own /etc/hosts").source(error)
+    })
 }
 
 /// Gives a file that is mounted over another, and cannot be renamed over, a new

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::index_of;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NETNS;
 use crate::netlink::link;
 use crate::netlink::{Mac, Protocol, Socket, Watch};
@@ -17,7 +17,7 @@ use crate::node::{Panics, Place};
 use crate::sysctl::{self, Unwritten};
 use crate::topology::Sysctl;
 use crate::topology::plan::At;
-use crate::topology::spec::PortId;
+use crate::topology::spec::LinkEndId;
 
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -25,7 +25,7 @@ pub(crate) struct Member {
     pub(super) route: Socket,
     /// Opened for the first ruleset.
     pub(super) netfilter: Option<Socket>,
-    pub(super) links: BTreeMap<u8, PortId>,
+    pub(super) links: BTreeMap<u8, LinkEndId>,
     /// Indices by interface name.
     pub(super) devices: BTreeMap<String, u32>,
     watch: Watch,
@@ -107,7 +107,7 @@ impl Member {
     pub(super) fn index(&self, device: &str) -> Result<u32> {
         self.devices.get(device).copied().ok_or_else(|| {
             let node = self.place.name();
-            Error::new(Code::Netlink, format!("find interface {device} of node {node}"))
+            Error::new(ErrorCode::Netlink, format!("find interface {device} of node {node}"))
         })
     }
 

@@ -30,7 +30,7 @@ mod wiring;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NODE;
 use crate::netlink::{Mac, Protocol, Socket};
 use crate::netns::Namespace;
@@ -161,7 +161,7 @@ impl Fabric {
 
     pub(crate) fn member(&mut self, at: &At) -> Result<&mut Member> {
         self.members.get_mut(&at.id).ok_or_else(|| {
-            Error::new(Code::Namespace, format!("reach node {at}, which has been removed"))
+            Error::new(ErrorCode::Namespace, format!("reach node {at}, which has been removed"))
         })
     }
 

@@ -14,7 +14,7 @@ use crate::netlink::{Mode, Prefix, addr, neigh};
 use crate::sysctl;
 use crate::topology::Subnet;
 use crate::topology::plan::{At, Op};
-use crate::topology::spec::PortId;
+use crate::topology::spec::LinkEndId;
 use crate::topology::state::{LinkState, Route};
 
 /// How long a node's addresses may take to come into force; it is far below a
@@ -128,7 +128,7 @@ impl Fabric {
     fn del_node(&mut self, at: &At) -> Result<()> {
         self.flush()?;
         let member = self.members.remove(&at.id);
-        let ports: Vec<PortId> =
+        let ports: Vec<LinkEndId> =
             member.iter().flat_map(|member| member.links.values().copied()).collect();
         for port in ports {
             self.delete_port(port)?;
@@ -161,7 +161,7 @@ impl Fabric {
     }
 
     /// Nothing is handed out before its first packet would pass.
-    fn settle(&mut self, links: &[(At, String, PortId)]) -> Result<()> {
+    fn settle(&mut self, links: &[(At, String, LinkEndId)]) -> Result<()> {
         self.flush()?;
         for (at, device, port) in links {
             link::flush_carrier(&mut self.route, port.ifindex())?;

@@ -6,7 +6,7 @@ use super::Fabric;
 use crate::error::Result;
 use crate::fault::shape::Shape;
 use crate::netlink::{qdisc, refusal};
-use crate::topology::spec::PortId;
+use crate::topology::spec::LinkEndId;
 
 /// What a port may send at once, whatever its rate: a millisecond's worth, and one
 /// frame of 1500 bytes at least, or it would never be sent.
@@ -17,7 +17,7 @@ fn burst(rate: u64) -> u32 {
 impl Fabric {
     /// Has the kernel shape what a port sends to its node, in place of what shaped
     /// it before; false if this kernel has no such qdisc.
-    pub(crate) fn shape(&mut self, port: PortId, shape: Shape) -> Result<bool> {
+    pub(crate) fn shape(&mut self, port: LinkEndId, shape: Shape) -> Result<bool> {
         let device = port.ifindex();
         let request = match shape {
             Shape::Rate { rate, queue } => qdisc::tbf(device, rate, burst(rate), queue),
@@ -38,7 +38,7 @@ impl Fabric {
     }
 
     /// Shapes it no longer.
-    pub(crate) fn unshape(&mut self, port: PortId) -> Result<()> {
+    pub(crate) fn unshape(&mut self, port: LinkEndId) -> Result<()> {
         self.route.request(&qdisc::delete_root(port.ifindex()))?;
         self.taps.shaped.remove(&port);
         self.steer();
@@ -46,7 +46,7 @@ impl Fabric {
     }
 
     /// How many packets the qdisc of a port has had.
-    pub(crate) fn shaped(&mut self, port: PortId) -> u64 {
+    pub(crate) fn shaped(&mut self, port: LinkEndId) -> u64 {
         let count = qdisc::count(&mut self.route, port.ifindex()).ok().flatten();
         count.map_or(0, |count| count.passed + count.dropped)
     }

@@ -16,7 +16,7 @@ use crate::netlink::classic::{self, Classic, Fate, Hook, Marked};
 use crate::netlink::filter::Match;
 use crate::netlink::link::{self, End};
 use crate::netlink::{Mac, Request, qdisc};
-use crate::topology::spec::PortId;
+use crate::topology::spec::LinkEndId;
 use crate::wire::{Ends, SHORT, Shared, Ways, Wire};
 
 /// The wire, once there is one. A test without faults has none, and pays for none.
@@ -24,9 +24,9 @@ use crate::wire::{Ends, SHORT, Shared, Ways, Wire};
 pub(super) struct Taps {
     wire: Option<Wire>,
     /// Ports that are down: nothing that their nodes have sent goes on.
-    pub(super) pulled: BTreeSet<PortId>,
+    pub(super) pulled: BTreeSet<LinkEndId>,
     /// Ports that have a qdisc.
-    pub(super) shaped: BTreeSet<PortId>,
+    pub(super) shaped: BTreeSet<LinkEndId>,
 }
 
 /// So that no frame is too long for a hidden device, whatever the port's MTU.
@@ -39,7 +39,7 @@ impl Fabric {
     /// Has every frame of a port, in both directions, pass a stage, in place of the
     /// one that it may pass already. In force for what comes in after the call. All wires
     /// wait while a stage is locked.
-    pub(crate) fn splice(&mut self, port: PortId, stage: Shared) -> Result<()> {
+    pub(crate) fn splice(&mut self, port: LinkEndId, stage: Shared) -> Result<()> {
         self.flush()?;
         if self.taps.wire.is_none() {
             let opened = self.namespace.enter(Wire::open)??;
@@ -64,7 +64,7 @@ impl Fabric {
     }
 
     /// What a stage needs of its frames may have changed: has it so from here on.
-    pub(crate) fn refresh(&mut self, port: PortId) -> Result<()> {
+    pub(crate) fn refresh(&mut self, port: LinkEndId) -> Result<()> {
         self.flush()?;
         let wire = self.taps.wire.as_ref();
         match wire.and_then(|wire| wire.stage(port.ifindex())) {
@@ -91,7 +91,7 @@ impl Fabric {
     }
 
     /// A port, with all that is there for its sake.
-    pub(super) fn delete_port(&mut self, port: PortId) -> Result<()> {
+    pub(super) fn delete_port(&mut self, port: LinkEndId) -> Result<()> {
         self.joints.forget(port);
         self.taps.pulled.remove(&port);
         self.taps.shaped.remove(&port);
@@ -102,7 +102,7 @@ impl Fabric {
     }
 
     /// The port is about to go: the request that takes its hidden devices along.
-    fn unsplice(&mut self, port: PortId) -> Option<Request> {
+    fn unsplice(&mut self, port: LinkEndId) -> Option<Request> {
         let wire = self.taps.wire.as_ref()?;
         wire.stage(port.ifindex())?;
         wire.detach(port.ifindex());
@@ -133,7 +133,7 @@ impl Fabric {
     }
 
     /// Makes the hidden devices, which lead back to the port, and nothing to them.
-    fn lay(&mut self, port: PortId, ends: Ends) -> Result<()> {
+    fn lay(&mut self, port: LinkEndId, ends: Ends) -> Result<()> {
         let (outer, inner) = (ends.outer_name(), ends.inner_name());
         let near = End { index: Some(ends.outer), mtu: Some(MTU), ..End::named(&outer) };
         let far = End { index: Some(ends.inner), mtu: Some(MTU), ..End::named(&inner) };
@@ -153,7 +153,7 @@ impl Fabric {
     }
 
     /// Has frames come as the stage needs them, and to it.
-    fn provide(&mut self, port: PortId, stage: &Shared) -> Result<()> {
+    fn provide(&mut self, port: LinkEndId, stage: &Shared) -> Result<()> {
         let segments =
             stage.lock().unwrap_or_else(std::sync::PoisonError::into_inner).needs_segments();
         let mtu = link::get(&mut self.route, port.ifindex())?.mtu as usize;

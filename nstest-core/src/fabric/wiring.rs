@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::netlink::filter::{self, Filter, Match};
 use crate::netlink::link::{self, End};
 use crate::netlink::{Mode, Request, qdisc};
-use crate::topology::spec::{PortId, SegmentId};
+use crate::topology::spec::{LinkEndId, SegmentId};
 use crate::topology::state::{Medium, Wiring};
 
 use super::hardware;
@@ -25,13 +25,13 @@ pub(super) struct Joints {
     segments: BTreeMap<SegmentId, Segment>,
     /// By port, the filters that it has, by number. A port without an entry has
     /// no qdisc for filters yet.
-    filters: BTreeMap<PortId, BTreeMap<u16, Forward>>,
+    filters: BTreeMap<LinkEndId, BTreeMap<u16, Forward>>,
 }
 
 #[derive(Debug)]
 struct Segment {
-    ports: Vec<PortId>,
-    bridge: Option<PortId>,
+    ports: Vec<LinkEndId>,
+    bridge: Option<LinkEndId>,
 }
 
 /// One filter: which frames, and out of which ports.
@@ -47,9 +47,9 @@ impl Joints {
         let mut requests = Vec::new();
         let before = self.segments.remove(&id);
         let was_bridge = before.as_ref().and_then(|segment| segment.bridge);
-        let ports: Vec<PortId> = wiring.ports.keys().copied().collect();
+        let ports: Vec<LinkEndId> = wiring.ports.keys().copied().collect();
         let known = before.map(|segment| segment.ports).unwrap_or_default();
-        let left: Vec<PortId> =
+        let left: Vec<LinkEndId> =
             known.iter().filter(|port| !wiring.ports.contains_key(port)).copied().collect();
         match wiring.medium {
             Medium::Cable | Medium::Hub => {
@@ -104,7 +104,7 @@ impl Joints {
     }
 
     /// Has a port take filters of others: the request, if it does not yet.
-    pub(super) fn prepare(&mut self, port: PortId) -> Option<Request> {
+    pub(super) fn prepare(&mut self, port: LinkEndId) -> Option<Request> {
         let new = !self.filters.contains_key(&port);
         self.filters.entry(port).or_default();
         new.then(|| qdisc::clsact(port.ifindex()))
@@ -112,7 +112,7 @@ impl Joints {
 
     /// By port, the frames of its node that its filters send out of one port only, and
     /// of which.
-    pub(super) fn ways(&self) -> impl Iterator<Item = (PortId, Match, u32)> {
+    pub(super) fn ways(&self) -> impl Iterator<Item = (LinkEndId, Match, u32)> {
         self.filters.iter().flat_map(|(port, filters)| {
             let one = |forward: &Forward| match *forward.to {
                 [to] => Some((*port, forward.matches, to)),
@@ -123,7 +123,10 @@ impl Joints {
     }
 
     /// Every port on the segments of these.
-    pub(super) fn reached_from(&self, ports: impl Iterator<Item = PortId>) -> BTreeSet<PortId> {
+    pub(super) fn reached_from(
+        &self,
+        ports: impl Iterator<Item = LinkEndId>,
+    ) -> BTreeSet<LinkEndId> {
         let segments = ports.filter_map(|port| {
             self.segments.values().find(|segment| segment.ports.contains(&port))
         });
@@ -131,7 +134,7 @@ impl Joints {
     }
 
     /// A port that is deleted takes its filters along.
-    pub(super) fn forget(&mut self, port: PortId) {
+    pub(super) fn forget(&mut self, port: LinkEndId) {
         self.filters.remove(&port);
         for segment in self.segments.values_mut() {
             segment.ports.retain(|other| *other != port);
@@ -141,7 +144,7 @@ impl Joints {
     /// Gives a port these filters, in place of those that it has.
     fn filter(
         &mut self,
-        port: PortId,
+        port: LinkEndId,
         wanted: BTreeMap<u16, Forward>,
         requests: &mut Vec<Request>,
     ) {
@@ -177,7 +180,7 @@ impl Joints {
 }
 
 /// The filters of one port of a cable or hub.
-fn forwards(port: PortId, wiring: &Wiring) -> BTreeMap<u16, Forward> {
+fn forwards(port: LinkEndId, wiring: &Wiring) -> BTreeMap<u16, Forward> {
     let others: Vec<_> = wiring.ports.iter().filter(|(other, _)| **other != port).collect();
     let all: Vec<u32> = others.iter().map(|(other, _)| other.ifindex()).collect();
     let mut forwards = BTreeMap::new();

@@ -34,9 +34,9 @@ pub enum Action {
         /// Whether the sender is told ("packet too big").
         told: bool,
     },
-    /// With it, everything in its direction is lost from now on, but for upkeep.
+    /// With it, everything in its direction is lost from now on, but for control.
     HalfOpen,
-    /// With it, everything in both directions is lost from now on, upkeep included.
+    /// With it, everything in both directions is lost from now on, control included.
     Cut,
 }
 
@@ -92,7 +92,7 @@ impl Action {
             Self::Reset if packets.layer.is_some_and(|layer| layer != Layer::Tcp) => {
                 says("only TCP can be reset", "take `tcp` packets, or `reject port-unreachable`")
             }
-            Self::Reject(_) if packets.is_upkeep() => {
+            Self::Reject(_) if packets.is_control() => {
                 says("ARP and neighbour discovery are never answered so", "take `drop`")
             }
             Self::Duplicate(0) => says("no copy is no fault", "take 1 or more"),

@@ -10,7 +10,7 @@ use super::jitter::Jitter;
 use super::percent::Percent;
 use super::rate::Rate;
 use super::span;
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 
 /// What happens to the packets in one direction of a link.
 ///
@@ -156,7 +156,7 @@ impl Condition {
         match self.nonsense() {
             None => Ok(()),
             Some((why, help)) => {
-                Err(Error::new(Code::Fault, format!("take the condition `{self}`"))
+                Err(Error::new(ErrorCode::Fault, format!("take the condition `{self}`"))
                     .source(why)
                     .help(help))
             }

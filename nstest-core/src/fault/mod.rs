@@ -5,7 +5,7 @@
 //!   [`occurrence`] which packets a fault takes, [`action`] what becomes of them,
 //!   [`spec`] (a fault), [`plan`] where and when; `grammar` reads it all;
 //! - [`port`] decides about each frame at the end of a link, with [`random`] for
-//!   chance and [`receipt`] for what was touched;
+//!   chance and [`receipt`] for what was affected;
 //! - [`point`] is a place in a test's traffic, for exploration; [`traffic`] tells when
 //!   it has come to rest.
 //!

@@ -6,21 +6,21 @@ use std::str::FromStr;
 
 use super::grammar;
 use crate::error::Error;
-use crate::frame::kind::{Kind, Upkeep};
+use crate::frame::kind::{ControlKind, PacketKind};
 use crate::frame::parse::ethertype;
 use crate::frame::view::{PacketView, flag, protocol};
 use crate::topology::{MacAddr, Subnet};
 
 /// Which packets a fault takes: those that meet everything that is said here.
 ///
-/// ARP, neighbour and router discovery, MLD and IGMP (*upkeep*) come when the
-/// kernel likes, and are not counted: only [`upkeep`](Self::upkeep) and
+/// ARP, neighbour and router discovery, MLD and IGMP (*control*) come when the
+/// kernel likes, and are not counted: only [`control`](Self::control) and
 /// [`arp`](Self::arp) take them, and faults that let nothing at all pass.
 ///
 /// ```
-/// use nstest_core::{Kind, Packets};
+/// use nstest_core::{PacketKind, Packets};
 ///
-/// let requests = Packets::tcp().dport(7000).kind(Kind::Data);
+/// let requests = Packets::tcp().dport(7000).kind(PacketKind::Data);
 /// assert_eq!(requests.to_string(), "tcp dport 7000 data");
 /// assert_eq!("tcp dport 7000 data".parse::<Packets>()?, requests);
 /// # Ok::<(), nstest_core::Error>(())
@@ -36,7 +36,7 @@ pub struct Packets {
     pub(crate) to: Option<Peer>,
     pub(crate) host: Option<Peer>,
     pub(crate) connection: Option<u32>,
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<PacketKind>,
     pub(crate) flags: Flags,
 }
 
@@ -47,7 +47,7 @@ pub(crate) enum Layer {
     Udp,
     Icmp,
     Arp,
-    Upkeep,
+    ControlKind,
 }
 
 impl Layer {
@@ -56,7 +56,7 @@ impl Layer {
         ("udp", Self::Udp),
         ("icmp", Self::Icmp),
         ("arp", Self::Arp),
-        ("upkeep", Self::Upkeep),
+        ("control", Self::ControlKind),
     ];
 
     /// Of an IP protocol, if it is one of these.
@@ -150,7 +150,7 @@ impl Flags {
 }
 
 impl Packets {
-    /// All but upkeep.
+    /// All but control.
     #[must_use]
     pub const fn all() -> Self {
         Self {
@@ -186,7 +186,7 @@ impl Packets {
         Self::of(Layer::Udp)
     }
 
-    /// ICMP of either version, without what is upkeep.
+    /// ICMP of either version, without what is control.
     #[must_use]
     pub const fn icmp() -> Self {
         Self::of(Layer::Icmp)
@@ -200,8 +200,8 @@ impl Packets {
 
     /// ARP, neighbour and router discovery, MLD, IGMP.
     #[must_use]
-    pub const fn upkeep() -> Self {
-        Self::of(Layer::Upkeep)
+    pub const fn control() -> Self {
+        Self::of(Layer::ControlKind)
     }
 
     /// Of IPv4 only.
@@ -271,7 +271,7 @@ impl Packets {
 
     /// Of this kind.
     #[must_use]
-    pub const fn kind(mut self, kind: Kind) -> Self {
+    pub const fn kind(mut self, kind: PacketKind) -> Self {
         self.kind = Some(kind);
         self
     }
@@ -289,20 +289,21 @@ impl Packets {
         *self == Self::all()
     }
 
-    /// Whether it takes upkeep.
-    pub(crate) fn is_upkeep(&self) -> bool {
-        matches!(self.layer, Some(Layer::Arp | Layer::Upkeep)) || self.kind == Some(Kind::Upkeep)
+    /// Whether it takes control.
+    pub(crate) fn is_control(&self) -> bool {
+        matches!(self.layer, Some(Layer::Arp | Layer::ControlKind))
+            || self.kind == Some(PacketKind::Control)
     }
 
     /// Whether a packet meets it, but for its connection.
-    pub(crate) fn takes(&self, view: &PacketView<'_>, upkeep: Option<Upkeep>) -> bool {
-        if upkeep.is_some() != self.is_upkeep() {
+    pub(crate) fn takes(&self, view: &PacketView<'_>, control: Option<ControlKind>) -> bool {
+        if control.is_some() != self.is_control() {
             return false;
         }
         let layer = match self.layer {
             None => true,
             Some(Layer::Arp) => view.ethertype == ethertype::ARP,
-            Some(Layer::Upkeep) => upkeep.is_some(),
+            Some(Layer::ControlKind) => control.is_some(),
             layer => view.ip.as_ref().is_some_and(|ip| Layer::of(ip.protocol) == layer),
         };
         let addrs = view.addresses();

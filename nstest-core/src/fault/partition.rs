@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 
 /// A network that has fallen apart: groups of nodes, by name.
 ///
@@ -58,7 +58,7 @@ impl Partition {
     pub(super) fn checked(self) -> Result<Self, Error> {
         match self.nonsense() {
             None => Ok(self),
-            Some(why) => Err(Error::new(Code::Fault, format!("take the {self}"))
+            Some(why) => Err(Error::new(ErrorCode::Fault, format!("take the {self}"))
                 .source(why)
                 .help("name two groups or more, as in `partition a | b c`")),
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::decimal;
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 
 /// Of a hundred: how likely something is, from 0 to 100, in steps of 0.0000001.
 ///
@@ -52,7 +52,7 @@ impl Percent {
     /// `fault`, if it is not within 0 and 100, or so small that it would count as 0.
     pub fn try_new(value: f64) -> Result<Self, Error> {
         Self::checked(value).ok_or_else(|| {
-            Error::new(Code::Fault, format!("take `{value}` for a percentage")).help(HELP)
+            Error::new(ErrorCode::Fault, format!("take `{value}` for a percentage")).help(HELP)
         })
     }
 
@@ -112,7 +112,9 @@ impl FromStr for Percent {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::read(text).map_err(|why| {
-            Error::new(Code::Fault, format!("read the percentage `{text}`")).source(why).help(HELP)
+            Error::new(ErrorCode::Fault, format!("read the percentage `{text}`"))
+                .source(why)
+                .help(HELP)
         })
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::grammar;
 use super::spec::{Effect, Fault};
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 
 /// Faults that happen in one test, each at its time.
 ///
@@ -116,7 +116,7 @@ pub(crate) fn clash(first: &Fault, second: &Fault) -> Option<&'static str> {
 
 /// The error for two faults that cannot be at the same time.
 pub(crate) fn conflict(first: &Fault, second: &Fault, why: &'static str) -> Error {
-    Error::new(Code::PlanConflict, format!("take `{first}` and `{second}` together"))
+    Error::new(ErrorCode::PlanConflict, format!("take `{first}` and `{second}` together"))
         .source(why)
         .help("make one of the two, or let the first end before the second begins (`lasting`)")
 }

@@ -10,13 +10,13 @@ use super::packets::{Layer, Packets};
 use super::spec::{Fault, Target};
 use crate::error::Error;
 use crate::frame::Direction;
-use crate::frame::kind::Kind;
+use crate::frame::kind::PacketKind;
 
 /// One packet of a test's traffic, named so that another run finds it again.
 ///
 /// The ephemeral port of a client is another one in each run, and so are sequence
 /// numbers; the connection is named by its server's port and its number among
-/// those to this port. Upkeep is never counted.
+/// those to this port. Control is never counted.
 ///
 /// ```
 /// use nstest_core::{Action, Point};
@@ -34,7 +34,7 @@ pub struct Point {
     pub(crate) link: Target,
     pub(crate) direction: Direction,
     pub(crate) conversation: Conversation,
-    pub(crate) kind: Kind,
+    pub(crate) kind: PacketKind,
     /// From 1, among those of the same kind, direction and conversation.
     pub(crate) nth: u64,
 }
@@ -64,13 +64,13 @@ impl Point {
     pub fn suits(&self, action: &Action) -> bool {
         let packets = self.packets();
         let resets = matches!(action, Action::Reset);
-        let is_reset = self.kind == Kind::Rst || packets.layer != Some(Layer::Tcp);
+        let is_reset = self.kind == PacketKind::Rst || packets.layer != Some(Layer::Tcp);
         action.nonsense(&packets).is_none() && !(resets && is_reset)
     }
 
     pub(crate) fn packets(&self) -> Packets {
         let Conversation { layer, port, nth } = self.conversation;
-        let kind = Some(self.kind).filter(|kind| *kind != Kind::Icmp);
+        let kind = Some(self.kind).filter(|kind| *kind != PacketKind::Icmp);
         Packets { layer, port, connection: Some(nth), kind, ..Packets::all() }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) enum Class {
     /// What programs send.
     Payload,
     /// What keeps the network going by itself: it comes when the kernel likes.
-    Upkeep,
+    Control,
 }
 
 /// What a packet's draws are for.
@@ -87,7 +87,7 @@ impl Stream {
     pub(crate) fn new(seed: u64, link: &str, direction: Direction, class: Class) -> Self {
         let class = match class {
             Class::Payload => "payload",
-            Class::Upkeep => "upkeep",
+            Class::Control => "control",
         };
         let mut name = 0xcbf2_9ce4_8422_2325_u64;
         for byte in format!("{link}\n{direction}\n{class}").bytes() {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::decimal;
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 
 /// How fast a link carries: bits per second, counted from the Ethernet header on,
 /// without checksum, preamble and gap, as tc-tbf(8) counts.
@@ -118,7 +118,7 @@ impl FromStr for Rate {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         Self::read(text).map_err(|why| {
-            Error::new(Code::Fault, format!("read the rate `{text}`")).source(why).help(HELP)
+            Error::new(ErrorCode::Fault, format!("read the rate `{text}`")).source(why).help(HELP)
         })
     }
 }

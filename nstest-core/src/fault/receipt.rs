@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
-/// The record of one fault: how many packets it has touched.
+/// The record of one fault: how many packets it has affected.
 ///
-/// A packet is touched when a fault decided something about it: that it was lost,
+/// A packet is affected when a fault decided something about it: that it was lost,
 /// delayed, changed, doubled, answered; or, for a link with a rate, that it took
-/// its time. Of upkeep, only ARP and neighbour discovery that were lost count:
+/// its time. Of control, only ARP and neighbour discovery that were lost count:
 /// somebody wanted to talk.
 ///
 /// It is a record and no guard: dropping it changes nothing. Clones are one record.
@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 pub(crate) struct Receipt(Arc<Inner>);
 
 struct Inner {
-    touched: AtomicU64,
+    affected: AtomicU64,
     optional: AtomicBool,
     fault: String,
     /// The first packet, in words.
@@ -27,16 +27,16 @@ impl Receipt {
     /// `fault` says what it waits for, in the plan grammar.
     pub(crate) fn new(fault: impl Into<String>) -> Self {
         Self(Arc::new(Inner {
-            touched: AtomicU64::new(0),
+            affected: AtomicU64::new(0),
             optional: AtomicBool::new(false),
             fault: fault.into(),
             first: OnceLock::new(),
         }))
     }
 
-    /// How many packets it has touched up to now.
-    pub(crate) fn touched(&self) -> u64 {
-        self.0.touched.load(Relaxed)
+    /// How many packets it has affected up to now.
+    pub(crate) fn affected(&self) -> u64 {
+        self.0.affected.load(Relaxed)
     }
 
     /// The fault, as a plan writes it.
@@ -44,7 +44,7 @@ impl Receipt {
         &self.0.fault
     }
 
-    /// The test may pass though the fault never touched a packet.
+    /// The test may pass though the fault never affected a packet.
     pub(crate) fn optional(&self) {
         self.0.optional.store(true, Relaxed);
     }
@@ -54,7 +54,7 @@ impl Receipt {
         self.0.optional.load(Relaxed)
     }
 
-    /// The first packet that a rule has touched.
+    /// The first packet that a rule has affected.
     pub(crate) fn first(&self) -> Option<&str> {
         self.0.first.get().map(String::as_str)
     }
@@ -68,13 +68,13 @@ impl Receipt {
         self.add(1);
     }
 
-    pub(crate) fn add(&self, touched: u64) {
-        self.0.touched.fetch_add(touched, Relaxed);
+    pub(crate) fn add(&self, affected: u64) {
+        self.0.affected.fetch_add(affected, Relaxed);
     }
 }
 
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` touched {}", self.fault(), self.touched())
+        write!(f, "`{}` affected {}", self.fault(), self.affected())
     }
 }

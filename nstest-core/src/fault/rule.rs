@@ -8,7 +8,7 @@ use super::occurrence::Occurrence;
 use super::packets::Packets;
 use super::receipt::Receipt;
 use crate::frame::Direction;
-use crate::frame::kind::Upkeep;
+use crate::frame::kind::ControlKind;
 use crate::frame::view::PacketView;
 
 /// Which packets one port treats how. It counts what matches, in both directions
@@ -76,7 +76,7 @@ impl Rule {
         rule
     }
 
-    /// Whether it takes upkeep as well as everything else: it lets nothing pass.
+    /// Whether it takes control as well as everything else: it lets nothing pass.
     fn is_wall(&self) -> bool {
         self.packets.is_all()
             && self.occurrence == Occurrence::Every
@@ -88,10 +88,10 @@ impl Rule {
         &self,
         direction: Direction,
         view: &PacketView<'_>,
-        upkeep: Option<Upkeep>,
+        control: Option<ControlKind>,
     ) -> bool {
         self.direction.is_none_or(|ours| ours == direction)
-            && (self.is_wall() || self.packets.takes(view, upkeep))
+            && (self.is_wall() || self.packets.takes(view, control))
             && self.others.as_ref().is_none_or(|others| others.are_at(direction, view))
     }
 

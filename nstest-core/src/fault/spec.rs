@@ -13,7 +13,7 @@ use super::partition::Partition;
 use super::receipt::Receipt;
 use super::rule::{Deed, Rule};
 use super::schedule::Schedule;
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 use crate::frame::Direction;
 
 /// Where a fault is.
@@ -93,12 +93,12 @@ impl fmt::Display for Effect {
 /// Something that goes wrong: where, with which packets, what, and when.
 ///
 /// ```
-/// use nstest_core::{Action, Fault, Kind, Packets};
+/// use nstest_core::{Action, Fault, PacketKind, Packets};
 /// use std::time::Duration;
 ///
 /// let fault = Fault::on("server")
 ///     .egress()
-///     .packets(Packets::tcp().port(7000).kind(Kind::Data))
+///     .packets(Packets::tcp().port(7000).kind(PacketKind::Data))
 ///     .nth(3)
 ///     .action(Action::Reset);
 /// assert_eq!(fault.to_string(), "server egress tcp port 7000 data nth 3: reset");
@@ -230,7 +230,7 @@ impl Fault {
         self
     }
 
-    /// The test may pass though this touched no packet.
+    /// The test may pass though this affected no packet.
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
@@ -304,9 +304,11 @@ impl Fault {
         }
         match self.nonsense() {
             None => Ok(()),
-            Some((why, help)) => Err(Error::new(Code::Fault, format!("take the fault `{self}`"))
-                .source(why)
-                .help(help)),
+            Some((why, help)) => {
+                Err(Error::new(ErrorCode::Fault, format!("take the fault `{self}`"))
+                    .source(why)
+                    .help(help))
+            }
         }
     }
 

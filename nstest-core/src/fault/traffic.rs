@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::frame::Direction;
 use crate::frame::flow::Flow;
 use crate::frame::view::{PacketView, flag};
-use crate::topology::spec::PortId;
+use crate::topology::spec::LinkEndId;
 
 /// So long nothing has come when traffic is at rest, with no connection half closed:
 /// a process that has been woken by a packet has answered before, also on a machine
@@ -35,14 +35,14 @@ pub(crate) struct Traffic {
 struct State {
     last: Option<Instant>,
     /// The connections that one end has closed, by port and flow: which way it sends.
-    half_closed: HashMap<(PortId, Flow), Direction>,
+    half_closed: HashMap<(LinkEndId, Flow), Direction>,
 }
 
 impl Traffic {
     /// A packet has come to a port, and what becomes of it has left by `gone`.
     pub(super) fn note(
         &self,
-        port: PortId,
+        port: LinkEndId,
         direction: Direction,
         view: &PacketView<'_>,
         gone: Instant,

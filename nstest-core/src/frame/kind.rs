@@ -10,7 +10,7 @@ use super::view::{Fragment, PacketView, Transport, flag, protocol};
 /// that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum PacketKind {
     /// TCP's first segment: SYN without ACK.
     Syn,
     /// TCP's answer to it: SYN and ACK.
@@ -25,18 +25,18 @@ pub enum Kind {
     Ack,
     /// A UDP datagram, or its first fragment.
     Datagram,
-    /// An ICMP message that is not upkeep: an echo, an error.
+    /// An ICMP message that is not control: an echo, an error.
     Icmp,
     /// A fragment but the first, which has no transport header.
     Fragment,
     /// ARP, neighbour and router discovery, MLD, IGMP: what keeps the network
     /// itself going.
-    Upkeep,
+    Control,
     /// Anything else.
     Other,
 }
 
-impl Kind {
+impl PacketKind {
     /// Each of them, with its word in the plan grammar.
     pub(crate) const WORDS: [(&'static str, Self); 11] = [
         ("syn", Self::Syn),
@@ -48,7 +48,7 @@ impl Kind {
         ("datagram", Self::Datagram),
         ("icmp", Self::Icmp),
         ("fragment", Self::Fragment),
-        ("upkeep", Self::Upkeep),
+        ("control", Self::Control),
         ("other", Self::Other),
     ];
 
@@ -60,8 +60,8 @@ impl Kind {
     }
 
     pub(crate) fn of(view: &PacketView<'_>) -> Self {
-        if view.upkeep().is_some() {
-            return Self::Upkeep;
+        if view.control().is_some() {
+            return Self::Control;
         }
         if view.ip.as_ref().is_some_and(|ip| ip.fragment == Fragment::Later) {
             return Self::Fragment;
@@ -80,7 +80,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for PacketKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = Self::WORDS.iter().find(|(_, kind)| kind == self);
         f.write_str(word.map_or("other", |(word, _)| word))
@@ -89,7 +89,7 @@ impl fmt::Display for Kind {
 
 /// What keeps a network going without anybody's asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Upkeep {
+pub(crate) enum ControlKind {
     /// ARP, neighbour solicitations and advertisements: somebody wants to talk.
     Neighbour,
     /// What hosts say by themselves: MLD, IGMP, router discovery, redirects, and
@@ -97,7 +97,7 @@ pub(crate) enum Upkeep {
     Chatter,
 }
 
-impl Upkeep {
+impl ControlKind {
     pub(super) fn of(view: &PacketView<'_>) -> Option<Self> {
         if view.ethertype == super::parse::ethertype::ARP {
             return Some(Self::Neighbour);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::flow::Flow;
-use super::kind::{Kind, Upkeep};
+use super::kind::{ControlKind, PacketKind};
 
 /// IP protocol numbers (IANA, "Protocol Numbers").
 pub(crate) mod protocol {
@@ -152,13 +152,13 @@ impl PacketView<'_> {
     }
 
     /// What kind of packet it is.
-    pub(crate) fn kind(&self) -> Kind {
-        Kind::of(self)
+    pub(crate) fn kind(&self) -> PacketKind {
+        PacketKind::of(self)
     }
 
     /// What keeps the network itself going, as opposed to what programs send.
-    pub(crate) fn upkeep(&self) -> Option<Upkeep> {
-        Upkeep::of(self)
+    pub(crate) fn control(&self) -> Option<ControlKind> {
+        ControlKind::of(self)
     }
 
     /// The conversation that it belongs to.

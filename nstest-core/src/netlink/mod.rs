@@ -47,7 +47,7 @@ pub(crate) use prefix::{Family, Prefix};
 pub(crate) use ready::Watch;
 pub(crate) use socket::{Protocol, Socket};
 
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 
 /// A device, by its index. Its name, where the caller knows it, is for errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,5 +80,5 @@ impl fmt::Display for Device<'_> {
 
 /// An answer of the kernel that does not have the form that it should.
 fn malformed(what: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(Code::Netlink, format!("read {what} as the kernel shows it")).source(source)
+    Error::new(ErrorCode::Netlink, format!("read {what} as the kernel shows it")).source(source)
 }

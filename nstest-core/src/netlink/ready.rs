@@ -25,7 +25,7 @@ use nix::sys::socket::{
 
 use super::addr;
 use super::socket::split;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// Hears of every IPv6 address that comes into force in one namespace.
 #[derive(Debug)]
@@ -117,5 +117,5 @@ fn arrived(mut datagram: &[u8], missing: &mut Vec<(u32, Ipv6Addr)>) -> Result<()
 }
 
 fn failed(what: &str, errno: Errno) -> Error {
-    Error::new(Code::Netlink, what).source(io::Error::from(errno))
+    Error::new(ErrorCode::Netlink, what).source(io::Error::from(errno))
 }

@@ -25,7 +25,7 @@ use nix::sys::socket::{
 
 use super::attr::{u16_at, u32_at};
 use super::message::{HEADER, Refused, Request};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::sys::netlink::{NetlinkOption, enable};
 
 /// What a socket talks to.
@@ -87,8 +87,11 @@ impl Socket {
         };
         let fd = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, number)
             .map_err(|errno| {
-                Error::new(Code::Netlink, format!("open a {protocol:?} netlink socket in {place}"))
-                    .source(errno)
+                Error::new(
+                    ErrorCode::Netlink,
+                    format!("open a {protocol:?} netlink socket in {place}"),
+                )
+                .source(errno)
             })?;
         for option in [NetlinkOption::CapAck, NetlinkOption::ExtAck, NetlinkOption::StrictCheck] {
             // Before Linux 4.3, 4.12 and 4.20: refusals are less well explained
@@ -295,16 +298,18 @@ impl Socket {
     }
 
     fn error(&self, request: &Request, refused: Refused) -> Error {
-        Error::new(Code::Netlink, format!("{} in {}", request.what(), self.place)).source(refused)
+        Error::new(ErrorCode::Netlink, format!("{} in {}", request.what(), self.place))
+            .source(refused)
     }
 
     fn error_from(&self, request: &Request, errno: Errno) -> Error {
-        Error::new(Code::Netlink, format!("{} in {}", request.what(), self.place)).source(errno)
+        Error::new(ErrorCode::Netlink, format!("{} in {}", request.what(), self.place))
+            .source(errno)
     }
 
     fn unexpected(&self, request: &Request) -> Error {
         Error::new(
-            Code::Netlink,
+            ErrorCode::Netlink,
             format!(
                 "{} in {}: the kernel acknowledged it without an answer",
                 request.what(),

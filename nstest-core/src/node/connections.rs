@@ -1,7 +1,7 @@
 //! The TCP connections of a node, and their end.
 
 use super::Place;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::netlink::sock_diag::{self, States, Transport, Version};
 use crate::netlink::{Protocol, Socket};
 
@@ -29,7 +29,7 @@ impl Place {
         }
         let which = port.map(|port| format!(" with port {port}")).unwrap_or_default();
         let error = Error::new(
-            Code::NotFound,
+            ErrorCode::NotFound,
             format!("kill established TCP connections{which} in node {}", self.name()),
         );
         Err(match others.as_slice() {

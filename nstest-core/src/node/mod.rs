@@ -12,10 +12,10 @@
 pub(crate) mod command;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/connections.rs")]
 mod connections;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/probe.rs")]
+mod probe;
 #[cfg(feature = "process")]
 mod process;
-#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/reach.rs")]
-mod reach;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/ready.rs")]
 mod ready;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/resident.rs")]
@@ -95,7 +95,7 @@ pub(crate) enum End {
     Silence {
         last: Option<IpAddr>,
     },
-    Unroutable,
+    NoRoute,
 }
 
 /// Panics in threads and tasks of nodes that nobody has heard of yet. A test

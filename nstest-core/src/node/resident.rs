@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use super::view::View;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::netns::Namespace;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -63,5 +63,5 @@ impl Resident {
 }
 
 fn gone(node: &str, what: &str) -> Error {
-    Error::new(Code::Namespace, format!("{what} that lives in node {node}"))
+    Error::new(ErrorCode::Namespace, format!("{what} that lives in node {node}"))
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use super::{Panicked, Panics, Place};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// A thread in a node. Dropping it detaches the thread.
 ///
@@ -57,7 +57,7 @@ impl Place {
             builder.spawn(move || witness.witness(body))
         };
         let thread = self.resident()?.perform(start)?.map_err(|error| {
-            Error::new(Code::Namespace, format!("start a thread in node {}", self.name()))
+            Error::new(ErrorCode::Namespace, format!("start a thread in node {}", self.name()))
                 .source(error)
         })?;
         Ok(JoinHandle { thread, ticket })

@@ -12,7 +12,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::Place;
 use super::spawn::Ticket;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// A task in a node. Dropping it detaches the task.
 ///
@@ -74,7 +74,7 @@ impl Place {
             Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()
         };
         let runtime = self.resident()?.perform(build)?.map_err(|error| {
-            Error::new(Code::Namespace, format!("start a runtime in node {}", self.name()))
+            Error::new(ErrorCode::Namespace, format!("start a runtime in node {}", self.name()))
                 .source(error)
         })?;
         Ok(Runtime(Some(runtime)))

@@ -10,7 +10,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::sethostname;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// What is particular about a node's view.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl View {
             let node = self.hostname.clone();
             move |errno: nix::errno::Errno| {
                 Error::new(
-                    Code::Namespace,
+                    ErrorCode::Namespace,
                     format!("{what} for threads and programs in node {node}"),
                 )
                 .source(errno)

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// The name of the environment variable.
 pub(crate) const VARIABLE: &str = "NSTEST_UNSUPPORTED";
@@ -28,7 +28,7 @@ impl Policy {
             Some(value) if value == "fail" => Ok(Self::Fail),
             Some(value) if value == "skip" => Ok(Self::Skip),
             Some(value) => Err(Error::new(
-                Code::Config,
+                ErrorCode::Config,
                 format!("read the environment variable {VARIABLE}={value:?}"),
             )
             .help("its values are `fail`, which is also the default, and `skip`")),
@@ -45,27 +45,27 @@ impl Policy {
 ///
 /// Not so where a resource ran out, which may be the tests' own doing; where the
 /// cause is not known; and where something other than a set-up step failed.
-fn is_unsupported(code: Code) -> bool {
+fn is_unsupported(code: ErrorCode) -> bool {
     matches!(
         code,
-        Code::UsernsLimit
-            | Code::NetnsLimit
-            | Code::NamespaceLimit
-            | Code::UsernsDepth
-            | Code::Chroot
-            | Code::UnmappedId
-            | Code::Seccomp
-            | Code::SeccompKill
-            | Code::UsernsCloneSysctl
-            | Code::Apparmor
-            | Code::Setfcap
-            | Code::ProcMasked
-            | Code::ProcSysReadOnly
-            | Code::Wsl1
-            | Code::NoNamespaces
-            | Code::Selinux
-            | Code::NoProc
-            | Code::Platform
+        ErrorCode::UsernsLimit
+            | ErrorCode::NetnsLimit
+            | ErrorCode::NamespaceLimit
+            | ErrorCode::UsernsDepth
+            | ErrorCode::Chroot
+            | ErrorCode::UnmappedId
+            | ErrorCode::Seccomp
+            | ErrorCode::SeccompKill
+            | ErrorCode::UsernsCloneSysctl
+            | ErrorCode::Apparmor
+            | ErrorCode::Setfcap
+            | ErrorCode::ProcMasked
+            | ErrorCode::ProcSysReadOnly
+            | ErrorCode::Wsl1
+            | ErrorCode::NoNamespaces
+            | ErrorCode::Selinux
+            | ErrorCode::NoProc
+            | ErrorCode::Platform
     )
 }
 
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(Policy::parse(Some("skip".as_ref())).unwrap(), Policy::Skip);
         for wrong in ["", "Skip", "skip ", "1", "ignore"] {
             let error = Policy::parse(Some(wrong.as_ref())).unwrap_err();
-            assert_eq!(error.code(), Code::Config);
+            assert_eq!(error.code(), ErrorCode::Config);
         }
         let error = Policy::parse(Some("SKIP".as_ref())).unwrap_err();
         expect_test::expect![[r#"
@@ -92,9 +92,15 @@ mod tests {
     #[test]
     fn what_ran_out_is_never_skipped() {
         let skips = |code| Policy::Skip.skips(&Error::new(code, ""));
-        assert!(skips(Code::UsernsLimit));
-        assert!(!Policy::Fail.skips(&Error::new(Code::UsernsLimit, "")));
-        for code in [Code::OpenFiles, Code::EnvTooBig, Code::Exec, Code::Nproc, Code::Setup] {
+        assert!(skips(ErrorCode::UsernsLimit));
+        assert!(!Policy::Fail.skips(&Error::new(ErrorCode::UsernsLimit, "")));
+        for code in [
+            ErrorCode::OpenFiles,
+            ErrorCode::EnvTooBig,
+            ErrorCode::Exec,
+            ErrorCode::Nproc,
+            ErrorCode::Setup,
+        ] {
             assert!(!skips(code), "{code}");
         }
     }

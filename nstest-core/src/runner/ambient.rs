@@ -13,9 +13,9 @@ use once_cell::sync::OnceCell;
 use super::body::refuse;
 use super::{Options, Test, settings};
 use crate::context::TestContext;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::fixture::{Spec, World};
-use crate::orders::{Findings, Orders};
+use crate::run_config::{Findings, RunConfig};
 use crate::sysctl;
 use crate::uplink;
 use crate::world::Net;
@@ -30,7 +30,7 @@ thread_local! {
 #[derive(Debug)]
 pub(super) struct Current {
     options: Options,
-    orders: Orders,
+    run_config: RunConfig,
     context: TestContext,
     /// What parameters and arguments ask for, until the world is built of it.
     spec: Mutex<Spec>,
@@ -39,7 +39,7 @@ pub(super) struct Current {
 }
 
 impl Current {
-    pub(super) fn of(test: &Test, orders: Orders) -> Result<Self> {
+    pub(super) fn of(test: &Test, run_config: RunConfig) -> Result<Self> {
         let options = test.options;
         let name = test.candidates().swap_remove(0);
         let context = TestContext::new(name, settings::timeout(&options)?);
@@ -60,7 +60,7 @@ impl Current {
         }
         Ok(Self {
             options,
-            orders,
+            run_config,
             context,
             spec: Mutex::new(spec),
             world: OnceCell::new(),
@@ -75,7 +75,7 @@ impl Current {
         let planned = plan(&mut spec);
         *self.spec() = spec;
         if self.world.get().is_some() {
-            return Err(Error::new(Code::Config, "plan the parameters of this test")
+            return Err(Error::new(ErrorCode::Config, "plan the parameters of this test")
                 .source("the plan of a fixture called `nstest::net()`, and so the network was built before all parameters had spoken")
                 .help("call it in the fixture's `setup`, or use the `World` that `setup` is given"));
         }
@@ -92,7 +92,7 @@ impl Current {
             let spec = self.spec().clone();
             self.check_consistent(&spec)?;
             let world = World::build(&spec, self.context.clone())?;
-            world.net().prepare(&self.orders)?;
+            world.net().prepare(&self.run_config)?;
             Ok(world)
         })
     }
@@ -103,7 +103,7 @@ impl Current {
         let alone = parameters.nodes.is_empty() && parameters.anonymous == 0;
         match self.about_peers() {
             Some(argument) if alone => Err(Error::new(
-                Code::Config,
+                ErrorCode::Config,
                 format!("give the test's network `{argument}`"),
             )
             .source(
@@ -135,8 +135,8 @@ impl Current {
         }
     }
 
-    pub(super) fn orders(&self) -> &Orders {
-        &self.orders
+    pub(super) fn run_config(&self) -> &RunConfig {
+        &self.run_config
     }
 
     /// What was asked for and never used would make a test pass that tests nothing.
@@ -145,8 +145,8 @@ impl Current {
         if self.world.get().is_some() || pretends {
             return Ok(());
         }
-        if let Some(plan) = &self.orders.plan {
-            return Err(Error::new(Code::Config, format!("apply the plan `{plan}`"))
+        if let Some(plan) = &self.run_config.plan {
+            return Err(Error::new(ErrorCode::Config, format!("apply the plan `{plan}`"))
                 .source("the plan was never applied: nothing in the test asked for its network")
                 .help(format!("name the test that the plan is for (`cargo test -- --exact NAME`), or unset {}", settings::PLAN)));
         }
@@ -155,7 +155,7 @@ impl Current {
             peers => Some(format!("peers = {peers}")),
         };
         let Some(argument) = unused else { return Ok(()) };
-        Err(Error::new(Code::Config, format!("give the test `{argument}`"))
+        Err(Error::new(ErrorCode::Config, format!("give the test `{argument}`"))
             .source("nothing in it asked for its network")
             .help(
                 "take a parameter `net: Net`, or call `nstest::net()`; or leave the argument out",
@@ -218,11 +218,11 @@ impl Drop for Entered {
     }
 }
 
-/// Has the running test tell these findings, made from its orders, in place of
+/// Has the running test tell these findings, made from its run_config, in place of
 /// its network's: for tests of the runner. On the thread of the test function only.
-pub fn pretend(findings: impl FnOnce(&Orders) -> Findings) {
+pub fn pretend(findings: impl FnOnce(&RunConfig) -> Findings) {
     if let Some(current) = OWN.with_borrow(Clone::clone) {
-        let findings = findings(&current.orders);
+        let findings = findings(&current.run_config);
         *current.pretended.lock().unwrap_or_else(PoisonError::into_inner) = Some(findings);
     }
 }

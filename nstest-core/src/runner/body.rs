@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Test;
 use super::ambient::{Current, Entered};
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 use crate::fixture::{Fixture, Param};
-use crate::orders::{Findings, Orders};
-use crate::record::{Failure, Record};
+use crate::ipc::{Failure, Record};
+use crate::run_config::{Findings, RunConfig};
 use crate::sys::init::{self, Chosen};
 use crate::sys::process::{adopt, exit_now, redirect_stdout};
 
@@ -64,7 +64,7 @@ impl Channel {
         let pid = std::process::id();
         let channel = Arc::new(self);
         report_aborting_panics(&channel);
-        let played = play(test, channel.chosen.orders.clone(), body);
+        let played = play(test, channel.chosen.run_config.clone(), body);
         if std::process::id() != pid {
             eprintln!(
                 "nstest: a fork of the test's process came back from the test; only the first counts"
@@ -111,12 +111,12 @@ pub(super) fn is_body() -> bool {
 /// A test function and all of its parameters, from the first to the last.
 pub(super) fn play<R: Termination>(
     test: &'static Test,
-    orders: Orders,
+    run_config: RunConfig,
     body: impl FnOnce(&mut Fixtures) -> R,
 ) -> Played {
     let mut current = None;
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        let mut fixtures = Fixtures::new(test, orders);
+        let mut fixtures = Fixtures::new(test, run_config);
         current = Some(fixtures.current.shared());
         let code = body(&mut fixtures).report();
         let unseen = fixtures.current.unseen_failure();
@@ -149,7 +149,7 @@ impl Played {
     pub(super) fn conclude(self) -> (Result<(), Failure>, Findings) {
         let Some(current) = self.current else { return (self.outcome, Findings::default()) };
         let findings = current.findings();
-        let planned = current.orders().plan.is_some();
+        let planned = current.run_config().plan.is_some();
         if is_body() {
             // The world goes with the process, all at once, and its packet sockets after
             // that: `wire::custody`.
@@ -176,8 +176,8 @@ fn check_matched(findings: &Findings, planned: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let faults = findings.unmatched.join("\n");
-    let error = Error::new(Code::FaultUnmatched, "inject every fault that the test declares")
-        .source(format!("this touched nothing:\n{faults}"))
+    let error = Error::new(ErrorCode::FaultUnmatched, "inject every fault that the test declares")
+        .source(format!("this affected nothing:\n{faults}"))
         .help("see that what it waits for is sent while it is there; or say `.optional()` of it");
     Err(Failure::Reported(format!("{error:?}")))
 }
@@ -216,8 +216,8 @@ pub struct Fixtures {
 }
 
 impl Fixtures {
-    fn new(test: &Test, orders: Orders) -> Self {
-        let current = Current::of(test, orders).unwrap_or_else(|error| refuse(&error));
+    fn new(test: &Test, run_config: RunConfig) -> Self {
+        let current = Current::of(test, run_config).unwrap_or_else(|error| refuse(&error));
         Self { current: Entered::enter(current) }
     }
 

@@ -7,7 +7,7 @@ use super::Options;
 use super::body::{Channel, is_body};
 use super::parent::{Launch, Output, refuse_stale_environment};
 use crate::error::Result;
-use crate::orders::Orders;
+use crate::run_config::RunConfig;
 
 /// What stands for the name of a test; no function is called so.
 const MAIN: &str = "main()";
@@ -45,7 +45,7 @@ pub fn enter() -> Result<()> {
         arguments: std::env::args_os().collect(),
         libtest_name: None,
         options: Options::DEFAULT,
-        orders: Orders::default(),
+        run_config: RunConfig::default(),
         timeout: None,
         output: Output::Inherited,
     };

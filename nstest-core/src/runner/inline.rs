@@ -12,19 +12,19 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::verdict::{self, Judged, Verdict};
 use super::{Fixtures, Test, body, settings};
-use crate::error::{Code, Error, Result};
-use crate::orders::Orders;
+use crate::error::{Error, ErrorCode, Result};
+use crate::run_config::RunConfig;
 use crate::sys::step::loopback_up;
 
 pub(super) fn play<R: Termination>(test: &'static Test, function: impl FnOnce(&mut Fixtures) -> R) {
-    let orders = settings::orders(&test.options)
-        .and_then(|orders| possible(test, &orders.0).map(|()| orders))
-        .and_then(|orders| isolate().map(|()| orders));
-    let judged = match orders {
-        Ok((orders, chosen)) => {
-            let (outcome, findings) = body::play(test, orders.clone(), function).conclude();
+    let run_config = settings::run_config(&test.options)
+        .and_then(|run_config| possible(test, &run_config.0).map(|()| run_config))
+        .and_then(|run_config| isolate().map(|()| run_config));
+    let judged = match run_config {
+        Ok((run_config, chosen)) => {
+            let (outcome, findings) = body::play(test, run_config.clone(), function).conclude();
             let verdict = outcome.map_or_else(Verdict::Failed, |()| Verdict::Passed);
-            Judged::of(verdict, &orders, chosen, Some(&findings))
+            Judged::of(verdict, &run_config, chosen, Some(&findings))
         }
         Err(error) => Verdict::Broken(error).into(),
     };
@@ -32,10 +32,10 @@ pub(super) fn play<R: Termination>(test: &'static Test, function: impl FnOnce(&m
 }
 
 /// What needs a process of its own cannot be had here.
-fn possible(test: &Test, orders: &Orders) -> Result<()> {
+fn possible(test: &Test, run_config: &RunConfig) -> Result<()> {
     let argument = match test.options {
-        super::Options { explore: Some(_), .. } if orders.plan.is_none() => {
-            return Err(Error::new(Code::Inline, "explore a test in this process")
+        super::Options { explore: Some(_), .. } if run_config.plan.is_none() => {
+            return Err(Error::new(ErrorCode::Inline, "explore a test in this process")
                 .source("each run of an exploration has a process of its own")
                 .help("leave NSTEST_INLINE unset; or play one run, with the NSTEST_PLAN that the exploration printed"));
         }
@@ -43,7 +43,7 @@ fn possible(test: &Test, orders: &Orders) -> Result<()> {
         super::Options { uplink: true, .. } => "uplink".to_owned(),
         _ => return Ok(()),
     };
-    Err(Error::new(Code::Inline, format!("play a test with `{argument}` in this process"))
+    Err(Error::new(ErrorCode::Inline, format!("play a test with `{argument}` in this process"))
         .source("that is made for the test by the process that starts it")
         .help("leave NSTEST_INLINE unset for it"))
 }
@@ -51,12 +51,12 @@ fn possible(test: &Test, orders: &Orders) -> Result<()> {
 /// Moves the calling thread into a new network namespace with `lo` up.
 fn isolate() -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| {
-        Error::new(Code::Inline, "make a network namespace for the test, in this process: unshare")
+        Error::new(ErrorCode::Inline, "make a network namespace for the test, in this process: unshare")
             .source(errno)
             .help("inline mode needs the rights for it: start the test binary with `unshare -Urn`, or leave NSTEST_INLINE unset")
     })?;
     loopback_up().map_err(|errno| {
-        Error::new(Code::Inline, "bring up `lo` of the test's network namespace")
+        Error::new(ErrorCode::Inline, "bring up `lo` of the test's network namespace")
             .source(std::io::Error::from_raw_os_error(errno))
     })
 }

@@ -10,12 +10,12 @@ use std::fs;
 use std::path::Path;
 
 use crate::capability;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NETNS;
 
 /// Says what is wrong before anything is started.
 pub(super) fn check(name: &str) -> Result<()> {
-    let what = || Error::new(Code::Namespace, format!("join the network namespace `{name}`"));
+    let what = || Error::new(ErrorCode::Namespace, format!("join the network namespace `{name}`"));
     if !Path::new(NETNS).join(name).exists() {
         return Err(what()
             .source(existing())

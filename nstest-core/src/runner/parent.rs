@@ -24,10 +24,10 @@ use super::setup::{self, Descriptors, Extras, Planned, c_os};
 use super::verdict::{self, Course, Judged, Verdict};
 use super::watch::Watch;
 use super::{Options, Test, explore, joined, names, settings};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::layout::TMP_DIR;
-use crate::orders::Orders;
 use crate::preflight::{self, Refusal};
+use crate::run_config::RunConfig;
 use crate::sys::init::{Chosen, VARIABLE};
 use crate::sys::spawn::{Act, Helper, Image, Refused, SELF, Spawned, spawn};
 use crate::sys::step::Step;
@@ -44,23 +44,23 @@ fn attempt(test: &Test) -> Result<Judged> {
     let candidates = test.candidates();
     test.enter(&candidates[0])?;
     let timeout = settings::timeout(&test.options)?;
-    let (mut orders, chosen) = settings::orders(&test.options)?;
+    let (mut run_config, chosen) = settings::run_config(&test.options)?;
     // A plan is what an exploration found: then it is run alone.
-    let explore = test.options.explore.filter(|_| orders.plan.is_none());
-    orders.census = explore.is_some();
+    let explore = test.options.explore.filter(|_| run_config.plan.is_none());
+    run_config.census = explore.is_some();
     let output = if names::streams_output() { Output::Streamed } else { Output::Captured };
     let mut unknown = None;
     for name in candidates {
-        let mut course = launch(test, &name, &orders, timeout, output).run()?;
+        let mut course = launch(test, &name, &run_config, timeout, output).run()?;
         let found = course.found.take();
         match course.verdict(&name) {
             Verdict::NotStarted(error) => unknown = unknown.or(Some(error)),
             verdict => {
-                let judged = Judged::of(verdict, &orders, chosen, found.as_ref());
+                let judged = Judged::of(verdict, &run_config, chosen, found.as_ref());
                 let Some(explore) = &explore else { return Ok(judged) };
                 let points = found.unwrap_or_default().points;
                 return judged.and_then(|| {
-                    explore::explore(test, explore, &name, &orders, &points, timeout)
+                    explore::explore(test, explore, &name, &run_config, &points, timeout)
                 });
             }
         }
@@ -72,7 +72,7 @@ fn attempt(test: &Test) -> Result<Judged> {
 pub(super) fn launch<'a>(
     test: &Test,
     name: &'a str,
-    orders: &Orders,
+    run_config: &RunConfig,
     timeout: Option<Duration>,
     output: Output,
 ) -> Launch<'a> {
@@ -82,7 +82,7 @@ pub(super) fn launch<'a>(
         arguments: names::arguments(argv0, name),
         libtest_name: Some(name),
         options: test.options,
-        orders: orders.clone(),
+        run_config: run_config.clone(),
         timeout,
         output,
     }
@@ -95,7 +95,7 @@ impl Test {
         let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
         if entered.iter().any(|before| before == name) {
             return Err(Error::new(
-                Code::RegisteredTwice,
+                ErrorCode::RegisteredTwice,
                 format!("the test `{name}` was called a second time in one run"),
             )
             .help("something beside #[netns_test] registers this function, too: remove its #[test], or, under a macro that makes tests of its own, use #[netns] on a sync function and #[nstest::test] on an async one"));
@@ -111,7 +111,7 @@ pub(super) fn refuse_stale_environment() -> Result<()> {
     match std::env::var_os(VARIABLE) {
         None => Ok(()),
         Some(value) => Err(Error::new(
-            Code::StaleEnvironment,
+            ErrorCode::StaleEnvironment,
             format!("the environment has {VARIABLE}={}, which was not made for this process", value.to_string_lossy()),
         )
         .help(format!("unset {VARIABLE}: it is private to nstest. If nobody set it, the test binary runs under a program that starts it in its own way (an emulator, a wrapper): see the page on limits"))),
@@ -140,7 +140,7 @@ pub(super) struct Launch<'a> {
     pub(super) libtest_name: Option<&'a str>,
     /// Of which those count that are about the start.
     pub(super) options: Options,
-    pub(super) orders: Orders,
+    pub(super) run_config: RunConfig,
     pub(super) timeout: Option<Duration>,
     pub(super) output: Output,
 }
@@ -168,7 +168,7 @@ impl Launch<'_> {
         let output = output.map(drain).transpose()?;
         let watch = Watch::new(spawned.process, drain(report)?, output)
             .keeping(self.output == Output::Kept)
-            .telling_much(self.orders.census);
+            .telling_much(self.run_config.census);
         Ok(watch.until_the_end(self.timeout, start))
     }
 
@@ -192,7 +192,7 @@ impl Launch<'_> {
             report: fds.report,
             inode,
             stdout: fds.stdout,
-            orders: self.orders.clone(),
+            run_config: self.run_config.clone(),
             test: self.test.clone(),
         };
         let image = Image::new(
@@ -251,7 +251,7 @@ fn environment(chosen: &Chosen, libtest_name: Option<&str>) -> Vec<CString> {
         .filter(|(name, _)| {
             name != "TMPDIR"
                 && name != VARIABLE
-                && (libtest_name.is_none() || name != settings::PLAN) // it is in the orders
+                && (libtest_name.is_none() || name != settings::PLAN) // it is in the run_config
                 && !leads_out(&name.to_string_lossy())
         })
         .map(|(mut name, mut value)| {

@@ -7,8 +7,8 @@ use std::ffi::OsStr;
 use std::time::Duration;
 
 use super::{Options, Timeout};
-use crate::error::{Code, Error, Result};
-use crate::orders::{DEFAULT_SEED, Orders};
+use crate::error::{Error, ErrorCode, Result};
+use crate::run_config::{DEFAULT_SEED, RunConfig};
 
 /// How long a test may take that says nothing else.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -67,12 +67,12 @@ fn scaled(asked: Option<Duration>, scale: Option<&OsStr>) -> Result<Option<Durat
 }
 
 /// What the body of a test is to do, and whether its seed was chosen by anybody.
-pub(super) fn orders(options: &Options) -> Result<(Orders, bool)> {
+pub(super) fn run_config(options: &Options) -> Result<(RunConfig, bool)> {
     let given = std::env::var_os(SEED).map(|value| seed(&value)).transpose()?;
     let chosen = given.or(options.seed);
     let plan = std::env::var_os(PLAN).map(|value| plan(&value)).transpose()?;
-    let orders = Orders { seed: chosen.unwrap_or(DEFAULT_SEED), plan, census: false };
-    Ok((orders, chosen.is_some()))
+    let run_config = RunConfig { seed: chosen.unwrap_or(DEFAULT_SEED), plan, census: false };
+    Ok((run_config, chosen.is_some()))
 }
 
 fn seed(value: &OsStr) -> Result<u64> {
@@ -125,7 +125,7 @@ const JOBS_PER_PROCESSOR: usize = 2;
 const MOST_JOBS: usize = 1024;
 
 fn unread(name: &str, value: &OsStr) -> Error {
-    Error::new(Code::Config, format!("read {name}={}", value.to_string_lossy()))
+    Error::new(ErrorCode::Config, format!("read {name}={}", value.to_string_lossy()))
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(seed("18446744073709551615".as_ref()).unwrap(), u64::MAX);
         assert_eq!(seed("0xBeef".as_ref()).unwrap(), 0xbeef);
         for value in ["", "-1", "+1", "0x", "0x+1", "x", "1.5", "18446744073709551616", " 1"] {
-            assert_eq!(seed(value.as_ref()).unwrap_err().code(), Code::Config, "{value}");
+            assert_eq!(seed(value.as_ref()).unwrap_err().code(), ErrorCode::Config, "{value}");
         }
     }
 
@@ -159,9 +159,9 @@ mod tests {
     fn plans_and_numbers_of_jobs_are_not_empty() {
         assert_eq!(plan("a: reset".as_ref()).unwrap(), "a: reset");
         assert_eq!(jobs_of("7".as_ref()).unwrap(), 7);
-        assert_eq!(plan(" ".as_ref()).unwrap_err().code(), Code::Config);
+        assert_eq!(plan(" ".as_ref()).unwrap_err().code(), ErrorCode::Config);
         for value in ["", "0", "+3", "-1", "1025", "all"] {
-            assert_eq!(jobs_of(value.as_ref()).unwrap_err().code(), Code::Config, "{value}");
+            assert_eq!(jobs_of(value.as_ref()).unwrap_err().code(), ErrorCode::Config, "{value}");
         }
     }
 
@@ -181,7 +181,7 @@ mod tests {
     fn nonsense_is_refused() {
         for value in ["", "0", "-1", "x", "inf", "NaN", "30s"] {
             let error = scaled(Some(DEFAULT_TIMEOUT), Some(value.as_ref())).unwrap_err();
-            assert_eq!(error.code(), Code::Config, "{value}");
+            assert_eq!(error.code(), ErrorCode::Config, "{value}");
         }
     }
 }

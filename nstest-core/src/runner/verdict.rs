@@ -12,11 +12,11 @@ use nix::sys::signal::Signal;
 
 use super::Test;
 use super::body::VERDICT_LOST;
-use crate::error::{Code, Error, Result};
-use crate::orders::{Findings, Orders};
+use crate::error::{Error, ErrorCode, Result};
+use crate::ipc::{Failure, Record};
 use crate::preflight::policy::{self, Policy};
 use crate::preflight::{self, Refusal, Step};
-use crate::record::{Failure, Record};
+use crate::run_config::{Findings, RunConfig};
 
 /// What was seen of a test, from its clone to the death of its last process.
 #[derive(Debug, Default)]
@@ -63,16 +63,16 @@ impl From<Verdict> for Judged {
 }
 
 impl Judged {
-    /// A plan that touched nothing tests nothing. Where the body did not live to
+    /// A plan that affected nothing tests nothing. Where the body did not live to
     /// say whether anything was random, a seed that somebody chose is told.
     pub(super) fn of(
         verdict: Verdict,
-        orders: &Orders,
+        run_config: &RunConfig,
         chosen: bool,
         found: Option<&Findings>,
     ) -> Self {
         let passed = matches!(verdict, Verdict::Passed);
-        let verdict = match &orders.plan {
+        let verdict = match &run_config.plan {
             Some(plan) if passed && !found.is_some_and(Findings::reached) => {
                 Verdict::Broken(unreached(plan))
             }
@@ -80,7 +80,7 @@ impl Judged {
         };
         let ended = matches!(verdict, Verdict::Passed | Verdict::Failed(_));
         let random = found.map_or(chosen && !ended, |found| found.random);
-        Self { verdict, seed: random.then_some(orders.seed) }
+        Self { verdict, seed: random.then_some(run_config.seed) }
     }
 }
 
@@ -96,8 +96,8 @@ impl Judged {
 }
 
 fn unreached(plan: &str) -> Error {
-    Error::new(Code::FaultUnmatched, format!("apply the plan `{plan}`"))
-        .source("no packet was touched by it: what it waits for did not come")
+    Error::new(ErrorCode::FaultUnmatched, format!("apply the plan `{plan}`"))
+        .source("no packet was affected by it: what it waits for did not come")
         .help("see that the plan is of this test, and that the test is as it was when the plan was printed")
 }
 
@@ -201,13 +201,13 @@ fn killed_in_setup(signal: i32) -> Error {
 }
 
 fn timed_out(timeout: Duration, alive: &str) -> Error {
-    Error::new(Code::Timeout, format!("the test did not end within {timeout:?}; it was killed{alive}"))
+    Error::new(ErrorCode::Timeout, format!("the test did not end within {timeout:?}; it was killed{alive}"))
         .help("allow more with #[netns_test(timeout = \"…\")], or for all tests with NSTEST_TIMEOUT=3 (a factor, or `none`)")
 }
 
 fn not_started(name: &str) -> Error {
     Error::new(
-        Code::NotStarted,
+        ErrorCode::NotStarted,
         format!("the test binary, started again with `--exact {name}`, did not run this test"),
     )
     .help("nstest needs to be called by libtest under that name: with a macro that makes tests of its own, put #[netns] on a sync function and #[nstest::test] on an async one, below that macro")
@@ -216,26 +216,26 @@ fn not_started(name: &str) -> Error {
 fn ended_early(end: Option<End>, when: &str) -> Error {
     let (code, help) = match end {
         Some(End::Exited(VERDICT_LOST)) => (
-            Code::VerdictLost,
+            ErrorCode::VerdictLost,
             "the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom)",
         ),
         Some(End::Exited(_)) => (
-            Code::EarlyExit,
+            ErrorCode::EarlyExit,
             "std::process::exit and _exit end the test's process without a verdict: return from the test function instead",
         ),
         Some(End::Killed(Signal::SIGKILL)) | None => (
-            Code::Signal,
+            ErrorCode::Signal,
             "if the test did not do it itself, the kernel may have run out of memory: see `dmesg`",
         ),
         Some(End::Killed(Signal::SIGSYS)) => {
-            (Code::Signal, "a seccomp filter forbids a system call that was made")
+            (ErrorCode::Signal, "a seccomp filter forbids a system call that was made")
         }
         Some(End::Killed(Signal::SIGABRT)) => (
-            Code::Signal,
+            ErrorCode::Signal,
             "abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above",
         ),
         Some(End::Killed(_) | End::KilledBy(_)) => {
-            (Code::Signal, "the output above is all that the test printed before")
+            (ErrorCode::Signal, "the output above is all that the test printed before")
         }
     };
     Error::new(code, format!("the test's process {} {when}", End::told(end))).help(help)
@@ -243,7 +243,7 @@ fn ended_early(end: Option<End>, when: &str) -> Error {
 
 fn ended_badly(end: Option<End>) -> Error {
     Error::new(
-        Code::ExitAfterPass,
+        ErrorCode::ExitAfterPass,
         format!("the test function passed, and then its process {}", End::told(end)),
     )
     .help("look at what runs after main: atexit handlers, destructors of statics, threads that are still alive")
@@ -314,7 +314,7 @@ mod tests {
         course.verdict("a::b")
     }
 
-    fn code(records: &[Record], timed_out: bool) -> Code {
+    fn code(records: &[Record], timed_out: bool) -> ErrorCode {
         match verdict(records, timed_out) {
             Verdict::Broken(error) | Verdict::NotStarted(error) => error.code(),
             other => panic!("{other:?}"),
@@ -328,15 +328,18 @@ mod tests {
     fn only_started_passed_and_status_0_is_a_pass() {
         assert!(matches!(verdict(&[STARTED, Record::Passed, EXIT_0], false), Verdict::Passed));
         for (records, expected) in [
-            (vec![EXIT_0], Code::NotStarted),
-            (vec![Record::Passed, EXIT_0], Code::NotStarted),
-            (vec![STARTED, EXIT_0], Code::EarlyExit),
-            (vec![STARTED, Record::Ended(VERDICT_LOST << 8)], Code::VerdictLost),
-            (vec![STARTED, Record::Ended(libc::SIGSEGV)], Code::Signal),
-            (vec![STARTED], Code::Signal),
-            (vec![STARTED, Record::Passed, Record::Ended(1 << 8)], Code::ExitAfterPass),
-            (vec![STARTED, Record::Passed], Code::ExitAfterPass),
-            (vec![Record::InitFailed(libc::ENOMEM), STARTED, Record::Passed, EXIT_0], Code::Setup),
+            (vec![EXIT_0], ErrorCode::NotStarted),
+            (vec![Record::Passed, EXIT_0], ErrorCode::NotStarted),
+            (vec![STARTED, EXIT_0], ErrorCode::EarlyExit),
+            (vec![STARTED, Record::Ended(VERDICT_LOST << 8)], ErrorCode::VerdictLost),
+            (vec![STARTED, Record::Ended(libc::SIGSEGV)], ErrorCode::Signal),
+            (vec![STARTED], ErrorCode::Signal),
+            (vec![STARTED, Record::Passed, Record::Ended(1 << 8)], ErrorCode::ExitAfterPass),
+            (vec![STARTED, Record::Passed], ErrorCode::ExitAfterPass),
+            (
+                vec![Record::InitFailed(libc::ENOMEM), STARTED, Record::Passed, EXIT_0],
+                ErrorCode::Setup,
+            ),
         ] {
             assert_eq!(code(&records, false), expected, "{records:?}");
         }
@@ -344,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_timeout_comes_before_what_the_body_said() {
-        assert_eq!(code(&[STARTED, Record::Passed, EXIT_0], true), Code::Timeout);
+        assert_eq!(code(&[STARTED, Record::Passed, EXIT_0], true), ErrorCode::Timeout);
     }
 
     #[test]

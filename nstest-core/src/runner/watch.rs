@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::alive;
 use super::output::{Drain, Text};
 use super::verdict::Course;
-use crate::record::Record;
+use crate::ipc::Record;
 use crate::sys::process::Process;
 
 /// What a child of this process is watched through, until all of it is dead.

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::fault::shape::Shape;
 use crate::frame::Stage;
 use crate::node::{Panics, Place};
 use crate::topology::plan::Plan;
-use crate::topology::spec::{NodeId, PortId};
+use crate::topology::spec::{LinkEndId, NodeId};
 
 pub(crate) fn has_ipv6() -> bool {
     true
@@ -24,7 +24,7 @@ pub(crate) struct Stopped {
 
 impl Fabric {
     pub(crate) fn build(_: &Arc<Panics>, _: &Plan) -> Result<Self> {
-        Err(Error::new(Code::Platform, "build a network")
+        Err(Error::new(ErrorCode::Platform, "build a network")
             .help("nstest needs the network namespaces of Linux"))
     }
 
@@ -56,15 +56,15 @@ impl Fabric {
         match *self {}
     }
 
-    pub(crate) fn set_carrier(&mut self, _: &[(NodeId, u8, PortId)], _: bool) -> Result<()> {
+    pub(crate) fn set_carrier(&mut self, _: &[(NodeId, u8, LinkEndId)], _: bool) -> Result<()> {
         match *self {}
     }
 
-    pub(crate) fn splice(&mut self, _: PortId, _: Arc<Mutex<dyn Stage>>) -> Result<()> {
+    pub(crate) fn splice(&mut self, _: LinkEndId, _: Arc<Mutex<dyn Stage>>) -> Result<()> {
         match *self {}
     }
 
-    pub(crate) fn refresh(&mut self, _: PortId) -> Result<()> {
+    pub(crate) fn refresh(&mut self, _: LinkEndId) -> Result<()> {
         match *self {}
     }
 
@@ -76,7 +76,7 @@ impl Fabric {
         match *self {}
     }
 
-    pub(crate) fn ask_again(&mut self, _: impl Iterator<Item = PortId>) -> Result<()> {
+    pub(crate) fn ask_again(&mut self, _: impl Iterator<Item = LinkEndId>) -> Result<()> {
         match *self {}
     }
 
@@ -85,15 +85,15 @@ impl Fabric {
         match *self {}
     }
 
-    pub(crate) fn shape(&mut self, _: PortId, _: Shape) -> Result<bool> {
+    pub(crate) fn shape(&mut self, _: LinkEndId, _: Shape) -> Result<bool> {
         match *self {}
     }
 
-    pub(crate) fn unshape(&mut self, _: PortId) -> Result<()> {
+    pub(crate) fn unshape(&mut self, _: LinkEndId) -> Result<()> {
         match *self {}
     }
 
-    pub(crate) fn shaped(&mut self, _: PortId) -> u64 {
+    pub(crate) fn shaped(&mut self, _: LinkEndId) -> u64 {
         match *self {}
     }
 

@@ -14,7 +14,7 @@ use std::process::Termination;
 pub use test::Runtime;
 pub use test::{Explore, Options, Test, Timeout};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::fixture::Fixture;
 use crate::world::Net;
 
@@ -72,6 +72,6 @@ pub fn net() -> Net {
 }
 
 fn platform(what: &str) -> Error {
-    Error::new(Code::Platform, what)
+    Error::new(ErrorCode::Platform, what)
         .help("nstest needs the network namespaces of Linux: run the tests there, outside of Miri")
 }

@@ -24,11 +24,11 @@ use nix::libc::{self, c_int};
 use super::lend::{Side, lend};
 use super::process::exit_now;
 use super::step::{die_with_parent, errno};
-use crate::orders::Orders;
-use crate::record::{ended_frame, init_failed_frame};
+use crate::ipc::{ended_frame, init_failed_frame};
+use crate::run_config::RunConfig;
 
 /// Carries a [`Chosen`] from the parent to the body:
-/// `report:inode:stdout:orders:test`, the orders as they encode themselves.
+/// `report:inode:stdout:run_config:test`, the run_config as they encode themselves.
 pub(crate) const VARIABLE: &str = "NSTEST_BODY";
 const VARIABLE_C: &CStr = c"NSTEST_BODY";
 
@@ -42,15 +42,15 @@ pub(crate) struct Chosen {
     /// What standard output shall be once the body starts.
     pub(crate) stdout: c_int,
     /// What the body is to do.
-    pub(crate) orders: Orders,
+    pub(crate) run_config: RunConfig,
     /// The test that was chosen.
     pub(crate) test: String,
 }
 
 impl Chosen {
     pub(crate) fn encode(&self) -> String {
-        let Self { report, inode, stdout, orders, test } = self;
-        format!("{report}:{inode}:{stdout}:{}:{test}", orders.encode())
+        let Self { report, inode, stdout, run_config, test } = self;
+        format!("{report}:{inode}:{stdout}:{}:{test}", run_config.encode())
     }
 
     fn decode(text: &str) -> Option<Self> {
@@ -58,9 +58,9 @@ impl Chosen {
         let report = fields.next()?.parse().ok()?;
         let inode = fields.next()?.parse().ok()?;
         let stdout = fields.next()?.parse().ok()?;
-        let (orders, test) = Orders::decode(fields.next()?)?;
+        let (run_config, test) = RunConfig::decode(fields.next()?)?;
         let test = test.strip_prefix(':')?.to_owned();
-        Some(Self { report, inode, stdout, orders, test })
+        Some(Self { report, inode, stdout, run_config, test })
     }
 
     /// Whether the number still refers to the pipe that the parent made.
@@ -221,8 +221,8 @@ mod tests {
 
     #[test]
     fn chosen_survives_the_environment() {
-        let orders = Orders { plan: Some("p: 1".into()), ..Orders::default() };
-        let chosen = Chosen { report: 7, inode: 42, stdout: 8, orders, test: "a::b: c".into() };
+        let run_config = RunConfig { plan: Some("p: 1".into()), ..RunConfig::default() };
+        let chosen = Chosen { report: 7, inode: 42, stdout: 8, run_config, test: "a::b: c".into() };
         assert_eq!(Chosen::decode(&chosen.encode()), Some(chosen));
         for forged in [
             "",
@@ -241,8 +241,8 @@ mod tests {
     #[test]
     fn a_descriptor_that_is_no_pipe_of_the_parent_is_refused() {
         let stale = |report, inode| {
-            let orders = Orders::default();
-            Chosen { report, inode, stdout: 1, orders, test: String::new() }
+            let run_config = RunConfig::default();
+            Chosen { report, inode, stdout: 1, run_config, test: String::new() }
         };
         assert!(!stale(-1, 0).report_is_open());
         assert!(!stale(0, 1).report_is_open());

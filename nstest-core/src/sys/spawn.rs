@@ -258,7 +258,7 @@ impl Drop for BlockedSignals {
     }
 }
 
-/// The stack of the child; its lowest page cannot be touched.
+/// The stack of the child; its lowest page cannot be affected.
 struct Stack(*mut c_void);
 
 impl Stack {
@@ -266,7 +266,7 @@ impl Stack {
     const GUARD: usize = 64 * 1024; // a page, wherever pages are that large
 
     fn new() -> Result<Self, Errno> {
-        // SAFETY: a new private mapping; no memory that exists is touched.
+        // SAFETY: a new private mapping; no memory that exists is affected.
         let base = unsafe {
             libc::mmap(
                 ptr::null_mut(),

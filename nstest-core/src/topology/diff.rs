@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::plan::{At, Op, Plan};
-use super::spec::{NodeId, PortId};
+use super::spec::{LinkEndId, NodeId};
 use super::state::{LinkState, NodeState, Route, State, Wiring};
 use super::subnet::Family;
 
@@ -19,7 +19,7 @@ impl Plan {
     pub(crate) fn between(old: &State, new: &State) -> Self {
         let mut down = Vec::new();
         let mut up = Phases::default();
-        let mut moved: BTreeSet<PortId> = BTreeSet::new();
+        let mut moved: BTreeSet<LinkEndId> = BTreeSet::new();
 
         for (id, node) in &old.nodes {
             tear_down(&mut down, *id, node, new.nodes.get(id));
@@ -63,15 +63,15 @@ impl Plan {
         if old.name_servers != new.name_servers {
             ops.push(Op::SetNameServers { addrs: new.name_servers.clone() });
         }
-        let touched: Vec<_> = new
+        let affected: Vec<_> = new
             .nodes
             .iter()
             .flat_map(|(id, node)| node.links.values().map(move |link| (id, node, link)))
             .filter(|(.., link)| moved.contains(&link.port))
             .map(|(id, node, link)| (At::new(*id, node), link.name.clone(), link.port))
             .collect();
-        if !touched.is_empty() {
-            ops.push(Op::Settle { links: touched });
+        if !affected.is_empty() {
+            ops.push(Op::Settle { links: affected });
         }
         Plan { ops }
     }
@@ -95,7 +95,7 @@ impl Phases {
 
 /// The ports of `old` that stay where they are.
 fn remaining(old: &Wiring, new: &Wiring) -> Wiring {
-    let stays = |port: &PortId, mac| new.ports.get(port) == Some(mac);
+    let stays = |port: &LinkEndId, mac| new.ports.get(port) == Some(mac);
     Wiring {
         title: old.title.clone(),
         medium: old.medium,

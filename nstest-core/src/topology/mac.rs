@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 
 /// An Ethernet (IEEE 802 MAC) address: `02:6e:73:00:01:00`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,7 +57,7 @@ impl FromStr for MacAddr {
         if complete && parts.next().is_none() {
             Ok(Self(octets))
         } else {
-            Err(Error::new(Code::Address, format!("read the MAC address `{text}`"))
+            Err(Error::new(ErrorCode::Address, format!("read the MAC address `{text}`"))
                 .source("it is not six octets in hexadecimal, joined by `:`")
                 .help("write it like `02:00:00:00:00:01`"))
         }

@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// The name of the test's own node.
 pub(crate) use crate::layout::NODE as OWN_NODE;
@@ -32,7 +32,8 @@ impl NodeName {
     /// A name given to a builder.
     pub(crate) fn new(name: &str) -> Result<Self> {
         let refused = |why: String| {
-            Error::new(Code::Name, format!("name a node `{}`", name.escape_debug())).source(why)
+            Error::new(ErrorCode::Name, format!("name a node `{}`", name.escape_debug()))
+                .source(why)
         };
         let allowed = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
         if let Some(bad) = name.chars().find(|&c| !allowed(c)) {
@@ -119,7 +120,7 @@ pub(crate) fn check_alias(alias: &str) -> Result<()> {
     if alias.len() <= 253 && alias.split('.').all(label) && !is_address {
         return Ok(());
     }
-    Err(Error::new(Code::Name, format!("give a node the alias `{}`", alias.escape_debug()))
+    Err(Error::new(ErrorCode::Name, format!("give a node the alias `{}`", alias.escape_debug()))
         .source("it is no hostname (RFC 1123 §2.1)")
         .help("write it like `db.example.com`; of a name that is not ASCII, the `xn--` form"))
 }
@@ -129,7 +130,7 @@ pub(crate) fn check_lan_name(name: &str) -> Result<()> {
     if !name.is_empty() && !name.contains(|c: char| c.is_control() || c.is_whitespace()) {
         return Ok(());
     }
-    Err(Error::new(Code::Name, format!("name a LAN `{}`", name.escape_debug()))
+    Err(Error::new(ErrorCode::Name, format!("name a LAN `{}`", name.escape_debug()))
         .source("a name is not empty and has no spaces")
         .help("name it like `home`"))
 }
@@ -137,7 +138,8 @@ pub(crate) fn check_lan_name(name: &str) -> Result<()> {
 /// What `dev_valid_name()` in the kernel's net/core/dev.c takes, and no `%`, which is a template.
 pub(crate) fn check_interface_name(name: &str) -> Result<()> {
     let refused = |why: String| {
-        Error::new(Code::Name, format!("name an interface `{}`", name.escape_debug())).source(why)
+        Error::new(ErrorCode::Name, format!("name an interface `{}`", name.escape_debug()))
+            .source(why)
     };
     if name.len() > IFNAME_MAX {
         return Err(refused(format!(

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 use super::mac::MacAddr;
 use super::settings::Sysctl;
-use super::spec::{NodeId, PortId, SegmentId};
+use super::spec::{LinkEndId, NodeId, SegmentId};
 use super::state::Ruleset;
 use super::state::{HostEntry, LinkState, Medium, NodeState, Route, Wiring};
 use super::translate::closed;
@@ -72,13 +72,13 @@ pub(crate) enum Op {
         at: At,
         slot: u8,
         device: String,
-        port: PortId,
+        port: LinkEndId,
     },
     SetMtu {
         at: At,
         slot: u8,
         device: String,
-        port: PortId,
+        port: LinkEndId,
         mtu: u32,
     },
     /// Whether the device has IPv6 at all, link-local addresses included. It has
@@ -148,7 +148,7 @@ pub(crate) enum Op {
     /// Waits until these ports, and the devices at their other ends, are
     /// running: an RTM_GETLINK of each flushes the kernel's link watch.
     Settle {
-        links: Vec<(At, String, PortId)>,
+        links: Vec<(At, String, LinkEndId)>,
     },
 }
 

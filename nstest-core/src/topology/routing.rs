@@ -114,8 +114,8 @@ impl<'a> Routing<'a> {
         let (by_default, others): (Vec<Hop>, Vec<Hop>) = (hops.into_iter()).partition(|hop| {
             default.as_ref().is_some_and(|d| (d.router, d.via) == (hop.router, hop.via))
         });
-        let covered = self.reach(id, node, family, &by_default);
-        let beside = self.reach(id, node, family, &others);
+        let covered = self.probe(id, node, family, &by_default);
+        let beside = self.probe(id, node, family, &others);
         if self.may_overlap {
             self.check_seen(node, family, covered.iter().chain(&beside))?;
         }
@@ -176,7 +176,7 @@ impl<'a> Routing<'a> {
     }
 
     /// The subnets beyond these next hops, the nearest first.
-    fn reach(
+    fn probe(
         &self,
         id: NodeId,
         node: &NodeSpec,

@@ -11,7 +11,9 @@ use super::mac::MacAddr;
 use super::nat::{Nat, Nat6};
 use super::routing::Routing;
 use super::settings::{self, Role, Sysctl};
-use super::spec::{InterfaceSpec, NodeId, NodeSpec, PortId, SegmentId, SegmentKind, Spec, wan_of};
+use super::spec::{
+    InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, Spec, wan_of,
+};
 use super::subnet::{Family, Subnet};
 use super::translate::{Forward, Kind, Translation};
 use crate::error::Result;
@@ -58,7 +60,7 @@ pub(crate) struct LinkState {
     pub(crate) mac: MacAddr,
     pub(crate) mtu: u32,
     pub(crate) ipv6: bool,
-    pub(crate) port: PortId,
+    pub(crate) port: LinkEndId,
     pub(crate) addrs: BTreeSet<(IpAddr, u8)>,
     pub(crate) neighbours: BTreeSet<(IpAddr, MacAddr)>,
 }
@@ -78,7 +80,7 @@ pub(crate) struct Wiring {
     /// "LAN `home`".
     pub(crate) title: String,
     pub(crate) medium: Medium,
-    pub(crate) ports: BTreeMap<PortId, MacAddr>,
+    pub(crate) ports: BTreeMap<LinkEndId, MacAddr>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +90,7 @@ pub(crate) enum Medium {
     /// Filters by MAC address, and one that floods the rest.
     Hub,
     /// A bridge device of this number.
-    Bridge(PortId),
+    Bridge(LinkEndId),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 pub(crate) use crate::netlink::Family;
 
 /// A subnet in CIDR notation (RFC 4632, RFC 4291 §2.3): `10.0.2.0/24`, `fd00:2::/64`.
@@ -46,14 +46,20 @@ impl Subnet {
     pub fn new(network: IpAddr, len: u8) -> Result<Self, Error> {
         let width = Family::of(network).bits();
         if len > width {
-            return Err(Error::new(Code::Subnet, format!("read the subnet `{network}/{len}`"))
-                .source(format!("an {} prefix has at most {width} bits", Family::of(network))));
+            return Err(Error::new(
+                ErrorCode::Subnet,
+                format!("read the subnet `{network}/{len}`"),
+            )
+            .source(format!("an {} prefix has at most {width} bits", Family::of(network))));
         }
         let subnet = Self::of(network, len);
         if subnet.network != network {
-            return Err(Error::new(Code::Subnet, format!("read the subnet `{network}/{len}`"))
-                .source("it has bits set beyond the prefix, as the address of a host has")
-                .help(format!("write `{subnet}`")));
+            return Err(Error::new(
+                ErrorCode::Subnet,
+                format!("read the subnet `{network}/{len}`"),
+            )
+            .source("it has bits set beyond the prefix, as the address of a host has")
+            .help(format!("write `{subnet}`")));
         }
         Ok(subnet)
     }
@@ -238,7 +244,7 @@ impl FromStr for Subnet {
         });
         match parsed {
             Some((addr, len)) => Subnet::new(addr, len),
-            None => Err(Error::new(Code::Subnet, format!("read the subnet `{text}`"))
+            None => Err(Error::new(ErrorCode::Subnet, format!("read the subnet `{text}`"))
                 .source("it is not an address, a `/` and a number of bits")
                 .help("write it like `10.0.2.0/24` or `fd00:2::/64`")),
         }

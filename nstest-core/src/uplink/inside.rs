@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{DEVICE, FILE, GATEWAY, GATEWAY6, GUEST, GUEST6, INDEX, LENGTH, LENGTH6, METRIC};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::netlink::route::{self, Target};
 use crate::netlink::{Mode, Prefix, Protocol, Socket, addr, link};
 use crate::sysctl;
@@ -14,7 +14,7 @@ use crate::topology::spec::Outside;
 /// returns the networks that it leads to.
 pub(crate) fn join() -> Result<Vec<Outside>> {
     let text = fs::read_to_string(FILE).map_err(|error| {
-        Error::new(Code::Inline, "join the test's uplink")
+        Error::new(ErrorCode::Inline, "join the test's uplink")
             .source(error)
             .help("an uplink is made by the process that starts the test's, which inline mode does without: leave NSTEST_INLINE unset")
     })?;

@@ -25,7 +25,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nix::errno::Errno;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::sys::step::Step;
 use machine::Machine;
 use relayed::Relay;
@@ -169,7 +169,7 @@ fn choose(machine: &Machine) -> Result<Way> {
     });
     if let Some(network) = clash {
         return Err(Error::new(
-            Code::SubnetOverlap,
+            ErrorCode::SubnetOverlap,
             "give the test's uplink the subnets 198.18.0.0/24 and fd00:1::/64",
         )
         .source(format!("the machine has {} on `{}`", network.subnet, network.device))
@@ -192,7 +192,7 @@ fn choose(machine: &Machine) -> Result<Way> {
 }
 
 fn refused() -> Error {
-    Error::new(Code::Uplink, "give the test an uplink to the machine's network")
+    Error::new(ErrorCode::Uplink, "give the test an uplink to the machine's network")
 }
 
 /// No tap interface could be made.

@@ -40,7 +40,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::frame::{Direction, Stage};
 use crate::sys::packet::PacketSocket;
 use capture::{Capture, Tap};
@@ -215,7 +215,7 @@ impl Wire {
         let capture = Capture::new(tap, Arc::clone(&coming));
         let engine = Engine::new(Arc::clone(&state), capture, asleep);
         let engine = engine.start().map_err(|error| {
-            Error::new(Code::Wire, "start the thread of the wire").source(error)
+            Error::new(ErrorCode::Wire, "start the thread of the wire").source(error)
         })?;
         let (engine, custody) = (Some(engine), vec![custody]);
         Ok(Self { state, index, whole: None, coming, alive, engine, custody })
@@ -344,5 +344,5 @@ impl Drop for Wire {
 }
 
 fn failed(what: &str, errno: Errno) -> Error {
-    Error::new(Code::Wire, what).source(errno)
+    Error::new(ErrorCode::Wire, what).source(errno)
 }

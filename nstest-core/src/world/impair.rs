@@ -10,7 +10,7 @@ use crate::topology::gone;
 
 /// One direction of a link: [`Link::egress`], [`Link::ingress`].
 #[derive(Debug, Clone)]
-pub struct OneWay {
+pub struct LinkDirection {
     link: Link,
     direction: Direction,
 }
@@ -26,14 +26,14 @@ impl Link {
     /// What goes from the node, whose link this is, into the network; of a cable
     /// that [`connect`](crate::Net::connect) made, from the first of the two nodes.
     #[must_use]
-    pub fn egress(&self) -> OneWay {
-        OneWay { link: self.clone(), direction: Direction::Egress }
+    pub fn egress(&self) -> LinkDirection {
+        LinkDirection { link: self.clone(), direction: Direction::Egress }
     }
 
     /// What comes from the network to the node whose link this is.
     #[must_use]
-    pub fn ingress(&self) -> OneWay {
-        OneWay { link: self.clone(), direction: Direction::Ingress }
+    pub fn ingress(&self) -> LinkDirection {
+        LinkDirection { link: self.clone(), direction: Direction::Ingress }
     }
 
     /// A fault of this link, to be made more precise and given to
@@ -41,9 +41,9 @@ impl Link {
     ///
     /// ```no_run
     /// # fn test(server: nstest_core::Node, net: nstest_core::Net) -> nstest_core::TestResult {
-    /// use nstest_core::{Action, Kind, Packets};
+    /// use nstest_core::{Action, PacketKind, Packets};
     ///
-    /// let third = server.link().fault()?.packets(Packets::tcp().kind(Kind::Syn)).nth(3);
+    /// let third = server.link().fault()?.packets(Packets::tcp().kind(PacketKind::Syn)).nth(3);
     /// let lost = net.inject(third.action(Action::Drop))?;
     /// # Ok(())
     /// # }
@@ -129,7 +129,7 @@ impl Link {
 }
 
 /// Failure on purpose, as for a [`Link`].
-impl OneWay {
+impl LinkDirection {
     /// A fault of this direction: [`Link::fault`].
     ///
     /// # Errors

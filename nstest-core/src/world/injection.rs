@@ -3,14 +3,14 @@
 use std::fmt;
 use std::time::Instant;
 
-use super::faults::{Engine, FaultId};
+use super::faults::{Backend, FaultId};
 use super::{Net, Node};
 use crate::error::Result;
 use crate::fault::{Effect, Fault, Partition, Plan, Receipt};
 
-/// A fault that was given to the network: a record of what it has touched.
+/// A fault that was given to the network: a record of what it has affected.
 ///
-/// A fault that never touched a packet fails the test, unless it is
+/// A fault that never affected a packet fails the test, unless it is
 /// [`optional`](Self::optional): the test would have passed without it. (A pulled
 /// cable is exempt, since nothing reaches the far end of it.) Dropping the handle
 /// changes nothing.
@@ -21,7 +21,7 @@ use crate::fault::{Effect, Fault, Partition, Plan, Receipt};
 ///
 /// let lossy = server.link().condition(Condition::new().loss(Percent::new(20.0)))?;
 /// // ... talk to the server ...
-/// assert!(lossy.touched() > 0);
+/// assert!(lossy.affected() > 0);
 /// lossy.end()?;
 /// # Ok(())
 /// # }
@@ -35,11 +35,11 @@ pub struct Injection {
 
 impl fmt::Debug for Injection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (fault, touched) = (self.receipt.fault(), self.touched());
-        let engines: Vec<String> = self.engines().iter().map(ToString::to_string).collect();
-        match engines.join(" and ").as_str() {
-            "" => write!(f, "Injection(`{fault}`, not there now, touched {touched})"),
-            engines => write!(f, "Injection(`{fault}` by {engines}, touched {touched})"),
+        let (fault, affected) = (self.receipt.fault(), self.affected());
+        let backends: Vec<String> = self.backends().iter().map(ToString::to_string).collect();
+        match backends.join(" and ").as_str() {
+            "" => write!(f, "Injection(`{fault}`, not there now, affected {affected})"),
+            backends => write!(f, "Injection(`{fault}` by {backends}, affected {affected})"),
         }
     }
 }
@@ -52,13 +52,13 @@ impl fmt::Display for Injection {
 }
 
 impl Injection {
-    /// How many packets it has touched up to now: lost, delayed, changed, doubled,
+    /// How many packets it has affected up to now: lost, delayed, changed, doubled,
     /// answered; or, for a link with a rate, let pass in their turn. What was sent on
     /// the link before the call is in it. Of ARP and neighbour discovery those count
     /// that were lost: somebody wanted to talk.
     #[must_use]
-    pub fn touched(&self) -> u64 {
-        self.net.lock().touched(self.id)
+    pub fn affected(&self) -> u64 {
+        self.net.lock().affected(self.id)
     }
 
     /// The test may pass though this touches no packet.
@@ -69,8 +69,8 @@ impl Injection {
 
     /// Who carries it out at present; nobody, while it is not there.
     #[must_use]
-    pub fn engines(&self) -> Vec<Engine> {
-        self.net.lock().engines(self.id)
+    pub fn backends(&self) -> Vec<Backend> {
+        self.net.lock().backends(self.id)
     }
 
     /// Ends it, and what it would still do. A fault that has ended is ended again.

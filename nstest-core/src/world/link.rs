@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Net, Node};
 use crate::error::{Error, Result};
 use crate::topology::gone;
-use crate::topology::spec::{LinkEnd, NodeId, PortId};
+use crate::topology::spec::{LinkEnd, LinkEndId, NodeId};
 
 /// A node's link to a network, or a cable between two nodes.
 #[derive(Clone)]
@@ -14,7 +14,7 @@ pub struct Link {
     /// Whose link it is.
     end: LinkEnd,
     /// Interfaces, and the ports in the fabric that their cables end at.
-    ends: Vec<(NodeId, u8, PortId)>,
+    ends: Vec<(NodeId, u8, LinkEndId)>,
 }
 
 impl fmt::Debug for Link {
@@ -98,18 +98,18 @@ use {
 /// For the tests of the wire: a stage of their own at a port.
 #[cfg(test)]
 impl Link {
-    pub(crate) fn ends(&self) -> impl Iterator<Item = (NodeId, PortId)> + '_ {
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (NodeId, LinkEndId)> + '_ {
         self.ends.iter().map(|(node, _, port)| (*node, *port))
     }
 }
 
 #[cfg(test)]
 impl Net {
-    pub(crate) fn splice(&self, port: PortId, stage: Arc<Mutex<dyn Stage>>) -> Result<()> {
+    pub(crate) fn splice(&self, port: LinkEndId, stage: Arc<Mutex<dyn Stage>>) -> Result<()> {
         self.lock().fabric.splice(port, stage)
     }
 
-    pub(crate) fn refresh(&self, port: PortId) -> Result<()> {
+    pub(crate) fn refresh(&self, port: LinkEndId) -> Result<()> {
         self.lock().fabric.refresh(port)
     }
 

@@ -12,27 +12,27 @@ mod injection;
 mod lan;
 mod link;
 mod node;
-mod orders;
-mod reach;
+mod probe;
 mod ready;
 #[cfg(feature = "dns")]
 mod resolver;
 mod router;
+mod run_config;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use build::{LanBuilder, NodeBuilder, RouterBuilder};
-pub use faults::Engine;
-pub use impair::OneWay;
+pub use faults::Backend;
+pub use impair::LinkDirection;
 pub use injection::Injection;
 pub use lan::Lan;
 pub use link::Link;
 pub use node::Node;
-pub use reach::{Reach, Reached};
+pub use probe::{Probe, ProbeOutcome};
 #[cfg(feature = "tokio")]
 pub use ready::eventually_async;
-pub use ready::{Outcome, eventually};
+pub use ready::{PollOutcome, eventually};
 #[cfg(feature = "dns")]
 pub use resolver::Resolver;
 pub use router::Router;

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Node;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// How long the waits of a node take at most.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,7 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 type NotYet = Box<dyn StdError + Send + Sync>;
 
 /// What a look can say: yes and what was seen, or not yet and perhaps why.
-pub trait Outcome {
+pub trait PollOutcome {
     /// What is returned in the end.
     type Seen;
 
@@ -30,7 +30,7 @@ pub trait Outcome {
     fn outcome(self) -> std::result::Result<Self::Seen, NotYet>;
 }
 
-impl Outcome for bool {
+impl PollOutcome for bool {
     type Seen = ();
 
     fn outcome(self) -> std::result::Result<(), NotYet> {
@@ -38,7 +38,7 @@ impl Outcome for bool {
     }
 }
 
-impl<T> Outcome for Option<T> {
+impl<T> PollOutcome for Option<T> {
     type Seen = T;
 
     fn outcome(self) -> std::result::Result<T, NotYet> {
@@ -46,7 +46,7 @@ impl<T> Outcome for Option<T> {
     }
 }
 
-impl<T, E: Into<NotYet>> Outcome for std::result::Result<T, E> {
+impl<T, E: Into<NotYet>> PollOutcome for std::result::Result<T, E> {
     type Seen = T;
 
     fn outcome(self) -> std::result::Result<T, NotYet> {
@@ -71,12 +71,12 @@ impl<T, E: Into<NotYet>> Outcome for std::result::Result<T, E> {
 /// # Errors
 /// `deadline`, with the last answer as its cause.
 #[track_caller]
-pub fn eventually<O: Outcome>(deadline: Duration, look: impl FnMut() -> O) -> Result<O::Seen> {
+pub fn eventually<O: PollOutcome>(deadline: Duration, look: impl FnMut() -> O) -> Result<O::Seen> {
     let caller = std::panic::Location::caller();
     wait(deadline, &format_args!("what is looked for at {caller}"), look)
 }
 
-fn wait<O: Outcome>(
+fn wait<O: PollOutcome>(
     deadline: Duration,
     what: &dyn fmt::Display,
     mut look: impl FnMut() -> O,
@@ -113,7 +113,7 @@ fn wait<O: Outcome>(
 /// If it is not awaited on a tokio runtime with a timer.
 #[cfg(feature = "tokio")]
 #[track_caller]
-pub fn eventually_async<O: Outcome>(
+pub fn eventually_async<O: PollOutcome>(
     deadline: Duration,
     mut look: impl AsyncFnMut() -> O,
 ) -> impl Future<Output = Result<O::Seen>> {
@@ -155,7 +155,7 @@ impl Pauses {
         let left = self.left();
         if left.is_zero() {
             let text = format!("wait {:?} for {what}", self.deadline);
-            return Err(Error::new(Code::Deadline, text).source(error));
+            return Err(Error::new(ErrorCode::Deadline, text).source(error));
         }
         let pause = self.next.min(left);
         self.next = (self.next * 2).min(LONGEST_PAUSE);
@@ -222,7 +222,7 @@ pub(super) async fn elsewhere<T: Send + 'static>(
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(error) => {
-                Err(Error::new(Code::Deadline, "wait on a thread of its own").source(error))
+                Err(Error::new(ErrorCode::Deadline, "wait on a thread of its own").source(error))
             }
         },
     }

@@ -48,7 +48,7 @@ fn main() -> nstest::Result<()> {
     let slow = Condition::new().delay(Duration::from_micros(100));
     let slow = delayed.link().condition(slow).expect("a wire");
     for injection in [&perfect, &picky, &slow] {
-        println!("{injection}: {:?}", injection.engines());
+        println!("{injection}: {:?}", injection.backends());
     }
     let ways = [
         ("direct veth pair", &veth),
@@ -176,14 +176,14 @@ fn idle(time: Duration) {
     // Nothing is sent to this one: a pause with an end, and without a clock.
     let silence = std::net::UdpSocket::bind("127.0.0.1:0").expect("bind");
     silence.set_read_timeout(Some(time)).expect("a timeout");
-    let before = engines();
+    let before = backends();
     silence.recv(&mut [0; 1]).expect_err("nobody sends");
-    let burnt = engines() - before;
+    let burnt = backends() - before;
     println!("idle: {burnt:.3} ms of processor time in {:.1} s", time.as_secs_f64());
 }
 
 /// Milliseconds that threads of the wire have run.
-fn engines() -> f64 {
+fn backends() -> f64 {
     let tasks = std::fs::read_dir("/proc/self/task").expect("proc is mounted").flatten();
     let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap_or_default();
     let engines = tasks.filter(|task| read(task.path().join("comm")) == "nstest wire\n");

@@ -1,6 +1,6 @@
 //! Connections that a fault resets at a packet of its choice.
 
-use nstest::{Action, Kind, Net, Node, Occurrence, Packets, TestResult, netns_test};
+use nstest::{Action, Net, Node, Occurrence, PacketKind, Packets, TestResult, netns_test};
 
 use super::{Client, Served};
 
@@ -17,13 +17,13 @@ async fn one_in_the_middle_of_all_streams_ends_them_all(
         let requests = client.held();
         served.held.wait().await;
         let answers = server.link().egress().fault()?;
-        let answers = answers.packets(Packets::tcp().sport(80).kind(Kind::Data));
+        let answers = answers.packets(Packets::tcp().sport(80).kind(PacketKind::Data));
         let reset = net.inject(answers.nth(1).action(Action::Reset))?;
         served.released.notify_waiters();
         for seen in requests.join_all().await {
             assert!(seen.unwrap_err().is_request());
         }
-        assert!(reset.touched() > 0);
+        assert!(reset.affected() > 0);
         let next = client.get("/").await??;
         assert_ne!(next, last);
         last = next;
@@ -43,12 +43,12 @@ async fn one_at_any_packet_costs_one_request_at_most(
     let _served = Served::start(&server).await?;
     for nth in 1..=12 {
         let fresh = Client::new(&client)?;
-        let data = server.link().fault()?.packets(Packets::tcp().port(80).kind(Kind::Data));
+        let data = server.link().fault()?.packets(Packets::tcp().port(80).kind(PacketKind::Data));
         let reset = net.inject(data.nth(nth).action(Action::Reset))?;
         let mut failed = 0;
         let next = loop {
             // Told apart before the request: it may end without meeting the reset.
-            let hit = reset.touched() > 0;
+            let hit = reset.affected() > 0;
             match fresh.get("/").await? {
                 Err(_) => failed += 1,
                 Ok(seen) if hit => break seen,
@@ -67,13 +67,13 @@ async fn one_at_any_packet_costs_one_request_at_most(
 #[netns_test]
 async fn one_of_the_first_segment_is_a_refusal(server: Node, client: Node, net: Net) -> TestResult {
     let _served = Served::start(&server).await?;
-    let opens = server.link().fault()?.packets(Packets::tcp().dport(80).kind(Kind::Syn));
+    let opens = server.link().fault()?.packets(Packets::tcp().dport(80).kind(PacketKind::Syn));
     let refused = net.inject(opens.occurrence(Occurrence::first(3)).action(Action::Reset))?;
     let fresh = Client::new(&client)?;
     let error = fresh.get("/").await?.unwrap_err();
     assert!(error.is_connect(), "{error:?}");
-    assert_eq!(refused.touched(), 2);
+    assert_eq!(refused.affected(), 2);
     fresh.get("/").await??;
-    assert_eq!(refused.touched(), 3);
+    assert_eq!(refused.affected(), 3);
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! no transaction is half done.
 
 use nstest::netns_test;
-use nstest::{Action, Fault, Injection, Kind, Net, Node, Packets, TestContext, TestResult};
+use nstest::{Action, Fault, Injection, Net, Node, PacketKind, Packets, TestContext, TestResult};
 use nstest_tests::postgres;
 use tokio_postgres::{Client, Transaction};
 
@@ -83,7 +83,7 @@ async fn a_commit_whose_answer_is_lost_has_happened(
     context: TestContext,
 ) -> TestResult {
     let dead = commit_unanswered((db, app, net, context), |fault| fault.action(Action::Drop));
-    assert!(dead.await?.touched() > 0);
+    assert!(dead.await?.affected() > 0);
     Ok(())
 }
 
@@ -95,10 +95,10 @@ async fn an_answer_with_which_the_link_dies_is_lost(
     context: TestContext,
 ) -> TestResult {
     let dead = commit_unanswered((db, app, net, context), |fault| {
-        let answers = Packets::tcp().sport(5432).kind(Kind::Data);
+        let answers = Packets::tcp().sport(5432).kind(PacketKind::Data);
         fault.packets(answers).nth(1).action(Action::HalfOpen)
     });
-    assert!(dead.await?.touched() > 0);
+    assert!(dead.await?.affected() > 0);
     Ok(())
 }
 
@@ -118,7 +118,7 @@ async fn a_transaction_whose_commit_is_lost_is_undone(
     assert_eq!(balances(&here).await?, [100, 0]);
     // The row is locked until the server finds that nobody answers it.
     here.batch_execute("UPDATE accounts SET balance = balance - 1 WHERE name = 'a'").await?;
-    assert!(dead.touched() > 0);
+    assert!(dead.affected() > 0);
 
     dead.end()?;
     let again = session(&app).await?;

@@ -23,7 +23,7 @@ async fn under(
     let condition = server.link().condition(condition)?;
     pair.transfer(BYTES).await?;
     println!("{condition:?}, {} lost", lost(&pair));
-    assert!(condition.touched() > 0);
+    assert!(condition.affected() > 0);
     Ok((pair, condition))
 }
 
@@ -46,7 +46,7 @@ async fn a_connection_is_made_on_a_path_that_loses(client: Node, server: Node) -
         let pair = Pair::connect(&client, &server, server.ip()).await?;
         pair.transfer(BYTES / 8).await?;
     }
-    assert!(lossy.touched() > 0);
+    assert!(lossy.affected() > 0);
     Ok(())
 }
 

@@ -65,7 +65,7 @@ fn no_acknowledged_write_is_lost(
         let error = writer.push().unwrap_err();
         assert!(error.is_timeout(), "{error}");
         others.push_many()?;
-        assert!(apart.touched() > 0);
+        assert!(apart.affected() > 0);
         net.heal()?;
         writer.connection = eventually(PATIENCE, || writer.store.connect())?;
         writer.push_many()?;
@@ -86,7 +86,8 @@ fn a_short_one_is_only_a_delay(
 ) -> TestResult {
     let store = Store::start(&server, &client, &context)?;
     // What is lost first may be an acknowledgement of the answer before.
-    let part = || net.partition(&[&[&server], &[&client]]).map(|apart| move || apart.touched() > 0);
+    let part =
+        || net.partition(&[&[&server], &[&client]]).map(|apart| move || apart.affected() > 0);
     writes_are_only_late(&store, part, || net.heal())
 }
 
@@ -108,7 +109,7 @@ fn a_write_whose_answer_is_lost_has_happened(
     eventually(TIMEOUT, || observer.get("counter").is_ok_and(|seen| seen.as_deref() == Some("2")))?;
     let error = asks.join().expect("it does not panic").unwrap_err();
     assert!(error.is_timeout(), "{error}");
-    assert!(apart.touched() > 0);
+    assert!(apart.affected() > 0);
     net.heal()?;
     let mut writer = eventually(PATIENCE, || store.at(&far).connect())?;
     assert_eq!(writer.incr("counter", 1)?, 3);

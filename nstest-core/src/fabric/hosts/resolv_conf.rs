@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use super::replace;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::layout::RESOLV_CONF;
 
 /// The file is the test's own, and every node sees it at /etc/resolv.conf. In
@@ -18,7 +18,7 @@ pub(in crate::fabric) fn set(name_servers: &[IpAddr]) -> Result<()> {
         return Ok(());
     }
     write(path, name_servers).map_err(|error| {
-        Error::new(Code::Setup, "write the test's own /etc/resolv.conf").source(error)
+        Error::new(ErrorCode::Setup, "write the test's own /etc/resolv.conf").source(error)
     })
 }
 

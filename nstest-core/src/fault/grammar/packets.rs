@@ -6,7 +6,7 @@ use super::words::{TWICE, Words};
 use crate::error::Result;
 use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::{Flags, Layer, Packets, Peer, Version};
-use crate::frame::kind::Kind;
+use crate::frame::kind::PacketKind;
 use crate::topology::{MacAddr, Subnet};
 
 const VERSIONS: [(&str, Version); 2] = [("ip4", Version::Four), ("ip6", Version::Six)];
@@ -44,10 +44,11 @@ pub(in crate::fault) fn packets(words: &mut Words<'_>) -> Result<Packets> {
         } else if let Some(layer) = words.one_of(&Layer::WORDS) {
             once(words, &mut packets.layer, layer)?;
         } else if words.take("kind") {
-            let kind = words.one_of(&Kind::WORDS);
-            let kind = kind.ok_or_else(|| words.expected(&Kind::WORDS.map(|(word, _)| word)))?;
+            let kind = words.one_of(&PacketKind::WORDS);
+            let kind =
+                kind.ok_or_else(|| words.expected(&PacketKind::WORDS.map(|(word, _)| word)))?;
             once(words, &mut packets.kind, kind)?;
-        } else if let Some(kind) = words.one_of(&Kind::WORDS) {
+        } else if let Some(kind) = words.one_of(&PacketKind::WORDS) {
             once(words, &mut packets.kind, kind)?;
         } else if word.starts_with('#') {
             let read = |word: &str| {

@@ -12,7 +12,7 @@ use crate::fault::plan::Plan;
 use crate::fault::point::{Conversation, Point};
 use crate::fault::spec::{Effect, Fault, Target};
 use crate::frame::Direction;
-use crate::frame::kind::Kind;
+use crate::frame::kind::PacketKind;
 
 const DIRECTIONS: [(&str, Direction); 2] =
     [("egress", Direction::Egress), ("ingress", Direction::Ingress)];
@@ -96,7 +96,7 @@ pub(in crate::fault) fn point(words: &mut Words<'_>) -> Result<Point> {
     let packets = packets(words)?;
     let (Some(nth), Some(kind)) = (
         packets.connection,
-        packets.kind.or((packets.layer == Some(Layer::Icmp)).then_some(Kind::Icmp)),
+        packets.kind.or((packets.layer == Some(Layer::Icmp)).then_some(PacketKind::Icmp)),
     ) else {
         return Err(words.refuse(
             "a point names a connection and a kind of packet",

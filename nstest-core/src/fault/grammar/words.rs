@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// The words of a text, read one after the other.
 pub(in crate::fault) struct Words<'a> {
@@ -102,7 +102,7 @@ impl<'a> Words<'a> {
         let before = self.text[from..place.start].chars().count();
         let width = self.text[place].trim_end().chars().count().max(1);
         let (blank, carets) = (" ".repeat(before), "^".repeat(width));
-        Error::new(Code::Plan, format!("read the {} `{}`", self.what, self.text.trim()))
+        Error::new(ErrorCode::Plan, format!("read the {} `{}`", self.what, self.text.trim()))
             .source(format!("{}\n{line}\n{blank}{carets}", why.into()))
             .help(help)
     }

@@ -3,7 +3,7 @@
 use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::{Flags, Layer, Packets, Version};
 use crate::fault::spec::Fault;
-use crate::frame::kind::Kind;
+use crate::frame::kind::PacketKind;
 
 pub(in crate::fault) fn packets_text(packets: &Packets) -> String {
     let mut words = Vec::new();
@@ -23,7 +23,7 @@ pub(in crate::fault) fn packets_text(packets: &Packets) -> String {
     words.extend(packets.connection.map(|nth| format!("#{nth}")));
     words.extend(packets.kind.map(|kind| match kind {
         // Alone, the word is a protocol's.
-        Kind::Icmp | Kind::Upkeep => format!("kind {kind}"),
+        PacketKind::Icmp | PacketKind::Control => format!("kind {kind}"),
         _ => kind.to_string(),
     }));
     words.extend(flags_text(packets.flags));

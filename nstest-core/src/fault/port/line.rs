@@ -9,7 +9,7 @@ use crate::fault::random::{Class, Draw, Draws, Stream};
 use crate::fault::rate::Rate;
 use crate::fault::receipt::Receipt;
 use crate::frame::build;
-use crate::frame::kind::Upkeep;
+use crate::frame::kind::ControlKind;
 use crate::frame::view::PacketView;
 use crate::frame::{Direction, Emission, Outlet};
 
@@ -18,8 +18,8 @@ pub(super) struct Line {
     direction: Direction,
     pub(super) condition: Option<(Condition, Receipt)>,
     payload: Stream,
-    upkeep: Stream,
-    /// The states of the Gilbert-Elliott chains: payload's, upkeep's.
+    control: Stream,
+    /// The states of the Gilbert-Elliott chains: payload's, control's.
     is_bad: [bool; 2],
     /// When the link is free again.
     free: Option<Instant>,
@@ -43,7 +43,7 @@ impl Line {
             direction,
             condition: None,
             payload: stream(Class::Payload),
-            upkeep: stream(Class::Upkeep),
+            control: stream(Class::Control),
             is_bad: [false; 2],
             free: None,
             departures: VecDeque::new(),
@@ -60,8 +60,8 @@ impl Line {
     }
 
     /// The draws of the next packet. Each has its own, whatever becomes of it.
-    pub(super) fn draws(&mut self, is_upkeep: bool) -> Draws {
-        if is_upkeep { self.upkeep.next() } else { self.payload.next() }
+    pub(super) fn draws(&mut self, is_control: bool) -> Draws {
+        if is_control { self.control.next() } else { self.payload.next() }
     }
 
     /// How long a packet is on its way at least, as things are.
@@ -72,7 +72,7 @@ impl Line {
     /// Sends a packet on, as the condition has it.
     pub(super) fn carry(
         &mut self,
-        (view, upkeep): (&PacketView<'_>, Option<Upkeep>),
+        (view, control): (&PacketView<'_>, Option<ControlKind>),
         draws: Draws,
         mut copies: Copies,
         now: Instant,
@@ -84,8 +84,8 @@ impl Line {
             }
             return;
         };
-        if self.loses(&condition, upkeep.is_some(), draws) {
-            touch_lost(&receipt, upkeep);
+        if self.loses(&condition, control.is_some(), draws) {
+            touch_lost(&receipt, control);
             return;
         }
         let mut is_touched = condition.delay != Duration::ZERO || condition.jitter.is_some();
@@ -99,7 +99,7 @@ impl Line {
         }
         for copy in 0..=copies.more {
             let Some(departure) = self.queue(&condition, view.frame.len(), now) else {
-                touch_lost(&receipt, upkeep);
+                touch_lost(&receipt, control);
                 continue;
             };
             is_touched |= condition.rate.is_some();
@@ -119,18 +119,18 @@ impl Line {
             let corrupt = copies.corrupt.filter(|_| copy == 0);
             self.send(view, corrupt, departure + delay, out);
         }
-        if is_touched && upkeep.is_none() {
+        if is_touched && control.is_none() {
             receipt.touch();
         }
     }
 
-    /// Whether the packet is lost. Upkeep has a burst chain of its own: it must not
+    /// Whether the packet is lost. ControlKind has a burst chain of its own: it must not
     /// move that of payload, and would never get through if it were stuck in a bad
     /// state of it, since without a neighbour there is no payload.
-    fn loses(&mut self, condition: &Condition, is_upkeep: bool, draws: Draws) -> bool {
+    fn loses(&mut self, condition: &Condition, is_control: bool, draws: Draws) -> bool {
         let mut is_lost = condition.loss.takes(draws.bits(Draw::Loss));
         if let Some(bursts) = condition.bursts {
-            let is_bad = &mut self.is_bad[usize::from(is_upkeep)];
+            let is_bad = &mut self.is_bad[usize::from(is_control)];
             *is_bad = bursts.step(*is_bad, draws.bits(Draw::BurstState));
             is_lost |= bursts.loses(*is_bad, draws.bits(Draw::BurstLoss));
         }

@@ -25,10 +25,10 @@ use super::spec::Target;
 use super::traffic::Traffic;
 use crate::frame::build;
 use crate::frame::flow::Flow;
-use crate::frame::kind::{Kind, Upkeep};
+use crate::frame::kind::{ControlKind, PacketKind};
 use crate::frame::view::{PacketView, flag};
 use crate::frame::{Direction, Emission, Outlet, Stage};
-use crate::topology::spec::PortId;
+use crate::topology::spec::LinkEndId;
 
 /// A rule of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,10 +51,10 @@ pub(crate) struct Port {
     reset: HashMap<Flow, Dead>,
     cut: Cut,
     census: Option<Census>,
-    counts: HashMap<(Direction, Conversation, Kind), u64>,
+    counts: HashMap<(Direction, Conversation, PacketKind), u64>,
     listener: Option<Listener>,
     /// Who is told of each packet, and as which port this is known there.
-    traffic: Option<(Arc<Traffic>, PortId)>,
+    traffic: Option<(Arc<Traffic>, LinkEndId)>,
 }
 
 struct Numbered {
@@ -148,7 +148,7 @@ impl Port {
 
     /// Who is told of each packet but chatter, when it has been decided about, and as
     /// which port this is known there.
-    pub(crate) fn set_traffic(&mut self, traffic: Arc<Traffic>, number: PortId) {
+    pub(crate) fn set_traffic(&mut self, traffic: Arc<Traffic>, number: LinkEndId) {
         self.traffic = Some((traffic, number));
     }
 
@@ -157,9 +157,9 @@ impl Port {
         &mut self,
         direction: Direction,
         view: &PacketView<'_>,
-        upkeep: Option<Upkeep>,
+        control: Option<ControlKind>,
     ) -> Option<Conversation> {
-        if upkeep.is_some() || (self.rules.is_empty() && self.census.is_none()) {
+        if control.is_some() || (self.rules.is_empty() && self.census.is_none()) {
             return None;
         }
         let (flow, ends) = (view.flow()?, crate::frame::flow::ends(view)?);
@@ -177,12 +177,12 @@ impl Port {
     }
 
     /// Whether the packet ends at a cut.
-    fn is_cut(&self, direction: Direction, upkeep: Option<Upkeep>) -> bool {
-        let half = self.cut.half[index(direction)].as_ref().filter(|_| upkeep.is_none());
+    fn is_cut(&self, direction: Direction, control: Option<ControlKind>) -> bool {
+        let half = self.cut.half[index(direction)].as_ref().filter(|_| control.is_none());
         match self.cut.all.as_ref().or(half) {
             None => false,
             Some((_, receipt)) => {
-                touch_lost(receipt, upkeep);
+                touch_lost(receipt, control);
                 true
             }
         }
@@ -215,29 +215,29 @@ impl Port {
     fn decide(
         &mut self,
         direction: Direction,
-        (view, upkeep): (&PacketView<'_>, Option<Upkeep>),
+        (view, control): (&PacketView<'_>, Option<ControlKind>),
         now: Instant,
         out: &mut Outlet,
     ) {
-        let draws = self.lines[index(direction)].draws(upkeep.is_some());
-        if self.is_cut(direction, upkeep) || self.is_reset(direction, view, now, out) {
+        let draws = self.lines[index(direction)].draws(control.is_some());
+        if self.is_cut(direction, control) || self.is_reset(direction, view, now, out) {
             return;
         }
-        let Some(passing) = self.apply(direction, (view, upkeep), draws, now, out) else { return };
+        let Some(passing) = self.apply(direction, (view, control), draws, now, out) else { return };
         let Passing { copies, held } = passing;
-        self.lines[index(direction)].carry((view, upkeep), draws, copies, now + held, out);
+        self.lines[index(direction)].carry((view, control), draws, copies, now + held, out);
     }
 
     /// What the rules make of a packet; `None` if it ends here.
     fn apply(
         &mut self,
         direction: Direction,
-        (view, upkeep): (&PacketView<'_>, Option<Upkeep>),
+        (view, control): (&PacketView<'_>, Option<ControlKind>),
         draws: Draws,
         now: Instant,
         out: &mut Outlet,
     ) -> Option<Passing> {
-        let conversation = self.observe(direction, view, upkeep);
+        let conversation = self.observe(direction, view, control);
         let mut passing = Passing { copies: Copies::default(), held: Duration::ZERO };
         for numbered in &mut self.rules {
             let rule = &numbered.rule;
@@ -247,7 +247,7 @@ impl Port {
                         && rule.packets.port.is_none_or(|port| conversation.port == Some(port))
                 })
             });
-            if !is_connection || !rule.matches(direction, view, upkeep) {
+            if !is_connection || !rule.matches(direction, view, control) {
                 continue;
             }
             let is_whole =
@@ -276,7 +276,7 @@ impl Port {
                     passing.copies.corrupt = Some(draws.bits(Draw::CorruptBit));
                 }
                 Deed::Action(lost) => {
-                    touch_lost(receipt, upkeep);
+                    touch_lost(receipt, control);
                     match lost {
                         Action::Reject(why) => emit(out, now, back, build::unreachable(view, *why)),
                         Action::Mtu { mtu, told: true } => {
@@ -320,10 +320,10 @@ impl Port {
 impl Stage for Port {
     fn pass(&mut self, direction: Direction, frame: &[u8], now: Instant, out: &mut Outlet) {
         let view = PacketView::parse(frame);
-        let upkeep = view.upkeep();
-        self.decide(direction, (&view, upkeep), now, out);
+        let control = view.control();
+        self.decide(direction, (&view, control), now, out);
         // Who asks for a neighbour has a packet to send.
-        let counts = upkeep != Some(Upkeep::Chatter);
+        let counts = control != Some(ControlKind::Chatter);
         if let Some((traffic, number)) = self.traffic.as_ref().filter(|_| counts) {
             let emitted = out.emissions.iter().map(|emission| emission.at);
             let gone = out.forward.iter().copied().chain(emitted).fold(now, Instant::max);
@@ -362,8 +362,8 @@ fn fits(view: &PacketView<'_>, mtu: u32) -> bool {
     view.ip.as_ref().is_none_or(|ip| ip.total_len <= mtu as usize || !ip.dont_fragment)
 }
 
-fn touch_lost(receipt: &Receipt, upkeep: Option<Upkeep>) {
-    if upkeep != Some(Upkeep::Chatter) {
+fn touch_lost(receipt: &Receipt, control: Option<ControlKind>) {
+    if control != Some(ControlKind::Chatter) {
         receipt.touch();
     }
 }

@@ -15,7 +15,7 @@ fn nothing_wrong_is_nothing_done() {
     assert!(bench.egress(&udp(10)).is_whole() && bench.ingress(&[1, 2, 3]).is_whole());
     let receipt = bench.condition("perfect");
     assert!(bench.egress(&udp(10)).is_whole());
-    assert_eq!(receipt.touched(), 0);
+    assert_eq!(receipt.affected(), 0);
 }
 
 #[test]
@@ -24,10 +24,10 @@ fn all_is_all_and_nothing_is_nothing() {
     let receipt = bench.condition("loss 100%");
     assert!(!bench.port.needs_segments());
     assert_eq!(lost_of(&mut bench, 1000), 1000);
-    assert_eq!(receipt.touched(), 1000);
+    assert_eq!(receipt.affected(), 1000);
     assert!(bench.egress(&arp()).is_lost());
     let receipt = bench.condition("rate 0bit");
-    assert_eq!((lost_of(&mut bench, 1000), receipt.touched()), (1000, 1000));
+    assert_eq!((lost_of(&mut bench, 1000), receipt.affected()), (1000, 1000));
     bench.condition("loss 0%");
     assert_eq!(lost_of(&mut bench, 1000), 0);
 }
@@ -37,7 +37,7 @@ fn a_receipt_counts_what_was_lost() {
     let mut bench = Bench::new(1);
     let receipt = bench.condition("loss 20%");
     let lost = lost_of(&mut bench, 10_000);
-    assert_eq!(receipt.touched(), lost as u64);
+    assert_eq!(receipt.affected(), lost as u64);
     assert!((1840..2160).contains(&lost), "{lost}");
 }
 
@@ -49,7 +49,7 @@ fn each_direction_has_its_own() {
     bench.port.set_condition(Direction::Egress, Some((condition, receipt.clone())));
     assert_eq!(bench.egress(&udp(10)).forward, [ms(40)]);
     assert!(bench.ingress(&udp(10)).is_whole());
-    assert_eq!(receipt.touched(), 1);
+    assert_eq!(receipt.affected(), 1);
     bench.port.set_condition(Direction::Egress, None);
     assert!(bench.egress(&udp(10)).is_whole());
 }
@@ -67,7 +67,7 @@ fn a_rate_is_kept() {
     // The link has been idle since 80 ms.
     assert_eq!(bench.pass(Direction::Egress, &frame, ms(100)).forward, [ms(13)]);
     assert_eq!(bench.ingress(&frame).forward, [ms(13)]);
-    assert_eq!(receipt.touched(), 11);
+    assert_eq!(receipt.affected(), 11);
     assert!(!bench.port.needs_segments());
 }
 
@@ -78,7 +78,7 @@ fn a_full_queue_drops_what_comes() {
     let frame = udp(1000 - 42);
     let passed: Vec<bool> = (0..5).map(|_| !bench.egress(&frame).is_lost()).collect();
     assert_eq!(passed, [true, true, true, false, false]);
-    assert_eq!(receipt.touched(), 5);
+    assert_eq!(receipt.affected(), 5);
     // After 8 ms one has gone, and there is room for one.
     assert_eq!(bench.pass(Direction::Egress, &frame, ms(8)).forward, [ms(24)]);
     assert!(bench.pass(Direction::Egress, &frame, ms(8)).is_lost());
@@ -96,7 +96,7 @@ fn duplicates_are_two() {
     let mut bench = Bench::new(1);
     let receipt = bench.condition("delay 10ms duplicate 100%");
     assert_eq!(bench.egress(&udp(10)).forward, [ms(10), ms(10)]);
-    assert_eq!(receipt.touched(), 1);
+    assert_eq!(receipt.affected(), 1);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn jitter_stays_within_what_it_says() {
 }
 
 /// The fate of a packet follows from its number in its own direction: neither the
-/// other direction, nor upkeep, nor another knob moves it.
+/// other direction, nor control, nor another knob moves it.
 #[test]
 fn one_knob_does_not_turn_another() {
     let fates = |text: &str, disturb: bool| {
@@ -207,9 +207,9 @@ fn the_chatter_of_hosts_is_no_evidence() {
     let mut igmp = ipv4(CLIENT, [224, 0, 0, 22], 2, &[0x22, 0, 0, 0, 0, 0, 0, 0]);
     igmp[0] = 1;
     assert!(bench.egress(&igmp).is_lost());
-    assert_eq!(receipt.touched(), 0);
+    assert_eq!(receipt.affected(), 0);
     assert!(bench.egress(&arp()).is_lost());
-    assert_eq!(receipt.touched(), 1);
+    assert_eq!(receipt.affected(), 1);
 }
 
 /// Where nobody finds a neighbour, no payload comes that could end a burst.

@@ -39,7 +39,7 @@ fn a_reset_reaches_both_ends() {
     assert!(bench.ingress(&tcp(false, 40001, 7, 7, DATA, 10)).is_whole());
     assert!(bench.ingress(&tcp(false, 40000, 9000, 0, flag::SYN, 0)).is_whole());
     assert!(bench.ingress(&tcp(false, 40000, 9001, 1, DATA, 1)).is_whole());
-    assert_eq!(receipt.touched(), 3);
+    assert_eq!(receipt.affected(), 3);
 }
 
 /// The packet arrives, and then both ends are reset by the numbers that they expect.
@@ -55,7 +55,7 @@ fn a_reset_after_a_packet() {
     assert_eq!(std::mem::take(&mut passed.forward), [Duration::ZERO]);
     let both = [(Egress, 501, flag::RST), (Ingress, 111, flag::RST | flag::ACK)];
     assert_eq!(resets(&passed), both);
-    assert_eq!(receipt.touched(), 1);
+    assert_eq!(receipt.affected(), 1);
     // What comes then is lost, and its sender told again.
     let passed = bench.egress(&tcp(true, 40000, 501, 111, DATA, 5));
     assert_eq!(resets(&passed), [(Ingress, 111, flag::RST)]);
@@ -170,7 +170,7 @@ fn each_point_is_found_again() {
         let all = traffic(50000);
         let lost = (0..all.len()).filter(|&i| bench.pass(all[i].0, &all[i].1, ms(0)).is_lost());
         taken.extend(lost);
-        assert_eq!(receipt.touched(), 1, "{point}");
+        assert_eq!(receipt.affected(), 1, "{point}");
     }
     // All but ARP and acknowledgements, in order.
     let no_points = [0, 3, 8, 11];

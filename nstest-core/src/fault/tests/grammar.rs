@@ -14,7 +14,7 @@ use crate::fault::point::{Conversation, Point};
 use crate::fault::random::{Class, Draw, Stream};
 use crate::fault::rate::Rate;
 use crate::fault::spec::Target;
-use crate::frame::kind::Kind;
+use crate::frame::kind::PacketKind;
 
 /// Values at random, always the same.
 struct Dice(Stream);
@@ -95,7 +95,7 @@ impl Dice {
             to: self.maybe(Self::peer),
             host: self.maybe(Self::peer),
             connection: self.maybe(|dice| 1 + dice.below(99) as u32),
-            kind: self.maybe(|dice| dice.of(&Kind::WORDS).1),
+            kind: self.maybe(|dice| dice.of(&PacketKind::WORDS).1),
             flags: {
                 let (set, unset) = (self.below(256) as u8, self.below(256) as u8);
                 self.maybe(|_| Flags { set, unset: unset & !set }).unwrap_or_default()
@@ -203,9 +203,15 @@ fn a_point_is_read_as_the_same_and_as_its_fault() {
         let layers = [Some(Layer::Tcp), Some(Layer::Udp), Some(Layer::Icmp), None];
         let layer = dice.of(&layers);
         let kinds = match layer {
-            Some(Layer::Icmp) => vec![Kind::Icmp, Kind::Fragment],
-            Some(Layer::Tcp) => vec![Kind::Syn, Kind::SynAck, Kind::Data, Kind::Fin, Kind::Ack],
-            _ => vec![Kind::Datagram, Kind::Fragment, Kind::Other],
+            Some(Layer::Icmp) => vec![PacketKind::Icmp, PacketKind::Fragment],
+            Some(Layer::Tcp) => vec![
+                PacketKind::Syn,
+                PacketKind::SynAck,
+                PacketKind::Data,
+                PacketKind::Fin,
+                PacketKind::Ack,
+            ],
+            _ => vec![PacketKind::Datagram, PacketKind::Fragment, PacketKind::Other],
         };
         let point = Point {
             link: Target::from("server"),

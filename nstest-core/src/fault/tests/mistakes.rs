@@ -135,7 +135,7 @@ fn mistakes_are_pointed_at() {
           cause: `hello` is not expected here
             server tcp kind hello: drop
                             ^^^^^
-          help: write one of: syn, synack, data, fin, rst, ack, datagram, icmp, fragment, upkeep, other
+          help: write one of: syn, synack, data, fin, rst, ack, datagram, icmp, fragment, control, other
 
         nstest[plan]: read the plan `server: reject politely`
           cause: `politely` is not expected here

@@ -41,7 +41,7 @@ fn packets_are_chosen_by_what_is_in_them() {
         ("ip6", false),
         ("icmp", false),
         ("arp", false),
-        ("upkeep", false),
+        ("control", false),
         ("port 7000", true),
         ("port 40000", true),
         ("dport 7000", true),
@@ -62,16 +62,16 @@ fn packets_are_chosen_by_what_is_in_them() {
         ("flags !ack", false),
     ] {
         let packets: Packets = text.parse().unwrap();
-        assert_eq!(packets.takes(&view, view.upkeep()), takes, "{text}");
+        assert_eq!(packets.takes(&view, view.control()), takes, "{text}");
     }
     let arp = arp();
     let view = PacketView::parse(&arp);
-    for (text, takes) in [("", false), ("arp", true), ("upkeep", true), ("kind upkeep", true)] {
+    for (text, takes) in [("", false), ("arp", true), ("control", true), ("kind control", true)] {
         let packets: Packets = text.parse().unwrap();
-        assert_eq!(packets.takes(&view, view.upkeep()), takes, "{text}");
+        assert_eq!(packets.takes(&view, view.control()), takes, "{text}");
     }
     let packets: Packets = "arp from 10.0.2.1".parse().unwrap();
-    assert!(packets.takes(&view, view.upkeep()));
+    assert!(packets.takes(&view, view.control()));
 }
 
 /// ARP is never counted, and only what lets nothing pass stops it.
@@ -81,10 +81,10 @@ fn upkeep_is_left_alone() {
     let receipt = bench.fault("server nth 2: drop");
     assert!(bench.egress(&arp()).is_whole() && bench.egress(&udp(1)).is_whole());
     assert!(bench.egress(&arp()).is_whole() && bench.egress(&udp(1)).is_lost());
-    assert_eq!(receipt.touched(), 1);
+    assert_eq!(receipt.affected(), 1);
     let wall = bench.fault("server: drop");
     assert!(bench.egress(&arp()).is_lost());
-    assert_eq!(wall.touched(), 1);
+    assert_eq!(wall.affected(), 1);
 }
 
 #[test]
@@ -95,11 +95,11 @@ fn each_rule_counts_what_reaches_it() {
     assert!(bench.egress(&udp(1)).is_lost());
     assert_eq!(bench.egress(&udp(1)).forward, [ms(5)]);
     assert!(bench.egress(&udp(1)).is_whole());
-    assert_eq!((first.touched(), second.touched()), (1, 1));
+    assert_eq!((first.affected(), second.affected()), (1, 1));
     let third = bench.fault("server tcp: drop optional");
     let fourth = bench.fault("server tcp: drop");
     assert!(!first.is_optional() && third.is_optional() && !fourth.is_optional());
-    assert_eq!(fourth.touched(), 0);
+    assert_eq!(fourth.affected(), 0);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn copies_delays_and_damage() {
     let passed = bench.egress(&udp(9));
     assert_eq!((passed.forward.len(), passed.emitted.len()), (0, 1));
     assert_ne!(passed.emitted[0].2, udp(9));
-    assert_eq!(receipt.touched(), 1);
+    assert_eq!(receipt.affected(), 1);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_reject_is_answered_to_who_sent() {
     assert!(matches!(view.transport, Transport::Icmp { version: 4, kind: 3, code: 13, .. }));
     assert_eq!(view.addresses().unwrap().1.to_string(), "10.0.2.1");
     assert!(passed.forward.is_empty());
-    assert_eq!(receipt.touched(), 1);
+    assert_eq!(receipt.affected(), 1);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn an_mtu_black_hole_lets_short_packets_pass() {
     let mut may_be_cut = udp(1253);
     may_be_cut[20] = 0;
     assert!(bench.egress(&may_be_cut).is_whole());
-    assert_eq!(silent.touched(), 1);
+    assert_eq!(silent.affected(), 1);
     let mut bench = Bench::new(1);
     bench.fault("server: mtu 1280 told");
     let passed = bench.egress(&udp(1400));
@@ -173,7 +173,7 @@ fn half_open_is_one_direction_from_then_on() {
     assert!(bench.egress(&udp(1)).is_lost() && bench.egress(&udp(1)).is_lost());
     assert!(bench.egress(&tcp(false, 1, 1, 1, flag::ACK, 1)).is_lost());
     assert!(bench.ingress(&udp(1)).is_whole() && bench.egress(&arp()).is_whole());
-    assert_eq!(receipt.touched(), 3);
+    assert_eq!(receipt.affected(), 3);
     bench.port.remove(id);
     assert!(bench.egress(&udp(1)).is_whole());
 }
@@ -184,7 +184,7 @@ fn a_cut_is_both_directions_and_upkeep() {
     let receipt = bench.fault("server egress udp nth 2: cut");
     assert!(bench.egress(&udp(1)).is_whole() && bench.egress(&udp(1)).is_lost());
     assert!(bench.ingress(&udp(1)).is_lost() && bench.ingress(&arp()).is_lost());
-    assert_eq!(receipt.touched(), 3);
+    assert_eq!(receipt.affected(), 3);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn who_listens_is_told() {
         bench.pass(Direction::Egress, &udp(1), ms(n));
     }
     assert_eq!(*heard.lock().unwrap(), [(7, ms(1))]);
-    assert_eq!(receipt.touched(), 1);
+    assert_eq!(receipt.affected(), 1);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_partition_parts_by_either_address() {
     assert!(bench.ingress(&routed).is_lost());
     routed[29] = 9;
     assert!(bench.ingress(&routed).is_whole());
-    assert_eq!(receipt.touched(), 5);
+    assert_eq!(receipt.affected(), 5);
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn a_link_is_cut_after_a_packet() {
         let receipt = bench.fault(&format!("server ingress udp nth 2: then {action}"));
         assert!(bench.ingress(&udp(1)).is_whole());
         assert!(bench.ingress(&udp(2)).is_whole(), "{action}");
-        assert_eq!(receipt.touched(), 1, "it is there, though nothing was lost yet");
+        assert_eq!(receipt.affected(), 1, "it is there, though nothing was lost yet");
         assert!(bench.ingress(&udp(3)).is_lost(), "{action}");
         assert_eq!(bench.egress(&udp(4)).is_whole(), back, "{action}");
     }

@@ -4,7 +4,7 @@ mod fixtures;
 use expect_test::expect;
 
 use self::fixtures::*;
-use super::kind::{Kind, Upkeep};
+use super::kind::{ControlKind, PacketKind};
 use super::view::PacketView;
 
 /// Every fixture, decoded, with its kind.
@@ -40,8 +40,8 @@ fn what_the_kernel_sends_is_read() {
         lines += &format!("{:<9} {view}\n", view.kind().to_string());
     }
     expect![[r#"
-        upkeep    ARP who has 10.0.2.2? tell 10.0.2.1
-        upkeep    ARP 10.0.2.2 is at 02:6e:73:00:02:00
+        control    ARP who has 10.0.2.2? tell 10.0.2.1
+        control    ARP 10.0.2.2 is at 02:6e:73:00:02:00
         syn       TCP 10.0.2.1:33076 > 10.0.2.2:9 SYN seq 1678250918 len 0
         rst       TCP 10.0.2.2:9 > 10.0.2.1:33076 RST ACK seq 0 ack 1678250919 len 0
         synack    TCP 10.0.2.2:7000 > 10.0.2.1:49514 SYN ACK seq 2032212353 ack 1258309782 len 0
@@ -57,30 +57,30 @@ fn what_the_kernel_sends_is_read() {
         fragment  IP 10.0.2.1 > 10.0.2.2 protocol 17 later fragment len 28
         datagram  UDP [fd00:2::1]:53427 > [fd00:2::2]:53 len 8
         fragment  IP fd00:2::1 > fd00:2::2 protocol 17 later fragment len 16
-        upkeep    ICMPv6 fd00:2::1 > ff02::1:ff00:2 neighbour solicitation
-        upkeep    ICMPv6 fe80::6e:73ff:fe00:200 > ff02::2 router solicitation
-        upkeep    ICMPv6 fe80::6e:73ff:fe00:100 > ff02::16 MLD report
-        upkeep    IP 10.0.2.1 > 224.0.0.22 protocol 2 len 16
+        control    ICMPv6 fd00:2::1 > ff02::1:ff00:2 neighbour solicitation
+        control    ICMPv6 fe80::6e:73ff:fe00:200 > ff02::2 router solicitation
+        control    ICMPv6 fe80::6e:73ff:fe00:100 > ff02::16 MLD report
+        control    IP 10.0.2.1 > 224.0.0.22 protocol 2 len 16
     "#]]
     .assert_eq(&lines);
 }
 
 #[test]
 fn upkeep_is_told_from_what_programs_send() {
-    let upkeep = |frame: &str| PacketView::parse(&hex(frame)).upkeep();
+    let control = |frame: &str| PacketView::parse(&hex(frame)).control();
     for frame in [ARP_REQUEST, ARP_REPLY, NEIGHBOUR_SOLICITATION] {
-        assert_eq!(upkeep(frame), Some(Upkeep::Neighbour));
+        assert_eq!(control(frame), Some(ControlKind::Neighbour));
     }
     for frame in [ROUTER_SOLICITATION, MLD_REPORT, IGMP_REPORT] {
-        assert_eq!(upkeep(frame), Some(Upkeep::Chatter));
+        assert_eq!(control(frame), Some(ControlKind::Chatter));
     }
     for frame in [SYN, UDP, UDP6, PORT_UNREACHABLE, PORT_UNREACHABLE6, FRAGMENT, FRAGMENT6] {
-        assert_eq!(upkeep(frame), None);
+        assert_eq!(control(frame), None);
     }
     // Duplicate address detection asks from `::`.
     let mut probe = hex(NEIGHBOUR_SOLICITATION);
     probe[22..38].fill(0);
-    assert_eq!(PacketView::parse(&probe).upkeep(), Some(Upkeep::Chatter));
+    assert_eq!(PacketView::parse(&probe).control(), Some(ControlKind::Chatter));
 }
 
 #[test]
@@ -100,14 +100,14 @@ fn tags_are_looked_behind() {
     tagged.extend([0x88, 0xa8, 0, 7, 0x81, 0, 0, 5]);
     tagged.extend(&plain[12..]);
     let (view, inner) = (PacketView::parse(&tagged), PacketView::parse(&plain));
-    assert_eq!((view.transport, view.kind()), (inner.transport, Kind::Data));
+    assert_eq!((view.transport, view.kind()), (inner.transport, PacketKind::Data));
 }
 
 #[test]
 fn padding_is_no_data() {
     let mut frame = hex(ACK);
     frame.resize(80, 0);
-    assert_eq!(PacketView::parse(&frame).kind(), Kind::Ack);
+    assert_eq!(PacketView::parse(&frame).kind(), PacketKind::Ack);
 }
 
 /// Broken and short frames are read as far as they go, and never beyond.

@@ -7,7 +7,7 @@ use super::super::facts::Container;
 use super::super::probe::{Filter, Outcome};
 use super::super::{Step, remedy};
 use super::{CAP_SETFCAP, CAP_SYS_ADMIN, Case, Diagnosis, found};
-use crate::error::Code;
+use crate::error::ErrorCode;
 
 /// The profile into which Ubuntu puts a process that makes a user namespace.
 const UBUNTU_PROFILE: &str = "unprivileged_userns";
@@ -28,7 +28,7 @@ pub(super) fn seccomp_kill(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     found(
-        Code::SeccompKill,
+        ErrorCode::SeccompKill,
         "a seccomp filter kills the process that makes this system call (SIGSYS)",
         remedy::seccomp(case.facts),
     )
@@ -53,7 +53,7 @@ pub(super) fn seccomp(case: &Case<'_>) -> Option<Diagnosis> {
         Some(Container::Other) | None => "",
     };
     found(
-        Code::Seccomp,
+        ErrorCode::Seccomp,
         format!("a seccomp filter answers this system call with {errno:?}{whose}"),
         remedy::seccomp(case.facts),
     )
@@ -69,7 +69,7 @@ pub(super) fn apparmor_label(case: &Case<'_>) -> Option<Diagnosis> {
         return ubuntu();
     }
     found(
-        Code::Apparmor,
+        ErrorCode::Apparmor,
         format!("the AppArmor profile of this process, `{label}`, does not allow it"),
         remedy::apparmor_profile(label, case.container()),
     )
@@ -77,7 +77,7 @@ pub(super) fn apparmor_label(case: &Case<'_>) -> Option<Diagnosis> {
 
 fn ubuntu() -> Option<Diagnosis> {
     found(
-        Code::Apparmor,
+        ErrorCode::Apparmor,
         "AppArmor takes all capabilities from unprivileged programs in user namespaces \
          (kernel.apparmor_restrict_unprivileged_userns = 1), as Ubuntu does from 23.10 on",
         remedy::APPARMOR_SYSCTL,
@@ -92,7 +92,7 @@ pub(super) fn setfcap(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     found(
-        Code::Setfcap,
+        ErrorCode::Setfcap,
         "this process is root without the capability CAP_SETFCAP, and so may not map \
          user id 0 into a new user namespace",
         remedy::setfcap(case.container()),
@@ -111,7 +111,7 @@ pub(super) fn apparmor(case: &Case<'_>) -> Option<Diagnosis> {
     let label = case.facts.confined_by.as_deref()?;
     (case.errno == Errno::EACCES).then_some(())?;
     found(
-        Code::Apparmor,
+        ErrorCode::Apparmor,
         format!("the AppArmor profile of this process, `{label}`, does not allow it"),
         remedy::apparmor_profile(label, case.container()),
     )
@@ -124,7 +124,7 @@ pub(super) fn selinux(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     found(
-        Code::Selinux,
+        ErrorCode::Selinux,
         "SELinux is enforcing, and its policy does not allow this to the domain of this process",
         remedy::selinux(case.container()),
     )

@@ -21,12 +21,12 @@ use super::facts::{Container, Facts};
 use super::probe::{KINDS, Probes};
 use super::remedy::{self, signal_name};
 use super::{Refusal, Step};
-use crate::error::Code;
+use crate::error::ErrorCode;
 
 /// Why a step was refused, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Diagnosis {
-    pub(super) code: Code,
+    pub(super) code: ErrorCode,
     pub(super) cause: String,
     pub(super) remedy: String,
 }
@@ -102,7 +102,11 @@ impl Case<'_> {
     }
 }
 
-fn found(code: Code, cause: impl Into<String>, remedy: impl Into<String>) -> Option<Diagnosis> {
+fn found(
+    code: ErrorCode,
+    cause: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Option<Diagnosis> {
     Some(Diagnosis { code, cause: cause.into(), remedy: remedy.into() })
 }
 
@@ -138,5 +142,5 @@ fn unknown(case: &Case<'_>) -> Diagnosis {
     }
     line("with all", format!("{:?}", probes.every));
     line("setgroups, uid_map", format!("{:?}, {:?}", probes.set_groups, probes.id_map));
-    Diagnosis { code: Code::Setup, cause, remedy: remedy::REPORT.to_owned() }
+    Diagnosis { code: ErrorCode::Setup, cause, remedy: remedy::REPORT.to_owned() }
 }

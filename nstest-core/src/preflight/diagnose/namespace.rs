@@ -6,7 +6,7 @@ use super::super::facts::IdMap;
 use super::super::probe::{Filter, KINDS, Outcome};
 use super::super::{Step, remedy};
 use super::{CAP_SYS_ADMIN, Case, Diagnosis, found};
-use crate::error::Code;
+use crate::error::ErrorCode;
 
 /// ENOSPC with a limit on user namespaces, of this namespace or one around it.
 pub(super) fn userns_limit(case: &Case<'_>) -> Option<Diagnosis> {
@@ -22,7 +22,7 @@ pub(super) fn userns_limit(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let name = "user.max_user_namespaces";
     found(
-        Code::UsernsLimit,
+        ErrorCode::UsernsLimit,
         reached("user", name, limit),
         remedy::sysctl(name, &raised(limit), case.facts),
     )
@@ -44,9 +44,9 @@ pub(super) fn namespace_limit(case: &Case<'_>) -> Option<Diagnosis> {
         .find(|(kind, outcome)| exhausted(kind, *outcome))?;
     let name = format!("user.max_{kind}_namespaces");
     let (code, word) = match kind {
-        "net" => (Code::NetnsLimit, "network"),
-        "mnt" => (Code::NamespaceLimit, "mount"),
-        other => (Code::NamespaceLimit, other),
+        "net" => (ErrorCode::NetnsLimit, "network"),
+        "mnt" => (ErrorCode::NamespaceLimit, "mount"),
+        other => (ErrorCode::NamespaceLimit, other),
     };
     found(
         code,
@@ -61,7 +61,7 @@ pub(super) fn userns_depth(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     found(
-        Code::UsernsDepth,
+        ErrorCode::UsernsDepth,
         "this process is in a user namespace that is nested too deep (the kernel allows 32 levels \
          below the first), or one of those around it may have no more inside \
          (user.max_user_namespaces there)",
@@ -87,7 +87,7 @@ pub(super) fn unmapped_id(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     };
     found(
-        Code::UnmappedId,
+        ErrorCode::UnmappedId,
         format!(
             "this process's {what} id has no mapping in the user namespace that it is in \
              (/proc/self/{file}), and without one it can make no further namespace"
@@ -102,7 +102,7 @@ pub(super) fn chroot(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     found(
-        Code::Chroot,
+        ErrorCode::Chroot,
         "this process runs in a chroot, and the kernel makes no user namespace for such a one",
         remedy::OUT_OF_CHROOT,
     )
@@ -123,7 +123,7 @@ pub(super) fn chroot_by_elimination(case: &Case<'_>) -> Option<Diagnosis> {
         "whether its ids are mapped cannot be told without /proc"
     };
     found(
-        Code::Chroot,
+        ErrorCode::Chroot,
         format!(
             "this process seems to run in a chroot, in which the kernel makes no user namespace: \
              no filter stands before the kernel, and {ids}"
@@ -139,7 +139,7 @@ pub(super) fn userns_clone_sysctl(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     found(
-        Code::UsernsCloneSysctl,
+        ErrorCode::UsernsCloneSysctl,
         "this machine lets only root make user namespaces (kernel.unprivileged_userns_clone = 0)",
         remedy::sysctl("kernel.unprivileged_userns_clone", "1", case.facts),
     )
@@ -152,7 +152,7 @@ pub(super) fn wsl1(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     found(
-        Code::Wsl1,
+        ErrorCode::Wsl1,
         format!("this is WSL 1 (kernel {kernel}), which has no namespaces"),
         "in PowerShell, with the name that `wsl --list` shows: wsl --set-version NAME 2",
     )
@@ -181,7 +181,7 @@ pub(super) fn no_namespaces(case: &Case<'_>) -> Option<Diagnosis> {
     };
     let kernel = case.facts.kernel.as_deref().unwrap_or("of this machine");
     found(
-        Code::NoNamespaces,
+        ErrorCode::NoNamespaces,
         format!("the kernel {kernel} was built without {option}"),
         format!("run the tests on a kernel with {option}=y, as every large distribution's is"),
     )

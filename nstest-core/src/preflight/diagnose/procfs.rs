@@ -4,7 +4,7 @@ use nix::errno::Errno;
 
 use super::super::{Step, remedy};
 use super::{Case, Diagnosis, found};
-use crate::error::Code;
+use crate::error::ErrorCode;
 
 /// ENOENT below `/proc`.
 pub(super) fn no_proc(case: &Case<'_>) -> Option<Diagnosis> {
@@ -14,7 +14,7 @@ pub(super) fn no_proc(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     found(
-        Code::NoProc,
+        ErrorCode::NoProc,
         "no procfs that shows this process is mounted on /proc",
         "sudo mount -t proc proc /proc",
     )
@@ -32,7 +32,7 @@ pub(super) fn proc_sys_read_only(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let dir = if case.facts.read_only("/proc/sys") { "/proc/sys" } else { path };
     found(
-        Code::ProcSysReadOnly,
+        ErrorCode::ProcSysReadOnly,
         format!("{dir} is mounted read-only"),
         remedy::system_paths(case.facts),
     )
@@ -58,7 +58,7 @@ pub(super) fn proc_masked(case: &Case<'_>) -> Option<Diagnosis> {
         }
     };
     found(
-        Code::ProcMasked,
+        ErrorCode::ProcMasked,
         format!(
             "{dir} is {what}, and the kernel lets nobody mount a fresh one that would show more"
         ),

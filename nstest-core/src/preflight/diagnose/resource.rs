@@ -6,13 +6,13 @@ use nix::errno::Errno;
 
 use super::super::{Step, remedy};
 use super::{Case, Diagnosis, found};
-use crate::error::Code;
+use crate::error::ErrorCode;
 
 /// EMFILE, ENFILE: the process's or the machine's descriptors have run out.
 pub(super) fn open_files(case: &Case<'_>) -> Option<Diagnosis> {
     if case.errno == Errno::ENFILE {
         return found(
-            Code::OpenFiles,
+            ErrorCode::OpenFiles,
             "the whole machine has as many files open as it may (fs.file-max)",
             "sudo sysctl -w fs.file-max=1000000",
         );
@@ -29,7 +29,7 @@ pub(super) fn open_files(case: &Case<'_>) -> Option<Diagnosis> {
         let _ = write!(cause, ", and {used} are open");
     }
     found(
-        Code::OpenFiles,
+        ErrorCode::OpenFiles,
         cause,
         format!(
             "ulimit -n {}    # in the shell that runs the tests\n{}",
@@ -45,7 +45,7 @@ pub(super) fn env_too_big(case: &Case<'_>) -> Option<Diagnosis> {
         return None;
     }
     found(
-        Code::EnvTooBig,
+        ErrorCode::EnvTooBig,
         "the environment is too big for a new process: one variable may have 128 KiB, \
          all together and the arguments a quarter of the stack's limit (execve(2))",
         "find the big variables, and unset them for the tests:\n\
@@ -78,7 +78,7 @@ pub(super) fn exec(case: &Case<'_>) -> Option<Diagnosis> {
         ),
         _ => ("the kernel does not execute the test binary a second time", remedy::REPORT),
     };
-    found(Code::Exec, cause, remedy)
+    found(ErrorCode::Exec, cause, remedy)
 }
 
 /// EAGAIN: one of the three limits on processes (fork(2)).
@@ -90,7 +90,7 @@ pub(super) fn nproc(case: &Case<'_>) -> Option<Diagnosis> {
     if facts.cgroup_pids.is_full() {
         let limit = facts.cgroup_pids.limit.unwrap_or_default();
         return found(
-            Code::PidsLimit,
+            ErrorCode::PidsLimit,
             format!(
                 "the cgroup of this process may have {limit} processes, and has them (pids.max)"
             ),
@@ -99,7 +99,7 @@ pub(super) fn nproc(case: &Case<'_>) -> Option<Diagnosis> {
     }
     let Some(limit) = facts.processes.limit else {
         return found(
-            Code::PidsLimit,
+            ErrorCode::PidsLimit,
             "the machine has no process id left (kernel.pid_max, kernel.threads-max)",
             "sudo sysctl -w kernel.pid_max=4194304 kernel.threads-max=500000",
         );
@@ -109,7 +109,7 @@ pub(super) fn nproc(case: &Case<'_>) -> Option<Diagnosis> {
         .used
         .map_or_else(String::new, |used| format!(", and of those to be seen {used} run"));
     found(
-        Code::Nproc,
+        ErrorCode::Nproc,
         format!("this user may have {limit} processes and threads (RLIMIT_NPROC){used}"),
         format!(
             "ulimit -u {}    # in the shell that runs the tests; \

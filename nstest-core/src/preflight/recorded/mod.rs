@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use super::facts::{Facts, IdMap, Usage};
 use super::probe::{Filter, KINDS, Outcome, Probes};
 use super::{Refusal, Step, error, explain};
-use crate::error::Code;
+use crate::error::ErrorCode;
 
 mod container;
 mod laptop;
@@ -257,5 +257,5 @@ fn whatever_is_asked_there_is_an_answer() {
         }
     }
     let error = explain(refusal("write", "write", Errno::EIO, Step::Other));
-    assert_eq!(error.code(), Code::Setup);
+    assert_eq!(error.code(), ErrorCode::Setup);
 }

@@ -2,7 +2,7 @@
 
 use crate::fault::random::SplitMix;
 use crate::fault::{Action, Point};
-use crate::orders::FoundPoint;
+use crate::run_config::FoundPoint;
 use crate::runner::Explore;
 
 /// One run: a fault, at a point.
@@ -25,7 +25,7 @@ fn action(fault: &'static str) -> &'static str {
         // These come right after the packet; the others are of the packet itself.
         "cut" => "then cut",
         "reset" => "then reset",
-        // In the direction of the packet; `cut` is both, and upkeep, too.
+        // In the direction of the packet; `cut` is both, and control, too.
         "blackhole" => "then half-open",
         // As long as the first retransmission of TCP (RFC 6298, Linux's minimum).
         "delay" => "delay 200ms",

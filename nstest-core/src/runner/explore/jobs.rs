@@ -27,7 +27,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::unistd::geteuid;
 
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::runner::parent::system;
 
 /// The jobs of one test run.
@@ -137,7 +137,7 @@ fn make_private(directory: &Path) -> Result<()> {
     if found.is_dir() && found.uid() == geteuid().as_raw() && found.mode() & 0o022 == 0 {
         return Ok(());
     }
-    Err(Error::new(Code::Config, format!("{OPEN}, in {}", directory.display()))
+    Err(Error::new(ErrorCode::Config, format!("{OPEN}, in {}", directory.display()))
         .source("it is no directory that belongs to this user, and to which nobody else may write")
         .help("remove it; or set TMPDIR to a directory of your own"))
 }

@@ -15,9 +15,9 @@ use std::time::Duration;
 use super::parent::{Output, launch};
 use super::verdict::Verdict;
 use super::{Explore, Test, settings};
-use crate::error::{Code, Error, Result};
-use crate::orders::{FoundPoint, Orders};
-use crate::record::Failure;
+use crate::error::{Error, ErrorCode, Result};
+use crate::ipc::Failure;
+use crate::run_config::{FoundPoint, RunConfig};
 use cases::Cases;
 use jobs::Jobs;
 use report::Report;
@@ -28,7 +28,7 @@ pub(super) fn explore(
     test: &Test,
     explore: &Explore,
     name: &str,
-    orders: &Orders,
+    run_config: &RunConfig,
     points: &[FoundPoint],
     timeout: Option<Duration>,
 ) -> Result<Verdict> {
@@ -36,21 +36,21 @@ pub(super) fn explore(
         return Ok(Verdict::Broken(no_points()));
     }
     let jobs = Jobs::of_this_run(settings::jobs()?)?;
-    let cases = Cases::of(points, explore, orders.seed);
+    let cases = Cases::of(points, explore, run_config.seed);
     if cases.list.is_empty() {
         return Ok(Verdict::Broken(
             no_points().source("only TCP can be reset, and the test has none"),
         ));
     }
     let run = |plan: String| {
-        let orders = Orders { plan: Some(plan), census: false, ..*orders };
-        let mut course = launch(test, name, &orders, timeout, Output::Kept).run()?;
+        let run_config = RunConfig { plan: Some(plan), census: false, ..*run_config };
+        let mut course = launch(test, name, &run_config, timeout, Output::Kept).run()?;
         let (found, printed) = (course.found.take(), std::mem::take(&mut course.printed));
         Ok(Ran { verdict: course.verdict(name), found, printed })
     };
     let swept = sweep(&cases, jobs.count(), |worker| jobs.hold(worker), run)?;
     let package = std::env::var("CARGO_PKG_NAME").ok();
-    let report = Report { name, package, seed: orders.seed, cases: &cases, swept: &swept };
+    let report = Report { name, package, seed: run_config.seed, cases: &cases, swept: &swept };
     Ok(match swept.fails() {
         _ if swept.reaches_nothing() => Verdict::Broken(report.nothing_reached()),
         false => {
@@ -62,7 +62,7 @@ pub(super) fn explore(
 }
 
 fn no_points() -> Error {
-    Error::new(Code::Exploration, "explore the test: find a point at which to inject a fault")
+    Error::new(ErrorCode::Exploration, "explore the test: find a point at which to inject a fault")
         .source("in its run without faults no packet went over its network")
         .help("let the test take its nodes as parameters (`server: Node`), and talk to them")
 }

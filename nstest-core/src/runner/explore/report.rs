@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::cases::{Case, Cases};
 use super::sweep::{Failing, Swept};
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 use crate::runner::settings;
 
 /// An exploration that has ended.
@@ -34,7 +34,7 @@ impl Report<'_> {
         let failing: Vec<_> = self.swept.failing(self.cases).collect();
         let mut text = format!(
             "nstest[{}]: without a fault the test passes; with one it fails in {} of {}\n",
-            Code::Exploration,
+            ErrorCode::Exploration,
             failing.len(),
             self.size(),
         );
@@ -56,7 +56,7 @@ impl Report<'_> {
     /// For a test none of whose runs met its point.
     pub(super) fn nothing_reached(&self) -> Error {
         let what = format!("explore the test: inject a fault in any of {}", self.size());
-        Error::new(Code::Exploration, what)
+        Error::new(ErrorCode::Exploration, what)
             .source("the packets of its run without faults did not come in any other run: each time it sends others")
             .help("let the test do the same each time: fixed ports and one order of its connections")
     }
@@ -68,7 +68,7 @@ impl Report<'_> {
         let _ = writeln!(text, "  packet: {}", indented(packet, "    "));
         let _ = writeln!(text, "  {}", indented(how, "    "));
         if *missed {
-            text.push_str("  its fault touched nothing: the test fails by chance\n");
+            text.push_str("  its fault affected nothing: the test fails by chance\n");
         }
         let printed = self.swept.printed.trim_start_matches('\n');
         if !printed.is_empty() {

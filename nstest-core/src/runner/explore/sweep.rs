@@ -11,8 +11,8 @@ use std::thread;
 
 use super::cases::{Case, Cases};
 use crate::error::{Error, Result};
-use crate::orders::Findings;
-use crate::record::Failure;
+use crate::ipc::Failure;
+use crate::run_config::Findings;
 use crate::runner::verdict::Verdict;
 
 /// A run that has ended.
@@ -28,7 +28,7 @@ pub(super) struct Ran {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {
     Survived,
-    /// It passed, and its fault touched nothing.
+    /// It passed, and its fault affected nothing.
     NotReached,
     Failed(Failing),
 }
@@ -38,9 +38,9 @@ pub(super) enum Fate {
 pub(super) struct Failing {
     /// What a user reads of it, on one line or more.
     pub(super) how: String,
-    /// Whether it is known that the fault touched nothing.
+    /// Whether it is known that the fault affected nothing.
     pub(super) missed: bool,
-    /// The packet that the fault touched, as far as the run lived to tell.
+    /// The packet that the fault affected, as far as the run lived to tell.
     pub(super) packet: Option<String>,
 }
 
@@ -74,7 +74,7 @@ impl Swept {
         })
     }
 
-    /// The cases whose fault touched nothing, failed ones included.
+    /// The cases whose fault affected nothing, failed ones included.
     pub(super) fn not_reached<'a>(
         &'a self,
         cases: &'a Cases<'a>,

@@ -10,7 +10,7 @@ use super::mac::MacAddr;
 use super::names::NodeName;
 use super::spec::{NodeSpec, Outside};
 use super::subnet::{Family, Subnet, Unusable};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// IPv6 needs it of every link (RFC 8200 §5); below, the kernel turns IPv6 off.
 const IPV6_MIN_MTU: u32 = 1280;
@@ -20,12 +20,12 @@ const MTU_RANGE: std::ops::RangeInclusive<u32> = 68..=65535;
 pub(in crate::topology) fn check_mtu(lan: &str, mtu: u32, ipv6: bool) -> Result<()> {
     let what = format!("give `{lan}` an MTU of {mtu}");
     if !MTU_RANGE.contains(&mtu) {
-        return Err(Error::new(Code::Config, what)
+        return Err(Error::new(ErrorCode::Config, what)
             .source("an MTU is between 68 and 65535 bytes")
             .help("Ethernet's is 1500"));
     }
     if ipv6 && mtu < IPV6_MIN_MTU {
-        return Err(Error::new(Code::Config, what)
+        return Err(Error::new(ErrorCode::Config, what)
             .source("IPv6 needs 1280 at least (RFC 8200 §5)")
             .help("take a larger one, or do without IPv6 there"));
     }
@@ -33,7 +33,7 @@ pub(in crate::topology) fn check_mtu(lan: &str, mtu: u32, ipv6: bool) -> Result<
 }
 
 pub(in crate::topology) fn node_name_taken(name: &NodeName, other: &NodeName) -> Error {
-    let error = Error::new(Code::NameTaken, format!("name a node `{name}`"));
+    let error = Error::new(ErrorCode::NameTaken, format!("name a node `{name}`"));
     if name.as_str() == other.as_str() {
         let own = other.as_str() == super::names::OWN_NODE;
         let whose = if own {
@@ -50,7 +50,7 @@ pub(in crate::topology) fn node_name_taken(name: &NodeName, other: &NodeName) ->
 }
 
 pub(in crate::topology) fn lan_name_taken(name: &str) -> Error {
-    let error = Error::new(Code::NameTaken, format!("name a LAN `{name}`"));
+    let error = Error::new(ErrorCode::NameTaken, format!("name a LAN `{name}`"));
     if name == super::spec::PARAMETERS_LAN {
         error.source("it is the LAN of the test's `Node` parameters").help("choose another one")
     } else {
@@ -59,19 +59,19 @@ pub(in crate::topology) fn lan_name_taken(name: &str) -> Error {
 }
 
 pub(in crate::topology) fn alias_taken(alias: &str, owner: &str) -> Error {
-    Error::new(Code::NameTaken, format!("give a node the alias `{alias}`"))
+    Error::new(ErrorCode::NameTaken, format!("give a node the alias `{alias}`"))
         .source(format!("the {owner} answers to it"))
         .help("choose another one")
 }
 
 pub(in crate::topology) fn interface_taken(node: &str, interface: &str) -> Error {
-    Error::new(Code::NameTaken, format!("name an interface of {node} `{interface}`"))
+    Error::new(ErrorCode::NameTaken, format!("name an interface of {node} `{interface}`"))
         .source("the node has one of that name")
         .help("choose another one")
 }
 
 pub(in crate::topology) fn joined_namespace(netns: &str) -> Error {
-    Error::new(Code::Config, format!("build a network around the namespace `{netns}`"))
+    Error::new(ErrorCode::Config, format!("build a network around the namespace `{netns}`"))
         .source("the test joined it, and it belongs to whoever made it")
         .help("drop `netns = …` from the attribute, or the nodes from the test")
 }
@@ -87,13 +87,13 @@ pub(in crate::topology) fn no_such<'a>(
     } else {
         format!("the test has {}", all.join(", "))
     };
-    Error::new(Code::NotFound, format!("find {kind} `{name}`"))
+    Error::new(ErrorCode::NotFound, format!("find {kind} `{name}`"))
         .source(format!("there is no {kind} of that name"))
         .help(help)
 }
 
 pub(crate) fn not_one_link(node: &str, links: usize) -> Error {
-    Error::new(Code::NotFound, format!("tell the link of node `{node}`"))
+    Error::new(ErrorCode::NotFound, format!("tell the link of node `{node}`"))
         .source(format!("it has {links} links"))
         .help("`link_to(&lan)` says which one is meant")
 }
@@ -108,7 +108,7 @@ pub(in crate::topology) fn no_such_link<'a>(
         Some(interface) => format!("find interface `{interface}` of node `{node}`"),
         None => format!("tell the link of node `{node}`"),
     };
-    let error = Error::new(Code::NotFound, what);
+    let error = Error::new(ErrorCode::NotFound, what);
     match has.as_slice() {
         [] => error.source("it is on no network").help("let it `join` a LAN, or `connect` it"),
         [first, ..] => error
@@ -118,51 +118,51 @@ pub(in crate::topology) fn no_such_link<'a>(
 }
 
 pub(crate) fn gone(kind: &str) -> Error {
-    Error::new(Code::NotFound, format!("use a {kind}"))
+    Error::new(ErrorCode::NotFound, format!("use a {kind}"))
         .source("it has been removed from this test, or is of another one")
         .help("look it up by name, from this test's `Net`")
 }
 
 pub(in crate::topology) fn too_many(what: &str, have: usize) -> Error {
-    Error::new(Code::Config, format!("add to the {have} {what} there are"))
+    Error::new(ErrorCode::Config, format!("add to the {have} {what} there are"))
         .source("no number is left for another one")
         .help("use a smaller world in one test")
 }
 
 #[cfg(feature = "dns")]
 pub(in crate::topology) fn too_many_resolvers(most: usize) -> Error {
-    Error::new(Code::Config, format!("have every node ask more than {most} resolvers"))
+    Error::new(ErrorCode::Config, format!("have every node ask more than {most} resolvers"))
         .source("programs ask the first three that /etc/resolv.conf names (MAXNS, resolv.conf(5))")
         .help("remove the node of one that is asked already")
 }
 
 pub(in crate::topology) fn special_subnet(lan: &str, subnet: Subnet, what: &str) -> Error {
-    Error::new(Code::Subnet, format!("give `{lan}` the subnet {subnet}"))
+    Error::new(ErrorCode::Subnet, format!("give `{lan}` the subnet {subnet}"))
         .source(format!("its range is, or holds, one that is {what}"))
         .help("take one of 10.0.0.0/8, 192.168.0.0/16, 203.0.113.0/24 or fd00::/8")
 }
 
 pub(in crate::topology) fn two_subnets(lan: &str, first: Subnet, second: Subnet) -> Error {
-    Error::new(Code::Subnet, format!("give `{lan}` the subnets {first} and {second}"))
+    Error::new(ErrorCode::Subnet, format!("give `{lan}` the subnets {first} and {second}"))
         .source("a LAN has at most one of IPv4 and one of IPv6")
         .help("make two LANs, or one subnet that holds both")
 }
 
 pub(in crate::topology) fn empty_subnet(lan: &str, subnet: Subnet) -> Error {
-    Error::new(Code::Subnet, format!("give `{lan}` the subnet {subnet}"))
+    Error::new(ErrorCode::Subnet, format!("give `{lan}` the subnet {subnet}"))
         .source("it has no address for a node")
         .help("take a larger one, as a /24 or a /64")
 }
 
 pub(in crate::topology) fn subnet_of_no_use(lan: &str, subnet: Subnet, in_test: bool) -> Error {
     let who = if in_test { "this test" } else { "this LAN" };
-    Error::new(Code::Subnet, format!("give `{lan}` the subnet {subnet}"))
+    Error::new(ErrorCode::Subnet, format!("give `{lan}` the subnet {subnet}"))
         .source(format!("{who} is without {}", subnet.family()))
         .help("leave one of the two out")
 }
 
 pub(in crate::topology) fn no_family(lan: &str) -> Error {
-    Error::new(Code::Subnet, format!("give `{lan}` a subnet"))
+    Error::new(ErrorCode::Subnet, format!("give `{lan}` a subnet"))
         .source("it is to be without IPv4 and without IPv6")
         .help("leave it one of them")
 }
@@ -173,14 +173,14 @@ pub(in crate::topology) fn overlap(
     other: &str,
     others: Subnet,
 ) -> Error {
-    Error::new(Code::SubnetOverlap, format!("give `{lan}` the subnet {subnet}"))
+    Error::new(ErrorCode::SubnetOverlap, format!("give `{lan}` the subnet {subnet}"))
         .source(format!("the {other} has {others}, and addresses would be in both"))
         .help("take another subnet, or none to be given a free one; networks that NATs keep apart may be declared to overlap")
 }
 
 pub(in crate::topology) fn overlap_outside(lan: &str, subnet: Subnet, outside: &Outside) -> Error {
     let Outside { subnet: network, device } = outside;
-    Error::new(Code::SubnetOverlap, format!("give `{lan}` the subnet {subnet}"))
+    Error::new(ErrorCode::SubnetOverlap, format!("give `{lan}` the subnet {subnet}"))
         .source(format!("the machine has {network} on `{device}`, which the test's uplink leads to"))
         .help(match subnet.is_ipv4() {
             true => "move it: `subnet = \"10.9.0.0/24\"` in the attribute, or `.subnet(\"10.9.0.0/24\")` of the LAN",
@@ -194,7 +194,7 @@ pub(in crate::topology) fn seen_twice(
     a: (&str, Subnet),
     b: (&str, Subnet),
 ) -> Error {
-    Error::new(Code::SubnetOverlap, format!("find the {family} routes of {node}"))
+    Error::new(ErrorCode::SubnetOverlap, format!("find the {family} routes of {node}"))
         .source(format!(
             "it sees both the {} ({}) and the {} ({}), which overlap",
             a.0, a.1, b.0, b.1
@@ -204,19 +204,22 @@ pub(in crate::topology) fn seen_twice(
 
 pub(in crate::topology) fn subnet_full(lan: &str, subnet: Option<Subnet>, node: &str) -> Error {
     let (room, subnet) = subnet.map_or((0, String::new()), |s| (s.capacity(), s.to_string()));
-    Error::new(Code::SubnetFull, format!("find an address on {lan} for {node}"))
+    Error::new(ErrorCode::SubnetFull, format!("find an address on {lan} for {node}"))
         .source(format!("{subnet} has room for {room}, and all are taken"))
         .help("give it a larger subnet, as `10.1.0.0/16`")
 }
 
 pub(in crate::topology) fn two_addresses(node: &str, first: IpAddr, second: IpAddr) -> Error {
-    Error::new(Code::Address, format!("give {node} the addresses {first} and {second} on one LAN"))
-        .source("an interface has at most one of IPv4 and one of IPv6")
-        .help("leave one out, or join a second LAN")
+    Error::new(
+        ErrorCode::Address,
+        format!("give {node} the addresses {first} and {second} on one LAN"),
+    )
+    .source("an interface has at most one of IPv4 and one of IPv6")
+    .help("leave one out, or join a second LAN")
 }
 
 pub(in crate::topology) fn family_missing(node: &str, addr: IpAddr, lan: &str) -> Error {
-    Error::new(Code::Address, format!("give {node} the address {addr}"))
+    Error::new(ErrorCode::Address, format!("give {node} the address {addr}"))
         .source(format!("the {lan} is without {}", Family::of(addr)))
         .help("give that LAN a subnet of this kind, or leave the address out")
 }
@@ -235,7 +238,8 @@ pub(in crate::topology) fn address_unusable(
         }
         Unusable::Broadcast => format!("it is the broadcast address of {subnet} ({lan})"),
     };
-    let error = Error::new(Code::Address, format!("give {node} the address {addr}")).source(source);
+    let error =
+        Error::new(ErrorCode::Address, format!("give {node} the address {addr}")).source(source);
     match subnet.host(1) {
         Some(first) => error
             .help(format!("choose one of {subnet}, as {first}, or none to be given a free one")),
@@ -249,19 +253,19 @@ pub(in crate::topology) fn address_taken(
     lan: &str,
     other: &str,
 ) -> Error {
-    Error::new(Code::Address, format!("give {node} the address {addr} on {lan}"))
+    Error::new(ErrorCode::Address, format!("give {node} the address {addr} on {lan}"))
         .source(format!("the {other} has it"))
         .help("choose another one, or none to be given a free one")
 }
 
 pub(in crate::topology) fn mac_not_unicast(mac: MacAddr) -> Error {
-    Error::new(Code::Address, format!("give an interface the MAC address {mac}"))
+    Error::new(ErrorCode::Address, format!("give an interface the MAC address {mac}"))
         .source("it is a group's, or nobody's")
         .help("make the first octet even, as in `02:00:00:00:00:01`")
 }
 
 pub(in crate::topology) fn mac_taken(mac: MacAddr, other: &str, lan: &str) -> Error {
-    Error::new(Code::Address, format!("give an interface on {lan} the MAC address {mac}"))
+    Error::new(ErrorCode::Address, format!("give an interface on {lan} the MAC address {mac}"))
         .source(format!("the {other} has it there"))
         .help("choose another one, or none to be given a free one")
 }
@@ -271,7 +275,7 @@ pub(in crate::topology) fn no_address(node: &NodeSpec, family: Option<Family>) -
         None => format!("tell the address of {}", node.title()),
         Some(family) => format!("tell the {family} address of {}", node.title()),
     };
-    let error = Error::new(Code::NoAddress, what);
+    let error = Error::new(ErrorCode::NoAddress, what);
     if node.interfaces.is_empty() {
         error.source("it is on no network").help("join it to a LAN, or connect it to another node")
     } else {
@@ -282,25 +286,25 @@ pub(in crate::topology) fn no_address(node: &NodeSpec, family: Option<Family>) -
 }
 
 pub(in crate::topology) fn joined_twice(node: &str, lan: &str) -> Error {
-    Error::new(Code::InUse, format!("join {node} to {lan}"))
+    Error::new(ErrorCode::InUse, format!("join {node} to {lan}"))
         .source("it is on it already")
         .help("use the interface that it has there, or join another LAN")
 }
 
 pub(in crate::topology) fn not_on(node: &str, lan: &str) -> Error {
-    Error::new(Code::NotFound, format!("find the interface of {node} on {lan}"))
+    Error::new(ErrorCode::NotFound, format!("find the interface of {node} on {lan}"))
         .source("it is not on it")
         .help("join it first")
 }
 
 pub(in crate::topology) fn connected_to_itself(node: &str) -> Error {
-    Error::new(Code::Config, format!("connect {node} to itself"))
+    Error::new(ErrorCode::Config, format!("connect {node} to itself"))
         .source("a cable has two ends on two nodes")
         .help("for a node alone, `lo` is there and up")
 }
 
 pub(in crate::topology) fn one_end_of_a_link(link: &str) -> Error {
-    Error::new(Code::InUse, format!("unplug a node from {link}"))
+    Error::new(ErrorCode::InUse, format!("unplug a node from {link}"))
         .source("a link is there with both its ends or not at all")
         .help("remove the link, or take it down")
 }
@@ -311,23 +315,23 @@ pub(in crate::topology) fn no_link_of_its_own(
     segment: &str,
     help: &'static str,
 ) -> Error {
-    Error::new(Code::InUse, format!("{what} the link of {node} to {segment}"))
+    Error::new(ErrorCode::InUse, format!("{what} the link of {node} to {segment}"))
         .source("it is no cable between two nodes")
         .help(help)
 }
 
 pub(in crate::topology) fn own_node_removed() -> Error {
-    Error::new(Code::InUse, "remove node `test`")
+    Error::new(ErrorCode::InUse, "remove node `test`")
         .source("the test runs in it")
         .help("take it off its networks instead")
 }
 
 pub(in crate::topology) fn node_in_use(node: &str, why: &str, help: &str) -> Error {
-    Error::new(Code::InUse, format!("remove {node}")).source(why).help(help)
+    Error::new(ErrorCode::InUse, format!("remove {node}")).source(why).help(help)
 }
 
 pub(in crate::topology) fn lan_in_use(lan: &str, nodes: &[String]) -> Error {
-    Error::new(Code::InUse, format!("remove {lan}"))
+    Error::new(ErrorCode::InUse, format!("remove {lan}"))
         .source(format!("on it: {}", nodes.join(", ")))
         .help("have them leave it first")
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 use crate::topology::nat::Protocol;
 use crate::topology::subnet::{Family, Subnet};
 
@@ -11,19 +11,19 @@ pub(in crate::topology) fn route_between_families(
     destination: Subnet,
     gateway: IpAddr,
 ) -> Error {
-    Error::new(Code::Route, format!("route {destination} of {node} via {gateway}"))
+    Error::new(ErrorCode::Route, format!("route {destination} of {node} via {gateway}"))
         .source("one is IPv4 and the other IPv6")
         .help("give a gateway of the destination's kind")
 }
 
 pub(in crate::topology) fn route_twice(node: &str, destination: Subnet) -> Error {
-    Error::new(Code::Route, format!("route {destination} of {node}"))
+    Error::new(ErrorCode::Route, format!("route {destination} of {node}"))
         .source("it has a route to it")
         .help("remove that one first")
 }
 
 pub(in crate::topology) fn no_such_route(node: &str, destination: Subnet) -> Error {
-    Error::new(Code::NotFound, format!("remove the route of {node} to {destination}"))
+    Error::new(ErrorCode::NotFound, format!("remove the route of {node} to {destination}"))
         .source("no such route was added")
         .help("routes that follow from the wiring go with the wiring")
 }
@@ -33,43 +33,43 @@ pub(in crate::topology) fn gateway_off_link(
     destination: &str,
     gateway: IpAddr,
 ) -> Error {
-    Error::new(Code::Route, format!("route {destination} of {node} via {gateway}"))
+    Error::new(ErrorCode::Route, format!("route {destination} of {node} via {gateway}"))
         .source("nobody on its networks has that address")
         .help("name a router or node that shares a LAN with it")
 }
 
 pub(in crate::topology) fn no_shared_lan(node: &str, router: &str) -> Error {
-    Error::new(Code::Route, format!("make {router} the default route of {node}"))
+    Error::new(ErrorCode::Route, format!("make {router} the default route of {node}"))
         .source("they share no LAN on which both have addresses of one kind")
         .help("join both to one LAN")
 }
 
 pub(in crate::topology) fn not_a_router(node: &str, other: &str) -> Error {
-    Error::new(Code::Route, format!("make {other} the default route of {node}"))
+    Error::new(ErrorCode::Route, format!("make {other} the default route of {node}"))
         .source("it does not forward packets")
         .help("name a router")
 }
 
 pub(in crate::topology) fn blackhole_nowhere(node: &str) -> Error {
-    Error::new(Code::Route, format!("blackhole the default route of {node}"))
+    Error::new(ErrorCode::Route, format!("blackhole the default route of {node}"))
         .source("it is on no network, so packets have nowhere to vanish to")
         .help("join it to a LAN, which may be empty otherwise")
 }
 
 pub(in crate::topology) fn default_cycle(family: Family, routers: &[String]) -> Error {
-    Error::new(Code::RouteCycle, format!("find the {family} default routes of the routers"))
+    Error::new(ErrorCode::RouteCycle, format!("find the {family} default routes of the routers"))
         .source(format!("they lead in a circle: {}", routers.join(" → ")))
         .help("make the WAN of one of them a network that none of the others serves")
 }
 
 pub(in crate::topology) fn two_wans(router: &str) -> Error {
-    Error::new(Code::Config, format!("give {router} two WANs"))
+    Error::new(ErrorCode::Config, format!("give {router} two WANs"))
         .source("a router has at most one")
         .help("make the second one a LAN of it, and set its default route by name")
 }
 
 pub(in crate::topology) fn needs_wan(router: &str, what: &str) -> Error {
-    Error::new(Code::Nat, format!("give {router} {what}"))
+    Error::new(ErrorCode::Nat, format!("give {router} {what}"))
         .source("it has no WAN")
         .help("say which network is outside, with `.wan(&lan)`")
 }
@@ -80,13 +80,13 @@ pub(in crate::topology) fn wan_without(
     family: Family,
     lan: &str,
 ) -> Error {
-    Error::new(Code::Nat, format!("give {router} {what}"))
+    Error::new(ErrorCode::Nat, format!("give {router} {what}"))
         .source(format!("its WAN, the {lan}, is without {family}"))
         .help("give that LAN a subnet of this kind")
 }
 
 pub(in crate::topology) fn no_router(node: &str) -> Error {
-    Error::new(Code::Nat, format!("have {node} forward packets"))
+    Error::new(ErrorCode::Nat, format!("have {node} forward packets"))
         .source("it is no router")
         .help("make it one with `net.add_router(..)`")
 }
@@ -97,7 +97,7 @@ pub(in crate::topology) fn bad_prefix(
     internal: &[Subnet],
 ) -> Error {
     let have: Vec<String> = internal.iter().map(ToString::to_string).collect();
-    Error::new(Code::Nat, format!("have {router} translate to the prefix {external}"))
+    Error::new(ErrorCode::Nat, format!("have {router} translate to the prefix {external}"))
         .source(format!(
             "behind it are the IPv6 subnets [{}]; one of the same length is needed",
             have.join(", ")
@@ -106,31 +106,34 @@ pub(in crate::topology) fn bad_prefix(
 }
 
 pub(in crate::topology) fn prefix_in_use(router: &str, external: Subnet, lan: &str) -> Error {
-    Error::new(Code::SubnetOverlap, format!("have {router} translate to the prefix {external}"))
-        .source(format!("the {lan} has addresses of it"))
-        .help("take a prefix that no LAN has")
+    Error::new(
+        ErrorCode::SubnetOverlap,
+        format!("have {router} translate to the prefix {external}"),
+    )
+    .source(format!("the {lan} has addresses of it"))
+    .help("take a prefix that no LAN has")
 }
 
 pub(in crate::topology) fn not_behind(router: &str, node: &str) -> Error {
-    Error::new(Code::Nat, format!("forward a port of {router} to {node}"))
+    Error::new(ErrorCode::Nat, format!("forward a port of {router} to {node}"))
         .source("that node is on no LAN that the router serves")
         .help("join the node to a LAN of the router")
 }
 
 pub(in crate::topology) fn port_zero(router: &str) -> Error {
-    Error::new(Code::Nat, format!("forward a port of {router}"))
+    Error::new(ErrorCode::Nat, format!("forward a port of {router}"))
         .source("0 is no port")
         .help("name one from 1 to 65535")
 }
 
 pub(in crate::topology) fn forwarded_twice(router: &str, protocol: Protocol, port: u16) -> Error {
-    Error::new(Code::InUse, format!("forward {protocol} port {port} of {router}"))
+    Error::new(ErrorCode::InUse, format!("forward {protocol} port {port} of {router}"))
         .source("it is forwarded already")
         .help("remove that forwarding first")
 }
 
 pub(in crate::topology) fn not_forwarded(router: &str, protocol: Protocol, port: u16) -> Error {
-    Error::new(Code::NotFound, format!("stop forwarding {protocol} port {port} of {router}"))
+    Error::new(ErrorCode::NotFound, format!("stop forwarding {protocol} port {port} of {router}"))
         .source("it is not forwarded")
         .help("name a port and protocol that are")
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::addresses::Wanted;
 use super::{
-    DefaultRoute, InterfaceSpec, NodeId, NodeSpec, PortId, SegmentId, SegmentKind, SegmentSpec,
+    DefaultRoute, InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, SegmentSpec,
     Side, Spec,
 };
 use crate::error::Result;
@@ -343,8 +343,8 @@ impl Spec {
         Ok(())
     }
 
-    fn new_port(&mut self) -> PortId {
-        let port = PortId(self.next_port);
+    fn new_port(&mut self) -> LinkEndId {
+        let port = LinkEndId(self.next_port);
         self.next_port += 1;
         port
     }

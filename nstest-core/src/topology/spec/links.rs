@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{NodeId, NodeSpec, PortId, Spec};
+use super::{LinkEndId, NodeId, NodeSpec, Spec};
 use crate::error::Result;
 use crate::netlink::Mac;
 use crate::topology::errors;
@@ -13,7 +13,7 @@ use crate::topology::errors;
 pub(crate) struct LinkEnd {
     pub(crate) node: NodeId,
     pub(crate) slot: u8,
-    pub(crate) port: PortId,
+    pub(crate) port: LinkEndId,
 }
 
 /// Everything by which packets of some nodes are told.

@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::{InterfaceSpec, NodeId, NodeSpec, PortId, SegmentId, SegmentKind, SegmentSpec, Spec};
+use super::{
+    InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, SegmentSpec, Spec,
+};
 use crate::error::Result;
 use crate::topology::errors;
 use crate::topology::subnet::Family;
@@ -108,13 +110,13 @@ impl Spec {
     }
 
     /// What an interface is on, and the port that its cable ends at.
-    pub(crate) fn interface(&self, node: NodeId, slot: u8) -> Option<(SegmentId, PortId)> {
+    pub(crate) fn interface(&self, node: NodeId, slot: u8) -> Option<(SegmentId, LinkEndId)> {
         let interface = self.nodes.get(&node)?.interfaces.get(&slot)?;
         Some((interface.segment, interface.port))
     }
 
     /// The interfaces on a segment, and their ports.
-    pub(crate) fn ends(&self, segment: SegmentId) -> Vec<(NodeId, u8, PortId)> {
+    pub(crate) fn ends(&self, segment: SegmentId) -> Vec<(NodeId, u8, LinkEndId)> {
         let all = self
             .nodes()
             .flat_map(|(id, node)| node.interfaces.iter().map(move |(slot, i)| (id, *slot, i)));

@@ -44,16 +44,16 @@ pub(crate) struct SegmentId(pub(crate) u16);
 
 /// A device of the fabric, by the order of creation: `p7`, with index 8 there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct PortId(pub(crate) u32);
+pub(crate) struct LinkEndId(pub(crate) u32);
 
-impl PortId {
+impl LinkEndId {
     /// Its index in the fabric's namespace, where `lo` is 1.
     pub(crate) fn ifindex(self) -> u32 {
         self.0 + 1
     }
 }
 
-impl fmt::Display for PortId {
+impl fmt::Display for LinkEndId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "p{}", self.0)
     }
@@ -97,7 +97,7 @@ pub(crate) struct InterfaceSpec {
     pub(super) name: String,
     pub(super) mac: MacAddr,
     pub(super) segment: SegmentId,
-    pub(super) port: PortId,
+    pub(super) port: LinkEndId,
     pub(super) side: Side,
     pub(super) v4: Option<Ipv4Addr>,
     pub(super) v6: Option<Ipv6Addr>,
@@ -132,7 +132,7 @@ pub(crate) struct SegmentSpec {
     /// Whether its subnets may be those of another LAN that no node sees as well.
     pub(super) may_overlap: bool,
     /// The bridge's index in the fabric, should it become one.
-    pub(super) bridge: PortId,
+    pub(super) bridge: LinkEndId,
     /// Who has or had which address: a node that comes back gets its own again.
     pub(super) leases: BTreeMap<IpAddr, NodeId>,
     /// Every host number below has been handed out.

@@ -1,6 +1,6 @@
 //! Taking things away, unless something else needs them.
 
-use super::{DefaultRoute, NodeId, PortId, SegmentId, SegmentKind, Spec};
+use super::{DefaultRoute, LinkEndId, NodeId, SegmentId, SegmentKind, Spec};
 use crate::error::Result;
 use crate::topology::errors;
 
@@ -43,12 +43,16 @@ impl Spec {
     }
 
     /// Removes the link that has these ends.
-    pub(crate) fn remove_link(&mut self, ends: &[(NodeId, u8, PortId)]) -> Result<()> {
+    pub(crate) fn remove_link(&mut self, ends: &[(NodeId, u8, LinkEndId)]) -> Result<()> {
         self.remove_segment(self.own_segment(ends, "remove", "let the node leave the LAN")?)
     }
 
     /// Sets the MTU of a cable between two nodes, at both of its ends.
-    pub(crate) fn set_link_mtu(&mut self, ends: &[(NodeId, u8, PortId)], mtu: u32) -> Result<()> {
+    pub(crate) fn set_link_mtu(
+        &mut self,
+        ends: &[(NodeId, u8, LinkEndId)],
+        mtu: u32,
+    ) -> Result<()> {
         let help = "set that of the LAN: `Lan::set_mtu`";
         self.set_mtu(self.own_segment(ends, "set the MTU of", help)?, mtu)
     }
@@ -56,7 +60,7 @@ impl Spec {
     /// The segment that a cable between two nodes is; a LAN is more than that.
     fn own_segment(
         &self,
-        ends: &[(NodeId, u8, PortId)],
+        ends: &[(NodeId, u8, LinkEndId)],
         what: &str,
         help: &'static str,
     ) -> Result<SegmentId> {

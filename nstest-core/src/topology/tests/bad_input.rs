@@ -1,12 +1,12 @@
 //! What cannot be: each error names the objects, and says what to do.
 
 use super::*;
-use crate::error::{Code, Error};
+use crate::error::{Error, ErrorCode};
 use crate::topology::spec::DefaultRoute;
 use crate::topology::subnet::Family;
 
 /// Checks the code, the words that must be in the report, and that there is a next step.
-fn says(error: &Error, code: Code, words: &[&str]) {
+fn says(error: &Error, code: ErrorCode, words: &[&str]) {
     let text = format!("{error:?}");
     assert_eq!(error.code(), code, "{text}");
     assert!(error.next_step().is_some(), "{text}");
@@ -18,7 +18,7 @@ fn says(error: &Error, code: Code, words: &[&str]) {
 pub(super) fn refused<T>(
     net: &mut Net,
     edit: impl FnOnce(&mut Spec) -> Result<T>,
-    code: Code,
+    code: ErrorCode,
     words: &[&str],
 ) {
     let before = net.now.state().clone();
@@ -37,28 +37,40 @@ fn at(lan: SegmentId, addr: &str) -> Join<'static> {
 fn names() {
     let mut net = Net::with_peers(&["a_b", "c"]);
     for (name, code, words) in [
-        ("a_b", Code::NameTaken, ["`a_b`", "another node has this name"]),
-        ("a-b", Code::NameTaken, ["`a-b`", "node `a_b`"]),
-        ("C", Code::NameTaken, ["as a hostname it is `c`", "node `c`"]),
-        ("test", Code::NameTaken, ["`test`", "test's own node"]),
-        ("a b", Code::Name, ["`a b`", "leave it out"]),
+        ("a_b", ErrorCode::NameTaken, ["`a_b`", "another node has this name"]),
+        ("a-b", ErrorCode::NameTaken, ["`a-b`", "node `a_b`"]),
+        ("C", ErrorCode::NameTaken, ["as a hostname it is `c`", "node `c`"]),
+        ("test", ErrorCode::NameTaken, ["`test`", "test's own node"]),
+        ("a b", ErrorCode::Name, ["`a b`", "leave it out"]),
     ] {
         refused(&mut net, |s| s.add_node(&NewNode { name, ..NewNode::default() }), code, &words);
     }
     refused(
         &mut net,
         |s| s.add_lan(&lan("peers")),
-        Code::NameTaken,
+        ErrorCode::NameTaken,
         &["`peers`", "`Node` parameters"],
     );
     net.lan("home", &[]);
-    refused(&mut net, |s| s.add_lan(&lan("home")), Code::NameTaken, &["`home`"]);
-    says(&net.now.spec().find_node("d").unwrap_err(), Code::NotFound, &["node `d`", "`a_b`, `c`"]);
-    says(&net.now.spec().find_segment("d").unwrap_err(), Code::NotFound, &["LAN `d`", "`home`"]);
+    refused(&mut net, |s| s.add_lan(&lan("home")), ErrorCode::NameTaken, &["`home`"]);
+    says(
+        &net.now.spec().find_node("d").unwrap_err(),
+        ErrorCode::NotFound,
+        &["node `d`", "`a_b`, `c`"],
+    );
+    says(
+        &net.now.spec().find_segment("d").unwrap_err(),
+        ErrorCode::NotFound,
+        &["LAN `d`", "`home`"],
+    );
     for twice in [["x", "_x"], ["test", "y"], ["peer1", "x"]] {
         let nodes = twice.iter().map(ToString::to_string).collect();
         let parameters = Parameters { nodes, anonymous: 1, ..Parameters::default() };
-        says(&Spec::of_parameters(&parameters).unwrap_err(), Code::NameTaken, &["choose another"]);
+        says(
+            &Spec::of_parameters(&parameters).unwrap_err(),
+            ErrorCode::NameTaken,
+            &["choose another"],
+        );
     }
 }
 
@@ -71,22 +83,27 @@ fn interfaces() {
     refused(
         &mut net,
         |s| s.join(a, &named("an-interface-too-long")),
-        Code::Name,
+        ErrorCode::Name,
         &["`an-interface-too-long`", "21 bytes"],
     );
-    refused(&mut net, |s| s.join(a, &named("eth0")), Code::NameTaken, &["node `a`", "`eth0`"]);
+    refused(&mut net, |s| s.join(a, &named("eth0")), ErrorCode::NameTaken, &["node `a`", "`eth0`"]);
     let group = Join { mac: Some("01:00:5e:00:00:01".parse().unwrap()), ..Join::of(home) };
-    refused(&mut net, |s| s.join(a, &group), Code::Address, &["01:00:5e:00:00:01", "group"]);
+    refused(&mut net, |s| s.join(a, &group), ErrorCode::Address, &["01:00:5e:00:00:01", "group"]);
     let same = Join { mac: Some("02:00:00:00:00:01".parse().unwrap()), ..Join::of(home) };
     net.change(|s| s.join(a, &same)).unwrap();
     refused(
         &mut net,
         |s| s.join(NodeId::TEST, &same),
-        Code::Address,
+        ErrorCode::Address,
         &["LAN `home`", "node `a` has it"],
     );
-    refused(&mut net, |s| s.join(a, &Join::of(home)), Code::InUse, &["node `a`", "LAN `home`"]);
-    refused(&mut net, |s| s.connect(a, a, &lan("")), Code::Config, &["node `a` to itself"]);
+    refused(
+        &mut net,
+        |s| s.join(a, &Join::of(home)),
+        ErrorCode::InUse,
+        &["node `a`", "LAN `home`"],
+    );
+    refused(&mut net, |s| s.connect(a, a, &lan("")), ErrorCode::Config, &["node `a` to itself"]);
 }
 
 #[test]
@@ -97,19 +114,19 @@ fn subnets_and_addresses() {
     refused(
         &mut net,
         |s| s.add_lan(&subnet("x", "192.168.0.0/16")),
-        Code::SubnetOverlap,
+        ErrorCode::SubnetOverlap,
         &["`x`", "192.168.0.0/16", "LAN `home`", "192.168.1.0/24"],
     );
     refused(
         &mut net,
         |s| s.add_lan(&subnet("x", "10.0.2.0/24")),
-        Code::SubnetOverlap,
+        ErrorCode::SubnetOverlap,
         &["`x`", "LAN `peers`"],
     );
     refused(
         &mut net,
         |s| s.add_lan(&subnet("x", "127.0.0.0/8")),
-        Code::Subnet,
+        ErrorCode::Subnet,
         &["`x`", "loopback"],
     );
     refused(
@@ -120,31 +137,31 @@ fn subnets_and_addresses() {
                 ..lan("x")
             })
         },
-        Code::Subnet,
+        ErrorCode::Subnet,
         &["at most one of IPv4"],
     );
     refused(
         &mut net,
         |s| s.add_lan(&NewLan { without_ipv4: true, without_ipv6: true, ..lan("x") }),
-        Code::Subnet,
+        ErrorCode::Subnet,
         &["without IPv4 and without IPv6"],
     );
     refused(
         &mut net,
         |s| s.add_lan(&NewLan { without_ipv4: true, ..subnet("x", "10.1.0.0/24") }),
-        Code::Subnet,
+        ErrorCode::Subnet,
         &["this LAN is without IPv4"],
     );
     refused(
         &mut net,
         |s| s.add_lan(&NewLan { mtu: Some(1279), ..lan("x") }),
-        Code::Config,
+        ErrorCode::Config,
         &["1279", "IPv6 needs 1280"],
     );
     refused(
         &mut net,
         |s| s.add_lan(&NewLan { mtu: Some(67), ..lan("x") }),
-        Code::Config,
+        ErrorCode::Config,
         &["between 68 and 65535"],
     );
     let a = net.now.spec().find_node("a").unwrap();
@@ -159,10 +176,10 @@ fn subnets_and_addresses() {
         ("192.168.1.9", ["LAN `home`", "node `test` has it"]),
         ("fd99::1", ["fd99::1", "not in it"]),
     ] {
-        refused(&mut net, |s| s.join(a, &at(home, addr)), Code::Address, &words);
+        refused(&mut net, |s| s.join(a, &at(home, addr)), ErrorCode::Address, &words);
     }
     let two = Join { addrs: vec![ip("192.168.1.5"), ip("192.168.1.6")], ..Join::of(home) };
-    refused(&mut net, |s| s.join(a, &two), Code::Address, &["192.168.1.5 and 192.168.1.6"]);
+    refused(&mut net, |s| s.join(a, &two), ErrorCode::Address, &["192.168.1.5 and 192.168.1.6"]);
 }
 
 #[test]
@@ -171,7 +188,7 @@ fn three_hundred_nodes_on_a_24() {
     let error = Spec::of_parameters(&parameters).unwrap_err();
     says(
         &error,
-        Code::SubnetFull,
+        ErrorCode::SubnetFull,
         &["LAN `peers`", "node `peer254`", "10.0.2.0/24 has room for 254", "10.1.0.0/16"],
     );
     let subnets = vec!["10.1.0.0/16".parse().unwrap()];
@@ -184,15 +201,19 @@ fn an_address_where_there_is_none() {
     let mut net = Net::of(&Parameters { nodes, without_ipv6: true, ..Parameters::default() });
     let b = net.node("b", &[]);
     let spec = net.now.spec();
-    says(&spec.address_of(b, None).unwrap_err(), Code::NoAddress, &["node `b`", "on no network"]);
+    says(
+        &spec.address_of(b, None).unwrap_err(),
+        ErrorCode::NoAddress,
+        &["node `b`", "on no network"],
+    );
     says(
         &spec.address_of(NodeId::TEST, Some(Family::V6)).unwrap_err(),
-        Code::NoAddress,
+        ErrorCode::NoAddress,
         &["IPv6 address of node `test`"],
     );
     assert_eq!(spec.address_of(NodeId::TEST, None).unwrap(), ip("10.0.2.1"));
     let v6 = NewLan { subnets: vec!["fd01::/64".parse().unwrap()], ..lan("x") };
-    refused(&mut net, |s| s.add_lan(&v6), Code::Subnet, &["this test is without IPv6"]);
+    refused(&mut net, |s| s.add_lan(&v6), ErrorCode::Subnet, &["this test is without IPv6"]);
 }
 
 #[test]
@@ -200,28 +221,28 @@ fn what_is_in_use_stays() {
     let mut net = Net::with_peers(&["a"]);
     let a = net.now.spec().find_node("a").unwrap();
     let link = net.now.spec().find_segment("test-a").unwrap();
-    refused(&mut net, |s| s.remove_node(NodeId::TEST), Code::InUse, &["node `test`"]);
-    refused(&mut net, |s| s.remove_node(a), Code::InUse, &["node `a`", "link `test-a`"]);
-    refused(&mut net, |s| s.leave(a, link), Code::InUse, &["link `test-a`"]);
+    refused(&mut net, |s| s.remove_node(NodeId::TEST), ErrorCode::InUse, &["node `test`"]);
+    refused(&mut net, |s| s.remove_node(a), ErrorCode::InUse, &["node `a`", "link `test-a`"]);
+    refused(&mut net, |s| s.leave(a, link), ErrorCode::InUse, &["link `test-a`"]);
     let [home, internet] = ["home", "internet"].map(|name| net.lan(name, &[]));
     let laptop = net.node("laptop", &[home]);
-    refused(&mut net, |s| s.remove_segment(home), Code::InUse, &["LAN `home`", "`laptop`"]);
+    refused(&mut net, |s| s.remove_segment(home), ErrorCode::InUse, &["LAN `home`", "`laptop`"]);
     refused(
         &mut net,
         |s| s.leave(laptop, internet),
-        Code::NotFound,
+        ErrorCode::NotFound,
         &["node `laptop`", "LAN `internet`"],
     );
     refused(
         &mut net,
         |s| s.roam(a, home, &Join::of(internet)),
-        Code::NotFound,
+        ErrorCode::NotFound,
         &["node `a`", "LAN `home`"],
     );
     let r = net.router(router("r"), &[home], internet);
     net.change(|s| s.set_default(laptop, DefaultRoute::Via(r))).unwrap();
-    refused(&mut net, |s| s.remove_node(r), Code::InUse, &["router `r`", "node `laptop`"]);
+    refused(&mut net, |s| s.remove_node(r), ErrorCode::InUse, &["router `r`", "node `laptop`"]);
     net.change(|s| s.set_default(laptop, DefaultRoute::Wired)).unwrap();
     net.change(|s| s.remove_node(r)).unwrap();
-    refused(&mut net, |s| s.remove_node(r), Code::NotFound, &["removed"]);
+    refused(&mut net, |s| s.remove_node(r), ErrorCode::NotFound, &["removed"]);
 }

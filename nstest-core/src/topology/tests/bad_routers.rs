@@ -2,7 +2,7 @@
 
 use super::bad_input::refused;
 use super::*;
-use crate::error::Code;
+use crate::error::ErrorCode;
 use crate::topology::nat::{Firewall, Nat, Nat6, Protocol};
 use crate::topology::spec::{DefaultRoute, PortForward};
 use crate::topology::subnet::Subnet;
@@ -18,13 +18,13 @@ fn routes() {
     refused(
         &mut net,
         |s| s.add_route(a, default, ip("10.0.3.254")),
-        Code::Route,
+        ErrorCode::Route,
         &["node `a` via 10.0.3.254", "nobody on its networks"],
     );
     refused(
         &mut net,
         |s| s.add_route(a, default, ip("fd00::1")),
-        Code::Route,
+        ErrorCode::Route,
         &["one is IPv4 and the other IPv6"],
     );
     net.change(|s| s.add_route(a, default, ip("10.0.2.1"))).unwrap();
@@ -32,33 +32,38 @@ fn routes() {
     refused(
         &mut net,
         |s| s.add_route(a, default, ip("10.0.2.1")),
-        Code::Route,
+        ErrorCode::Route,
         &["has a route to it"],
     );
     net.change(|s| s.remove_route(a, default)).unwrap();
-    refused(&mut net, |s| s.remove_route(a, default), Code::NotFound, &["node `a`"]);
+    refused(&mut net, |s| s.remove_route(a, default), ErrorCode::NotFound, &["node `a`"]);
     refused(
         &mut net,
         |s| s.set_default(a, DefaultRoute::Via(r)),
-        Code::Route,
+        ErrorCode::Route,
         &["router `r`", "node `a`", "share no LAN"],
     );
     refused(
         &mut net,
         |s| s.set_default(a, DefaultRoute::Via(NodeId::TEST)),
-        Code::Route,
+        ErrorCode::Route,
         &["node `test`", "does not forward"],
     );
     refused(
         &mut net,
         |s| s.set_default(lonely, DefaultRoute::Blackholed),
-        Code::Route,
+        ErrorCode::Route,
         &["node `lonely`", "no network"],
     );
     net.router(router("r2"), &[y], z);
     let circle =
         NewRouter { joins: vec![(Join::of(z), false), (Join::of(x), true)], ..router("r3") };
-    refused(&mut net, |s| s.add_router(&circle), Code::RouteCycle, &["IPv4", "r → r2 → r3 → r"]);
+    refused(
+        &mut net,
+        |s| s.add_router(&circle),
+        ErrorCode::RouteCycle,
+        &["IPv4", "r → r2 → r3 → r"],
+    );
 }
 
 #[test]
@@ -77,20 +82,20 @@ fn routers() {
     refused(
         &mut net,
         |s| s.set_nat(inner, Some(Nat::FULL_CONE)),
-        Code::Nat,
+        ErrorCode::Nat,
         &["router `inner`", "no WAN", "`.wan(&lan)`"],
     );
     refused(
         &mut net,
         |s| s.set_firewall(inner, Firewall::BlockInbound),
-        Code::Nat,
+        ErrorCode::Nat,
         &["router `inner`"],
     );
-    refused(&mut net, |s| s.set_nat(a, Some(Nat::FULL_CONE)), Code::Nat, &["node `a`"]);
+    refused(&mut net, |s| s.set_nat(a, Some(Nat::FULL_CONE)), ErrorCode::Nat, &["node `a`"]);
     refused(
         &mut net,
         |s| s.set_nat6(r, Nat6::Nat(Nat::FULL_CONE)),
-        Code::Nat,
+        ErrorCode::Nat,
         &["router `r`", "LAN `internet`", "without IPv6"],
     );
     let wan6 = net.lan("wan6", &[]);
@@ -99,41 +104,46 @@ fn routers() {
     refused(
         &mut net,
         |s| s.set_nat6(r6, prefix("2001:db8::/48")),
-        Code::Nat,
+        ErrorCode::Nat,
         &["2001:db8::/48", "fd00:4::/64"],
     );
     refused(
         &mut net,
         |s| s.set_nat6(r6, prefix("fd00:5::/64")),
-        Code::SubnetOverlap,
+        ErrorCode::SubnetOverlap,
         &["fd00:5::/64", "LAN `wan6`"],
     );
     let to = |node, port| PortForward { protocol: Protocol::Tcp, port, node, node_port: 80 };
     refused(
         &mut net,
         |s| s.forward_port(r, to(a, 80)),
-        Code::Nat,
+        ErrorCode::Nat,
         &["router `r`", "node `a`", "no LAN that the router serves"],
     );
     let laptop = net.node("laptop", &[home]);
-    refused(&mut net, |s| s.forward_port(r, to(laptop, 0)), Code::Nat, &["0 is no port"]);
+    refused(&mut net, |s| s.forward_port(r, to(laptop, 0)), ErrorCode::Nat, &["0 is no port"]);
     net.change(|s| s.forward_port(r, to(laptop, 80))).unwrap();
     refused(
         &mut net,
         |s| s.forward_port(r, to(laptop, 80)),
-        Code::InUse,
+        ErrorCode::InUse,
         &["tcp port 80", "router `r`"],
     );
-    refused(&mut net, |s| s.unforward_port(r, Protocol::Udp, 80), Code::NotFound, &["udp port 80"]);
+    refused(
+        &mut net,
+        |s| s.unforward_port(r, Protocol::Udp, 80),
+        ErrorCode::NotFound,
+        &["udp port 80"],
+    );
     let two = NewRouter {
         joins: vec![(Join::of(home), true), (Join::of(internet), true)],
         ..router("two")
     };
-    refused(&mut net, |s| s.add_router(&two), Code::Config, &["router `two`", "at most one"]);
+    refused(&mut net, |s| s.add_router(&two), ErrorCode::Config, &["router `two`", "at most one"]);
     refused(
         &mut net,
         |s| s.remove_node(laptop),
-        Code::InUse,
+        ErrorCode::InUse,
         &["node `laptop`", "router `r` forwards a port"],
     );
     let third = net.lan("third", &[]);
@@ -141,19 +151,19 @@ fn routers() {
     refused(
         &mut net,
         |s| s.join_router(r6, &Join::of(third), false),
-        Code::Nat,
+        ErrorCode::Nat,
         &["router `r6`", "exactly one LAN"],
     );
     refused(
         &mut net,
         |s| s.join_router(r6, &Join::of(third), true),
-        Code::Config,
+        ErrorCode::Config,
         &["at most one"],
     );
     refused(
         &mut net,
         |s| s.join_router(laptop, &Join::of(third), false),
-        Code::Nat,
+        ErrorCode::Nat,
         &["node `laptop`", "no router"],
     );
     net.change(|s| s.join_router(inner, &Join::of(third), true)).unwrap();

@@ -237,9 +237,9 @@ fn resolvers_are_asked_where_they_are() {
     assert_eq!(net.last.to_string(), "name servers: 127.0.0.1\n");
     let island = net.node("island", &[]);
     let error = net.change(|spec| spec.add_name_server(island)).unwrap_err();
-    assert_eq!(error.code(), crate::error::Code::NoAddress);
+    assert_eq!(error.code(), crate::error::ErrorCode::NoAddress);
     // Of those that were added, one is gone, and counts no more.
     net.change(|spec| spec.add_name_server(c)).unwrap();
     let error = net.change(|spec| spec.add_name_server(d)).unwrap_err();
-    assert_eq!(error.code(), crate::error::Code::Config);
+    assert_eq!(error.code(), crate::error::ErrorCode::Config);
 }

@@ -232,7 +232,7 @@ fn a_large_lan_is_a_bridge() {
     assert!(peers(19).contains("LAN `peers`: hub p"));
     assert!(peers(20).contains("LAN `peers`: bridge br1 p"));
     // The bridge is device 2 of the fabric, where `lo` is 1, and its first port device 3.
-    assert_eq!(crate::topology::spec::PortId(1).ifindex(), 2);
+    assert_eq!(crate::topology::spec::LinkEndId(1).ifindex(), 2);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::frame::{Direction, Outlet, Stage};
-use crate::topology::spec::PortId;
+use crate::topology::spec::LinkEndId;
 use crate::world::{Link, Net, Node};
 
 /// Nothing that is lost on purpose waits this long.
@@ -38,11 +38,11 @@ impl<F: FnMut(Direction, &[u8], Instant, &mut Outlet) + Send> Stage for Taught<F
 }
 
 /// The port of a node that has one link.
-fn port_of(node: &Node) -> PortId {
+fn port_of(node: &Node) -> LinkEndId {
     port_at(&node.link(), node)
 }
 
-fn port_at(link: &Link, node: &Node) -> PortId {
+fn port_at(link: &Link, node: &Node) -> LinkEndId {
     link.ends().find(|(id, _)| *id == node.id()).unwrap().1
 }
 

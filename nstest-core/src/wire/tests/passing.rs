@@ -8,7 +8,7 @@ use crate::fault::{Condition, Rate};
 use crate::frame::Direction;
 use crate::testing::isolated;
 use crate::wire::Ends;
-use crate::world::Engine;
+use crate::world::Backend;
 
 fn talk(a: &Node, b: &Node) {
     for (from, to) in [(a.ipv4().into(), b.ipv4().into()), (a.ipv6().into(), b.ipv6().into())] {
@@ -91,7 +91,7 @@ fn what_leaves_a_node_goes_straight_on_where_nothing_is_in_the_way() {
         // A qdisc that holds frames would have the wire wait for it.
         let rate = Condition::new().rate(Rate::mbit(100));
         let slow = far.link().ingress().condition(rate).unwrap();
-        assert_eq!(slow.engines(), [Engine::Tbf]);
+        assert_eq!(slow.backends(), [Backend::Tbf]);
         goes_straight(false);
         slow.end().unwrap();
         goes_straight(true);

@@ -7,7 +7,7 @@ use super::{Arc, LIMIT, Pair, connected, network, pair, pass, round_trip, sound,
 use crate::testing::isolated;
 
 /// Threads of this process by the name of the engine's.
-fn engines() -> usize {
+fn backends() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
     tasks.filter_map(|task| name(task.unwrap()).ok()).filter(|name| name == "nstest wire\n").count()
@@ -17,11 +17,11 @@ fn engines() -> usize {
 fn no_wire_no_thread() {
     isolated(|| {
         let Pair { net, local, peer, ends } = pair();
-        assert_eq!(engines(), 0);
+        assert_eq!(backends(), 0);
         teach(&local, true, pass);
         teach(&peer, true, pass);
         round_trip(&ends);
-        assert_eq!(engines(), 1);
+        assert_eq!(backends(), 1);
         sound(&net);
     });
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{FaultId, Shared};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::fault::Receipt;
 
 /// The way to the thread, which is started when there is something to do.
@@ -49,7 +49,8 @@ impl Clock {
                 let world = Weak::clone(&self.world);
                 let thread = thread::Builder::new().name("nstest schedule".to_owned());
                 thread.spawn(move || run(&inbox, &world)).map_err(|error| {
-                    Error::new(Code::Setup, "start the thread for faults with a time").source(error)
+                    Error::new(ErrorCode::Setup, "start the thread for faults with a time")
+                        .source(error)
                 })?;
                 Ok(none.insert(entries))
             }

@@ -18,12 +18,12 @@ use crate::error::Result;
 use crate::fault::shape::Shape;
 use crate::fault::{Condition, Effect, Receipt};
 use crate::frame::Direction;
-use crate::topology::spec::{LinkEnd, PortId};
+use crate::topology::spec::{LinkEnd, LinkEndId};
 
-/// Who carries a fault out: [`Injection::engines`](crate::Injection::engines).
+/// Who carries a fault out: [`Injection::backends`](crate::Injection::backends).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Engine {
+pub enum Backend {
     /// The stage in user space, which decides by the seed of the test.
     Wire,
     /// The kernel's token bucket: tc-tbf(8).
@@ -34,7 +34,7 @@ pub enum Engine {
     Carrier,
 }
 
-impl fmt::Display for Engine {
+impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Wire => "wire",
@@ -48,16 +48,16 @@ impl fmt::Display for Engine {
 /// What the kernel was found to lack.
 #[derive(Debug, Default)]
 pub(super) struct Kernel {
-    lacks: Vec<Engine>,
+    lacks: Vec<Backend>,
     /// What the counter of a port's qdisc was at when its fault began: a qdisc that
     /// is given other values goes on counting.
-    counted: BTreeMap<PortId, u64>,
+    counted: BTreeMap<LinkEndId, u64>,
 }
 
-fn engine_of(shape: Shape) -> Engine {
+fn engine_of(shape: Shape) -> Backend {
     match shape {
-        Shape::Rate { .. } => Engine::Tbf,
-        Shape::Delay { .. } => Engine::Netem,
+        Shape::Rate { .. } => Backend::Tbf,
+        Shape::Delay { .. } => Backend::Netem,
     }
 }
 
@@ -113,7 +113,7 @@ impl Shared {
     }
 
     /// Whether the kernel does it.
-    fn shape(&mut self, port: PortId, shape: Shape) -> Result<bool> {
+    fn shape(&mut self, port: LinkEndId, shape: Shape) -> Result<bool> {
         let engine = engine_of(shape);
         if self.faults.kernel.lacks.contains(&engine) {
             return Ok(false);
@@ -136,27 +136,27 @@ impl Shared {
     }
 
     /// Takes the qdisc of a port away, if a condition before put one there.
-    fn unshape(&mut self, port: PortId) -> Result<()> {
+    fn unshape(&mut self, port: LinkEndId) -> Result<()> {
         let Some((owner, force)) = self.qdisc_of(port) else { return Ok(()) };
         self.count(owner, std::slice::from_ref(&force));
         self.take_over(&force);
         self.drop_qdisc(port)
     }
 
-    pub(super) fn drop_qdisc(&mut self, port: PortId) -> Result<()> {
+    pub(super) fn drop_qdisc(&mut self, port: LinkEndId) -> Result<()> {
         self.faults.kernel.counted.remove(&port);
         self.fabric.unshape(port)
     }
 
     /// The qdisc of a port, and whose it is.
-    fn qdisc_of(&self, port: PortId) -> Option<(FaultId, Force)> {
+    fn qdisc_of(&self, port: LinkEndId) -> Option<(FaultId, Force)> {
         self.faults.injected.iter().find_map(|(id, injected)| {
             let is_it = |force: &&Force| matches!(force, Force::Qdisc(at, _) if *at == port);
             injected.in_force.iter().find(is_it).map(|force| (*id, force.clone()))
         })
     }
 
-    /// Writes down what the kernel's part of a fault has touched.
+    /// Writes down what the kernel's part of a fault has affected.
     pub(super) fn count(&mut self, id: FaultId, forces: &[Force]) {
         let receipt = self.faults.get(id).receipt.clone();
         receipt.add(self.kernel_count(forces));
@@ -172,8 +172,8 @@ impl Shared {
         ports.map(|port| fabric.shaped(port).saturating_sub(since(port))).sum()
     }
 
-    /// How many packets a fault has touched up to now.
-    pub(in crate::world) fn touched(&mut self, id: FaultId) -> u64 {
+    /// How many packets a fault has affected up to now.
+    pub(in crate::world) fn affected(&mut self, id: FaultId) -> u64 {
         self.fabric.settle_wire();
         self.counted(id)
     }
@@ -181,20 +181,20 @@ impl Shared {
     /// The same, where the wire has settled already.
     pub(super) fn counted(&mut self, id: FaultId) -> u64 {
         let Injected { receipt, in_force, .. } = self.faults.get(id);
-        let (counted, in_force) = (receipt.touched(), in_force.clone());
+        let (counted, in_force) = (receipt.affected(), in_force.clone());
         counted + self.kernel_count(&in_force)
     }
 
     /// Who carries a fault out at present, each once.
-    pub(in crate::world) fn engines(&mut self, id: FaultId) -> Vec<Engine> {
+    pub(in crate::world) fn backends(&mut self, id: FaultId) -> Vec<Backend> {
         let engine = |force: &Force| match force {
-            Force::Rule(..) | Force::Condition(..) => Engine::Wire,
+            Force::Rule(..) | Force::Condition(..) => Backend::Wire,
             Force::Qdisc(_, engine) => *engine,
-            Force::Down(_) => Engine::Carrier,
+            Force::Down(_) => Backend::Carrier,
         };
-        let mut engines: Vec<Engine> = self.faults.get(id).in_force.iter().map(engine).collect();
-        engines.sort_unstable();
-        engines.dedup();
-        engines
+        let mut backends: Vec<Backend> = self.faults.get(id).in_force.iter().map(engine).collect();
+        backends.sort_unstable();
+        backends.dedup();
+        backends
     }
 }

@@ -7,7 +7,7 @@ use super::{FaultId, Shared};
 use crate::error::Result;
 use crate::fault::Effect;
 use crate::topology::plan::{Op, Plan};
-use crate::topology::spec::PortId;
+use crate::topology::spec::LinkEndId;
 
 /// What the kernel has counted for faults at ports that are about to go.
 #[must_use]
@@ -22,7 +22,7 @@ impl Shared {
             Op::DelNode { at } => spec.links_of(at.id).iter().map(|end| end.port).collect(),
             _ => Vec::new(),
         });
-        let ports: BTreeSet<PortId> = ports.collect();
+        let ports: BTreeSet<LinkEndId> = ports.collect();
         let ids: Vec<FaultId> = self.faults.injected.keys().copied().collect();
         let counted = ids.into_iter().map(|id| {
             let forces = self.faults.get(id).in_force.clone();
@@ -48,7 +48,7 @@ impl Shared {
     fn forget_gone(&mut self) {
         let spec = self.topology.spec();
         let there = spec.nodes().flat_map(|(id, _)| spec.links_of(id)).map(|end| end.port);
-        let there: BTreeSet<PortId> = there.collect();
+        let there: BTreeSet<LinkEndId> = there.collect();
         self.faults.ports.retain(|port, _| there.contains(port));
         for injected in self.faults.injected.values_mut() {
             let before = injected.in_force.len();

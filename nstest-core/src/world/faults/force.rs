@@ -2,22 +2,22 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Engine, FaultId, Injected, Shared};
+use super::{Backend, FaultId, Injected, Shared};
 use crate::error::Result;
 use crate::fault::port::{Port, RuleId};
 use crate::fault::rule::Rule;
 use crate::fault::{Effect, Fault, Receipt, Target};
 use crate::frame::Direction;
-use crate::topology::spec::{LinkEnd, PortId};
+use crate::topology::spec::{LinkEnd, LinkEndId};
 
 /// Where and how a fault is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Force {
-    Rule(PortId, RuleId),
+    Rule(LinkEndId, RuleId),
     /// On the wire.
-    Condition(PortId, Direction),
+    Condition(LinkEndId, Direction),
     /// The kernel's: a root qdisc of this port, and who it is.
-    Qdisc(PortId, Engine),
+    Qdisc(LinkEndId, Backend),
     Down(Vec<LinkEnd>),
 }
 
@@ -180,7 +180,7 @@ impl Shared {
             Force::Rule(port, _) | Force::Condition(port, _) => Some(*port),
             Force::Qdisc(..) | Force::Down(_) => None,
         });
-        let freed: Vec<PortId> = on_wire.collect();
+        let freed: Vec<LinkEndId> = on_wire.collect();
         for force in forces {
             let released = match force {
                 Force::Rule(port, rule) => self.change(port, |port| {
@@ -218,7 +218,7 @@ impl Shared {
     }
 
     /// Changes what there is at a port, if it is still there.
-    pub(super) fn change(&mut self, port: PortId, change: impl FnOnce(&mut Port)) -> Result<()> {
+    pub(super) fn change(&mut self, port: LinkEndId, change: impl FnOnce(&mut Port)) -> Result<()> {
         let Some(stage) = self.faults.ports.get(&port) else { return Ok(()) };
         change(&mut lock(stage));
         self.fabric.refresh(port)
@@ -235,7 +235,7 @@ impl Force {
     }
 
     /// The ports at which it is.
-    pub(super) fn ports(&self) -> impl Iterator<Item = PortId> {
+    pub(super) fn ports(&self) -> impl Iterator<Item = LinkEndId> {
         let (one, several) = match self {
             Self::Rule(port, _) | Self::Condition(port, _) | Self::Qdisc(port, _) => {
                 (Some(*port), [].as_slice())

@@ -1,7 +1,7 @@
 //! What is wrong with a world, and what of it has happened.
 //!
 //! A fault that is given to the world is an [`Injected`]: data, and a record of
-//! what it touched. While it is *on*, it is in force at the ends of links
+//! what it affected. While it is *on*, it is in force at the ends of links
 //! ([`Force`]); an edit of the world may move these, and [`Shared::reconcile`] lets
 //! the faults follow.
 //!
@@ -31,9 +31,9 @@ use crate::error::Result;
 use crate::fault::port::Port;
 use crate::fault::traffic::Traffic;
 use crate::fault::{Effect, Fault, Plan, Receipt, Schedule};
-use crate::topology::spec::{LinkEnd, PortId};
+use crate::topology::spec::{LinkEnd, LinkEndId};
 pub(super) use clock::Clock;
-pub use engine::Engine;
+pub use engine::Backend;
 use engine::Kernel;
 use force::Force;
 use observe::Census;
@@ -52,7 +52,7 @@ pub(super) struct Faults {
     seed: u64,
     injected: BTreeMap<FaultId, Injected>,
     /// The ends of links at which the wire is.
-    ports: BTreeMap<PortId, Arc<Mutex<Port>>>,
+    ports: BTreeMap<LinkEndId, Arc<Mutex<Port>>>,
     kernel: Kernel,
     census: Option<Census>,
     /// Those of the plan that the test runs under.
@@ -85,7 +85,7 @@ pub(super) struct Injected {
 impl Faults {
     pub(super) fn new() -> Self {
         Self {
-            seed: crate::orders::DEFAULT_SEED,
+            seed: crate::run_config::DEFAULT_SEED,
             injected: BTreeMap::new(),
             ports: BTreeMap::new(),
             kernel: Kernel::default(),

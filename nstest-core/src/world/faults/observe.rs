@@ -8,7 +8,7 @@ use crate::fault::port::Port;
 use crate::fault::traffic::Traffic;
 use crate::fault::{Effect, Plan, Receipt};
 use crate::frame::Direction;
-use crate::topology::spec::{LinkEnd, PortId};
+use crate::topology::spec::{LinkEnd, LinkEndId};
 
 /// Every packet of a test that is a point, in the order in which they came: the
 /// point, and the packet in words.
@@ -58,7 +58,7 @@ impl Shared {
     }
 
     /// A new port, of whose traffic note is taken if somebody wants to know.
-    pub(super) fn watched(&self, at: PortId, mut port: Port) -> Port {
+    pub(super) fn watched(&self, at: LinkEndId, mut port: Port) -> Port {
         if let Some(traffic) = &self.faults.traffic {
             port.set_traffic(Arc::clone(traffic), at);
         }
@@ -66,7 +66,7 @@ impl Shared {
     }
 
     /// What tells when the traffic has come to rest, where anybody wants to know; and
-    /// what the faults of the plan have touched.
+    /// what the faults of the plan have affected.
     pub(in crate::world) fn traffic(&self) -> Option<(Arc<Traffic>, Vec<Receipt>)> {
         let traffic = Arc::clone(self.faults.traffic.as_ref()?);
         let planned = self.faults.planned.iter().filter_map(|id| self.faults.injected.get(id));
@@ -106,7 +106,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether every fault of the plan has touched a packet, and the first one that
+    /// Whether every fault of the plan has affected a packet, and the first one that
     /// a rule of it has; `None` without a plan.
     pub(in crate::world) fn planned(&mut self) -> Option<(bool, Option<String>)> {
         let planned = self.faults.planned.clone();
@@ -115,7 +115,7 @@ impl Shared {
         (!planned.is_empty()).then(|| (unmet == 0, planned.iter().find_map(first)))
     }
 
-    /// The faults that the test declared, and that never touched a packet.
+    /// The faults that the test declared, and that never affected a packet.
     pub(in crate::world) fn unmet(&mut self) -> Vec<String> {
         let all = self.faults.injected.keys().copied();
         let declared: Vec<_> = all.filter(|id| !self.faults.planned.contains(id)).collect();
@@ -126,12 +126,12 @@ impl Shared {
     /// As it stands when the wire has settled. A pulled cable is exempt: nothing reaches
     /// the far end of it.
     fn is_unmet(&mut self, id: FaultId) -> bool {
-        let touched = self.counted(id) > 0;
+        let affected = self.counted(id) > 0;
         let injected = self.faults.get(id);
-        let untriggered = injected.trigger.as_ref().is_some_and(|(_, it)| it.touched() == 0);
+        let untriggered = injected.trigger.as_ref().is_some_and(|(_, it)| it.affected() == 0);
         let exempt =
             matches!(injected.fault.effect(), Effect::Down) && !injected.awaited && !untriggered;
-        !(touched || exempt || injected.receipt.is_optional())
+        !(affected || exempt || injected.receipt.is_optional())
     }
 
     /// What went wrong where nobody could be told.

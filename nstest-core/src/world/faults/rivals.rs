@@ -10,11 +10,11 @@ use crate::error::Result;
 use crate::fault::plan::{clash, conflict};
 use crate::fault::{Effect, Fault, Target};
 use crate::frame::Direction;
-use crate::topology::spec::PortId;
+use crate::topology::spec::LinkEndId;
 
 /// One direction of a link, as it looks from where things happen to the link, and as
 /// the fault has it.
-type Lane = (PortId, Direction, Direction);
+type Lane = (LinkEndId, Direction, Direction);
 
 impl Shared {
     /// Whether a fault that begins then can be beside all that there are.

@@ -168,6 +168,11 @@ fn a_directory_that_others_could_have_made_is_refused() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(&open, mode).unwrap();
     for path in [link, open] {
-        assert_eq!(make_private(&path).unwrap_err().code(), Code::Config, "{}", path.display());
+        assert_eq!(
+            make_private(&path).unwrap_err().code(),
+            ErrorCode::Config,
+            "{}",
+            path.display()
+        );
     }
 }

@@ -1,7 +1,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::orders::FoundPoint;
+use crate::run_config::FoundPoint;
 use crate::runner::Explore;
 use crate::runner::explore::sweep::Fate;
 
@@ -92,7 +92,7 @@ fn one_failure_needs_no_table() {
         first: client > server: tcp data 2: drop
           packet: as it was in this run
           panicked: x
-          its fault touched nothing: the test fails by chance
+          its fault affected nothing: the test fails by chance
 
         1 run did not come to the point, so that nothing was injected:
           client > server: tcp data 2: drop

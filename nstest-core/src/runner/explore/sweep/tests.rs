@@ -1,8 +1,8 @@
 use std::sync::{Barrier, Condvar};
 
 use super::*;
-use crate::error::Code;
-use crate::orders::{Applied, FoundPoint};
+use crate::error::ErrorCode;
+use crate::run_config::{Applied, FoundPoint};
 use crate::runner::Explore;
 
 const EXPLORE: Explore = Explore { faults: &["reset", "drop"], max: None };
@@ -138,16 +138,16 @@ fn there_are_no_more_workers_than_cases() {
 fn what_the_machine_refuses_ends_the_sweep() {
     let points = points(100);
     let cases = Cases::of(&points, &EXPLORE, 1);
-    let refused = || Error::new(Code::Nproc, "start the test");
+    let refused = || Error::new(ErrorCode::Nproc, "start the test");
     let runs = AtomicUsize::new(0);
     let run = |_| {
         runs.fetch_add(1, Ordering::Relaxed);
         Err(refused())
     };
     let error = sweep(&cases, 2, free, run).unwrap_err();
-    assert_eq!(error.code(), Code::Nproc);
+    assert_eq!(error.code(), ErrorCode::Nproc);
     assert!(runs.into_inner() <= 2);
     let held = |_| -> Result<()> { Err(refused()) };
     let error = sweep(&cases, 2, held, |_| panic!("without a job")).unwrap_err();
-    assert_eq!(error.code(), Code::Nproc);
+    assert_eq!(error.code(), ErrorCode::Nproc);
 }

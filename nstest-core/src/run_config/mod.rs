@@ -1,7 +1,7 @@
-//! What the parent of a test orders its body to do with the network, and what
+//! What the parent of a test run_config its body to do with the network, and what
 //! the body found, as values and as what travels between the two processes.
 //!
-//! Orders go with the start of the body, as text in its environment, so they
+//! RunConfig go with the start of the body, as text in its environment, so they
 //! hold no NUL; findings come back on the pipe for records, as bytes.
 
 mod findings;
@@ -13,7 +13,7 @@ pub(crate) const DEFAULT_SEED: u64 = 1;
 
 /// What the body of a test is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Orders {
+pub struct RunConfig {
     /// From which everything random in the test's network follows.
     pub seed: u64,
     /// Faults to inject, as text; the world reads it.
@@ -22,13 +22,13 @@ pub struct Orders {
     pub census: bool,
 }
 
-impl Default for Orders {
+impl Default for RunConfig {
     fn default() -> Self {
         Self { seed: DEFAULT_SEED, plan: None, census: false }
     }
 }
 
-impl Orders {
+impl RunConfig {
     /// `seed:c:` or `seed:-:` and then the plan, led by its length in bytes and a
     /// colon, or `-` where there is none.
     pub(crate) fn encode(&self) -> String {
@@ -39,7 +39,7 @@ impl Orders {
         }
     }
 
-    /// The orders with which `text` begins, and what follows them.
+    /// The run_config with which `text` begins, and what follows them.
     pub(crate) fn decode(text: &str) -> Option<(Self, &str)> {
         let mut fields = text.splitn(4, ':');
         let seed = fields.next()?.parse().ok()?;
@@ -65,9 +65,9 @@ mod tests {
     fn orders_survive_the_way_and_leave_what_follows() {
         for plan in [None, Some(""), Some("a > b: tcp data 3: reset\n")] {
             for (seed, census) in [(0, true), (u64::MAX, false)] {
-                let orders = Orders { seed, plan: plan.map(str::to_owned), census };
-                let text = orders.encode() + ":a::b";
-                assert_eq!(Orders::decode(&text), Some((orders, ":a::b")));
+                let run_config = RunConfig { seed, plan: plan.map(str::to_owned), census };
+                let text = run_config.encode() + ":a::b";
+                assert_eq!(RunConfig::decode(&text), Some((run_config, ":a::b")));
             }
         }
     }
@@ -77,7 +77,7 @@ mod tests {
         for forged in
             ["", "1", "1:c", "1:x:-:", "-1:c:-:", "1:c:4:abc", "1:c:x:abc", "1:c:1:ä", "1:-:-"]
         {
-            assert_eq!(Orders::decode(forged), None, "{forged}");
+            assert_eq!(RunConfig::decode(forged), None, "{forged}");
         }
     }
 }

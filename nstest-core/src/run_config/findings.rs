@@ -13,7 +13,7 @@ pub struct Findings {
     /// What became of the plan; absent where there was none, or where nothing was
     /// there to apply it to.
     pub injected: Option<Applied>,
-    /// The declared faults that touched no packet, each as a text.
+    /// The declared faults that affected no packet, each as a text.
     pub unmatched: Vec<String>,
     /// Whether anything in the network depended on the seed.
     pub random: bool,
@@ -33,7 +33,7 @@ pub struct FoundPoint {
 pub struct Applied {
     /// Whether what it waited for came.
     pub reached: bool,
-    /// The first packet that it touched, decoded.
+    /// The first packet that it affected, decoded.
     pub packet: Option<String>,
 }
 
@@ -43,7 +43,7 @@ impl Findings {
         *self == Self::default()
     }
 
-    /// Whether a plan was applied, and touched something.
+    /// Whether a plan was applied, and affected something.
     pub(crate) fn reached(&self) -> bool {
         self.injected.as_ref().is_some_and(|injected| injected.reached)
     }

@@ -7,7 +7,7 @@ use super::{End, Place};
 use crate::error::Result;
 
 impl Place {
-    pub(crate) fn reach(&self, _: SocketAddr, _: &[u8], _: Duration) -> Result<End> {
+    pub(crate) fn probe(&self, _: SocketAddr, _: &[u8], _: Duration) -> Result<End> {
         match *self.namespace() {}
     }
 }

@@ -6,7 +6,7 @@
 //! written while nobody else writes, so they do not mix: see pipe(7). Findings may
 //! fill the pipe: who expects them reads while they are written.
 
-use crate::orders::Findings;
+use crate::run_config::Findings;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, TcpListener};
 use std::time::Duration;
 
-use nstest::{Firewall, Net, Node, Reached, TestResult, netns_test};
+use nstest::{Firewall, Net, Node, ProbeOutcome, TestResult, netns_test};
 
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -15,10 +15,10 @@ fn both(node: &Node) -> [IpAddr; 2] {
 fn listeners_are_connected_to_and_others_refuse(server: Node, net: Net) -> TestResult {
     for ip in both(&server) {
         let listener = server.run(|| TcpListener::bind((ip, 80)))?;
-        net.local().reach((ip, 80))?.assert(Reached::Connected);
+        net.local().probe((ip, 80))?.assert(ProbeOutcome::Connected);
         drop(listener);
-        let found = net.local().reach((ip, 80))?;
-        found.assert(Reached::Refused);
+        let found = net.local().probe((ip, 80))?;
+        found.assert(ProbeOutcome::Refused);
         assert_eq!(found.hop(), Some("server"));
         assert_eq!(
             found.to_string(),
@@ -35,8 +35,8 @@ fn listeners_are_connected_to_and_others_refuse(server: Node, net: Net) -> TestR
 fn a_pulled_cable_is_a_black_hole_of_no_hop(server: Node, net: Net) -> TestResult {
     server.link().down()?;
     for ip in both(&server) {
-        let found = net.local().reach_with((ip, 80), &[], PATIENCE)?;
-        found.assert(Reached::Blackholed);
+        let found = net.local().probe_with((ip, 80), &[], PATIENCE)?;
+        found.assert(ProbeOutcome::NoReply);
         assert_eq!(found.hop(), None);
     }
     Ok(())
@@ -51,21 +51,21 @@ fn the_hop_is_named(net: Net) -> TestResult {
     let server = net.add_node("server").join(&inside).build()?;
     let client = net.add_node("client").join(&outside).default_via(&router).build()?;
     for ip in both(&server) {
-        client.reach((ip, 80))?.assert(Reached::Refused);
+        client.probe((ip, 80))?.assert(ProbeOutcome::Refused);
     }
     router.set_firewall(Firewall::BlockInbound)?;
     for ip in both(&server) {
-        let found = client.reach_with((ip, 80), &[], PATIENCE)?;
-        found.assert(Reached::Blackholed);
+        let found = client.probe_with((ip, 80), &[], PATIENCE)?;
+        found.assert(ProbeOutcome::NoReply);
     }
     for nowhere in ["198.51.100.1", "2001:db8:ffff::1"] {
         let nowhere: IpAddr = nowhere.parse()?;
-        let found = server.reach((nowhere, 80))?;
-        found.assert(Reached::Rejected);
+        let found = server.probe((nowhere, 80))?;
+        found.assert(ProbeOutcome::Rejected);
         assert_eq!(found.hop(), Some("gate"), "{found}");
         client.set_unroutable()?;
-        let found = client.reach((nowhere, 80))?;
-        found.assert(Reached::Unroutable);
+        let found = client.probe((nowhere, 80))?;
+        found.assert(ProbeOutcome::NoRoute);
         assert_eq!(found.hop(), Some("client"));
     }
     Ok(())
@@ -83,8 +83,8 @@ fn a_black_hole_is_behind_the_last_hop_that_answers(net: Net) -> TestResult {
     let server = net.add_node("server").join(&lans[2]).build()?;
     server.set_blackholed()?;
     for ip in both(&server) {
-        let found = client.reach_with((ip, 80), &[], PATIENCE)?;
-        found.assert(Reached::Blackholed);
+        let found = client.probe_with((ip, 80), &[], PATIENCE)?;
+        found.assert(ProbeOutcome::NoReply);
         assert_eq!(found.hop(), Some("router1"), "{found}");
     }
     Ok(())
@@ -93,8 +93,8 @@ fn a_black_hole_is_behind_the_last_hop_that_answers(net: Net) -> TestResult {
 #[netns_test]
 #[should_panic(expected = "refused it with an RST")]
 fn an_assertion_that_fails_tells_the_story(server: Node, net: Net) {
-    let found = net.local().reach((server.ip(), 80)).expect("an attempt");
-    found.assert(Reached::Blackholed);
+    let found = net.local().probe((server.ip(), 80)).expect("an attempt");
+    found.assert(ProbeOutcome::NoReply);
 }
 
 #[netns_test]
@@ -102,7 +102,7 @@ async fn it_does_not_block_a_runtime(server: Node, net: Net) -> TestResult {
     let listener =
         server.scope(async { tokio::net::TcpListener::bind("0.0.0.0:80").await }).await?;
     let accepting = tokio::spawn(async move { listener.accept().await.map(|(_, from)| from) });
-    net.local().reach_async((server.ip(), 80)).await?.assert(Reached::Connected);
+    net.local().probe_async((server.ip(), 80)).await?.assert(ProbeOutcome::Connected);
     accepting.await??;
     Ok(())
 }

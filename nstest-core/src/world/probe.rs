@@ -9,13 +9,13 @@ use super::Node;
 use crate::error::Result;
 use crate::node::End;
 
-/// How long a [`Reach`] waits unless told otherwise.
+/// How long a [`Probe`] waits unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What became of an attempt to reach somebody over TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Reached {
+pub enum ProbeOutcome {
     /// The connection was made, and answered if something was said on it.
     Connected,
     /// The other end answered with an RST: nobody listens there.
@@ -25,21 +25,21 @@ pub enum Reached {
     /// Somebody answered with an ICMP "unreachable".
     Rejected,
     /// Nothing came back.
-    Blackholed,
+    NoReply,
     /// The node has no route there, and said so at once.
-    Unroutable,
+    NoRoute,
 }
 
-impl Reached {
+impl ProbeOutcome {
     /// What an error of a program's own means, where that can be told: by errno
     /// alone an RST and an ICMP "port unreachable" are one (ECONNREFUSED).
     ///
     /// ```
     /// use std::io::{Error, ErrorKind};
-    /// use nstest_core::Reached;
+    /// use nstest_core::ProbeOutcome;
     ///
     /// let error = Error::from(ErrorKind::ConnectionReset);
-    /// assert_eq!(Reached::of(&error), Some(Reached::Reset));
+    /// assert_eq!(ProbeOutcome::of(&error), Some(ProbeOutcome::Reset));
     /// ```
     #[must_use]
     pub fn of(error: &std::io::Error) -> Option<Self> {
@@ -50,42 +50,42 @@ impl Reached {
             | ErrorKind::BrokenPipe
             | ErrorKind::UnexpectedEof => Some(Self::Reset),
             ErrorKind::HostUnreachable => Some(Self::Rejected),
-            ErrorKind::NetworkUnreachable => Some(Self::Unroutable),
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => Some(Self::Blackholed),
+            ErrorKind::NetworkUnreachable => Some(Self::NoRoute),
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => Some(Self::NoReply),
             _ => None,
         }
     }
 }
 
-impl fmt::Display for Reached {
+impl fmt::Display for ProbeOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connected => "connected",
             Self::Refused => "refused",
             Self::Reset => "reset",
             Self::Rejected => "rejected",
-            Self::Blackholed => "blackholed",
-            Self::Unroutable => "unroutable",
+            Self::NoReply => "blackholed",
+            Self::NoRoute => "unroutable",
         })
     }
 }
 
-/// An attempt to reach somebody, and what it came to: [`Node::reach`].
+/// An attempt to reach somebody, and what it came to: [`Node::probe`].
 ///
 /// It prints as a sentence that names the hop to blame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reach {
+pub struct Probe {
     from: String,
     to: SocketAddr,
-    reached: Reached,
+    reached: ProbeOutcome,
     hop: Option<String>,
     sentence: String,
 }
 
-impl Reach {
+impl Probe {
     /// What became of it.
     #[must_use]
-    pub fn reached(&self) -> Reached {
+    pub fn reached(&self) -> ProbeOutcome {
         self.reached
     }
 
@@ -101,7 +101,7 @@ impl Reach {
     /// # Panics
     /// If it is not, with the whole story.
     #[track_caller]
-    pub fn assert(&self, expected: Reached) {
+    pub fn assert(&self, expected: ProbeOutcome) {
         assert!(
             self.reached == expected,
             "{} should find {} {expected}, but {}",
@@ -112,7 +112,7 @@ impl Reach {
     }
 }
 
-impl fmt::Display for Reach {
+impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "from {} to {}: {}", self.from, self.to, self.sentence)
     }
@@ -125,54 +125,54 @@ impl Node {
     ///
     /// ```no_run
     /// # fn test(server: nstest_core::Node, net: nstest_core::Net) -> nstest_core::TestResult {
-    /// use nstest_core::Reached;
+    /// use nstest_core::ProbeOutcome;
     ///
-    /// let found = net.local().reach((server.ip(), 7000))?;
-    /// found.assert(Reached::Refused); // nobody listens there
+    /// let found = net.local().probe((server.ip(), 7000))?;
+    /// found.assert(ProbeOutcome::Refused); // nobody listens there
     /// assert_eq!(found.hop(), Some("server"));
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// It blocks the thread: where the server is a task of the same runtime, see
-    /// [`reach_async`](Self::reach_async).
+    /// [`probe_async`](Self::probe_async).
     ///
     /// # Errors
     /// `setup`, where no such attempt could be made: the node has no address of
     /// this family.
-    pub fn reach(&self, to: impl Into<SocketAddr>) -> Result<Reach> {
-        self.reach_with(to, &[], PATIENCE)
+    pub fn probe(&self, to: impl Into<SocketAddr>) -> Result<Probe> {
+        self.probe_with(to, &[], PATIENCE)
     }
 
-    /// As [`reach`](Self::reach), but says `bytes` on the connection and waits for
+    /// As [`probe`](Self::probe), but says `bytes` on the connection and waits for
     /// an answer: an RST that comes only then, and silence, are told, too. Each
     /// step waits for `patience` at most.
     ///
     /// # Errors
     /// As there.
-    pub fn reach_with(
+    pub fn probe_with(
         &self,
         to: impl Into<SocketAddr>,
         bytes: &[u8],
         patience: Duration,
-    ) -> Result<Reach> {
+    ) -> Result<Probe> {
         let to = to.into();
-        let end = self.place().reach(to, bytes, patience)?;
+        let end = self.place().probe(to, bytes, patience)?;
         Ok(self.judge(to, end, patience))
     }
 
-    fn judge(&self, to: SocketAddr, end: End, patience: Duration) -> Reach {
+    fn judge(&self, to: SocketAddr, end: End, patience: Duration) -> Probe {
         let (reached, blamed) = match &end {
-            End::Connected => (Reached::Connected, Some(to.ip())),
-            End::Refused => (Reached::Refused, Some(to.ip())),
-            End::Reset => (Reached::Reset, Some(to.ip())),
-            End::Rejected { by, .. } => (Reached::Rejected, Some(*by)),
-            End::Silence { last } => (Reached::Blackholed, *last),
-            End::Unroutable => (Reached::Unroutable, None),
+            End::Connected => (ProbeOutcome::Connected, Some(to.ip())),
+            End::Refused => (ProbeOutcome::Refused, Some(to.ip())),
+            End::Reset => (ProbeOutcome::Reset, Some(to.ip())),
+            End::Rejected { by, .. } => (ProbeOutcome::Rejected, Some(*by)),
+            End::Silence { last } => (ProbeOutcome::NoReply, *last),
+            End::NoRoute => (ProbeOutcome::NoRoute, None),
         };
         let node = blamed.and_then(|ip| self.net().look(|spec| spec.owner_of(ip)));
         let hop = match end {
-            End::Unroutable => Some(self.name().to_owned()),
+            End::NoRoute => Some(self.name().to_owned()),
             _ => node,
         };
         let at = |ip: IpAddr| match &hop {
@@ -193,21 +193,21 @@ impl Node {
             End::Silence { last: None } => {
                 format!("nothing came back within {patience:?}, from no hop")
             }
-            End::Unroutable => format!("{} has no route there", self.name()),
+            End::NoRoute => format!("{} has no route there", self.name()),
         };
-        Reach { from: self.name().to_owned(), to, reached, hop, sentence }
+        Probe { from: self.name().to_owned(), to, reached, hop, sentence }
     }
 }
 
 /// The same, for tests whose runtime must go on meanwhile.
 #[cfg(feature = "tokio")]
 impl Node {
-    /// As [`reach`](Self::reach), on a thread of its own.
+    /// As [`probe`](Self::probe), on a thread of its own.
     ///
     /// # Errors
     /// As there.
-    pub async fn reach_async(&self, to: impl Into<SocketAddr>) -> Result<Reach> {
+    pub async fn probe_async(&self, to: impl Into<SocketAddr>) -> Result<Probe> {
         let (node, to) = (self.clone(), to.into());
-        super::ready::elsewhere(move || node.reach(to)).await
+        super::ready::elsewhere(move || node.probe(to)).await
     }
 }

@@ -3,18 +3,18 @@
 use super::Net;
 use crate::error::Result;
 use crate::fault::Plan;
-use crate::orders::{Applied, Findings, FoundPoint, Orders};
+use crate::run_config::{Applied, Findings, FoundPoint, RunConfig};
 
 impl Net {
-    /// Follows the orders, when the first world of the test has been built. A fault
+    /// Follows the run_config, when the first world of the test has been built. A fault
     /// of the plan may be of a link that is yet to come.
-    pub(crate) fn prepare(&self, orders: &Orders) -> Result<()> {
+    pub(crate) fn prepare(&self, run_config: &RunConfig) -> Result<()> {
         let shared = &mut *self.lock();
-        shared.set_seed(orders.seed);
-        if orders.census {
+        shared.set_seed(run_config.seed);
+        if run_config.census {
             shared.take_census()?;
         }
-        let Some(plan) = &orders.plan else { return Ok(()) };
+        let Some(plan) = &run_config.plan else { return Ok(()) };
         shared.plan(&plan.parse::<Plan>()?)
     }
 
@@ -22,7 +22,7 @@ impl Net {
     /// packet, or until nothing moves any more.
     fn settle(&self) {
         let Some((traffic, planned)) = self.lock().traffic() else { return };
-        let has_come = || planned.iter().all(|receipt| receipt.touched() > 0);
+        let has_come = || planned.iter().all(|receipt| receipt.affected() > 0);
         let flush = || self.lock().fabric.settle_wire();
         traffic.settle(flush, || !planned.is_empty() && has_come());
     }

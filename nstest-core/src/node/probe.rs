@@ -21,7 +21,7 @@ use nix::sys::socket::{
 };
 
 use super::{End, Place};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// So many hops are asked for; worlds of tests are smaller.
 const HOPS: u8 = 16;
@@ -29,9 +29,10 @@ const HOPS: u8 = 16;
 impl Place {
     /// Tries a connection to `to`; where it is made, sends `bytes`, if there are
     /// any, and waits for the answer. Each step waits for `patience` at most.
-    pub(crate) fn reach(&self, to: SocketAddr, bytes: &[u8], patience: Duration) -> Result<End> {
+    pub(crate) fn probe(&self, to: SocketAddr, bytes: &[u8], patience: Duration) -> Result<End> {
         self.run(|| attempt(to, bytes, patience)).map_err(|error| {
-            Error::new(Code::Setup, format!("try {to} from node {}", self.name())).source(error)
+            Error::new(ErrorCode::Setup, format!("try {to} from node {}", self.name()))
+                .source(error)
         })
     }
 }
@@ -49,7 +50,7 @@ fn attempt(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::Result<End> 
         (None, None) => converse(handshake.into_stream(), bytes, patience),
         (Some(Errno::ECONNREFUSED), None) => Ok(End::Refused),
         (Some(Errno::ECONNRESET), None) => Ok(End::Reset),
-        (Some(Errno::ENETUNREACH), None) => Ok(End::Unroutable),
+        (Some(Errno::ENETUNREACH), None) => Ok(End::NoRoute),
         (Some(Errno::EHOSTUNREACH | Errno::ETIMEDOUT), None) => Ok(End::Silence { last: None }),
         (Some(errno), None) => Err(errno.into()),
     }
