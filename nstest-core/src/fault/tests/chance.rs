@@ -64,8 +64,8 @@ fn a_seed_decides_the_same_in_every_release() {
           101.59244ms 102.009266ms 100.787617ms
         1 server ingress Payload: ebd1fe290ae56137 a7be619b543e0d53 7b3cfe9c8f266260
           90.635336ms 81.445612ms 101.244248ms
-        1 server egress Control: 7cb062db9e30efd9 195575544c7a29e1 c375797baa307968
-          108.754068ms 115.357769ms 102.846516ms
+        1 server egress Control: ced85e46749ce2ce ff035cef83a9ee43 beeee5092f28be74
+          102.131136ms 102.70356ms 102.169264ms
         1 client egress Payload: 311292f57b15af6f 6c9a72ba34ec052a b0d1e639f54d6d60
           106.907761ms 110.16852ms 108.952941ms
         2 server egress Payload: 944ba3a2d6dc794b a369ef2e1211ae54 914247a6c2978e2d

@@ -40,8 +40,8 @@ fn what_the_kernel_sends_is_read() {
         lines += &format!("{:<9} {view}\n", view.kind().to_string());
     }
     expect![[r#"
-        control    ARP who has 10.0.2.2? tell 10.0.2.1
-        control    ARP 10.0.2.2 is at 02:6e:73:00:02:00
+        control   ARP who has 10.0.2.2? tell 10.0.2.1
+        control   ARP 10.0.2.2 is at 02:6e:73:00:02:00
         syn       TCP 10.0.2.1:33076 > 10.0.2.2:9 SYN seq 1678250918 len 0
         rst       TCP 10.0.2.2:9 > 10.0.2.1:33076 RST ACK seq 0 ack 1678250919 len 0
         synack    TCP 10.0.2.2:7000 > 10.0.2.1:49514 SYN ACK seq 2032212353 ack 1258309782 len 0
@@ -57,10 +57,10 @@ fn what_the_kernel_sends_is_read() {
         fragment  IP 10.0.2.1 > 10.0.2.2 protocol 17 later fragment len 28
         datagram  UDP [fd00:2::1]:53427 > [fd00:2::2]:53 len 8
         fragment  IP fd00:2::1 > fd00:2::2 protocol 17 later fragment len 16
-        control    ICMPv6 fd00:2::1 > ff02::1:ff00:2 neighbour solicitation
-        control    ICMPv6 fe80::6e:73ff:fe00:200 > ff02::2 router solicitation
-        control    ICMPv6 fe80::6e:73ff:fe00:100 > ff02::16 MLD report
-        control    IP 10.0.2.1 > 224.0.0.22 protocol 2 len 16
+        control   ICMPv6 fd00:2::1 > ff02::1:ff00:2 neighbour solicitation
+        control   ICMPv6 fe80::6e:73ff:fe00:200 > ff02::2 router solicitation
+        control   ICMPv6 fe80::6e:73ff:fe00:100 > ff02::16 MLD report
+        control   IP 10.0.2.1 > 224.0.0.22 protocol 2 len 16
     "#]]
     .assert_eq(&lines);
 }
