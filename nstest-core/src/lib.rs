@@ -45,6 +45,7 @@ mod preflight;
 mod run_config;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/runner.rs")]
 mod runner;
+mod sync;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod sys;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]

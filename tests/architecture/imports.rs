@@ -22,6 +22,7 @@ type Rooms = &'static [(&'static str, &'static [&'static str])];
 const CORE: Rooms = &[
     // The ground: values and system calls.
     ("error", &[]),
+    ("sync", &[]),
     ("layout", &[]),
     ("run_config", &[]),
     ("ipc", &["run_config"]),
@@ -34,20 +35,23 @@ const CORE: Rooms = &[
     // Namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout"]),
     ("netlink", &["error", "sys", "sysctl", "netns"]),
-    ("node", &["error", "frame", "netlink", "netns"]),
-    ("wire", &["error", "sys", "frame"]),
-    ("dns", &["error", "sysctl", "node"]),
+    ("node", &["error", "sync", "frame", "netlink", "netns"]),
+    ("wire", &["error", "sync", "sys", "frame"]),
+    ("dns", &["error", "sync", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "layout", "netlink"]),
-    ("fault", &["error", "frame", "topology"]),
+    ("fault", &["error", "sync", "frame", "topology"]),
     (
         "fabric",
         &[
-            "error", "layout", "frame", "sysctl", "netns", "netlink", "node", "wire", "topology",
-            "fault",
+            "error", "sync", "layout", "frame", "sysctl", "netns", "netlink", "node", "wire",
+            "topology", "fault",
         ],
     ),
-    ("world", &["error", "run_config", "frame", "node", "dns", "topology", "fault", "fabric"]),
+    (
+        "world",
+        &["error", "sync", "run_config", "frame", "node", "dns", "topology", "fault", "fabric"],
+    ),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),
     // One test, and its way out.
     ("uplink", &["error", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),
@@ -55,6 +59,7 @@ const CORE: Rooms = &[
         "runner",
         &[
             "error",
+            "sync",
             "layout",
             "run_config",
             "ipc",

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use once_cell::sync::OnceCell;
 
@@ -16,6 +16,7 @@ use crate::context::TestContext;
 use crate::error::{Error, ErrorCode, Result};
 use crate::fixture::{Spec, World};
 use crate::run_config::{Findings, RunConfig};
+use crate::sync::lock;
 use crate::sysctl;
 use crate::uplink;
 use crate::world::Net;
@@ -83,7 +84,7 @@ impl Current {
     }
 
     fn spec(&self) -> MutexGuard<'_, Spec> {
-        self.spec.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.spec)
     }
 
     /// The world; the first call builds it.
@@ -123,7 +124,7 @@ impl Current {
 
     /// What there is to tell of the network, if there is one.
     pub(super) fn findings(&self) -> Findings {
-        let pretended = self.pretended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let pretended = lock(&self.pretended).take();
         let found = || self.world.get().map(|world| world.net().findings());
         pretended.or_else(found).unwrap_or_default()
     }
@@ -141,7 +142,7 @@ impl Current {
 
     /// What was asked for and never used would make a test pass that tests nothing.
     pub(super) fn check_used(&self) -> Result<()> {
-        let pretends = self.pretended.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let pretends = lock(&self.pretended).is_some();
         if self.world.get().is_some() || pretends {
             return Ok(());
         }
@@ -186,7 +187,7 @@ pub(super) struct Entered(Arc<Current>);
 impl Entered {
     pub(super) fn enter(current: Current) -> Self {
         let current = Arc::new(current);
-        PLAYING.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&current));
+        lock(&PLAYING).push(Arc::clone(&current));
         OWN.set(Some(Arc::clone(&current)));
         Self(current)
     }
@@ -209,10 +210,7 @@ impl Deref for Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        PLAYING
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|current| !Arc::ptr_eq(current, &self.0));
+        lock(&PLAYING).retain(|current| !Arc::ptr_eq(current, &self.0));
         // Where the thread is on its way out, so is what it held.
         let _ = OWN.try_with(RefCell::take);
     }
@@ -223,7 +221,7 @@ impl Drop for Entered {
 pub fn pretend(findings: impl FnOnce(&RunConfig) -> Findings) {
     if let Some(current) = OWN.with_borrow(Clone::clone) {
         let findings = findings(&current.run_config);
-        *current.pretended.lock().unwrap_or_else(PoisonError::into_inner) = Some(findings);
+        *lock(&current.pretended) = Some(findings);
     }
 }
 
@@ -248,7 +246,7 @@ pub fn pretend(findings: impl FnOnce(&RunConfig) -> Findings) {
 #[track_caller]
 pub fn net() -> Net {
     let current = OWN.with_borrow(Clone::clone).or_else(|| {
-        let playing = PLAYING.lock().unwrap_or_else(PoisonError::into_inner);
+        let playing = lock(&PLAYING);
         match playing.as_slice() {
             [current] => Some(Arc::clone(current)),
             [] => None,

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, PanicHookInfo};
 use std::process::{ExitCode, Termination};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::Test;
 use super::ambient::{Current, Entered};
@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorCode};
 use crate::fixture::{Fixture, Param};
 use crate::ipc::{Failure, Record};
 use crate::run_config::{Findings, RunConfig};
+use crate::sync::lock;
 use crate::sys::init::{self, Chosen};
 use crate::sys::process::{adopt, exit_now, redirect_stdout};
 
@@ -91,7 +92,7 @@ impl Channel {
     /// The body may have closed the descriptor, and the number may stand for a
     /// file of its own by now.
     fn send(&self, record: &Record) {
-        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut report = lock(&self.report);
         if !self.chosen.report_is_open() || report.write_all(&record.encode()).is_err() {
             self.lost();
         }

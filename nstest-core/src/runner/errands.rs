@@ -3,13 +3,14 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use nix::libc;
 
 use super::identity::{Identity, pid_of, write_maps};
 use super::parent::system;
 use crate::error::Result;
+use crate::sync::{ignore_poison, lock};
 use crate::uplink::{Connected, Uplink};
 
 /// In the order in which the child asks.
@@ -53,13 +54,13 @@ impl<'a> Errands<'a> {
             Err(error) => Err(system("look at the pidfd of the test's init", "open")(error)),
         };
         let errno = if connected.is_ok() { 0 } else { libc::ECANCELED };
-        *self.connected.lock().unwrap_or_else(PoisonError::into_inner) = Some(connected);
+        *lock(&self.connected) = Some(connected);
         // If the child is gone, nobody waits for the answer.
         let _ = channel.write_all(&errno.to_ne_bytes());
     }
 
     /// The uplink, once the child has exec'd.
     pub(super) fn connected(self) -> Result<Option<Connected>> {
-        self.connected.into_inner().unwrap_or_else(PoisonError::into_inner).transpose()
+        ignore_poison(self.connected.into_inner()).transpose()
     }
 }

@@ -7,8 +7,8 @@
 use std::ffi::{CString, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -28,6 +28,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::layout::TMP_DIR;
 use crate::preflight::{self, Refusal};
 use crate::run_config::RunConfig;
+use crate::sync::lock;
 use crate::sys::init::{Chosen, VARIABLE};
 use crate::sys::spawn::{Act, Helper, Image, Refused, SELF, Spawned, spawn};
 use crate::sys::step::Step;
@@ -92,7 +93,7 @@ impl Test {
     /// A second entry under one name means that two attributes registered one
     /// function, of which libtest would report one and lose the other.
     fn enter(&self, name: &str) -> Result<()> {
-        let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entered = lock(&self.entered);
         if entered.iter().any(|before| before == name) {
             return Err(Error::new(
                 ErrorCode::RegisteredTwice,

@@ -6,7 +6,7 @@
 //! holds a job meanwhile.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::thread;
 
 use super::cases::{Case, Cases};
@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::ipc::Failure;
 use crate::run_config::Findings;
 use crate::runner::verdict::Verdict;
+use crate::sync::{ignore_poison, lock};
 
 /// A run that has ended.
 #[derive(Debug)]
@@ -120,7 +121,7 @@ pub(super) fn sweep<G>(
         }
         work(0);
     });
-    let Kept { mut fates, first } = sweep.kept.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Kept { mut fates, first } = ignore_poison(sweep.kept.into_inner());
     if let Some(error) = sweep.stopped.into_inner() {
         return Err(error);
     }
@@ -182,7 +183,7 @@ impl Sweep<'_> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.kept)
     }
 }
 
