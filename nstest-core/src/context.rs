@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// What a test can know of itself; a parameter of this type is that.
 ///
 /// ```
-/// # fn context() -> Option<nstest_core::TestContext> { None }
+/// # fn context() -> Option<nstest::TestContext> { None }
 /// # let Some(cx) = context() else { return };
 /// let socket = cx.tmp_dir().join("server.sock");
 /// if cx.remaining().is_some_and(|left| left.as_secs() < 5) {

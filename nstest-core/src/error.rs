@@ -14,7 +14,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What the body of a test returns when it wants to use `?` on errors of any type.
 ///
 /// ```
-/// fn body() -> nstest_core::TestResult {
+/// fn body() -> nstest::TestResult {
 ///     let port: u16 = "8080".parse()?; // a ParseIntError would name this line
 ///     assert_eq!(port, 8080);
 ///     Ok(())

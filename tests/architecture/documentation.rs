@@ -98,6 +98,27 @@ fn without_fences(text: &str) -> String {
     lines.join("\n")
 }
 
+/// Users depend on `nstest`; an example that imports `nstest_core` does not
+/// compile for them.
+#[test]
+fn examples_import_the_facade() {
+    let mut broken = Vec::new();
+    let sources = ["nstest", "nstest-core", "nstest-macros"]
+        .into_iter()
+        .flat_map(|package| tree::files(&format!("{package}/src"), "rs"));
+    for file in sources.chain(pages()) {
+        let rust = file.extension().is_some_and(|extension| extension == "rs");
+        for (number, line) in tree::read(&file).lines().enumerate() {
+            let line = line.trim_start();
+            let documentation = !rust || line.starts_with("///") || line.starts_with("//!");
+            if documentation && line.contains("nstest_core") {
+                broken.push(format!("{}:{}", file.display(), number + 1));
+            }
+        }
+    }
+    tree::none("documentation that names `nstest_core` instead of `nstest`", &broken);
+}
+
 #[test]
 fn the_test_command_is_one() {
     let command = "cargo test --workspace";

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorCode, Result};
 /// use std::net::Ipv4Addr;
 /// use std::time::Duration;
 ///
-/// use nstest_core::dns::{Answer, QueryType, Record};
+/// use nstest::dns::{Answer, QueryType, Record};
 ///
 /// let plain = Answer::from(Ipv4Addr::new(192, 0, 2, 7));
 /// let slow = plain.clone().after(Duration::from_millis(300));

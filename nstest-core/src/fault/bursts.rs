@@ -14,7 +14,7 @@ use super::percent::Percent;
 /// `1 / leave` packets on average.
 ///
 /// ```
-/// use nstest_core::{Condition, GilbertElliott, Percent};
+/// use nstest::{Condition, GilbertElliott, Percent};
 ///
 /// // One packet in 21 lost, in bursts of five.
 /// const BURSTS: GilbertElliott = GilbertElliott::new(Percent::new(1.0), Percent::new(20.0));

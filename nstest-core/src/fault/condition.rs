@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorCode};
 /// (`rate`), and its length (`delay`, `jitter`, `reorder`).
 ///
 /// ```
-/// use nstest_core::{Condition, Jitter, Percent, Rate};
+/// use nstest::{Condition, Jitter, Percent, Rate};
 /// use std::time::Duration;
 ///
 /// const BAD: Condition = Condition::new()
@@ -30,7 +30,7 @@ use crate::error::{Error, ErrorCode};
 ///
 /// assert_eq!(BAD.to_string(), "delay 40ms jitter 10ms loss 2.5% rate 2mbit");
 /// assert_eq!("delay 40ms jitter 10ms loss 2.5% rate 2mbit".parse::<Condition>()?, BAD);
-/// # Ok::<(), nstest_core::Error>(())
+/// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Condition {

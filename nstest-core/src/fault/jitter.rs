@@ -11,7 +11,7 @@ use super::{random, span};
 /// Where that must not be, set no jitter.
 ///
 /// ```
-/// use nstest_core::{Condition, Jitter};
+/// use nstest::{Condition, Jitter};
 /// use std::time::Duration;
 ///
 /// const ROUGH: Condition = Condition::new()

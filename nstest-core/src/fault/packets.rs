@@ -18,12 +18,12 @@ use crate::topology::{MacAddr, Subnet};
 /// [`arp`](Self::arp) take them, and faults that let nothing at all pass.
 ///
 /// ```
-/// use nstest_core::{PacketKind, Packets};
+/// use nstest::{PacketKind, Packets};
 ///
 /// let requests = Packets::tcp().dport(7000).kind(PacketKind::Data);
 /// assert_eq!(requests.to_string(), "tcp dport 7000 data");
 /// assert_eq!("tcp dport 7000 data".parse::<Packets>()?, requests);
-/// # Ok::<(), nstest_core::Error>(())
+/// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Packets {

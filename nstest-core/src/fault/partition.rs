@@ -12,14 +12,14 @@ use crate::error::{Error, ErrorCode};
 /// partition, nothing passes from the first group to the others.
 ///
 /// ```
-/// use nstest_core::Partition;
+/// use nstest::Partition;
 ///
 /// let ring = Partition::new([vec!["a", "b"], vec!["b", "c"], vec!["c", "d"], vec!["d", "a"]])?;
 /// assert!(ring.lets("a", "b") && !ring.lets("a", "c"));
 ///
 /// let deaf = Partition::one_way(["a"], ["b", "c"])?;
 /// assert!(!deaf.lets("a", "b") && deaf.lets("b", "a"));
-/// # Ok::<(), nstest_core::Error>(())
+/// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Partition {

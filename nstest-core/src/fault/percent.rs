@@ -11,13 +11,13 @@ use crate::error::{Error, ErrorCode};
 /// 100 % is always, and 0 % never.
 ///
 /// ```
-/// use nstest_core::Percent;
+/// use nstest::Percent;
 ///
 /// const LOSS: Percent = Percent::new(2.5); // nonsense would not compile
 /// assert_eq!(LOSS.to_string(), "2.5%");
 /// assert_eq!("2.5%".parse::<Percent>()?, LOSS);
 /// assert!(Percent::try_new(101.0).is_err());
-/// # Ok::<(), nstest_core::Error>(())
+/// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Percent(u32);

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorCode};
 /// `NSTEST_PLAN` holds, and what a failed run prints.
 ///
 /// ```
-/// use nstest_core::Plan;
+/// use nstest::Plan;
 ///
 /// let plan: Plan = "server: condition delay 40ms loss 1%; *: partition a | b c at 1s lasting 2s"
 ///     .parse()?;
@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorCode};
 ///
 /// let error = "server: down; server: down at 3s".parse::<Plan>().unwrap_err();
 /// assert_eq!(error.code().as_str(), "plan-conflict");
-/// # Ok::<(), nstest_core::Error>(())
+/// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[must_use = "a plan is data: it happens when it is given to a network"]

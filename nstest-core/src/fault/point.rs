@@ -19,7 +19,7 @@ use crate::frame::kind::PacketKind;
 /// those to this port. Control is never counted.
 ///
 /// ```
-/// use nstest_core::{Action, Point};
+/// use nstest::{Action, Point};
 ///
 /// let point: Point = "server egress tcp port 7000 #1 data nth 3".parse()?;
 /// assert_eq!(point.to_string(), "server egress tcp port 7000 #1 data nth 3");
@@ -27,7 +27,7 @@ use crate::frame::kind::PacketKind;
 ///     point.fault(Action::Reset).to_string(),
 ///     "server egress tcp port 7000 #1 data nth 3: reset"
 /// );
-/// # Ok::<(), nstest_core::Error>(())
+/// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Point {

@@ -13,11 +13,11 @@ use crate::error::{Error, ErrorCode};
 /// A rate of 0 lets nothing pass.
 ///
 /// ```
-/// use nstest_core::Rate;
+/// use nstest::Rate;
 ///
 /// assert_eq!(Rate::mbit(10).bits_per_second(), 10_000_000);
 /// assert_eq!("1.6mbit".parse::<Rate>()?, Rate::kbit(1600));
-/// # Ok::<(), nstest_core::Error>(())
+/// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rate(u64);

@@ -93,7 +93,7 @@ impl fmt::Display for Effect {
 /// Something that goes wrong: where, with which packets, what, and when.
 ///
 /// ```
-/// use nstest_core::{Action, Fault, PacketKind, Packets};
+/// use nstest::{Action, Fault, PacketKind, Packets};
 /// use std::time::Duration;
 ///
 /// let fault = Fault::on("server")
@@ -110,7 +110,7 @@ impl fmt::Display for Effect {
 ///     .lasting(Duration::from_millis(100))
 ///     .every(Duration::from_secs(1));
 /// assert_eq!(flapping.to_string(), "server.eth1: down at 200ms lasting 100ms every 1s");
-/// # Ok::<(), nstest_core::Error>(())
+/// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[must_use = "a fault is data: it happens when it is given to a network"]

@@ -234,8 +234,8 @@ pub fn pretend(findings: impl FnOnce(&RunConfig) -> Findings) {
 ///
 /// ```no_run
 /// /// A node with a server on it, whatever the test.
-/// fn server(name: &str) -> nstest_core::Result<nstest_core::Node> {
-///     let net = nstest_core::net();
+/// fn server(name: &str) -> nstest::Result<nstest::Node> {
+///     let net = nstest::net();
 ///     net.add_node(name).join(&net.lan("servers")?).build()
 /// }
 /// ```

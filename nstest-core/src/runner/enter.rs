@@ -21,8 +21,8 @@ const MAIN: &str = "main()";
 /// in namespaces of its own already (a second call, a test), it does nothing.
 ///
 /// ```no_run
-/// fn main() -> nstest_core::Result<()> {
-///     nstest_core::enter()?;
+/// fn main() -> nstest::Result<()> {
+///     nstest::enter()?;
 ///     // From here on: a machine of our own, root on it, and no network but `lo`.
 ///     Ok(())
 /// }

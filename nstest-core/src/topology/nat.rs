@@ -56,7 +56,7 @@ impl NatFiltering {
 /// RFC 5382 describe one.
 ///
 /// ```
-/// use nstest_core::{Nat, NatFiltering, NatMapping};
+/// use nstest::{Nat, NatFiltering, NatMapping};
 /// use std::time::Duration;
 ///
 /// const OFFICE: Nat = Nat::new(NatMapping::EndpointIndependent, NatFiltering::AddressDependent)

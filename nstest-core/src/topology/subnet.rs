@@ -15,12 +15,12 @@ pub(crate) use crate::netlink::Family;
 /// A subnet in CIDR notation (RFC 4632, RFC 4291 §2.3): `10.0.2.0/24`, `fd00:2::/64`.
 ///
 /// ```
-/// use nstest_core::Subnet;
+/// use nstest::Subnet;
 ///
 /// let home: Subnet = "192.168.1.0/24".parse()?;
 /// assert!(home.contains("192.168.1.7".parse().unwrap()));
 /// assert!("192.168.1.7/24".parse::<Subnet>().is_err()); // the address of a host
-/// # Ok::<(), nstest_core::Error>(())
+/// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subnet {

@@ -40,8 +40,8 @@ impl Link {
     /// [`Net::inject`](crate::Net::inject).
     ///
     /// ```no_run
-    /// # fn test(server: nstest_core::Node, net: nstest_core::Net) -> nstest_core::TestResult {
-    /// use nstest_core::{Action, PacketKind, Packets};
+    /// # fn test(server: nstest::Node, net: nstest::Net) -> nstest::TestResult {
+    /// use nstest::{Action, PacketKind, Packets};
     ///
     /// let third = server.link().fault()?.packets(Packets::tcp().kind(PacketKind::Syn)).nth(3);
     /// let lost = net.inject(third.action(Action::Drop))?;

@@ -16,8 +16,8 @@ use crate::fault::{Effect, Fault, Partition, Plan, Receipt};
 /// changes nothing.
 ///
 /// ```no_run
-/// # fn test(server: nstest_core::Node) -> nstest_core::TestResult {
-/// use nstest_core::{Condition, Percent};
+/// # fn test(server: nstest::Node) -> nstest::TestResult {
+/// use nstest::{Condition, Percent};
 ///
 /// let lossy = server.link().condition(Condition::new().loss(Percent::new(20.0)))?;
 /// // ... talk to the server ...
@@ -131,8 +131,8 @@ impl Net {
     /// ring.
     ///
     /// ```no_run
-    /// # use nstest_core::{Net, Node};
-    /// # fn test(a: Node, b: Node, c: Node, net: Net) -> nstest_core::TestResult {
+    /// # use nstest::{Net, Node};
+    /// # fn test(a: Node, b: Node, c: Node, net: Net) -> nstest::TestResult {
     /// net.partition(&[&[&a], &[&b, &c]])?;
     /// // ... the majority goes on, the minority stops ...
     /// net.heal()?;

@@ -50,8 +50,8 @@ use faults::{Clock, Faults};
 /// As a parameter of a test, or from [`net()`](crate::net).
 ///
 /// ```no_run
-/// # fn test(net: nstest_core::Net) -> nstest_core::TestResult {
-/// use nstest_core::Nat;
+/// # fn test(net: nstest::Net) -> nstest::TestResult {
+/// use nstest::Nat;
 ///
 /// let internet = net.add_lan("internet").subnet("203.0.113.0/24").build()?;
 /// let home = net.add_lan("home").subnet("192.168.1.0/24").build()?;

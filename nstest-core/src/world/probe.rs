@@ -36,7 +36,7 @@ impl ProbeOutcome {
     ///
     /// ```
     /// use std::io::{Error, ErrorKind};
-    /// use nstest_core::ProbeOutcome;
+    /// use nstest::ProbeOutcome;
     ///
     /// let error = Error::from(ErrorKind::ConnectionReset);
     /// assert_eq!(ProbeOutcome::of(&error), Some(ProbeOutcome::Reset));
@@ -124,8 +124,8 @@ impl Node {
     /// nothing comes back, and says what became of it and who is to blame.
     ///
     /// ```no_run
-    /// # fn test(server: nstest_core::Node, net: nstest_core::Net) -> nstest_core::TestResult {
-    /// use nstest_core::ProbeOutcome;
+    /// # fn test(server: nstest::Node, net: nstest::Net) -> nstest::TestResult {
+    /// use nstest::ProbeOutcome;
     ///
     /// let found = net.local().probe((server.ip(), 7000))?;
     /// found.assert(ProbeOutcome::Refused); // nobody listens there

@@ -63,7 +63,7 @@ impl<T, E: Into<NotYet>> PollOutcome for std::result::Result<T, E> {
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
 /// let addr = listener.local_addr()?;
-/// let client = nstest_core::eventually(Duration::from_secs(5), || TcpStream::connect(addr))?;
+/// let client = nstest::eventually(Duration::from_secs(5), || TcpStream::connect(addr))?;
 /// # drop(client);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -94,12 +94,12 @@ fn wait<O: PollOutcome>(
 /// looked at may be awaited.
 ///
 /// ```no_run
-/// # async fn example() -> nstest_core::Result<()> {
+/// # async fn example() -> nstest::Result<()> {
 /// use std::time::Duration;
 /// use tokio::net::TcpStream;
 ///
 /// let connect = async || TcpStream::connect("10.0.2.2:7000").await;
-/// let client = nstest_core::eventually_async(Duration::from_secs(5), connect).await?;
+/// let client = nstest::eventually_async(Duration::from_secs(5), connect).await?;
 /// # drop(client);
 /// # Ok(())
 /// # }

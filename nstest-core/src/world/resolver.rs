@@ -13,11 +13,11 @@ use crate::error::Result;
 /// [`Node::serve_dns`].
 ///
 /// ```no_run
-/// # fn test(dns: nstest_core::Node, db: nstest_core::Node) -> nstest_core::TestResult {
+/// # fn test(dns: nstest::Node, db: nstest::Node) -> nstest::TestResult {
 /// use std::net::{Ipv4Addr, ToSocketAddrs};
 /// use std::time::Duration;
 ///
-/// use nstest_core::dns::{Answer, Record};
+/// use nstest::dns::{Answer, Record};
 ///
 /// let dns = dns.serve_dns()?;
 /// dns.answer("db.example", db.ip())?;
