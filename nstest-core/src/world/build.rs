@@ -5,7 +5,10 @@
 
 use std::net::IpAddr;
 
-use super::{Lan, Net, Node, Router};
+use super::lan::Lan;
+use super::network::SharedNetwork;
+use super::node::Node;
+use super::router::Router;
 use crate::error::Result;
 use crate::topology::spec::{self, DefaultRoute, Join};
 use crate::topology::{Firewall, MacAddr, Nat, Nat6, Subnet};
@@ -14,7 +17,7 @@ use crate::topology::{Firewall, MacAddr, Nat, Nat6, Subnet};
 #[derive(Debug, Clone)]
 #[must_use = "nothing is made before `build`"]
 pub struct LanBuilder {
-    net: Net,
+    net: SharedNetwork,
     name: String,
     subnets: Vec<String>,
     without_ipv4: bool,
@@ -24,7 +27,7 @@ pub struct LanBuilder {
 }
 
 impl LanBuilder {
-    pub(super) fn new(net: Net, name: &str) -> Self {
+    pub(super) fn new(net: SharedNetwork, name: &str) -> Self {
         Self {
             net,
             name: name.to_owned(),
@@ -114,7 +117,7 @@ impl Place {
 #[derive(Debug, Clone)]
 #[must_use = "nothing is made before `build`"]
 pub struct NodeBuilder {
-    net: Net,
+    net: SharedNetwork,
     name: String,
     aliases: Vec<String>,
     places: Vec<Place>,
@@ -123,7 +126,7 @@ pub struct NodeBuilder {
 }
 
 impl NodeBuilder {
-    pub(super) fn new(net: Net, name: &str) -> Self {
+    pub(super) fn new(net: SharedNetwork, name: &str) -> Self {
         Self {
             net,
             name: name.to_owned(),
@@ -224,7 +227,7 @@ impl NodeBuilder {
             routes: self.routes,
         };
         let id = self.net.edit(|spec| spec.add_node(&new))?;
-        self.net.handle(id)
+        Node::of(self.net, id)
     }
 }
 
@@ -232,7 +235,7 @@ impl NodeBuilder {
 #[derive(Debug, Clone)]
 #[must_use = "nothing is made before `build`"]
 pub struct RouterBuilder {
-    net: Net,
+    net: SharedNetwork,
     name: String,
     places: Vec<(Place, bool)>,
     nat: Option<Nat>,
@@ -241,7 +244,7 @@ pub struct RouterBuilder {
 }
 
 impl RouterBuilder {
-    pub(super) fn new(net: Net, name: &str) -> Self {
+    pub(super) fn new(net: SharedNetwork, name: &str) -> Self {
         Self {
             net,
             name: name.to_owned(),
@@ -310,6 +313,6 @@ impl RouterBuilder {
             firewall: self.firewall,
         };
         let id = self.net.edit(|spec| spec.add_router(&new))?;
-        Ok(Router::new(self.net.handle(id)?))
+        Ok(Router::new(Node::of(self.net, id)?))
     }
 }

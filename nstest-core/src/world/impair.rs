@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Injection, Link};
+use super::injection::Injection;
+use super::link::Link;
 use crate::error::Result;
 use crate::fault::{Action, Condition, Effect, Fault, Packets, Unreachable};
 use crate::frame::Direction;
@@ -107,7 +108,7 @@ impl Link {
     /// # Errors
     /// `plan-conflict`, if it is pulled already; what the kernel refuses.
     pub fn flap(&self, down_for: Duration) -> Result<Injection> {
-        self.net().inject(self.fault()?.down().lasting(down_for))
+        self.net().inject(self.fault()?.down().lasting(down_for), Instant::now(), false)
     }
 
     fn inject(
@@ -118,13 +119,13 @@ impl Link {
     ) -> Result<Injection> {
         let mut fault = self.fault()?.packets(packets).action(action);
         fault.direction = direction;
-        self.net().inject(fault)
+        self.net().inject(fault, Instant::now(), false)
     }
 
     fn impair(&self, direction: Option<Direction>, effect: Effect) -> Result<Injection> {
         let mut fault = self.fault()?;
         (fault.direction, fault.effect) = (direction, effect);
-        self.net().injected(fault, Instant::now(), true)
+        self.net().inject(fault, Instant::now(), true)
     }
 }
 

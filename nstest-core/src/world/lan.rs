@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Net, Node};
+use super::network::SharedNetwork;
 use crate::error::Result;
 use crate::topology::Subnet;
 use crate::topology::spec::SegmentId;
@@ -10,7 +10,7 @@ use crate::topology::spec::SegmentId;
 /// A network on which every node hears every other one.
 #[derive(Clone)]
 pub struct Lan {
-    net: Net,
+    net: SharedNetwork,
     id: SegmentId,
     name: String,
 }
@@ -22,12 +22,16 @@ impl fmt::Debug for Lan {
 }
 
 impl Lan {
-    pub(super) fn new(net: Net, id: SegmentId, name: String) -> Self {
+    pub(super) fn new(net: SharedNetwork, id: SegmentId, name: String) -> Self {
         Self { net, id, name }
     }
 
     pub(crate) fn id(&self) -> SegmentId {
         self.id
+    }
+
+    pub(super) fn net(&self) -> &SharedNetwork {
+        &self.net
     }
 
     /// Its name.
@@ -42,13 +46,6 @@ impl Lan {
         self.net
             .look(|spec| spec.segment(self.id).map(|segment| segment.subnets().collect()))
             .unwrap_or_default()
-    }
-
-    /// The nodes on it, in the order of their creation.
-    #[must_use]
-    pub fn nodes(&self) -> Vec<Node> {
-        let ids = self.net.look(|spec| spec.on_segment(self.id));
-        ids.into_iter().filter_map(|id| self.net.handle(id).ok()).collect()
     }
 
     /// Sets the MTU of every interface on it, in bytes.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Net, Node};
+use super::network::SharedNetwork;
 use crate::error::{Error, Result};
 use crate::topology::gone;
 use crate::topology::spec::{LinkEnd, LinkEndId, NodeId};
@@ -10,7 +10,7 @@ use crate::topology::spec::{LinkEnd, LinkEndId, NodeId};
 /// A node's link to a network, or a cable between two nodes.
 #[derive(Clone)]
 pub struct Link {
-    net: Net,
+    net: SharedNetwork,
     /// Whose link it is.
     end: LinkEnd,
     /// Interfaces, and the ports in the fabric that their cables end at.
@@ -25,22 +25,18 @@ impl fmt::Debug for Link {
 
 impl Link {
     /// Of a node on a LAN, its own cable; of a point-to-point link, all of it.
-    pub(super) fn of_node(node: &Node, slot: u8) -> Result<Self> {
-        let net = node.net().clone();
+    pub(super) fn of(net: SharedNetwork, node: NodeId, slot: u8) -> Result<Self> {
         let (end, ends) = net.look(|spec| {
-            let (segment, port) = spec.interface(node.id(), slot).ok_or_else(|| gone("link"))?;
-            let end = LinkEnd { node: node.id(), slot, port };
-            let all = if spec.is_link(segment) {
-                spec.ends(segment)
-            } else {
-                vec![(node.id(), slot, port)]
-            };
+            let (segment, port) = spec.interface(node, slot).ok_or_else(|| gone("link"))?;
+            let end = LinkEnd { node, slot, port };
+            let all =
+                if spec.is_link(segment) { spec.ends(segment) } else { vec![(node, slot, port)] };
             Ok::<_, Error>((end, all))
         })?;
         Ok(Self { net, end, ends })
     }
 
-    pub(crate) fn net(&self) -> &Net {
+    pub(crate) fn net(&self) -> &SharedNetwork {
         &self.net
     }
 
@@ -89,35 +85,10 @@ impl Link {
     }
 }
 
-#[cfg(test)]
-use {
-    crate::frame::Stage,
-    std::sync::{Arc, Mutex},
-};
-
-/// For the tests of the wire: a stage of their own at a port.
+/// For the tests of the wire.
 #[cfg(test)]
 impl Link {
     pub(crate) fn ends(&self) -> impl Iterator<Item = (NodeId, LinkEndId)> + '_ {
         self.ends.iter().map(|(node, _, port)| (*node, *port))
-    }
-}
-
-#[cfg(test)]
-impl Net {
-    pub(crate) fn splice(&self, port: LinkEndId, stage: Arc<Mutex<dyn Stage>>) -> Result<()> {
-        self.lock().fabric.splice(port, stage)
-    }
-
-    pub(crate) fn refresh(&self, port: LinkEndId) -> Result<()> {
-        self.lock().fabric.refresh(port)
-    }
-
-    /// Frames that a device of the fabric has received.
-    pub(crate) fn received(&self, device: &str) -> u64 {
-        let read = || std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
-        let text = self.lock().fabric.visit(read);
-        let line = text.lines().find_map(|line| line.trim().strip_prefix(device)).unwrap();
-        line.trim_start_matches(':').split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }

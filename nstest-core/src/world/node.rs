@@ -5,7 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::{Lan, Link, Net};
+use super::lan::Lan;
+use super::link::Link;
+use super::network::SharedNetwork;
 use crate::error::Result;
 use crate::node::Place;
 use crate::node::command::Command;
@@ -15,14 +17,14 @@ use crate::node::task::Task;
 use crate::node::visit::Scope;
 use crate::topology::Subnet;
 use crate::topology::spec::{DefaultRoute, Join, NodeId};
-use crate::topology::{Family, not_one_link};
+use crate::topology::{Family, gone, not_one_link};
 
 /// A node: anything that has an address and can send and receive IP packets.
 ///
 /// A cheap handle; the node lives until it is removed or the test ends.
 #[derive(Clone)]
 pub struct Node {
-    net: Net,
+    net: SharedNetwork,
     id: NodeId,
     name: Arc<str>,
     place: Arc<Place>,
@@ -36,7 +38,7 @@ impl fmt::Debug for Node {
 
 impl PartialEq for Node {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && Arc::ptr_eq(&self.net.shared, &other.net.shared)
+        self.id == other.id && self.net.is(&other.net)
     }
 }
 
@@ -44,15 +46,20 @@ impl Eq for Node {}
 
 /// Names and addresses.
 impl Node {
-    pub(super) fn new(net: Net, id: NodeId, name: String, place: Arc<Place>) -> Self {
-        Self { net, id, name: name.into(), place }
+    pub(super) fn of(net: SharedNetwork, id: NodeId) -> Result<Self> {
+        let (name, place) = {
+            let network = net.lock();
+            let name = network.topology.spec().node(id)?.name().into();
+            (name, network.fabric.place(id).map(Arc::clone).ok_or_else(|| gone("node"))?)
+        };
+        Ok(Self { net, id, name, place })
     }
 
     pub(crate) fn id(&self) -> NodeId {
         self.id
     }
 
-    pub(super) fn net(&self) -> &Net {
+    pub(super) fn net(&self) -> &SharedNetwork {
         &self.net
     }
 
@@ -127,7 +134,8 @@ impl Node {
     pub fn link(&self) -> Link {
         let slots = self.net.look(|spec| spec.slots(self.id)).unwrap_or_default();
         match slots.as_slice() {
-            [slot] => Link::of_node(self, *slot).unwrap_or_else(|error| panic!("{error:?}")),
+            [slot] => Link::of(self.net.clone(), self.id, *slot)
+                .unwrap_or_else(|error| panic!("{error:?}")),
             slots => panic!("{:?}", not_one_link(&self.name, slots.len())),
         }
     }
@@ -138,7 +146,7 @@ impl Node {
     /// `not-found`, if it is not on that LAN.
     pub fn link_to(&self, lan: &Lan) -> Result<Link> {
         let slot = self.net.look(|spec| spec.slot_on(self.id, lan.id()))?;
-        Link::of_node(self, slot)
+        Link::of(self.net.clone(), self.id, slot)
     }
 }
 
@@ -218,7 +226,7 @@ impl Node {
     /// `in-use`, if it is on that LAN; `subnet-full`.
     pub fn join(&self, lan: &Lan) -> Result<Link> {
         let slot = self.net.edit(|spec| spec.join(self.id, &Join::of(lan.id())))?;
-        Link::of_node(self, slot)
+        Link::of(self.net.clone(), self.id, slot)
     }
 
     /// Unplugs the node from a LAN. It gets the same address when it comes back.
@@ -294,5 +302,14 @@ impl Node {
     /// `in-use`, if something depends on it.
     pub fn remove(self) -> Result<()> {
         self.net.edit(|spec| spec.remove_node(self.id))
+    }
+}
+
+impl Lan {
+    /// The nodes on it, in the order of their creation.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<Node> {
+        let ids = self.net().look(|spec| spec.on_segment(self.id()));
+        ids.into_iter().filter_map(|id| Node::of(self.net().clone(), id).ok()).collect()
     }
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::Node;
+use super::node::Node;
 use crate::error::Result;
 use crate::node::End;
 

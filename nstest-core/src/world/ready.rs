@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Node;
+use super::node::Node;
 use crate::error::{Error, ErrorCode, Result};
 
 /// How long the waits of a node take at most.

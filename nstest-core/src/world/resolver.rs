@@ -4,13 +4,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{Net, Node};
 use crate::dns::{Answer, Query, Script, Scripted, Server};
 use crate::error::Result;
 
 /// A resolver (a DNS server that clients ask) which says what the test tells it
 /// to, and which every node of the test asks: started by
-/// [`Node::serve_dns`].
+/// [`Node::serve_dns`](crate::Node::serve_dns).
 ///
 /// ```no_run
 /// # fn test(dns: nstest::Node, db: nstest::Node) -> nstest::TestResult {
@@ -53,6 +52,16 @@ impl fmt::Debug for Resolver {
 }
 
 impl Resolver {
+    pub(super) fn new(node: Arc<str>, script: Arc<Mutex<Script>>, server: Server) -> Self {
+        Self { node, script, _server: Arc::new(server) }
+    }
+
+    /// Failures that the resolver was given and that no query has met.
+    pub(super) fn unasked(&self) -> Vec<String> {
+        let unasked = self.script().unasked().into_iter();
+        unasked.map(|what| format!("the resolver in node {} {what}", self.node)).collect()
+    }
+
     fn script(&self) -> MutexGuard<'_, Script> {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,48 +84,5 @@ impl Resolver {
     #[must_use]
     pub fn queries(&self) -> Vec<Query> {
         self.script().queries()
-    }
-}
-
-impl Node {
-    /// Starts a resolver in the node, on port 53, UDP and TCP. All nodes ask it
-    /// from now on: /etc/resolv.conf, which is one for the whole test, says its
-    /// first address. Names of nodes, which are in /etc/hosts, come first. It must
-    /// be reachable: a node on another network needs a route to it.
-    ///
-    /// Several are asked in the order in which they were started, three at most
-    /// (resolv.conf(5)). In inline mode the file is the machine's, and is left
-    /// alone.
-    ///
-    /// # Errors
-    /// `in-use`, if something listens there; `no-address`, if the node is on no
-    /// network, unless it is the test's own.
-    pub fn serve_dns(&self) -> Result<Resolver> {
-        // Asked before anything is started: the port of a server that is not wanted
-        // after all would be free again only some time after that.
-        self.net().look(|spec| spec.clone().add_name_server(self.id()))?;
-        let script = Arc::default();
-        let server = Arc::new(Server::start(self.place(), &script)?);
-        self.net().edit(|spec| spec.add_name_server(self.id()))?;
-        let resolver = Resolver { node: self.name().into(), script, _server: server };
-        self.net().resolvers().push(resolver.clone());
-        Ok(resolver)
-    }
-}
-
-impl Net {
-    fn resolvers(&self) -> MutexGuard<'_, Vec<Resolver>> {
-        self.resolvers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Answers that resolvers were told to fail with, and that nobody met.
-    pub(crate) fn unasked(&self) -> Vec<String> {
-        let resolvers = self.resolvers();
-        let unasked = resolvers.iter().flat_map(|resolver| {
-            let node = Arc::clone(&resolver.node);
-            let unasked = resolver.script().unasked();
-            unasked.into_iter().map(move |what| format!("the resolver in node {node} {what}"))
-        });
-        unasked.collect()
     }
 }

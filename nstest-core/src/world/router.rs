@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use super::Node;
+use super::node::Node;
 use crate::error::Result;
 use crate::topology::plan::Plan;
 use crate::topology::spec::PortForward;

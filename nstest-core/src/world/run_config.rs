@@ -1,6 +1,8 @@
 //! What the runner orders of a test's network, and what it is told of it.
 
-use super::Net;
+use super::net::Net;
+#[cfg(feature = "dns")]
+use super::resolver::Resolver;
 use crate::error::Result;
 use crate::fault::Plan;
 use crate::run_config::{Applied, Findings, FoundPoint, RunConfig};
@@ -9,7 +11,7 @@ impl Net {
     /// Follows the run_config, when the first world of the test has been built. A fault
     /// of the plan may be of a link that is yet to come.
     pub(crate) fn prepare(&self, run_config: &RunConfig) -> Result<()> {
-        let shared = &mut *self.lock();
+        let shared = &mut *self.shared.lock();
         shared.set_seed(run_config.seed);
         if run_config.census {
             shared.take_census()?;
@@ -21,22 +23,26 @@ impl Net {
     /// Lets what is on its way arrive: until the fault of the plan has come to its
     /// packet, or until nothing moves any more.
     fn settle(&self) {
-        let Some((traffic, planned)) = self.lock().traffic() else { return };
+        let Some((traffic, planned)) = self.shared.lock().traffic() else { return };
         let has_come = || planned.iter().all(|receipt| receipt.affected() > 0);
-        let flush = || self.lock().fabric.settle_wire();
+        let flush = || self.shared.lock().fabric.settle_wire();
         traffic.settle(flush, || !planned.is_empty() && has_come());
     }
 
     /// The test has ended, and so does its process.
     pub(crate) fn end(&self) {
-        self.lock().fabric.end_wire();
+        self.shared.lock().fabric.end_wire();
     }
 
     /// What there is to tell of the network, when the body of the test has ended.
     pub(crate) fn findings(&self) -> Findings {
-        let unasked = self.unasked();
+        #[cfg(feature = "dns")]
+        let unasked =
+            self.shared.resolvers().iter().flat_map(Resolver::unasked).collect::<Vec<_>>();
+        #[cfg(not(feature = "dns"))]
+        let unasked = Vec::<String>::new();
         self.settle();
-        let shared = &mut *self.lock();
+        let shared = &mut *self.shared.lock();
         shared.fabric.settle_wire(); // once for all that is counted here
         let points = shared.seen().into_iter();
         let injected = shared.planned().map(|(reached, packet)| Applied { reached, packet });

@@ -162,7 +162,7 @@ fn frames_longer_than_ethernets_own_are_whole() {
         peer.run(window).unwrap();
         let seen = Arc::default();
         let stage = Taught { segments: true, pass: counting(&seen) };
-        net.splice(port_at(&link, &peer), Arc::new(Mutex::new(stage))).unwrap();
+        net.shared().splice(port_at(&link, &peer), Arc::new(Mutex::new(stage))).unwrap();
         let ip = *peer.addrs().iter().rfind(|ip| ip.is_ipv4()).unwrap();
         transfer(&local, &peer, ip, 50_000_000);
         let seen = *seen.lock().unwrap();

@@ -78,7 +78,7 @@ fn what_leaves_a_node_goes_straight_on_where_nothing_is_in_the_way() {
         });
         // What comes to the node comes in where what leaves it would go back.
         let outer = Ends::of(port_of(&near).ifindex()).outer_name();
-        let back = || net.received(&outer) as i64 - come.load(Ordering::Relaxed) as i64;
+        let back = || net.shared().received(&outer) as i64 - come.load(Ordering::Relaxed) as i64;
         let goes_straight = |expected: bool| {
             let before = back();
             (0..10).for_each(|_| talk(&near, &far));

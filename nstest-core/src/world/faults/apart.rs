@@ -1,13 +1,14 @@
 //! Partitions: who hears whom no longer.
 
-use super::{Force, Shared};
+use super::Force;
 use crate::error::Result;
 use crate::fault::rule::{Others, Rule};
 use crate::fault::{Partition, Receipt};
 use crate::frame::Direction;
 use crate::topology::spec::LinkEnd;
+use crate::world::network::Network;
 
-impl Shared {
+impl Network {
     /// At every interface of the nodes: nothing comes in that one of the others
     /// sent, by MAC address on one link, by IP address across routers; and nothing
     /// goes out to them, which a router on the way might translate.

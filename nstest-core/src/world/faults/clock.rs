@@ -9,14 +9,15 @@ use std::sync::{Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{FaultId, Shared};
+use super::FaultId;
 use crate::error::{Error, ErrorCode, Result};
 use crate::fault::Receipt;
+use crate::world::network::Network;
 
 /// The way to the thread, which is started when there is something to do.
 #[derive(Debug)]
 pub(in crate::world) struct Clock {
-    world: Weak<Mutex<Shared>>,
+    world: Weak<Mutex<Network>>,
     entries: Option<Sender<Entry>>,
 }
 
@@ -30,7 +31,7 @@ enum Entry {
 }
 
 impl Clock {
-    pub(in crate::world) fn new(world: Weak<Mutex<Shared>>) -> Self {
+    pub(in crate::world) fn new(world: Weak<Mutex<Network>>) -> Self {
         Self { world, entries: None }
     }
 
@@ -58,7 +59,7 @@ impl Clock {
     }
 }
 
-fn run(inbox: &Receiver<Entry>, world: &Weak<Mutex<Shared>>) {
+fn run(inbox: &Receiver<Entry>, world: &Weak<Mutex<Network>>) {
     let mut due: BTreeSet<(Instant, FaultId)> = BTreeSet::new();
     loop {
         let now = Instant::now();
@@ -92,7 +93,7 @@ fn run(inbox: &Receiver<Entry>, world: &Weak<Mutex<Shared>>) {
     }
 }
 
-impl Shared {
+impl Network {
     /// Waits for the packet that a fault begins with. The thread learns of it from
     /// the wire, and acts within a millisecond where the machine has the time.
     pub(super) fn await_packet(&mut self, id: FaultId) -> Result<()> {

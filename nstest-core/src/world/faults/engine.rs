@@ -13,12 +13,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{FaultId, Force, Injected, Shared};
+use super::{FaultId, Force, Injected};
 use crate::error::Result;
 use crate::fault::shape::Shape;
 use crate::fault::{Condition, Effect, Receipt};
 use crate::frame::Direction;
 use crate::topology::spec::{LinkEnd, LinkEndId};
+use crate::world::network::Network;
 
 /// Who carries a fault out: [`Injection::backends`](crate::Injection::backends).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,7 +62,7 @@ fn engine_of(shape: Shape) -> Backend {
     }
 }
 
-impl Shared {
+impl Network {
     /// Puts a condition into force in one direction of a link, as its node sees it.
     pub(super) fn impair(
         &mut self,

@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::{FaultId, Shared};
+use super::FaultId;
 use crate::error::Result;
 use crate::fault::Effect;
 use crate::topology::plan::{Op, Plan};
 use crate::topology::spec::LinkEndId;
+use crate::world::network::Network;
 
 /// What the kernel has counted for faults at ports that are about to go.
 #[must_use]
 pub(in crate::world) struct Parting(Vec<(FaultId, u64)>);
 
-impl Shared {
+impl Network {
     /// Counts for a last time where a plan takes links away.
     pub(in crate::world) fn parting(&mut self, plan: &Plan) -> Parting {
         let spec = self.topology.spec();

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Backend, FaultId, Injected, Shared};
+use super::{Backend, FaultId, Injected};
 use crate::error::Result;
 use crate::fault::port::{Port, RuleId};
 use crate::fault::rule::Rule;
 use crate::fault::{Effect, Fault, Receipt, Target};
 use crate::frame::Direction;
 use crate::topology::spec::{LinkEnd, LinkEndId};
+use crate::world::network::Network;
 
 /// Where and how a fault is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(super) enum Force {
     Down(Vec<LinkEnd>),
 }
 
-impl Shared {
+impl Network {
     /// The ends of links that a fault is about.
     pub(super) fn ends_of(&self, fault: &Fault) -> Result<Vec<LinkEnd>> {
         let spec = self.topology.spec();

@@ -2,7 +2,7 @@
 //!
 //! A fault that is given to the world is an [`Injected`]: data, and a record of
 //! what it affected. While it is *on*, it is in force at the ends of links
-//! ([`Force`]); an edit of the world may move these, and [`Shared::reconcile`] lets
+//! ([`Force`]); an edit of the world may move these, and [`Network::reconcile`] lets
 //! the faults follow.
 //!
 //! - this file: the register of faults;
@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::Shared;
+use super::network::Network;
 use crate::error::Result;
 use crate::fault::port::Port;
 use crate::fault::traffic::Traffic;
@@ -107,7 +107,7 @@ impl Faults {
     }
 }
 
-impl Shared {
+impl Network {
     /// Registers a fault whose times count from `since`, and puts it into force unless
     /// they are yet to come. `replaces`: conditions of the same directions make way.
     pub(super) fn inject(

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{FaultId, Shared};
+use super::FaultId;
 use crate::error::Result;
 use crate::fault::port::Port;
 use crate::fault::traffic::Traffic;
 use crate::fault::{Effect, Plan, Receipt};
 use crate::frame::Direction;
 use crate::topology::spec::{LinkEnd, LinkEndId};
+use crate::world::network::Network;
 
 /// Every packet of a test that is a point, in the order in which they came: the
 /// point, and the packet in words.
@@ -21,7 +22,7 @@ pub(super) struct Census {
     links: Vec<LinkEnd>,
 }
 
-impl Shared {
+impl Network {
     /// Looks at every link from now on, those that come later included.
     pub(in crate::world) fn take_census(&mut self) -> Result<()> {
         self.faults.census = Some(Census::default());

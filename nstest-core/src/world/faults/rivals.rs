@@ -5,18 +5,19 @@
 
 use std::time::Instant;
 
-use super::{FaultId, Shared};
+use super::FaultId;
 use crate::error::Result;
 use crate::fault::plan::{clash, conflict};
 use crate::fault::{Effect, Fault, Target};
 use crate::frame::Direction;
 use crate::topology::spec::LinkEndId;
+use crate::world::network::Network;
 
 /// One direction of a link, as it looks from where things happen to the link, and as
 /// the fault has it.
 type Lane = (LinkEndId, Direction, Direction);
 
-impl Shared {
+impl Network {
     /// Whether a fault that begins then can be beside all that there are.
     pub(super) fn check_rivals(&self, fault: &Fault, since: Instant) -> Result<()> {
         let ours = self.by_principal(fault);

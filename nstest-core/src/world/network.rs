@@ -1,0 +1,113 @@
+//! What all handles of a test's network share.
+
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use super::faults::{Clock, Faults};
+#[cfg(feature = "dns")]
+use super::resolver::Resolver;
+use crate::error::Result;
+use crate::fabric::{Fabric, Stopped};
+use crate::node::Panics;
+use crate::sync::lock;
+use crate::topology::spec::Spec;
+use crate::topology::{Step, Topology};
+
+/// A test's network, behind one lock. Cheap to clone: every handle has one.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedNetwork {
+    network: Arc<Mutex<Network>>,
+    pub(super) panics: Arc<Panics>,
+    #[cfg(feature = "dns")]
+    resolvers: Arc<Mutex<Vec<Resolver>>>,
+}
+
+/// What the test asked for, what there is in the kernel, and what goes wrong.
+#[derive(Debug)]
+pub(super) struct Network {
+    pub(super) topology: Topology,
+    pub(super) fabric: Fabric,
+    pub(super) faults: Faults,
+    pub(super) clock: Clock,
+}
+
+impl SharedNetwork {
+    /// Builds the first network of a test.
+    pub(super) fn build(spec: Spec) -> Result<Self> {
+        let Step { plan, next } = Topology::first(spec)?;
+        let panics = Arc::new(Panics::default());
+        let mut fabric = Fabric::build(&panics, &plan)?;
+        if next.spec().joins_namespace() {
+            fabric.adopt()?; // its plan is empty, and code runs in it all the same
+        }
+        let network = Arc::new_cyclic(|network| {
+            let (faults, clock) = (Faults::new(), Clock::new(Weak::clone(network)));
+            Mutex::new(Network { topology: next, fabric, faults, clock })
+        });
+        Ok(Self {
+            network,
+            panics,
+            #[cfg(feature = "dns")]
+            resolvers: Arc::default(),
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Network> {
+        lock(&self.network)
+    }
+
+    /// Whether both are the network of one test.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.network, &other.network)
+    }
+
+    /// Changes the network, completely or not at all.
+    pub(super) fn edit<T>(&self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
+        let network = &mut *self.lock();
+        let (Step { plan, next }, value) = network.topology.step(edit)?;
+        let parting = network.parting(&plan);
+        let carried_out = network.fabric.carry_out(&plan);
+        let settled = carried_out.and_then(|()| network.fabric.ask_again_after(&plan));
+        if let Err(Stopped { done, error }) = settled {
+            let undo = network.topology.undo(&plan, (done + 1).min(plan.ops.len()));
+            network.fabric.take_back(&undo);
+            return Err(error);
+        }
+        network.topology = next;
+        network.follow(parting)?;
+        Ok(value)
+    }
+
+    /// Looks something up in what the test asked for.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Spec) -> T) -> T {
+        look(self.lock().topology.spec())
+    }
+
+    /// The resolvers that the test has started.
+    #[cfg(feature = "dns")]
+    pub(super) fn resolvers(&self) -> MutexGuard<'_, Vec<Resolver>> {
+        lock(&self.resolvers)
+    }
+}
+
+#[cfg(test)]
+use {crate::frame::Stage, crate::topology::spec::LinkEndId};
+
+/// For the tests of the wire: a stage of their own at a link end.
+#[cfg(test)]
+impl SharedNetwork {
+    pub(crate) fn splice(&self, port: LinkEndId, stage: Arc<Mutex<dyn Stage>>) -> Result<()> {
+        self.lock().fabric.splice(port, stage)
+    }
+
+    pub(crate) fn refresh(&self, port: LinkEndId) -> Result<()> {
+        self.lock().fabric.refresh(port)
+    }
+
+    /// Frames that a device of the fabric has received.
+    pub(crate) fn received(&self, device: &str) -> u64 {
+        let read = || std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+        let text = self.lock().fabric.visit(read);
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(device)).unwrap();
+        line.trim_start_matches(':').split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
