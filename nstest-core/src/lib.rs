@@ -62,17 +62,17 @@ mod world;
 pub use context::TestContext;
 pub use error::{Error, ErrorCode, Result, TestError, TestResult};
 pub use fault::{
-    Action, Condition, Effect, Fault, GilbertElliott, Jitter, Occurrence, Packets, Partition, Peer,
-    Percent, Plan, Point, Rate, Schedule, Target, Unreachable,
+    Action, AddrMatch, Condition, Fault, FaultEffect, FaultSchedule, FaultTarget, GilbertElliott,
+    InjectionPoint, Jitter, Occurrence, Packets, Partition, Percent, Plan, Rate, Unreachable,
 };
-pub use fixture::{Fixture, Param, Spec, World};
+pub use fixture::{Fixture, FixtureContext, FixtureParam, NetworkSpec};
 pub use frame::Direction;
 pub use frame::kind::PacketKind;
 pub use node::command::Command;
 pub use node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]
 pub use node::task::Task;
-pub use node::visit::Scope;
+pub use node::visit::ScopedFuture;
 pub use runner::{enter, net};
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 #[cfg(feature = "dns")]

@@ -71,7 +71,7 @@ fn implementation(input: &DeriveInput, fields: &Fields, root: &Path) -> TokenStr
     let params = fields.iter().map(|field| match &field.ident {
         Some(name) => {
             let name = name.unraw().to_string();
-            quote_spanned!(here=> #root::Param::new(#name))
+            quote_spanned!(here=> #root::FixtureParam::new(#name))
         }
         None => quote_spanned!(here=> param),
     });
@@ -89,8 +89,8 @@ fn implementation(input: &DeriveInput, fields: &Fields, root: &Path) -> TokenStr
             type Plan = (#(<#types as #root::Fixture>::Plan,)*);
 
             fn plan(
-                spec: &mut #root::Spec,
-                param: #root::Param<'_>,
+                spec: &mut #root::NetworkSpec,
+                param: #root::FixtureParam<'_>,
             ) -> #root::Result<Self::Plan> {
                 let _ = (&spec, param);
                 ::core::result::Result::Ok((
@@ -98,11 +98,11 @@ fn implementation(input: &DeriveInput, fields: &Fields, root: &Path) -> TokenStr
                 ))
             }
 
-            fn setup(plan: Self::Plan, world: &#root::World) -> #root::Result<Self> {
-                let _ = world;
+            fn setup(plan: Self::Plan, context: &#root::FixtureContext) -> #root::Result<Self> {
+                let _ = context;
                 let (#(#plans,)*) = plan;
                 ::core::result::Result::Ok(Self {
-                    #(#members: <#types as #root::Fixture>::setup(#plans, world)?,)*
+                    #(#members: <#types as #root::Fixture>::setup(#plans, context)?,)*
                 })
             }
         }

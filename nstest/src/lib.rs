@@ -13,12 +13,13 @@ pub use nstest_core::Resolver;
 #[cfg(feature = "dns")]
 pub use nstest_core::dns;
 pub use nstest_core::{
-    Action, Backend, Command, Condition, Direction, Effect, Error, ErrorCode, Fault, Firewall,
-    Fixture, GilbertElliott, Injection, Jitter, JoinHandle, Lan, LanBuilder, Link, LinkDirection,
-    MacAddr, Nat, Nat6, NatFiltering, NatMapping, Net, Node, NodeBuilder, Occurrence, PacketKind,
-    Packets, Param, Partition, Peer, Percent, Plan, Point, PollOutcome, Probe, ProbeOutcome,
-    Protocol, Rate, Result, Router, RouterBuilder, Schedule, Scope, Spec, Subnet, Target,
-    TestContext, TestError, TestResult, Unreachable, World, enter, eventually, net,
+    Action, AddrMatch, Backend, Command, Condition, Direction, Error, ErrorCode, Fault,
+    FaultEffect, FaultSchedule, FaultTarget, Firewall, Fixture, FixtureContext, FixtureParam,
+    GilbertElliott, Injection, InjectionPoint, Jitter, JoinHandle, Lan, LanBuilder, Link,
+    LinkDirection, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Net, NetworkSpec, Node,
+    NodeBuilder, Occurrence, PacketKind, Packets, Partition, Percent, Plan, PollOutcome, Probe,
+    ProbeOutcome, Protocol, Rate, Result, Router, RouterBuilder, ScopedFuture, Subnet, TestContext,
+    TestError, TestResult, Unreachable, enter, eventually, net,
 };
 #[cfg(feature = "tokio")]
 pub use nstest_core::{Task, eventually_async};

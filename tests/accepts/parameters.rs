@@ -1,7 +1,7 @@
 //! Parameters: patterns, attributes, lifetimes of what they hold.
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nstest::{Fixture, Param, Result, Spec, TestContext, World, netns_test};
+use nstest::{Fixture, FixtureContext, FixtureParam, NetworkSpec, Result, TestContext, netns_test};
 
 /// Holds the name that it was asked by.
 struct Name(String);
@@ -9,11 +9,11 @@ struct Name(String);
 impl Fixture for Name {
     type Plan = String;
 
-    fn plan(_: &mut Spec, param: Param<'_>) -> Result<String> {
+    fn plan(_: &mut NetworkSpec, param: FixtureParam<'_>) -> Result<String> {
         Ok(param.name().to_owned())
     }
 
-    fn setup(plan: String, _: &World) -> Result<Self> {
+    fn setup(plan: String, _: &FixtureContext) -> Result<Self> {
         Ok(Self(plan))
     }
 }
@@ -24,11 +24,11 @@ struct Pair(Name, Name);
 impl Fixture for Pair {
     type Plan = String;
 
-    fn plan(_: &mut Spec, param: Param<'_>) -> Result<String> {
+    fn plan(_: &mut NetworkSpec, param: FixtureParam<'_>) -> Result<String> {
         Ok(param.name().to_owned())
     }
 
-    fn setup(plan: String, _: &World) -> Result<Self> {
+    fn setup(plan: String, _: &FixtureContext) -> Result<Self> {
         Ok(Self(Name(plan.clone()), Name(plan)))
     }
 }
@@ -93,11 +93,11 @@ impl<const A: bool> Drop for Counted<A> {
 impl<const A: bool> Fixture for Counted<A> {
     type Plan = ();
 
-    fn plan(_: &mut Spec, _: Param<'_>) -> Result<()> {
+    fn plan(_: &mut NetworkSpec, _: FixtureParam<'_>) -> Result<()> {
         Ok(())
     }
 
-    fn setup((): (), _: &World) -> Result<Self> {
+    fn setup((): (), _: &FixtureContext) -> Result<Self> {
         Self::counter().fetch_add(1, Ordering::SeqCst);
         Ok(Self)
     }

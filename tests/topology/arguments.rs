@@ -114,7 +114,7 @@ fn the_ambient_network_outside_of_a_test() {
 }
 
 mod failing {
-    use nstest::{Fixture, Param, Spec, World};
+    use nstest::{Fixture, FixtureContext, FixtureParam, NetworkSpec};
 
     use super::*;
 
@@ -146,12 +146,12 @@ mod failing {
     impl Fixture for Hasty {
         type Plan = ();
 
-        fn plan(_: &mut Spec, _: Param<'_>) -> nstest::Result<()> {
+        fn plan(_: &mut NetworkSpec, _: FixtureParam<'_>) -> nstest::Result<()> {
             let _ = net();
             Ok(())
         }
 
-        fn setup((): (), _: &World) -> nstest::Result<Self> {
+        fn setup((): (), _: &FixtureContext) -> nstest::Result<Self> {
             Ok(Self)
         }
     }

@@ -32,9 +32,9 @@ pub struct Packets {
     pub(crate) port: Option<u16>,
     pub(crate) sport: Option<u16>,
     pub(crate) dport: Option<u16>,
-    pub(crate) from: Option<Peer>,
-    pub(crate) to: Option<Peer>,
-    pub(crate) host: Option<Peer>,
+    pub(crate) from: Option<AddrMatch>,
+    pub(crate) to: Option<AddrMatch>,
+    pub(crate) host: Option<AddrMatch>,
     pub(crate) connection: Option<u32>,
     pub(crate) kind: Option<PacketKind>,
     pub(crate) flags: Flags,
@@ -79,33 +79,33 @@ pub(crate) enum Version {
 
 /// Somebody at an end of a packet's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Peer {
+pub enum AddrMatch {
     /// An IP address, or any of a subnet.
     Subnet(Subnet),
     /// An Ethernet address.
     Mac(MacAddr),
 }
 
-impl From<IpAddr> for Peer {
+impl From<IpAddr> for AddrMatch {
     fn from(addr: IpAddr) -> Self {
         let len = if addr.is_ipv4() { 32 } else { 128 };
         Self::Subnet(Subnet::of(addr, len))
     }
 }
 
-impl From<Subnet> for Peer {
+impl From<Subnet> for AddrMatch {
     fn from(subnet: Subnet) -> Self {
         Self::Subnet(subnet)
     }
 }
 
-impl From<MacAddr> for Peer {
+impl From<MacAddr> for AddrMatch {
     fn from(mac: MacAddr) -> Self {
         Self::Mac(mac)
     }
 }
 
-impl Peer {
+impl AddrMatch {
     fn is(self, addr: Option<IpAddr>, mac: [u8; 6]) -> bool {
         match self {
             Self::Subnet(subnet) => addr.is_some_and(|addr| subnet.contains(addr)),
@@ -114,7 +114,7 @@ impl Peer {
     }
 }
 
-impl fmt::Display for Peer {
+impl fmt::Display for AddrMatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mac(mac) => write!(f, "{mac}"),
@@ -241,21 +241,21 @@ impl Packets {
 
     /// From this address.
     #[must_use]
-    pub fn from(mut self, peer: impl Into<Peer>) -> Self {
+    pub fn from(mut self, peer: impl Into<AddrMatch>) -> Self {
         self.from = Some(peer.into());
         self
     }
 
     /// To this address.
     #[must_use]
-    pub fn to(mut self, peer: impl Into<Peer>) -> Self {
+    pub fn to(mut self, peer: impl Into<AddrMatch>) -> Self {
         self.to = Some(peer.into());
         self
     }
 
     /// From this address or to it.
     #[must_use]
-    pub fn host(mut self, peer: impl Into<Peer>) -> Self {
+    pub fn host(mut self, peer: impl Into<AddrMatch>) -> Self {
         self.host = Some(peer.into());
         self
     }
@@ -316,8 +316,8 @@ impl Packets {
         let ports = is(self.sport, sport)
             && is(self.dport, dport)
             && (is(self.port, sport) || is(self.port, dport));
-        let from = |peer: Peer| peer.is(src, view.from);
-        let to = |peer: Peer| peer.is(dst, view.to);
+        let from = |peer: AddrMatch| peer.is(src, view.from);
+        let to = |peer: AddrMatch| peer.is(dst, view.to);
         let peers = self.from.is_none_or(from)
             && self.to.is_none_or(to)
             && self.host.is_none_or(|peer| from(peer) || to(peer));

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::grammar;
-use super::spec::{Effect, Fault};
+use super::spec::{Fault, FaultEffect};
 use crate::error::{Error, ErrorCode};
 
 /// Faults that happen in one test, each at its time.
@@ -94,14 +94,14 @@ pub(crate) fn clash(first: &Fault, second: &Fault) -> Option<&'static str> {
         _ => true,
     };
     match (&first.effect, &second.effect) {
-        (Effect::Condition(_), Effect::Condition(_)) if same_way => {
+        (FaultEffect::Condition(_), FaultEffect::Condition(_)) if same_way => {
             Some("a direction of a link has one condition at a time")
         }
-        (Effect::Down, Effect::Down) => Some("the cable would be pulled twice"),
-        (Effect::Partition(_), Effect::Partition(_)) => {
+        (FaultEffect::Down, FaultEffect::Down) => Some("the cable would be pulled twice"),
+        (FaultEffect::Partition(_), FaultEffect::Partition(_)) => {
             Some("the network falls apart in one way at a time")
         }
-        (Effect::Action(one), Effect::Action(other))
+        (FaultEffect::Action(one), FaultEffect::Action(other))
             if one == other
                 && first.passes == second.passes
                 && first.direction == second.direction

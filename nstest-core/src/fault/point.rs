@@ -7,7 +7,7 @@ use super::action::Action;
 use super::grammar;
 use super::occurrence::Occurrence;
 use super::packets::{Layer, Packets};
-use super::spec::{Fault, Target};
+use super::spec::{Fault, FaultTarget};
 use crate::error::Error;
 use crate::frame::Direction;
 use crate::frame::kind::PacketKind;
@@ -19,9 +19,9 @@ use crate::frame::kind::PacketKind;
 /// those to this port. Control is never counted.
 ///
 /// ```
-/// use nstest::{Action, Point};
+/// use nstest::{Action, InjectionPoint};
 ///
-/// let point: Point = "server egress tcp port 7000 #1 data nth 3".parse()?;
+/// let point: InjectionPoint = "server egress tcp port 7000 #1 data nth 3".parse()?;
 /// assert_eq!(point.to_string(), "server egress tcp port 7000 #1 data nth 3");
 /// assert_eq!(
 ///     point.fault(Action::Reset).to_string(),
@@ -30,8 +30,8 @@ use crate::frame::kind::PacketKind;
 /// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Point {
-    pub(crate) link: Target,
+pub struct InjectionPoint {
+    pub(crate) link: FaultTarget,
     pub(crate) direction: Direction,
     pub(crate) conversation: Conversation,
     pub(crate) kind: PacketKind,
@@ -50,7 +50,7 @@ pub(crate) struct Conversation {
     pub(crate) nth: u32,
 }
 
-impl Point {
+impl InjectionPoint {
     /// The fault that takes this packet.
     pub fn fault(&self, action: Action) -> Fault {
         let nth = Occurrence::nth(self.nth.max(1));
@@ -75,13 +75,13 @@ impl Point {
     }
 }
 
-impl fmt::Display for Point {
+impl fmt::Display for InjectionPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {} nth {}", self.link, self.direction, self.packets(), self.nth)
     }
 }
 
-impl FromStr for Point {
+impl FromStr for InjectionPoint {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {

@@ -10,13 +10,13 @@ use super::span;
 /// From `at` on, for as long as `lasting` says or until the end; and again
 /// every so often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Schedule {
+pub struct FaultSchedule {
     pub(crate) at: Duration,
     pub(crate) lasting: Option<Duration>,
     pub(crate) every: Option<Duration>,
 }
 
-impl Schedule {
+impl FaultSchedule {
     /// Why it cannot be, and what to do about it.
     pub(super) fn nonsense(&self) -> Option<(&'static str, &'static str)> {
         match (self.lasting, self.every) {
@@ -92,7 +92,7 @@ fn nanos(nanos: u128) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-impl fmt::Display for Schedule {
+impl fmt::Display for FaultSchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words = Vec::new();
         if self.at != Duration::ZERO {

@@ -12,14 +12,14 @@ use super::packets::Packets;
 use super::partition::Partition;
 use super::receipt::Receipt;
 use super::rule::{Deed, Rule};
-use super::schedule::Schedule;
+use super::schedule::FaultSchedule;
 use crate::error::{Error, ErrorCode};
 use crate::frame::Direction;
 
 /// Where a fault is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Target {
+pub enum FaultTarget {
     /// The link of a node; if it has several, the named interface's.
     Link {
         /// The name of the node.
@@ -31,7 +31,7 @@ pub enum Target {
     Net,
 }
 
-impl From<&str> for Target {
+impl From<&str> for FaultTarget {
     /// `server`, `server.eth1`, or `*`.
     fn from(text: &str) -> Self {
         if text == "*" {
@@ -42,7 +42,7 @@ impl From<&str> for Target {
     }
 }
 
-impl Target {
+impl FaultTarget {
     /// Whether both may be one link.
     pub(super) fn meets(&self, other: &Self) -> bool {
         match (self, other) {
@@ -55,7 +55,7 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for FaultTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Net => f.write_str("*"),
@@ -68,7 +68,7 @@ impl fmt::Display for Target {
 /// What a fault does.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Effect {
+pub enum FaultEffect {
     /// Something becomes of the packets that it takes.
     Action(Action),
     /// The link gets worse.
@@ -79,7 +79,7 @@ pub enum Effect {
     Partition(Partition),
 }
 
-impl fmt::Display for Effect {
+impl fmt::Display for FaultEffect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Action(action) => write!(f, "{action}"),
@@ -115,14 +115,14 @@ impl fmt::Display for Effect {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[must_use = "a fault is data: it happens when it is given to a network"]
 pub struct Fault {
-    pub(crate) target: Target,
+    pub(crate) target: FaultTarget,
     pub(crate) direction: Option<Direction>,
     pub(crate) packets: Packets,
     pub(crate) occurrence: Occurrence,
-    pub(crate) effect: Effect,
+    pub(crate) effect: FaultEffect,
     /// The packets pass, and the action comes after them.
     pub(crate) passes: bool,
-    pub(crate) schedule: Schedule,
+    pub(crate) schedule: FaultSchedule,
     pub(crate) optional: bool,
 }
 
@@ -130,23 +130,23 @@ impl Fault {
     /// A fault of a link: `"server"`, or `"server.eth1"` where the node has several;
     /// or of the whole network, `"*"`. Until something else is said, it drops every
     /// packet in both directions.
-    pub fn on(target: impl Into<Target>) -> Self {
+    pub fn on(target: impl Into<FaultTarget>) -> Self {
         Self {
             target: target.into(),
             direction: None,
             packets: Packets::all(),
             occurrence: Occurrence::Every,
-            effect: Effect::Action(Action::Drop),
+            effect: FaultEffect::Action(Action::Drop),
             passes: false,
-            schedule: Schedule::default(),
+            schedule: FaultSchedule::default(),
             optional: false,
         }
     }
 
     /// These groups of nodes apart from each other.
     pub fn partition(partition: Partition) -> Self {
-        let mut fault = Self::on(Target::Net);
-        fault.effect = Effect::Partition(partition);
+        let mut fault = Self::on(FaultTarget::Net);
+        fault.effect = FaultEffect::Partition(partition);
         fault
     }
 
@@ -189,26 +189,26 @@ impl Fault {
 
     /// What becomes of the packets.
     pub fn action(mut self, action: Action) -> Self {
-        (self.effect, self.passes) = (Effect::Action(action), false);
+        (self.effect, self.passes) = (FaultEffect::Action(action), false);
         self
     }
 
     /// The packets pass, and right after each of them this happens: a reset, or that
     /// the link is cut or half-open. `then reset` in a plan.
     pub fn then(mut self, action: Action) -> Self {
-        (self.effect, self.passes) = (Effect::Action(action), true);
+        (self.effect, self.passes) = (FaultEffect::Action(action), true);
         self
     }
 
     /// The link is like this.
     pub fn condition(mut self, condition: Condition) -> Self {
-        (self.effect, self.passes) = (Effect::Condition(condition), false);
+        (self.effect, self.passes) = (FaultEffect::Condition(condition), false);
         self
     }
 
     /// The cable is pulled.
     pub fn down(mut self) -> Self {
-        (self.effect, self.passes) = (Effect::Down, false);
+        (self.effect, self.passes) = (FaultEffect::Down, false);
         self
     }
 
@@ -238,19 +238,19 @@ impl Fault {
 
     /// Where it is.
     #[must_use]
-    pub fn target(&self) -> &Target {
+    pub fn target(&self) -> &FaultTarget {
         &self.target
     }
 
     /// What it does.
     #[must_use]
-    pub fn effect(&self) -> &Effect {
+    pub fn effect(&self) -> &FaultEffect {
         &self.effect
     }
 
     /// When it is there.
     #[must_use]
-    pub fn schedule(&self) -> Schedule {
+    pub fn schedule(&self) -> FaultSchedule {
         self.schedule
     }
 
@@ -266,7 +266,7 @@ impl Fault {
     /// Whether it begins with a packet: its effect is not about packets, and packets
     /// are chosen.
     pub(crate) fn is_triggered(&self) -> bool {
-        !matches!(self.effect, Effect::Action(_)) && self.is_choosy()
+        !matches!(self.effect, FaultEffect::Action(_)) && self.is_choosy()
     }
 
     fn is_choosy(&self) -> bool {
@@ -286,7 +286,7 @@ impl Fault {
 
     /// The rule that carries it out at a port, if packets are what it is about.
     pub(crate) fn rule(&self, receipt: Receipt) -> Option<Rule> {
-        let Effect::Action(action) = &self.effect else { return None };
+        let FaultEffect::Action(action) = &self.effect else { return None };
         let mut rule = Rule::new(self.packets, Deed::Action(action.clone()), receipt);
         (rule.direction, rule.occurrence) = (self.direction, self.occurrence);
         rule.passes = self.passes;
@@ -299,7 +299,7 @@ impl Fault {
     /// `fault`: a part that does not go with another, or that would never do
     /// anything.
     pub fn check(&self) -> Result<(), Error> {
-        if let Effect::Condition(condition) = &self.effect {
+        if let FaultEffect::Condition(condition) = &self.effect {
             condition.check()?;
         }
         match self.nonsense() {
@@ -320,7 +320,7 @@ impl Fault {
         }
         let chosen = self.is_choosy();
         match (&self.effect, &self.target) {
-            (Effect::Partition(partition), Target::Net) => {
+            (FaultEffect::Partition(partition), FaultTarget::Net) => {
                 if let Some(why) = partition.nonsense() {
                     return says(&why, "name two groups or more, as in `partition a | b c`");
                 }
@@ -329,17 +329,17 @@ impl Fault {
                     (why.to_owned(), "leave packets and direction out".to_owned())
                 })
             }
-            (Effect::Partition(_), _) => {
+            (FaultEffect::Partition(_), _) => {
                 says("a partition is not of one link", "begin with `*`, as in `*: partition a | b`")
             }
-            (_, Target::Net) => says("it is of one link", "begin with the name of a node"),
-            (Effect::Down, _) if !chosen && self.direction.is_some() => {
+            (_, FaultTarget::Net) => says("it is of one link", "begin with the name of a node"),
+            (FaultEffect::Down, _) if !chosen && self.direction.is_some() => {
                 says("a cable is pulled for both directions", "leave the direction out")
             }
-            (Effect::Action(action), _) if self.passes && !action.outlasts_its_packet() => {
+            (FaultEffect::Action(action), _) if self.passes && !action.outlasts_its_packet() => {
                 says("that is of the packet itself, which cannot have passed", "leave `then` out")
             }
-            (Effect::Action(action), _) => action.nonsense(&self.packets),
+            (FaultEffect::Action(action), _) => action.nonsense(&self.packets),
             _ => None,
         }
     }

@@ -49,19 +49,19 @@ fn is_future<R>() -> bool {
 /// starts, such as those of a blocking pool, stay there.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
-pub struct Scope<F> {
+pub struct ScopedFuture<F> {
     namespace: Namespace,
     /// Boxed, so that it can be pinned without unsafe code; taken when it is dropped.
     future: Option<Pin<Box<F>>>,
 }
 
-impl<F: Future> Scope<F> {
+impl<F: Future> ScopedFuture<F> {
     pub(crate) fn new(place: &Place, future: F) -> Self {
         Self { future: Some(Box::pin(future)), namespace: place.namespace.clone() }
     }
 }
 
-impl<F: Future> Future for Scope<F> {
+impl<F: Future> Future for ScopedFuture<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
@@ -71,7 +71,7 @@ impl<F: Future> Future for Scope<F> {
     }
 }
 
-impl<F> Drop for Scope<F> {
+impl<F> Drop for ScopedFuture<F> {
     fn drop(&mut self) {
         let future = self.future.take();
         // Where the node cannot be entered, dropping it here is the better evil:

@@ -14,7 +14,7 @@ use super::body::refuse;
 use super::{Options, Test, settings};
 use crate::context::TestContext;
 use crate::error::{Error, ErrorCode, Result};
-use crate::fixture::{Spec, World};
+use crate::fixture::{FixtureContext, NetworkSpec};
 use crate::run_config::{Findings, RunConfig};
 use crate::sync::lock;
 use crate::sysctl;
@@ -34,8 +34,8 @@ pub(super) struct Current {
     run_config: RunConfig,
     context: TestContext,
     /// What parameters and arguments ask for, until the world is built of it.
-    spec: Mutex<Spec>,
-    world: OnceCell<World>,
+    spec: Mutex<NetworkSpec>,
+    world: OnceCell<FixtureContext>,
     pretended: Mutex<Option<Findings>>,
 }
 
@@ -44,7 +44,7 @@ impl Current {
         let options = test.options;
         let name = test.candidates().swap_remove(0);
         let context = TestContext::new(name, settings::timeout(&options)?);
-        let mut spec = Spec::default();
+        let mut spec = NetworkSpec::default();
         let parameters = &mut spec.parameters;
         parameters.anonymous = options.peers;
         parameters.subnets =
@@ -70,7 +70,7 @@ impl Current {
     }
 
     /// Lets a parameter say what it needs.
-    pub(super) fn plan<T>(&self, plan: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
+    pub(super) fn plan<T>(&self, plan: impl FnOnce(&mut NetworkSpec) -> Result<T>) -> Result<T> {
         // Not under the lock: the fixture's code may call `net()`, and is told so below.
         let mut spec = std::mem::take(&mut *self.spec());
         let planned = plan(&mut spec);
@@ -78,28 +78,28 @@ impl Current {
         if self.world.get().is_some() {
             return Err(Error::new(ErrorCode::Config, "plan the parameters of this test")
                 .source("the plan of a fixture called `nstest::net()`, and so the network was built before all parameters had spoken")
-                .help("call it in the fixture's `setup`, or use the `World` that `setup` is given"));
+                .help("call it in the fixture's `setup`, or use the `FixtureContext` that `setup` is given"));
         }
         planned
     }
 
-    fn spec(&self) -> MutexGuard<'_, Spec> {
+    fn spec(&self) -> MutexGuard<'_, NetworkSpec> {
         lock(&self.spec)
     }
 
     /// The world; the first call builds it.
-    pub(super) fn world(&self) -> Result<&World> {
+    pub(super) fn world(&self) -> Result<&FixtureContext> {
         self.world.get_or_try_init(|| {
             let spec = self.spec().clone();
             self.check_consistent(&spec)?;
-            let world = World::build(&spec, self.context.clone())?;
+            let world = FixtureContext::build(&spec, self.context.clone())?;
             world.net().prepare(&self.run_config)?;
             Ok(world)
         })
     }
 
     /// An argument about a network of no other node would be without effect.
-    fn check_consistent(&self, spec: &Spec) -> Result<()> {
+    fn check_consistent(&self, spec: &NetworkSpec) -> Result<()> {
         let parameters = &spec.parameters;
         let alone = parameters.nodes.is_empty() && parameters.anonymous == 0;
         match self.about_peers() {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use super::Test;
 use super::ambient::{Current, Entered};
 use crate::error::{Error, ErrorCode};
-use crate::fixture::{Fixture, Param};
+use crate::fixture::{Fixture, FixtureParam};
 use crate::ipc::{Failure, Record};
 use crate::run_config::{Findings, RunConfig};
 use crate::sync::lock;
@@ -225,7 +225,7 @@ impl Fixtures {
     /// First phase of one parameter. Ends the test where it fails.
     pub fn plan<F: Fixture>(&mut self, name: &str) -> F::Plan {
         self.current
-            .plan(|spec| F::plan(spec, Param::new(name)))
+            .plan(|spec| F::plan(spec, FixtureParam::new(name)))
             .unwrap_or_else(|error| refuse(&error))
     }
 

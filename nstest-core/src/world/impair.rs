@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::injection::Injection;
 use super::link::Link;
 use crate::error::Result;
-use crate::fault::{Action, Condition, Effect, Fault, Packets, Unreachable};
+use crate::fault::{Action, Condition, Fault, FaultEffect, Packets, Unreachable};
 use crate::frame::Direction;
 use crate::topology::gone;
 
@@ -65,7 +65,7 @@ impl Link {
     /// # Errors
     /// `fault`, if it is no condition; what the kernel refuses.
     pub fn condition(&self, condition: Condition) -> Result<Injection> {
-        self.impair(None, Effect::Condition(condition))
+        self.impair(None, FaultEffect::Condition(condition))
     }
 
     /// Lets these packets vanish.
@@ -122,7 +122,7 @@ impl Link {
         self.net().inject(fault, Instant::now(), false)
     }
 
-    fn impair(&self, direction: Option<Direction>, effect: Effect) -> Result<Injection> {
+    fn impair(&self, direction: Option<Direction>, effect: FaultEffect) -> Result<Injection> {
         let mut fault = self.fault()?;
         (fault.direction, fault.effect) = (direction, effect);
         self.net().inject(fault, Instant::now(), true)
@@ -144,7 +144,7 @@ impl LinkDirection {
     /// # Errors
     /// As there.
     pub fn condition(&self, condition: Condition) -> Result<Injection> {
-        self.link.impair(Some(self.direction), Effect::Condition(condition))
+        self.link.impair(Some(self.direction), FaultEffect::Condition(condition))
     }
 
     /// [`Link::blackhole`], in this direction: with [`Packets::all`], the link is

@@ -6,7 +6,7 @@ use super::injection::Injection;
 use super::net::Net;
 use super::node::Node;
 use crate::error::Result;
-use crate::fault::{Effect, Fault, Partition, Plan};
+use crate::fault::{Fault, FaultEffect, Partition, Plan};
 
 /// Failure on purpose.
 impl Net {
@@ -92,7 +92,7 @@ impl Net {
     /// # Errors
     /// What the kernel refuses.
     pub fn heal(&self) -> Result<()> {
-        self.shared.lock().end_all(|effect| matches!(effect, Effect::Partition(_)))
+        self.shared.lock().end_all(|effect| matches!(effect, FaultEffect::Partition(_)))
     }
 
     /// Ends every fault, those that were still to come included.

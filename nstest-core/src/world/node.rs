@@ -14,7 +14,7 @@ use crate::node::command::Command;
 use crate::node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]
 use crate::node::task::Task;
-use crate::node::visit::Scope;
+use crate::node::visit::ScopedFuture;
 use crate::topology::Subnet;
 use crate::topology::spec::{DefaultRoute, Join, NodeId};
 use crate::topology::{Family, gone, not_one_link};
@@ -169,8 +169,8 @@ impl Node {
     ///
     /// What it spawns runs elsewhere: a client that keeps connections in tasks of
     /// its own belongs in [`spawn_async`](Self::spawn_async).
-    pub fn scope<F: Future>(&self, future: F) -> Scope<F> {
-        Scope::new(&self.place, future)
+    pub fn scope<F: Future>(&self, future: F) -> ScopedFuture<F> {
+        ScopedFuture::new(&self.place, future)
     }
 
     /// Starts a thread that lives in the node. A panic of it fails the test,

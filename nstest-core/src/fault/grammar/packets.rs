@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use super::words::{TWICE, Words};
 use crate::error::Result;
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::{Flags, Layer, Packets, Peer, Version};
+use crate::fault::packets::{AddrMatch, Flags, Layer, Packets, Version};
 use crate::frame::kind::PacketKind;
 use crate::topology::{MacAddr, Subnet};
 
@@ -99,10 +99,10 @@ fn once<T>(words: &Words<'_>, place: &mut Option<T>, value: T) -> Result<()> {
     Ok(())
 }
 
-fn peer(word: &str) -> std::result::Result<Peer, String> {
-    let addr = word.parse::<std::net::IpAddr>().ok().map(Peer::from);
-    let subnet = || word.parse::<Subnet>().ok().map(Peer::Subnet);
-    let mac = || word.parse::<MacAddr>().ok().map(Peer::Mac);
+fn peer(word: &str) -> std::result::Result<AddrMatch, String> {
+    let addr = word.parse::<std::net::IpAddr>().ok().map(AddrMatch::from);
+    let subnet = || word.parse::<Subnet>().ok().map(AddrMatch::Subnet);
+    let mac = || word.parse::<MacAddr>().ok().map(AddrMatch::Mac);
     addr.or_else(subnet).or_else(mac).ok_or_else(|| format!("`{word}` is no address"))
 }
 

@@ -9,8 +9,8 @@ use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::Layer;
 use crate::fault::partition::Partition;
 use crate::fault::plan::Plan;
-use crate::fault::point::{Conversation, Point};
-use crate::fault::spec::{Effect, Fault, Target};
+use crate::fault::point::{Conversation, InjectionPoint};
+use crate::fault::spec::{Fault, FaultEffect, FaultTarget};
 use crate::frame::Direction;
 use crate::frame::kind::PacketKind;
 
@@ -74,12 +74,12 @@ pub(in crate::fault) fn fault(words: &mut Words<'_>) -> Result<Fault> {
 
 const TARGET: &str = "begin with the name of a node, `server` or `server.eth1`, or with `*`";
 
-fn target(words: &mut Words<'_>) -> Result<Target> {
+fn target(words: &mut Words<'_>) -> Result<FaultTarget> {
     let read = |word: &str| {
-        let target = Target::from(word);
+        let target = FaultTarget::from(word);
         match &target {
-            Target::Link { node, .. } if !is_word(node) => Err(format!("`{word}` is no node")),
-            Target::Link { interface: Some(name), .. } if name.is_empty() => {
+            FaultTarget::Link { node, .. } if !is_word(node) => Err(format!("`{word}` is no node")),
+            FaultTarget::Link { interface: Some(name), .. } if name.is_empty() => {
                 Err(format!("`{word}` names no interface"))
             }
             _ => Ok(target),
@@ -88,7 +88,7 @@ fn target(words: &mut Words<'_>) -> Result<Target> {
     words.value(read, TARGET)
 }
 
-pub(in crate::fault) fn point(words: &mut Words<'_>) -> Result<Point> {
+pub(in crate::fault) fn point(words: &mut Words<'_>) -> Result<InjectionPoint> {
     let link = target(words)?;
     let Some(direction) = words.one_of(&DIRECTIONS) else {
         return Err(words.expected(&["egress", "ingress"]));
@@ -106,7 +106,7 @@ pub(in crate::fault) fn point(words: &mut Words<'_>) -> Result<Point> {
     let place = words.refuse("a point is one packet", "end it with a number, as in `nth 3`");
     let Occurrence::Nth(number) = occurrence(words)? else { return Err(place) };
     let conversation = Conversation { layer: packets.layer, port: packets.port, nth };
-    let point = Point { link, direction, conversation, kind, nth: number.get() };
+    let point = InjectionPoint { link, direction, conversation, kind, nth: number.get() };
     if point.packets() != packets {
         return Err(words.refuse_last(
             format!("a point is not told by all of `{packets}`"),
@@ -116,17 +116,17 @@ pub(in crate::fault) fn point(words: &mut Words<'_>) -> Result<Point> {
     Ok(point)
 }
 
-fn effect(words: &mut Words<'_>) -> Result<Effect> {
+fn effect(words: &mut Words<'_>) -> Result<FaultEffect> {
     if words.take("condition") {
-        return Ok(Effect::Condition(condition(words)?));
+        return Ok(FaultEffect::Condition(condition(words)?));
     }
     if words.take("down") {
-        return Ok(Effect::Down);
+        return Ok(FaultEffect::Down);
     }
     if words.take("partition") {
-        return Ok(Effect::Partition(partition(words)?));
+        return Ok(FaultEffect::Partition(partition(words)?));
     }
-    Ok(Effect::Action(action(words)?))
+    Ok(FaultEffect::Action(action(words)?))
 }
 
 const EFFECTS: [&str; 13] = [

@@ -17,11 +17,11 @@ use self::flows::Flows;
 use self::line::{Copies, Line};
 use super::action::Action;
 use super::condition::Condition;
-use super::point::{Conversation, Point};
+use super::point::{Conversation, InjectionPoint};
 use super::random::{Draw, Draws};
 use super::receipt::Receipt;
 use super::rule::{Deed, Rule};
-use super::spec::Target;
+use super::spec::FaultTarget;
 use super::traffic::Traffic;
 use crate::frame::build;
 use crate::frame::flow::Flow;
@@ -35,14 +35,14 @@ use crate::topology::spec::LinkEndId;
 pub(crate) struct RuleId(u64);
 
 /// Is shown every packet that is a point, before anything happens to it.
-pub(crate) type Census = Box<dyn FnMut(Direction, &PacketView<'_>, &Point) + Send>;
+pub(crate) type Census = Box<dyn FnMut(Direction, &PacketView<'_>, &InjectionPoint) + Send>;
 
 /// Is told of a [`Deed::Tell`]: its number, and when.
 pub(crate) type Listener = Box<dyn FnMut(u64, Instant) + Send>;
 
 /// What there is to decide at one end of a link.
 pub(crate) struct Port {
-    link: Target,
+    link: FaultTarget,
     lines: [Line; 2],
     rules: Vec<Numbered>,
     added: u64,
@@ -90,7 +90,7 @@ impl Port {
     pub(crate) fn new(seed: u64, name: &str) -> Self {
         let line = |direction| Line::new(seed, name, direction);
         Self {
-            link: Target::from(name),
+            link: FaultTarget::from(name),
             lines: Direction::BOTH.map(line),
             rules: Vec::new(),
             added: 0,
@@ -169,8 +169,13 @@ impl Port {
         if let Some(census) = self.census.as_mut().filter(|_| is_point) {
             let count = self.counts.entry((direction, conversation, kind)).or_default();
             *count += 1;
-            let point =
-                Point { link: self.link.clone(), direction, conversation, kind, nth: *count };
+            let point = InjectionPoint {
+                link: self.link.clone(),
+                direction,
+                conversation,
+                kind,
+                nth: *count,
+            };
             census(direction, view, &point);
         }
         Some(conversation)

@@ -4,15 +4,15 @@ use expect_test::expect;
 
 use super::*;
 use crate::fault::plan::Plan;
-use crate::fault::schedule::Schedule;
+use crate::fault::schedule::FaultSchedule;
 
-fn schedule(at: u64, lasting: Option<u64>, every: Option<u64>) -> Schedule {
-    Schedule { at: ms(at), lasting: lasting.map(ms), every: every.map(ms) }
+fn schedule(at: u64, lasting: Option<u64>, every: Option<u64>) -> FaultSchedule {
+    FaultSchedule { at: ms(at), lasting: lasting.map(ms), every: every.map(ms) }
 }
 
 #[test]
 fn a_schedule_comes_and_goes() {
-    let changes = |schedule: Schedule| {
+    let changes = |schedule: FaultSchedule| {
         let mut changes = vec![(ms(0), schedule.is_on(ms(0)))];
         while changes.len() < 6 {
             let Some(next) = schedule.next_change(changes[changes.len() - 1].0) else { break };

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::fault::action::Action;
-use crate::fault::point::Point;
+use crate::fault::point::InjectionPoint;
 use crate::frame::view::{PacketView, flag};
 
 const DATA: u8 = flag::ACK | flag::PSH;
@@ -95,7 +95,7 @@ fn a_reset_takes_as_long_as_what_it_stands_for() {
 fn census(bench: &mut Bench) -> Arc<Mutex<Vec<String>>> {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let into = seen.clone();
-    bench.port.set_census(Some(Box::new(move |_, _, point: &Point| {
+    bench.port.set_census(Some(Box::new(move |_, _, point: &InjectionPoint| {
         into.lock().unwrap().push(point.to_string());
     })));
     seen
@@ -205,7 +205,7 @@ fn not_every_action_suits_every_packet() {
         ("server egress icmp #1 nth 1", false),
         ("server egress #1 other nth 1", false),
     ] {
-        let point: Point = point.parse().unwrap();
+        let point: InjectionPoint = point.parse().unwrap();
         assert_eq!(point.suits(&Action::Reset), reset, "{point}");
         assert!(point.suits(&Action::Drop) && point.suits(&Action::Cut), "{point}");
     }

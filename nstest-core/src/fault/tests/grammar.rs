@@ -6,14 +6,14 @@ use crate::fault::bursts::GilbertElliott;
 use crate::fault::condition::Condition;
 use crate::fault::jitter::Jitter;
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::{Flags, Layer, Packets, Peer};
+use crate::fault::packets::{AddrMatch, Flags, Layer, Packets};
 use crate::fault::partition::Partition;
 use crate::fault::percent::Percent;
 use crate::fault::plan::Plan;
-use crate::fault::point::{Conversation, Point};
+use crate::fault::point::{Conversation, InjectionPoint};
 use crate::fault::random::{Class, Draw, Stream};
 use crate::fault::rate::Rate;
-use crate::fault::spec::Target;
+use crate::fault::spec::FaultTarget;
 use crate::frame::kind::PacketKind;
 
 /// Values at random, always the same.
@@ -73,11 +73,11 @@ impl Dice {
         condition
     }
 
-    fn peer(&mut self) -> Peer {
+    fn peer(&mut self) -> AddrMatch {
         let all = ["10.0.2.3/32", "10.0.2.0/24", "fd00:2::/64", "::/128", "fe80::/10", "0.0.0.0/0"];
         match self.below(7) {
-            6 => Peer::Mac("02:6e:73:00:01:00".parse().unwrap()),
-            n => Peer::Subnet(all[n as usize].parse().unwrap()),
+            6 => AddrMatch::Mac("02:6e:73:00:01:00".parse().unwrap()),
+            n => AddrMatch::Subnet(all[n as usize].parse().unwrap()),
         }
     }
 
@@ -213,8 +213,8 @@ fn a_point_is_read_as_the_same_and_as_its_fault() {
             ],
             _ => vec![PacketKind::Datagram, PacketKind::Fragment, PacketKind::Other],
         };
-        let point = Point {
-            link: Target::from("server"),
+        let point = InjectionPoint {
+            link: FaultTarget::from("server"),
             direction: dice.of(&Direction::BOTH),
             conversation: Conversation {
                 layer,
@@ -225,7 +225,7 @@ fn a_point_is_read_as_the_same_and_as_its_fault() {
             nth: 1 + dice.below(1000),
         };
         let text = point.to_string();
-        let again = text.parse::<Point>().unwrap_or_else(|error| panic!("{error:?}"));
+        let again = text.parse::<InjectionPoint>().unwrap_or_else(|error| panic!("{error:?}"));
         assert_eq!(again, point, "{text}");
         let fault = format!("{text}: drop").parse::<Fault>().unwrap();
         assert_eq!(fault, point.fault(Action::Drop));
@@ -293,7 +293,8 @@ fn no_text_breaks_the_reader() {
         if let Ok(plan) = text.parse::<Plan>() {
             assert_eq!(plan.to_string().parse::<Plan>().unwrap(), plan, "{text}");
         }
-        let _ = (text.parse::<Point>(), text.parse::<Condition>(), text.parse::<Packets>());
+        let _ =
+            (text.parse::<InjectionPoint>(), text.parse::<Condition>(), text.parse::<Packets>());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which runs there are: every point with every fault, or a sample of them.
 
 use crate::fault::random::SplitMix;
-use crate::fault::{Action, Point};
+use crate::fault::{Action, InjectionPoint};
 use crate::run_config::FoundPoint;
 use crate::runner::Explore;
 
@@ -35,7 +35,7 @@ fn action(fault: &'static str) -> &'static str {
 
 /// Whether a fault can do anything at a point: only TCP can be reset.
 fn suits(fault: &str, point: &FoundPoint) -> bool {
-    let can_be_reset = |point: Point| point.suits(&Action::Reset);
+    let can_be_reset = |point: InjectionPoint| point.suits(&Action::Reset);
     fault != "reset" || point.point.parse().map_or(true, can_be_reset)
 }
 

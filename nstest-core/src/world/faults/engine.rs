@@ -16,7 +16,7 @@ use std::fmt;
 use super::{FaultId, Force, Injected};
 use crate::error::Result;
 use crate::fault::shape::Shape;
-use crate::fault::{Condition, Effect, Receipt};
+use crate::fault::{Condition, FaultEffect, Receipt};
 use crate::frame::Direction;
 use crate::topology::spec::{LinkEnd, LinkEndId};
 use crate::world::network::Network;
@@ -105,7 +105,7 @@ impl Network {
         for sender in self.whole(end) {
             let Some((id, _)) = self.qdisc_of(sender.port) else { continue };
             let Injected { fault, receipt, .. } = self.faults.get(id);
-            let Effect::Condition(condition) = *fault.effect() else { continue };
+            let FaultEffect::Condition(condition) = *fault.effect() else { continue };
             let receipt = receipt.clone();
             let force = self.impair(sender, Direction::Ingress, condition, &receipt)?;
             self.faults.get(id).in_force.push(force);

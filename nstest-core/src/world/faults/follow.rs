@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::FaultId;
 use crate::error::Result;
-use crate::fault::Effect;
+use crate::fault::FaultEffect;
 use crate::topology::plan::{Op, Plan};
 use crate::topology::spec::LinkEndId;
 use crate::world::network::Network;
@@ -65,7 +65,7 @@ impl Network {
         let on = self.faults.present().filter(|(_, injected)| injected.on);
         let moved: Vec<FaultId> = on
             .filter(|(_, injected)| {
-                matches!(injected.fault.effect(), Effect::Partition(_))
+                matches!(injected.fault.effect(), FaultEffect::Partition(_))
                     || self.ends_of(&injected.fault).is_ok_and(|ends| ends != injected.at)
             })
             .map(|(id, _)| id)

@@ -6,7 +6,7 @@ use super::{Backend, FaultId, Injected};
 use crate::error::Result;
 use crate::fault::port::{Port, RuleId};
 use crate::fault::rule::Rule;
-use crate::fault::{Effect, Fault, Receipt, Target};
+use crate::fault::{Fault, FaultEffect, FaultTarget, Receipt};
 use crate::frame::Direction;
 use crate::topology::spec::{LinkEnd, LinkEndId};
 use crate::world::network::Network;
@@ -27,21 +27,21 @@ impl Network {
     pub(super) fn ends_of(&self, fault: &Fault) -> Result<Vec<LinkEnd>> {
         let spec = self.topology.spec();
         match (fault.target(), fault.effect()) {
-            (Target::Link { node, interface }, _) => {
+            (FaultTarget::Link { node, interface }, _) => {
                 Ok(vec![spec.find_link(node, interface.as_deref())?])
             }
-            (Target::Net, Effect::Partition(partition)) => {
+            (FaultTarget::Net, FaultEffect::Partition(partition)) => {
                 // A node may be removed meanwhile, and another come by its name.
                 let nodes = partition.nodes().into_iter().filter_map(|n| spec.find_node(n).ok());
                 Ok(nodes.flat_map(|id| spec.links_of(id)).collect())
             }
-            (Target::Net, _) => Ok(Vec::new()), // refused by its check
+            (FaultTarget::Net, _) => Ok(Vec::new()), // refused by its check
         }
     }
 
     /// Whether what a fault names is there.
     pub(super) fn check_place(&self, fault: &Fault) -> Result<()> {
-        if let Effect::Partition(partition) = fault.effect() {
+        if let FaultEffect::Partition(partition) = fault.effect() {
             for name in partition.nodes() {
                 self.topology.spec().find_node(name)?;
             }
@@ -73,7 +73,9 @@ impl Network {
     /// The conditions that are in force, but for one.
     fn conditions_but(&self, id: FaultId) -> Vec<(FaultId, Vec<Force>)> {
         let others = self.faults.present().filter(|(other, injected)| {
-            *other != id && injected.on && matches!(injected.fault.effect(), Effect::Condition(_))
+            *other != id
+                && injected.on
+                && matches!(injected.fault.effect(), FaultEffect::Condition(_))
         });
         others.map(|(other, injected)| (other, injected.in_force.clone())).collect()
     }
@@ -100,13 +102,13 @@ impl Network {
         forces: &mut Vec<Force>,
     ) -> Result<()> {
         match fault.effect() {
-            Effect::Partition(partition) => self.keep_apart(partition, receipt, ends, forces),
-            Effect::Down => {
+            FaultEffect::Partition(partition) => self.keep_apart(partition, receipt, ends, forces),
+            FaultEffect::Down => {
                 let ends: Vec<LinkEnd> = ends.iter().flat_map(|end| self.whole(*end)).collect();
                 forces.push(Force::Down(ends.clone()));
                 self.set_carrier(&ends, false)
             }
-            Effect::Condition(condition) => {
+            FaultEffect::Condition(condition) => {
                 let directions = fault.direction.map_or(Direction::BOTH.to_vec(), |one| vec![one]);
                 for end in ends {
                     for direction in &directions {
@@ -117,7 +119,7 @@ impl Network {
                 }
                 Ok(())
             }
-            Effect::Action(_) => {
+            FaultEffect::Action(_) => {
                 for end in ends {
                     if let Some(rule) = fault.rule(receipt.clone()) {
                         forces.push(self.add_rule(*end, rule)?);

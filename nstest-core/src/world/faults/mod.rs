@@ -30,7 +30,7 @@ use super::network::Network;
 use crate::error::Result;
 use crate::fault::port::Port;
 use crate::fault::traffic::Traffic;
-use crate::fault::{Effect, Fault, Plan, Receipt, Schedule};
+use crate::fault::{Fault, FaultEffect, FaultSchedule, Plan, Receipt};
 use crate::topology::spec::{LinkEnd, LinkEndId};
 pub(super) use clock::Clock;
 pub use engine::Backend;
@@ -160,7 +160,7 @@ impl Network {
         if schedule.is_on(Duration::ZERO) {
             self.turn_on(id)?;
         }
-        if schedule == Schedule::default() { Ok(()) } else { self.clock.follow(id) }
+        if schedule == FaultSchedule::default() { Ok(()) } else { self.clock.follow(id) }
     }
 
     fn register(&mut self, fault: Fault, since: Instant) -> FaultId {
@@ -192,7 +192,7 @@ impl Network {
     }
 
     /// Ends every fault that is like this, all that can be.
-    pub(super) fn end_all(&mut self, like: impl Fn(&Effect) -> bool) -> Result<()> {
+    pub(super) fn end_all(&mut self, like: impl Fn(&FaultEffect) -> bool) -> Result<()> {
         let present = self.faults.present().filter(|(_, present)| like(present.fault.effect()));
         let ids: Vec<FaultId> = present.map(|(id, _)| id).collect();
         let ended: Vec<Result<()>> = ids.into_iter().map(|id| self.end(id)).collect();

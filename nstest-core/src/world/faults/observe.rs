@@ -6,7 +6,7 @@ use super::FaultId;
 use crate::error::Result;
 use crate::fault::port::Port;
 use crate::fault::traffic::Traffic;
-use crate::fault::{Effect, Plan, Receipt};
+use crate::fault::{FaultEffect, Plan, Receipt};
 use crate::frame::Direction;
 use crate::topology::spec::{LinkEnd, LinkEndId};
 use crate::world::network::Network;
@@ -93,9 +93,9 @@ impl Network {
     pub(in crate::world) fn is_random(&self) -> bool {
         let effects = self.faults.injected.values().map(|injected| injected.fault.effect());
         effects.into_iter().any(|effect| match effect {
-            Effect::Condition(condition) => condition.is_random(),
-            Effect::Action(action) => action.is_random(),
-            Effect::Down | Effect::Partition(_) => false,
+            FaultEffect::Condition(condition) => condition.is_random(),
+            FaultEffect::Action(action) => action.is_random(),
+            FaultEffect::Down | FaultEffect::Partition(_) => false,
         })
     }
 
@@ -130,8 +130,9 @@ impl Network {
         let affected = self.counted(id) > 0;
         let injected = self.faults.get(id);
         let untriggered = injected.trigger.as_ref().is_some_and(|(_, it)| it.affected() == 0);
-        let exempt =
-            matches!(injected.fault.effect(), Effect::Down) && !injected.awaited && !untriggered;
+        let exempt = matches!(injected.fault.effect(), FaultEffect::Down)
+            && !injected.awaited
+            && !untriggered;
         !(affected || exempt || injected.receipt.is_optional())
     }
 

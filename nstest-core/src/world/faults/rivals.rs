@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::FaultId;
 use crate::error::Result;
 use crate::fault::plan::{clash, conflict};
-use crate::fault::{Effect, Fault, Target};
+use crate::fault::{Fault, FaultEffect, FaultTarget};
 use crate::frame::Direction;
 use crate::topology::spec::LinkEndId;
 use crate::world::network::Network;
@@ -42,11 +42,13 @@ impl Network {
     fn by_principal(&self, fault: &Fault) -> Fault {
         let mut fault = fault.clone();
         let Ok(ends) = self.ends_of(&fault) else { return fault };
-        let ([end], Target::Link { .. }) = (ends.as_slice(), fault.target()) else { return fault };
+        let ([end], FaultTarget::Link { .. }) = (ends.as_slice(), fault.target()) else {
+            return fault;
+        };
         let spec = self.topology.spec();
         let principal = spec.principal(*end);
         if let Some(name) = spec.link_name(principal) {
-            fault.target = Target::from(name.as_str());
+            fault.target = FaultTarget::from(name.as_str());
             if principal != *end {
                 fault.direction = fault.direction.map(Direction::reverse);
             }
@@ -61,7 +63,7 @@ impl Network {
         let is_taken =
             |(port, direction, _): &Lane| taken.iter().any(|(p, d, _)| (p, d) == (port, direction));
         let others = self.faults.present().filter(|(other, injected)| {
-            *other != id && matches!(injected.fault.effect(), Effect::Condition(_))
+            *other != id && matches!(injected.fault.effect(), FaultEffect::Condition(_))
         });
         let others: Vec<FaultId> = others.map(|(other, _)| other).collect();
         for other in others {
