@@ -1,24 +1,26 @@
-//! The other attributes of the function: which of them concern a test.
+//! The other attributes of the function, and what they mean for a test.
 
 use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{Expr, Lit, LitStr, Meta, Path};
 
-/// What an attribute means to the test that it stands on.
-pub(crate) enum Kind {
-    /// Nothing, or nothing that concerns us.
+/// What an attribute means for the test below it.
+pub(crate) enum AttributeKind {
+    /// No meaning for a test.
     Inert,
-    /// The compiler's own `#[test]`, which rstest, tokio and others leave behind.
+    /// The compiler's own `#[test]`, which rstest, tokio and others generate.
     Test,
+    /// An attribute of nstest.
     Ours,
     Tokio,
-    /// Another test attribute: it would wrap our wrapper, and register it again.
+    /// Another test attribute, which would register the test again.
     Foreign,
-    /// Makes tests of the function; below us it would see the wrapper, without parameters.
+    /// Generates tests from the function. Below ours, it would see a function without
+    /// parameters.
     Generator,
 }
 
-impl Kind {
+impl AttributeKind {
     pub(crate) fn of(path: &Path) -> Self {
         let names: Vec<_> = path.segments.iter().map(|s| s.ident.to_string()).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
@@ -33,14 +35,15 @@ impl Kind {
     }
 }
 
-/// The text of a `#[should_panic]`; what the compiler refuses is left to it.
+/// The expected text of a `#[should_panic]`, `""` if it has none. The compiler reports
+/// its mistakes.
 pub(crate) fn expected(meta: &Meta) -> LitStr {
     let text = |value: &Expr| match value {
         Expr::Lit(literal) => match &literal.lit {
             Lit::Str(text) => Some(text.clone()),
             _ => None,
         },
-        // What a `$text:literal` of macro_rules comes in.
+        // A `$text:literal` of macro_rules is inside a group.
         Expr::Group(group) => match &*group.expr {
             Expr::Lit(literal) => syn::parse2(literal.to_token_stream()).ok(),
             _ => None,
@@ -59,7 +62,7 @@ pub(crate) fn expected(meta: &Meta) -> LitStr {
     found.unwrap_or_else(|| LitStr::new("", Span::mixed_site()))
 }
 
-/// A path as it stands in the source.
+/// A path as written in the source.
 pub(crate) fn written(path: &Path) -> String {
     path.to_token_stream().to_string().replace(' ', "")
 }

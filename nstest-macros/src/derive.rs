@@ -1,5 +1,5 @@
-//! `#[derive(Fixture)]`: a struct of fixtures is a fixture, and the names of its
-//! fields are the names of what they make.
+//! `#[derive(Fixture)]`: a struct of fixtures is a fixture. Each field is made like a
+//! parameter with the name of the field.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote_spanned};
@@ -29,9 +29,9 @@ fn root(input: &DeriveInput, errors: &mut Errors) -> Path {
     for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("fixture")) {
         let read = attr.parse_nested_meta(|meta| {
             if !meta.path.is_ident("crate") {
-                return Err(meta.error(
-                    "the argument is `crate`, as in `#[fixture(crate = path::to::nstest)]`",
-                ));
+                return Err(
+                    meta.error("unknown argument; write `#[fixture(crate = path::to::nstest)]`")
+                );
             }
             root = meta.value()?.call(Path::parse_mod_style)?;
             Ok(())
@@ -47,14 +47,14 @@ fn fields<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Option<&'a Fields>
     let Data::Struct(data) = &input.data else {
         errors.at(
             &input.ident,
-            "only a struct can be a fixture by `derive`: implement `Fixture` by hand",
+            "`#[derive(Fixture)]` works for structs only; implement `Fixture` by hand",
         );
         return None;
     };
     match &data.fields {
         Fields::Unnamed(fields) if fields.unnamed.len() > 1 => errors.at(
             fields,
-            "name the fields, `{ server: Node, … }`: their names are the names of what they make",
+            "a tuple struct with several fields gives them no names; write `{ server: Node, … }`",
         ),
         _ => {}
     }
@@ -67,7 +67,7 @@ fn implementation(input: &DeriveInput, fields: &Fields, root: &Path) -> TokenStr
     let types: Vec<_> = fields.iter().map(|field| &field.ty).collect();
     let plans: Vec<_> = (0..types.len()).map(|n| format_ident!("plan{n}", span = here)).collect();
     let members: Vec<_> = fields.members().collect();
-    // The only field of a tuple struct has the name of the parameter.
+    // The only field of a tuple struct takes the name of the parameter.
     let params = fields.iter().map(|field| match &field.ident {
         Some(name) => {
             let name = name.unraw().to_string();
@@ -89,12 +89,12 @@ fn implementation(input: &DeriveInput, fields: &Fields, root: &Path) -> TokenStr
             type Plan = (#(<#types as #root::Fixture>::Plan,)*);
 
             fn plan(
-                spec: &mut #root::NetworkSpec,
+                network: &mut #root::NetworkSpec,
                 param: #root::FixtureParam<'_>,
             ) -> #root::Result<Self::Plan> {
-                let _ = (&spec, param);
+                let _ = (&network, param);
                 ::core::result::Result::Ok((
-                    #(<#types as #root::Fixture>::plan(spec, #params)?,)*
+                    #(<#types as #root::Fixture>::plan(network, #params)?,)*
                 ))
             }
 

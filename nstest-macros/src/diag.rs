@@ -1,11 +1,11 @@
-//! What is wrong with an invocation, gathered so that all of it is reported at once.
+//! The errors of one macro invocation, collected so that all are reported at once.
 
 use std::fmt::Display;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// The mistakes met so far.
+/// The errors so far.
 #[derive(Default)]
 pub(crate) struct Errors {
     errors: Vec<syn::Error>,
@@ -13,7 +13,7 @@ pub(crate) struct Errors {
 }
 
 impl Errors {
-    /// Reports a mistake under the whole of `tokens`.
+    /// Adds an error at the span of all `tokens`.
     pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.errors.push(syn::Error::new_spanned(tokens, message));
     }
@@ -22,7 +22,7 @@ impl Errors {
         self.errors.push(error);
     }
 
-    /// Leaves a mistake to the compiler, which sees it once the function is emitted as it is.
+    /// Leaves an error to the compiler, which reports it in the unchanged function.
     pub(crate) fn defer(&mut self) {
         self.deferred = true;
     }
@@ -31,24 +31,25 @@ impl Errors {
         self.errors.is_empty() && !self.deferred
     }
 
-    /// One `compile_error!` for each mistake.
+    /// One `compile_error!` for each error.
     pub(crate) fn into_tokens(self) -> TokenStream {
         self.errors.into_iter().map(syn::Error::into_compile_error).collect()
     }
 }
 
-/// The one of `names` that was probably meant by `word`.
+/// The name that was probably meant by `word`, if there is one.
 pub(crate) fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
     names
         .iter()
         .map(|name| (distance(word, name), *name))
-        // A third of the letters wrong is a slip; more is another word.
+        // At most a third of the letters may differ.
         .filter(|(distance, name)| distance * 3 <= name.len().max(3))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
 
-/// Optimal string alignment: insertions, deletions, substitutions, neighbours swapped.
+/// The optimal string alignment distance: insertions, deletions, substitutions and
+/// transpositions.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut before: Vec<usize> = Vec::new();
@@ -73,7 +74,7 @@ mod tests {
     use super::nearest;
 
     #[test]
-    fn slips_find_the_word_and_other_words_do_not() {
+    fn a_misspelt_name_is_found_and_another_word_is_not() {
         let names = ["timeout", "root", "worker_threads"];
         assert_eq!(nearest("timout", &names), Some("timeout"));
         assert_eq!(nearest("time_out", &names), Some("timeout"));

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// The forms, for messages.
+/// The forms that a duration may have, for messages.
 pub(crate) const FORMS: &str = "whole numbers with units (`ns`, `us`, `ms`, `s`, `m` or `min`, `h`), such as \"250ms\", \"30s\" or \"1m 30s\"";
 
-/// Largest first, which is the order in which they may follow each other.
+/// From the largest to the smallest, the order in which a duration has them.
 const UNITS: &[(&str, u64)] = &[
     ("h", 3_600_000_000_000),
     ("min", 60_000_000_000),
@@ -16,7 +16,7 @@ const UNITS: &[(&str, u64)] = &[
     ("ns", 1),
 ];
 
-/// Reads `text`; says what is wrong with it.
+/// Reads a duration; the error says what is wrong with it.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let mut total: u64 = 0;
     let mut previous: Option<(&str, u64)> = None;
@@ -35,14 +35,14 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
             return Err(format!("`{number}` has no unit"));
         }
         if unit.starts_with('.') {
-            return Err(format!("`{number}.` begins a fraction: use a smaller unit"));
+            return Err(format!("`{number}.` begins a fraction, instead of a smaller unit"));
         }
         let Some(&(_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-            return Err(format!("`{unit}` is no unit"));
+            return Err(format!("`{unit}` is not a unit"));
         };
         if let Some((before, larger)) = previous {
             if larger == scale {
-                return Err(format!("`{unit}` after `{before}` is the same unit again"));
+                return Err(format!("`{unit}` and `{before}` are the same unit"));
             }
             if larger < scale {
                 return Err(format!("`{unit}` must come before `{before}`"));
@@ -96,11 +96,11 @@ mod tests {
             ("1m 30", "`30` has no unit"),
             ("s", "`s` has no whole number before it"),
             ("-5s", "`-` has no whole number before it"),
-            ("1.5s", "`1.` begins a fraction: use a smaller unit"),
-            ("30 seconds", "`seconds` is no unit"),
-            ("30S", "`S` is no unit"),
+            ("1.5s", "`1.` begins a fraction, instead of a smaller unit"),
+            ("30 seconds", "`seconds` is not a unit"),
+            ("30S", "`S` is not a unit"),
             ("30s 1m", "`m` must come before `s`"),
-            ("1m 1min", "`min` after `m` is the same unit again"),
+            ("1m 1min", "`min` and `m` are the same unit"),
             ("99999999999h", "it is longer than 584 years"),
             ("99999999999999999999s", "it is longer than 584 years"),
         ] {

@@ -1,4 +1,4 @@
-//! The function below an attribute: what of it a test can be made of.
+//! The function below the attribute, parsed and validated.
 
 use std::collections::HashSet;
 
@@ -12,15 +12,15 @@ use syn::{
     Visibility,
 };
 
-use crate::attributes::{Kind, expected, written};
+use crate::attributes::{AttributeKind, expected, written};
 use crate::diag::Errors;
 
-/// A function, its body unread: syntax that only the compiler knows passes through.
+/// A function. Its body is not parsed, so that it may use any syntax of the compiler.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    /// The `#![…]` at the head of the body.
+    /// The `#![…]` at the start of the body.
     pub(crate) inner: Vec<Attribute>,
     pub(crate) body: Group,
 }
@@ -31,7 +31,7 @@ impl Parse for Function {
         let vis = input.parse()?;
         let sig = input.parse()?;
         if input.peek(Token![;]) {
-            return Err(input.error("a test needs a body: write `{ … }` in place of this `;`"));
+            return Err(input.error("a test needs a body; write `{ … }` in place of this `;`"));
         }
         let content;
         let brace = syn::braced!(content in input);
@@ -42,19 +42,19 @@ impl Parse for Function {
     }
 }
 
-/// A test: what was validated.
+/// A test, validated.
 pub(crate) struct Test {
-    /// Less the test attributes, which `registered` stands for.
+    /// Without the test attributes.
     pub(crate) attrs: Vec<Attribute>,
-    /// Whether `#[test]` stood in sight.
+    /// Whether there was a `#[test]`.
     pub(crate) registered: bool,
     pub(crate) ignored: bool,
-    /// The expected text, `Some("")` where the attribute has none.
+    /// The expected text, `Some("")` if the attribute has none.
     pub(crate) should_panic: Option<LitStr>,
     pub(crate) params: Vec<Parameter>,
 }
 
-/// A parameter that a fixture is made for.
+/// A parameter of the test.
 pub(crate) struct Parameter {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) name: String,
@@ -63,8 +63,8 @@ pub(crate) struct Parameter {
 }
 
 impl Test {
-    /// Checks `function`, and takes the test attributes off it. `macro_name` is
-    /// the attribute as the user wrote it, for messages.
+    /// Checks `function`, and removes its test attributes. `macro_name` is the attribute
+    /// as the user wrote it, for messages.
     pub(crate) fn of(function: &mut Function, macro_name: &str, errors: &mut Errors) -> Self {
         let mut test = Self {
             attrs: Vec::new(),
@@ -77,8 +77,10 @@ impl Test {
         signature(&mut function.sig, errors);
         for (index, input) in function.sig.inputs.iter().enumerate() {
             match input {
-                FnArg::Receiver(receiver) => errors
-                    .at(receiver, "a test has no `self`: move it out of the `impl`, to the module"),
+                FnArg::Receiver(receiver) => errors.at(
+                    receiver,
+                    "a test cannot have `self`; move the function out of the `impl` block",
+                ),
                 FnArg::Typed(param) => {
                     parameter_type(&param.ty, errors);
                     test.params.push(Parameter {
@@ -95,17 +97,17 @@ impl Test {
             if !matches!(&**ty, Type::Tuple(tuple) if tuple.elems.is_empty()) {
                 errors.at(
                     ty,
-                    "a test with `#[should_panic]` must return `()`: an error that it \
-                     returns is no panic; `unwrap` in the body instead of `?`",
+                    "a test with `#[should_panic]` must return `()`, because a returned error is \
+                     not a panic; write `unwrap()` instead of `?` in the body",
                 );
             }
         }
         test
     }
 
-    /// Whether test-case made the function. It leaves no test attribute in sight, but
-    /// allows two lints, the second since its version 3.4, that nobody else has reason
-    /// to allow together. Where this fails the runner still refuses the second entry.
+    /// Whether test-case generated the function. It leaves no test attribute on it, but
+    /// allows two lints that other macros do not allow together (the second since
+    /// test-case 3.4). If this guess is wrong, the runner still refuses a second run.
     pub(crate) fn made_by_test_case(&self) -> bool {
         let allows = |lint: &str| {
             self.attrs.iter().any(|attr| {
@@ -119,36 +121,36 @@ impl Test {
     fn read_attributes(&mut self, function: &mut Function, name: &str, errors: &mut Errors) {
         function.attrs.retain(|attr| {
             let path = attr.path();
-            match Kind::of(path) {
-                Kind::Inert => return true,
-                Kind::Test => self.registered = true,
-                Kind::Ours => errors.at(
+            match AttributeKind::of(path) {
+                AttributeKind::Inert => return true,
+                AttributeKind::Test => self.registered = true,
+                AttributeKind::Ours => errors.at(
                     path,
                     format!(
-                        "`#[{}]` stands below `#[{name}]` on one function: remove one of them",
+                        "`#[{}]` and `#[{name}]` are on the same function; remove one of the two",
                         written(path)
                     ),
                 ),
-                Kind::Tokio => errors.at(
+                AttributeKind::Tokio => errors.at(
                     path,
                     format!(
-                        "`#[tokio::test]` would run the test a second time, outside of its \
-                         network: remove it; `#[{name}]` runs an `async fn` on tokio itself, and \
-                         takes `flavor` and `worker_threads`",
+                        "`#[tokio::test]` would run the test a second time, outside its network; \
+                         remove it: `#[{name}]` runs an `async fn` on tokio, with the arguments \
+                         `flavor` and `worker_threads`",
                     ),
                 ),
-                Kind::Foreign => errors.at(
+                AttributeKind::Foreign => errors.at(
                     path,
                     format!(
-                        "`#[{}]` would register the test a second time: remove it",
+                        "`#[{}]` would register the test a second time; remove it",
                         written(path)
                     ),
                 ),
-                Kind::Generator => errors.at(
+                AttributeKind::Generator => errors.at(
                     path,
                     format!(
-                        "`#[{0}]` must stand above `#[{name}]`, which isolates each of the tests \
-                         that `#[{0}]` makes",
+                        "`#[{}]` is below `#[{name}]`; move it above, so that each test that it \
+                         generates is isolated",
                         written(path)
                     ),
                 ),
@@ -166,50 +168,49 @@ impl Test {
     }
 }
 
-/// Refuses what the signature of a test cannot have.
+/// Reports what the signature of a test cannot have.
 fn signature(sig: &mut Signature, errors: &mut Errors) {
     match sig.generics.params.first() {
         None => {}
         Some(GenericParam::Lifetime(_)) => errors.at(
             &sig.generics,
-            "a test has no caller to lend it anything: remove the lifetime, and take fixtures by \
-             value",
+            "a test cannot have lifetime parameters; remove them, and take fixtures by value",
         ),
         Some(_) => errors.at(
             &sig.generics,
-            "a test cannot be generic, since nothing chooses its parameters: write a generic \
-             helper, and a test for each choice that calls it",
+            "a test cannot be generic; write a generic helper function, and a test that calls it \
+             for each type",
         ),
     }
     if let Some(clause) = &sig.generics.where_clause {
         if sig.generics.params.is_empty() {
-            errors.at(clause, "a test cannot have a `where` clause: remove it");
+            errors.at(clause, "a test cannot have a `where` clause; remove it");
         }
     }
     if let Some(token) = &sig.constness {
-        errors.at(token, "a test cannot be a `const fn`: remove the `const`");
+        errors.at(token, "a test cannot be a `const fn`; remove `const`");
     }
     match &sig.safety {
         Safety::Default => {}
         safety => errors.at(
             safety,
-            "a test must be safe to call: remove this, and write `unsafe { … }` in the body",
+            "a test must be safe to call; remove this, and write `unsafe { … }` in the body",
         ),
     }
     if let Some(abi) = &sig.abi {
-        errors.at(abi, "a test cannot be `extern`: remove this");
+        errors.at(abi, "a test cannot be `extern`; remove this");
     }
     if let Some(variadic) = sig.variadic.take() {
         errors.at(
             variadic,
-            "a test cannot be variadic: each parameter is a fixture, with a name and a type",
+            "a test cannot be variadic; write a parameter with a name and a type for each fixture",
         );
-        // The compiler would refuse it once more in what is emitted.
+        // Otherwise the compiler would report it again in the emitted function.
         sig.inputs.pop_punct();
     }
 }
 
-/// Refuses types that no fixture can be.
+/// Reports types that cannot be fixtures.
 fn parameter_type(ty: &Type, errors: &mut Errors) {
     match ty {
         Type::Reference(reference) => {
@@ -217,20 +218,20 @@ fn parameter_type(ty: &Type, errors: &mut Errors) {
             errors.at(
                 ty,
                 format!(
-                    "a fixture is passed by value: write `{by_value}` and borrow it in the body"
+                    "a fixture is passed by value; write `{by_value}`, and borrow it in the body"
                 ),
             );
         }
         Type::Infer(_) => errors.defer(),
         _ if mentions(ty.to_token_stream(), "impl") => errors.at(
             ty,
-            "the type of a parameter says which fixture is made: name a type instead of `impl`",
+            "the type of a parameter selects its fixture; write a type instead of `impl Trait`",
         ),
         _ => {}
     }
 }
 
-/// Whether a word is among the tokens.
+/// Whether the tokens contain the word.
 pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == word,
@@ -239,7 +240,8 @@ pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
     })
 }
 
-/// The one name that a pattern binds, else `arg` and the position of the parameter.
+/// The name that a pattern binds. If there is none or more than one: `arg` and the
+/// position of the parameter.
 fn name_of(pat: &Pat, position: usize) -> String {
     let mut names = Vec::new();
     bindings(pat, &mut names);
@@ -276,8 +278,8 @@ fn bindings<'a>(pat: &'a Pat, names: &mut Vec<&'a Ident>) {
     }
 }
 
-/// Two parameters that bind one name are two `let`s to us, but an error to the
-/// compiler; unless `cfg` chooses between them.
+/// Leaves two parameters with the same name to the compiler, which would accept them in
+/// the generated `let`s. A `cfg` may choose between two such parameters.
 fn names_bound_twice(params: &[Parameter], errors: &mut Errors) {
     let mut names = Vec::new();
     for param in params.iter().filter(|param| param.attrs.is_empty()) {
@@ -289,7 +291,7 @@ fn names_bound_twice(params: &[Parameter], errors: &mut Errors) {
     }
 }
 
-/// What to say of an item that is no function.
+/// The error for an item that is not a function.
 pub(crate) fn not_a_function(item: &TokenStream, name: &str, error: syn::Error) -> syn::Error {
     const ITEMS: &[&str] =
         &["const", "enum", "impl", "mod", "static", "struct", "trait", "type", "union", "use"];
@@ -313,12 +315,12 @@ pub(crate) fn not_a_function(item: &TokenStream, name: &str, error: syn::Error) 
             };
             syn::Error::new(
                 word.span(),
-                format!("`#[{name}]` makes a test of a function, and this is {article} `{word}`"),
+                format!("`#[{name}]` needs a function, and this is {article} `{word}`; remove it"),
             )
         }
         None => syn::Error::new_spanned(
             item,
-            format!("`#[{name}]` makes a test of a function, and this is none"),
+            format!("`#[{name}]` needs a function; remove it from this item"),
         ),
     }
 }

@@ -88,8 +88,9 @@ const MACROS: Rooms = &[
     ("args", &["diag", "duration"]),
     ("attributes", &[]),
     ("model", &["diag", "attributes"]),
-    ("fixtures", &["diag", "model"]),
-    ("expand", &["diag", "args", "model", "fixtures"]),
+    ("entry", &[]),
+    ("conflicts", &["diag", "args", "model", "entry"]),
+    ("expand", &["diag", "args", "model", "entry", "conflicts"]),
     ("derive", &["diag"]),
 ];
 

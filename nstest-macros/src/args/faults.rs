@@ -7,8 +7,8 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Expr, Ident, Lit, Token};
 
-use super::{Args, Value, literal};
-use crate::diag::{Errors, nearest};
+use super::value::{Value, literal};
+use crate::diag::nearest;
 
 /// Of the generators of a test's network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +26,6 @@ pub(crate) struct Explore {
 const FAULTS: &[&str] = &["cut", "blackhole", "reset", "drop", "duplicate", "delay"];
 
 const MAX: &str = "max";
-
-/// Arguments that cannot stand beside each other.
-pub(crate) fn check(args: &Args, errors: &mut Errors) {
-    if let (Some(_), Some(netns)) = (&args.explore, &args.netns) {
-        errors.at(
-            netns,
-            "the runs of an exploration have a network each, and this one they would share: \
-             remove `netns` or `explore`",
-        );
-    }
-}
 
 impl Value for Seed {
     const EXPECTED: &'static str = "a whole number below 2^64";

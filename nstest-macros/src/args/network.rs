@@ -5,62 +5,25 @@ use std::net::IpAddr;
 use proc_macro2::TokenStream;
 use syn::{Expr, ExprLit, Lit, LitStr};
 
-use super::{Args, Value, literal, string};
-use crate::diag::Errors;
+use super::value::{Value, literal, string};
 
-/// On where its name stands.
+/// An argument that is off by default: its name alone turns it on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Switch(pub(crate) bool);
 
-/// How many peers without a parameter.
+/// The number of peers that have no parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peers(pub(crate) u16);
 
-/// In bytes.
+/// An MTU, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mtu(pub(crate) u32);
 
-/// At most one of each family.
+/// At most one IPv4 and one IPv6 subnet.
 pub(crate) struct Subnets(pub(crate) Vec<LitStr>);
 
 /// The name of a network namespace.
 pub(crate) struct Netns(pub(crate) LitStr);
-
-/// Arguments that cannot stand beside each other.
-pub(crate) fn check(args: &Args, errors: &mut Errors) {
-    let Some(netns) = &args.netns else {
-        if let (Some(mtu), None | Some(true)) = (&args.mtu, args.ipv6.as_ref().map(|a| a.value)) {
-            if mtu.value.0 < 1280 {
-                errors.at(
-                    mtu,
-                    "IPv6 needs an MTU of 1280 at least (RFC 8200 §5): take a larger one, or add \
-                     `ipv6 = false`",
-                );
-            }
-        }
-        if let (Some(subnet), Some(false)) = (&args.subnet, args.ipv6.as_ref().map(|a| a.value)) {
-            for text in subnet.value.0.iter().filter(|text| text.value().contains(':')) {
-                errors
-                    .at(text, "this subnet is of IPv6, and the test is without, by `ipv6 = false`");
-            }
-        }
-        return;
-    };
-    let mut beside = |argument: Option<&dyn quote::ToTokens>, why: &str| {
-        if let Some(argument) = argument {
-            let name = netns.value.0.value();
-            errors.at(argument, format!("{why}, since `netns = \"{name}\"` joins a namespace that somebody else made: remove one of the two"));
-        }
-    };
-    beside(args.peers.as_ref().map(|a| a as _), "there can be no peers");
-    beside(args.subnet.as_ref().map(|a| a as _), "there is no subnet to be moved");
-    beside(args.mtu.as_ref().map(|a| a as _), "there is no link whose MTU could be set");
-    beside(args.ipv6.as_ref().map(|a| a as _), "IPv6 is as it is there");
-    let uplink = args.uplink.as_ref().filter(|uplink| uplink.value.0);
-    beside(uplink.map(|a| a as _), "there can be no uplink");
-    let user = args.root.as_ref().filter(|root| !root.value);
-    beside(user.map(|a| a as _), "the test keeps root's rights, without which it could not go in");
-}
 
 impl Value for Switch {
     const EXPECTED: &'static str = "no value, or `true` or `false`";
@@ -104,19 +67,21 @@ impl Value for Netns {
         let Some(text) = string(value) else { return Ok(None) };
         let name = text.value();
         let refuse = |why: &str| {
-            let help = "`ip netns list` shows the names that there are";
             Err(syn::Error::new(
                 text.span(),
-                format!("this names no network namespace, since {why}; {help}"),
+                format!(
+                    "invalid name of a network namespace: {why}; write a name that `ip netns \
+                     list` shows"
+                ),
             ))
         };
         match name.as_str() {
             "" => refuse("it is empty"),
             "." | ".." => refuse("it is a directory"),
             _ if name.contains('/') => {
-                refuse("it is a path: namespaces are known by a name in /run/netns")
+                refuse("it is a path, and not the name of a file in /run/netns")
             }
-            _ if name.contains('\0') => refuse("it holds a NUL"),
+            _ if name.contains('\0') => refuse("it contains a NUL"),
             _ => Ok(Some(Self(text))),
         }
     }
@@ -124,7 +89,7 @@ impl Value for Netns {
 
 impl Value for Subnets {
     const EXPECTED: &'static str =
-        "a subnet in quotes, or a list of two: `[\"10.9.0.0/24\", \"fd09::/64\"]`";
+        "a subnet in quotes, or a list of two (`[\"10.9.0.0/24\", \"fd09::/64\"]`)";
 
     fn read(value: &TokenStream) -> syn::Result<Option<Self>> {
         let texts = match (string(value), syn::parse2::<Expr>(value.clone())) {
@@ -140,7 +105,9 @@ impl Value for Subnets {
             let v4 = subnet(&text.value()).map_err(|why| {
                 syn::Error::new(
                     text.span(),
-                    format!("this is no subnet, since {why}; write it like \"10.9.0.0/24\" or \"fd09::/64\""),
+                    format!(
+                        "invalid subnet: {why}; write \"10.9.0.0/24\" or \"fd09::/64\", for example"
+                    ),
                 )
             })?;
             if families.iter().any(|(other, _)| *other == v4) {
@@ -148,7 +115,8 @@ impl Value for Subnets {
                 return Err(syn::Error::new(
                     text.span(),
                     format!(
-                        "this is the second subnet of {family}, and the test's network has one: remove one of them"
+                        "the test's network can have one {family} subnet, and this is the second; \
+                         remove one of the two"
                     ),
                 ));
             }
@@ -167,13 +135,15 @@ fn text(element: &Expr) -> Option<LitStr> {
     }
 }
 
-/// Whether it is of IPv4; an error says what is wrong with it. What a subnet may
-/// be used for is the runtime's to say.
+/// Whether it is an IPv4 subnet, or what is wrong with it. The runtime checks whether
+/// a test can use it.
 fn subnet(text: &str) -> Result<bool, String> {
     let Some((addr, len)) = text.split_once('/') else {
-        return Err("it has no `/` and number of bits".to_owned());
+        return Err("it has no prefix length".to_owned());
     };
-    let Ok(addr) = addr.parse::<IpAddr>() else { return Err(format!("`{addr}` is no IP address")) };
+    let Ok(addr) = addr.parse::<IpAddr>() else {
+        return Err(format!("`{addr}` is not an IP address"));
+    };
     let (bits, width) = match addr {
         IpAddr::V4(addr) => (u128::from(addr.to_bits()) << 96, 32),
         IpAddr::V6(addr) => (addr.to_bits(), 128),
@@ -181,12 +151,10 @@ fn subnet(text: &str) -> Result<bool, String> {
     let digits = !len.is_empty() && len.bytes().all(|b| b.is_ascii_digit());
     let len = match len.parse::<u32>() {
         Ok(len) if digits && len <= width => len,
-        _ => return Err(format!("`{len}` is no number of bits from 0 to {width}")),
+        _ => return Err(format!("the prefix length `{len}` is not a number from 0 to {width}")),
     };
     if bits.checked_shl(len).unwrap_or(0) != 0 {
-        return Err(format!(
-            "`{addr}` has bits set beyond the first {len}, as the address of a host has"
-        ));
+        return Err(format!("`{addr}` has bits set after the first {len}"));
     }
     Ok(addr.is_ipv4())
 }

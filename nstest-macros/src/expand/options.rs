@@ -1,4 +1,4 @@
-//! The arguments, as the values that the runtime takes.
+//! The values that the generated code passes to the runtime, from the arguments.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
@@ -49,7 +49,7 @@ pub(super) fn options(
     quote_spanned!(here=> #private::Options { #fields ..#private::Options::DEFAULT })
 }
 
-/// What the arguments say of the test's network.
+/// The fields about the test's network.
 fn network(args: &Args) -> TokenStream {
     let here = Span::mixed_site();
     let mut fields = TokenStream::new();
@@ -80,7 +80,7 @@ fn network(args: &Args) -> TokenStream {
     fields
 }
 
-/// What the arguments say of faults in it.
+/// The fields about faults.
 fn faults(args: &Args, private: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let mut fields = TokenStream::new();

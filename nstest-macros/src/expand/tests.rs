@@ -13,14 +13,14 @@ fn pretty(tokens: TokenStream) -> String {
     prettyplease::unparse(&syn::parse2(tokens).unwrap())
 }
 
-fn check(entry: Entry, args: TokenStream, item: TokenStream, snapshot: ExpectFile) {
+fn check(entry: EntryPoint, args: TokenStream, item: TokenStream, snapshot: ExpectFile) {
     snapshot.assert_eq(&pretty(expand(entry, BUILD, args, item)));
 }
 
 #[test]
 fn synchronous() {
     check(
-        Entry::NetnsTest,
+        EntryPoint::NetnsTest,
         quote!(),
         quote! {
             fn binds() {
@@ -34,7 +34,7 @@ fn synchronous() {
 #[test]
 fn asynchronous() {
     check(
-        Entry::Test,
+        EntryPoint::Test,
         quote!(flavor = "multi_thread", worker_threads = 2, crate = crate::testing),
         quote! {
             /// Documented.
@@ -51,7 +51,7 @@ fn asynchronous() {
 #[test]
 fn network() {
     check(
-        Entry::NetnsTest,
+        EntryPoint::NetnsTest,
         quote!(peers = 2, subnet = ["10.9.0.0/24", "fd09::/64"], mtu = 9000, ipv6 = true, uplink),
         quote! {
             fn loops(net: Net) {}
@@ -59,7 +59,7 @@ fn network() {
         expect_file!["snapshots/network.rs"],
     );
     check(
-        Entry::Netns,
+        EntryPoint::Netns,
         quote!(netns = "vns1"),
         quote! {
             fn joins() {}
@@ -71,7 +71,7 @@ fn network() {
 #[test]
 fn exploration() {
     check(
-        Entry::NetnsTest,
+        EntryPoint::NetnsTest,
         quote!(seed = 7, explore(reset, drop, max = 200)),
         quote! {
             fn pays(server: Node) {}
@@ -83,7 +83,7 @@ fn exploration() {
 #[test]
 fn fixtures() {
     check(
-        Entry::NetnsTest,
+        EntryPoint::NetnsTest,
         quote!(timeout = "1m 30s", root = false),
         quote! {
             fn patterns(mut a: Node, ref b: Node, (c, _): (Node, Node), _: Net) -> impl Termination {
@@ -97,7 +97,7 @@ fn fixtures() {
 #[test]
 fn conditional_parameters() {
     check(
-        Entry::NetnsTest,
+        EntryPoint::NetnsTest,
         quote!(),
         quote! {
             async fn conditional(
@@ -113,7 +113,7 @@ fn conditional_parameters() {
 #[test]
 fn should_panic() {
     check(
-        Entry::Netns,
+        EntryPoint::Netns,
         quote!(timeout = "none"),
         quote! {
             #[should_panic(expected = "boom")]
@@ -131,7 +131,7 @@ fn should_panic() {
 #[test]
 fn mistake() {
     check(
-        Entry::NetnsTest,
+        EntryPoint::NetnsTest,
         quote!(timeout = 30, retries = 3),
         quote! {
             #[cfg(unix)]
@@ -152,12 +152,12 @@ fn async_needs_the_tokio_feature() {
     let item = quote!(
         async fn f() {}
     );
-    let tokens = expand(Entry::NetnsTest, build, quote!(), item);
+    let tokens = expand(EntryPoint::NetnsTest, build, quote!(), item);
     expect![[r##"
         #[allow(dead_code)]
         async fn f() {}
         ::core::compile_error! {
-            "an `async fn` needs the `tokio` feature of nstest, which is one of its default features: enable it in Cargo.toml, `nstest = { version = \"…\", features = [\"tokio\"] }`"
+            "an `async fn` needs the default feature `tokio` of nstest; enable it in Cargo.toml: `nstest = { version = \"…\", features = [\"tokio\"] }`"
         }
     "##]].assert_eq(&pretty(tokens));
 }
@@ -180,7 +180,7 @@ fn a_stub_build_ignores_every_test() {
             false,
         ),
     ] {
-        let tokens = expand(Entry::NetnsTest, build, quote!(), item);
+        let tokens = expand(EntryPoint::NetnsTest, build, quote!(), item);
         assert_eq!(pretty(tokens).contains("stub build"), ignores);
     }
 }

@@ -5,17 +5,17 @@ async fn mistaken(&self, node: &Node) {
     node.ping().await;
 }
 ::core::compile_error! {
-    "`timeout` takes a duration with its unit, or \"none\", in quotes, as in `timeout = \"30s\"`"
+    "`timeout` takes a duration with a unit, or \"none\", in quotes; write `timeout = \"30s\"`"
 }
 ::core::compile_error! {
-    "there is no argument `retries`; the arguments are `timeout`, `root`, `peers`, `subnet`, `mtu`, `ipv6`, `uplink`, `netns`, `seed`, `explore`, `flavor`, `worker_threads`, `crate`"
+    "unknown argument `retries`; the arguments are `timeout`, `root`, `peers`, `subnet`, `mtu`, `ipv6`, `uplink`, `netns`, `seed`, `explore`, `flavor`, `worker_threads`, `crate`"
 }
 ::core::compile_error! {
-    "`#[tokio::test]` would run the test a second time, outside of its network: remove it; `#[netns_test]` runs an `async fn` on tokio itself, and takes `flavor` and `worker_threads`"
+    "`#[tokio::test]` would run the test a second time, outside its network; remove it: `#[netns_test]` runs an `async fn` on tokio, with the arguments `flavor` and `worker_threads`"
 }
 ::core::compile_error! {
-    "a test has no `self`: move it out of the `impl`, to the module"
+    "a test cannot have `self`; move the function out of the `impl` block"
 }
 ::core::compile_error! {
-    "a fixture is passed by value: write `Node` and borrow it in the body"
+    "a fixture is passed by value; write `Node`, and borrow it in the body"
 }
