@@ -1,12 +1,12 @@
-# Sourced by ./check and .ci/run: named steps with their times. The first step
-# that fails ends the script.
+# Sourced by ./check and .ci/run: prints the name and the time of each step. The first
+# step that fails ends the script.
 
 # step NAME COMMAND...
 step() {
     local name=$1 start=$SECONDS
     shift
     printf '\n=== %s\n' "$name"
-    # Not `if "$@"`: inside a condition, bash ignores `set -e` in functions.
+    # Not in a condition such as `if "$@"`: there, bash ignores `set -e` in functions.
     STEP=$name
     "$@"
     STEP=

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use nstest_tests::programs::is_listed;
+
 use crate::tree;
 
 /// A file that is longer has more than one subject.
@@ -132,4 +134,23 @@ fn comments_and_literals_are_no_code() {
     let text = "a // unsafe\n/* unsafe\n*/ b\"un\\\"safe\" r#\"un\"safe\"# '\"' '\\'' &'a c r d";
     assert_eq!(code(text), "a \n\n b   &'a c r d".replace("b   ", "b    "));
     assert_eq!(code(text).lines().count(), text.lines().count());
+}
+
+#[test]
+fn a_test_that_needs_programs_names_listed_ones() {
+    let mut broken = Vec::new();
+    for file in tree::files("tests", "rs") {
+        for line in tree::read(&file).lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let reason = line.split_once("ignore = \"needs ").map(|(_, rest)| rest);
+            let Some((programs, rest)) = reason.and_then(|reason| reason.split_once(';')) else {
+                continue;
+            };
+            let is_gated = line.contains("cfg_attr(not(feature = \"programs\"), ");
+            let mut unlisted = programs.split(" and ").filter(|program| !is_listed(program));
+            if !is_gated || rest != " run ./check test\")]" || unlisted.next().is_some() {
+                broken.push(format!("{}: {}", file.display(), line.trim()));
+            }
+        }
+    }
+    tree::none("programs that tests need and .ci/programs does not list", &broken);
 }

@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use nstest::{Node, TestContext, TestResult, netns_test};
+use nstest_tests::programs::find;
 use redis::{Connection, RedisResult};
 
 use crate::found::explore;
@@ -12,7 +13,7 @@ const PATIENCE: Duration = Duration::from_millis(700);
 
 fn start(store: &Node, context: &TestContext) -> TestResult {
     store
-        .command("redis-server")
+        .command(find("redis-server"))
         .args(["--save", "", "--protected-mode", "no", "--bind", "0.0.0.0", "--dir"])
         .arg(context.tmp_dir())
         .stdout(Stdio::null())
@@ -55,6 +56,7 @@ fn takes_two(store: Node, context: TestContext) -> TestResult {
 }
 
 #[netns_test(explore(reset, drop))]
+#[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
 fn an_order_that_the_store_knows_survives(store: Node, context: TestContext) -> TestResult {
     let script = "if redis.call('SET', 'order-7', '1', 'NX') then redis.call('DECR', 'stock') end
         return 1";
@@ -62,6 +64,7 @@ fn an_order_that_the_store_knows_survives(store: Node, context: TestContext) -> 
 }
 
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
 fn a_command_that_is_done_twice_is_found() {
     let found = explore("redis::takes_two");
     assert!(

@@ -4,6 +4,7 @@ use nstest_tests::cargo::nextest;
 use nstest_tests::driver::Run;
 
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn nextest_tells_what_libtest_tells() {
     let mut command = nextest("binary(=exploration) and test(=retries::counts_twice)");
     command.args(["--run-ignored", "only"]);

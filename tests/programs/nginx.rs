@@ -1,8 +1,10 @@
 //! nginx on port 80 of a node, and reqwest in another.
 
 use nstest::{Node, TestContext, TestResult, netns_test};
+use nstest_tests::programs::find;
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs nginx; run ./check test")]
 async fn serves_by_name_over_both_families(
     web: Node,
     user: Node,
@@ -19,7 +21,7 @@ async fn serves_by_name_over_both_families(
     );
     let file = tmp.join("nginx.conf");
     std::fs::write(&file, configuration)?;
-    web.command("nginx").args(["-e", "stderr", "-c"]).arg(&file).spawn()?;
+    web.command(find("nginx")).args(["-e", "stderr", "-c"]).arg(&file).spawn()?;
     web.wait_listening_async(80).await?;
     let urls = [
         "http://web/".to_owned(),

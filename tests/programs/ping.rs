@@ -1,12 +1,15 @@
 //! ping (Debian's iputils-ping), as root and as nobody in particular.
 
 use nstest::{Node, TestResult, netns_test};
+use nstest_tests::programs::find;
 
 fn pings(a: &Node, b: &Node) -> TestResult {
     for (node, target) in [(a, "b"), (b, "a"), (a, "test"), (a, "localhost")] {
         for family in ["-4", "-6"] {
-            let ping =
-                node.command("ping").args([family, "-c", "2", "-i", "0.01", target]).output()?;
+            let ping = node
+                .command(find("ping"))
+                .args([family, "-c", "2", "-i", "0.01", target])
+                .output()?;
             let text = String::from_utf8_lossy(&ping.stdout);
             assert!(
                 text.contains(" 0% packet loss"),
@@ -19,22 +22,26 @@ fn pings(a: &Node, b: &Node) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn by_name(a: Node, b: Node) -> TestResult {
     pings(&a, &b)
 }
 
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn by_name_without_root(a: Node, b: Node) -> TestResult {
     pings(&a, &b)
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn everybody_on_the_lan(a: Node, b: Node, c: Node) -> TestResult {
-    let ping = a.command("ping").args(["-6", "-c", "2", "-w", "5", "ff02::1%eth0"]).output()?;
+    let ping =
+        a.command(find("ping")).args(["-6", "-c", "2", "-w", "5", "ff02::1%eth0"]).output()?;
     let text = String::from_utf8_lossy(&ping.stdout);
     for node in [&b, &c] {
         let link = node
-            .command("ip")
+            .command(find("ip"))
             .args(["-6", "-oneline", "address", "show", "scope", "link"])
             .output()?;
         let link = String::from_utf8_lossy(&link.stdout).into_owned();

@@ -6,6 +6,7 @@ use nstest_tests::postgres;
 use tokio_postgres::NoTls;
 
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
 async fn answers_queries_from_another_node(
     db: Node,
     app: Node,

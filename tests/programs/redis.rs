@@ -4,10 +4,11 @@
 use std::process::Stdio;
 
 use nstest::{Node, TestContext, TestResult, netns_test};
+use nstest_tests::programs::find;
 use redis::TypedCommands;
 
 fn start(node: &Node, context: &TestContext) -> TestResult {
-    node.command("redis-server")
+    node.command(find("redis-server"))
         .args(["--save", "", "--protected-mode", "no", "--bind", "0.0.0.0", "::", "--dir"])
         .arg(context.tmp_dir())
         .stdout(Stdio::null())
@@ -16,6 +17,7 @@ fn start(node: &Node, context: &TestContext) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
 fn two_stores_and_clients_elsewhere(
     north: Node,
     south: Node,

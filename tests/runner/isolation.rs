@@ -8,6 +8,7 @@ use expect_test::expect;
 use nstest::netns_test;
 use nstest_tests::driver::Run;
 use nstest_tests::marks;
+use nstest_tests::programs::{find, need};
 use nstest_tests::survivors::{self, on_a_machine_of_its_own};
 
 #[netns_test]
@@ -34,7 +35,9 @@ fn attacks_the_machine() {
 /// Case 50. What it prints differs between root and others; that the machine
 /// stays as it was does not.
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn the_machine_stays_as_it_was() {
+    need(&["ip"]);
     on_a_machine_of_its_own("isolation::is_attacked").succeed();
 }
 
@@ -158,11 +161,16 @@ fn keeps_its_user() {
     for address in ["127.0.0.1:80", "[::1]:80"] {
         println!("bind {address}: {:?}", TcpListener::bind(address).map(drop));
     }
-    println!("ping: {}", Command::new("ping").args(["-c1", "127.0.0.1"]).output().unwrap().status);
+    println!(
+        "ping: {}",
+        Command::new(find("ping")).args(["-c1", "127.0.0.1"]).output().unwrap().status
+    );
 }
 
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn a_test_that_is_not_root_has_low_ports() {
+    need(&["ping"]);
     let outcome = Run::of(&["isolation::keeps_its_user"]).args(["--show-output"]).run();
     expect![[r#"
         test isolation::keeps_its_user ... ok
@@ -194,8 +202,9 @@ fn asks_the_terminal() {
 
 /// A program that asks for a password must not wait for a person.
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs script; run ./check test")]
 fn nobody_is_asked_at_the_terminal() {
-    let mut command = Command::new("script");
+    let mut command = Command::new(find("script"));
     let binary = std::env::current_exe().unwrap();
     let ask = format!(
         "{} --ignored --exact isolation::asks_the_terminal --show-output --color=never",

@@ -4,11 +4,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nstest::{TestContext, TestResult, netns_test};
+use nstest_tests::programs::find;
 use redis::{Connection, TypedCommands};
 
 /// Starts it on its standard port, and connects as soon as it answers.
 fn server(context: &TestContext) -> TestResult<(Child, Connection)> {
-    let child = Command::new("redis-server")
+    let child = Command::new(find("redis-server"))
         .args(["--save", "", "--dir"])
         .arg(context.tmp_dir())
         .stdout(Stdio::null())
@@ -41,6 +42,7 @@ macro_rules! tests {
     ($($name:ident $to:literal)*) => {
         $(
             #[netns_test]
+            #[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
             fn $name(context: TestContext) -> TestResult {
                 counts(&context, $to)
             }
@@ -55,6 +57,7 @@ tests! {
 
 /// Servers that refuse root's rights, or are given another user's, bind as well.
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
 fn not_as_root(context: TestContext) -> TestResult {
     counts(&context, 3)
 }

@@ -1,10 +1,12 @@
-//! cargo and cargo-nextest, for what needs another runner or another build.
+//! Runs cargo and cargo-nextest, for tests that need another runner or another build.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The cargo that runs this test, or the one that the user would.
+use crate::programs::need;
+
+/// A command for the cargo that runs this test, or the one in `PATH`.
 #[must_use]
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -15,23 +17,24 @@ pub fn cargo() -> Command {
 /// The directory of the workspace.
 ///
 /// # Panics
-/// If this package is nowhere.
+/// If this package is in the root directory.
 #[must_use]
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace")
 }
 
-/// cargo-nextest over the targets of this package, as they are built now: cargo
-/// is asked once what there is, and not again for each run. `filter` is a filterset.
+/// A command for cargo-nextest that runs the targets of this package as they are built
+/// now. cargo lists them once, and not again for each run. `filter` is a filterset.
 ///
 /// # Panics
-/// If there is no cargo-nextest.
+/// If cargo-nextest is not installed, or cargo cannot list the targets.
 #[must_use]
 pub fn nextest(filter: &str) -> Command {
     static DESCRIBED: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     let (metadata, binaries) = DESCRIBED.get_or_init(|| {
-        // Beside this binary, for whose build it holds; whole at any time, since others
-        // may be at it as well.
+        need(&["cargo-nextest"]);
+        // The lists are for this build, so they are beside this binary. They are renamed
+        // into place, since other processes may read them at any time.
         let binary = std::env::current_exe().expect("this program");
         let save = |name: &str, arguments: &[&str]| {
             let output = cargo().args(arguments).output().expect("start cargo");
@@ -42,8 +45,10 @@ pub fn nextest(filter: &str) -> Command {
             std::fs::rename(&own, &path).expect("rename it");
             path
         };
+        // With the features of this build, or cargo would compile everything again.
+        let features = if cfg!(feature = "programs") { "programs" } else { "" };
         let list = [
-            &["nextest", "list", "--package", "nstest-tests"][..],
+            &["nextest", "list", "--package", "nstest-tests", "--features", features][..],
             &["--list-type", "binaries-only", "--message-format", "json"],
         ];
         (save("metadata", &["metadata", "--format-version", "1"]), save("binaries", &list.concat()))
@@ -56,8 +61,8 @@ pub fn nextest(filter: &str) -> Command {
     command
 }
 
-/// Builds a benchmark that another one starts, since cargo tells a bench only where
-/// programs (`[[bin]]`) are, and a program has no libtest main. It is fresh mostly.
+/// Builds a benchmark that another benchmark starts, and returns its path. It cannot be a
+/// `[[bin]]`, whose path cargo would pass, since it needs libtest's main function.
 ///
 /// # Panics
 /// If it does not build.

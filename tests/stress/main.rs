@@ -45,6 +45,7 @@ fn a_hundred_tests_on_one_port_under_libtest() {
 
 /// The same under cargo-nextest.
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn a_hundred_tests_on_one_port_under_nextest() {
     for run in 0..count(50, 3) {
         let text = Run::in_front(nextest("binary(=ports)")).run().text();

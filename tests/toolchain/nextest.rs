@@ -24,6 +24,7 @@ fn start(filter: &str, configuration: &str) -> Run {
 
 /// Case 29. That none is left is what every run asserts.
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn a_timeout_of_nextest_leaves_nothing() {
     let slow = "slow-timeout = { period = \"1s\", terminate-after = 1, grace-period = \"1s\" }";
     let text = run("test(=signals::waits)", slow).text();
@@ -33,6 +34,7 @@ fn a_timeout_of_nextest_leaves_nothing() {
 
 /// Case 30.
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn a_daemon_is_no_leak() {
     let leak = "leak-timeout = { period = \"500ms\", result = \"fail\" }";
     let text = run("test(=processes::leaves_a_daemon_that_holds_the_output)", leak).text();
@@ -42,6 +44,7 @@ fn a_daemon_is_no_leak() {
 
 /// Each of the two is a process, and runs several processes.
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn explorations_of_several_processes_share_their_jobs() {
     let both = start("test(/^exploration::is_alone/)", "test-threads = 2");
     let text = both.env("NSTEST_JOBS", "1").run().text();
@@ -50,6 +53,7 @@ fn explorations_of_several_processes_share_their_jobs() {
 
 /// What libtest says of each fixture that needs no driver, nextest says too.
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn both_runners_agree() {
     let modules = ["verdict::", "crashes::", "should_panic::"];
     let filter = modules.map(|module| format!("test(/^{module}/)")).join(" or ");

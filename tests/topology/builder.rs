@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use nstest::{ErrorCode, MacAddr, Net, Node, TestResult, netns_test};
+use nstest_tests::programs::need;
 
 use crate::shell::{interfaces, pings, pings_in_vain, shows};
 
@@ -23,6 +24,7 @@ fn talks(client: &Node, server: &Node, ip: impl Into<IpAddr>) {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn a_multi_homed_node_has_an_address_on_each_lan(net: Net) -> TestResult {
     let office = net.add_lan("office").subnet("192.168.1.0/24").build()?;
     let lab = net.add_lan("lab").subnet("172.16.0.0/16").subnet("2001:db8:1::/64").build()?;
@@ -43,6 +45,7 @@ fn a_multi_homed_node_has_an_address_on_each_lan(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn a_lan_can_do_without_a_family(net: Net) -> TestResult {
     let old = net.add_lan("old").without_ipv6().build()?;
     let new = net.add_lan("new").without_ipv4().build()?;
@@ -59,6 +62,7 @@ fn a_lan_can_do_without_a_family(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn packets_above_the_mtu_do_not_fit(net: Net) -> TestResult {
     let narrow = net.add_lan("narrow").mtu(1400).build()?;
     let [a, b] = ["a", "b"].map(|name| net.add_node(name).join(&narrow).build().unwrap());
@@ -76,6 +80,7 @@ fn packets_above_the_mtu_do_not_fit(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn unroutable_is_told_at_once_and_blackholed_never(net: Net) -> TestResult {
     const PATIENCE: Duration = Duration::from_millis(300);
     let lan = net.add_lan("lan").build()?;
@@ -113,6 +118,7 @@ fn unroutable_is_told_at_once_and_blackholed_never(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn macs_interfaces_and_aliases_are_as_asked(net: Net) -> TestResult {
     let lan = net.add_lan("lan").build()?;
     let mac: MacAddr = "02:00:5e:10:00:01".parse()?;
@@ -132,6 +138,7 @@ fn macs_interfaces_and_aliases_are_as_asked(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn a_node_is_plugged_in_and_out_while_it_runs(net: Net) -> TestResult {
     let lan = net.add_lan("lan").build()?;
     let other = net.add_node("other").join(&lan).build()?;
@@ -155,6 +162,7 @@ fn a_node_is_plugged_in_and_out_while_it_runs(net: Net) -> TestResult {
 /// Whoever asked for a node before it came, or while its address was another one,
 /// finds it at once when it is there.
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn one_that_was_sought_in_vain_is_found_when_it_comes(net: Net) -> TestResult {
     let lan = net.add_lan("lan").subnet("192.168.1.0/24").subnet("fd00:1::/64").build()?;
     let seeker = net.add_node("seeker").join(&lan).build()?;
@@ -222,6 +230,7 @@ fn a_connection_outlives_roaming_there_and_back(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn an_address_changes_and_its_name_with_it(net: Net) -> TestResult {
     let lan = net.add_lan("lan").subnet("192.168.1.0/24").subnet("2001:db8::/64").build()?;
     let node = net.add_node("node").join(&lan).build()?;
@@ -245,6 +254,7 @@ fn an_address_changes_and_its_name_with_it(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn what_is_removed_is_gone_and_its_name_is_free(net: Net) -> TestResult {
     let lan = net.add_lan("lan").build()?;
     let node = net.add_node("node").join(&lan).build()?;
@@ -269,6 +279,7 @@ fn what_is_removed_is_gone_and_its_name_is_free(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn cables_connect_two_nodes_and_nobody_else(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     let cable = net.connect(&a, &b)?;
     assert_eq!(interfaces(&a), ["lo", "eth0", "eth1"]);
@@ -288,7 +299,9 @@ fn cables_connect_two_nodes_and_nobody_else(a: Node, b: Node, c: Node, net: Net)
 
 /// Programs that make addresses of their own do not get in the way.
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn a_busy_node_is_plugged_in(net: Net) -> TestResult {
+    need(&["ip"]);
     let lan = net.add_lan("lan").build()?;
     let other = net.add_node("other").join(&lan).build()?;
     let node = net.add_node("node").build()?;

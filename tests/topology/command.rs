@@ -8,13 +8,16 @@ use expect_test::expect;
 use nstest::{Node, TestContext, TestResult, netns_test};
 use nstest_tests::driver::Run;
 use nstest_tests::marks;
+use nstest_tests::programs::need;
 
 fn text(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn a_program_sees_its_node(peer: Node) -> TestResult {
+    need(&["ip"]);
     let script = "hostname; ls /sys/class/net; getent hosts test; ip -oneline -4 address show eth0";
     let seen = text(&peer.command("sh").args(["-c", script]).output()?);
     let lines: Vec<&str> = seen.lines().collect();

@@ -8,6 +8,7 @@ use expect_test::expect;
 use nstest::{Node, TestResult, netns_test};
 use nstest_tests::driver::Run;
 use nstest_tests::marks;
+use nstest_tests::programs::need;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 fn text(output: &Output) -> String {
@@ -15,7 +16,9 @@ fn text(output: &Output) -> String {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 async fn it_sees_its_node(peer: Node) -> TestResult {
+    need(&["ip"]);
     let script = "hostname; ls /sys/class/net; ip -oneline -4 address show eth0";
     let mut command = peer.command("sh");
     command.args(["-c", script]);

@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use nstest::{Firewall, Nat, Nat6, Net, TestResult, eventually, netns_test};
+use nstest_tests::programs::find;
 
 use crate::probe::{FAMILIES, Home, PATIENCE, connect, exchange, gets_in, ip, seen_as, udp};
 
@@ -38,6 +39,7 @@ fn what_began_inside_passes_and_the_rest_vanishes(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn a_nat_answers_for_no_port_of_its_own(net: Net) -> TestResult {
     let home = Home::behind(&net, Nat::PORT_RESTRICTED)?;
     for family in FAMILIES {
@@ -46,7 +48,7 @@ fn a_nat_answers_for_no_port_of_its_own(net: Net) -> TestResult {
         let error = home.servers[0].run(|| TcpStream::connect_timeout(&to, SHORT)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         let wan = home.wan(family).to_string();
-        let pinged = home.servers[0].command("ping").args(["-c1", "-W5", &wan]).output()?;
+        let pinged = home.servers[0].command(find("ping")).args(["-c1", "-W5", &wan]).output()?;
         assert!(pinged.status.success(), "{}", String::from_utf8_lossy(&pinged.stdout));
     }
     Ok(())

@@ -90,6 +90,7 @@ fn a_lan_grows_from_2_to_25_and_shrinks_again(a: Node, net: Net) -> TestResult {
 
 /// What can be done to a small LAN can be done to a large one.
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn a_large_lan_is_a_lan(net: Net) -> TestResult {
     let [large, small] = ["large", "small"].map(|name| net.add_lan(name).build().unwrap());
     let nodes: Vec<Node> =
@@ -143,6 +144,7 @@ fn many_change_the_world_at_once(net: Net) -> TestResult {
 
 /// What runs in a node that is removed has no network any more, and is no obstacle.
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn a_node_is_removed_with_all_that_runs_in_it(net: Net) -> TestResult {
     let lan = net.add_lan("lan").build()?;
     let a = net.add_node("a").join(&lan).build()?;

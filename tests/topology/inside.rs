@@ -264,6 +264,7 @@ fn a_panic_in_a_thread_is_seen_by_those_who_wait(peer: Node) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn nodes_have_names_for_ip_netns(a: Node, b: Node) {
     use crate::shell::shows;
     let list = shows(&a, "ip netns list");

@@ -11,6 +11,7 @@ use std::process::Command;
 
 use nstest::{ErrorCode, Net, TestResult, netns_test};
 use nstest_tests::fixtures::{arguments, fails, fixture, passes};
+use nstest_tests::programs::find;
 
 const FIXTURE: &str = "joined::inside::sees_what_is_there";
 
@@ -59,12 +60,13 @@ impl Drop for Named {
 }
 
 fn ip(words: &str) -> String {
-    let output = Command::new("ip").args(words.split(' ')).output().expect("iproute2's ip");
+    let output = Command::new(find("ip")).args(words.split(' ')).output().expect("iproute2's ip");
     assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn root_joins_a_named_namespace() {
     let _named = Named::make();
     let before = ip("-n nstest-vns -brief address");
@@ -74,6 +76,7 @@ fn root_joins_a_named_namespace() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn the_machines_root_joins_a_named_namespace() {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let root = status.lines().any(|line| line.starts_with("Uid:\t0\t0"));
@@ -90,6 +93,7 @@ fn the_machines_root_joins_a_named_namespace() {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn a_name_that_nobody_has() {
     ip("netns add other-vns");
     let none = ["nstest[namespace]: join the network namespace `nstest-vns`", "`other-vns`"];
@@ -98,6 +102,7 @@ fn a_name_that_nobody_has() {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn an_ordinary_user() {
     let _named = Named::make();
     let mut command = Command::new("setpriv");

@@ -26,6 +26,7 @@ fn carrier(node: &Node, interface: &str) -> bool {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn a_cable_that_is_pulled_takes_no_address_and_no_route_along(peer: Node, net: Net) -> TestResult {
     let test = net.local();
     let before = [&test, &peer].map(addresses_and_routes);
@@ -92,6 +93,7 @@ fn takes_up_what_was_tried_in_vain(cut: &Node, others: &[Node]) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn the_first_packet_passes_though_others_were_sent_in_vain(peer: Node, net: Net) -> TestResult {
     for _ in 0..2 {
         takes_up_what_was_tried_in_vain(&peer, &[net.local()])?;
@@ -100,6 +102,7 @@ fn the_first_packet_passes_though_others_were_sent_in_vain(peer: Node, net: Net)
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn the_first_packet_passes_on_a_lan_too(a: Node, b: Node, net: Net) -> TestResult {
     for cut in [&a, &net.local()] {
         let others: Vec<Node> =
@@ -110,6 +113,7 @@ fn the_first_packet_passes_on_a_lan_too(a: Node, b: Node, net: Net) -> TestResul
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn on_a_lan_a_node_has_a_cable_of_its_own(a: Node, b: Node, net: Net) -> TestResult {
     let test = net.local();
     a.link().down()?;
@@ -122,6 +126,7 @@ fn on_a_lan_a_node_has_a_cable_of_its_own(a: Node, b: Node, net: Net) -> TestRes
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn of_two_cables_one_is_pulled(node: Node, net: Net) -> TestResult {
     let [left, right] = ["left", "right"].map(|name| net.add_lan(name).build().unwrap());
     let [l, r] = [&left, &right].map(|lan| net.add_node(lan.name()).join(lan).build().unwrap());
@@ -153,6 +158,7 @@ fn a_connection_outlives_a_flap(peer: Node) -> TestResult {
 
 /// What joins while a neighbour's cable is pulled does not plug that in.
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn a_pulled_cable_stays_pulled_while_the_world_changes(a: Node, b: Node, net: Net) -> TestResult {
     a.link().down()?;
     let lan = net.add_lan("lan").build()?;
@@ -167,6 +173,7 @@ fn a_pulled_cable_stays_pulled_while_the_world_changes(a: Node, b: Node, net: Ne
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn a_cable_has_an_mtu_and_a_lan_has_another(a: Node, b: Node, net: Net) -> TestResult {
     let cable = net.connect(&a, &b)?;
     cable.set_mtu(1400)?;

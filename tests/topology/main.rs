@@ -29,6 +29,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use nstest::{Net, Node, TestResult, netns_test};
+use nstest_tests::programs::find;
 
 #[netns_test]
 fn pair(server: Node) -> TestResult {
@@ -44,11 +45,12 @@ fn pair(server: Node) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn lan(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     println!("{net:?} {:?}", net.notes());
     a.wait_reachable(b.ip())?;
     c.wait_reachable(net.local().ipv6())?;
-    let out = b.command("ping").args(["-c1", "a"]).output()?;
+    let out = b.command(find("ping")).args(["-c1", "a"]).output()?;
     print!("{}", String::from_utf8_lossy(&out.stdout));
     let out = b
         .command("sh")

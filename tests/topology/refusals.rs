@@ -162,6 +162,7 @@ fn routes_that_nobody_can_have(peer: Node, net: Net) -> TestResult {
 }
 
 #[netns_test(timeout = "3m")]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn three_hundred_nodes_on_a_24(net: Net) -> TestResult {
     let lan = net.add_lan("home").subnet("192.168.1.0/24").build()?;
     let mut nodes = Vec::new();
@@ -254,6 +255,7 @@ fn interface_names_that_the_kernel_has_no_room_for(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn what_is_in_use_stays(peer: Node, net: Net) -> TestResult {
     let lan = net.add_lan("lan").build()?;
     let node = net.add_node("node").join(&lan).build()?;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use nstest::{Nat6, NatFiltering, NatMapping, Net, TestResult, netns_test};
+use nstest_tests::programs::find;
 
 use crate::probe::{FAMILIES, Family, Home, connect, exchange, ip, receive, seen_as, udp};
 
@@ -77,6 +78,7 @@ fn prefixes_are_translated(net: Net) -> TestResult {
 /// The fourth world of the text that this project began with: three nodes on a
 /// LAN, a router at .254 that masquerades, and the Internet.
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn a_lan_behind_one_address(net: Net) -> TestResult {
     let lan = net.add_lan("lan").subnet("10.0.2.0/24").without_ipv6().build()?;
     let internet = net.add_lan("internet").subnet("8.8.8.0/24").without_ipv6().build()?;
@@ -90,7 +92,7 @@ fn a_lan_behind_one_address(net: Net) -> TestResult {
     let meeting = udp(&server, Family::V4, 3478);
     for name in ["a", "b", "c"] {
         let node = net.add_node(name).join(&lan).build()?;
-        let pinged = node.command("ping").args(["-c1", "-W5", "8.8.8.8"]).output()?;
+        let pinged = node.command(find("ping")).args(["-c1", "-W5", "8.8.8.8"]).output()?;
         assert!(pinged.status.success(), "{}", String::from_utf8_lossy(&pinged.stdout));
         let (mut near, mut far, seen) = connect(&node, &server, at, at)?;
         assert_eq!(seen.ip(), wan);

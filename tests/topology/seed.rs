@@ -6,10 +6,12 @@ use std::process::Command;
 use nstest::{Net, Node, TestResult, netns_test};
 use nstest_tests::driver::Run;
 use nstest_tests::marks;
+use nstest_tests::programs::{find, need};
 
 use crate::shell::{interfaces, pings, shows};
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn an_isolated_node_has_nothing_but_lo(net: Net) -> TestResult {
     let test = net.local();
     assert_eq!(interfaces(&test), ["lo"]);
@@ -22,6 +24,7 @@ fn an_isolated_node_has_nothing_but_lo(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn two_linked_nodes_reach_each_other(peer: Node, net: Net) -> TestResult {
     let test = net.local();
     for (node, addr) in [(&test, "10.0.2.1/24"), (&peer, "10.0.2.2/24")] {
@@ -36,6 +39,7 @@ fn two_linked_nodes_reach_each_other(peer: Node, net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn three_nodes_on_a_lan_reach_each_other(b: Node, c: Node, net: Net) -> TestResult {
     let nodes = [&net.local(), &b, &c];
     for (node, addr) in nodes.iter().zip(["10.0.2.1", "10.0.2.2", "10.0.2.3"]) {
@@ -74,11 +78,12 @@ fn looks_at_both_from_outside() {
         let running = Run::of(&[&format!("seed::{world}")]).start();
         running.wait_for("up");
         for addr in addrs {
-            let ping = Command::new("ping").args(["-c", "2", "-W", "1", addr]).output().unwrap();
+            let ping =
+                Command::new(find("ping")).args(["-c", "2", "-W", "1", addr]).output().unwrap();
             let text = String::from_utf8_lossy(&ping.stdout);
             assert!(text.contains("2 packets transmitted, 0 received"), "{text}");
         }
-        let links = Command::new("ip").args(["-oneline", "link"]).output().unwrap();
+        let links = Command::new(find("ip")).args(["-oneline", "link"]).output().unwrap();
         let links = String::from_utf8_lossy(&links.stdout);
         assert_eq!(links.lines().count(), 1, "{links}");
         running.set("looked");
@@ -87,7 +92,9 @@ fn looks_at_both_from_outside() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn the_outside_reaches_none_of_them() {
+    need(&["ip", "ping"]);
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--net", "sh", "-e", "-c"]);
     command.arg("ip link set lo up; ip route add default dev lo; exec \"$0\" \"$@\"");

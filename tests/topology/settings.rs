@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use nstest::{Net, Node, TestResult, netns_test};
 use nstest_tests::driver::Run;
+use nstest_tests::programs::need;
 use nstest_tests::raw;
 
 use crate::shell::{pings, shows};
@@ -108,7 +109,9 @@ fn works_with_proc_sys_read_only(peer: Node, net: Net) -> TestResult {
 
 /// As in a container: what covers a part of /proc also forbids a fresh one.
 #[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn a_read_only_proc_sys_is_told_and_lived_with() {
+    need(&["ping"]);
     let mut command = Command::new("unshare");
     let script = "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; \
                   exec \"$0\" \"$@\"";

@@ -4,13 +4,15 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use nstest::Node;
+use nstest_tests::programs::{find, is_listed};
 
 /// Runs a command line, words apart by spaces, and returns what it printed.
 #[track_caller]
 pub(crate) fn shows(node: &Node, line: &str) -> String {
     let mut words = line.split(' ');
     let program = words.next().unwrap_or_default();
-    let output = node.command(program).args(words).output();
+    let path = if is_listed(program) { find(program) } else { program.into() };
+    let output = node.command(path).args(words).output();
     let output = output.unwrap_or_else(|error| panic!("{line}: {error}"));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     text + &String::from_utf8_lossy(&output.stderr)

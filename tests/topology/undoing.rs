@@ -47,6 +47,7 @@ fn same(now: &str, before: &str) {
 
 /// What the test makes in its own node, behind the back of nstest, is in the way.
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult {
     let test = net.local();
     let lan = net.add_lan("lan").build()?;
@@ -104,6 +105,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
 
 /// Addresses that came and went are waited for no more.
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn what_was_readdressed_joins_quickly(a: Node, _b: Node, net: Net) -> TestResult {
     let peers = net.lan("peers")?;
     let lan = net.add_lan("lan").build()?;

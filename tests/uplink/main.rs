@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use nstest::{Net, TestResult, eventually, netns_test};
 use nstest_tests::fixtures::{arguments, fails, fixture, passes};
+use nstest_tests::programs::{find, need};
 use outside::{Internet, relays};
 
 /// What root's way leaves on the machine, if it leaves anything.
@@ -23,7 +24,7 @@ fn traces() -> Vec<String> {
     let links = fs::read_dir("/sys/class/net").unwrap().flatten();
     let links = links.map(|link| link.file_name().into_string().unwrap());
     let mut traces: Vec<String> = links.filter(|name| name.starts_with("nstest")).collect();
-    let tables = Command::new("nft").args(["list", "tables"]).output().expect("nft");
+    let tables = Command::new(find("nft")).args(["list", "tables"]).output().expect("nft");
     assert!(tables.status.success(), "{tables:?}");
     traces.extend(String::from_utf8(tables.stdout).unwrap().lines().map(str::to_owned));
     traces.extend(relays());
@@ -46,6 +47,7 @@ fn names_the_device() {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs nft; run ./check test")]
 fn root_reaches_the_internet(net: Net) -> TestResult {
     let internet = Internet::build(&net)?;
     fs::write("/proc/sys/net/ipv4/ip_forward", "0")?;
@@ -57,6 +59,7 @@ fn root_reaches_the_internet(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs nft; run ./check test")]
 fn root_reaches_the_internet_where_the_machine_forwards(net: Net) -> TestResult {
     let internet = Internet::build(&net)?;
     fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
@@ -67,7 +70,9 @@ fn root_reaches_the_internet_where_the_machine_forwards(net: Net) -> TestResult 
 }
 
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs pasta; run ./check test")]
 fn a_user_reaches_the_internet(net: Net) -> TestResult {
+    need(&["pasta"]);
     let internet = Internet::build(&net)?;
     if !tun_is_usable() {
         names_the_device();
@@ -83,21 +88,18 @@ fn a_user_reaches_the_internet(net: Net) -> TestResult {
 /// Root that may not configure the network, as in a container: pasta does not
 /// serve it, slirp4netns does.
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs pasta and slirp4netns; run ./check test")]
 fn slirp4netns_is_the_second_choice(net: Net) -> TestResult {
+    need(&["pasta", "slirp4netns"]);
     let internet = Internet::build(&net)?;
     let mut command = Command::new("setpriv");
     command.arg("--bounding-set=-net_admin").arg(std::env::current_exe()?);
     command.args(arguments("inside::reaches")).envs(internet.environment());
-    let there = ["/usr/bin", "/usr/local/bin"]
-        .iter()
-        .any(|d| fs::exists(format!("{d}/slirp4netns")).unwrap());
     if !tun_is_usable() {
         fails(command, &["nstest[uplink]", "/dev/net/tun"]);
-    } else if there {
+    } else {
         passes(command);
         gone(relays);
-    } else {
-        fails(command, &["nstest[uplink]", "CAP_NET_ADMIN", "apt install slirp4netns"]);
     }
     Ok(())
 }
@@ -112,6 +114,7 @@ fn kill_the_runner(internet: &Internet, traces: impl Fn() -> Vec<String>) {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs nft; run ./check test")]
 fn roots_way_is_undone_when_the_runner_is_killed(net: Net) -> TestResult {
     let internet = Internet::build(&net)?;
     for _ in 0..5 {
@@ -122,7 +125,9 @@ fn roots_way_is_undone_when_the_runner_is_killed(net: Net) -> TestResult {
 }
 
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs pasta; run ./check test")]
 fn pasta_dies_when_the_runner_is_killed(net: Net) -> TestResult {
+    need(&["pasta"]);
     let internet = Internet::build(&net)?;
     if !tun_is_usable() {
         names_the_device();
@@ -136,6 +141,7 @@ fn pasta_dies_when_the_runner_is_killed(net: Net) -> TestResult {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs nft; run ./check test")]
 fn nothing_is_left_of_a_test_that_is_killed_or_takes_too_long(net: Net) -> TestResult {
     let internet = Internet::build(&net)?;
     fails(internet.fixture("inside::dies"), &["nstest[signal]", "SIGKILL"]);
@@ -148,7 +154,9 @@ fn nothing_is_left_of_a_test_that_is_killed_or_takes_too_long(net: Net) -> TestR
 }
 
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs pasta; run ./check test")]
 fn pasta_dies_with_a_test_that_is_killed_or_takes_too_long(net: Net) -> TestResult {
+    need(&["pasta"]);
     let internet = Internet::build(&net)?;
     if !tun_is_usable() {
         names_the_device();
@@ -164,6 +172,7 @@ fn pasta_dies_with_a_test_that_is_killed_or_takes_too_long(net: Net) -> TestResu
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs nft; run ./check test")]
 fn several_at_a_time(net: Net) -> TestResult {
     let internet = Internet::build(&net)?;
     let children: Vec<Child> = (0..4)

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use nix::sched::{CloneFlags, setns};
 
 use nstest_tests::floor::{ipv4, ipv6};
+use nstest_tests::programs::find;
 
 /// Namespaces with names; dropping them takes the names away.
 pub(crate) struct Named {
@@ -90,7 +91,7 @@ fn add(script: &mut String, names: &[&str]) {
 }
 
 fn ip(arguments: &[&str], script: &str) {
-    let mut ip = Command::new("ip")
+    let mut ip = Command::new(find("ip"))
         .args(arguments)
         .args(["-batch", "-"])
         .stdin(Stdio::piped())

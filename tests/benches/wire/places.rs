@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, setns, unshare};
 use nstest::{Net, Node};
+use nstest_tests::programs::find;
 
 use super::relay;
 
@@ -56,7 +57,7 @@ impl Place {
     /// Runs ip(8).
     fn ip_command(&self, arguments: &str) {
         self.run(|| {
-            let status = Command::new("ip").args(arguments.split(' ')).status();
+            let status = Command::new(find("ip")).args(arguments.split(' ')).status();
             assert!(status.expect("ip(8)").success(), "ip {arguments}");
         });
     }

@@ -76,6 +76,7 @@ async fn commit_unanswered(
 }
 
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
 async fn a_commit_whose_answer_is_lost_has_happened(
     db: Node,
     app: Node,
@@ -88,6 +89,7 @@ async fn a_commit_whose_answer_is_lost_has_happened(
 }
 
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
 async fn an_answer_with_which_the_link_dies_is_lost(
     db: Node,
     app: Node,
@@ -103,6 +105,7 @@ async fn an_answer_with_which_the_link_dies_is_lost(
 }
 
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
 async fn a_transaction_whose_commit_is_lost_is_undone(
     db: Node,
     app: Node,

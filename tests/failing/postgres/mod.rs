@@ -48,6 +48,7 @@ fn kind(error: &tokio_postgres::Error) -> Option<ErrorKind> {
 }
 
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
 async fn a_transaction_is_seen_when_it_is_committed(
     db: Node,
     app: Node,
@@ -67,6 +68,7 @@ async fn a_transaction_is_seen_when_it_is_committed(
 /// The client learns of it, its server does not, and holds the lock of a dead
 /// client against the one that takes over, until it is told.
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
 async fn a_lock_outlives_the_client_that_was_cut_off(
     db: Node,
     app: Node,
@@ -98,6 +100,7 @@ async fn a_lock_outlives_the_client_that_was_cut_off(
 }
 
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
 async fn a_client_that_only_waits_learns_by_keepalive(
     db: Node,
     app: Node,
@@ -118,6 +121,7 @@ async fn a_client_that_only_waits_learns_by_keepalive(
 }
 
 #[netns_test(root = false)]
+#[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
 async fn a_transaction_whose_connection_is_reset_is_undone(
     db: Node,
     app: Node,

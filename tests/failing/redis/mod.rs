@@ -4,6 +4,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use nstest::{Node, TestContext, TestResult, eventually, netns_test};
+use nstest_tests::programs::find;
 use redis::{Connection, TypedCommands};
 
 mod partitions;
@@ -21,7 +22,7 @@ struct Store {
 impl Store {
     fn start(server: &Node, client: &Node, context: &TestContext) -> TestResult<Self> {
         server
-            .command("redis-server")
+            .command(find("redis-server"))
             .args(["--save", "", "--protected-mode", "no", "--bind", "0.0.0.0", "::", "--dir"])
             .arg(context.tmp_dir())
             .stdout(Stdio::null())
@@ -44,6 +45,7 @@ impl Store {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
 fn counts(server: Node, client: Node, context: TestContext) -> TestResult {
     let store = Store::start(&server, &client, &context)?;
     let mut connection = store.connect()?;
@@ -57,6 +59,7 @@ fn counts(server: Node, client: Node, context: TestContext) -> TestResult {
 /// The client gives up, and reconnects after the healing; the write that it gave
 /// up was under way, and counts after all: TCP of its node went on to deliver it.
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
 fn a_write_that_timed_out_is_in_doubt(
     server: Node,
     client: Node,
@@ -104,6 +107,7 @@ fn writes_are_only_late<L: Fn() -> bool>(
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs redis-server and ss; run ./check test")]
 fn a_cable_that_is_pulled_and_plugged_loses_nothing(
     server: Node,
     client: Node,
@@ -116,7 +120,7 @@ fn a_cable_that_is_pulled_and_plugged_loses_nothing(
 
 /// Whether a connection of this node has sent what nobody acknowledged.
 fn unanswered(node: &Node) -> bool {
-    let told = node.command("ss").args(["-Htn", "dport", "=", "6379"]).output();
+    let told = node.command(find("ss")).args(["-Htn", "dport", "=", "6379"]).output();
     let told = told.expect("ss runs");
     String::from_utf8_lossy(&told.stdout)
         .lines()
@@ -124,6 +128,7 @@ fn unanswered(node: &Node) -> bool {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
 fn a_connection_that_is_killed_is_told_at_once(
     server: Node,
     client: Node,

@@ -49,6 +49,7 @@ impl Writer {
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
 fn no_acknowledged_write_is_lost(
     server: Node,
     near: Node,
@@ -78,6 +79,7 @@ fn no_acknowledged_write_is_lost(
 }
 
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs redis-server and ss; run ./check test")]
 fn a_short_one_is_only_a_delay(
     server: Node,
     client: Node,
@@ -93,6 +95,7 @@ fn a_short_one_is_only_a_delay(
 
 /// What the client gives up has happened: only the answer was lost.
 #[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
 fn a_write_whose_answer_is_lost_has_happened(
     server: Node,
     near: Node,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
+use nix::sys::statfs::{NSFS_MAGIC, statfs};
 
 use super::worlds::Place;
 use crate::layout::NETNS;
@@ -51,8 +52,10 @@ fn named_namespaces_are_opened_by_name() {
         std::fs::create_dir(NETNS).unwrap();
         let place = Place::node("server").unwrap();
         let name = place.ns.publish(Path::new(NETNS)).unwrap();
-        let listed = std::process::Command::new("ip").args(["netns", "list"]).output().unwrap();
-        assert_eq!(String::from_utf8_lossy(&listed.stdout).trim(), "server");
+        // `ip netns list` shows the names in this directory.
+        let listed: Vec<_> = std::fs::read_dir(NETNS).unwrap().map(|e| e.unwrap().path()).collect();
+        assert_eq!(listed, [Path::new(NETNS).join("server")]);
+        assert_eq!(statfs(&listed[0]).unwrap().filesystem_type(), NSFS_MAGIC);
         assert!(place.ns.publish(Path::new(NETNS)).is_err(), "the name is taken");
         let opened = Namespace::open("server").unwrap();
         opened.enter(|| sysctl::write("ipv4/ip_default_ttl", "77")).unwrap().unwrap();
