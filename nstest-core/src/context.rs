@@ -1,19 +1,22 @@
-//! The handle that a test has on its own circumstances.
+//! What a test can find out about itself.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What a test can know of itself; a parameter of this type is that.
+/// The running test: its name, temporary directory and time limit. A parameter of a test.
 ///
-/// ```
-/// # fn context() -> Option<nstest::TestContext> { None }
-/// # let Some(cx) = context() else { return };
-/// let socket = cx.tmp_dir().join("server.sock");
-/// if cx.remaining().is_some_and(|left| left.as_secs() < 5) {
-///     eprintln!("{}: hurry", cx.name());
+/// ```no_run
+/// # use nstest::netns as netns_test;
+/// use nstest::{TestContext, TestResult};
+/// use std::os::unix::net::UnixListener;
+///
+/// #[netns_test(timeout = "10s")]
+/// fn listens_in_a_directory_of_its_own(context: TestContext) -> TestResult {
+///     let _listener = UnixListener::bind(context.tmp_dir().join("server.sock"))?;
+///     assert!(context.remaining().is_some());
+///     Ok(())
 /// }
-/// # let _ = socket;
 /// ```
 #[derive(Debug, Clone)]
 pub struct TestContext {
@@ -40,21 +43,21 @@ impl TestContext {
         &self.inner.name
     }
 
-    /// A directory that only this test sees, gone when it ends: `TMPDIR`, and so
-    /// [`std::env::temp_dir`], are the same. It is kept in memory (tmpfs(5)). In
-    /// inline mode it is the one that everybody has.
+    /// A directory that only this test sees, and that is removed when the test ends. It
+    /// is in memory (tmpfs(5)). `TMPDIR`, and so [`std::env::temp_dir`], is the same
+    /// directory. In inline mode it is the directory of the machine.
     #[must_use]
     pub fn tmp_dir(&self) -> &Path {
         &self.inner.tmp_dir
     }
 
-    /// How long the test may take; `None` is for ever.
+    /// The time limit of the test; `None` if it has none.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         self.inner.timeout
     }
 
-    /// How much of that is left.
+    /// The time until the time limit; `None` if the test has none.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         Some(self.inner.timeout?.saturating_sub(self.inner.start.elapsed()))

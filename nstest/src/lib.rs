@@ -1,11 +1,36 @@
-//! Tests in a network of their own.
+//! A test harness for network code on Linux.
 //!
-//! [`#[netns_test]`](macro@netns_test) runs each test in a network namespace of
-//! its own, in a process of its own: an isolated host with nothing but `lo`,
-//! where every test can bind the same well-known port at the same time.
+//! [`#[netns_test]`](macro@netns_test) runs each test in a process and a network
+//! namespace of its own. The only interface there is `lo`, so that every test can bind
+//! the same port at the same time. A test that needs peers has parameters: each
+//! [`Node`] is another host, linked to the test's own.
 //!
-//! Import the attributes by name. `use nstest::*` brings in [`test`](macro@test)
-//! too, and the compiler then calls a plain `#[test]` ambiguous.
+//! ```no_run
+//! # use nstest::netns as netns_test;
+//! use nstest::{Condition, Node, TestResult};
+//! use std::net::{TcpListener, TcpStream};
+//!
+//! #[netns_test]
+//! fn connects_over_a_slow_link(server: Node) -> TestResult {
+//!     let listener = server.run(|| TcpListener::bind("0.0.0.0:7000"))?;
+//!     server.link().condition(Condition::LTE)?;
+//!     TcpStream::connect((server.ip(), 7000))?;
+//!     drop(listener);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! | for | see |
+//! |---|---|
+//! | a test | [`#[netns_test]`](macro@netns_test), [`TestResult`], [`TestContext`], [`enter`] |
+//! | its network | [`Node`], [`Net`], [`Lan`], [`Router`], [`Nat`], [`Firewall`] |
+//! | code and programs in a node | [`Node::run`], [`Node::spawn`], [`Command`] |
+//! | waiting | [`eventually`], [`Node::probe`] |
+//! | faults | [`Link`], [`Condition`], [`Packets`], [`Fault`], [`Plan`], [`Partition`], [`Injection`] |
+//! | parameters of your own types | [`Fixture`](trait@Fixture) |
+//!
+//! Import the attributes by name. `use nstest::*` would also import
+//! [`test`](macro@test), and the compiler would then call `#[test]` ambiguous.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "dns")]
@@ -24,12 +49,12 @@ pub use nstest_core::{
 #[cfg(feature = "tokio")]
 pub use nstest_core::{Task, eventually_async};
 
-// The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden
-// import. A doctest is compiled without `--test`, where the compiler drops a
-// registered test unread: a type error in it would pass. `#[netns]` registers
-// nothing, so that the examples are at least type-checked.
+// The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden import. A
+// doctest is compiled without `--test`. The compiler then drops a registered test before
+// it checks the types in it. `#[netns]` registers nothing, so that the examples are
+// type-checked.
 
-/// Makes a test of a function, and runs it in network namespaces of its own.
+/// Makes a function a test that runs in network namespaces of its own.
 ///
 /// ```no_run
 /// # use nstest::netns as netns_test;
@@ -37,79 +62,78 @@ pub use nstest_core::{Task, eventually_async};
 ///
 /// #[netns_test]
 /// fn binds_a_well_known_port() -> std::io::Result<()> {
-///     TcpListener::bind("127.0.0.1:8080")?; // so does every other test, at the same time
+///     TcpListener::bind("127.0.0.1:8080")?; // other tests do the same at the same time
 ///     Ok(())
 /// }
 /// ```
 ///
-/// It takes the place of `#[test]`: the function appears in `cargo test` and in
-/// `cargo nextest` under its usual name, filters and flags work as usual, and so
-/// do `#[ignore]`, `#[should_panic]`, `#[cfg]`, `#[cfg_attr]` and lint
-/// attributes, above or below it. The function may return what any test may
-/// return: `()`, a [`Result`](std::result::Result), [`TestResult`],
-/// [`ExitCode`](std::process::ExitCode), any [`Termination`](std::process::Termination).
+/// It replaces `#[test]`. The test appears in `cargo test` and `cargo nextest` under its
+/// usual name, and filters and flags work as usual. `#[ignore]`, `#[should_panic]`,
+/// `#[cfg]`, `#[cfg_attr]` and lint attributes work, above or below it. The function may
+/// return what a `#[test]` may return: `()`, a [`Result`](std::result::Result),
+/// [`TestResult`], [`ExitCode`](std::process::ExitCode), any
+/// [`Termination`](std::process::Termination).
 ///
 /// # What a test sees
 ///
-/// Its body runs in a process of its own, the test binary started again. A
-/// static that another test wrote, a changed working directory, a leaked
-/// thread or socket: none of it arrives, and none of it stays. In there is a
-/// host with one interface, `lo`, up, with `127.0.0.1` and `::1`; no other
-/// address can be reached, those of the machine included.
+/// The body runs in a new process of the test binary. It shares no statics, working
+/// directory, threads or sockets with other tests, and leaves none behind. Its network
+/// has one interface, `lo`, which is up, with `127.0.0.1` and `::1`. No other address
+/// can be reached, not even those of the machine.
 ///
 /// # Arguments
 ///
-/// | argument | value | without it |
+/// | argument | value | default |
 /// |---|---|---|
-/// | `timeout` | how long the test may take, in `ns`, `us`, `ms`, `s`, `m` (or `min`), `h`: `"250ms"`, `"30s"`, `"1m 30s"`; or `"none"` | 60 s; 15 s for each run with `explore` |
+/// | `timeout` | the time limit of the test, in `ns`, `us`, `ms`, `s`, `m` (or `min`), `h`: `"250ms"`, `"30s"`, `"1m 30s"`; or `"none"` | 60 s; with `explore`, 15 s for each run |
 /// | `root` | `false`: keep the uid of the caller, for programs that refuse to run as root | `true` |
-/// | `peers` | how many more nodes than the parameters name there are, called `peer1`, `peer2`, …; `nstest::Net` finds them | none |
-/// | `subnet` | the subnet of the network of the `Node` parameters and `peers`: `"10.9.0.0/24"`, `"fd09::/64"`, or both in a list: `["10.9.0.0/24", "fd09::/64"]` | 10.0.2.0/24 and fd00:2::/64 |
+/// | `peers` | the number of nodes in addition to the `Node` parameters, called `peer1`, `peer2`, …; get them from [`Net`] | none |
+/// | `subnet` | the subnet of the network of the `Node` parameters and `peers`: `"10.9.0.0/24"`, `"fd09::/64"`, or a list of both: `["10.9.0.0/24", "fd09::/64"]` | 10.0.2.0/24 and fd00:2::/64 |
 /// | `mtu` | the MTU of that network, in bytes | 1500 |
-/// | `ipv6` | `false`: no IPv6 in the whole test, `::1` included | `true` |
-/// | `uplink` | nothing: the word alone. A way to the machine's own network, see [below](#an-uplink) | none |
-/// | `netns` | the name of a network namespace that exists (`ip netns add vns1`), for the test to run in; as root only | a new one |
-/// | `seed` | a number below 2^64, from which everything random in the network follows; `NSTEST_SEED` goes before it | 1 |
-/// | `explore` | a list of faults, `explore(drop, reset)`, to be injected at each point of the test, see [below](#exploration); `max = N` in it is how many runs there are at most | one run, without them |
+/// | `ipv6` | `false`: no IPv6 in the whole test, not even `::1` | `true` |
+/// | `uplink` | no value. Connects the test to the network of the machine, see [below](#an-uplink) | none |
+/// | `netns` | the name of an existing network namespace (`ip netns add vns1`) in which the test runs; as root only | a new one |
+/// | `seed` | a number below 2^64 that determines everything random in the network; the variable `NSTEST_SEED` overrides it | 1 |
+/// | `explore` | a list of faults, `explore(drop, reset)`, to inject at each point of the test, see [below](#exploration); `max = N` in the list limits the number of runs | one run, no faults |
 /// | `flavor` | the tokio runtime of an `async fn`: `"current_thread"` or `"multi_thread"` | `"current_thread"` |
-/// | `worker_threads` | how many threads a `"multi_thread"` runtime has, from 1 | as many as processors |
-/// | `crate` | the path of this crate, where it is a re-export or renamed: `crate = my_testing::nstest` | `::nstest` |
+/// | `worker_threads` | the number of threads of a `"multi_thread"` runtime, from 1 | one for each processor |
+/// | `crate` | the path of this crate, if it is re-exported or renamed: `crate = my_testing::nstest` | `::nstest` |
 ///
 /// # Parameters
 ///
-/// A parameter is made by its type, which must be a [`Fixture`], and taken by
-/// value. [`TestContext`] is one; a type of your own becomes one by implementing
-/// the trait.
+/// The type of a parameter determines how it is made: it must be a
+/// [`Fixture`](trait@Fixture). Fixtures of nstest are [`Node`], [`Net`] and
+/// [`TestContext`]. Implement the trait for types of your own.
 ///
 /// ```no_run
 /// # use nstest::netns as netns_test;
 /// use nstest::TestContext;
 ///
 /// #[netns_test(timeout = "10s")]
-/// fn knows_itself(context: TestContext) {
-///     let _ = context;
+/// fn has_time_left(context: TestContext) {
+///     assert!(context.remaining().is_some());
 /// }
 /// ```
 ///
-/// The name of a parameter is the name of what is made, less `r#`, `mut` and
-/// `ref`: `mut server: Node` is the node `server`. A pattern that binds one name
-/// gives that one; any other is `arg` and the position of the parameter, from 1.
-/// Every parameter lives until the body has ended, also those called `_`.
-/// `#[cfg]` on a parameter works. References, generics and `impl Trait` are
-/// refused, since nothing could choose the type.
+/// The name of the parameter is the name of the node: `mut server: Node` is the node
+/// `server`. `r#`, `mut` and `ref` are not part of the name. A pattern that binds exactly
+/// one name has that name. Any other pattern is called `arg` and its position, from 1.
+/// All parameters live until the body has ended, also one called `_`. A parameter may
+/// have a `#[cfg]`. References, generics and `impl Trait` are refused: a parameter needs a
+/// concrete type.
 ///
 /// # Nodes
 ///
-/// A parameter of the type [`Node`] is another host: one is linked to the test's
-/// own directly, several share a LAN with it. [`Net`] is the whole network, where
-/// more can be built; [`net()`](fn@net) gives it to helpers that have no parameter.
+/// A parameter of type [`Node`] is another host. One node is linked to the test's own
+/// node directly. Several nodes share a LAN with it. [`Net`] is the whole network, and
+/// can add more to it. Functions without a parameter get it from [`net()`](fn@net).
 ///
 /// ```no_run
 /// # use nstest::netns as netns_test;
 /// use nstest::{Net, Node, TestResult};
 ///
 /// #[netns_test(peers = 3, subnet = "10.9.0.0/24", mtu = 9000)]
-/// fn everybody_is_there(first: Node, net: Net) -> TestResult {
+/// fn all_nodes_are_reachable(first: Node, net: Net) -> TestResult {
 ///     assert_eq!(first.ip().to_string(), "10.9.0.2");
 ///     for node in net.nodes() {
 ///         node.wait_reachable(net.local().ip())?;
@@ -120,13 +144,13 @@ pub use nstest_core::{Task, eventually_async};
 ///
 /// # An uplink
 ///
-/// With `uplink` the test's node has an interface that leads to the network of
-/// the machine, and its default route, unless a router of the test's is that.
-/// Names are looked up there, too, after those of the nodes. The machine's own
-/// loopback stays closed, and nobody outside reaches the test. Ordinary users
-/// need `pasta` (or `slirp4netns`) and a readable and writable `/dev/net/tun`;
-/// root needs neither. A subnet of the test's that the machine has as well is an
-/// error. The guide's page on uplinks says what touches the machine.
+/// With `uplink`, the test's node has an interface to the network of the machine, and a
+/// default route through it, unless a router of the test provides that route. Names are
+/// resolved there too, after the names of the nodes. The machine's loopback cannot be
+/// reached from the test, and the test cannot be reached from outside. Ordinary users
+/// need `pasta` or `slirp4netns`, and read and write access to `/dev/net/tun`. Root needs
+/// neither. A subnet that both the test and the machine use is an error. The guide's page
+/// on uplinks says what the test changes on the machine.
 ///
 /// ```no_run
 /// # use nstest::netns as netns_test;
@@ -139,16 +163,16 @@ pub use nstest_core::{Task, eventually_async};
 ///
 /// # Exploration
 ///
-/// With `explore(…)` the test is run once as it is, the *census*, and then once for
-/// each packet that the census has sent and each of the named faults, and has to pass
-/// each time. The faults are `drop`, `duplicate` and `delay`, of that packet, and
-/// `cut`, `blackhole` and `reset`, right after it. Each run is in namespaces and a
-/// process of its own, with the test's `timeout`; two run at a time for each
-/// processor (`NSTEST_JOBS`). The failure of an exploration shows the
-/// first packet at which the test fails, and how, all others in a table, and the
-/// line that repeats that run alone. With `max = N` there are at most so many runs,
-/// chosen by the seed. It stands neither beside `#[should_panic]` nor `netns`. The
-/// guide's page on exploration tells the rest.
+/// With `explore(…)`, the test first runs without faults: this run is the *census*. Then
+/// it runs once for each packet of the census and each fault in the list. The test must
+/// pass in all of these runs. `drop`, `duplicate` and `delay` affect that packet.
+/// `cut`, `blackhole` and `reset` affect the connection right after it.
+///
+/// Each run has its own process, namespaces and `timeout`. Two runs per processor are
+/// active at a time (`NSTEST_JOBS`). On failure, nstest prints the first packet at which
+/// the test fails, a table of the others, and a command that repeats that run alone.
+/// `max = N` limits the number of runs; the seed selects them. `explore` cannot be
+/// combined with `#[should_panic]` or `netns`. The guide has a page on exploration.
 ///
 /// ```no_run
 /// # use nstest::netns as netns_test;
@@ -163,9 +187,8 @@ pub use nstest_core::{Task, eventually_async};
 ///
 /// # Asynchronous tests
 ///
-/// An `async fn` runs on a tokio runtime that is built for it, with time and I/O
-/// enabled (cargo feature `tokio`, on by default). There is no `#[tokio::test]`
-/// beside it.
+/// An `async fn` runs on a new tokio runtime with time and I/O enabled (cargo feature
+/// `tokio`, on by default). It needs no `#[tokio::test]`.
 ///
 /// ```no_run
 /// # use nstest::netns as netns_test;
@@ -179,30 +202,30 @@ pub use nstest_core::{Task, eventually_async};
 ///
 /// # Tests that should panic
 ///
-/// `#[should_panic(expected = "…")]` is about a panic of the body, and about
-/// nothing else: a test that could not be set up, ran out of time, crashed or
-/// left early fails as one that "did not panic as expected". As with `#[test]`,
-/// such a function returns `()`.
+/// With `#[should_panic(expected = "…")]`, the test passes only if its body panics. If
+/// the network could not be made, or the test timed out, crashed or exited early, it
+/// fails and reports "did not panic as expected". As with `#[test]`, such a function
+/// returns `()`.
 ///
 /// ```no_run
 /// # use nstest::netns as netns_test;
 /// #[netns_test]
 /// #[should_panic(expected = "in use")]
-/// fn a_port_is_taken_once() {
+/// fn a_port_is_bound_once() {
 ///     let _first = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
 ///     std::net::TcpListener::bind("127.0.0.1:80").expect("in use");
 /// }
 /// ```
 ///
-/// # With rstest, test-case and the like
+/// # With rstest, test-case and similar macros
 ///
-/// Such a macro makes several tests of one function, and registers them itself,
-/// or leaves that to the test attribute below it. It stands *above*, and below
-/// it stands
+/// Such a macro generates several tests from one function. It either registers them
+/// itself or leaves that to a test attribute below it. Write it *above* the attribute of
+/// nstest, which is
 ///
 /// - for an `fn`: [`#[netns]`](macro@netns), which does not register,
-/// - for an `async fn`: [`#[nstest::test]`](macro@test), whose last segment
-///   `test` is how rstest and test-case know that it does.
+/// - for an `async fn`: [`#[nstest::test]`](macro@test). rstest and test-case recognise
+///   it as a test attribute by its last segment, `test`.
 ///
 /// ```ignore
 /// use nstest::netns;
@@ -217,26 +240,25 @@ pub use nstest_core::{Task, eventually_async};
 /// }
 /// ```
 ///
-/// Under rstest an `fn` may have any of the three. Where a test would be
-/// registered never or twice, it is refused: by the compiler where that can be
-/// seen, else when it is run, as with `#[test]` above `#[netns_test]`. rstest
-/// leaves a parameter to us that is marked with rstest's own `#[ignore]`:
-/// `#[ignore] context: TestContext`.
+/// With rstest, an `fn` may have any of the three attributes. A test that would be
+/// registered twice or never is refused: at compile time if the macro can see it,
+/// otherwise when it runs, as with `#[test]` above `#[netns_test]`. If a parameter is a
+/// fixture of nstest, mark it with rstest's `#[ignore]`: `#[ignore] context: TestContext`.
 ///
-/// # Elsewhere
+/// # Other platforms
 ///
-/// On other platforms than Linux, and under Miri, the test is compiled, and
-/// shown as ignored with the reason. In a doctest the attribute verifies
-/// nothing: the compiler drops a test from what is not a test binary before it
-/// has looked at it.
+/// On platforms other than Linux, and under Miri, the test compiles and is reported as
+/// ignored, with the reason. In a doctest the attribute has no effect, because the
+/// compiler drops tests from anything that is not a test binary.
 pub use nstest_macros::netns_test;
 
-/// [`#[netns_test]`](macro@netns_test), for a function that something else registers.
+/// [`#[netns_test]`](macro@netns_test) for a function that another macro registers as a
+/// test.
 ///
-/// It stands below a macro that makes tests of the function: rstest or
-/// test-case on an `fn`, `#[test]` itself, `#[tokio::test]`. Arguments and
-/// parameters are those of `#[netns_test]`. A function that nothing
-/// registers is no test, and the compiler warns that nothing uses it.
+/// Write it below a macro that registers the function: rstest or test-case on an `fn`,
+/// `#[test]`, `#[tokio::test]`. Arguments and parameters are those of `#[netns_test]`. A
+/// function that nothing registers does not run, and the compiler warns that it is
+/// unused.
 ///
 /// ```no_run
 /// use nstest::netns;
@@ -249,10 +271,10 @@ pub use nstest_macros::netns_test;
 /// ```
 pub use nstest_macros::netns;
 
-/// [`#[netns_test]`](macro@netns_test) under a name by which other macros know it.
+/// [`#[netns_test]`](macro@netns_test) under a name that other macros recognise.
 ///
-/// rstest and test-case take an attribute whose path ends in `test` for the one
-/// that registers: write `#[nstest::test]` below them on an `async fn`.
+/// rstest and test-case recognise a test attribute by a path that ends in `test`. Write
+/// `#[nstest::test]` below them on an `async fn`.
 ///
 /// ```no_run
 /// # mod nstest { pub(crate) use ::nstest::netns as test; }
@@ -263,10 +285,10 @@ pub use nstest_macros::netns;
 /// ```
 pub use nstest_macros::test;
 
-/// Makes a [`Fixture`](trait@Fixture) of a struct whose fields are fixtures.
+/// Implements [`Fixture`](trait@Fixture) for a struct whose fields are fixtures.
 ///
-/// The name of a field is the name of what it makes: a world that several tests
-/// share is described, and its nodes are named, in one place.
+/// The name of a field is the name of its node. Several tests can use the same network,
+/// which is described in one place.
 ///
 /// ```no_run
 /// # use nstest::netns as netns_test;
@@ -287,9 +309,10 @@ pub use nstest_macros::test;
 /// }
 /// ```
 ///
-/// A tuple struct may have one field, which has the name of the parameter.
-/// `#[fixture(crate = path)]` says where this crate is, if it is not `::nstest`.
+/// A tuple struct can have one field, which takes the name of the parameter.
+/// `#[fixture(crate = path)]` is the path of this crate, if it is not `::nstest`.
 pub use nstest_macros::Fixture;
 
+// For the code that the macros generate.
 #[doc(hidden)]
 pub use nstest_core::private as __private;
