@@ -1,9 +1,10 @@
-//! What the compiler says of mistakes: one file for each, its text beside it.
+//! The compiler's messages for mistakes in the attributes: one file for each kind of
+//! mistake, with the messages beside it.
 //!
-//! The text is that of the stable toolchain; run `TRYBUILD=overwrite cargo test
-//! -p nstest-tests --test ui` to accept new text, and read it as a user would.
+//! The messages are those of the stable toolchain. `TRYBUILD=overwrite cargo test -p
+//! nstest-tests --test ui` accepts new messages; read them as a user would.
 
 #[test]
-fn ui() {
+fn mistakes_have_the_expected_messages() {
     trybuild::TestCases::new().compile_fail("ui/*.rs");
 }

@@ -1,4 +1,4 @@
-//! Bodies: inner attributes, early ends, divergence, attributes on the function.
+//! Bodies: inner attributes, early returns, divergence; attributes on the function.
 use nstest::netns_test;
 
 #[netns_test]
@@ -60,16 +60,16 @@ async fn tick() {
 }
 
 #[netns_test]
-fn an_item_in_the_body_is_its_own() {
+fn an_item_in_the_body_hides_the_generated_static() {
     static TEST: u8 = 7;
     assert_eq!(TEST, 7);
 }
 
-/// What the expansion's own static must not hide.
+/// A static with the name of the one in the generated code.
 static TEST: u8 = 9;
 
 #[netns_test]
-fn an_item_of_the_module_is_seen() {
+fn an_item_of_the_module_is_not_hidden() {
     assert_eq!(TEST, 9);
 }
 

@@ -1,4 +1,4 @@
-//! Scopes in which the names that an expansion would use mean something else.
+//! Scopes that shadow the names in the generated code.
 
 mod no_prelude {
     #![no_implicit_prelude]
@@ -43,7 +43,7 @@ mod shadowed {
 }
 
 mod reexported {
-    //! A crate that hands nstest on, as `crate = …` is for.
+    //! A crate that re-exports nstest, and tests with `crate = …`.
     mod support {
         pub(super) use ::nstest as testing;
     }

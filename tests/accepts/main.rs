@@ -1,8 +1,8 @@
-//! Forms of test functions that the attributes must accept, compiled as a test
-//! binary under the strictest lints that a user may have.
+//! Forms of test functions that the attributes must accept, compiled with the strictest
+//! lints that a user may have.
 //!
-//! trybuild's `pass` cases would show less: without `--test` the compiler drops
-//! a registered test before it looks at it.
+//! This is a test binary and not a `pass` case of trybuild, because without `--test` the
+//! compiler does not check a registered test.
 #![deny(warnings, missing_docs, unsafe_code, unused, let_underscore_drop)]
 #![deny(clippy::all, clippy::pedantic, clippy::nursery)]
 

@@ -1,9 +1,9 @@
-//! Parameters: patterns, attributes, lifetimes of what they hold.
+//! Parameters: patterns, attributes, and when their values are dropped.
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nstest::{Fixture, FixtureContext, FixtureParam, NetworkSpec, Result, TestContext, netns_test};
 
-/// Holds the name that it was asked by.
+/// Contains the name of its parameter.
 struct Name(String);
 
 impl Fixture for Name {
@@ -18,7 +18,7 @@ impl Fixture for Name {
     }
 }
 
-/// Two at once.
+/// Contains the name of its parameter twice.
 struct Pair(Name, Name);
 
 impl Fixture for Pair {
@@ -72,7 +72,7 @@ fn two_of_one_type(first: Name, second: Name) {
     assert_eq!((first.0.as_str(), second.0.as_str()), ("first", "second"));
 }
 
-/// How many of [`Counted`] are alive, per test.
+/// How many values of [`Counted`] are alive in this test.
 static SYNC: AtomicUsize = AtomicUsize::new(0);
 static ASYNC: AtomicUsize = AtomicUsize::new(0);
 

@@ -1,4 +1,4 @@
-//! What differs between editions, compiled in those before the crates' own.
+//! Code whose meaning differs between editions, compiled in editions 2018 and 2021.
 #![cfg(test)]
 #![deny(warnings)]
 

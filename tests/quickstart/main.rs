@@ -1,14 +1,13 @@
-//! Read this first: what tests look like that have a network of their own.
+//! Read this first: tests that each have a network of their own.
 //!
-//! Below is a small client and its tests. They run in parallel, they all use
-//! port 8080, and none of them meets another, the machine's own port 8080, or
-//! the Internet: each has a fresh network in which there is only `lo`, and a
-//! second node where a parameter asks for one, on a link that can fail.
+//! Below are a small client and its tests. They run in parallel, and they all use port
+//! 8080. Each test has a new network with one interface, `lo`. So no test reaches another
+//! test, the machine's own port 8080 or the Internet. A test with a parameter
+//! `server: Node` has a second host, on a link that can fail.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
-
 use std::time::Duration;
 
 use nstest::{Condition, Node, Percent, TestContext, TestResult, netns_test};
@@ -38,7 +37,7 @@ fn serve(listener: TcpListener, text: &'static str) {
 }
 
 const HERE: &str = "127.0.0.1:8080";
-/// An address for documentation (RFC 5737): no test can reach it.
+/// An address reserved for documentation (RFC 5737). No test can reach it.
 const FAR_AWAY: &str = "192.0.2.1:8080";
 
 #[netns_test]
@@ -69,10 +68,10 @@ async fn serves_from_async_code() -> TestResult {
 }
 
 #[netns_test]
-fn tells_a_refusal_from_an_unreachable_network() {
+fn refusal_and_unreachable_network_are_different_errors() {
     let kind = |server| greeting(&[server]).unwrap_err().kind();
-    assert_eq!(kind(HERE), ErrorKind::ConnectionRefused); // a machine, but no server
-    assert_eq!(kind(FAR_AWAY), ErrorKind::NetworkUnreachable); // no way there, known at once
+    assert_eq!(kind(HERE), ErrorKind::ConnectionRefused); // the host exists, but has no server
+    assert_eq!(kind(FAR_AWAY), ErrorKind::NetworkUnreachable); // there is no route; the kernel says so at once
 }
 
 #[netns_test(timeout = "5s")]
@@ -82,10 +81,10 @@ fn falls_back_when_the_network_is_unreachable() -> TestResult {
     Ok(())
 }
 
-/// With the cable pulled, nobody answers for the peer's address, and the kernel
-/// gives up after three seconds of asking (arp(7)).
+/// When the link is down, nothing answers ARP requests for the peer's address. The kernel
+/// gives up after three seconds (arp(7)).
 #[netns_test(timeout = "20s")]
-fn falls_back_when_the_cable_is_pulled(server: Node) -> TestResult {
+fn falls_back_when_the_link_is_down(server: Node) -> TestResult {
     let listener = server.run(|| TcpListener::bind("0.0.0.0:8080"))?;
     serve(listener.try_clone()?, "from the peer");
     let peer = SocketAddr::from((server.ip(), 8080)).to_string();
@@ -96,25 +95,25 @@ fn falls_back_when_the_cable_is_pulled(server: Node) -> TestResult {
     Ok(())
 }
 
-/// A bad line: slow, and packets are lost, the same ones whenever this test runs
-/// with the same seed (`NSTEST_SEED`).
+/// The link is slow and loses packets. With the same seed (`NSTEST_SEED`), it loses the
+/// same ones.
 #[netns_test]
-fn gets_through_a_bad_line(server: Node) -> TestResult {
+fn works_over_a_lossy_link(server: Node) -> TestResult {
     let listener = server.run(|| TcpListener::bind("0.0.0.0:8080"))?;
     let peer = SocketAddr::from((server.ip(), 8080)).to_string();
     let bad = Condition::new().delay(Duration::from_millis(5)).loss(Percent::new(5.0));
-    let line = server.link().condition(bad)?;
-    while line.affected() < 20 {
+    let condition = server.link().condition(bad)?;
+    while condition.affected() < 20 {
         serve(listener.try_clone()?, "hello");
         assert_eq!(greeting(&[&peer])?, "hello");
     }
     Ok(())
 }
 
-/// Runs once as it is, and then once for each packet that was on the network and
-/// each of these faults: whatever happens, there is no greeting but a whole one.
+/// Runs once without faults. Then it runs again for each packet of that run and each of
+/// these faults. The client must return the whole greeting or an error in every run.
 #[netns_test(explore(drop, duplicate, reset))]
-fn a_greeting_is_whole_or_an_error(server: Node) -> TestResult {
+fn a_greeting_is_complete_or_an_error(server: Node) -> TestResult {
     let listener = server.run(|| TcpListener::bind("0.0.0.0:8080"))?;
     serve(listener, "hello");
     let peer = SocketAddr::from((server.ip(), 8080)).to_string();
@@ -125,28 +124,28 @@ fn a_greeting_is_whole_or_an_error(server: Node) -> TestResult {
 }
 
 #[netns_test(timeout = "5s")]
-fn names_resolve_here_or_fail_fast() -> TestResult {
+fn names_resolve_locally_or_fail_at_once() -> TestResult {
     let local: Vec<SocketAddr> = "localhost:8080".to_socket_addrs()?.collect();
     assert!(local.iter().all(|address| address.ip().is_loopback()));
-    assert!("example.com:8080".to_socket_addrs().is_err()); // whatever the machine's resolver knows
+    assert!("example.com:8080".to_socket_addrs().is_err()); // even if the machine can resolve it
     Ok(())
 }
 
 #[netns_test]
-fn binds_ports_that_are_root_s() -> TestResult {
-    TcpListener::bind((Ipv6Addr::LOCALHOST, 80))?; // without being root on the machine
+fn binds_a_privileged_port() -> TestResult {
+    TcpListener::bind((Ipv6Addr::LOCALHOST, 80))?; // no need to be root on the machine
     Ok(())
 }
 
 #[netns_test]
-fn has_a_directory_for_its_files(cx: TestContext) -> TestResult {
-    UnixListener::bind(cx.tmp_dir().join("server.sock"))?; // gone with the test
-    assert_eq!(cx.tmp_dir(), std::env::temp_dir());
+fn has_a_temporary_directory(context: TestContext) -> TestResult {
+    UnixListener::bind(context.tmp_dir().join("server.sock"))?; // removed with the test
+    assert_eq!(context.tmp_dir(), std::env::temp_dir());
     Ok(())
 }
 
 #[netns_test]
 #[should_panic(expected = "ConnectionRefused")]
-fn panics_as_any_other_test_does() {
+fn should_panic_works_as_usual() {
     greeting(&[HERE]).unwrap();
 }

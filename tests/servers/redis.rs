@@ -1,13 +1,13 @@
-//! redis-server (Debian's package), and the client from crates.io.
+//! redis-server and the crate `redis`.
 
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nstest::{TestContext, TestResult, netns_test};
+use nstest::{TestContext, TestResult, eventually, netns_test};
 use nstest_tests::programs::find;
 use redis::{Connection, TypedCommands};
 
-/// Starts it on its standard port, and connects as soon as it answers.
+/// Starts a server on its standard port, and connects to it as soon as it answers.
 fn server(context: &TestContext) -> TestResult<(Child, Connection)> {
     let child = Command::new(find("redis-server"))
         .args(["--save", "", "--dir"])
@@ -15,17 +15,11 @@ fn server(context: &TestContext) -> TestResult<(Child, Connection)> {
         .stdout(Stdio::null())
         .spawn()?;
     let client = redis::Client::open("redis://127.0.0.1/")?;
-    let start = Instant::now();
-    loop {
-        match client.get_connection() {
-            Ok(connection) => return Ok((child, connection)),
-            Err(error) if start.elapsed() > Duration::from_secs(30) => return Err(error.into()),
-            Err(_) => std::thread::sleep(Duration::from_millis(5)),
-        }
-    }
+    let connection = eventually(Duration::from_secs(30), || client.get_connection())?;
+    Ok((child, connection))
 }
 
-/// Every test writes the same keys, and finds none of another's.
+/// Every test writes the same keys, and finds none that another test wrote.
 fn counts(context: &TestContext, to: usize) -> TestResult {
     let (_server, mut connection) = server(context)?;
     assert_eq!(connection.get("name")?, None);
@@ -34,7 +28,7 @@ fn counts(context: &TestContext, to: usize) -> TestResult {
         assert_eq!(connection.incr("count", 1)?, n.try_into()?);
     }
     assert_eq!(connection.get("name")?.as_deref(), Some(context.name()));
-    // The server goes on; it ends with the test.
+    // The server ends with the test.
     Ok(())
 }
 
@@ -55,9 +49,9 @@ tests! {
     counts_to_21 21 counts_to_34 34 counts_to_55 55 counts_to_89 89
 }
 
-/// Servers that refuse root's rights, or are given another user's, bind as well.
+/// A server that does not run as root.
 #[netns_test(root = false)]
 #[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
-fn not_as_root(context: TestContext) -> TestResult {
+fn counts_without_root(context: TestContext) -> TestResult {
     counts(&context, 3)
 }

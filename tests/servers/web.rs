@@ -6,7 +6,7 @@ use axum::routing::{get, post};
 use nstest::{TestContext, TestResult, netns_test};
 use tokio::net::TcpListener;
 
-/// Serves in the background; the socket listens when this returns.
+/// Starts a server in the background. Its socket listens when this returns.
 async fn serve(name: &str, address: &str) -> TestResult {
     let router = Router::new()
         .route("/name", get(|State(name): State<String>| async move { name }))

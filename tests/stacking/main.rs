@@ -1,5 +1,5 @@
-//! Every stacking of our attributes with other test attributes, and how often
-//! libtest knows the test then: never and twice are the two ways to lie.
+//! How many times libtest runs a test with an attribute of nstest below another test
+//! attribute. Twice or never would give a false result.
 //!
 //! | above | `#[netns]` | `#[nstest::test]` | `#[netns_test]` |
 //! |---|---|---|---|
@@ -10,9 +10,9 @@
 //! | `#[test_case]`, sync | 1 | refused | refused |
 //! | `#[test_case]`, async | refused | 1 | 1 |
 //!
-//! rstest refuses with a message of its own; test-case would register twice, or
-//! never, and there we refuse (`ui/test_case.rs`). Where it says 2, running the test is an error of the runner, which names the
-//! cause; those tests are therefore compiled, listed and ignored here.
+//! rstest itself refuses the two async cases. For test-case, the attributes of nstest
+//! refuse (`ui/test_case.rs`). Where the table says 2, the runner fails the test; so these
+//! tests are ignored here, and only listed.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -159,7 +159,7 @@ mod under_test_case {
 }
 
 #[test]
-fn registrations() {
+fn each_test_is_registered_as_often_as_documented() {
     let list =
         Command::new(std::env::current_exe().unwrap()).args(["--list", "under_"]).output().unwrap();
     let mut counted = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Every mistake is told at once, and the function stays.
+//! All mistakes are reported together, and the function is still defined.
 use nstest::netns_test;
 
 #[netns_test(timout = "30s", retries = 3, timeout, root(false), flavor "x", 7, timeout = "1s", timeout = "2s",,)]

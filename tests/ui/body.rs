@@ -1,4 +1,4 @@
-//! What the compiler says of the user's own mistakes, at the user's own spans.
+//! Mistakes in the body are reported at the spans of the user's code.
 use nstest::netns;
 
 #[netns]

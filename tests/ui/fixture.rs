@@ -1,4 +1,4 @@
-//! `#[netns]`, since the compiler looks at no registered test without `--test`.
+//! `#[netns]`, because the compiler does not check a registered test without `--test`.
 use nstest::netns;
 
 struct Database;

@@ -1,4 +1,4 @@
-//! A mistake in the arguments hides none in the body, and makes none.
+//! A mistake in the arguments neither hides nor causes errors in the body.
 #![deny(warnings)]
 
 use std::time::Duration;

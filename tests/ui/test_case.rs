@@ -1,9 +1,9 @@
-//! test-case registers an `fn` itself and leaves an `async fn` to others.
+//! test-case registers an `fn` itself, and leaves an `async fn` to an attribute below it.
 #![cfg_attr(not(test), allow(unused))]
 
 mod harness {
-    //! What test-case 3.4 leaves of `#[test_case(1)]`; the real one does so under
-    //! `cfg(test)` only, which these cases are compiled without.
+    //! The code that test-case 3.4 generates from `#[test_case(1)]`. test-case itself
+    //! generates it under `cfg(test)` only, and these cases are compiled without.
     use nstest::{netns, netns_test};
 
     #[netns_test]
