@@ -1,5 +1,5 @@
-//! The documentation hangs together: links lead somewhere, the table of
-//! contents is complete, commands are those that the check runs.
+//! The documentation is consistent: links have a target, the table of contents is
+//! complete, examples and commands are those of users.
 
 use std::path::{Path, PathBuf};
 
@@ -8,20 +8,20 @@ use crate::tree;
 const BOOK: &str = "docs/src";
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_a_target() {
     let mut broken = Vec::new();
     for page in pages() {
         let text = prose(&tree::read(&page));
         for link in links(&text) {
             let outside = ["https://", "http://", "mailto:"].iter().any(|s| link.starts_with(s));
-            // mdBook's form for a chapter that is yet to be written.
+            // How mdBook marks a chapter that is not written yet.
             let draft = link.is_empty() && page.ends_with("SUMMARY.md");
-            if !outside && !draft && !leads_somewhere(&page, link) {
+            if !outside && !draft && !has_target(&page, link) {
                 broken.push(format!("{}: {link}", page.display()));
             }
         }
     }
-    tree::none("links that lead nowhere", &broken);
+    tree::none("links without a target", &broken);
 }
 
 #[test]
@@ -36,15 +36,14 @@ fn the_table_of_contents_is_complete() {
     tree::none(&format!("pages that {BOOK}/SUMMARY.md does not list"), &broken);
 }
 
-/// A page of the book is only reachable inside the book; README and the others
-/// are read where they are.
+/// All pages: the book, and the files that GitHub shows.
 fn pages() -> Vec<PathBuf> {
     let mut pages = tree::files(BOOK, "md");
     pages.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from));
     pages
 }
 
-fn leads_somewhere(page: &Path, link: &str) -> bool {
+fn has_target(page: &Path, link: &str) -> bool {
     let (path, anchor) = link.split_once('#').map_or((link, None), |(p, a)| (p, Some(a)));
     let directory = page.parent().expect("a page is in a directory");
     let target = if path.is_empty() { page.to_owned() } else { directory.join(path) };
@@ -54,8 +53,8 @@ fn leads_somewhere(page: &Path, link: &str) -> bool {
     anchor.is_none_or(|anchor| anchors(&tree::read(&target)).iter().any(|known| known == anchor))
 }
 
-/// What mdBook and GitHub make of headings: lower case, hyphens for spaces, and
-/// nothing else that is not part of a word.
+/// The anchors that mdBook and GitHub give to headings: lower case, with hyphens for
+/// spaces and without punctuation.
 fn anchors(text: &str) -> Vec<String> {
     without_fences(text)
         .lines()
@@ -76,7 +75,7 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The text without code, which may hold what only looks like a link.
+/// The text without code, where something may look like a link.
 fn prose(text: &str) -> String {
     let text = without_fences(text);
     text.lines()
@@ -120,7 +119,7 @@ fn examples_import_the_facade() {
 }
 
 #[test]
-fn the_test_command_is_one() {
+fn all_pages_name_the_same_test_command() {
     let command = "./check test";
     let broken: Vec<String> = ["README.md", "CONTRIBUTING.md", "check", ".ci/run"]
         .into_iter()
@@ -131,7 +130,7 @@ fn the_test_command_is_one() {
 }
 
 #[test]
-fn headings_links_and_code_are_told_apart() {
+fn headings_links_and_code_are_recognised() {
     assert_eq!(anchors("# A `b`: c-d\n```sh\n# no\n```\n## E"), ["a-b-c-d", "e"]);
     let text = prose("[a](b.md) `[no](x)` [c](d#e)\n```\n[no](y)\n```\n[f]()");
     assert_eq!(links(&text).collect::<Vec<_>>(), ["b.md", "d#e", ""]);

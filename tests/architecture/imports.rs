@@ -1,12 +1,12 @@
 //! Imports run one way.
 //!
-//! A *room* is a file or a directory directly below a crate's `src`. The table
-//! lists the rooms of a crate from the ground up, each with the rooms it may
-//! name; all of them stand above it in the table, so there can be no cycle. A
-//! cycle means that something is in the wrong room.
+//! A *module* here is a file or a directory directly below a crate's `src`. The table
+//! lists the modules of a crate in dependency order, each with the modules that it may
+//! use. All of these are listed before it, so there can be no cycle. If a new module does
+//! not fit anywhere, part of it belongs in another module.
 //!
-//! `lib.rs` is the map of its crate and may name every room. What it re-exports
-//! is named by its room inside the crate: `crate::error::Error`, not `crate::Error`.
+//! `lib.rs` may use every module. Inside the crate, an item that it re-exports is named by
+//! its module: `crate::error::Error`, not `crate::Error`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,13 +14,13 @@ use std::path::Path;
 use crate::source::code;
 use crate::tree;
 
-/// Files and directories that only tests compile, or only read.
+/// Files and directories that belong to tests.
 const TESTS: [&str; 4] = ["tests", "tests.rs", "testing.rs", "snapshots"];
 
-type Rooms = &'static [(&'static str, &'static [&'static str])];
+type Modules = &'static [(&'static str, &'static [&'static str])];
 
-const CORE: Rooms = &[
-    // The ground: values and system calls.
+const CORE: Modules = &[
+    // Values and system calls.
     ("error", &[]),
     ("sync", &[]),
     ("layout", &[]),
@@ -32,7 +32,7 @@ const CORE: Rooms = &[
     ("sys", &["run_config", "ipc"]),
     ("sysctl", &["error"]),
     ("preflight", &["error", "sys"]),
-    // Namespaces, and the kernel's tables in them.
+    // Network namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout"]),
     ("netlink", &["error", "sys", "sysctl", "netns"]),
     ("node", &["error", "sync", "frame", "netlink", "netns"]),
@@ -53,7 +53,7 @@ const CORE: Rooms = &[
         &["error", "sync", "run_config", "frame", "node", "dns", "topology", "fault", "fabric"],
     ),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),
-    // One test, and its way out.
+    // One test, and its connection to the machine's network.
     ("uplink", &["error", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),
     (
         "runner",
@@ -75,14 +75,14 @@ const CORE: Rooms = &[
             "uplink",
         ],
     ),
-    // What stands for all that talks to the kernel, on platforms without namespaces.
+    // Replaces what talks to the kernel, on platforms without network namespaces.
     (
         "stub",
         &["error", "frame", "fault", "netns", "netlink", "node", "topology", "world", "fixture"],
     ),
 ];
 
-const MACROS: Rooms = &[
+const MACROS: Modules = &[
     ("diag", &[]),
     ("duration", &[]),
     ("args", &["diag", "duration"]),
@@ -94,54 +94,56 @@ const MACROS: Rooms = &[
     ("derive", &["diag"]),
 ];
 
-const FACADE: Rooms = &[];
+const FACADE: Modules = &[];
 
-const TABLE: [(&str, Rooms); 3] =
+const TABLE: [(&str, Modules); 3] =
     [("nstest-core", CORE), ("nstest-macros", MACROS), ("nstest", FACADE)];
 
 #[test]
 fn the_table_has_no_cycle() {
     let mut broken = Vec::new();
-    for (package, rooms) in TABLE {
-        for (index, (room, allowed)) in rooms.iter().enumerate() {
+    for (package, modules) in TABLE {
+        for (index, (module, allowed)) in modules.iter().enumerate() {
             for other in *allowed {
-                if !rooms[..index].iter().any(|(below, _)| below == other) {
-                    broken.push(format!("{package}: `{room}` may name `{other}`, not below it"));
+                if !modules[..index].iter().any(|(below, _)| below == other) {
+                    broken.push(format!(
+                        "{package}: `{module}` may use `{other}`, which is not listed before it"
+                    ));
                 }
             }
         }
     }
-    tree::none("a room names only rooms that stand before it in the table", &broken);
+    tree::none("a module uses only modules that are listed before it", &broken);
 }
 
 #[test]
 fn imports_run_one_way() {
     let mut broken = Vec::new();
-    for (package, rooms) in TABLE {
+    for (package, modules) in TABLE {
         let source = format!("{package}/src");
         for file in tree::files(&source, "rs") {
-            let room = room_of(&file, &source);
+            let module = module_of(&file, &source);
             let only_tested =
                 file.components().any(|c| TESTS.iter().any(|name| c.as_os_str() == *name));
-            if room == "lib" || only_tested {
+            if module == "lib" || only_tested {
                 continue;
             }
-            let Some((_, allowed)) = rooms.iter().find(|(name, _)| *name == room) else {
-                broken.push(format!("{}: room `{room}` is not in the table", file.display()));
+            let Some((_, allowed)) = modules.iter().find(|(name, _)| *name == module) else {
+                broken.push(format!("{}: module `{module}` is not in the table", file.display()));
                 continue;
             };
             for other in named(&code(&tree::read(&file))) {
-                if other != room && !allowed.contains(&other.as_str()) {
+                if other != module && !allowed.contains(&other.as_str()) {
                     broken.push(format!("{}: crate::{other}", file.display()));
                 }
             }
         }
     }
-    tree::none("imports against the direction (tests/architecture/imports.rs)", &broken);
+    tree::none("imports that the table does not allow (tests/architecture/imports.rs)", &broken);
 }
 
 /// The first component below `src`, without `.rs`.
-fn room_of(file: &Path, source: &str) -> String {
+fn module_of(file: &Path, source: &str) -> String {
     let below = file.strip_prefix(source).expect("it was found there");
     let first = below.iter().next().expect("a file has a name").to_string_lossy();
     first.trim_end_matches(".rs").to_owned()
@@ -149,7 +151,7 @@ fn room_of(file: &Path, source: &str) -> String {
 
 /// Every `x` in `crate::x` and in `crate::{x, x::y}`.
 fn named(code: &str) -> BTreeSet<String> {
-    let mut rooms = BTreeSet::new();
+    let mut modules = BTreeSet::new();
     for (at, path) in code.match_indices("crate::") {
         let before = code[..at].chars().next_back();
         if before.is_some_and(|c| c == '$' || c == '_' || c.is_alphanumeric()) {
@@ -157,13 +159,13 @@ fn named(code: &str) -> BTreeSet<String> {
         }
         let rest = &code[at + path.len()..];
         match rest.strip_prefix('{') {
-            Some(group) => rooms.extend(top_level(group).iter().map(|item| first_word(item))),
+            Some(group) => modules.extend(top_level(group).iter().map(|item| first_word(item))),
             None => {
-                rooms.insert(first_word(rest));
+                modules.insert(first_word(rest));
             }
         }
     }
-    rooms
+    modules
 }
 
 /// The items of a brace group, up to its end.
