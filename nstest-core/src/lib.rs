@@ -1,13 +1,13 @@
-//! What runs behind `nstest`. Users depend on the facade, not on this crate.
+//! The runtime of `nstest`. Users depend on the facade `nstest`, not on this crate.
 //!
-//! Where to begin: `runner` makes a process of its own for each test and says
-//! how it went; `topology` is what a test's network looks like, as data;
-//! `fabric` makes the kernel look like that; `world` is what a test holds of
-//! it; `node` runs code in a node. `docs/src/architecture.md` is the map.
+//! Start here: `runner` runs each test in a process of its own and decides whether it
+//! passed. `topology` describes a test's network as data, and `fabric` makes the kernel's
+//! network match it. `world` has the handles that a test uses. `fault` decides what happens
+//! to each packet, and `wire` does it. `docs/src/architecture.md` is the map.
 //!
-//! Where there are no network namespaces (other systems, Miri, or on Linux
-//! `--cfg nstest_stub`), the files in `stub/` take the place of those that talk
-//! to the kernel: everything compiles, and no test runs.
+//! On platforms without network namespaces (other systems, Miri, or Linux with
+//! `--cfg nstest_stub`), the files in `stub/` replace the modules that talk to the kernel.
+//! Everything compiles, and tests are reported as ignored.
 #![deny(unsafe_code)]
 #![cfg_attr(
     any(not(target_os = "linux"), miri, nstest_stub),
@@ -84,7 +84,7 @@ pub use world::{
     Probe, ProbeOutcome, Router, RouterBuilder, eventually,
 };
 
-/// What the macros expand to; not for people.
+/// For the code that the macros generate.
 #[doc(hidden)]
 pub mod private {
     pub use crate::fixture::{network_of, unseen_failure};
