@@ -174,9 +174,9 @@ impl fmt::Display for ErrorCode {
 ///
 /// `Display` is one line: the operation and the object. `Debug`, which is what
 /// `main` and `unwrap` print, is the whole report: causes, next step and code.
-pub struct Error(Box<Inner>);
+pub struct Error(Box<Report>);
 
-struct Inner {
+struct Report {
     code: ErrorCode,
     what: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -186,7 +186,7 @@ struct Inner {
 impl Error {
     /// `what` names the operation and the object: "bring up `lo`".
     pub(crate) fn new(code: ErrorCode, what: impl Into<String>) -> Self {
-        Self(Box::new(Inner { code, what: what.into(), source: None, help: None }))
+        Self(Box::new(Report { code, what: what.into(), source: None, help: None }))
     }
 
     pub(crate) fn source(

@@ -20,7 +20,7 @@ use super::message::respond;
 use super::query::Transport;
 use super::script::Script;
 use crate::error::{Error, ErrorCode, Result};
-use crate::node::Place;
+use crate::node::NodeExecutor;
 use crate::sysctl;
 
 const PORT: u16 = 53;
@@ -33,16 +33,16 @@ pub(crate) struct Server {
 
 impl Server {
     /// Returns once the ports are bound.
-    pub(crate) fn start(place: &Place, script: &Arc<Mutex<Script>>) -> Result<Self> {
+    pub(crate) fn start(executor: &NodeExecutor, script: &Arc<Mutex<Script>>) -> Result<Self> {
         let refused = |error: io::Error| {
-            let what = format!("listen on port {PORT} of node {}, UDP and TCP", place.name());
+            let what = format!("listen on port {PORT} of node {}, UDP and TCP", executor.name());
             let taken = error.kind() == io::ErrorKind::AddrInUse;
             let error =
                 Error::new(if taken { ErrorCode::InUse } else { ErrorCode::Namespace }, what)
                     .source(error);
             if taken { error.help("a resolver or another server is there already") } else { error }
         };
-        let (udp, tcp) = place.namespace().enter(bind)?.map_err(refused)?;
+        let (udp, tcp) = executor.namespace().enter(bind)?.map_err(refused)?;
         let (end, ended) = UnixStream::pair().map_err(refused)?;
         let serving = Serving {
             script: Arc::clone(script),
@@ -52,7 +52,7 @@ impl Server {
             due: BTreeMap::new(),
             next: 0,
         };
-        place.spawn(move || serving.run(&ended))?;
+        executor.spawn(move || serving.run(&ended))?;
         Ok(Self { _end: end })
     }
 }

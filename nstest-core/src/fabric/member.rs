@@ -10,10 +10,10 @@ use super::index_of;
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NETNS;
 use crate::netlink::link;
-use crate::netlink::{Mac, Protocol, Socket, Watch};
+use crate::netlink::{AddressMonitor, Mac, NetlinkFamily, Socket};
 use crate::netns::{Namespace, Published};
 use crate::node::view::View;
-use crate::node::{Panics, Place};
+use crate::node::{NodeExecutor, Panics};
 use crate::sysctl::{self, Unwritten};
 use crate::topology::Sysctl;
 use crate::topology::plan::At;
@@ -21,14 +21,14 @@ use crate::topology::spec::LinkEndId;
 
 #[derive(Debug)]
 pub(crate) struct Member {
-    pub(crate) place: Arc<Place>,
+    pub(crate) executor: Arc<NodeExecutor>,
     pub(super) route: Socket,
     /// Opened for the first ruleset.
     pub(super) netfilter: Option<Socket>,
     pub(super) links: BTreeMap<u8, LinkEndId>,
     /// Indices by interface name.
     pub(super) devices: BTreeMap<String, u32>,
-    watch: Watch,
+    watch: AddressMonitor,
     /// Addresses that have not come into force yet.
     expected: Vec<(u32, Ipv6Addr)>,
     ipv6: bool,
@@ -73,9 +73,9 @@ impl Member {
         let directory = Path::new(NETNS);
         let name = directory.is_dir().then(|| namespace.publish(directory).ok()).flatten();
         let view = View { hostname: hostname.to_owned() };
-        let place = Arc::new(Place::new(namespace, view, Arc::clone(panics)));
+        let executor = Arc::new(NodeExecutor::new(namespace, view, Arc::clone(panics)));
         Self {
-            place,
+            executor,
             route,
             netfilter: None,
             links: BTreeMap::new(),
@@ -90,7 +90,7 @@ impl Member {
     /// Writes settings, and returns what was refused.
     pub(super) fn set(&mut self, settings: &[Sysctl]) -> Result<Vec<Unwritten>> {
         self.heed(settings);
-        self.place.namespace().enter(|| write(settings))
+        self.executor.namespace().enter(|| write(settings))
     }
 
     fn knowing(mut self, settings: &[Sysctl]) -> Self {
@@ -106,7 +106,7 @@ impl Member {
 
     pub(super) fn index(&self, device: &str) -> Result<u32> {
         self.devices.get(device).copied().ok_or_else(|| {
-            let node = self.place.name();
+            let node = self.executor.name();
             Error::new(ErrorCode::Netlink, format!("find interface {device} of node {node}"))
         })
     }
@@ -146,11 +146,11 @@ impl Member {
     }
 
     pub(super) fn netfilter(&mut self) -> Result<&mut Socket> {
-        let name = self.place.name();
-        let open = || Socket::open(Protocol::Netfilter, format!("node {name}"));
+        let name = self.executor.name();
+        let open = || Socket::open(NetlinkFamily::Netfilter, format!("node {name}"));
         match &mut self.netfilter {
             Some(socket) => Ok(socket),
-            none => Ok(none.insert(self.place.namespace().enter(open)??)),
+            none => Ok(none.insert(self.executor.namespace().enter(open)??)),
         }
     }
 }
@@ -158,7 +158,7 @@ impl Member {
 /// Sockets act where they were opened, wherever they are used.
 struct Sockets {
     route: Socket,
-    watch: Watch,
+    watch: AddressMonitor,
     ipv6: bool,
 }
 
@@ -166,8 +166,8 @@ impl Sockets {
     fn open(at: &At) -> Result<Self> {
         let place = format!("node {at}");
         Ok(Self {
-            route: Socket::open(Protocol::Route, place.as_str())?,
-            watch: Watch::open(place)?,
+            route: Socket::open(NetlinkFamily::Route, place.as_str())?,
+            watch: AddressMonitor::open(place)?,
             ipv6: sysctl::has_ipv6(),
         })
     }

@@ -32,9 +32,9 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NODE;
-use crate::netlink::{Mac, Protocol, Socket};
+use crate::netlink::{Mac, NetlinkFamily, Socket};
 use crate::netns::Namespace;
-use crate::node::{Panics, Place};
+use crate::node::{NodeExecutor, Panics};
 use crate::sysctl;
 pub(crate) use crate::sysctl::has_ipv6;
 use crate::topology::MacAddr;
@@ -85,7 +85,7 @@ impl Fabric {
         let (namespace, (route, unwritten)) = Namespace::create("the fabric", || {
             // It says nothing. It forwards nothing either, having no address and no route.
             let unwritten = sysctl::write_all([("ipv6/conf/all/disable_ipv6", "1")]);
-            Ok((Socket::open(Protocol::Route, "the fabric")?, unwritten))
+            Ok((Socket::open(NetlinkFamily::Route, "the fabric")?, unwritten))
         })?;
         let mut fabric = Self {
             namespace,
@@ -111,8 +111,8 @@ impl Fabric {
     }
 
     /// The inside of a node.
-    pub(crate) fn place(&self, id: NodeId) -> Option<&Arc<Place>> {
-        Some(&self.members.get(&id)?.place)
+    pub(crate) fn executor(&self, id: NodeId) -> Option<&Arc<NodeExecutor>> {
+        Some(&self.members.get(&id)?.executor)
     }
 
     /// What could not be set on this machine, and was left as it is.

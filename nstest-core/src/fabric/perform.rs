@@ -8,8 +8,8 @@ use super::member::Member;
 use super::queue::Owner;
 use super::{Fabric, hardware, hosts, index_of, rules};
 use crate::error::Result;
-use crate::netlink::link::{self, End};
-use crate::netlink::route::{self, Target};
+use crate::netlink::link::{self, NewLink};
+use crate::netlink::route::{self, RouteTarget};
 use crate::netlink::{Mode, Prefix, addr, neigh};
 use crate::sysctl;
 use crate::topology::Subnet;
@@ -57,7 +57,7 @@ impl Fabric {
                 let member = self.member(at)?;
                 let key = format!("ipv6/conf/{device}/disable_ipv6");
                 let setting = [(key.as_str(), if *on { "0" } else { "1" })];
-                let unwritten = member.place.namespace().enter(|| sysctl::write_all(setting))?;
+                let unwritten = member.executor.namespace().enter(|| sysctl::write_all(setting))?;
                 if !*on {
                     member.forget_addresses(*slot);
                 }
@@ -141,17 +141,20 @@ impl Fabric {
         member.links.insert(slot, state.port);
         member.devices.insert(state.name.clone(), index_of(slot));
         member.expect_link_local(slot, hardware(state.mac));
-        let place = Arc::clone(&member.place);
+        let executor = Arc::clone(&member.executor);
         let name = state.port.to_string();
-        let near = End {
+        let near = NewLink {
             index: Some(state.index),
             mac: Some(hardware(state.mac)),
             mtu: Some(state.mtu),
-            netns: Some(std::os::fd::AsFd::as_fd(place.namespace())),
-            ..End::named(&state.name)
+            netns: Some(std::os::fd::AsFd::as_fd(executor.namespace())),
+            ..NewLink::named(&state.name)
         };
-        let far =
-            End { index: Some(state.port.ifindex()), mtu: Some(state.mtu), ..End::named(&name) };
+        let far = NewLink {
+            index: Some(state.port.ifindex()),
+            mtu: Some(state.mtu),
+            ..NewLink::named(&name)
+        };
         let what = format!(
             "make interface {} (index {}) of node {at}, and its port {name}",
             state.name, state.index
@@ -180,7 +183,7 @@ impl Fabric {
 
 impl Member {
     fn kernel_route(&self, route: &Route) -> route::Route {
-        let target = Target::Via {
+        let target = RouteTarget::Via {
             gateway: Some(route.via),
             device: self.devices.get(&route.device).copied(),
         };

@@ -12,9 +12,9 @@ use super::Fabric;
 use super::queue::Owner;
 use crate::error::Result;
 use crate::frame::Direction;
-use crate::netlink::classic::{self, Classic, Fate, Hook, Marked};
+use crate::netlink::classic::{self, BpfFilter, ClsactHook, FilterAction, MarkMatch};
 use crate::netlink::filter::Match;
-use crate::netlink::link::{self, End};
+use crate::netlink::link::{self, NewLink};
 use crate::netlink::{Mac, Request, qdisc};
 use crate::topology::spec::LinkEndId;
 use crate::wire::{Ends, SHORT, Shared, Ways, Wire};
@@ -135,8 +135,8 @@ impl Fabric {
     /// Makes the hidden devices, which lead back to the port, and nothing to them.
     fn lay(&mut self, port: LinkEndId, ends: Ends) -> Result<()> {
         let (outer, inner) = (ends.outer_name(), ends.inner_name());
-        let near = End { index: Some(ends.outer), mtu: Some(MTU), ..End::named(&outer) };
-        let far = End { index: Some(ends.inner), mtu: Some(MTU), ..End::named(&inner) };
+        let near = NewLink { index: Some(ends.outer), mtu: Some(MTU), ..NewLink::named(&outer) };
+        let far = NewLink { index: Some(ends.inner), mtu: Some(MTU), ..NewLink::named(&inner) };
         let mut requests = vec![
             link::veth(&near, &far).described(format!("make the wire of port {port}")),
             qdisc::clsact(ends.outer),
@@ -170,33 +170,48 @@ impl Fabric {
 
 /// From the hidden devices: what the wire has let out goes to the port as if it came
 /// in there; what the wire takes goes no further by itself.
-fn lead_out(ends: Ends) -> [Classic; 3] {
+fn lead_out(ends: Ends) -> [BpfFilter; 3] {
     let Ends { port, outer, inner } = ends;
     let mark = ends.mark(Direction::Egress);
-    let hook = Hook::Ingress;
+    let hook = ClsactHook::Ingress;
     [
-        Classic { device: outer, hook, takes: Marked::With(mark), fate: Fate::ReceivedOn(port) },
-        Classic { device: outer, hook, takes: Marked::Without(mark), fate: Fate::Dropped },
-        Classic { device: inner, hook, takes: Marked::Without(mark), fate: Fate::Dropped },
+        BpfFilter {
+            device: outer,
+            hook,
+            takes: MarkMatch::With(mark),
+            fate: FilterAction::ReceivedOn(port),
+        },
+        BpfFilter {
+            device: outer,
+            hook,
+            takes: MarkMatch::Without(mark),
+            fate: FilterAction::Dropped,
+        },
+        BpfFilter {
+            device: inner,
+            hook,
+            takes: MarkMatch::Without(mark),
+            fate: FilterAction::Dropped,
+        },
     ]
 }
 
 /// From the port to the hidden devices, all that the wire has not let out.
-fn lead_in(ends: Ends) -> [Classic; 2] {
+fn lead_in(ends: Ends) -> [BpfFilter; 2] {
     let Ends { port, outer, inner } = ends;
-    let takes = |direction| Marked::Without(ends.mark(direction));
+    let takes = |direction| MarkMatch::Without(ends.mark(direction));
     [
-        Classic {
+        BpfFilter {
             device: port,
-            hook: Hook::Ingress,
+            hook: ClsactHook::Ingress,
             takes: takes(Direction::Egress),
-            fate: Fate::SentOn(outer),
+            fate: FilterAction::SentOn(outer),
         },
-        Classic {
+        BpfFilter {
             device: port,
-            hook: Hook::Egress,
+            hook: ClsactHook::Egress,
             takes: takes(Direction::Ingress),
-            fate: Fate::SentOn(inner),
+            fate: FilterAction::SentOn(inner),
         },
     ]
 }

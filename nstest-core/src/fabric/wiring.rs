@@ -8,8 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::netlink::filter::{self, Filter, Match};
-use crate::netlink::link::{self, End};
+use crate::netlink::filter::{self, Match, U32Filter};
+use crate::netlink::link::{self, NewLink};
 use crate::netlink::{Mode, Request, qdisc};
 use crate::topology::spec::{LinkEndId, SegmentId};
 use crate::topology::state::{Medium, Wiring};
@@ -66,7 +66,7 @@ impl Joints {
             Medium::Bridge(bridge) => {
                 if was_bridge.is_none() {
                     let name = format!("br{}", bridge.0);
-                    let end = End { index: Some(bridge.ifindex()), ..End::named(&name) };
+                    let end = NewLink { index: Some(bridge.ifindex()), ..NewLink::named(&name) };
                     requests.push(link::bridge(&end));
                 }
                 for port in &left {
@@ -171,7 +171,7 @@ impl Joints {
                 None => Mode::Create,
             };
             requests.push(filter::add(
-                &Filter { device, number: *number, matches: *matches, to },
+                &U32Filter { device, number: *number, matches: *matches, to },
                 mode,
             ));
         }

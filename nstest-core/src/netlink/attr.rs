@@ -1,4 +1,4 @@
-//! Attributes (type, length, value; padded to four bytes), for the formats that
+//! AttributeBuilder (type, length, value; padded to four bytes), for the formats that
 //! no crate carries: nftables, conntrack, socket diagnosis.
 //!
 //! The trap: a length counts the header but not the padding, and a nested
@@ -13,9 +13,9 @@ const TYPE_MASK: u16 = libc::NLA_TYPE_MASK as u16;
 
 /// A message body under construction: a fixed header, then attributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Attributes(Vec<u8>);
+pub(crate) struct AttributeBuilder(Vec<u8>);
 
-impl Attributes {
+impl AttributeBuilder {
     /// Starts after the family's fixed header.
     pub(crate) fn after(header: &[u8]) -> Self {
         debug_assert_eq!(header.len() % HEADER, 0);
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn lengths_count_the_header_and_not_the_padding() {
-        let mut body = Attributes::after(&[9; 4]);
+        let mut body = AttributeBuilder::after(&[9; 4]);
         body.put_str(1, "lo").nest(2, |inner| {
             inner.put_u8(3, 7);
         });

@@ -10,7 +10,7 @@
 
 use nix::libc::{self, sock_filter};
 
-use super::attr::Attributes;
+use super::attr::AttributeBuilder;
 use super::message::{Mode, Request};
 
 /// Before that of u32 filters.
@@ -33,21 +33,21 @@ const TCA_INGRESS_REDIR: u32 = 3;
 
 /// Which frames of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Hook {
+pub(crate) enum ClsactHook {
     Ingress,
     Egress,
 }
 
 /// What the filter takes, by mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Marked {
+pub(crate) enum MarkMatch {
     With(u32),
     Without(u32),
 }
 
 /// What becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum FilterAction {
     /// It leaves on this device.
     SentOn(u32),
     /// It has come in on this device.
@@ -58,36 +58,36 @@ pub(crate) enum Fate {
 /// A filter. Of several at one hook, no two may take the same frame: the last that was
 /// added is asked first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Classic {
+pub(crate) struct BpfFilter {
     pub(crate) device: u32,
-    pub(crate) hook: Hook,
-    pub(crate) takes: Marked,
-    pub(crate) fate: Fate,
+    pub(crate) hook: ClsactHook,
+    pub(crate) takes: MarkMatch,
+    pub(crate) fate: FilterAction,
 }
 
 /// Adds it.
-pub(crate) fn add(filter: &Classic) -> Request {
+pub(crate) fn add(filter: &BpfFilter) -> Request {
     let parent: u32 = match filter.hook {
-        Hook::Ingress => 0xffff_fff2,
-        Hook::Egress => 0xffff_fff3,
+        ClsactHook::Ingress => 0xffff_fff2,
+        ClsactHook::Egress => 0xffff_fff3,
     };
     let every_protocol = u32::from((libc::ETH_P_ALL as u16).to_be());
     // struct tcmsg: family, device, handle, parent, priority and protocol.
     let words = [0, filter.device, 0, parent, PRIORITY << 16 | every_protocol];
-    let mut body = Attributes::after(&words.map(u32::to_ne_bytes).concat());
+    let mut body = AttributeBuilder::after(&words.map(u32::to_ne_bytes).concat());
     let program = program(filter);
     body.put_str(TCA_KIND, "bpf").nest(TCA_OPTIONS, |options| {
         options.put(TCA_BPF_OPS_LEN, &(program.len() as u16).to_ne_bytes());
         options.put(TCA_BPF_OPS, &program.concat());
         match filter.fate {
-            Fate::SentOn(device) => redirect(options, TCA_EGRESS_REDIR, device),
-            Fate::ReceivedOn(device) => redirect(options, TCA_INGRESS_REDIR, device),
-            Fate::Dropped => {
+            FilterAction::SentOn(device) => redirect(options, TCA_EGRESS_REDIR, device),
+            FilterAction::ReceivedOn(device) => redirect(options, TCA_INGRESS_REDIR, device),
+            FilterAction::Dropped => {
                 options.put(TCA_BPF_FLAGS, &TCA_BPF_FLAG_ACT_DIRECT.to_ne_bytes());
             }
         }
     });
-    let Classic { device, hook, takes, fate } = filter;
+    let BpfFilter { device, hook, takes, fate } = filter;
     Request::raw(
         libc::RTM_NEWTFILTER,
         Mode::Create,
@@ -96,7 +96,7 @@ pub(crate) fn add(filter: &Classic) -> Request {
     )
 }
 
-fn redirect(options: &mut Attributes, way: u32, device: u32) {
+fn redirect(options: &mut AttributeBuilder, way: u32, device: u32) {
     options.nest(TCA_BPF_ACT, |actions| {
         actions.nest(1, |action| {
             action.put_str(TCA_ACT_KIND, "mirred").nest(TCA_ACT_OPTIONS, |mirred| {
@@ -110,16 +110,16 @@ fn redirect(options: &mut Attributes, way: u32, device: u32) {
 }
 
 /// Four instructions, as bytes: load the mark, compare, and the two answers.
-fn program(filter: &Classic) -> [[u8; 8]; 4] {
+fn program(filter: &BpfFilter) -> [[u8; 8]; 4] {
     // -1 is a match without a class of its own; but as an action, TC_ACT_UNSPEC: the
     // next filter is asked.
     let (taken, left) = match filter.fate {
-        Fate::Dropped => (TC_ACT_SHOT, u32::MAX),
-        Fate::SentOn(_) | Fate::ReceivedOn(_) => (u32::MAX, 0),
+        FilterAction::Dropped => (TC_ACT_SHOT, u32::MAX),
+        FilterAction::SentOn(_) | FilterAction::ReceivedOn(_) => (u32::MAX, 0),
     };
     let (mark, yes, no) = match filter.takes {
-        Marked::With(mark) => (mark, taken, left),
-        Marked::Without(mark) => (mark, left, taken),
+        MarkMatch::With(mark) => (mark, taken, left),
+        MarkMatch::Without(mark) => (mark, left, taken),
     };
     let load_mark = (libc::SKF_AD_OFF + libc::SKF_AD_MARK) as u32;
     let code = |code: u32, k: u32| sock_filter { code: code as u16, jt: 0, jf: 0, k };

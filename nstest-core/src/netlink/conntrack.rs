@@ -12,7 +12,7 @@ const SUBSYSTEM: u16 = libc::NFNL_SUBSYS_CTNETLINK as u16;
 const IPCTNL_MSG_CT_DELETE: u16 = 2;
 
 /// Forgets every connection of the namespace, v4 and v6: a deletion that names
-/// none deletes all. For a socket of [`super::Protocol::Netfilter`].
+/// none deletes all. For a socket of [`super::NetlinkFamily::Netfilter`].
 pub(crate) fn flush() -> Request {
     let family = libc::AF_UNSPEC as u8;
     Request::raw(

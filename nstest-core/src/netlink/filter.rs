@@ -43,7 +43,7 @@ pub(crate) enum Match {
 
 /// A filter at the ingress of a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Filter<'a> {
+pub(crate) struct U32Filter<'a> {
     pub(crate) device: u32,
     /// 1 to 0xfff: its name, and its precedence (smaller comes first).
     pub(crate) number: u16,
@@ -52,7 +52,7 @@ pub(crate) struct Filter<'a> {
     pub(crate) to: &'a [u32],
 }
 
-impl Filter<'_> {
+impl U32Filter<'_> {
     fn message(&self) -> TcMessage {
         debug_assert!((1..=0xfff).contains(&self.number));
         debug_assert!((1..=MAX_PORTS).contains(&self.to.len()));
@@ -92,7 +92,7 @@ impl Filter<'_> {
 
 /// Adds a filter, or with `Mode::Replace` exchanges the actions of the one that
 /// has its number, with no frame in between lost or sent twice.
-pub(crate) fn add(filter: &Filter<'_>, mode: Mode) -> Request {
+pub(crate) fn add(filter: &U32Filter<'_>, mode: Mode) -> Request {
     Request::route(
         &RouteNetlinkMessage::NewTrafficFilter(filter.message()),
         mode,
@@ -118,7 +118,7 @@ pub(crate) fn delete(device: u32, number: u16) -> Request {
 
 /// A filter as the kernel shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Installed {
+pub(crate) struct InstalledFilter {
     pub(crate) number: u16,
     pub(crate) actions: Vec<Mirred>,
 }
@@ -133,7 +133,7 @@ pub(crate) struct Mirred {
 }
 
 /// The filters of a device, in order.
-pub(crate) fn list(socket: &mut Socket, device: u32) -> Result<Vec<Installed>> {
+pub(crate) fn list(socket: &mut Socket, device: u32) -> Result<Vec<InstalledFilter>> {
     let request = Request::route(
         &RouteNetlinkMessage::GetTrafficFilter(TcMessage::from_parts(
             header(device, None),
@@ -178,7 +178,7 @@ fn selector(matches: Match) -> TcU32Selector {
     selector
 }
 
-fn parse(bytes: &[u8]) -> Result<Option<Installed>> {
+fn parse(bytes: &[u8]) -> Result<Option<InstalledFilter>> {
     let message = TcMessage::parse(bytes).map_err(|error| malformed("a filter", error))?;
     let number = message.header.handle.minor & 0xfff;
     if number == 0 {
@@ -195,7 +195,7 @@ fn parse(bytes: &[u8]) -> Result<Option<Installed>> {
             }
         }
     }
-    Ok(Some(Installed { number, actions }))
+    Ok(Some(InstalledFilter { number, actions }))
 }
 
 fn mirred(action: &TcAction) -> Option<Mirred> {

@@ -31,7 +31,7 @@ pub(crate) const LOOPBACK: u32 = 1;
 
 /// A device to be made.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct End<'a> {
+pub(crate) struct NewLink<'a> {
     pub(crate) name: &'a str,
     /// Fixed, so that plans can name devices before they exist.
     pub(crate) index: Option<u32>,
@@ -41,7 +41,7 @@ pub(crate) struct End<'a> {
     pub(crate) netns: Option<BorrowedFd<'a>>,
 }
 
-impl<'a> End<'a> {
+impl<'a> NewLink<'a> {
     pub(crate) fn named(name: &'a str) -> Self {
         Self { name, index: None, mac: None, mtu: None, netns: None }
     }
@@ -62,7 +62,7 @@ impl<'a> End<'a> {
 /// born with as many as there may be processors and cut down to one before the
 /// request ends (`veth_init_queues`, drivers/net/veth.c), which waits for RCU
 /// (`netif_set_real_num_tx_queues`, net/core/dev.c).
-pub(crate) fn veth(first: &End<'_>, second: &End<'_>) -> Request {
+pub(crate) fn veth(first: &NewLink<'_>, second: &NewLink<'_>) -> Request {
     let one_queue = [LinkAttribute::NumTxQueues(1), LinkAttribute::NumRxQueues(1)];
     let mut other = second.message();
     other.attributes.extend(one_queue.clone());
@@ -79,7 +79,7 @@ pub(crate) fn veth(first: &End<'_>, second: &End<'_>) -> Request {
 
 /// Makes a bridge that forwards at once and runs no protocol of its own: no
 /// spanning tree, no multicast snooping.
-pub(crate) fn bridge(end: &End<'_>) -> Request {
+pub(crate) fn bridge(end: &NewLink<'_>) -> Request {
     let mut message = end.message();
     message.header.flags = LinkFlags::Up;
     message.header.change_mask = LinkFlags::Up;
@@ -99,19 +99,23 @@ fn create(message: LinkMessage, what: String) -> Request {
 
 /// Changes to one device, in one message.
 #[derive(Debug, Clone)]
-pub(crate) struct Set {
+pub(crate) struct LinkChange {
     message: LinkMessage,
     device: String,
     what: Vec<String>,
 }
 
 /// Begins a change of a device.
-pub(crate) fn set<'a>(device: impl Into<Device<'a>>) -> Set {
+pub(crate) fn set<'a>(device: impl Into<Device<'a>>) -> LinkChange {
     let device = device.into();
-    Set { message: message(device.index, Vec::new()), device: device.to_string(), what: Vec::new() }
+    LinkChange {
+        message: message(device.index, Vec::new()),
+        device: device.to_string(),
+        what: Vec::new(),
+    }
 }
 
-impl Set {
+impl LinkChange {
     pub(crate) fn up(mut self) -> Self {
         self.message.header.flags |= LinkFlags::Up;
         self.message.header.change_mask |= LinkFlags::Up;
@@ -163,12 +167,12 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>) -> Request {
 
 /// A device as the kernel shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Link {
+pub(crate) struct Interface {
     pub(crate) index: u32,
     pub(crate) name: String,
     pub(crate) mac: Option<Mac>,
     pub(crate) mtu: u32,
-    /// Set up by its administrator.
+    /// LinkChange up by its administrator.
     pub(crate) up: bool,
     /// The other end is up as well.
     pub(crate) carrier: bool,
@@ -210,20 +214,20 @@ pub(crate) fn flush_carrier(socket: &mut Socket, index: u32) -> Result<()> {
 }
 
 /// Reads one device, and with that flushes pending changes of its carrier.
-pub(crate) fn get(socket: &mut Socket, index: u32) -> Result<Link> {
+pub(crate) fn get(socket: &mut Socket, index: u32) -> Result<Interface> {
     let request = request_for(index, Vec::new(), format!("get link #{index}"));
     socket.query(&request, parse)
 }
 
 /// Reads one device by its name.
-pub(crate) fn get_by_name(socket: &mut Socket, name: &str) -> Result<Link> {
+pub(crate) fn get_by_name(socket: &mut Socket, name: &str) -> Result<Interface> {
     let named = vec![LinkAttribute::IfName(name.to_owned())];
     let request = request_for(0, named, format!("get link {name}"));
     socket.query(&request, parse)
 }
 
 /// Reads every device of the socket's namespace.
-pub(crate) fn list(socket: &mut Socket) -> Result<Vec<Link>> {
+pub(crate) fn list(socket: &mut Socket) -> Result<Vec<Interface>> {
     let request = request_for(0, Vec::new(), "list the links".to_owned());
     socket.dump(&request, |bytes| parse(bytes).map(Some))
 }
@@ -239,9 +243,9 @@ fn message(index: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
     message
 }
 
-fn parse(bytes: &[u8]) -> Result<Link> {
+fn parse(bytes: &[u8]) -> Result<Interface> {
     let message = LinkMessage::parse(bytes).map_err(|error| malformed("a link", error))?;
-    let mut link = Link {
+    let mut link = Interface {
         index: message.header.index,
         name: String::new(),
         mac: None,

@@ -105,12 +105,12 @@ impl Request {
 
 /// The kernel's answer to a request that it did not carry out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct KernelRefusal {
     errno: Errno,
     reason: Option<String>,
 }
 
-impl Refused {
+impl KernelRefusal {
     /// Reads an NLMSG_ERROR or NLMSG_DONE; `None` is success.
     pub(super) fn parse(kind: u16, flags: u16, payload: &[u8]) -> Option<Self> {
         let code = i32_at(payload, 0)?;
@@ -144,7 +144,7 @@ impl Refused {
 
 const NLMSGERR_ATTR_MSG: u16 = 1;
 
-impl fmt::Display for Refused {
+impl fmt::Display for KernelRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.errno)?;
         match &self.reason {
@@ -154,12 +154,12 @@ impl fmt::Display for Refused {
     }
 }
 
-impl StdError for Refused {}
+impl StdError for KernelRefusal {}
 
 /// The error number, if `error` is a refusal by the kernel.
 pub(crate) fn refusal(error: &Error) -> Option<Errno> {
     let source = StdError::source(error)?;
-    source.downcast_ref::<Refused>().map(Refused::errno)
+    source.downcast_ref::<KernelRefusal>().map(KernelRefusal::errno)
 }
 
 #[cfg(test)]
@@ -175,7 +175,7 @@ mod tests {
         payload.extend_from_slice(&[9, 0, 1, 0, b't', b'a', b'k', b'e', 0, 0, 0, 0]);
         let kind = libc::NLMSG_ERROR as u16;
         let flags = (libc::NLM_F_CAPPED | libc::NLM_F_ACK_TLVS) as u16;
-        let refused = Refused::parse(kind, flags, &payload).unwrap();
+        let refused = KernelRefusal::parse(kind, flags, &payload).unwrap();
         assert_eq!(refused.errno(), Errno::EEXIST);
         assert_eq!(refused.to_string(), "EEXIST: File exists (the kernel says: take)");
     }
@@ -183,6 +183,6 @@ mod tests {
     #[test]
     fn zero_is_an_acknowledgement() {
         let kind = libc::NLMSG_ERROR as u16;
-        assert_eq!(Refused::parse(kind, 0, &[0; 20]), None);
+        assert_eq!(KernelRefusal::parse(kind, 0, &[0; 20]), None);
     }
 }

@@ -44,8 +44,8 @@ pub(crate) use mac::Mac;
 pub(crate) use message::refusal;
 pub(crate) use message::{Mode, Request};
 pub(crate) use prefix::{Family, Prefix};
-pub(crate) use ready::Watch;
-pub(crate) use socket::{Protocol, Socket};
+pub(crate) use ready::AddressMonitor;
+pub(crate) use socket::{NetlinkFamily, Socket};
 
 use crate::error::{Error, ErrorCode};
 

@@ -66,7 +66,7 @@ pub(crate) fn ask_again<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> [Reque
 
 /// An entry as the kernel shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Neighbour {
+pub(crate) struct NeighbourEntry {
     pub(crate) index: u32,
     pub(crate) ip: IpAddr,
     /// `None` while resolution has not succeeded.
@@ -77,7 +77,7 @@ pub(crate) struct Neighbour {
 }
 
 /// Every entry of the socket's namespace, v4 and v6.
-pub(crate) fn list(socket: &mut Socket) -> Result<Vec<Neighbour>> {
+pub(crate) fn list(socket: &mut Socket) -> Result<Vec<NeighbourEntry>> {
     let request = Request::route(
         &RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()),
         Mode::Existing,
@@ -94,7 +94,7 @@ fn message(index: u32, ip: IpAddr) -> NeighbourMessage {
     message
 }
 
-fn parse(bytes: &[u8]) -> Result<Option<Neighbour>> {
+fn parse(bytes: &[u8]) -> Result<Option<NeighbourEntry>> {
     let message =
         NeighbourMessage::parse(bytes).map_err(|error| malformed("a neighbour", error))?;
     let mut ip = None;
@@ -109,7 +109,7 @@ fn parse(bytes: &[u8]) -> Result<Option<Neighbour>> {
             _ => {}
         }
     }
-    Ok(ip.map(|ip| Neighbour {
+    Ok(ip.map(|ip| NeighbourEntry {
         index: message.header.ifindex,
         ip,
         mac,

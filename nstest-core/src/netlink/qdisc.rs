@@ -17,7 +17,7 @@ use netlink_packet_core::{DefaultNla, Parseable};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcHeader, TcMessage, TcStats2};
 
-use super::attr::Attributes;
+use super::attr::AttributeBuilder;
 use super::message::{Mode, Request};
 use super::socket::Socket;
 use super::{Device, malformed};
@@ -54,7 +54,7 @@ pub(crate) fn tbf(device: u32, rate: u64, burst: u32, limit: u32) -> Request {
     parameters.extend(limit.to_ne_bytes());
     parameters.extend(u32::try_from(ticks).unwrap_or(u32::MAX).to_ne_bytes());
     parameters.extend([0; 4]); // the peak rate's MTU
-    let mut options = Attributes::default();
+    let mut options = AttributeBuilder::default();
     options.put(TCA_TBF_PARMS, &parameters);
     options.put(TCA_TBF_BURST, &burst.to_ne_bytes());
     if u32::try_from(rate).is_err() {
@@ -69,7 +69,7 @@ pub(crate) fn netem(device: u32, delay: Duration, rate: Option<u64>, limit: u32)
     let ticks = u32::try_from(delay.as_nanos() / TICK).unwrap_or(u32::MAX);
     // struct tc_netem_qopt: latency, limit, loss, gap, duplicate, jitter.
     let parameters = [ticks, limit, 0, 0, 0, 0].map(u32::to_ne_bytes).concat();
-    let mut options = Attributes::after(&parameters);
+    let mut options = AttributeBuilder::after(&parameters);
     if let Some(rate) = rate {
         // struct tc_netem_rate: rate, packet_overhead, cell_size, cell_overhead.
         let short = u32::try_from(rate).unwrap_or(u32::MAX);

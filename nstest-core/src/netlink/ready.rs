@@ -29,12 +29,12 @@ use crate::error::{Error, ErrorCode, Result};
 
 /// Hears of every IPv6 address that comes into force in one namespace.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct AddressMonitor {
     fd: OwnedFd,
     place: String,
 }
 
-impl Watch {
+impl AddressMonitor {
     /// Begins to listen, in the calling thread's network namespace.
     pub(crate) fn open(place: impl Into<String>) -> Result<Self> {
         let place = place.into();

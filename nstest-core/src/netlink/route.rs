@@ -26,7 +26,7 @@ const TABLE_MAIN: u8 = 254;
 
 /// What becomes of a packet that a route matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum RouteTarget {
     /// Sent on.
     Via { gateway: Option<IpAddr>, device: Option<u32> },
     /// Silence (a local sender sees EINVAL).
@@ -42,7 +42,7 @@ pub(crate) enum Target {
 pub(crate) struct Route {
     /// `0.0.0.0/0` and `::/0` are the defaults.
     pub(crate) destination: Prefix,
-    pub(crate) target: Target,
+    pub(crate) target: RouteTarget,
     /// The source address that local packets get.
     pub(crate) source: Option<IpAddr>,
     /// Smaller is preferred.
@@ -52,7 +52,7 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    pub(crate) fn to(destination: Prefix, target: Target) -> Self {
+    pub(crate) fn to(destination: Prefix, target: RouteTarget) -> Self {
         Self { destination, target, source: None, metric: None, onlink: false }
     }
 
@@ -73,16 +73,16 @@ impl Route {
             attributes.push(RouteAttribute::Destination(ip));
         }
         match self.target {
-            Target::Via { gateway, device } => {
+            RouteTarget::Via { gateway, device } => {
                 if gateway.is_none() && self.destination.ip.is_ipv4() {
                     message.header.scope = RouteScope::Link;
                 }
                 attributes.extend(gateway.map(|ip| RouteAttribute::Gateway(ip.into())));
                 attributes.extend(device.map(RouteAttribute::Oif));
             }
-            Target::Blackhole => message.header.kind = RouteType::BlackHole,
-            Target::Unreachable => message.header.kind = RouteType::Unreachable,
-            Target::Prohibit => message.header.kind = RouteType::Prohibit,
+            RouteTarget::Blackhole => message.header.kind = RouteType::BlackHole,
+            RouteTarget::Unreachable => message.header.kind = RouteType::Unreachable,
+            RouteTarget::Prohibit => message.header.kind = RouteType::Prohibit,
         }
         if self.onlink {
             message.header.flags |= RouteFlags::Onlink;
@@ -97,7 +97,7 @@ impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.destination)?;
         match self.target {
-            Target::Via { gateway, device } => {
+            RouteTarget::Via { gateway, device } => {
                 if let Some(gateway) = gateway {
                     write!(f, " via {gateway}")?;
                 }
@@ -106,9 +106,9 @@ impl fmt::Display for Route {
                     None => Ok(()),
                 }
             }
-            Target::Blackhole => f.write_str(" (blackhole)"),
-            Target::Unreachable => f.write_str(" (unreachable)"),
-            Target::Prohibit => f.write_str(" (prohibit)"),
+            RouteTarget::Blackhole => f.write_str(" (blackhole)"),
+            RouteTarget::Unreachable => f.write_str(" (unreachable)"),
+            RouteTarget::Prohibit => f.write_str(" (prohibit)"),
         }
     }
 }
@@ -159,10 +159,10 @@ fn parse(bytes: &[u8]) -> Result<Option<Route>> {
         }
     }
     let target = match message.header.kind {
-        RouteType::Unicast => Target::Via { gateway, device },
-        RouteType::BlackHole => Target::Blackhole,
-        RouteType::Unreachable => Target::Unreachable,
-        RouteType::Prohibit => Target::Prohibit,
+        RouteType::Unicast => RouteTarget::Via { gateway, device },
+        RouteType::BlackHole => RouteTarget::Blackhole,
+        RouteType::Unreachable => RouteTarget::Unreachable,
+        RouteType::Prohibit => RouteTarget::Prohibit,
         _ => return Ok(None),
     };
     let main = message.header.table == TABLE_MAIN;

@@ -11,22 +11,10 @@ use nix::libc;
 
 use super::attr::{u16_at, u32_at};
 use super::message::{Mode, Request};
+use super::nftables::L4Proto;
+use super::prefix::Family;
 use super::socket::Socket;
 use crate::error::Result;
-
-/// Which table of sockets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Tcp,
-    Udp,
-}
-
-/// The IP version of a socket, which is not always that of its packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Version {
-    V4,
-    V6,
-}
 
 /// A set of states (of RFC 9293; UDP uses ESTABLISHED and CLOSE).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,18 +46,18 @@ pub(crate) struct Inet {
     id: [u8; ID],
 }
 
-/// The sockets in these states, of a [`super::Protocol::SockDiag`] socket's namespace.
+/// The sockets in these states, of a [`super::NetlinkFamily::SockDiag`] socket's namespace.
 pub(crate) fn list(
     socket: &mut Socket,
-    transport: Transport,
-    version: Version,
+    protocol: L4Proto,
+    version: Family,
     states: States,
 ) -> Result<Vec<Inet>> {
     let request = Request::raw(
         SOCK_DIAG_BY_FAMILY,
         Mode::Existing,
-        body(transport, version, states, [0; ID]),
-        format!("list the {transport:?} sockets of IP{version:?}"),
+        body(protocol, version, states, [0; ID]),
+        format!("list the {protocol:?} sockets of {version}"),
     );
     socket.dump(&request, |bytes| Ok(parse(bytes)))
 }
@@ -77,28 +65,28 @@ pub(crate) fn list(
 /// Ends a TCP connection as if the administrator had: its owner sees
 /// ECONNABORTED, the other end an RST (`tcp_abort`, net/ipv4/tcp.c; the kernel
 /// needs CONFIG_INET_DIAG_DESTROY).
-pub(crate) fn destroy(connection: &Inet, version: Version) -> Request {
+pub(crate) fn destroy(connection: &Inet, version: Family) -> Request {
     let Inet { local, remote, .. } = connection;
     Request::raw(
         SOCK_DESTROY,
         Mode::Existing,
-        body(Transport::Tcp, version, States::ALL, connection.id),
+        body(L4Proto::Tcp, version, States::ALL, connection.id),
         format!("end the connection from {local} to {remote}"),
     )
 }
 
 /// struct inet_diag_req_v2: family, protocol, extensions, pad, states, and an
 /// identity that a dump leaves empty.
-fn body(transport: Transport, version: Version, states: States, id: [u8; ID]) -> Vec<u8> {
-    let family = match version {
-        Version::V4 => libc::AF_INET,
-        Version::V6 => libc::AF_INET6,
+fn body(protocol: L4Proto, version: Family, states: States, id: [u8; ID]) -> Vec<u8> {
+    let address_family = match version {
+        Family::V4 => libc::AF_INET,
+        Family::V6 => libc::AF_INET6,
     };
-    let protocol = match transport {
-        Transport::Tcp => libc::IPPROTO_TCP,
-        Transport::Udp => libc::IPPROTO_UDP,
+    let number = match protocol {
+        L4Proto::Tcp => libc::IPPROTO_TCP,
+        L4Proto::Udp => libc::IPPROTO_UDP,
     };
-    let head = [family as u8, protocol as u8, 0, 0];
+    let head = [address_family as u8, number as u8, 0, 0];
     [&head[..], &states.0.to_ne_bytes(), &id].concat()
 }
 

@@ -24,13 +24,13 @@ use nix::sys::socket::{
 };
 
 use super::attr::{u16_at, u32_at};
-use super::message::{HEADER, Refused, Request};
+use super::message::{HEADER, KernelRefusal, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::sys::netlink::{NetlinkOption, enable};
 
 /// What a socket talks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protocol {
+pub(crate) enum NetlinkFamily {
     /// Links, addresses, routes, neighbours, traffic control.
     Route,
     /// nftables and connection tracking.
@@ -62,7 +62,7 @@ pub(crate) struct Socket {
 }
 
 /// One message from the kernel.
-pub(super) struct Answer<'a> {
+pub(super) struct Reply<'a> {
     pub(super) kind: u16,
     flags: u16,
     sequence: u32,
@@ -78,18 +78,18 @@ enum Next {
 impl Socket {
     /// Opens a socket in the calling thread's network namespace. `place` ends
     /// the sentences of its errors: "node server".
-    pub(crate) fn open(protocol: Protocol, place: impl Into<String>) -> Result<Self> {
+    pub(crate) fn open(family: NetlinkFamily, place: impl Into<String>) -> Result<Self> {
         let place = place.into();
-        let number = match protocol {
-            Protocol::Route => SockProtocol::NetlinkRoute,
-            Protocol::Netfilter => SockProtocol::NetlinkNetFilter,
-            Protocol::SockDiag => SockProtocol::NetlinkSockDiag,
+        let number = match family {
+            NetlinkFamily::Route => SockProtocol::NetlinkRoute,
+            NetlinkFamily::Netfilter => SockProtocol::NetlinkNetFilter,
+            NetlinkFamily::SockDiag => SockProtocol::NetlinkSockDiag,
         };
         let fd = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, number)
             .map_err(|errno| {
                 Error::new(
                     ErrorCode::Netlink,
-                    format!("open a {protocol:?} netlink socket in {place}"),
+                    format!("open a {family:?} netlink socket in {place}"),
                 )
                 .source(errno)
             })?;
@@ -177,7 +177,7 @@ impl Socket {
             if i32::from(answer.kind) != libc::NLMSG_ERROR {
                 return Ok(Next::Continue); // an echo
             }
-            let refused = Refused::parse(answer.kind, answer.flags, answer.payload);
+            let refused = KernelRefusal::parse(answer.kind, answer.flags, answer.payload);
             let over = index == acknowledged || refused.is_some() && is_fatal(index);
             if let (Some(refused), None) = (refused, &failed) {
                 failed = Some((request, refused));
@@ -208,7 +208,7 @@ impl Socket {
                 return Ok(Next::Continue);
             }
             if i32::from(answer.kind) == libc::NLMSG_ERROR {
-                refused = Refused::parse(answer.kind, answer.flags, answer.payload);
+                refused = KernelRefusal::parse(answer.kind, answer.flags, answer.payload);
             } else {
                 found = Some(read(answer.payload)?);
             }
@@ -243,7 +243,7 @@ impl Socket {
                 interrupted |= i32::from(answer.flags) & libc::NLM_F_DUMP_INTR != 0;
                 match i32::from(answer.kind) {
                     libc::NLMSG_DONE | libc::NLMSG_ERROR => {
-                        refused = Refused::parse(answer.kind, answer.flags, answer.payload);
+                        refused = KernelRefusal::parse(answer.kind, answer.flags, answer.payload);
                         Ok(Next::Done)
                     }
                     _ => {
@@ -276,7 +276,7 @@ impl Socket {
     fn receive(
         &mut self,
         request: &Request,
-        mut take: impl FnMut(Answer<'_>) -> Result<Next>,
+        mut take: impl FnMut(Reply<'_>) -> Result<Next>,
     ) -> Result<()> {
         loop {
             // MSG_TRUNC: the length that the datagram had, not what fitted.
@@ -297,7 +297,7 @@ impl Socket {
         }
     }
 
-    fn error(&self, request: &Request, refused: Refused) -> Error {
+    fn error(&self, request: &Request, refused: KernelRefusal) -> Error {
         Error::new(ErrorCode::Netlink, format!("{} in {}", request.what(), self.place))
             .source(refused)
     }
@@ -329,9 +329,9 @@ impl fmt::Debug for Socket {
 }
 
 /// The first message of a datagram, and what follows it.
-pub(super) fn split(datagram: &[u8]) -> Option<(Answer<'_>, &[u8])> {
+pub(super) fn split(datagram: &[u8]) -> Option<(Reply<'_>, &[u8])> {
     let length = u32_at(datagram, 0)? as usize;
-    let answer = Answer {
+    let answer = Reply {
         kind: u16_at(datagram, 4)?,
         flags: u16_at(datagram, 6)?,
         sequence: u32_at(datagram, 8)?,

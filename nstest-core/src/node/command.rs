@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Output, Stdio};
 use std::sync::Arc;
 
-use super::Place;
+use super::NodeExecutor;
 
 /// A program to be started in a node; otherwise a [`std::process::Command`].
 ///
@@ -15,7 +15,7 @@ use super::Place;
 /// when it is started. It dies with the test at the latest.
 #[derive(Debug)]
 pub struct Command {
-    place: Arc<Place>,
+    executor: Arc<NodeExecutor>,
     inner: std::process::Command,
     /// The working directory that we gave it, since nobody else did.
     directory: Option<PathBuf>,
@@ -33,10 +33,10 @@ struct Streams {
 }
 
 impl Command {
-    pub(crate) fn new(place: Arc<Place>, program: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn new(executor: Arc<NodeExecutor>, program: impl AsRef<OsStr>) -> Self {
         let inner = std::process::Command::new(program);
         Self {
-            place,
+            executor,
             inner,
             directory: None,
             streams: Streams::default(),
@@ -131,7 +131,7 @@ impl Command {
     ) -> io::Result<R> {
         self.set_directory()?;
         let program = self.inner.get_program().to_owned();
-        let resident = self.place.resident().map_err(io::Error::other)?;
+        let resident = self.executor.resident().map_err(io::Error::other)?;
         let inner = std::mem::replace(&mut self.inner, std::process::Command::new(program));
         let (inner, result) = resident.perform(move || work(inner)).map_err(io::Error::other)?;
         self.inner = inner;
@@ -141,7 +141,7 @@ impl Command {
     /// Names what could not be started, where, and the directory, if that is what
     /// is not there.
     pub(super) fn refused(&self, error: &io::Error) -> io::Error {
-        let (program, node) = (self.inner.get_program().to_string_lossy(), self.place.name());
+        let (program, node) = (self.inner.get_program().to_string_lossy(), self.executor.name());
         let missing = self.inner.get_current_dir().filter(|directory| !directory.is_dir());
         let directory = missing
             .map(|directory| format!(", in the directory {}", directory.display()))

@@ -1,20 +1,21 @@
 //! The TCP connections of a node, and their end.
 
-use super::Place;
+use super::NodeExecutor;
 use crate::error::{Error, ErrorCode, Result};
-use crate::netlink::sock_diag::{self, States, Transport, Version};
-use crate::netlink::{Protocol, Socket};
+use crate::netlink::nftables::L4Proto;
+use crate::netlink::sock_diag::{self, States};
+use crate::netlink::{Family, NetlinkFamily, Socket};
 
-impl Place {
+impl NodeExecutor {
     /// Ends the established TCP connections here, or those with this port at
     /// either end, and says how many there were.
     pub(crate) fn kill_connections(&self, port: Option<u16>) -> Result<usize> {
-        let place = format!("node {}", self.name());
-        let mut socket = self.run(|| Socket::open(Protocol::SockDiag, place))?;
+        let node = format!("node {}", self.name());
+        let mut socket = self.run(|| Socket::open(NetlinkFamily::SockDiag, node))?;
         let (mut killed, mut others) = (0, Vec::new());
-        for version in [Version::V4, Version::V6] {
+        for version in Family::BOTH {
             let established = States::ESTABLISHED;
-            for found in sock_diag::list(&mut socket, Transport::Tcp, version, established)? {
+            for found in sock_diag::list(&mut socket, L4Proto::Tcp, version, established)? {
                 let ports = [found.local.port(), found.remote.port()];
                 if port.is_none_or(|port| ports.contains(&port)) {
                     socket.request(&sock_diag::destroy(&found, version))?;

@@ -41,18 +41,18 @@ use view::View;
 
 /// Where code runs: the inside of one node.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct NodeExecutor {
     namespace: Namespace,
     view: View,
     /// Started when something is to be born in the node for the first time.
     resident: OnceCell<Resident>,
     /// Its threads live here; started by the resident for the first task.
     #[cfg(feature = "tokio")]
-    runtime: OnceCell<task::Runtime>,
+    runtime: OnceCell<task::NodeRuntime>,
     panics: Arc<Panics>,
 }
 
-impl Place {
+impl NodeExecutor {
     pub(crate) fn new(namespace: Namespace, view: View, panics: Arc<Panics>) -> Self {
         Self {
             namespace,
@@ -80,7 +80,7 @@ impl Place {
 
 /// How an attempt to reach somebody ended.
 #[derive(Debug)]
-pub(crate) enum End {
+pub(crate) enum ConnectOutcome {
     Connected,
     /// By an RST in answer to the SYN.
     Refused,

@@ -20,16 +20,21 @@ use nix::sys::socket::{
     SockaddrStorage, connect, getsockopt, recvmsg, setsockopt, socket, sockopt,
 };
 
-use super::{End, Place};
+use super::{ConnectOutcome, NodeExecutor};
 use crate::error::{Error, ErrorCode, Result};
 
 /// So many hops are asked for; worlds of tests are smaller.
 const HOPS: u8 = 16;
 
-impl Place {
+impl NodeExecutor {
     /// Tries a connection to `to`; where it is made, sends `bytes`, if there are
     /// any, and waits for the answer. Each step waits for `patience` at most.
-    pub(crate) fn probe(&self, to: SocketAddr, bytes: &[u8], patience: Duration) -> Result<End> {
+    pub(crate) fn probe(
+        &self,
+        to: SocketAddr,
+        bytes: &[u8],
+        patience: Duration,
+    ) -> Result<ConnectOutcome> {
         self.run(|| attempt(to, bytes, patience)).map_err(|error| {
             Error::new(ErrorCode::Setup, format!("try {to} from node {}", self.name()))
                 .source(error)
@@ -37,40 +42,46 @@ impl Place {
     }
 }
 
-fn attempt(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::Result<End> {
+fn attempt(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::Result<ConnectOutcome> {
     let handshake = Handshake::begin(to, None)?;
     let deadline = Instant::now() + patience;
     let Some(outcome) = handshake.outcome(deadline)? else {
-        return Ok(End::Silence { last: farthest(to, patience)? });
+        return Ok(ConnectOutcome::Silence { last: farthest(to, patience)? });
     };
     match (outcome.errno, outcome.message) {
         // What the node says to itself when no neighbour answers (ipv4_link_failure).
-        (_, Some(message)) if message.local => Ok(End::Silence { last: None }),
-        (_, Some(message)) => Ok(End::Rejected { by: message.from, errno: message.errno.into() }),
+        (_, Some(message)) if message.local => Ok(ConnectOutcome::Silence { last: None }),
+        (_, Some(message)) => {
+            Ok(ConnectOutcome::Rejected { by: message.from, errno: message.errno.into() })
+        }
         (None, None) => converse(handshake.into_stream(), bytes, patience),
-        (Some(Errno::ECONNREFUSED), None) => Ok(End::Refused),
-        (Some(Errno::ECONNRESET), None) => Ok(End::Reset),
-        (Some(Errno::ENETUNREACH), None) => Ok(End::NoRoute),
-        (Some(Errno::EHOSTUNREACH | Errno::ETIMEDOUT), None) => Ok(End::Silence { last: None }),
+        (Some(Errno::ECONNREFUSED), None) => Ok(ConnectOutcome::Refused),
+        (Some(Errno::ECONNRESET), None) => Ok(ConnectOutcome::Reset),
+        (Some(Errno::ENETUNREACH), None) => Ok(ConnectOutcome::NoRoute),
+        (Some(Errno::EHOSTUNREACH | Errno::ETIMEDOUT), None) => {
+            Ok(ConnectOutcome::Silence { last: None })
+        }
         (Some(errno), None) => Err(errno.into()),
     }
 }
 
 /// What becomes of a connection when something is said on it.
-fn converse(mut stream: TcpStream, bytes: &[u8], patience: Duration) -> io::Result<End> {
+fn converse(mut stream: TcpStream, bytes: &[u8], patience: Duration) -> io::Result<ConnectOutcome> {
     if bytes.is_empty() {
-        return Ok(End::Connected);
+        return Ok(ConnectOutcome::Connected);
     }
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
     let said = stream.write_all(bytes).and_then(|()| stream.read(&mut [0]));
     match said {
-        Ok(_) => Ok(End::Connected),
+        Ok(_) => Ok(ConnectOutcome::Connected),
         Err(error) => match error.kind() {
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-                Ok(End::Reset)
+                Ok(ConnectOutcome::Reset)
             }
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => Ok(End::Silence { last: None }),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                Ok(ConnectOutcome::Silence { last: None })
+            }
             _ => Err(error),
         },
     }
@@ -98,13 +109,13 @@ struct Handshake {
     refused: Option<Errno>,
 }
 
-struct Outcome {
+struct HandshakeResult {
     errno: Option<Errno>,
-    message: Option<Message>,
+    message: Option<IcmpError>,
 }
 
 /// An ICMP message about the handshake.
-struct Message {
+struct IcmpError {
     from: IpAddr,
     errno: Errno,
     time_exceeded: bool,
@@ -137,9 +148,9 @@ impl Handshake {
     }
 
     /// How it ended; `None`: it had not at the deadline.
-    fn outcome(&self, deadline: Instant) -> io::Result<Option<Outcome>> {
+    fn outcome(&self, deadline: Instant) -> io::Result<Option<HandshakeResult>> {
         if let Some(errno) = self.refused {
-            return Ok(Some(Outcome { errno: Some(errno), message: None }));
+            return Ok(Some(HandshakeResult { errno: Some(errno), message: None }));
         }
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -158,10 +169,10 @@ impl Handshake {
         let message = self.message()?;
         let errno = getsockopt(&self.fd, sockopt::SocketError)?;
         let errno = (errno != 0).then(|| Errno::from_raw(errno));
-        Ok(Some(Outcome { errno, message }))
+        Ok(Some(HandshakeResult { errno, message }))
     }
 
-    fn message(&self) -> io::Result<Option<Message>> {
+    fn message(&self) -> io::Result<Option<IcmpError>> {
         let mut space = nix::cmsg_space!(libc::sock_extended_err, libc::sockaddr_in6);
         let mut payload = [0; 64];
         let mut slices = [IoSliceMut::new(&mut payload)];
@@ -178,7 +189,7 @@ impl Handshake {
                 IpAddr::V6(_) => error.ee_type == 3,  // RFC 4443
             };
             let errno = Errno::from_raw(i32::try_from(error.ee_errno).unwrap_or_default());
-            Message { from, errno, time_exceeded: exceeded, local: own }
+            IcmpError { from, errno, time_exceeded: exceeded, local: own }
         };
         for control in received.cmsgs()? {
             match control {

@@ -6,20 +6,21 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
-use super::Place;
+use super::NodeExecutor;
 use crate::error::Result;
 use crate::frame::checksum::Sum;
-use crate::netlink::sock_diag::{self, States, Transport, Version};
-use crate::netlink::{Protocol, Socket};
+use crate::netlink::nftables::L4Proto;
+use crate::netlink::sock_diag::{self, States};
+use crate::netlink::{Family, NetlinkFamily, Socket};
 
-impl Place {
+impl NodeExecutor {
     /// The TCP ports that are listened on.
     pub(crate) fn listening(&self) -> Result<Vec<u16>> {
-        let place = format!("node {}", self.name());
-        let mut socket = self.run(|| Socket::open(Protocol::SockDiag, place))?;
+        let node = format!("node {}", self.name());
+        let mut socket = self.run(|| Socket::open(NetlinkFamily::SockDiag, node))?;
         let mut ports = Vec::new();
-        for version in [Version::V4, Version::V6] {
-            let sockets = sock_diag::list(&mut socket, Transport::Tcp, version, States::LISTEN)?;
+        for version in Family::BOTH {
+            let sockets = sock_diag::list(&mut socket, L4Proto::Tcp, version, States::LISTEN)?;
             ports.extend(sockets.iter().map(|socket| socket.local.port()));
         }
         ports.sort_unstable();

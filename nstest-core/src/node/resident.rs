@@ -12,10 +12,10 @@ use super::view::View;
 use crate::error::{Error, ErrorCode, Result};
 use crate::netns::Namespace;
 
-type Job = Box<dyn FnOnce() + Send>;
+type ResidentJob = Box<dyn FnOnce() + Send>;
 
 pub(super) struct Resident {
-    jobs: Sender<Job>,
+    jobs: Sender<ResidentJob>,
     name: String,
 }
 
@@ -29,7 +29,7 @@ impl Resident {
     /// Returns once the thread is there. It lives until the handle is dropped.
     pub(super) fn start(namespace: &Namespace, view: &View) -> Result<Self> {
         let name = namespace.name().to_owned();
-        let (jobs, inbox) = mpsc::channel::<Job>();
+        let (jobs, inbox) = mpsc::channel::<ResidentJob>();
         let (settled, arrival) = mpsc::sync_channel(1);
         let (namespace, view) = (namespace.clone(), view.clone());
         thread::Builder::new()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use super::{Panicked, Panics, Place};
+use super::{NodeExecutor, Panicked, Panics};
 use crate::error::{Error, ErrorCode, Result};
 
 /// A thread in a node. Dropping it detaches the thread.
@@ -43,7 +43,7 @@ impl<T> JoinHandle<T> {
     }
 }
 
-impl Place {
+impl NodeExecutor {
     /// Starts a thread that lives here.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use tokio::runtime::Builder;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::Place;
+use super::NodeExecutor;
 use super::spawn::Ticket;
 use crate::error::{Error, ErrorCode, Result};
 
@@ -50,7 +50,7 @@ impl<T> Future for Task<T> {
     }
 }
 
-impl Place {
+impl NodeExecutor {
     /// Starts a task here.
     pub(crate) fn spawn_async<F>(&self, future: F) -> Result<Task<F::Output>>
     where
@@ -67,7 +67,7 @@ impl Place {
         Ok(Task { inner, ticket })
     }
 
-    fn start_runtime(&self) -> Result<Runtime> {
+    fn start_runtime(&self) -> Result<NodeRuntime> {
         let name = format!("tokio in {}", self.name());
         // One worker: a node is one machine, and a test has many.
         let build = move || {
@@ -77,15 +77,15 @@ impl Place {
             Error::new(ErrorCode::Namespace, format!("start a runtime in node {}", self.name()))
                 .source(error)
         })?;
-        Ok(Runtime(Some(runtime)))
+        Ok(NodeRuntime(Some(runtime)))
     }
 }
 
 /// A runtime that may be dropped anywhere: tokio's own must not be dropped in a task.
 #[derive(Debug)]
-pub(super) struct Runtime(Option<tokio::runtime::Runtime>);
+pub(super) struct NodeRuntime(Option<tokio::runtime::Runtime>);
 
-impl Runtime {
+impl NodeRuntime {
     fn get(&self) -> &tokio::runtime::Handle {
         match &self.0 {
             Some(runtime) => runtime.handle(),
@@ -94,7 +94,7 @@ impl Runtime {
     }
 }
 
-impl Drop for Runtime {
+impl Drop for NodeRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();

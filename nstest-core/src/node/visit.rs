@@ -5,10 +5,10 @@ use std::any::type_name;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::Place;
+use super::NodeExecutor;
 use crate::netns::Namespace;
 
-impl Place {
+impl NodeExecutor {
     /// Runs `body` here, on the calling thread.
     ///
     /// # Panics
@@ -56,8 +56,8 @@ pub struct ScopedFuture<F> {
 }
 
 impl<F: Future> ScopedFuture<F> {
-    pub(crate) fn new(place: &Place, future: F) -> Self {
-        Self { future: Some(Box::pin(future)), namespace: place.namespace.clone() }
+    pub(crate) fn new(executor: &NodeExecutor, future: F) -> Self {
+        Self { future: Some(Box::pin(future)), namespace: executor.namespace.clone() }
     }
 }
 

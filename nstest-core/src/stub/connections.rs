@@ -1,9 +1,9 @@
 //! TCP connections where there is no node.
 
-use super::Place;
+use super::NodeExecutor;
 use crate::error::Result;
 
-impl Place {
+impl NodeExecutor {
     pub(crate) fn kill_connections(&self, _: Option<u16>) -> Result<usize> {
         match *self.namespace() {}
     }

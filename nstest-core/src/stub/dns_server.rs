@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use super::script::Script;
 use crate::error::Result;
-use crate::node::Place;
+use crate::node::NodeExecutor;
 
 /// None is ever started.
 #[derive(Debug)]
 pub(crate) enum Server {}
 
 impl Server {
-    pub(crate) fn start(place: &Place, _: &Arc<Mutex<Script>>) -> Result<Self> {
-        match *place.namespace() {}
+    pub(crate) fn start(executor: &NodeExecutor, _: &Arc<Mutex<Script>>) -> Result<Self> {
+        match *executor.namespace() {}
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fault::shape::Shape;
 use crate::frame::Stage;
-use crate::node::{Panics, Place};
+use crate::node::{NodeExecutor, Panics};
 use crate::topology::plan::Plan;
 use crate::topology::spec::{LinkEndId, NodeId};
 
@@ -32,7 +32,7 @@ impl Fabric {
         match *self {}
     }
 
-    pub(crate) fn place(&self, _: NodeId) -> Option<&Arc<Place>> {
+    pub(crate) fn executor(&self, _: NodeId) -> Option<&Arc<NodeExecutor>> {
         match *self {}
     }
 

@@ -15,7 +15,7 @@ pub(crate) use prefix::{Family, Prefix};
 
 pub(crate) mod nftables {
     pub(crate) use super::ruleset::{
-        Chain, CtMatch, Field, Hook, HookKind, HookPoint, Rule, Set, Statement, Table, Transport,
+        Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Rule, Set, Statement, Table,
         Type, Value,
     };
 }

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{End, Place};
+use super::{ConnectOutcome, NodeExecutor};
 use crate::error::Result;
 
-impl Place {
-    pub(crate) fn probe(&self, _: SocketAddr, _: &[u8], _: Duration) -> Result<End> {
+impl NodeExecutor {
+    pub(crate) fn probe(&self, _: SocketAddr, _: &[u8], _: Duration) -> Result<ConnectOutcome> {
         match *self.namespace() {}
     }
 }

@@ -3,10 +3,10 @@
 use std::io;
 use std::net::IpAddr;
 
-use super::Place;
+use super::NodeExecutor;
 use crate::error::Result;
 
-impl Place {
+impl NodeExecutor {
     pub(crate) fn listening(&self) -> Result<Vec<u16>> {
         match *self.namespace() {}
     }

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{DEVICE, FILE, GATEWAY, GATEWAY6, GUEST, GUEST6, INDEX, LENGTH, LENGTH6, METRIC};
 use crate::error::{Error, ErrorCode, Result};
-use crate::netlink::route::{self, Target};
-use crate::netlink::{Mode, Prefix, Protocol, Socket, addr, link};
+use crate::netlink::route::{self, RouteTarget};
+use crate::netlink::{Mode, NetlinkFamily, Prefix, Socket, addr, link};
 use crate::sysctl;
 use crate::topology::spec::Outside;
 
@@ -36,12 +36,12 @@ fn furnish(v4: bool, v6: bool) -> Result<()> {
     // Nobody else is on this link: no second is spent on asking for duplicates.
     // Where it cannot be said, the addresses below say it for themselves.
     let _ = sysctl::write_all([(&*format!("ipv6/conf/{DEVICE}/accept_dad"), "0")]);
-    let mut socket = Socket::open(Protocol::Route, "the test")?;
+    let mut socket = Socket::open(NetlinkFamily::Route, "the test")?;
     socket.request(&link::set(INDEX).up().request())?;
     let mut requests = Vec::new();
     let mut family = |guest: IpAddr, length, any: IpAddr, gateway: IpAddr| {
         requests.push(addr::add(INDEX, Prefix::new(guest, length)));
-        let target = Target::Via { gateway: Some(gateway), device: Some(INDEX) };
+        let target = RouteTarget::Via { gateway: Some(gateway), device: Some(INDEX) };
         let mut default = route::Route::to(Prefix::new(any, 0), target);
         default.metric = Some(METRIC);
         requests.push(route::add(&default, Mode::Create));

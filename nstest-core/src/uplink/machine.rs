@@ -10,8 +10,8 @@ use nix::unistd::{AccessFlags, access, geteuid};
 
 use crate::capability;
 use crate::error::Result;
-use crate::netlink::route::{self, Target};
-use crate::netlink::{Protocol, Socket, link};
+use crate::netlink::route::{self, RouteTarget};
+use crate::netlink::{NetlinkFamily, Socket, link};
 use crate::topology::Subnet;
 
 /// What the machine's ends of tests' uplinks are called, before a number.
@@ -73,11 +73,11 @@ impl Machine {
     }
 
     fn read_routes(&mut self) -> Result<()> {
-        let mut socket = Socket::open(Protocol::Route, "the machine")?;
+        let mut socket = Socket::open(NetlinkFamily::Route, "the machine")?;
         let links = link::list(&mut socket)?;
         let name = |index: u32| links.iter().find(|l| l.index == index).map(|l| l.name.clone());
         for route in route::list(&mut socket)? {
-            let Target::Via { device: Some(device), .. } = route.target else { continue };
+            let RouteTarget::Via { device: Some(device), .. } = route.target else { continue };
             let Some(device) = name(device) else { continue };
             if route.destination.length == 0 {
                 match route.destination.ip {

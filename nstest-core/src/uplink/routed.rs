@@ -29,12 +29,12 @@ use nix::errno::Errno;
 use super::machine::{Machine, OURS};
 use super::{DEVICE, GATEWAY, GUEST, INDEX, LENGTH, METRIC, MTU, refused};
 use crate::error::{Error, Result};
-use crate::netlink::link::{self, End};
+use crate::netlink::link::{self, NewLink};
 use crate::netlink::nftables::{
     Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, Rule, Statement, Table, Value,
 };
-use crate::netlink::route::{self, Target};
-use crate::netlink::{Family, Mode, Prefix, Protocol, Socket, addr};
+use crate::netlink::route::{self, RouteTarget};
+use crate::netlink::{Family, Mode, NetlinkFamily, Prefix, Socket, addr};
 use crate::netns::Namespace;
 use crate::sysctl;
 use crate::topology::Subnet;
@@ -84,9 +84,9 @@ pub(super) fn connect(machine: &Machine, pid: &str) -> Result<Gateway> {
     let test = Namespace::open(&format!("/proc/{pid}/ns/net"))?;
     let (gateway, mut inside) = Namespace::create("the uplink's gateway", || {
         sysctl::write("ipv4/ip_forward", "1")?;
-        Socket::open(Protocol::Route, "the uplink's gateway")
+        Socket::open(NetlinkFamily::Route, "the uplink's gateway")
     })?;
-    let mut outside = Socket::open(Protocol::Route, "the machine")?;
+    let mut outside = Socket::open(NetlinkFamily::Route, "the machine")?;
     let slot = claim(machine, &gateway, &mut outside)?;
     let index = link::get_by_name(&mut outside, &slot.name())?.index;
     outside.request(&addr::add(index, Prefix::new(slot.machine(), 30)))?;
@@ -95,7 +95,7 @@ pub(super) fn connect(machine: &Machine, pid: &str) -> Result<Gateway> {
     furnish_gateway(slot, &test, &mut inside)?;
     gateway.enter(translate)??;
     test.enter(furnish_test)??;
-    let mut owner = Socket::open(Protocol::Netfilter, "the machine")?;
+    let mut owner = Socket::open(NetlinkFamily::Netfilter, "the machine")?;
     install(slot, index, answers_come_through(machine), &mut owner)?;
     Ok(Gateway { _namespace: gateway, _owner: owner })
 }
@@ -106,9 +106,10 @@ fn claim(machine: &Machine, gateway: &Namespace, socket: &mut Socket) -> Result<
         if machine.networks.iter().any(|network| network.subnet.overlaps(&slot.subnet())) {
             continue;
         }
-        let near = End { mtu: Some(MTU), netns: Some(gateway.as_fd()), ..End::named(OUTER) };
+        let near =
+            NewLink { mtu: Some(MTU), netns: Some(gateway.as_fd()), ..NewLink::named(OUTER) };
         let name = slot.name();
-        let far = End { mtu: Some(MTU), ..End::named(&name) };
+        let far = NewLink { mtu: Some(MTU), ..NewLink::named(&name) };
         match socket.request(&link::veth(&near, &far)) {
             Ok(()) => return Ok(slot),
             Err(error) if crate::netlink::refusal(&error) == Some(Errno::EEXIST) => {}
@@ -119,9 +120,13 @@ fn claim(machine: &Machine, gateway: &Namespace, socket: &mut Socket) -> Result<
 }
 
 fn furnish_gateway(slot: Slot, test: &Namespace, socket: &mut Socket) -> Result<()> {
-    let near =
-        End { index: Some(INDEX), mtu: Some(MTU), netns: Some(test.as_fd()), ..End::named(DEVICE) };
-    let far = End { mtu: Some(MTU), ..End::named(INNER) };
+    let near = NewLink {
+        index: Some(INDEX),
+        mtu: Some(MTU),
+        netns: Some(test.as_fd()),
+        ..NewLink::named(DEVICE)
+    };
+    let far = NewLink { mtu: Some(MTU), ..NewLink::named(INNER) };
     socket.request(&link::veth(&near, &far))?;
     let outer = link::get_by_name(socket, OUTER)?.index;
     let inner = link::get_by_name(socket, INNER)?.index;
@@ -144,7 +149,9 @@ fn translate() -> Result<()> {
         sets: Vec::new(),
         chains: vec![chain("post", HookKind::Nat, HookPoint::Postrouting, 100, rule)],
     };
-    Batch::new().add(&table).commit(&mut Socket::open(Protocol::Netfilter, "the uplink's gateway")?)
+    Batch::new()
+        .add(&table)
+        .commit(&mut Socket::open(NetlinkFamily::Netfilter, "the uplink's gateway")?)
 }
 
 /// A chain of one rule.
@@ -160,7 +167,7 @@ fn chain(
 
 /// In the test: its end is up from the start.
 fn furnish_test() -> Result<()> {
-    let mut socket = Socket::open(Protocol::Route, "the test")?;
+    let mut socket = Socket::open(NetlinkFamily::Route, "the test")?;
     let mut default = default(GATEWAY, INDEX);
     default.metric = Some(METRIC);
     socket.batch(&[
@@ -171,7 +178,7 @@ fn furnish_test() -> Result<()> {
 }
 
 fn default(gateway: Ipv4Addr, device: u32) -> route::Route {
-    let target = Target::Via { gateway: Some(gateway.into()), device: Some(device) };
+    let target = RouteTarget::Via { gateway: Some(gateway.into()), device: Some(device) };
     route::Route::to(Prefix::new(Ipv4Addr::UNSPECIFIED, 0), target)
 }
 

@@ -9,7 +9,7 @@ use super::lan::Lan;
 use super::link::Link;
 use super::network::SharedNetwork;
 use crate::error::Result;
-use crate::node::Place;
+use crate::node::NodeExecutor;
 use crate::node::command::Command;
 use crate::node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]
@@ -27,7 +27,7 @@ pub struct Node {
     net: SharedNetwork,
     id: NodeId,
     name: Arc<str>,
-    place: Arc<Place>,
+    executor: Arc<NodeExecutor>,
 }
 
 impl fmt::Debug for Node {
@@ -47,12 +47,12 @@ impl Eq for Node {}
 /// Names and addresses.
 impl Node {
     pub(super) fn of(net: SharedNetwork, id: NodeId) -> Result<Self> {
-        let (name, place) = {
+        let (name, executor) = {
             let network = net.lock();
             let name = network.topology.spec().node(id)?.name().into();
-            (name, network.fabric.place(id).map(Arc::clone).ok_or_else(|| gone("node"))?)
+            (name, network.fabric.executor(id).map(Arc::clone).ok_or_else(|| gone("node"))?)
         };
-        Ok(Self { net, id, name, place })
+        Ok(Self { net, id, name, executor })
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -63,8 +63,8 @@ impl Node {
         &self.net
     }
 
-    pub(super) fn place(&self) -> &Arc<Place> {
-        &self.place
+    pub(super) fn executor(&self) -> &Arc<NodeExecutor> {
+        &self.executor
     }
 
     /// Its name, by which every node resolves it.
@@ -162,7 +162,7 @@ impl Node {
     /// [`scope`](Self::scope).
     #[track_caller]
     pub fn run<R>(&self, body: impl FnOnce() -> R) -> R {
-        self.place.run(body)
+        self.executor.run(body)
     }
 
     /// Has a future do its own input and output in the node, on any runtime.
@@ -170,7 +170,7 @@ impl Node {
     /// What it spawns runs elsewhere: a client that keeps connections in tasks of
     /// its own belongs in [`spawn_async`](Self::spawn_async).
     pub fn scope<F: Future>(&self, future: F) -> ScopedFuture<F> {
-        ScopedFuture::new(&self.place, future)
+        ScopedFuture::new(&self.executor, future)
     }
 
     /// Starts a thread that lives in the node. A panic of it fails the test,
@@ -183,7 +183,7 @@ impl Node {
         &self,
         body: impl FnOnce() -> T + Send + 'static,
     ) -> JoinHandle<T> {
-        self.place.spawn(body).unwrap_or_else(|error| panic!("{error:?}"))
+        self.executor.spawn(body).unwrap_or_else(|error| panic!("{error:?}"))
     }
 
     /// Starts a task on a tokio runtime whose threads live in the node. A panic
@@ -198,12 +198,12 @@ impl Node {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.place.spawn_async(future).unwrap_or_else(|error| panic!("{error:?}"))
+        self.executor.spawn_async(future).unwrap_or_else(|error| panic!("{error:?}"))
     }
 
     /// Prepares a program that will run in the node.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        Command::new(Arc::clone(&self.place), program)
+        Command::new(Arc::clone(&self.executor), program)
     }
 }
 
@@ -217,7 +217,7 @@ impl Node {
     /// `not-found`, if there is none; where the kernel lacks
     /// CONFIG_INET_DIAG_DESTROY, what it says.
     pub fn kill_connections(&self, port: impl Into<Option<u16>>) -> Result<usize> {
-        self.place.kill_connections(port.into())
+        self.executor.kill_connections(port.into())
     }
 
     /// Plugs the node into a LAN, with an address of the LAN's choosing.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::node::Node;
 use crate::error::Result;
-use crate::node::End;
+use crate::node::ConnectOutcome;
 
 /// How long a [`Probe`] waits unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -157,22 +157,22 @@ impl Node {
         patience: Duration,
     ) -> Result<Probe> {
         let to = to.into();
-        let end = self.place().probe(to, bytes, patience)?;
+        let end = self.executor().probe(to, bytes, patience)?;
         Ok(self.judge(to, end, patience))
     }
 
-    fn judge(&self, to: SocketAddr, end: End, patience: Duration) -> Probe {
+    fn judge(&self, to: SocketAddr, end: ConnectOutcome, patience: Duration) -> Probe {
         let (reached, blamed) = match &end {
-            End::Connected => (ProbeOutcome::Connected, Some(to.ip())),
-            End::Refused => (ProbeOutcome::Refused, Some(to.ip())),
-            End::Reset => (ProbeOutcome::Reset, Some(to.ip())),
-            End::Rejected { by, .. } => (ProbeOutcome::Rejected, Some(*by)),
-            End::Silence { last } => (ProbeOutcome::NoReply, *last),
-            End::NoRoute => (ProbeOutcome::NoRoute, None),
+            ConnectOutcome::Connected => (ProbeOutcome::Connected, Some(to.ip())),
+            ConnectOutcome::Refused => (ProbeOutcome::Refused, Some(to.ip())),
+            ConnectOutcome::Reset => (ProbeOutcome::Reset, Some(to.ip())),
+            ConnectOutcome::Rejected { by, .. } => (ProbeOutcome::Rejected, Some(*by)),
+            ConnectOutcome::Silence { last } => (ProbeOutcome::NoReply, *last),
+            ConnectOutcome::NoRoute => (ProbeOutcome::NoRoute, None),
         };
         let node = blamed.and_then(|ip| self.net().look(|spec| spec.owner_of(ip)));
         let hop = match end {
-            End::NoRoute => Some(self.name().to_owned()),
+            ConnectOutcome::NoRoute => Some(self.name().to_owned()),
             _ => node,
         };
         let at = |ip: IpAddr| match &hop {
@@ -180,20 +180,20 @@ impl Node {
             None => format!("{ip}, which is no node's address,"),
         };
         let sentence = match end {
-            End::Connected => "the connection was made".to_owned(),
-            End::Refused => format!("{} refused it with an RST", at(to.ip())),
-            End::Reset => format!("an RST in the name of {} ended it", at(to.ip())),
-            End::Rejected { by, errno } => format!("{} rejected it: {errno}", at(by)),
-            End::Silence { last: Some(ip) } => {
+            ConnectOutcome::Connected => "the connection was made".to_owned(),
+            ConnectOutcome::Refused => format!("{} refused it with an RST", at(to.ip())),
+            ConnectOutcome::Reset => format!("an RST in the name of {} ended it", at(to.ip())),
+            ConnectOutcome::Rejected { by, errno } => format!("{} rejected it: {errno}", at(by)),
+            ConnectOutcome::Silence { last: Some(ip) } => {
                 format!(
                     "nothing came back within {patience:?}; the last hop that answered is {}",
                     at(ip)
                 )
             }
-            End::Silence { last: None } => {
+            ConnectOutcome::Silence { last: None } => {
                 format!("nothing came back within {patience:?}, from no hop")
             }
-            End::NoRoute => format!("{} has no route there", self.name()),
+            ConnectOutcome::NoRoute => format!("{} has no route there", self.name()),
         };
         Probe { from: self.name().to_owned(), to, reached, hop, sentence }
     }

@@ -172,7 +172,7 @@ impl Node {
     /// `deadline`, with the ports that are listened on.
     pub fn wait_listening(&self, port: u16) -> Result<()> {
         let what = format!("a listener on TCP port {port} in node {}", self.name());
-        wait(PATIENCE, &what, || match self.place().listening()?.as_slice() {
+        wait(PATIENCE, &what, || match self.executor().listening()?.as_slice() {
             ports if ports.contains(&port) => Ok(()),
             [] => Err(NotYet::from("no TCP port is listened on there")),
             ports => Err(format!("the TCP ports listened on there are {ports:?}").into()),
@@ -187,7 +187,7 @@ impl Node {
     pub fn wait_reachable(&self, ip: impl Into<IpAddr>) -> Result<()> {
         let ip = ip.into();
         let what = format!("an answer to a ping from node {} to {ip}", self.name());
-        wait(PATIENCE, &what, || self.place().ping(ip))
+        wait(PATIENCE, &what, || self.executor().ping(ip))
     }
 }
 

@@ -25,7 +25,7 @@ impl Node {
         // after all would be free again only some time after that.
         self.net().look(|spec| spec.clone().add_name_server(self.id()))?;
         let script = Arc::default();
-        let server = Server::start(self.place(), &script)?;
+        let server = Server::start(self.executor(), &script)?;
         self.net().edit(|spec| spec.add_name_server(self.id()))?;
         let resolver = Resolver::new(self.name().into(), script, server);
         self.net().resolvers().push(resolver.clone());

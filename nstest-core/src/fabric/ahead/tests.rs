@@ -59,7 +59,7 @@ fn whoever_makes_them_all_nodes_have_all_settings() {
                 assert!(made.unwritten.as_ref().is_some_and(Vec::is_empty), "{made:?}");
                 let settings = order.settings.unwrap();
                 assert!(settings.len() > 20);
-                let namespace = made.member.place.namespace();
+                let namespace = made.member.executor.namespace();
                 assert_eq!(namespace.name(), order.at.name);
                 let here = || std::fs::read_link("/proc/thread-self/ns/net").unwrap();
                 seen.insert(namespace.enter(here).unwrap());

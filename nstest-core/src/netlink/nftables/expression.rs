@@ -1,6 +1,6 @@
 //! The kernel's expressions, which pass values on in registers.
 //!
-//! There are 64 bytes of registers, in words of four. Attributes are in nft's
+//! There are 64 bytes of registers, in words of four. AttributeBuilder are in nft's
 //! order, so that its bytes are our fixtures.
 
 use std::time::Duration;
@@ -8,13 +8,13 @@ use std::time::Duration;
 use nix::libc;
 
 use super::super::Family;
-use super::super::attr::Attributes;
+use super::super::attr::AttributeBuilder;
 use super::read::{NFTA_EXPR_DATA, NFTA_EXPR_NAME};
 
 /// The expressions of a rule under construction. `id` finds a set that its
 /// transaction makes.
 pub(super) struct Expressions<'a> {
-    pub(super) list: Attributes,
+    pub(super) list: AttributeBuilder,
     pub(super) id: &'a dyn Fn(&str) -> Option<u32>,
 }
 
@@ -213,7 +213,7 @@ impl Expressions<'_> {
         });
     }
 
-    fn expression(&mut self, name: &str, fill: impl FnOnce(&mut Attributes)) {
+    fn expression(&mut self, name: &str, fill: impl FnOnce(&mut AttributeBuilder)) {
         self.list.nest(NFTA_LIST_ELEM, |element| {
             element.put_str(NFTA_EXPR_NAME, name).nest(NFTA_EXPR_DATA, fill);
         });

@@ -27,14 +27,14 @@ pub(crate) use read::rules;
 #[cfg(test)]
 pub(crate) use ruleset::Reject;
 pub(crate) use ruleset::{
-    Chain, CtMatch, Field, Hook, HookKind, HookPoint, Rule, Set, Statement, Table, TableName,
-    Transport, Type, Value,
+    Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Rule, Set, Statement, Table,
+    TableName, Type, Value,
 };
 
 use nix::libc;
 
 use super::Family;
-use super::attr::Attributes;
+use super::attr::AttributeBuilder;
 use super::message::{Mode, Request};
 use super::socket::Socket;
 use crate::error::Result;
@@ -162,7 +162,7 @@ impl<'a> Batch<'a> {
 
     /// Makes a set for the next rule: the transports that have ports.
     fn transports(mut self, table: TableName<'a>) -> Self {
-        let transports = [Transport::Tcp, Transport::Udp];
+        let transports = [L4Proto::Tcp, L4Proto::Udp];
         let what = || format!("add a set of transports to nftables table {table}");
         let id = self.number(table, ANONYMOUS);
         let mut body = header(table);
@@ -215,7 +215,7 @@ impl<'a> Batch<'a> {
         self
     }
 
-    /// Has it carried out by a socket of [`super::Protocol::Netfilter`].
+    /// Has it carried out by a socket of [`super::NetlinkFamily::Netfilter`].
     pub(crate) fn commit(mut self, socket: &mut Socket) -> Result<()> {
         let end = boundary(libc::NFNL_MSG_BATCH_END, "commit nftables rules");
         self.requests.push(end);
@@ -232,7 +232,7 @@ impl<'a> Batch<'a> {
         &mut self,
         message: libc::c_int,
         flags: libc::c_int,
-        body: Attributes,
+        body: AttributeBuilder,
         what: impl FnOnce() -> String,
     ) {
         let kind = SUBSYSTEM << 8 | message as u16;
@@ -249,8 +249,8 @@ impl<'a> Batch<'a> {
 /// Length of `struct nfgenmsg`: family, version, resource.
 const GENERIC_HEADER: usize = 4;
 
-fn header(table: TableName<'_>) -> Attributes {
-    Attributes::after(&[number(table.family), 0, 0, 0])
+fn header(table: TableName<'_>) -> AttributeBuilder {
+    AttributeBuilder::after(&[number(table.family), 0, 0, 0])
 }
 
 fn number(family: Family) -> u8 {

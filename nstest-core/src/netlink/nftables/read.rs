@@ -12,7 +12,7 @@ use crate::error::Result;
 
 /// A rule as the kernel shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Installed {
+pub(crate) struct InstalledRule {
     /// By which it can be deleted.
     pub(crate) handle: u64,
     /// Packets and bytes, where the rule counts.
@@ -20,7 +20,11 @@ pub(crate) struct Installed {
 }
 
 /// The rules of a chain, in order.
-pub(crate) fn rules(socket: &mut Socket, table: TableName, chain: &str) -> Result<Vec<Installed>> {
+pub(crate) fn rules(
+    socket: &mut Socket,
+    table: TableName,
+    chain: &str,
+) -> Result<Vec<InstalledRule>> {
     let mut body = header(table);
     body.put_str(NFTA_RULE_TABLE, table.name).put_str(NFTA_RULE_CHAIN, chain);
     let request = Request::raw(
@@ -32,7 +36,7 @@ pub(crate) fn rules(socket: &mut Socket, table: TableName, chain: &str) -> Resul
     socket.dump(&request, |bytes| Ok(parse(bytes)))
 }
 
-fn parse(bytes: &[u8]) -> Option<Installed> {
+fn parse(bytes: &[u8]) -> Option<InstalledRule> {
     let body = bytes.get(GENERIC_HEADER..)?;
     let handle = find(body, NFTA_RULE_HANDLE)?;
     let expressions = find(body, NFTA_RULE_EXPRESSIONS).unwrap_or_default();
@@ -43,7 +47,7 @@ fn parse(bytes: &[u8]) -> Option<Installed> {
         (name == "counter")
             .then(|| Some((number(NFTA_COUNTER_PACKETS)?, number(NFTA_COUNTER_BYTES)?)))?
     });
-    Some(Installed { handle: u64::from_be_bytes(handle.try_into().ok()?), counter })
+    Some(InstalledRule { handle: u64::from_be_bytes(handle.try_into().ok()?), counter })
 }
 
 pub(super) const NFTA_EXPR_NAME: u16 = 1;

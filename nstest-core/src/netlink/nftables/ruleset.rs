@@ -123,7 +123,7 @@ pub(crate) enum Statement {
     OutInterface(String),
     /// `meta l4proto { tcp, udp }`: all that has ports. Once in a rule.
     HasPorts,
-    Is(Transport),
+    Is(L4Proto),
     Equals(Field, Value),
     In(Field, Prefix),
     PortBetween(Field, u16, u16),
@@ -181,7 +181,7 @@ pub(crate) enum Statement {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transport {
+pub(crate) enum L4Proto {
     Tcp,
     Udp,
 }

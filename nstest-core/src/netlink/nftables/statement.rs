@@ -13,17 +13,17 @@ use std::net::IpAddr;
 
 use nix::libc;
 
-use super::super::attr::Attributes;
+use super::super::attr::AttributeBuilder;
 use super::super::{Family, Prefix};
 use super::expression::{Expressions, Range, Register};
-use super::ruleset::{CtMatch, Field, Reject, Rule, Statement, Transport, Type, Value};
+use super::ruleset::{CtMatch, Field, L4Proto, Reject, Rule, Statement, Type, Value};
 
 /// The name of every set without a name; the kernel puts a number to it.
 pub(super) const ANONYMOUS: &str = "__set%d";
 
 /// The expressions of a rule. `id` finds a set that its transaction makes.
-pub(super) fn expressions(rule: &Rule, id: &dyn Fn(&str) -> Option<u32>) -> Attributes {
-    let mut expressions = Expressions { list: Attributes::default(), id };
+pub(super) fn expressions(rule: &Rule, id: &dyn Fn(&str) -> Option<u32>) -> AttributeBuilder {
+    let mut expressions = Expressions { list: AttributeBuilder::default(), id };
     for statement in &rule.0 {
         expressions.statement(statement);
     }
@@ -234,10 +234,10 @@ impl Expressions<'_> {
 }
 
 /// The number of a protocol in the header of IP.
-pub(super) fn number(transport: Transport) -> u8 {
+pub(super) fn number(transport: L4Proto) -> u8 {
     let number = match transport {
-        Transport::Tcp => libc::IPPROTO_TCP,
-        Transport::Udp => libc::IPPROTO_UDP,
+        L4Proto::Tcp => libc::IPPROTO_TCP,
+        L4Proto::Udp => libc::IPPROTO_UDP,
     };
     number as u8
 }

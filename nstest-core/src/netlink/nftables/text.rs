@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::ruleset::{
-    Chain, CtMatch, Field, Hook, HookKind, HookPoint, Reject, Rule, Set, Statement, Table,
-    TableName, Transport, Type, Value,
+    Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Reject, Rule, Set, Statement, Table,
+    TableName, Type, Value,
 };
 use crate::netlink::Family;
 
@@ -174,7 +174,7 @@ impl fmt::Display for Type {
     }
 }
 
-impl fmt::Display for Transport {
+impl fmt::Display for L4Proto {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tcp => "tcp",

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::fixtures::{self, Fixture, Sent};
-use crate::netlink::filter::{self, Filter, Match};
+use crate::netlink::filter::{self, Match, U32Filter};
 use crate::netlink::nftables::{
-    Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, Reject, Rule, Set, Statement as S,
-    Table, Transport, Type, Value,
+    Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Reject, Rule, Set,
+    Statement as S, Table, Type, Value,
 };
 use crate::netlink::{Family, Mac, Mode, Prefix, Request, qdisc};
 
@@ -38,11 +38,11 @@ fn queueing_disciplines() {
 
 #[test]
 fn filters() {
-    let mut filter = Filter { device: VA, number: 1, matches: Match::All, to: &[VB] };
+    let mut filter = U32Filter { device: VA, number: 1, matches: Match::All, to: &[VB] };
     same(&filter::add(&filter, Mode::Create), &fixtures::REDIRECT);
     filter.to = &[VB, VC];
     same(&filter::add(&filter, Mode::Replace), &fixtures::MIRROR);
-    let by_mac = Filter {
+    let by_mac = U32Filter {
         device: VA,
         number: 2,
         matches: Match::Destination(Mac([2, 4, 6, 8, 10, 12])),
@@ -153,7 +153,7 @@ fn table(family: Family, chains: Vec<Chain>) -> Table {
     let established = rule(&[S::Ct(CtMatch::EstablishedOrRelated), S::Accept]);
     let new = rule(&[S::InInterface("eth1".into()), S::Ct(CtMatch::New), S::Counter, S::Drop]);
     let ssh = S::Equals(Field::DestPort, Value::Port(22));
-    let reset = rule(&[S::Is(Transport::Tcp), ssh, S::Reject(Reject::TcpReset)]);
+    let reset = rule(&[S::Is(L4Proto::Tcp), ssh, S::Reject(Reject::TcpReset)]);
     let prohibited = match family {
         Family::V4 => 13,
         Family::V6 => 1,
@@ -203,7 +203,7 @@ fn translation_v4() -> Vec<Rule> {
             },
         ]),
         Rule(vec![
-            S::Is(Transport::Udp),
+            S::Is(L4Proto::Udp),
             S::Ct(CtMatch::Original),
             S::Ct(CtMatch::SourceTranslated),
             S::Equals(Field::OriginalDestAddr(Family::V4), Value::Addr(addr)),
@@ -248,7 +248,7 @@ fn translation_v6() -> Vec<Rule> {
         Rule(vec![
             S::Equals(Field::OriginalSourceAddr(Family::V6), Value::Addr(ip("fd00::1"))),
             S::Equals(Field::OriginalDestAddr(Family::V6), Value::Addr(ip("fd00::2"))),
-            S::Is(Transport::Tcp),
+            S::Is(L4Proto::Tcp),
             S::Equals(Field::SourcePort, Value::Port(8080)),
             S::DnatTo { addr: ip("fd00::1"), port: 80 },
         ]),

@@ -8,10 +8,13 @@ use nix::errno::Errno;
 use super::worlds::{
     ETH0, Join, Place, default_via, direct_pair, exchange, exchange_all, ipv4, ipv6, lan,
 };
-use crate::netlink::link::{self, End, LOOPBACK};
-use crate::netlink::route::{self, Route, Target};
-use crate::netlink::sock_diag::{self, States, Transport, Version};
-use crate::netlink::{Mac, Mode, Prefix, Protocol, Socket, addr, filter, neigh, qdisc, refusal};
+use crate::netlink::link::{self, LOOPBACK, NewLink};
+use crate::netlink::nftables::L4Proto;
+use crate::netlink::route::{self, Route, RouteTarget};
+use crate::netlink::sock_diag::{self, States};
+use crate::netlink::{
+    Family, Mac, Mode, NetlinkFamily, Prefix, Socket, addr, filter, neigh, qdisc, refusal,
+};
 use crate::testing::isolated;
 
 /// A lost first packet is repeated after a second.
@@ -123,7 +126,7 @@ fn filters_count_and_are_replaced_and_deleted() {
         assert!(mirror.packets >= 1, "the ARP request: {mirror:?}");
 
         // Send what was for the second node to the third instead.
-        let replaced = filter::Filter {
+        let replaced = filter::U32Filter {
             device: ETH0,
             number: 2,
             matches: filter::Match::Destination(Mac([2, 0, 10, 0, 2, 2])),
@@ -143,8 +146,9 @@ fn links_are_read_changed_and_deleted() {
     isolated(|| {
         let mut place = Place::node("a").unwrap();
         let mac = Mac([2, 0, 0, 0, 0, 9]);
-        let near = End { index: Some(20), mac: Some(mac), mtu: Some(1400), ..End::named("near") };
-        let far = End { index: Some(21), ..End::named("far") };
+        let near =
+            NewLink { index: Some(20), mac: Some(mac), mtu: Some(1400), ..NewLink::named("near") };
+        let far = NewLink { index: Some(21), ..NewLink::named("far") };
         let socket = &mut place.route;
         socket.request(&link::veth(&near, &far)).unwrap();
         let link = link::get_by_name(socket, "near").unwrap();
@@ -181,9 +185,9 @@ fn addresses_routes_and_neighbours() {
         socket.request(&route::add(&default, Mode::Create)).unwrap();
         let network = |c| Prefix::new(Ipv4Addr::new(192, 0, c, 0), 24);
         let mut all = vec![
-            Route::to(network(1), Target::Blackhole),
-            Route::to(network(2), Target::Unreachable),
-            Route::to(network(3), Target::Prohibit),
+            Route::to(network(1), RouteTarget::Blackhole),
+            Route::to(network(2), RouteTarget::Unreachable),
+            Route::to(network(3), RouteTarget::Prohibit),
         ];
         all[0].metric = Some(5);
         for route in &all {
@@ -191,7 +195,7 @@ fn addresses_routes_and_neighbours() {
         }
         let seen = route::list(socket).unwrap();
         assert!(all.iter().all(|r| seen.contains(r)), "{seen:#?}");
-        let via = Target::Via { gateway: Some(ipv4(1)), device: Some(ETH0) };
+        let via = RouteTarget::Via { gateway: Some(ipv4(1)), device: Some(ETH0) };
         assert!(seen.contains(&Route::to(default.destination, via)), "{seen:#?}");
         let mut local = Route::to(network(2), via);
         local.source = Some(ipv4(0));
@@ -251,7 +255,7 @@ fn a_batch_may_be_longer_than_a_datagram() {
         let mut place = Place::node("a").unwrap();
         let network = |i: u16| {
             let [c, d] = i.to_be_bytes();
-            Route::to(Prefix::new(Ipv4Addr::new(10, 7, c, d), 32), Target::Blackhole)
+            Route::to(Prefix::new(Ipv4Addr::new(10, 7, c, d), 32), RouteTarget::Blackhole)
         };
         let requests: Vec<_> = (0..3000).map(|i| route::add(&network(i), Mode::Create)).collect();
         place.route.batch(&requests).unwrap();
@@ -267,29 +271,29 @@ fn a_batch_may_be_longer_than_a_datagram() {
 fn listening_sockets_are_listed() {
     isolated(|| {
         let place = Place::node("a").unwrap();
-        let open = || Socket::open(Protocol::SockDiag, "node a").unwrap();
+        let open = || Socket::open(NetlinkFamily::SockDiag, "node a").unwrap();
         let mut diag = place.ns.enter(open).unwrap();
         let mut ports = |version| -> Vec<u16> {
-            sock_diag::list(&mut diag, Transport::Tcp, version, States::LISTEN)
+            sock_diag::list(&mut diag, L4Proto::Tcp, version, States::LISTEN)
                 .unwrap()
                 .iter()
                 .map(|socket| socket.local.port())
                 .collect()
         };
-        assert_eq!(ports(Version::V4), []);
+        assert_eq!(ports(Family::V4), []);
         let bind = |to: &str| place.ns.enter(|| TcpListener::bind(to)).unwrap().unwrap();
         let _v4 = bind("0.0.0.0:80");
         let _v6 = bind("[::]:81");
-        assert_eq!(ports(Version::V4), [80]);
-        assert_eq!(ports(Version::V6), [81]);
+        assert_eq!(ports(Family::V4), [80]);
+        assert_eq!(ports(Family::V6), [81]);
         let udp = || std::net::UdpSocket::bind("0.0.0.0:53").unwrap();
         let _udp = place.ns.enter(udp).unwrap();
-        let seen = sock_diag::list(&mut diag, Transport::Udp, Version::V4, States::ALL).unwrap();
+        let seen = sock_diag::list(&mut diag, L4Proto::Udp, Family::V4, States::ALL).unwrap();
         let [udp] = &seen[..] else { panic!("{seen:?}") };
         assert_eq!(udp.local, "0.0.0.0:53".parse().unwrap());
         assert!(udp.remote.ip().is_unspecified() && udp.uid == 0 && udp.inode != 0);
         assert_eq!((udp.state, udp.receive_queue, udp.send_queue), (7, 0, 0));
-        let none = sock_diag::list(&mut diag, Transport::Tcp, Version::V4, States::ESTABLISHED);
+        let none = sock_diag::list(&mut diag, L4Proto::Tcp, Family::V4, States::ESTABLISHED);
         assert_eq!(none.unwrap(), []);
     });
 }

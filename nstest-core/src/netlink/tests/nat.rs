@@ -9,13 +9,13 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::worlds::{ETH0, Place, default_via};
-use crate::netlink::link::{self, End};
+use crate::netlink::link::{self, NewLink};
 use crate::netlink::nftables::{
-    self, Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, Reject, Rule, Statement as S,
-    Table, TableName, Transport, Value,
+    self, Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Reject, Rule,
+    Statement as S, Table, TableName, Value,
 };
 use crate::netlink::route::{self, Route};
-use crate::netlink::{Family, Mode, Prefix, Protocol, Socket, addr, conntrack, refusal};
+use crate::netlink::{Family, Mode, NetlinkFamily, Prefix, Socket, addr, conntrack, refusal};
 use crate::sysctl;
 use crate::testing::isolated;
 
@@ -45,13 +45,17 @@ impl World {
             .ns
             .enter(|| {
                 sysctl::write("ipv4/ip_forward", "1").unwrap();
-                Socket::open(Protocol::Netfilter, "node router").unwrap()
+                Socket::open(NetlinkFamily::Netfilter, "node router").unwrap()
             })
             .unwrap();
-        let of_router = |name, index| End { index: Some(index), ..End::named(name) };
+        let of_router = |name, index| NewLink { index: Some(index), ..NewLink::named(name) };
         let of_node = |place: &Place| {
             link::veth(
-                &End { index: Some(ETH0), netns: Some(place.ns.as_fd()), ..End::named("eth0") },
+                &NewLink {
+                    index: Some(ETH0),
+                    netns: Some(place.ns.as_fd()),
+                    ..NewLink::named("eth0")
+                },
                 &of_router(
                     if place.ns.name() == "client" { "eth0" } else { "eth1" },
                     if place.ns.name() == "client" { ETH0 } else { ETH1 },
@@ -124,7 +128,7 @@ fn table(family: Family, name: &'static str, hook: Hook, rules: Vec<Rule>) -> Ta
 fn the_first_packet_is_translated() {
     isolated(|| {
         let snat = S::SnatTo { addr: OUTSIDE.into(), ports: None, random: false };
-        let rules = vec![rule(&[S::OutInterface("eth1".into()), S::Is(Transport::Tcp), snat])];
+        let rules = vec![rule(&[S::OutInterface("eth1".into()), S::Is(L4Proto::Tcp), snat])];
         let post = table(Family::V4, "post", POST, rules);
         let mut slowest = Duration::ZERO;
         for _ in 0..50 {
@@ -182,7 +186,7 @@ fn a_stateful_filter_lets_answers_in_and_turns_the_rest_away() {
         // The server needs a way to the client, so that only the filter is in it.
         let back = Route::to(
             Prefix::new(Ipv4Addr::new(10, 0, 2, 0), 24),
-            route::Target::Via { gateway: Some(OUTSIDE.into()), device: None },
+            route::RouteTarget::Via { gateway: Some(OUTSIDE.into()), device: None },
         );
         world.server.route.request(&route::add(&back, Mode::Create)).unwrap();
         let from_server = S::InInterface("eth1".into());
@@ -191,7 +195,7 @@ fn a_stateful_filter_lets_answers_in_and_turns_the_rest_away() {
         assert_eq!(seen.ip(), INSIDE);
 
         let http = S::Equals(Field::DestPort, Value::Port(80));
-        world.commit(&filter(rule(&[S::Is(Transport::Tcp), http, S::Reject(Reject::TcpReset)])));
+        world.commit(&filter(rule(&[S::Is(L4Proto::Tcp), http, S::Reject(Reject::TcpReset)])));
         let refused = world.connect().unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
 
@@ -208,20 +212,20 @@ fn ipv6_is_filtered_where_it_leaves() {
         let mut node = Place::node("node").unwrap();
         let up = link::set(link::LOOPBACK).up().request();
         node.route.request(&up).unwrap();
-        let open = || Socket::open(Protocol::Netfilter, "node node").unwrap();
+        let open = || Socket::open(NetlinkFamily::Netfilter, "node node").unwrap();
         let mut netfilter = node.ns.enter(open).unwrap();
         let network = Prefix::new(Ipv6Addr::LOCALHOST, 127); // ::0 and ::1
         let http = S::Equals(Field::DestPort, Value::Port(80));
         let refused = rule(&[
             S::In(Field::SourceAddr(Family::V6), network),
             S::In(Field::DestAddr(Family::V6), network),
-            S::Is(Transport::Tcp),
+            S::Is(L4Proto::Tcp),
             http,
             S::Reject(Reject::TcpReset),
         ]);
         let hook = Hook { point: HookPoint::Input, ..FORWARD };
         let answers = S::Equals(Field::SourcePort, Value::Port(81));
-        let counted = rule(&[S::Is(Transport::Tcp), answers, S::Counter]);
+        let counted = rule(&[S::Is(L4Proto::Tcp), answers, S::Counter]);
         let table = table(Family::V6, "in", hook, vec![refused, counted]);
         Batch::new().add(&table).commit(&mut netfilter).unwrap();
         let connect = |port| {

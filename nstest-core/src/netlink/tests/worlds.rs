@@ -6,10 +6,12 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::error::Result;
-use crate::netlink::filter::{self, Filter, Match};
-use crate::netlink::link::{self, End, LOOPBACK};
-use crate::netlink::route::{Route, Target};
-use crate::netlink::{Mac, Mode, Prefix, Protocol, Request, Socket, Watch, addr, qdisc};
+use crate::netlink::filter::{self, Match, U32Filter};
+use crate::netlink::link::{self, LOOPBACK, NewLink};
+use crate::netlink::route::{Route, RouteTarget};
+use crate::netlink::{
+    AddressMonitor, Mac, Mode, NetlinkFamily, Prefix, Request, Socket, addr, qdisc,
+};
 use crate::netns::Namespace;
 use crate::sysctl;
 
@@ -34,7 +36,7 @@ pub(super) struct Place {
     pub(super) ns: Namespace,
     pub(super) route: Socket,
     /// Only nodes have addresses to wait for.
-    watch: Option<Watch>,
+    watch: Option<AddressMonitor>,
 }
 
 impl Place {
@@ -44,8 +46,8 @@ impl Place {
             assert!(unwritten.is_empty(), "{unwritten:?}");
             let place = format!("node {name}");
             Ok((
-                Socket::open(Protocol::Route, &*place)?,
-                watch.then(|| Watch::open(place)).transpose()?,
+                Socket::open(NetlinkFamily::Route, &*place)?,
+                watch.then(|| AddressMonitor::open(place)).transpose()?,
             ))
         })?;
         Ok(Self { ns, route, watch })
@@ -89,8 +91,8 @@ fn addresses(i: usize) -> [Request; 2] {
 pub(super) fn direct_pair() -> Result<Vec<Place>> {
     let mut a = Place::node("a")?;
     let mut b = Place::node("b")?;
-    let end = |i| End { index: Some(ETH0), mac: Some(mac(i)), ..End::named("eth0") };
-    let far = End { netns: Some(b.ns.as_fd()), ..end(1) };
+    let end = |i| NewLink { index: Some(ETH0), mac: Some(mac(i)), ..NewLink::named("eth0") };
+    let far = NewLink { netns: Some(b.ns.as_fd()), ..end(1) };
     let [v4, v6] = addresses(0);
     let lo = link::set(LOOPBACK).up().request();
     a.route.batch(&[link::veth(&end(0), &far), lo.clone(), v4, v6])?;
@@ -119,18 +121,18 @@ pub(super) fn lan(n: usize, join: Join) -> Result<Vec<Place>> {
     let bridge = ETH0 + n as u32;
     let mut requests = Vec::new();
     if join == Join::Bridge {
-        let end = End { index: Some(bridge), ..End::named("lan") };
+        let end = NewLink { index: Some(bridge), ..NewLink::named("lan") };
         requests.push(link::bridge(&end));
     }
     for (i, place) in places.iter().enumerate() {
-        let near = End {
+        let near = NewLink {
             index: Some(ETH0),
             mac: Some(mac(i)),
             netns: Some(place.ns.as_fd()),
-            ..End::named("eth0")
+            ..NewLink::named("eth0")
         };
         let name = format!("p{i}");
-        let far = End { index: Some(port(i)), ..End::named(&name) };
+        let far = NewLink { index: Some(port(i)), ..NewLink::named(&name) };
         requests.push(link::veth(&near, &far));
         let mut set = link::set(port(i)).up();
         if join == Join::Bridge {
@@ -145,7 +147,7 @@ pub(super) fn lan(n: usize, join: Join) -> Result<Vec<Place>> {
             let ports: Vec<u32> = others.iter().map(|j| port(*j)).collect();
             let filter = |number, matches, to| {
                 let device = port(i);
-                filter::add(&Filter { device, number, matches, to }, Mode::Create)
+                filter::add(&U32Filter { device, number, matches, to }, Mode::Create)
             };
             if n > 2 {
                 for (j, to) in others.iter().zip(&ports) {
@@ -204,5 +206,5 @@ pub(super) fn default_via(gateway: IpAddr) -> Route {
         IpAddr::V4(_) => Prefix::new(Ipv4Addr::UNSPECIFIED, 0),
         IpAddr::V6(_) => Prefix::new(Ipv6Addr::UNSPECIFIED, 0),
     };
-    Route::to(any, Target::Via { gateway: Some(gateway), device: None })
+    Route::to(any, RouteTarget::Via { gateway: Some(gateway), device: None })
 }

@@ -20,7 +20,7 @@
 //! packet as it leaves and notes what was chosen, and each further packet from
 //! inside refreshes it (RFC 4787 REQ-6).
 
-use super::{CtMatch, Field, Rule, S, Set, Translation, Transport, Type, Value, prefix};
+use super::{CtMatch, Field, L4Proto, Rule, S, Set, Translation, Type, Value, prefix};
 use crate::topology::nat::{Nat, NatFiltering, NatMapping};
 
 /// Where a packet is seen: with its own source, or with the external one.
@@ -128,7 +128,7 @@ impl Translation {
         let mut rules = Vec::new();
         let mut note = |set, key: Vec<Field>, data: Vec<Field>| {
             for (transport, timeout) in
-                [(Transport::Udp, nat.udp_timeout), (Transport::Tcp, nat.tcp_timeout)]
+                [(L4Proto::Udp, nat.udp_timeout), (L4Proto::Tcp, nat.tcp_timeout)]
             {
                 rules.push(Rule(vec![
                     S::Is(transport),

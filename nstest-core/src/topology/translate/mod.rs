@@ -13,7 +13,7 @@ use super::nat::{Firewall, Nat, NatFiltering, Protocol};
 use super::subnet::{Family, Subnet};
 use crate::netlink::Prefix;
 use crate::netlink::nftables::{
-    Chain, CtMatch, Field, Hook, HookKind, HookPoint, Rule, Set, Statement as S, Table, Transport,
+    Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Rule, Set, Statement as S, Table,
     Type, Value,
 };
 
@@ -224,10 +224,10 @@ fn prefix(subnet: Subnet) -> Prefix {
     Prefix::new(subnet.network(), subnet.prefix_len())
 }
 
-fn transport(protocol: Protocol) -> Transport {
+fn transport(protocol: Protocol) -> L4Proto {
     match protocol {
-        Protocol::Tcp => Transport::Tcp,
-        Protocol::Udp => Transport::Udp,
+        Protocol::Tcp => L4Proto::Tcp,
+        Protocol::Udp => L4Proto::Udp,
     }
 }
 
