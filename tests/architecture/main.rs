@@ -1,10 +1,10 @@
-//! The rules of the code base that no compiler holds: which way imports run,
-//! what may depend on what, where `unsafe` may stand, how long a file may get,
-//! and that the documentation hangs together.
+//! Checks the rules of `docs/src/architecture.md` that the compiler does not check: the
+//! direction of imports, dependencies, the place of `unsafe` code, the length of files, and
+//! the consistency of the documentation.
 //!
-//! Each rule gathers all that breaks it before it fails. Why the rules are what
-//! they are: `docs/src/architecture.md`.
+//! Each check reports all violations together.
 
+mod circles;
 mod documentation;
 mod imports;
 mod manifests;
