@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::tree;
+use crate::{imports, tree};
 
 const BOOK: &str = "docs/src";
 
@@ -34,6 +34,25 @@ fn the_table_of_contents_is_complete() {
         .map(|page| page.display().to_string())
         .collect();
     tree::none(&format!("pages that {BOOK}/SUMMARY.md does not list"), &broken);
+}
+
+/// The map lists the modules of each package in the order of the table of imports.
+#[test]
+fn the_map_lists_all_modules_in_order() {
+    let map = tree::read(Path::new(BOOK).join("architecture.md"));
+    let mut broken = Vec::new();
+    for (package, modules) in imports::TABLE.iter().filter(|(_, modules)| !modules.is_empty()) {
+        let section = map.split("\n## ").find(|text| text.starts_with(&format!("`{package}`")));
+        let lines = section.unwrap_or_default().lines();
+        let rows = lines.skip_while(|line| *line != "| module | what it does |").skip(2);
+        let listed: Vec<&str> =
+            rows.map_while(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+        let expected: Vec<&str> = modules.iter().map(|(name, _)| *name).collect();
+        if listed != expected {
+            broken.push(format!("{package}: {}", expected.join(", ")));
+        }
+    }
+    tree::none("modules that docs/src/architecture.md should list in this order", &broken);
 }
 
 /// All pages: the book, and the files that GitHub shows.

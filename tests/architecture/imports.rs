@@ -17,7 +17,7 @@ use crate::tree;
 /// Files and directories that belong to tests.
 const TESTS: [&str; 4] = ["tests", "tests.rs", "testing.rs", "snapshots"];
 
-type Modules = &'static [(&'static str, &'static [&'static str])];
+pub(crate) type Modules = &'static [(&'static str, &'static [&'static str])];
 
 const CORE: Modules = &[
     // Values and system calls.
@@ -96,7 +96,7 @@ const MACROS: Modules = &[
 
 const FACADE: Modules = &[];
 
-const TABLE: [(&str, Modules); 3] =
+pub(crate) const TABLE: [(&str, Modules); 3] =
     [("nstest-core", CORE), ("nstest-macros", MACROS), ("nstest", FACADE)];
 
 #[test]
