@@ -156,7 +156,8 @@ codes! {
     EnvTooBig = "env-too-big",
     /// The test binary could not be executed again.
     Exec = "exec",
-    /// The kernel refused a request about links, addresses, routes, filters or sockets.
+    /// A netlink socket could not be opened, or the kernel refused a request about links,
+    /// addresses, routes, filters or sockets.
     Netlink = "netlink",
     /// A kernel setting could not be read or written.
     Sysctl = "sysctl",
@@ -174,9 +175,9 @@ impl fmt::Display for ErrorCode {
 ///
 /// `Display` is one line: the operation and the object. `Debug`, which is what
 /// `main` and `unwrap` print, is the whole report: causes, next step and code.
-pub struct Error(Box<Report>);
+pub struct Error(Box<ErrorParts>);
 
-struct Report {
+struct ErrorParts {
     code: ErrorCode,
     what: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -186,7 +187,7 @@ struct Report {
 impl Error {
     /// `what` names the operation and the object: "bring up `lo`".
     pub(crate) fn new(code: ErrorCode, what: impl Into<String>) -> Self {
-        Self(Box::new(Report { code, what: what.into(), source: None, help: None }))
+        Self(Box::new(ErrorParts { code, what: what.into(), source: None, help: None }))
     }
 
     pub(crate) fn source(

@@ -73,6 +73,8 @@ pub use node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]
 pub use node::task::Task;
 pub use node::visit::ScopedFuture;
+#[cfg(all(feature = "rtnetlink", target_os = "linux"))]
+pub use rtnetlink;
 pub use runner::{enter, net};
 pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
 #[cfg(feature = "dns")]

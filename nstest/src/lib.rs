@@ -49,6 +49,10 @@ pub use nstest_core::{
 #[cfg(feature = "tokio")]
 pub use nstest_core::{Task, eventually_async};
 
+/// The crate rtnetlink, in the version of [`Node::rtnetlink`].
+#[cfg(all(feature = "rtnetlink", target_os = "linux"))]
+pub use nstest_core::rtnetlink;
+
 // The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden import. A
 // doctest is compiled without `--test`. The compiler then drops a registered test before
 // it checks the types in it. `#[netns]` registers nothing, so that the examples are

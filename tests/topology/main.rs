@@ -20,6 +20,7 @@ mod probe;
 mod probing;
 mod refusals;
 mod routing;
+mod rtnetlink;
 mod seed;
 mod settings;
 mod shell;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Output, Stdio};
 use std::sync::Arc;
 
-use super::NodeExecutor;
+use super::executor::NodeExecutor;
 
 /// A program to be started in a node; otherwise a [`std::process::Command`].
 ///

@@ -1,6 +1,6 @@
 //! The TCP connections of a node, and their end.
 
-use super::NodeExecutor;
+use super::executor::NodeExecutor;
 use crate::error::{Error, ErrorCode, Result};
 use crate::netlink::nftables::L4Proto;
 use crate::netlink::sock_diag::{self, States};

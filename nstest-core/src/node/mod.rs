@@ -1,17 +1,32 @@
-//! Code in a node: how a closure, a thread, a future or a program gets into the
-//! network of another node than the test's own.
+//! Running code in a node: closures, futures, threads, tasks and programs.
 //!
-//! A namespace belongs to a thread, so there are two ways in. A *visit*
-//! ([`visit`]) takes the calling thread there and back: sockets that it makes
-//! belong to the node for ever, whatever thread uses them. A *resident*
-//! ([`resident`]) is a thread that lives in the node and never leaves; whatever
-//! it starts is born there, with the whole view of the node, `/sys` and hostname
-//! included. Threads ([`spawn`]), tasks
-//! ([`task`]) and programs ([`command`]) are started by it.
+//! A network namespace belongs to a thread, so there are two ways to run code in a node. A
+//! *visit* moves the calling thread into the node for the time of a closure, and back. Sockets
+//! that it opens stay in the node, whichever thread uses them later. A *resident* is a thread
+//! that lives in the node. Threads, tasks and programs are started by it and inherit all that
+//! belongs to the node: the network, `/sys` and the hostname.
+//!
+//! In dependency order:
+//!
+//! - `panics`: the panics of a node's threads and tasks;
+//! - `view`: the mounts and the hostname of a node;
+//! - `resident`: the thread that lives in a node;
+//! - `runtime`: the tokio runtime of a node;
+//! - `executor`: [`NodeExecutor`], to which the files below add methods;
+//! - `visit`: closures, and futures that any runtime polls;
+//! - `stray`: finds threads that a visit left in a node;
+//! - `spawn`, `task`: threads and tokio tasks;
+//! - `command`, `process`: programs, and programs that can be awaited;
+//! - `connect_outcome`, `probe`: attempts to connect, and what became of them;
+//! - `ready`, `connections`: listening ports, ICMP echo, and killing TCP connections;
+//! - `rtnetlink`: a handle of the crate rtnetlink.
 
 pub(crate) mod command;
+mod connect_outcome;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/connections.rs")]
 mod connections;
+mod executor;
+mod panics;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/probe.rs")]
 mod probe;
 #[cfg(feature = "process")]
@@ -20,6 +35,10 @@ mod process;
 mod ready;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/resident.rs")]
 mod resident;
+#[cfg(all(feature = "rtnetlink", target_os = "linux"))]
+mod rtnetlink;
+#[cfg(feature = "tokio")]
+mod runtime;
 pub(crate) mod spawn;
 pub(crate) mod stray;
 #[cfg(feature = "tokio")]
@@ -28,103 +47,6 @@ pub(crate) mod task;
 pub(crate) mod view;
 pub(crate) mod visit;
 
-use std::io;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use once_cell::sync::OnceCell;
-
-use crate::error::Result;
-use crate::netns::Namespace;
-use resident::Resident;
-use view::View;
-
-/// Where code runs: the inside of one node.
-#[derive(Debug)]
-pub(crate) struct NodeExecutor {
-    namespace: Namespace,
-    view: View,
-    /// Started when something is to be born in the node for the first time.
-    resident: OnceCell<Resident>,
-    /// Its threads live here; started by the resident for the first task.
-    #[cfg(feature = "tokio")]
-    runtime: OnceCell<task::NodeRuntime>,
-    panics: Arc<Panics>,
-}
-
-impl NodeExecutor {
-    pub(crate) fn new(namespace: Namespace, view: View, panics: Arc<Panics>) -> Self {
-        Self {
-            namespace,
-            view,
-            resident: OnceCell::new(),
-            #[cfg(feature = "tokio")]
-            runtime: OnceCell::new(),
-            panics,
-        }
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        self.namespace.name()
-    }
-
-    pub(crate) fn namespace(&self) -> &Namespace {
-        &self.namespace
-    }
-
-    /// The thread that lives here.
-    fn resident(&self) -> Result<&Resident> {
-        self.resident.get_or_try_init(|| Resident::start(&self.namespace, &self.view))
-    }
-}
-
-/// How an attempt to reach somebody ended.
-#[derive(Debug)]
-pub(crate) enum ConnectOutcome {
-    Connected,
-    /// By an RST in answer to the SYN.
-    Refused,
-    /// By an RST later.
-    Reset,
-    /// By an ICMP message of this address.
-    Rejected {
-        by: IpAddr,
-        errno: io::Error,
-    },
-    /// Nothing came back; `last` is the last router that packets came to.
-    Silence {
-        last: Option<IpAddr>,
-    },
-    NoRoute,
-}
-
-/// Panics in threads and tasks of nodes that nobody has heard of yet. A test
-/// that leaves one unheard fails.
-#[derive(Debug, Default)]
-pub(crate) struct Panics {
-    unheard: Mutex<Vec<Panicked>>,
-}
-
-/// One of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Panicked {
-    id: u64,
-    pub(crate) node: String,
-    pub(crate) message: String,
-}
-
-impl Panics {
-    fn note(&self, panicked: Panicked) {
-        self.unheard.lock().unwrap_or_else(PoisonError::into_inner).push(panicked);
-    }
-
-    /// Somebody joined the thread or task, and got its panic.
-    fn heard(&self, id: u64) {
-        self.unheard.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| p.id != id);
-    }
-
-    /// What nobody has heard of.
-    pub(crate) fn unheard(&self) -> Vec<Panicked> {
-        self.unheard.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
+pub(crate) use connect_outcome::ConnectOutcome;
+pub(crate) use executor::NodeExecutor;
+pub(crate) use panics::{Panicked, Panics};

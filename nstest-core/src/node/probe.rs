@@ -20,7 +20,8 @@ use nix::sys::socket::{
     SockaddrStorage, connect, getsockopt, recvmsg, setsockopt, socket, sockopt,
 };
 
-use super::{ConnectOutcome, NodeExecutor};
+use super::connect_outcome::ConnectOutcome;
+use super::executor::NodeExecutor;
 use crate::error::{Error, ErrorCode, Result};
 
 /// So many hops are asked for; worlds of tests are smaller.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
-use super::NodeExecutor;
+use super::executor::NodeExecutor;
 use crate::error::Result;
 use crate::frame::checksum::Sum;
 use crate::netlink::nftables::L4Proto;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use super::{NodeExecutor, Panicked, Panics};
+use super::executor::NodeExecutor;
+use super::panics::{Panicked, Panics};
 use crate::error::{Error, ErrorCode, Result};
 
 /// A thread in a node. Dropping it detaches the thread.
@@ -68,7 +69,7 @@ impl NodeExecutor {
         Ticket {
             id: COUNTER.fetch_add(1, Ordering::Relaxed),
             node: self.name().to_owned(),
-            panics: Arc::clone(&self.panics),
+            panics: Arc::clone(self.panics()),
         }
     }
 }
@@ -86,13 +87,13 @@ impl Ticket {
     pub(super) fn witness<T>(&self, body: impl FnOnce() -> T) -> T {
         catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
             let message = message(&*payload);
-            self.panics.note(Panicked { id: self.id, node: self.node.clone(), message });
+            self.panics.record(Panicked { id: self.id, node: self.node.clone(), message });
             resume_unwind(payload)
         })
     }
 
     pub(super) fn heard(&self) {
-        self.panics.heard(self.id);
+        self.panics.joined(self.id);
     }
 }
 

@@ -1,25 +1,24 @@
-//! Tasks on a tokio runtime whose threads live in the node.
+//! Tasks on the node's tokio runtime.
 //!
-//! What a task spawns, and what it gives to the blocking pool, stays in the
-//! node: all of the runtime's threads are started by threads that live there.
+//! All threads of that runtime live in the node. So the tasks that a task spawns, and the
+//! closures that it gives to the blocking pool, run in the node too.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::runtime::Builder;
 use tokio::task::{JoinError, JoinHandle};
 
-use super::NodeExecutor;
+use super::executor::NodeExecutor;
 use super::spawn::Ticket;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 
-/// A task in a node. Dropping it detaches the task.
+/// A task in a node. Dropping the handle detaches the task.
 ///
-/// Awaited, it gives what the future gave, or tokio's error. A panic of the task
-/// fails the test, unless it is awaited.
+/// Awaiting it returns the output of the future, or tokio's error. A panic in the task fails
+/// the test unless the task is awaited.
 #[derive(Debug)]
-#[must_use = "a panic of the task fails the test unless somebody awaits it"]
+#[must_use = "a panic in the task fails the test unless the task is awaited"]
 pub struct Task<T> {
     inner: JoinHandle<T>,
     ticket: Ticket,
@@ -51,53 +50,19 @@ impl<T> Future for Task<T> {
 }
 
 impl NodeExecutor {
-    /// Starts a task here.
+    /// Starts a task on the runtime of the node.
     pub(crate) fn spawn_async<F>(&self, future: F) -> Result<Task<F::Output>>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let runtime = self.runtime.get_or_try_init(|| self.start_runtime())?;
+        let runtime = self.runtime()?;
         let ticket = self.ticket();
         let witness = ticket.clone();
-        let inner = runtime.get().spawn(async move {
+        let inner = runtime.handle().spawn(async move {
             let mut future = Box::pin(future);
             poll_fn(|context| witness.witness(|| future.as_mut().poll(context))).await
         });
         Ok(Task { inner, ticket })
-    }
-
-    fn start_runtime(&self) -> Result<NodeRuntime> {
-        let name = format!("tokio in {}", self.name());
-        // One worker: a node is one machine, and a test has many.
-        let build = move || {
-            Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()
-        };
-        let runtime = self.resident()?.perform(build)?.map_err(|error| {
-            Error::new(ErrorCode::Namespace, format!("start a runtime in node {}", self.name()))
-                .source(error)
-        })?;
-        Ok(NodeRuntime(Some(runtime)))
-    }
-}
-
-/// A runtime that may be dropped anywhere: tokio's own must not be dropped in a task.
-#[derive(Debug)]
-pub(super) struct NodeRuntime(Option<tokio::runtime::Runtime>);
-
-impl NodeRuntime {
-    fn get(&self) -> &tokio::runtime::Handle {
-        match &self.0 {
-            Some(runtime) => runtime.handle(),
-            None => unreachable!("it is taken when dropped"),
-        }
-    }
-}
-
-impl Drop for NodeRuntime {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::any::type_name;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::NodeExecutor;
+use super::executor::NodeExecutor;
 use crate::netns::Namespace;
 
 impl NodeExecutor {
@@ -22,7 +22,7 @@ impl NodeExecutor {
              in the network of whoever polls it. Use `scope(future).await`, or `spawn_async(future)`",
             self.name()
         );
-        visit(&self.namespace, body)
+        visit(self.namespace(), body)
     }
 }
 
@@ -57,7 +57,7 @@ pub struct ScopedFuture<F> {
 
 impl<F: Future> ScopedFuture<F> {
     pub(crate) fn new(executor: &NodeExecutor, future: F) -> Self {
-        Self { future: Some(Box::pin(future)), namespace: executor.namespace.clone() }
+        Self { future: Some(Box::pin(future)), namespace: executor.namespace().clone() }
     }
 }
 

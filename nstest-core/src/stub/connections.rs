@@ -1,6 +1,6 @@
 //! TCP connections where there is no node.
 
-use super::NodeExecutor;
+use super::executor::NodeExecutor;
 use crate::error::Result;
 
 impl NodeExecutor {

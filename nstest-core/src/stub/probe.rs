@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{ConnectOutcome, NodeExecutor};
+use super::connect_outcome::ConnectOutcome;
+use super::executor::NodeExecutor;
 use crate::error::Result;
 
 impl NodeExecutor {

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 
-use super::NodeExecutor;
+use super::executor::NodeExecutor;
 use crate::error::Result;
 
 impl NodeExecutor {

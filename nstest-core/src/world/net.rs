@@ -138,7 +138,7 @@ impl Net {
                 strays.join(", ")
             );
         }
-        let panics = self.shared.panics.unheard();
+        let panics = self.shared.panics.unjoined();
         let lines = panics.iter().map(|Panicked { node, message, .. }| {
             format!("a thread or task in node {node} panicked, and nobody joined it: {message}")
         });

@@ -201,6 +201,53 @@ impl Node {
         self.executor.spawn_async(future).unwrap_or_else(|error| panic!("{error:?}"))
     }
 
+    /// Opens a connection of the crate [`rtnetlink`] in the node's network, for tests that
+    /// change links, addresses, routes or neighbours themselves.
+    ///
+    /// The task that serves the connection runs on the caller's tokio runtime, until the last
+    /// clone of the handle is dropped. Needs the cargo feature `rtnetlink`. The crate is
+    /// re-exported as `nstest::rtnetlink`. Its lists are streams: import
+    /// `futures::TryStreamExt` of the crate futures to read them.
+    ///
+    /// ```no_run
+    /// # use nstest::netns as netns_test;
+    /// use std::net::Ipv4Addr;
+    ///
+    /// use futures::TryStreamExt;
+    /// use nstest::rtnetlink::RouteMessageBuilder;
+    /// use nstest::{Node, TestResult};
+    ///
+    /// #[netns_test]
+    /// async fn reads_its_own_route(router: Node) -> TestResult {
+    ///     let network = Ipv4Addr::new(192, 0, 2, 0);
+    ///     let route = RouteMessageBuilder::<Ipv4Addr>::new()
+    ///         .destination_prefix(network, 24)
+    ///         .gateway(Ipv4Addr::new(10, 0, 2, 1))
+    ///         .build();
+    ///     let handle = router.rtnetlink()?;
+    ///     handle.route().add(route.clone()).execute().await?;
+    ///
+    ///     let all = RouteMessageBuilder::<Ipv4Addr>::new().build();
+    ///     let routes: Vec<_> = handle.route().get(all).execute().try_collect().await?;
+    ///     assert!(routes.iter().any(|found| {
+    ///         found.header.destination_prefix_length == 24
+    ///             && route.attributes.iter().all(|wanted| found.attributes.contains(wanted))
+    ///     }));
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// `netlink`, if the caller is not in a tokio runtime, or the socket cannot be opened.
+    ///
+    /// # Panics
+    /// If the runtime was built without `enable_io`. Every runtime of nstest has it.
+    #[cfg(all(feature = "rtnetlink", target_os = "linux"))]
+    #[track_caller]
+    pub fn rtnetlink(&self) -> Result<rtnetlink::Handle> {
+        self.executor.rtnetlink()
+    }
+
     /// Prepares a program that will run in the node.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         Command::new(Arc::clone(&self.executor), program)

@@ -1,7 +1,7 @@
 //! What rtnetlink, which shares no line of socket code with us, sees of a world
 //! that we have built.
 
-use futures_util::TryStreamExt;
+use futures::TryStreamExt;
 use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::packet_route::link::LinkAttribute;
 

@@ -1,0 +1,64 @@
+//! [`NodeExecutor`]: what runs code in one node.
+//!
+//! The other files of this directory add its methods: visits, threads, tasks, probes.
+
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+
+use super::panics::Panics;
+use super::resident::Resident;
+#[cfg(feature = "tokio")]
+use super::runtime::NodeRuntime;
+use super::view::View;
+use crate::error::Result;
+use crate::netns::Namespace;
+
+/// Runs code in one node.
+#[derive(Debug)]
+pub(crate) struct NodeExecutor {
+    namespace: Namespace,
+    view: View,
+    /// Started when the first thread, task or program of the node starts.
+    resident: OnceCell<Resident>,
+    /// Started for the first task of the node.
+    #[cfg(feature = "tokio")]
+    runtime: OnceCell<NodeRuntime>,
+    panics: Arc<Panics>,
+}
+
+impl NodeExecutor {
+    pub(crate) fn new(namespace: Namespace, view: View, panics: Arc<Panics>) -> Self {
+        Self {
+            namespace,
+            view,
+            resident: OnceCell::new(),
+            #[cfg(feature = "tokio")]
+            runtime: OnceCell::new(),
+            panics,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.namespace.name()
+    }
+
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    pub(super) fn panics(&self) -> &Arc<Panics> {
+        &self.panics
+    }
+
+    /// The thread that lives in the node. The first call starts it.
+    pub(super) fn resident(&self) -> Result<&Resident> {
+        self.resident.get_or_try_init(|| Resident::start(&self.namespace, &self.view))
+    }
+
+    /// The tokio runtime of the node. The first call starts it.
+    #[cfg(feature = "tokio")]
+    pub(super) fn runtime(&self) -> Result<&NodeRuntime> {
+        self.runtime.get_or_try_init(|| NodeRuntime::start(self.resident()?, self.name()))
+    }
+}
