@@ -1,4 +1,4 @@
-//! What hickory-resolver sees, which has a cache, asks again, and needs a runtime.
+//! What hickory-resolver sees. It has a cache, repeats queries, and needs an async runtime.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use nstest::{Net, Node, TestResult, netns_test};
 
 const V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
 
-/// By what /etc/resolv.conf says.
+/// A client that is configured by /etc/resolv.conf.
 fn client() -> TestResult<TokioResolver> {
     Ok(TokioResolver::builder_tokio()?.build())
 }
@@ -23,7 +23,7 @@ fn addrs(found: hickory_resolver::lookup::Ipv4Lookup) -> Vec<Ipv4Addr> {
     found.iter().map(|addr| addr.0).collect()
 }
 
-/// What the client makes of a failure: a code of the resolver's, or none.
+/// The response code in the client's error. `None`: there was no response.
 fn code(error: &ResolveError) -> Option<ResponseCode> {
     use hickory_resolver::proto::ProtoErrorKind;
     match error.proto()?.kind() {
@@ -56,7 +56,7 @@ async fn every_kind_of_record_is_found(dns: Node) -> TestResult {
 }
 
 #[netns_test]
-async fn each_failure_is_told_apart(dns: Node) -> TestResult {
+async fn each_failure_gives_its_own_error(dns: Node) -> TestResult {
     let dns = dns.serve_dns()?;
     for (name, answer, expected) in [
         ("nxdomain.example.", Answer::NXDOMAIN, Some(ResponseCode::NXDomain)),
@@ -94,9 +94,9 @@ async fn a_truncated_answer_is_fetched_over_tcp(dns: Node) -> TestResult {
     Ok(())
 }
 
-/// The old address is in the client's cache for as long as the test said.
+/// The client caches the old address for its time to live.
 #[netns_test]
-async fn a_cache_keeps_what_its_time_to_live_allows(dns: Node) -> TestResult {
+async fn a_cache_keeps_a_record_for_its_time_to_live(dns: Node) -> TestResult {
     let dns = dns.serve_dns()?;
     let new = Ipv4Addr::new(192, 0, 2, 8);
     dns.answer("kept.example", Record::from(V4).ttl(Duration::from_secs(3600)))?;
@@ -111,10 +111,10 @@ async fn a_cache_keeps_what_its_time_to_live_allows(dns: Node) -> TestResult {
     Ok(())
 }
 
-/// A client that is asked to answers from the address that it was asked at, which
-/// is not the one that the route would choose.
+/// The source of a response is the address that was asked, not the one that the route would
+/// choose.
 #[netns_test]
-async fn it_answers_from_where_it_is_asked(net: Net) -> TestResult {
+async fn a_response_comes_from_the_address_that_was_asked(net: Net) -> TestResult {
     let near = net.add_lan("near").subnet("10.1.0.0/24").subnet("fd01:1::/64").build()?;
     let far = net.add_lan("far").build()?;
     let gateways: [IpAddr; 2] = ["10.1.0.9".parse()?, "fd01:1::9".parse()?];
@@ -146,7 +146,7 @@ async fn it_answers_from_where_it_is_asked(net: Net) -> TestResult {
     Ok(())
 }
 
-/// The server needs no runtime of the test's: nobody drives one while this blocks.
+/// The server needs no async runtime: this test blocks the only one.
 #[netns_test]
 async fn a_blocking_look_up_is_answered(dns: Node) -> TestResult {
     let dns = dns.serve_dns()?;

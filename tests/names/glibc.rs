@@ -15,10 +15,9 @@ const NXDOMAIN: &str = "Name or service not known";
 const NODATA: &str = "No address associated with hostname";
 const AGAIN: &str = "Temporary failure in name resolution";
 
-/// As long as glibc waits, by what /etc/resolv.conf says: a second, less what its
-/// rounding to milliseconds takes away.
+/// How long glibc waits at least: one second by /etc/resolv.conf, minus its rounding.
 const TIMEOUT: Duration = Duration::from_millis(950);
-/// What a machine under load may add.
+/// How much longer it may take on a busy machine.
 const GRACE: Duration = Duration::from_secs(10);
 
 #[netns_test]
@@ -27,7 +26,7 @@ fn records_are_found_in_every_node(dns: Node, peer: Node, net: Net) -> TestResul
     dns.answer("both.example", [IpAddr::from(V4), V6.into()])?;
     dns.answer("alias.example", Record::cname("both.example"))?;
     dns.answer("one.example.", V4)?;
-    // Names of nodes come first: /etc/nsswitch.conf has `files` before `dns`.
+    // The names of nodes come first: /etc/nsswitch.conf has `files` before `dns`.
     dns.answer("peer", V4)?;
     let both = Ok(vec![V4.into(), V6.into()]);
     for name in ["both.example", "BOTH.example", "alias.example", "both.example."] {
@@ -48,17 +47,17 @@ fn records_are_found_in_every_node(dns: Node, peer: Node, net: Net) -> TestResul
 }
 
 #[netns_test]
-fn each_failure_is_the_one_that_programs_know(dns: Node, peer: Node) -> TestResult {
+fn each_failure_gives_its_own_error(dns: Node, peer: Node) -> TestResult {
     let dns = dns.serve_dns()?;
     dns.answer("nodata.example", Answer::NODATA)?;
     dns.answer("nxdomain.example", Answer::NXDOMAIN)?;
     dns.answer("servfail.example", Answer::SERVFAIL)?;
     dns.answer("refused.example", Answer::REFUSED)?;
-    dns.answer("dangling.example", Record::cname("nobody.example"))?;
+    dns.answer("dangling.example", Record::cname("missing.example"))?;
     dns.answer("mail.example", Record::mx(10, "mx.example"))?;
     for (name, error, status) in [
         ("nxdomain.example", NXDOMAIN, 2),
-        ("nobody.example", NXDOMAIN, 2),
+        ("missing.example", NXDOMAIN, 2),
         ("dangling.example", NXDOMAIN, 2),
         ("nodata.example", NODATA, 2),
         ("mail.example", NODATA, 2),
@@ -74,9 +73,9 @@ fn each_failure_is_the_one_that_programs_know(dns: Node, peer: Node) -> TestResu
     Ok(())
 }
 
-/// None of these is an answer to a resolver that is careful.
+/// A correct resolver accepts none of these as an answer.
 #[netns_test]
-fn whoever_gets_no_answer_waits_and_gives_up(dns: Node) -> TestResult {
+fn without_an_answer_a_look_up_times_out(dns: Node) -> TestResult {
     let dns = dns.serve_dns()?;
     dns.answer("silent.example", Answer::SILENT)?;
     dns.answer("id.example", Answer::wrong_id([V4]))?;
@@ -95,7 +94,7 @@ fn whoever_gets_no_answer_waits_and_gives_up(dns: Node) -> TestResult {
 }
 
 #[netns_test]
-fn a_slow_answer_comes_in_its_time_and_holds_nobody_up(dns: Node) -> TestResult {
+fn a_slow_answer_does_not_delay_others(dns: Node) -> TestResult {
     let dns = dns.serve_dns()?;
     let slow = Duration::from_millis(400);
     dns.answer("slow.example", Answer::from(V4).after(slow))?;
@@ -104,7 +103,7 @@ fn a_slow_answer_comes_in_its_time_and_holds_nobody_up(dns: Node) -> TestResult 
     assert_eq!(found, Ok(vec![V4.into()]));
     assert!(took >= slow, "{took:?}");
 
-    // The resolver takes the next question while it owes an answer.
+    // The resolver answers other queries while a response is pending.
     dns.answer("silent.example", Answer::from(V4).after(Duration::from_secs(3600)))?;
     let waiting = std::thread::spawn(|| look_up("silent.example"));
     nstest::eventually(GRACE, || dns.queries().iter().any(|q| q.name == "silent.example."))?;
@@ -124,7 +123,7 @@ fn a_truncated_answer_is_fetched_over_tcp(dns: Node, peer: Node) -> TestResult {
     let over = |transport| ("cut.example.", QueryType::A, transport);
     assert_eq!(of_a, [over(Transport::Udp), over(Transport::Tcp)]);
 
-    // What is too long by itself is no failure of anybody's.
+    // An answer that is truncated because of its length is no failure.
     let many: Vec<Ipv4Addr> = (1..=100).map(|last| Ipv4Addr::new(192, 0, 2, last)).collect();
     dns.answer("long.example", many)?;
     assert_eq!(look_up("long.example").map(|addrs| addrs.len()), Ok(100));
@@ -139,7 +138,7 @@ fn answers_change_while_the_test_runs(dns: Node) -> TestResult {
     let (old, changed) = (Ok(vec![V4.into()]), Ok(vec![new.into()]));
     dns.answer("db.example", V4)?;
     assert_eq!(look_up("db.example"), old);
-    // Each look-up is two questions.
+    // Each look-up takes two queries.
     let failing = dns.answer("db.example", Answer::SERVFAIL.times(4))?;
     let failed = |found: Result<_, String>| found.unwrap_err().ends_with(AGAIN);
     assert!(failed(look_up("db.example")) && failed(look_up("db.example")));
@@ -156,9 +155,9 @@ fn answers_change_while_the_test_runs(dns: Node) -> TestResult {
     Ok(())
 }
 
-/// The other family is answered at once, and the program waits all the same.
+/// The query for the other IP version is answered at once, but the program still waits.
 #[netns_test]
-fn one_family_can_fail_alone(dns: Node) -> TestResult {
+fn one_ip_version_can_fail_alone(dns: Node) -> TestResult {
     let dns = dns.serve_dns()?;
     dns.answer("db.example", [IpAddr::from(V4), V6.into()])?;
     dns.answer("db.example", Answer::NODATA.only(QueryType::AAAA))?;

@@ -1,4 +1,4 @@
-//! A resolver comes, moves and goes; and what a test is told of it.
+//! Resolvers that start, get another address and are removed, and what is reported about them.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ fn resolv_conf() -> String {
     std::fs::read_to_string("/etc/resolv.conf").expect("read /etc/resolv.conf")
 }
 
-/// Whom it names.
+/// The name servers in /etc/resolv.conf.
 fn name_servers() -> Vec<String> {
     let text = resolv_conf();
     let servers = text.lines().filter_map(|line| line.strip_prefix("nameserver "));
@@ -24,7 +24,7 @@ fn name_servers() -> Vec<String> {
 }
 
 #[netns_test]
-fn every_node_asks_those_that_are_there(net: Net) -> TestResult {
+fn resolv_conf_names_the_resolvers_that_exist(net: Net) -> TestResult {
     let before = resolv_conf();
     let lan = net.add_lan("lan").subnet("10.9.0.0/24").without_ipv6().build()?;
     net.local().join(&lan)?;
@@ -36,12 +36,12 @@ fn every_node_asks_those_that_are_there(net: Net) -> TestResult {
     assert!(resolv_conf().ends_with("options timeout:1 attempts:1\n"));
     assert!(look_up("db.example").is_err());
 
-    // The second is asked where the first fails.
+    // If the first resolver fails, the second is asked.
     second.serve_dns()?.answer("db.example", V4)?;
     assert_eq!(name_servers(), ["10.9.0.2", "10.9.0.3"]);
     assert_eq!(look_up("db.example"), Ok(vec![V4.into()]));
 
-    // The file has as many bytes as before, and glibc reads it all the same.
+    // The file has the same size as before. glibc reads it again all the same.
     first.remove()?;
     second.set_address(&lan, Ipv4Addr::new(10, 9, 0, 4).into())?;
     assert_eq!(name_servers(), ["10.9.0.4"]);
@@ -61,9 +61,9 @@ fn every_node_asks_those_that_are_there(net: Net) -> TestResult {
     Ok(())
 }
 
-/// Whoever reads the file meanwhile finds somebody to ask in it.
+/// A program that reads the file while it changes always finds a name server in it.
 #[netns_test]
-fn somebody_is_named_at_any_time(net: Net) -> TestResult {
+fn resolv_conf_is_replaced_atomically(net: Net) -> TestResult {
     let lan = net.add_lan("lan").subnet("10.9.0.0/24").build()?;
     let dns = net.add_node("dns").join(&lan).build()?;
     dns.serve_dns()?;
@@ -83,11 +83,11 @@ fn somebody_is_named_at_any_time(net: Net) -> TestResult {
 }
 
 #[netns_test]
-fn what_cannot_be_is_an_error(dns: Node, net: Net) -> TestResult {
+fn invalid_requests_are_errors(dns: Node, net: Net) -> TestResult {
     let island = net.add_node("island").build()?;
     let error = island.serve_dns().unwrap_err();
     assert_eq!(error.code(), ErrorCode::NoAddress, "{error:?}");
-    // Nothing was left there.
+    // No socket was left open.
     island.run(|| TcpListener::bind("[::]:53"))?;
 
     let udp = dns.run(|| UdpSocket::bind("0.0.0.0:53"))?;
@@ -120,8 +120,8 @@ fn what_cannot_be_is_an_error(dns: Node, net: Net) -> TestResult {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose"]
-fn scripts_a_failure_that_nobody_meets(dns: Node) -> TestResult {
+#[ignore = "a fixture that fails"]
+fn has_a_failure_that_no_query_gets(dns: Node) -> TestResult {
     let dns = dns.serve_dns()?;
     dns.answer("db.example", V4)?;
     dns.answer("api.example", Answer::SERVFAIL)?;
@@ -131,13 +131,13 @@ fn scripts_a_failure_that_nobody_meets(dns: Node) -> TestResult {
 }
 
 #[test]
-fn a_failure_that_nobody_meets_fails_the_test() {
-    let outcome = Run::of(&["life::scripts_a_failure_that_nobody_meets"]).run();
+fn a_failure_that_no_query_gets_fails_the_test() {
+    let outcome = Run::of(&["life::has_a_failure_that_no_query_gets"]).run();
     let text = outcome.text();
     assert!(!outcome.status.success(), "{text}");
     assert!(
         text.contains(
-            "the resolver in node dns was to answer SERVFAIL for api.example., and nobody met that: it was asked for db.example.\n  help: "
+            "the resolver in node dns has not given the answer `SERVFAIL` for api.example. to any query: its queries were for db.example.\n  help: "
         ),
         "{text}"
     );

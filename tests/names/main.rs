@@ -1,5 +1,5 @@
-//! A resolver that answers as the test says, seen by glibc's resolver (resolver(3))
-//! and by a client from crates.io.
+//! The DNS server of a test, as seen by glibc's resolver (resolver(3)) and by a client from
+//! crates.io.
 
 mod client;
 mod glibc;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nstest::Node;
 use nstest::dns::{Query, QueryType, Transport};
 
-/// By getaddrinfo(3).
+/// Looks up a name with getaddrinfo(3).
 fn look_up(name: &str) -> Result<Vec<IpAddr>, String> {
     let found: io::Result<_> = (name, 0).to_socket_addrs();
     let mut addrs: Vec<IpAddr> =
@@ -23,20 +23,19 @@ fn look_up(name: &str) -> Result<Vec<IpAddr>, String> {
     Ok(addrs)
 }
 
-/// The same, and how long it took.
+/// Like [`look_up`], with the time that it took.
 fn timed(name: &str) -> (Result<Vec<IpAddr>, String>, Duration) {
     let start = Instant::now();
     (look_up(name), start.elapsed())
 }
 
-/// What getent(1) prints in a node, and its status.
+/// The output of getent(1) in a node, and its exit status.
 fn getent(node: &Node, name: &str) -> (String, Option<i32>) {
     let output = node.command("getent").args(["ahosts", name]).output().expect("run getent");
     (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
 }
 
-/// What was asked, in short, in the order of the letters: the two questions of one
-/// look-up race.
+/// The queries, sorted: the order of the two queries of one look-up varies.
 fn asked(queries: &[Query]) -> Vec<(&str, QueryType, Transport)> {
     let mut asked: Vec<_> =
         queries.iter().map(|query| (query.name.as_str(), query.kind, query.transport)).collect();

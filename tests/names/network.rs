@@ -1,4 +1,4 @@
-//! The way to a resolver is a network like any other.
+//! Queries travel over the network of the test.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
@@ -16,7 +16,7 @@ use crate::look_up;
 const V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 7);
 
 #[netns_test]
-fn questions_are_translated_by_a_router(net: Net) -> TestResult {
+fn a_router_translates_queries(net: Net) -> TestResult {
     let internet = net.add_lan("internet").subnet("203.0.113.0/24").build()?;
     let home = net.add_lan("home").subnet("192.168.1.0/24").build()?;
     let outside = Ipv4Addr::new(203, 0, 113, 50);
@@ -31,7 +31,7 @@ fn questions_are_translated_by_a_router(net: Net) -> TestResult {
 }
 
 #[netns_test]
-fn a_cable_that_is_pulled_is_a_resolver_that_is_gone(dns: Node) -> TestResult {
+fn while_its_link_is_down_a_resolver_does_not_answer(dns: Node) -> TestResult {
     let link = dns.link();
     let dns = dns.serve_dns()?;
     dns.answer("db.example", V4)?;
@@ -39,7 +39,7 @@ fn a_cable_that_is_pulled_is_a_resolver_that_is_gone(dns: Node) -> TestResult {
     link.down()?;
     assert!(look_up("db.example").is_err());
     link.up()?;
-    // The kernel looks for the neighbour once in a second, and glibc waits for one.
+    // The kernel resolves the neighbour once a second, and glibc waits one second.
     nstest::eventually(Duration::from_secs(30), || look_up("db.example"))?;
     Ok(())
 }
@@ -54,7 +54,7 @@ fn without_ipv4(dns: Node, peer: Node) -> TestResult {
     serves(&dns, &peer)
 }
 
-/// Port 53 is free for whoever the test is.
+/// An ordinary user can bind port 53 in a test.
 #[netns_test(root = false)]
 fn not_as_root(dns: Node, peer: Node) -> TestResult {
     serves(&dns, &peer)
@@ -68,7 +68,7 @@ fn serves(dns: &Node, peer: &Node) -> TestResult {
     Ok(())
 }
 
-/// Nobody else is there: the program under test, and the names that it looks up.
+/// The test has no other node.
 #[netns_test]
 fn a_test_that_is_alone_serves_itself(net: Net) -> TestResult {
     let dns = net.local().serve_dns()?;
@@ -77,7 +77,7 @@ fn a_test_that_is_alone_serves_itself(net: Net) -> TestResult {
     Ok(())
 }
 
-/// A client that is gone for good, while it is owed an answer, costs nothing.
+/// A client that has gone while its response is pending costs no processor time.
 #[netns_test]
 fn a_resolver_that_waits_is_idle(dns: Node) -> TestResult {
     let addr = (dns.ip(), 53);

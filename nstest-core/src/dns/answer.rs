@@ -1,4 +1,4 @@
-//! What a test says that a resolver shall say.
+//! The answers of a resolver, as a test configures them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,10 +8,10 @@ use super::query::QueryType;
 use super::record::Record;
 use crate::error::{Error, ErrorCode, Result};
 
-/// What a resolver says when it is asked for a name.
+/// The answer of a resolver to queries for a name.
 ///
-/// Addresses and [`Record`]s become one by `into()`. Everything else is a failure
-/// that is scripted, and a test in which nobody met it fails, unless it is
+/// Addresses and [`Record`]s become an answer by `into()`. All other answers are failures. A
+/// test fails if no query gets a failure that it configured, unless that is marked
 /// [`optional`](Self::optional).
 ///
 /// ```
@@ -30,7 +30,7 @@ use crate::error::{Error, ErrorCode, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "an answer is given by `Resolver::answer`"]
 pub struct Answer {
-    pub(super) reply: Reply,
+    pub(super) reply: ResponseKind,
     pub(super) records: Vec<Record>,
     pub(super) delay: Duration,
     pub(super) stale: Duration,
@@ -39,9 +39,9 @@ pub struct Answer {
     pub(super) optional: bool,
 }
 
-/// What it says, or does not.
+/// The kind of response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reply {
+pub(super) enum ResponseKind {
     Records,
     NoData,
     NxDomain,
@@ -54,20 +54,18 @@ pub(super) enum Reply {
 }
 
 impl Answer {
-    /// The name does not exist (RFC 2308, section 2.1). So do all that have no
-    /// answer.
-    pub const NXDOMAIN: Self = Self::just(Reply::NxDomain);
-    /// The name exists, and has no record of the type that is asked for (RFC 2308,
-    /// section 2.2).
-    pub const NODATA: Self = Self::just(Reply::NoData);
-    /// The resolver cannot find out (RFC 1035, section 4.1.1).
-    pub const SERVFAIL: Self = Self::just(Reply::ServFail);
-    /// The resolver does not want to (RFC 1035, section 4.1.1).
-    pub const REFUSED: Self = Self::just(Reply::Refused);
-    /// There is no answer at all: clients wait as long as they care to.
-    pub const SILENT: Self = Self::just(Reply::Silent);
+    /// The name does not exist (RFC 2308, section 2.1). Names without an answer get this too.
+    pub const NXDOMAIN: Self = Self::just(ResponseKind::NxDomain);
+    /// The name exists, but has no record of the requested type (RFC 2308, section 2.2).
+    pub const NODATA: Self = Self::just(ResponseKind::NoData);
+    /// The resolver could not process the query (RFC 1035, section 4.1.1).
+    pub const SERVFAIL: Self = Self::just(ResponseKind::ServFail);
+    /// The resolver refuses to process the query (RFC 1035, section 4.1.1).
+    pub const REFUSED: Self = Self::just(ResponseKind::Refused);
+    /// No response at all: clients wait until their own timeout.
+    pub const SILENT: Self = Self::just(ResponseKind::Silent);
 
-    const fn just(reply: Reply) -> Self {
+    const fn just(reply: ResponseKind) -> Self {
         Self {
             reply,
             records: Vec::new(),
@@ -79,73 +77,72 @@ impl Answer {
         }
     }
 
-    fn of<R: Into<Record>>(reply: Reply, records: impl IntoIterator<Item = R>) -> Self {
+    fn of<R: Into<Record>>(reply: ResponseKind, records: impl IntoIterator<Item = R>) -> Self {
         Self { records: records.into_iter().map(Into::into).collect(), ..Self::just(reply) }
     }
 
-    /// These records. Of a type that is not among them, there is no data.
+    /// These records. Queries for other types get no data.
     pub fn records<R: Into<Record>>(records: impl IntoIterator<Item = R>) -> Self {
-        Self::of(Reply::Records, records)
+        Self::of(ResponseKind::Records, records)
     }
 
-    /// Over UDP nothing but the TC bit, which tells clients to ask over TCP; there,
-    /// these records (RFC 7766).
+    /// Over UDP only the TC bit, which makes clients ask again over TCP (RFC 7766). Over TCP
+    /// these records.
     pub fn truncated<R: Into<Record>>(records: impl IntoIterator<Item = R>) -> Self {
-        Self::of(Reply::Truncated, records)
+        Self::of(ResponseKind::Truncated, records)
     }
 
-    /// These records, under another transaction id than that of the question.
-    /// Clients must not take it for the answer (RFC 5452, section 9.1).
+    /// These records, with another transaction id than the query. Clients must ignore that
+    /// (RFC 5452, section 9.1).
     pub fn wrong_id<R: Into<Record>>(records: impl IntoIterator<Item = R>) -> Self {
-        Self::of(Reply::WrongId, records)
+        Self::of(ResponseKind::WrongId, records)
     }
 
-    /// These records, as the answer to a question for another name. Clients must
-    /// not take it for the answer (RFC 5452, section 9.1).
+    /// These records, as the answer to a query for another name. Clients must ignore that
+    /// (RFC 5452, section 9.1).
     pub fn wrong_question<R: Into<Record>>(records: impl IntoIterator<Item = R>) -> Self {
-        Self::of(Reply::WrongQuestion, records)
+        Self::of(ResponseKind::WrongQuestion, records)
     }
 
-    /// Not before this time has passed since the question.
+    /// Sends the answer this long after the query.
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Seen only after this time: until then the resolver says what it said before,
-    /// as one does that has kept the old answer. The time to live of old records
-    /// is what is left of it.
+    /// Applies only after this time, as if the resolver had the previous answer in its cache.
+    /// Until then the previous answer applies, with the remaining time as its time to live.
     pub fn stale(mut self, time: Duration) -> Self {
         self.stale = time;
         self
     }
 
-    /// To this many questions; to later ones the resolver says what it said before.
-    /// A look-up of both families is two questions.
+    /// Answers this many queries; then the previous answer applies again. Looking up a name
+    /// in both IP versions takes two queries.
     pub fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// To questions for records of this type; to others the resolver says what it
-    /// said before.
+    /// Answers only queries for this type of record. The previous answer applies to other
+    /// queries.
     pub fn only(mut self, kind: QueryType) -> Self {
         self.only = Some(kind);
         self
     }
 
-    /// The test does not fail if nobody meets it.
+    /// The test does not fail if no query gets this answer.
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
     }
 
-    /// Whether it is one that a test is to meet.
+    /// Whether the test fails if no query gets this answer.
     pub(super) fn is_failure(&self) -> bool {
-        self.reply != Reply::Records || !self.delay.is_zero() || !self.stale.is_zero()
+        self.reply != ResponseKind::Records || !self.delay.is_zero() || !self.stale.is_zero()
     }
 
-    /// Whether nothing of what was said before is ever said again.
+    /// Whether the previous answers never apply again.
     pub(super) fn is_final(&self) -> bool {
         self.times.is_none() && self.only.is_none() && self.stale.is_zero()
     }
@@ -153,43 +150,51 @@ impl Answer {
     pub(super) fn check(&self) -> Result<()> {
         self.records.iter().try_for_each(|record| record.encode().map(drop))?;
         let aliases = self.records.iter().filter(|record| record.alias_of().is_some()).count();
-        let refused =
-            |why: &'static str| Error::new(ErrorCode::Config, format!("answer {self}")).source(why);
+        let refused = |why: &'static str| {
+            Error::new(ErrorCode::Config, format!("give the answer `{self}`")).source(why)
+        };
         if aliases > 0 && self.records.len() > 1 {
-            return Err(refused("a CNAME has no other record beside it (RFC 1034, section 3.6.2)"));
+            return Err(refused(
+                "a name with a CNAME has no other records (RFC 1034, section 3.6.2)",
+            ));
         }
         if self.times == Some(0) {
-            return Err(refused("0 times is never").help("leave it out"));
+            return Err(refused("it would answer 0 queries")
+                .help("remove `times(0)`, or do not give the answer"));
         }
         if self.times.is_some() && !self.stale.is_zero() {
-            return Err(refused("`stale` and `times` each say until when").help("say one of them"));
+            return Err(refused("`stale` and `times` both limit it").help("use one of them"));
         }
         if self.records.is_empty()
             && !matches!(
                 self.reply,
-                Reply::NoData | Reply::NxDomain | Reply::ServFail | Reply::Refused | Reply::Silent
+                ResponseKind::NoData
+                    | ResponseKind::NxDomain
+                    | ResponseKind::ServFail
+                    | ResponseKind::Refused
+                    | ResponseKind::Silent
             )
         {
-            return Err(refused("there is no record in it")
-                .help("say Answer::NODATA for a name that exists and has none"));
+            return Err(refused("it contains no record")
+                .help("use Answer::NODATA for a name that exists and has no record"));
         }
         Ok(())
     }
 }
 
-/// As a test that failed names it.
+/// As it appears in messages.
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.reply {
-            Reply::Records => "records",
-            Reply::NoData => "NODATA",
-            Reply::NxDomain => "NXDOMAIN",
-            Reply::ServFail => "SERVFAIL",
-            Reply::Refused => "REFUSED",
-            Reply::Silent => "nothing",
-            Reply::Truncated => "a truncated message",
-            Reply::WrongId => "under a wrong id",
-            Reply::WrongQuestion => "to a wrong question",
+            ResponseKind::Records => "records",
+            ResponseKind::NoData => "NODATA",
+            ResponseKind::NxDomain => "NXDOMAIN",
+            ResponseKind::ServFail => "SERVFAIL",
+            ResponseKind::Refused => "REFUSED",
+            ResponseKind::Silent => "SILENT",
+            ResponseKind::Truncated => "truncated",
+            ResponseKind::WrongId => "wrong id",
+            ResponseKind::WrongQuestion => "wrong question",
         })?;
         if !self.delay.is_zero() {
             write!(f, ", after {:?}", self.delay)?;
@@ -198,7 +203,7 @@ impl fmt::Display for Answer {
             write!(f, ", stale for {:?}", self.stale)?;
         }
         if let Some(kind) = self.only {
-            write!(f, ", only to {kind}")?;
+            write!(f, ", only for {kind}")?;
         }
         self.times.map_or(Ok(()), |times| write!(f, ", {times} times"))
     }

@@ -1,4 +1,4 @@
-//! Questions and answers as bytes (RFC 1035, section 4).
+//! From the bytes of a query to the bytes of its response (RFC 1035, section 4).
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -6,24 +6,24 @@ use std::time::{Duration, Instant};
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, Record as Encoded};
 
-use super::answer::Reply;
+use super::answer::ResponseKind;
 use super::query::{Query, QueryType, Transport};
 use super::record::{key, name};
-use super::script::{Said, Script};
+use super::script::{ResolvedAnswer, Script};
 
-/// What fits into a datagram for a client that says nothing of it (RFC 1035, 4.2.1).
+/// The longest response to a client without EDNS (RFC 1035, section 4.2.1).
 const DATAGRAM: u16 = 512;
-/// What we say that we take (RFC 9715, section 3).
+/// The longest datagram that we announce to accept (RFC 9715, section 3).
 const PAYLOAD: u16 = 1232;
 
-/// Bytes to be sent, and when.
+/// The bytes of a response, and how long after the query to send it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Response {
     pub(super) bytes: Vec<u8>,
     pub(super) delay: Duration,
 }
 
-/// Answers what came from `from`; none is what a silent resolver says.
+/// The response to a query from `from`. `None`: the resolver sends none.
 pub(super) fn respond(
     script: &mut Script,
     bytes: &[u8],
@@ -34,7 +34,7 @@ pub(super) fn respond(
     let message = match Message::from_vec(bytes) {
         Ok(message) if message.message_type() == MessageType::Response => return None,
         Ok(message) => message,
-        // Too short to hold the id that an answer must have.
+        // Too short to contain the id that the response must repeat.
         Err(_) if bytes.len() < 12 => return None,
         Err(_) => {
             let id = u16::from_be_bytes([bytes[0], bytes[1]]);
@@ -57,9 +57,9 @@ pub(super) fn respond(
     }
     let kind = QueryType(question.query_type().into());
     let name = key(question.name());
-    let said = script.say(&name, kind, now);
-    script.note(Query { name, kind, from, transport });
-    if !fill(&mut response, &said, transport) {
+    let answer = script.resolve(&name, kind, now);
+    script.record(Query { name, kind, from, transport });
+    if !fill(&mut response, &answer, transport) {
         return None;
     }
     let limit = match transport {
@@ -68,10 +68,10 @@ pub(super) fn respond(
         Transport::Tcp => u16::MAX,
     };
     let bytes = encode(&response, limit)?;
-    Some(Response { bytes, delay: said.delay })
+    Some(Response { bytes, delay: answer.delay })
 }
 
-/// An answer that says nothing yet.
+/// A response without records.
 fn response_to(message: &Message) -> Message {
     let mut response = Message::new();
     response
@@ -89,23 +89,25 @@ fn response_to(message: &Message) -> Message {
     response
 }
 
-/// Whether there is anything to send.
-fn fill(response: &mut Message, said: &Said, transport: Transport) -> bool {
-    let (code, records) = match said.reply {
-        Reply::Silent => return false,
-        Reply::ServFail => (ResponseCode::ServFail, false),
-        Reply::Refused => (ResponseCode::Refused, false),
-        Reply::NxDomain => (ResponseCode::NXDomain, true),
-        Reply::Truncated if transport == Transport::Udp => {
+/// Adds the answer to the response. Returns whether to send it.
+fn fill(response: &mut Message, answer: &ResolvedAnswer, transport: Transport) -> bool {
+    let (code, records) = match answer.reply {
+        ResponseKind::Silent => return false,
+        ResponseKind::ServFail => (ResponseCode::ServFail, false),
+        ResponseKind::Refused => (ResponseCode::Refused, false),
+        ResponseKind::NxDomain => (ResponseCode::NXDomain, true),
+        ResponseKind::Truncated if transport == Transport::Udp => {
             response.set_truncated(true);
             (ResponseCode::NoError, false)
         }
-        Reply::Records | Reply::NoData | Reply::Truncated => (ResponseCode::NoError, true),
-        Reply::WrongId => {
+        ResponseKind::Records | ResponseKind::NoData | ResponseKind::Truncated => {
+            (ResponseCode::NoError, true)
+        }
+        ResponseKind::WrongId => {
             response.set_id(!response.id());
             (ResponseCode::NoError, true)
         }
-        Reply::WrongQuestion => {
+        ResponseKind::WrongQuestion => {
             for question in response.queries_mut() {
                 question.set_name(other_than(question.name()));
             }
@@ -114,8 +116,8 @@ fn fill(response: &mut Message, said: &Said, transport: Transport) -> bool {
     };
     response.set_response_code(code);
     if records {
-        response.add_answers(said.records.iter().filter_map(|(owner, record)| {
-            // Both were checked when the test gave them.
+        response.add_answers(answer.records.iter().filter_map(|(owner, record)| {
+            // Both were checked when the test gave the answer.
             let (ttl, data) = record.encode().ok()?;
             Some(Encoded::from_rdata(name(owner).ok()?, ttl, data))
         }));
@@ -123,13 +125,13 @@ fn fill(response: &mut Message, said: &Said, transport: Transport) -> bool {
     true
 }
 
-/// A name that nobody has asked for (RFC 2606).
+/// A name that differs from the queried one (RFC 2606).
 fn other_than(asked: &Name) -> Name {
     let wrong = name("wrong.invalid").unwrap_or_default();
     if *asked == wrong { Name::root() } else { wrong }
 }
 
-/// What is too long is cut to nothing but the TC bit.
+/// A response that is too long is truncated to the TC bit.
 fn encode(response: &Message, limit: u16) -> Option<Vec<u8>> {
     let bytes = response.to_vec().ok()?;
     if bytes.len() <= usize::from(limit) {

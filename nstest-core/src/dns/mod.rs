@@ -1,15 +1,15 @@
-//! A resolver that answers as the test says: records, and every way in which a
-//! look-up fails.
+//! A DNS server for tests: its answers and failures, and the server itself.
 //!
-//! It is started by [`Node::serve_dns`](crate::Node::serve_dns), and told what to
-//! answer by [`Resolver::answer`](crate::Resolver::answer); these are the words
-//! for that.
+//! [`Node::serve_dns`](crate::Node::serve_dns) starts it, and
+//! [`Resolver::answer`](crate::Resolver::answer) configures it with the types of this module.
 //!
-//! - `answer`, `record`: what a test says;
-//! - `query`: what was asked;
-//! - `script`: from a question to what is said to it, a pure function of the time;
-//! - `message`: the same as bytes (RFC 1035);
-//! - `server`, `datagram`: sockets, in a thread that lives in the node.
+//! In dependency order:
+//!
+//! - `query`: the queries that it received;
+//! - `record`, `answer`: what a test configures;
+//! - `script`: which answer a query gets, as a pure function of the query and the time;
+//! - `message`: from the bytes of a query to the bytes of its response (RFC 1035);
+//! - `datagram`, `server`: the sockets, and the thread in the node that serves them.
 
 mod answer;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
@@ -27,5 +27,5 @@ pub use answer::Answer;
 pub use query::{Query, QueryType, Transport};
 pub use record::Record;
 pub(crate) use script::Script;
-pub use script::Scripted;
-pub(crate) use server::Server;
+pub use script::ScriptedAnswer;
+pub(crate) use server::DnsServer;

@@ -1,4 +1,4 @@
-//! What was asked.
+//! Queries that a resolver received.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,17 +10,17 @@ pub struct QueryType(pub u16);
 impl QueryType {
     /// An IPv4 address (RFC 1035).
     pub const A: Self = Self(1);
-    /// Another name of the same thing (RFC 1035).
+    /// An alias: the name of another name (RFC 1035).
     pub const CNAME: Self = Self(5);
     /// The name of an address (RFC 1035).
     pub const PTR: Self = Self(12);
-    /// Who takes mail (RFC 1035).
+    /// The mail server of a domain (RFC 1035).
     pub const MX: Self = Self(15);
     /// Text (RFC 1035).
     pub const TXT: Self = Self(16);
     /// An IPv6 address (RFC 3596).
     pub const AAAA: Self = Self(28);
-    /// Where a service is (RFC 2782).
+    /// The host and port of a service (RFC 2782).
     pub const SRV: Self = Self(33);
 
     const NAMED: [(Self, &str); 7] = [
@@ -50,7 +50,7 @@ impl fmt::Debug for QueryType {
     }
 }
 
-/// Over what a question came.
+/// The transport of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
     /// A datagram.
@@ -68,17 +68,17 @@ impl fmt::Display for Transport {
     }
 }
 
-/// A question that reached a resolver.
+/// A query that a resolver received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Query {
     /// The name, in lower case, with a dot at its end: `db.example.`.
     pub name: String,
-    /// Which type of record was asked for.
+    /// The requested type of record.
     pub kind: QueryType,
-    /// By whom.
+    /// The client.
     pub from: SocketAddr,
-    /// Over what.
+    /// UDP or TCP.
     pub transport: Transport,
 }
 

@@ -1,91 +1,97 @@
-//! From a question to what is said to it.
+//! Which answer a query gets.
 //!
-//! The answers for a name lie upon each other, the last one on top. One that does
-//! not apply (its questions are used up, it is for another type, its time has not
-//! come) lets the one below it speak.
+//! The answers for a name form a stack. The last one is on top. If it does not apply (it has
+//! answered all its queries, it is for another type, or its time has not come), the one below
+//! it is tried.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, Reply};
+use super::answer::{Answer, ResponseKind};
 use super::query::{Query, QueryType};
 use super::record::{Record, key, name};
 use crate::error::Result;
 
-/// As many as RFC 1034 leaves to resolvers to choose; more is taken for a circle.
+/// How many CNAMEs are followed. A longer chain is treated as a loop. RFC 1034 leaves the
+/// number to the resolver.
 const ALIASES: usize = 8;
 
-/// What a resolver says, and what it was asked.
+/// The answers of a resolver, and the queries that it received.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
-    names: HashMap<String, Vec<Layer>>,
-    failures: Vec<(String, Answer, Scripted)>,
+    names: HashMap<String, Vec<StackedAnswer>>,
+    failures: Vec<(String, Answer, ScriptedAnswer)>,
     queries: Vec<Query>,
 }
 
 #[derive(Debug)]
-struct Layer {
+struct StackedAnswer {
     answer: Answer,
     since: Instant,
-    scripted: Scripted,
+    scripted: ScriptedAnswer,
 }
 
-/// An answer that a resolver was given for a name.
+/// An answer that was given to a resolver. It counts the queries that got it.
 #[derive(Debug, Clone, Default)]
-pub struct Scripted {
-    met: Arc<AtomicU64>,
+pub struct ScriptedAnswer {
+    count: Arc<AtomicU64>,
 }
 
-impl Scripted {
-    /// To how many questions it was the answer so far; of a stale one, how many
-    /// were answered with what was said before.
+impl ScriptedAnswer {
+    /// How many queries have got this answer. For a stale answer: how many queries have got
+    /// the previous answer because of it.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.met.load(Ordering::Relaxed)
+        self.count.load(Ordering::Relaxed)
     }
 
-    fn meet(&self) {
-        self.met.fetch_add(1, Ordering::Relaxed);
+    fn increment(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// What is said to one question.
+/// The answer to one query, with all CNAMEs followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
-    /// The last word on the name, or on the one that it is an alias of.
-    pub(super) reply: Reply,
-    /// Each under its name.
+pub(super) struct ResolvedAnswer {
+    /// The kind of response for the name, or for the target of its CNAME.
+    pub(super) reply: ResponseKind,
+    /// With the name of each record.
     pub(super) records: Vec<(String, Record)>,
     pub(super) delay: Duration,
 }
 
-/// What one name has to say.
-struct Word {
-    reply: Reply,
+/// The answer for one name.
+struct NameAnswer {
+    reply: ResponseKind,
     records: Vec<Record>,
     delay: Duration,
 }
 
 impl Script {
-    /// Puts an answer on top of those for a name.
-    pub(crate) fn answer(&mut self, text: &str, answer: Answer, now: Instant) -> Result<Scripted> {
+    /// Puts an answer on top of the stack of a name.
+    pub(crate) fn answer(
+        &mut self,
+        text: &str,
+        answer: Answer,
+        now: Instant,
+    ) -> Result<ScriptedAnswer> {
         answer.check()?;
         let name = key(&name(text)?);
-        let scripted = Scripted::default();
+        let scripted = ScriptedAnswer::default();
         if answer.is_failure() && !answer.optional {
             self.failures.push((name.clone(), answer.clone(), scripted.clone()));
         }
-        let layers = self.names.entry(name).or_default();
+        let stack = self.names.entry(name).or_default();
         if answer.is_final() {
-            layers.clear();
+            stack.clear();
         }
-        layers.push(Layer { answer, since: now, scripted: scripted.clone() });
+        stack.push(StackedAnswer { answer, since: now, scripted: scripted.clone() });
         Ok(scripted)
     }
 
-    pub(super) fn note(&mut self, query: Query) {
+    pub(super) fn record(&mut self, query: Query) {
         self.queries.push(query);
     }
 
@@ -93,92 +99,96 @@ impl Script {
         self.queries.clone()
     }
 
-    /// The failures that nobody has met, and what was asked instead.
-    pub(crate) fn unasked(&self) -> Vec<String> {
-        let mut asked: Vec<&str> = self.queries.iter().map(|query| query.name.as_str()).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        let asked = match asked.as_slice() {
-            [] => "no question reached it".to_owned(),
-            names => format!("it was asked for {}", names.join(", ")),
+    /// Describes the failures that no query has got, and the queries that there were.
+    pub(crate) fn unused_failures(&self) -> Vec<String> {
+        let mut queried: Vec<&str> = self.queries.iter().map(|query| query.name.as_str()).collect();
+        queried.sort_unstable();
+        queried.dedup();
+        let queried = match queried.as_slice() {
+            [] => "it received no query".to_owned(),
+            names => format!("its queries were for {}", names.join(", ")),
         };
-        let unmet = self.failures.iter().filter(|(.., scripted)| scripted.count() == 0);
-        let told = |(name, answer, _): &(String, Answer, Scripted)| {
-            format!("was to answer {answer} for {name}, and nobody met that: {asked}")
+        let unused = self.failures.iter().filter(|(.., scripted)| scripted.count() == 0);
+        let describe = |(name, answer, _): &(String, Answer, ScriptedAnswer)| {
+            format!("has not given the answer `{answer}` for {name} to any query: {queried}")
         };
-        unmet.map(told).collect()
+        unused.map(describe).collect()
     }
 
-    /// What is said to a question for the name of this key.
-    pub(super) fn say(&self, name: &str, kind: QueryType, now: Instant) -> Said {
-        let mut said = Said { reply: Reply::Records, records: Vec::new(), delay: Duration::ZERO };
+    /// The answer to a query for `name`, which must be a [`key`].
+    pub(super) fn resolve(&self, name: &str, kind: QueryType, now: Instant) -> ResolvedAnswer {
+        let mut resolved = ResolvedAnswer {
+            reply: ResponseKind::Records,
+            records: Vec::new(),
+            delay: Duration::ZERO,
+        };
         let mut owner = name.to_owned();
         for _ in 0..=ALIASES {
-            let word = self.word(&owner, kind, now);
-            said.delay += word.delay;
-            // A flaw of an alias is one of the whole message.
-            if said.reply == Reply::Records {
-                said.reply = word.reply;
+            let found = self.answer_for(&owner, kind, now);
+            resolved.delay += found.delay;
+            // A failure of a CNAME is a failure of the whole response.
+            if resolved.reply == ResponseKind::Records {
+                resolved.reply = found.reply;
             }
-            let before = said.records.len();
-            let alias = word.records.iter().find_map(|record| record.alias_of().map(key_of));
-            let wanted = word
+            let before = resolved.records.len();
+            let alias = found.records.iter().find_map(|record| record.alias_of().map(key_of));
+            let wanted = found
                 .records
                 .into_iter()
                 .filter(|record| record.kind() == kind || record.alias_of().is_some());
-            said.records.extend(wanted.map(|record| (owner.clone(), record)));
+            resolved.records.extend(wanted.map(|record| (owner.clone(), record)));
             match alias {
                 Some(target) if kind != QueryType::CNAME => owner = target,
                 _ => {
-                    if said.reply == Reply::Records && said.records.len() == before {
-                        said.reply = Reply::NoData;
+                    if resolved.reply == ResponseKind::Records && resolved.records.len() == before {
+                        resolved.reply = ResponseKind::NoData;
                     }
-                    return said;
+                    return resolved;
                 }
             }
         }
-        Said { reply: Reply::ServFail, records: Vec::new(), ..said }
+        ResolvedAnswer { reply: ResponseKind::ServFail, records: Vec::new(), ..resolved }
     }
 
-    fn word(&self, name: &str, kind: QueryType, now: Instant) -> Word {
+    fn answer_for(&self, name: &str, kind: QueryType, now: Instant) -> NameAnswer {
         let mut left = None;
-        for layer in self.layers(name).iter().rev() {
-            let answer = &layer.answer;
+        for stacked in self.stack(name).iter().rev() {
+            let answer = &stacked.answer;
             if answer.only.is_some_and(|only| only != kind) {
                 continue;
             }
-            let age = now.saturating_duration_since(layer.since);
+            let age = now.saturating_duration_since(stacked.since);
             if age < answer.stale {
-                layer.scripted.meet();
+                stacked.scripted.increment();
                 left.get_or_insert(answer.stale - age);
                 continue;
             }
-            if answer.times.is_some_and(|times| layer.scripted.count() >= times) {
+            if answer.times.is_some_and(|times| stacked.scripted.count() >= times) {
                 continue;
             }
             if answer.stale.is_zero() {
-                layer.scripted.meet();
+                stacked.scripted.increment();
             }
             let mut records = answer.records.clone();
             if let Some(left) = left {
-                // Rounded up: whoever keeps it that long meets the new answer then.
+                // Rounded up, so that a client that asks again after that time gets the new answer.
                 let ttl = Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0));
                 records = records.into_iter().map(|record| record.ttl(ttl)).collect();
             }
-            return Word { reply: answer.reply, records, delay: answer.delay };
+            return NameAnswer { reply: answer.reply, records, delay: answer.delay };
         }
-        Word { reply: Reply::NxDomain, records: Vec::new(), delay: Duration::ZERO }
+        NameAnswer { reply: ResponseKind::NxDomain, records: Vec::new(), delay: Duration::ZERO }
     }
 
-    /// Those of the name, or else of the closest wildcard above it (RFC 4592).
-    fn layers(&self, name: &str) -> &[Layer] {
-        if let Some(layers) = self.names.get(name) {
-            return layers;
+    /// The stack of the name, or of the closest wildcard above it (RFC 4592).
+    fn stack(&self, name: &str) -> &[StackedAnswer] {
+        if let Some(stack) = self.names.get(name) {
+            return stack;
         }
         let mut rest = name;
         while let Some((_, above)) = rest.split_once('.') {
-            if let Some(layers) = self.names.get(&format!("*.{above}")) {
-                return layers;
+            if let Some(stack) = self.names.get(&format!("*.{above}")) {
+                return stack;
             }
             rest = above;
         }
@@ -186,7 +196,7 @@ impl Script {
     }
 }
 
-/// Names in records have been checked when they were given.
+/// The names in records were checked when the answer was given.
 fn key_of(text: &str) -> String {
     name(text).map(|name| key(&name)).unwrap_or_default()
 }

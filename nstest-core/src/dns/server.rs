@@ -1,8 +1,8 @@
-//! Sockets on port 53 of a node, and the thread that serves them.
+//! The server on port 53 of a node.
 //!
-//! One thread, which lives in the node and waits for whatever comes first: a
-//! question, an answer that is due, the end. It needs no runtime of the test's,
-//! and a slow answer keeps no other waiting.
+//! One thread in the node serves all sockets. It waits in poll(2) for queries, for the time
+//! at which a delayed response is due, and for the end. So it needs no async runtime, and a
+//! delayed response does not delay others.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -25,26 +25,30 @@ use crate::sysctl;
 
 const PORT: u16 = 53;
 
-/// A thread that serves a script. It ends when this is dropped.
+/// A thread that answers queries from a script. It ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub(crate) struct DnsServer {
     _end: UnixStream,
 }
 
-impl Server {
-    /// Returns once the ports are bound.
+impl DnsServer {
+    /// Starts the thread. The ports are bound when this returns.
     pub(crate) fn start(executor: &NodeExecutor, script: &Arc<Mutex<Script>>) -> Result<Self> {
         let refused = |error: io::Error| {
-            let what = format!("listen on port {PORT} of node {}, UDP and TCP", executor.name());
+            let what = format!("listen on UDP and TCP port {PORT} of node {}", executor.name());
             let taken = error.kind() == io::ErrorKind::AddrInUse;
             let error =
                 Error::new(if taken { ErrorCode::InUse } else { ErrorCode::Namespace }, what)
                     .source(error);
-            if taken { error.help("a resolver or another server is there already") } else { error }
+            if taken {
+                error.help("stop the server that uses the port, or serve DNS in another node")
+            } else {
+                error
+            }
         };
         let (udp, tcp) = executor.namespace().enter(bind)?.map_err(refused)?;
         let (end, ended) = UnixStream::pair().map_err(refused)?;
-        let serving = Serving {
+        let server = ServerLoop {
             script: Arc::clone(script),
             udp,
             tcp,
@@ -52,12 +56,12 @@ impl Server {
             due: BTreeMap::new(),
             next: 0,
         };
-        executor.spawn(move || serving.run(&ended))?;
+        executor.spawn(move || server.run(&ended))?;
         Ok(Self { _end: end })
     }
 }
 
-/// Both families in one socket, as far as the kernel has both.
+/// Binds one socket for both IP versions, or for IPv4 if the kernel has no IPv6.
 fn bind() -> io::Result<(Datagrams, TcpListener)> {
     let any: IpAddr = if sysctl::has_ipv6() {
         Ipv6Addr::UNSPECIFIED.into()
@@ -70,19 +74,18 @@ fn bind() -> io::Result<(Datagrams, TcpListener)> {
     Ok((udp, tcp))
 }
 
-struct Serving {
+struct ServerLoop {
     script: Arc<Mutex<Script>>,
     udp: Datagrams,
     tcp: TcpListener,
     connections: BTreeMap<u64, Connection>,
-    /// Answers that are to be sent, by the time for it, and then in the order of
-    /// their questions.
-    due: BTreeMap<(Instant, u64), (To, Vec<u8>)>,
+    /// Responses to be sent, ordered by due time and then by the order of their queries.
+    due: BTreeMap<(Instant, u64), (ReplyTo, Vec<u8>)>,
     next: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum To {
+enum ReplyTo {
     Datagram(Asker),
     Connection(u64),
 }
@@ -93,29 +96,29 @@ struct Connection {
     from: SocketAddr,
     input: Vec<u8>,
     output: Vec<u8>,
-    /// Answers that are due later.
+    /// The number of responses that are due later.
     pending: usize,
-    /// Whether the client has said all that it has to say.
-    heard_out: bool,
+    /// Whether the client has closed its side, or the connection failed.
+    input_ended: bool,
 }
 
-/// Who can be served without waiting.
+/// The sockets on which an operation would not block.
 struct Ready {
     ended: bool,
     udp: bool,
     tcp: bool,
     connections: Vec<u64>,
-    /// Reset: there is nobody to answer.
+    /// Connections that were reset.
     gone: Vec<u64>,
 }
 
-impl Serving {
+impl ServerLoop {
     fn run(mut self, ended: &UnixStream) {
         loop {
             let ready = match self.wait(ended) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => continue,
-                Err(errno) => panic!("the resolver cannot wait for questions: {errno}"),
+                Err(errno) => panic!("the resolver cannot wait for queries: {errno}"),
             };
             if ready.ended {
                 return;
@@ -139,7 +142,7 @@ impl Serving {
         let timeout = match self.due.first_key_value() {
             Some(((time, _), _)) => {
                 let left = time.saturating_duration_since(Instant::now());
-                // Rounded up, or else the last part of a millisecond would be spun through.
+                // Rounded up, so that the last part of a millisecond is not a busy loop.
                 let millis = left.as_nanos().div_ceil(1_000_000);
                 PollTimeout::from(u16::try_from(millis).unwrap_or(u16::MAX))
             }
@@ -152,7 +155,7 @@ impl Serving {
         ];
         fds.extend(self.connections.values().map(|connection| {
             let mut flags = PollFlags::empty();
-            flags.set(PollFlags::POLLIN, !connection.heard_out);
+            flags.set(PollFlags::POLLIN, !connection.input_ended);
             flags.set(PollFlags::POLLOUT, !connection.output.is_empty());
             PollFd::new(connection.stream.as_fd(), flags)
         }));
@@ -175,7 +178,7 @@ impl Serving {
         loop {
             match self.udp.receive(&mut buffer) {
                 Ok(Some((length, asker))) => {
-                    let to = To::Datagram(asker);
+                    let to = ReplyTo::Datagram(asker);
                     self.respond(&buffer[..length], asker.addr, Transport::Udp, to);
                 }
                 Ok(None) => return,
@@ -184,13 +187,13 @@ impl Serving {
         }
     }
 
-    fn respond(&mut self, bytes: &[u8], from: SocketAddr, transport: Transport, to: To) {
+    fn respond(&mut self, bytes: &[u8], from: SocketAddr, transport: Transport, to: ReplyTo) {
         let now = Instant::now();
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
         let response = respond(&mut script, bytes, from, transport, now);
         drop(script);
         if let Some(response) = response {
-            if let To::Connection(id) = to {
+            if let ReplyTo::Connection(id) = to {
                 self.connections.entry(id).and_modify(|connection| connection.pending += 1);
             }
             self.due.insert((now + response.delay, self.next), (to, response.bytes));
@@ -199,7 +202,7 @@ impl Serving {
     }
 
     fn accept(&mut self) {
-        // A client that has gone already is none.
+        // An error means that the client is gone.
         while let Ok((stream, from)) = self.tcp.accept() {
             if stream.set_nonblocking(true).is_err() {
                 continue;
@@ -211,14 +214,14 @@ impl Serving {
                 input: Vec::new(),
                 output: Vec::new(),
                 pending: 0,
-                heard_out: false,
+                input_ended: false,
             };
             self.connections.insert(self.next, connection);
             self.next += 1;
         }
     }
 
-    /// Messages come with their length in front (RFC 1035, section 4.2.2).
+    /// Each message is preceded by its length (RFC 1035, section 4.2.2).
     fn read(&mut self, id: u64) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.fill();
@@ -231,15 +234,15 @@ impl Serving {
             connection.input.drain(..2 + length);
         }
         for message in messages {
-            self.respond(&message, from, Transport::Tcp, To::Connection(id));
+            self.respond(&message, from, Transport::Tcp, ReplyTo::Connection(id));
         }
     }
 
     fn send_due(&mut self, now: Instant) {
         while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= now) {
             match entry.remove() {
-                (To::Datagram(asker), bytes) => self.udp.send(&bytes, &asker),
-                (To::Connection(id), bytes) => {
+                (ReplyTo::Datagram(asker), bytes) => self.udp.send(&bytes, &asker),
+                (ReplyTo::Connection(id), bytes) => {
                     if let Some(connection) = self.connections.get_mut(&id) {
                         connection.queue(&bytes);
                     }
@@ -252,14 +255,14 @@ impl Serving {
 impl Connection {
     fn fill(&mut self) {
         let mut buffer = [0; 4096];
-        while !self.heard_out {
+        while !self.input_ended {
             match self.stream.read(&mut buffer) {
-                Ok(0) => self.heard_out = true,
+                Ok(0) => self.input_ended = true,
                 Ok(length) => self.input.extend_from_slice(&buffer[..length]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // It was reset, which the next wait tells.
-                Err(_) => self.heard_out = true,
+                // It was reset. The next wait reports that.
+                Err(_) => self.input_ended = true,
             }
         }
     }
@@ -272,7 +275,7 @@ impl Connection {
         }
     }
 
-    /// Sends what can be sent; whether the connection is still of use.
+    /// Sends what can be sent. Returns whether to keep the connection.
     fn write(&mut self) -> bool {
         while !self.output.is_empty() {
             match self.stream.write(&self.output) {
@@ -282,6 +285,6 @@ impl Connection {
                 Err(_) => return false,
             }
         }
-        !self.heard_out || self.pending > 0
+        !self.input_ended || self.pending > 0
     }
 }

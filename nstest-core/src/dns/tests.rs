@@ -1,4 +1,4 @@
-//! What is said to which question, and the bytes of it.
+//! What is answer to which question, and the bytes of it.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 
-use super::answer::Reply;
+use super::answer::ResponseKind;
 use super::message::respond;
-use super::script::Said;
+use super::script::ResolvedAnswer;
 use super::{Answer, QueryType, Record, Script, Transport};
 
 const A: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const B: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 const ASKER: ([u8; 4], u16) = ([192, 0, 2, 9], 5353);
 
-fn script(answers: &[(&str, Answer)], now: Instant) -> Script {
+fn script_of(answers: &[(&str, Answer)], now: Instant) -> Script {
     let mut script = Script::default();
     for (name, answer) in answers {
         script.answer(name, answer.clone(), now).unwrap();
@@ -23,8 +23,8 @@ fn script(answers: &[(&str, Answer)], now: Instant) -> Script {
     script
 }
 
-fn says(said: &Said) -> String {
-    let records: Vec<String> = said
+fn text(answer: &ResolvedAnswer) -> String {
+    let records: Vec<String> = answer
         .records
         .iter()
         .map(|(owner, record)| {
@@ -32,53 +32,61 @@ fn says(said: &Said) -> String {
             format!("{owner} {ttl} {} {data}", record.kind())
         })
         .collect();
-    format!("{:?} [{}] after {:?}", said.reply, records.join(", "), said.delay)
+    format!("{:?} [{}] after {:?}", answer.reply, records.join(", "), answer.delay)
 }
 
 #[test]
-fn the_last_answer_that_applies_is_said() {
+fn the_last_answer_that_applies_is_used() {
     let now = Instant::now();
-    let mut script = script(&[("Db.Example", A.into())], now);
-    let ask = |script: &Script, name: &str, kind| script.say(name, kind, now).reply;
-    assert_eq!(ask(&script, "db.example.", QueryType::A), Reply::Records);
-    assert_eq!(ask(&script, "db.example.", QueryType::AAAA), Reply::NoData);
-    assert_eq!(ask(&script, "other.example.", QueryType::A), Reply::NxDomain);
+    let mut script = script_of(&[("Db.Example", A.into())], now);
+    let ask = |script: &Script, name: &str, kind| script.resolve(name, kind, now).reply;
+    assert_eq!(ask(&script, "db.example.", QueryType::A), ResponseKind::Records);
+    assert_eq!(ask(&script, "db.example.", QueryType::AAAA), ResponseKind::NoData);
+    assert_eq!(ask(&script, "other.example.", QueryType::A), ResponseKind::NxDomain);
 
     script.answer("db.example.", Answer::SILENT.only(QueryType::AAAA), now).unwrap();
     script.answer("db.example", Answer::SERVFAIL.times(2), now).unwrap();
-    let said: Vec<Reply> = (0..4)
+    let answer: Vec<ResponseKind> = (0..4)
         .map(|nth| [QueryType::A, QueryType::AAAA][nth % 2])
         .map(|kind| ask(&script, "db.example.", kind))
         .collect();
-    assert_eq!(said, [Reply::ServFail, Reply::ServFail, Reply::Records, Reply::Silent]);
+    assert_eq!(
+        answer,
+        [
+            ResponseKind::ServFail,
+            ResponseKind::ServFail,
+            ResponseKind::Records,
+            ResponseKind::Silent
+        ]
+    );
 
     script.answer("DB.example", Answer::REFUSED, now).unwrap();
-    assert_eq!(ask(&script, "db.example.", QueryType::AAAA), Reply::Refused);
+    assert_eq!(ask(&script, "db.example.", QueryType::AAAA), ResponseKind::Refused);
 }
 
 #[test]
-fn wildcards_stand_for_what_is_below_and_has_no_answer() {
+fn a_wildcard_answers_for_names_below_it_without_an_answer() {
     let now = Instant::now();
-    let script = script(
+    let script = script_of(
         &[("*", Answer::REFUSED), ("*.example", A.into()), ("db.example", Answer::SERVFAIL)],
         now,
     );
     for (name, reply) in [
-        ("db.example.", Reply::ServFail),
-        ("a.example.", Reply::Records),
-        ("a.b.example.", Reply::Records),
-        ("example.", Reply::Refused),
-        ("a.test.", Reply::Refused),
+        ("db.example.", ResponseKind::ServFail),
+        ("a.example.", ResponseKind::Records),
+        ("a.b.example.", ResponseKind::Records),
+        ("example.", ResponseKind::Refused),
+        ("a.test.", ResponseKind::Refused),
     ] {
-        assert_eq!(script.say(name, QueryType::A, now).reply, reply, "{name}");
+        assert_eq!(script.resolve(name, QueryType::A, now).reply, reply, "{name}");
     }
 }
 
 #[test]
-fn aliases_are_followed_into_whatever_is_there() {
+fn cnames_are_followed() {
     let now = Instant::now();
     let late = Duration::from_millis(7);
-    let script = script(
+    let script = script_of(
         &[
             ("www.example", Answer::from(Record::cname("db.example")).after(late)),
             ("db.example", Answer::records([A, B]).after(late)),
@@ -89,7 +97,7 @@ fn aliases_are_followed_into_whatever_is_there() {
         ],
         now,
     );
-    let ask = |name, kind| says(&script.say(name, kind, now));
+    let ask = |name, kind| text(&script.resolve(name, kind, now));
     assert_eq!(
         ask("www.example.", QueryType::A),
         "Records [www.example. 0 CNAME db.example., db.example. 0 A 192.0.2.1, db.example. 0 A 192.0.2.2] after 14ms"
@@ -102,19 +110,19 @@ fn aliases_are_followed_into_whatever_is_there() {
         ask("gone.example.", QueryType::A),
         "NxDomain [gone.example. 0 CNAME nowhere.example.] after 0ns"
     );
-    assert_eq!(script.say("mail.example.", QueryType::A, now).reply, Reply::ServFail);
-    assert_eq!(script.say("circle.example.", QueryType::A, now).reply, Reply::ServFail);
+    assert_eq!(script.resolve("mail.example.", QueryType::A, now).reply, ResponseKind::ServFail);
+    assert_eq!(script.resolve("circle.example.", QueryType::A, now).reply, ResponseKind::ServFail);
 }
 
 #[test]
-fn the_old_answer_is_said_until_a_stale_one_is_seen() {
+fn a_stale_answer_applies_after_its_time() {
     let now = Instant::now();
     let hour = Duration::from_secs(3600);
-    let mut script = script(&[("db.example", Record::from(A).ttl(hour).into())], now);
+    let mut script = script_of(&[("db.example", Record::from(A).ttl(hour).into())], now);
     let new = Answer::from(B).stale(Duration::from_secs(30));
     let scripted = script.answer("db.example", new, now).unwrap();
     let ask = |seconds| {
-        says(&script.say("db.example.", QueryType::A, now + Duration::from_secs_f64(seconds)))
+        text(&script.resolve("db.example.", QueryType::A, now + Duration::from_secs_f64(seconds)))
     };
     assert_eq!(ask(0.0), "Records [db.example. 30 A 192.0.2.1] after 0ns");
     assert_eq!(ask(29.5), "Records [db.example. 1 A 192.0.2.1] after 0ns");
@@ -123,9 +131,9 @@ fn the_old_answer_is_said_until_a_stale_one_is_seen() {
 }
 
 #[test]
-fn failures_that_nobody_met_are_told() {
+fn failures_that_no_query_got_are_reported() {
     let now = Instant::now();
-    let mut script = script(
+    let mut script = script_of(
         &[
             ("plain.example", A.into()),
             ("optional.example", Answer::SERVFAIL.optional()),
@@ -136,21 +144,21 @@ fn failures_that_nobody_met_are_told() {
         now,
     );
     assert!(
-        script.unasked()[0]
-            .contains("NXDOMAIN for met.example., and nobody met that: no question reached it")
+        script.unused_failures()[0]
+            .contains("the answer `NXDOMAIN` for met.example. to any query: it received no query")
     );
     ask(&mut script, "Met.Example", RecordType::A, Transport::Udp, |_| ());
-    let unasked = script.unasked();
-    let [one] = unasked.as_slice() else { panic!("{unasked:?}") };
+    let unused = script.unused_failures();
+    let [one] = unused.as_slice() else { panic!("{unused:?}") };
     assert!(
         one.starts_with(
-            "was to answer nothing, only to A, 2 times for replaced.example., and nobody met that: it was asked for met.example."
+            "has not given the answer `SILENT, only for A, 2 times` for replaced.example. to any query: its queries were for met.example."
         ),
         "{one}"
     );
 }
 
-/// Sends a question, and reads the answer.
+/// Sends a query and reads the response.
 fn ask(
     script: &mut Script,
     text: &str,
@@ -170,9 +178,9 @@ fn ask(
 }
 
 #[test]
-fn answers_are_those_to_their_questions() {
+fn responses_repeat_id_and_question() {
     let now = Instant::now();
-    let mut script = script(
+    let mut script = script_of(
         &[
             ("db.example", Answer::from([Record::from(A), Ipv6Addr::LOCALHOST.into()])),
             ("id.example", Answer::wrong_id([A])),
@@ -186,7 +194,7 @@ fn answers_are_those_to_their_questions() {
     let good = ask("dB.eXample", Transport::Udp).unwrap();
     assert_eq!((good.id(), good.message_type()), (0x1234, MessageType::Response));
     assert!(good.recursion_desired() && good.recursion_available() && !good.truncated());
-    // Letters as they were asked: some clients check that.
+    // The letters are those of the query: some clients check that.
     assert_eq!(good.query().unwrap().name().to_ascii(), "dB.eXample.");
     assert_eq!(good.answers().len(), 1);
     assert_eq!(good.extensions(), &None);
@@ -200,11 +208,11 @@ fn answers_are_those_to_their_questions() {
     assert!(!whole.truncated() && whole.answers().len() == 1);
 }
 
-/// 40 addresses take 16 bytes each.
+/// 40 records of 16 bytes each.
 #[test]
-fn what_does_not_fit_into_a_datagram_is_cut() {
+fn a_response_that_does_not_fit_into_a_datagram_is_truncated() {
     let many: Vec<Ipv4Addr> = (1..=40).map(|last| Ipv4Addr::new(192, 0, 2, last)).collect();
-    let mut script = script(&[("db.example", many.into())], Instant::now());
+    let mut script = script_of(&[("db.example", many.into())], Instant::now());
     let mut ask = |transport, payload: Option<u16>| {
         let message = ask(&mut script, "db.example", RecordType::A, transport, |question| {
             if let Some(payload) = payload {
@@ -223,7 +231,7 @@ fn what_does_not_fit_into_a_datagram_is_cut() {
 }
 
 #[test]
-fn what_is_no_question_is_refused_in_its_way() {
+fn messages_that_are_no_queries_get_an_error_or_no_response() {
     let mut script = Script::default();
     let update = ask(&mut script, "a.example", RecordType::A, Transport::Udp, |question| {
         question.set_op_code(OpCode::Update);
@@ -248,7 +256,7 @@ fn what_is_no_question_is_refused_in_its_way() {
 }
 
 #[test]
-fn what_cannot_be_said_is_refused() {
+fn invalid_answers_are_refused() {
     let now = Instant::now();
     let refused = |name: &str, answer: Answer| {
         let error = Script::default().answer(name, answer, now).map(drop).unwrap_err();
@@ -262,7 +270,7 @@ fn what_cannot_be_said_is_refused() {
         (Answer::from(Record::cname("a b..c")), "nstest[name]"),
         (Record::from(A).ttl(Duration::from_millis(1500)).into(), "1.5s"),
         (Record::from(A).ttl(Duration::from_secs(1 << 31)).into(), "2147483647"),
-        (Answer::SERVFAIL.times(0), "0 times is never"),
+        (Answer::SERVFAIL.times(0), "0 queries"),
         (Answer::SERVFAIL.times(1).stale(Duration::from_secs(1)), "`stale` and `times`"),
         (Answer::records(Vec::<Record>::new()), "Answer::NODATA"),
         (Answer::from([Record::cname("b.example"), A.into()]), "RFC 1034"),
@@ -282,7 +290,8 @@ fn every_kind_of_record_is_encoded() {
         Record::srv(1, 2, 443, "www.example"),
         Record::txt("v=spf1"),
     ];
-    let mut script = script(&[("all.example", Answer::records(records.clone()))], Instant::now());
+    let mut script =
+        script_of(&[("all.example", Answer::records(records.clone()))], Instant::now());
     for record in records {
         let kind = RecordType::from(record.kind().0);
         let message = ask(&mut script, "all.example", kind, Transport::Udp, |_| ()).unwrap();

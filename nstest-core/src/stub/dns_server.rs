@@ -1,4 +1,4 @@
-//! A resolver where there is no node that it could run in.
+//! The DNS server on platforms without network namespaces: it cannot be started.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,11 +6,11 @@ use super::script::Script;
 use crate::error::Result;
 use crate::node::NodeExecutor;
 
-/// None is ever started.
+/// Has no value.
 #[derive(Debug)]
-pub(crate) enum Server {}
+pub(crate) enum DnsServer {}
 
-impl Server {
+impl DnsServer {
     pub(crate) fn start(executor: &NodeExecutor, _: &Arc<Mutex<Script>>) -> Result<Self> {
         match *executor.namespace() {}
     }

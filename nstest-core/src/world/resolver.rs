@@ -1,15 +1,14 @@
-//! A resolver that runs in a node, and is asked by every node.
+//! The handle of a DNS server in a node.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::dns::{Answer, Query, Script, Scripted, Server};
+use crate::dns::{Answer, DnsServer, Query, Script, ScriptedAnswer};
 use crate::error::Result;
 
-/// A resolver (a DNS server that clients ask) which says what the test tells it
-/// to, and which every node of the test asks: started by
-/// [`Node::serve_dns`](crate::Node::serve_dns).
+/// A DNS server that all nodes of the test ask. The test configures its answers and failures.
+/// [`Node::serve_dns`](crate::Node::serve_dns) starts it.
 ///
 /// ```no_run
 /// # fn test(dns: nstest::Node, db: nstest::Node) -> nstest::TestResult {
@@ -23,12 +22,12 @@ use crate::error::Result;
 /// dns.answer("www.example", Record::cname("db.example"))?;
 /// assert!(("www.example", 80).to_socket_addrs()?.any(|addr| addr.ip() == db.ip()));
 ///
-/// // The first two questions, A and AAAA of one look-up, fail; the next do not.
+/// // The first two queries, A and AAAA of one look-up, fail. Later ones do not.
 /// dns.answer("db.example", Answer::SERVFAIL.times(2))?;
 /// assert!(("db.example", 80).to_socket_addrs().is_err());
 /// assert!(("db.example", 80).to_socket_addrs().is_ok());
 ///
-/// // Whoever asks within half a minute still gets the old address.
+/// // Queries within the next 30 seconds still get the old address.
 /// let moved = Answer::from(Ipv4Addr::new(192, 0, 2, 8)).stale(Duration::from_secs(30));
 /// let old = dns.answer("db.example", moved)?;
 /// assert!(("db.example", 80).to_socket_addrs()?.any(|addr| addr.ip() == db.ip()));
@@ -42,7 +41,7 @@ use crate::error::Result;
 pub struct Resolver {
     node: Arc<str>,
     script: Arc<Mutex<Script>>,
-    _server: Arc<Server>,
+    _server: Arc<DnsServer>,
 }
 
 impl fmt::Debug for Resolver {
@@ -52,13 +51,13 @@ impl fmt::Debug for Resolver {
 }
 
 impl Resolver {
-    pub(super) fn new(node: Arc<str>, script: Arc<Mutex<Script>>, server: Server) -> Self {
+    pub(super) fn new(node: Arc<str>, script: Arc<Mutex<Script>>, server: DnsServer) -> Self {
         Self { node, script, _server: Arc::new(server) }
     }
 
-    /// Failures that the resolver was given and that no query has met.
+    /// Describes the failures that no query has got.
     pub(super) fn unasked(&self) -> Vec<String> {
-        let unasked = self.script().unasked().into_iter();
+        let unasked = self.script().unused_failures().into_iter();
         unasked.map(|what| format!("the resolver in node {} {what}", self.node)).collect()
     }
 
@@ -66,21 +65,19 @@ impl Resolver {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says what the answer for a name shall be from now on.
+    /// Sets the answer for a name, from now on.
     ///
-    /// Names are those of DNS: letters of any case, a dot at the end or none.
-    /// `*.example` stands for all names below `example` that have no answer of
-    /// their own, `*` for all names. A name without an answer does not exist
-    /// (NXDOMAIN).
+    /// The case of letters and a dot at the end do not matter. `*.example` stands for all
+    /// names below `example` that have no answer of their own, and `*` for all names. A name
+    /// without an answer does not exist (NXDOMAIN).
     ///
     /// # Errors
-    /// `name`, if it is no name that DNS can carry; `config`, if the answer cannot
-    /// be given.
-    pub fn answer(&self, name: &str, answer: impl Into<Answer>) -> Result<Scripted> {
+    /// `name`, if it is not a valid domain name; `config`, if the answer is invalid.
+    pub fn answer(&self, name: &str, answer: impl Into<Answer>) -> Result<ScriptedAnswer> {
         self.script().answer(name, answer.into(), Instant::now())
     }
 
-    /// What was asked so far, in the order in which it came.
+    /// The queries so far, in the order of their arrival.
     #[must_use]
     pub fn queries(&self) -> Vec<Query> {
         self.script().queries()

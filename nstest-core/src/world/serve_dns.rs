@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::node::Node;
 use super::resolver::Resolver;
-use crate::dns::Server;
+use crate::dns::DnsServer;
 use crate::error::Result;
 
 impl Node {
@@ -25,7 +25,7 @@ impl Node {
         // after all would be free again only some time after that.
         self.net().look(|spec| spec.clone().add_name_server(self.id()))?;
         let script = Arc::default();
-        let server = Server::start(self.executor(), &script)?;
+        let server = DnsServer::start(self.executor(), &script)?;
         self.net().edit(|spec| spec.add_name_server(self.id()))?;
         let resolver = Resolver::new(self.name().into(), script, server);
         self.net().resolvers().push(resolver.clone());
