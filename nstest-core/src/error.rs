@@ -1,8 +1,7 @@
-//! What went wrong: an operation on an object, its cause, and the next step.
+//! The errors of nstest: an operation on an object, its cause, and a remedy.
 //!
-//! Every error carries a [`ErrorCode`]: a short name that stays the same between
-//! releases and that the troubleshooting page (`docs/src/troubleshooting.md`)
-//! explains under a heading of that name.
+//! Every error has an [`ErrorCode`], a short name that does not change between releases. The
+//! troubleshooting page (`docs/src/troubleshooting.md`) has a section for each code.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,11 +10,11 @@ use std::panic::Location;
 /// The result of an operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What the body of a test returns when it wants to use `?` on errors of any type.
+/// The result of a test function that uses `?` on errors of any type.
 ///
 /// ```
 /// fn body() -> nstest::TestResult {
-///     let port: u16 = "8080".parse()?; // a ParseIntError would name this line
+///     let port: u16 = "8080".parse()?; // an error would be reported with this line
 ///     assert_eq!(port, 8080);
 ///     Ok(())
 /// }
@@ -25,7 +24,7 @@ pub type TestResult<T = ()> = std::result::Result<T, TestError>;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)*) => {
-        /// The stable name of a kind of error, as printed in `nstest[code]`.
+        /// The stable name of a kind of error, printed as `nstest[code]`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorCode {
@@ -33,10 +32,10 @@ macro_rules! codes {
         }
 
         impl ErrorCode {
-            /// Every code there is, for the page that must explain each.
+            /// All codes.
             pub const ALL: &[ErrorCode] = &[$(ErrorCode::$variant,)*];
 
-            /// The name: lower case, words joined by `-`.
+            /// The name of the code, in lower case, with `-` between words.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -48,79 +47,79 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A step of setting up the test's namespaces was refused; no cause is known.
+    /// A step of setting up the test's namespaces failed, and no known cause fits.
     Setup = "setup",
-    /// An argument or an environment variable of nstest has a value that it cannot have.
+    /// An argument or an environment variable of nstest has an invalid value.
     Config = "config",
     /// The test did not end within its timeout.
     Timeout = "timeout",
-    /// The test's process was killed by a signal.
+    /// A signal killed the test's process.
     Signal = "signal",
-    /// The test's process ended before the body did.
+    /// The test's process ended before the test function returned.
     EarlyExit = "early-exit",
-    /// The test's process closed or lost the pipe on which its verdict travels.
+    /// The test's process closed the pipe through which it reports its result.
     VerdictLost = "verdict-lost",
-    /// The body passed, and then its process ended with another status than 0.
+    /// The test function passed, but then its process ended with an error.
     ExitAfterPass = "exit-after-pass",
-    /// The test binary started again did not run this test.
+    /// The test binary was started again, but did not run this test.
     NotStarted = "not-started",
     /// One test function is registered with libtest more than once.
     RegisteredTwice = "registered-twice",
-    /// A private variable of the runner stands in the environment, and no runner put it there.
+    /// A private variable of the runner is in the environment, but the runner did not set it.
     StaleEnvironment = "stale-environment",
-    /// Inline mode was asked for where the process may not make a network namespace.
+    /// Inline mode was requested, but the process may not create a network namespace.
     Inline = "inline",
-    /// A network namespace could not be made, opened, entered or named.
+    /// A network namespace could not be created, opened, entered or named.
     Namespace = "namespace",
-    /// A name that a node, LAN or interface cannot have.
+    /// A node, LAN or interface cannot have this name.
     Name = "name",
-    /// A name that something else has.
+    /// Another object already has this name.
     NameTaken = "name-taken",
-    /// A subnet that cannot be read, or that a LAN cannot have.
+    /// A subnet cannot be read, or a LAN cannot use it.
     Subnet = "subnet",
     /// Two subnets that one node would see have addresses in common.
     SubnetOverlap = "subnet-overlap",
-    /// A subnet has no address left.
+    /// A subnet has no free address.
     SubnetFull = "subnet-full",
-    /// An address that an interface cannot have.
+    /// An interface cannot have this address.
     Address = "address",
-    /// A node has no address of the kind asked for.
+    /// A node has no address of the requested kind.
     NoAddress = "no-address",
-    /// A route that nobody can have.
+    /// A node cannot have this route.
     Route = "route",
-    /// Default routes that lead in a circle.
+    /// The default routes of some routers form a loop.
     RouteCycle = "route-cycle",
-    /// A router cannot translate or filter what it was asked to.
+    /// A router cannot translate or filter as requested.
     Nat = "nat",
-    /// The wire, which takes frames past a stage, cannot be made.
+    /// The userspace part of a fault cannot be set up.
     Wire = "wire",
-    /// Something is in use and cannot go, or is taken and cannot be had.
+    /// An object is in use and cannot be removed, or is taken and cannot be claimed.
     InUse = "in-use",
-    /// Something that was named is not there.
+    /// The named object does not exist.
     NotFound = "not-found",
-    /// What was waited for had not come when the time was up.
+    /// A condition did not become true before its deadline.
     Deadline = "deadline",
-    /// A fault, or a value of one, that cannot be.
+    /// A fault, or a value of one, is invalid.
     Fault = "fault",
-    /// A plan of faults cannot be read.
+    /// A fault plan cannot be read.
     Plan = "plan",
-    /// Two faults cannot be at the same time.
+    /// Two faults cannot be active at the same time.
     PlanConflict = "plan-conflict",
     /// A declared fault affected no packet.
     FaultUnmatched = "fault-unmatched",
-    /// Exploration found points at which the test fails, or none that it could try.
+    /// Exploration found points at which the test fails, or no point to try.
     Exploration = "exploration",
     /// This platform has no network namespaces.
     Platform = "platform",
-    /// The machine allows no user namespace, or no more.
+    /// The machine allows no user namespace, or no further one.
     UsernsLimit = "userns-limit",
-    /// The machine allows no network namespace, or no more.
+    /// The machine allows no network namespace, or no further one.
     NetnsLimit = "netns-limit",
-    /// The machine allows no namespace of another kind, or no more.
+    /// The machine allows no namespace of another kind, or no further one.
     NamespaceLimit = "namespace-limit",
-    /// The process is in a user or PID namespace nested so deep that it can make none in it.
+    /// The user namespace of the process is nested too deep.
     UsernsDepth = "userns-depth",
-    /// The process runs in a chroot, where no user namespace can be made.
+    /// The process runs in a chroot, in which no user namespace can be created.
     Chroot = "chroot",
     /// The process's user or group id has no mapping in its own user namespace.
     UnmappedId = "unmapped-id",
@@ -128,17 +127,17 @@ codes! {
     Seccomp = "seccomp",
     /// A seccomp filter kills the process that makes a system call.
     SeccompKill = "seccomp-kill",
-    /// The user's limit of processes is reached.
+    /// The process limit of the user is reached.
     Nproc = "nproc",
-    /// The machine's or the cgroup's limit of processes is reached.
+    /// The process limit of the machine or of the cgroup is reached.
     PidsLimit = "pids-limit",
     /// `kernel.unprivileged_userns_clone` is 0.
     UsernsCloneSysctl = "userns-clone-sysctl",
-    /// AppArmor refuses a user namespace, or what a test does in it.
+    /// AppArmor refuses a user namespace, or an operation in it.
     Apparmor = "apparmor",
     /// Root without CAP_SETFCAP cannot map itself into a user namespace.
     Setfcap = "setfcap",
-    /// A fresh `/proc` or `/sys` is refused, since parts of the present one are hidden.
+    /// A fresh `/proc` or `/sys` is refused, because parts of the present one are hidden.
     ProcMasked = "proc-masked",
     /// `/proc/sys` is read-only.
     ProcSysReadOnly = "proc-sys-read-only",
@@ -146,13 +145,13 @@ codes! {
     Wsl1 = "wsl1",
     /// The kernel was built without a kind of namespace.
     NoNamespaces = "no-namespaces",
-    /// SELinux refuses a user namespace, or what a test does in it.
+    /// SELinux refuses a user namespace, or an operation in it.
     Selinux = "selinux",
     /// No procfs is mounted on `/proc`.
     NoProc = "no-proc",
-    /// The process or the machine has too many files open.
+    /// The process or the machine has too many open files.
     OpenFiles = "open-files",
-    /// The arguments and the environment are too big for the test's process.
+    /// The arguments and the environment are too big for a new process.
     EnvTooBig = "env-too-big",
     /// The test binary could not be executed again.
     Exec = "exec",
@@ -161,7 +160,7 @@ codes! {
     Netlink = "netlink",
     /// A kernel setting could not be read or written.
     Sysctl = "sysctl",
-    /// A test asked for an uplink, and the machine has no way to give it one.
+    /// A test requests an uplink, and the machine cannot provide one.
     Uplink = "uplink",
 }
 
@@ -173,8 +172,8 @@ impl fmt::Display for ErrorCode {
 
 /// An operation of nstest that failed.
 ///
-/// `Display` is one line: the operation and the object. `Debug`, which is what
-/// `main` and `unwrap` print, is the whole report: causes, next step and code.
+/// `Display` is one line: the operation and the object. `Debug`, which `main` and `unwrap`
+/// print, is the whole report: code, operation, causes and remedy.
 pub struct Error(Box<ErrorParts>);
 
 struct ErrorParts {
@@ -185,7 +184,7 @@ struct ErrorParts {
 }
 
 impl Error {
-    /// `what` names the operation and the object: "bring up `lo`".
+    /// `what` names the operation and the object, in the imperative: "bring up `lo`".
     pub(crate) fn new(code: ErrorCode, what: impl Into<String>) -> Self {
         Self(Box::new(ErrorParts { code, what: what.into(), source: None, help: None }))
     }
@@ -198,7 +197,7 @@ impl Error {
         self
     }
 
-    /// The next step, as an imperative sentence.
+    /// The remedy, as an imperative sentence.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into());
         self
@@ -210,7 +209,7 @@ impl Error {
         self.0.code
     }
 
-    /// What to do about it, where that is known.
+    /// The remedy, if one is known.
     #[must_use]
     pub fn next_step(&self) -> Option<&str> {
         self.0.help.as_deref()
@@ -244,22 +243,22 @@ impl StdError for Error {
     }
 }
 
-/// Keeps the later lines of a text below its first one.
+/// Indents all lines but the first.
 fn indented(text: &str) -> String {
     text.replace('\n', "\n    ")
 }
 
-/// Any error, and the line of the test that met it.
+/// Any error, with the line of the test at which it occurred.
 ///
-/// It is made by `?` and deliberately no [`std::error::Error`] itself: that is
-/// what lets it be made from every type that is one.
+/// `?` creates it. It does not implement [`std::error::Error`], so that it can be created from
+/// every type that does.
 pub struct TestError {
     error: Box<dyn StdError + Send + Sync>,
     at: &'static Location<'static>,
 }
 
 impl TestError {
-    /// The error that `?` met.
+    /// The original error.
     #[must_use]
     pub fn error(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.error
@@ -297,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_is_the_whole_report() {
+    fn debug_prints_the_whole_report() {
         let error = Error::new(ErrorCode::Setup, "bring up `lo`")
             .source(std::io::Error::from_raw_os_error(1))
             .help("allow it\nand run again");
@@ -333,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn the_troubleshooting_page_explains_each_code() {
+    fn the_troubleshooting_page_has_a_section_for_each_code() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/troubleshooting.md");
         let page = std::fs::read_to_string(path).unwrap();
         let mut headings: Vec<&str> =

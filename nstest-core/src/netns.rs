@@ -1,12 +1,12 @@
-//! Network namespaces: making them, going into them and back, naming them.
+//! Network namespaces: creating, entering, leaving and naming them.
 //!
 //! The traps:
-//! - A namespace belongs to a *thread*. Going in changes only the calling one,
-//!   so the way back must be certain: a thread that stays behind would do its
-//!   next work in somebody else's network. Where it fails, we abort.
-//! - `/proc/self/ns/net` is that of the *leader*; a thread asks
-//!   `/proc/thread-self` (proc(5)).
-//! - Threads started while inside are born inside, and stay.
+//! - A namespace belongs to a *thread*. Entering one changes only the calling thread, and
+//!   leaving must not fail: the thread would do its next work in the wrong network. If it
+//!   fails, the process aborts.
+//! - `/proc/self/ns/net` is the namespace of the thread group's *leader*. A thread has its
+//!   own under `/proc/thread-self` (proc(5)).
+//! - A thread that is started while its parent is in a namespace is born there, and stays.
 //!
 //! See setns(2), unshare(2), network_namespaces(7).
 
@@ -24,15 +24,15 @@ use nix::sched::{CloneFlags, setns, unshare};
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NETNS;
 
-const THIS_THREADS: &str = "/proc/thread-self/ns/net";
+const OF_THREAD: &str = "/proc/thread-self/ns/net";
 #[cfg(feature = "tokio")]
-const LEADERS: &str = "/proc/self/ns/net";
+const OF_LEADER: &str = "/proc/self/ns/net";
 
 thread_local! {
-    /// Where this thread was when it first went elsewhere. Opening that anew
-    /// each time would triple the cost of [`Namespace::enter`].
+    /// The namespace in which this thread was before its first visit. Opening it for each
+    /// visit would triple the cost of [`Namespace::enter`].
     static HOME: OnceCell<Arc<OwnedFd>> = const { OnceCell::new() };
-    /// Where it is now, if not at home: what a nested `enter` goes back to.
+    /// The namespace that it visits now, to which a nested `enter` returns.
     static INSIDE: RefCell<Option<Arc<OwnedFd>>> = const { RefCell::new(None) };
 }
 
@@ -44,33 +44,33 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    /// Makes a namespace and runs `prepare` in it, on this thread: the place to
-    /// write settings before devices exist, and to open sockets that stay.
+    /// Creates a namespace and runs `prepare` in it, on this thread. `prepare` can write
+    /// settings before interfaces exist, and open sockets that stay in the namespace.
     ///
-    /// `unshare` on the thread itself is the cheapest way that there is; what it
-    /// costs is the kernel's own set-up (`setup_net`), not the going there.
+    /// `unshare` on the thread itself is the cheapest way to create one. Its cost is the
+    /// kernel's set-up (`setup_net`), not the switch.
     pub(crate) fn create<R>(
         name: impl Into<String>,
         prepare: impl FnOnce() -> Result<R>,
     ) -> Result<(Self, R)> {
         let name = name.into();
-        let way_back = WayBack::prepare()?;
+        let to_return = Return::prepare()?;
         unshare(CloneFlags::CLONE_NEWNET)
-            .map_err(|errno| failed(format!("make a network namespace for {name}"), errno))?;
-        let away = way_back.leave();
-        let fd = this_threads()?;
-        away.now_in(&fd);
+            .map_err(|errno| failed(format!("create a network namespace for {name}"), errno))?;
+        let visit = to_return.leave();
+        let fd = of_this_thread()?;
+        visit.now_in(&fd);
         let prepared = prepare();
-        drop(away);
+        drop(visit);
         Ok((Self { fd, name }, prepared?))
     }
 
-    /// The one that the calling thread is in.
+    /// The namespace of the calling thread.
     pub(crate) fn current(name: impl Into<String>) -> Result<Self> {
-        Ok(Self { fd: this_threads()?, name: name.into() })
+        Ok(Self { fd: of_this_thread()?, name: name.into() })
     }
 
-    /// One that has a name in [`NETNS`], or else any path.
+    /// Opens a namespace by its name in [`NETNS`], or by an absolute path.
     pub(crate) fn open(name: &str) -> Result<Self> {
         let path = Path::new(NETNS).join(name); // an absolute `name` replaces it
         match open(&path) {
@@ -80,43 +80,43 @@ impl Namespace {
                 format!("open the network namespace {}", path.display()),
             )
             .source(error)
-            .help("`ip netns list` shows the names that exist; `ip netns add NAME` makes one")),
+            .help("use a name that `ip netns list` shows, or create one: `ip netns add NAME`")),
         }
     }
 
-    /// The name that errors use.
+    /// The name that error messages use.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Runs `body` in this namespace, on this thread, and comes back, also when
-    /// it panics. Nests: the way back leads to where the thread came from.
+    /// Runs `body` in this namespace, on this thread, and returns to the namespace in which
+    /// the thread was, also if `body` panics. Calls can nest.
     ///
-    /// A thread that code other than ours has moved since its first `enter` is
-    /// brought back to where it was before that.
+    /// If other code has moved the thread since its first `enter`, it returns to the namespace
+    /// before that.
     pub(crate) fn enter<R>(&self, body: impl FnOnce() -> R) -> Result<R> {
-        let way_back = WayBack::prepare()?;
+        let to_return = Return::prepare()?;
         setns(&self.fd, CloneFlags::CLONE_NEWNET)
             .map_err(|errno| failed(format!("enter {}", self.name), errno))?;
-        let away = way_back.leave();
-        away.now_in(&self.fd);
+        let visit = to_return.leave();
+        visit.now_in(&self.fd);
         let result = body();
-        drop(away);
+        drop(visit);
         Ok(result)
     }
 
-    /// Moves the calling thread here for good.
+    /// Moves the calling thread to this namespace permanently.
     pub(crate) fn settle(&self) -> Result<()> {
         setns(&self.fd, CloneFlags::CLONE_NEWNET)
-            .map_err(|errno| failed(format!("settle in {}", self.name), errno))?;
+            .map_err(|errno| failed(format!("move the thread to {}", self.name), errno))?;
         INSIDE.set(Some(Arc::clone(&self.fd)));
         Ok(())
     }
 
-    /// Makes the namespace known to `ip netns` under its name, in `directory`: by a link
-    /// to our descriptor, which whoever opens it follows. A mount, as ip-netns(8) makes,
-    /// would cost five times as much, and again when the test ends.
-    #[must_use = "the name goes with the value"]
+    /// Makes the namespace visible to `ip netns` under its name, by a symbolic link in
+    /// `directory` to our descriptor. A mount, as ip-netns(8) makes it, costs five times as
+    /// much, and as much again when the test ends.
+    #[must_use = "the name is removed when the value is dropped"]
     pub(crate) fn publish(&self, directory: &Path) -> Result<Published> {
         let path = directory.join(&self.name);
         let ours = format!("/proc/{}/fd/{}", std::process::id(), self.fd.as_raw_fd());
@@ -137,61 +137,61 @@ impl AsFd for Namespace {
     }
 }
 
-/// A name of a namespace; dropping it removes the name.
+/// A name of a namespace. Dropping it removes the name.
 #[derive(Debug)]
 pub(crate) struct Published {
     path: PathBuf,
-    /// What it leads to.
+    /// The target of the link.
     _fd: Arc<OwnedFd>,
 }
 
 impl Drop for Published {
     fn drop(&mut self) {
-        // Whoever removed it before us did our work.
+        // It may have been removed already.
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// The way back to where the thread is, made sure of before it leaves.
-struct WayBack {
+/// The namespace to return to, opened before the thread leaves it.
+struct Return {
     to: Arc<OwnedFd>,
     outer: Option<Arc<OwnedFd>>,
 }
 
-/// A thread that has left; dropping it goes back. Bound to its thread.
+/// A visit of the current thread to a namespace. Dropping it returns.
 #[must_use]
-struct Away(WayBack, PhantomData<*const ()>);
+struct Visit(Return, PhantomData<*const ()>);
 
-impl WayBack {
+impl Return {
     fn prepare() -> Result<Self> {
         let outer = INSIDE.with_borrow(Clone::clone);
         let to = match &outer {
             Some(fd) => Arc::clone(fd),
             None => HOME.with(|home| match home.get() {
                 Some(fd) => Ok(Arc::clone(fd)),
-                None => this_threads().map(|fd| Arc::clone(home.get_or_init(|| fd))),
+                None => of_this_thread().map(|fd| Arc::clone(home.get_or_init(|| fd))),
             })?,
         };
         Ok(Self { to, outer })
     }
 
-    fn leave(self) -> Away {
-        Away(self, PhantomData)
+    fn leave(self) -> Visit {
+        Visit(self, PhantomData)
     }
 }
 
-impl Away {
+impl Visit {
     fn now_in(&self, there: &Arc<OwnedFd>) {
         INSIDE.set(Some(Arc::clone(there)));
     }
 }
 
-impl Drop for Away {
+impl Drop for Visit {
     fn drop(&mut self) {
         if let Err(errno) = setns(&self.0.to, CloneFlags::CLONE_NEWNET) {
             eprintln!(
-                "nstest: this thread cannot leave the network namespace that it entered ({errno}); \
-                 whatever ran on it next would run in the wrong network"
+                "nstest: this thread cannot leave the network namespace that it entered: {errno}. The \
+                 process aborts, because the thread would continue in the wrong network"
             );
             std::process::abort();
         }
@@ -199,25 +199,24 @@ impl Drop for Away {
     }
 }
 
-/// Brings a thread that was born during somebody's visit back to where the
-/// process's first thread is, which never leaves. Aborts where that fails, as
-/// the end of a visit does.
+/// Moves a thread that was born during another thread's visit to the namespace of the
+/// process's first thread. Aborts if that fails, as the end of a visit does.
 #[cfg(feature = "tokio")]
 pub(crate) fn return_home() {
     let link = |path| std::fs::read_link(path).ok();
-    if link(LEADERS) == link(THIS_THREADS) {
+    if link(OF_LEADER) == link(OF_THREAD) {
         return;
     }
-    let returned = open(Path::new(LEADERS))
+    let returned = open(Path::new(OF_LEADER))
         .and_then(|home| setns(home, CloneFlags::CLONE_NEWNET).map_err(io::Error::from));
     if let Err(error) = returned {
-        eprintln!("nstest: a new thread cannot leave the node that it was born in: {error}");
+        eprintln!("nstest: a new thread cannot leave the node in which it was started: {error}");
         std::process::abort();
     }
 }
 
-fn this_threads() -> Result<Arc<OwnedFd>> {
-    open(Path::new(THIS_THREADS))
+fn of_this_thread() -> Result<Arc<OwnedFd>> {
+    open(Path::new(OF_THREAD))
         .map_err(|error| failed("open this thread's network namespace".to_owned(), error))
 }
 

@@ -1,17 +1,17 @@
 //! Kernel settings of a network namespace: files under /proc/sys/net.
 //!
 //! The traps:
-//! - /proc/sys/net shows the namespace of the thread that *opens* the file
-//!   (`net_ctl_root` looks at `current`, net/sysctl_net.c), whatever process
-//!   /proc itself was mounted for: so be inside, and open anew each time.
+//! - /proc/sys/net shows the namespace of the thread that *opens* the file, whichever process
+//!   /proc was mounted for (`net_ctl_root` uses `current`, net/sysctl_net.c). So the thread
+//!   must be in the namespace, and open the file each time.
 //! - A new namespace inherits IPv4 settings from the host (ip(7),
-//!   `devconf_inherit_init_net`), so every setting that matters is written.
-//! - What is so already may be refused all the same: no namespace but the first may
-//!   make a congestion control its default that is not in
-//!   `tcp_allowed_congestion_control`, even if it inherited it: EPERM
+//!   `devconf_inherit_init_net`). So every setting that matters is written.
+//! - The kernel may refuse a value that the setting already has. Only the first namespace may
+//!   make a congestion control the default that is not in `tcp_allowed_congestion_control`;
+//!   in others this is EPERM, even for the inherited value
 //!   (tcp_set_default_congestion_control, net/ipv4/tcp_cong.c).
-//! - What a namespace lacks (`neigh/default`, all of `ipv6` where the host has
-//!   it disabled) is ENOENT; a container's read-only /proc/sys is EROFS.
+//! - A setting that does not exist (`neigh/default`, or all of `ipv6` if the host has it
+//!   disabled) is ENOENT. A read-only /proc/sys, as in a container, is EROFS.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -28,7 +28,7 @@ use crate::error::{Error, ErrorCode, Result};
 
 const ROOT: &str = "/proc/sys/net";
 
-/// A setting that could not be written: reported by whoever can do without.
+/// A setting that could not be written. The caller decides whether that is an error.
 #[derive(Debug)]
 pub(crate) struct Unwritten {
     /// As in `ipv4/ip_forward`.
@@ -37,9 +37,9 @@ pub(crate) struct Unwritten {
     pub(crate) cause: io::Error,
 }
 
-/// Writes settings of the namespace that the calling thread is in, all of them,
-/// and returns those that could not be written and are not so already.
-#[must_use = "a setting that was not written is the host's"]
+/// Writes all these settings of the calling thread's namespace. Returns those that could not
+/// be written and have another value.
+#[must_use = "a setting that was not written has the value of the host"]
 pub(crate) fn write_all<'a>(
     settings: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Vec<Unwritten> {
@@ -52,21 +52,21 @@ pub(crate) fn write_all<'a>(
     settings.into_iter().filter_map(write).collect()
 }
 
-/// Writes one setting of the namespace that the calling thread is in.
+/// Writes one setting of the calling thread's namespace.
 pub(crate) fn write(key: &str, value: &str) -> Result<()> {
     Directories::default().store(key, value).map_err(|cause| {
         let error = Error::new(ErrorCode::Sysctl, format!("set net/{key} to {value:?}"));
         match cause.raw_os_error() {
             Some(nix::libc::EROFS) => error
                 .source(cause)
-                .help("/proc/sys is read-only here, as in a Docker container; mount it writable"),
+                .help("mount /proc/sys writable; in Docker: --security-opt systempaths=unconfined"),
             _ => error.source(cause),
         }
     })
 }
 
-/// Whether the kernel has IPv6. Booted with `ipv6.disable=1` it has no sockets of
-/// that family, though the module is there. Asked once.
+/// Whether the kernel has IPv6. A kernel booted with `ipv6.disable=1` has the module, but no
+/// such sockets. The result is cached.
 pub(crate) fn has_ipv6() -> bool {
     static HAS_IT: OnceLock<bool> = OnceLock::new();
     *HAS_IT.get_or_init(|| {
@@ -75,7 +75,7 @@ pub(crate) fn has_ipv6() -> bool {
     })
 }
 
-/// Reads one setting of the namespace that the calling thread is in.
+/// Reads one setting of the calling thread's namespace.
 pub(crate) fn read(key: &str) -> Result<String> {
     load(key)
         .map_err(|cause| Error::new(ErrorCode::Sysctl, format!("read net/{key}")).source(cause))
@@ -86,13 +86,13 @@ fn load(key: &str) -> io::Result<String> {
     Ok(text.trim_end().to_owned())
 }
 
-/// The directories in which settings are being written, each opened once: the way
-/// there is a third of what a setting costs in a new namespace.
+/// The directories of the settings, each opened once. Resolving the path is a third of the
+/// cost of a setting in a new namespace.
 #[derive(Default)]
 struct Directories<'a>(BTreeMap<&'a str, OwnedFd>);
 
 impl<'a> Directories<'a> {
-    /// One `write`, which is how the kernel takes a value: no create, no truncate.
+    /// Writes the value with a single `write`, as the kernel expects it.
     fn store(&mut self, key: &'a str, value: &str) -> io::Result<()> {
         let (parent, name) = key.rsplit_once('/').unwrap_or(("", key));
         let directory = match self.0.entry(parent) {

@@ -1,15 +1,15 @@
-//! A process of its own for a test that changes namespaces.
+//! Runs a unit test of this crate in namespaces of its own.
 //!
-//! This crate cannot use the attribute that it is there for, and a process with
-//! threads, such as libtest, cannot enter a new user namespace (unshare(2)): so
-//! such a test starts its own binary again, under unshare(1).
+//! The tests of this crate cannot use `#[netns_test]`. A process with several threads, such as
+//! libtest, cannot enter a new user namespace (unshare(2)). So the test starts its own binary
+//! again, under unshare(1).
 
 use std::process::Command;
 
 const INSIDE: &str = "NSTEST_CORE_TEST_IS_ISOLATED";
 
-/// Runs `body`, which must be a closure written in the test function itself, as
-/// root of fresh user, network and mount namespaces.
+/// Runs `body` as root of new user, network and mount namespaces. `body` must be a closure
+/// that is written in the test function itself.
 pub(crate) fn isolated<F: FnOnce()>(body: F) {
     if std::env::var_os(INSIDE).is_some() {
         return body();
@@ -18,7 +18,7 @@ pub(crate) fn isolated<F: FnOnce()>(body: F) {
     let name = path
         .strip_prefix("nstest_core::")
         .and_then(|path| path.strip_suffix("::{{closure}}"))
-        .unwrap_or_else(|| panic!("{path} is no closure of a test of this crate"));
+        .unwrap_or_else(|| panic!("{path} is not a closure in a test of this crate"));
     let binary = std::env::current_exe().expect("this test's own binary");
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--net", "--mount", "--"])

@@ -8,23 +8,23 @@ use std::sync::Arc;
 
 use super::executor::NodeExecutor;
 
-/// A program to be started in a node; otherwise a [`std::process::Command`].
+/// Like [`std::process::Command`], for a program in a node.
 ///
-/// It has the node's whole view: network, `/sys`, `/etc/hosts`,
-/// `/etc/resolv.conf` and hostname; the working directory is that of the test
-/// when it is started. It dies with the test at the latest.
+/// The program has the node's network, `/sys` and hostname, and the test's `/etc/hosts` and
+/// `/etc/resolv.conf`. Its working directory is that of the test at the time of the start. It
+/// is killed when the test ends.
 #[derive(Debug)]
 pub struct Command {
     executor: Arc<NodeExecutor>,
     inner: std::process::Command,
-    /// The working directory that we gave it, since nobody else did.
+    /// The working directory that we set because the user set none.
     directory: Option<PathBuf>,
     streams: Streams,
     #[cfg(feature = "process")]
     pub(super) kill_on_drop: bool,
 }
 
-/// Which streams somebody has chosen: std does not tell.
+/// Which streams the user has set. std does not report that.
 #[derive(Debug, Default)]
 struct Streams {
     stdin: bool,
@@ -123,8 +123,7 @@ impl Command {
         child.map_err(|error| self.refused(&error))
     }
 
-    /// Has the thread that lives in the node do something with the command, which
-    /// travels there and back.
+    /// Runs `work` on the thread that lives in the node. The command moves there and back.
     pub(super) fn in_node<R: Send + 'static>(
         &mut self,
         work: impl FnOnce(std::process::Command) -> (std::process::Command, R) + Send + 'static,
@@ -138,8 +137,7 @@ impl Command {
         Ok(result)
     }
 
-    /// Names what could not be started, where, and the directory, if that is what
-    /// is not there.
+    /// Names the program and the node, and the working directory if it does not exist.
     pub(super) fn refused(&self, error: &io::Error) -> io::Error {
         let (program, node) = (self.inner.get_program().to_string_lossy(), self.executor.name());
         let missing = self.inner.get_current_dir().filter(|directory| !directory.is_dir());
@@ -149,7 +147,7 @@ impl Command {
         io::Error::new(error.kind(), format!("start {program} in node {node}{directory}: {error}"))
     }
 
-    /// Runs the program to its end, and collects what it prints.
+    /// Runs the program to its end, and collects its output.
     ///
     /// # Errors
     /// As [`std::process::Command::output`].
@@ -157,7 +155,7 @@ impl Command {
         self.with_pipes(Self::spawn)?.wait_with_output()
     }
 
-    /// As std does for `output`, for this once, with streams that were not chosen.
+    /// Sets the streams that the user has not set, as std does for `output`, for one start.
     pub(super) fn with_pipes<C>(&mut self, spawn: impl FnOnce(&mut Self) -> C) -> C {
         self.default_streams(Stdio::null, Stdio::piped);
         let child = spawn(self);
@@ -186,8 +184,8 @@ impl Command {
         }
     }
 
-    /// The thread that starts the program has a working directory of its own, so
-    /// it is told the test's, as it is now.
+    /// Sets the working directory to the current one of the test. The thread that starts the
+    /// program has another one.
     fn set_directory(&mut self) -> io::Result<()> {
         let chosen =
             self.inner.get_current_dir().filter(|dir| self.directory.as_deref() != Some(*dir));
@@ -206,8 +204,8 @@ impl Command {
         Ok(())
     }
 
-    /// The command itself, for what has no method here. Its own `spawn` starts
-    /// the program where the calling thread is, which is not in the node.
+    /// The underlying command, for settings that have no method here. Its own `spawn` would
+    /// start the program in the network of the calling thread, not in the node.
     pub fn as_std_mut(&mut self) -> &mut std::process::Command {
         &mut self.inner
     }

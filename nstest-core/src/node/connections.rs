@@ -1,4 +1,4 @@
-//! The TCP connections of a node, and their end.
+//! Killing the TCP connections of a node.
 
 use super::executor::NodeExecutor;
 use crate::error::{Error, ErrorCode, Result};
@@ -7,8 +7,8 @@ use crate::netlink::sock_diag::{self, States};
 use crate::netlink::{Family, NetlinkFamily, Socket};
 
 impl NodeExecutor {
-    /// Ends the established TCP connections here, or those with this port at
-    /// either end, and says how many there were.
+    /// Kills the established TCP connections of the node, or those with this local or remote
+    /// port. Returns their number.
     pub(crate) fn kill_connections(&self, port: Option<u16>) -> Result<usize> {
         let node = format!("node {}", self.name());
         let mut socket = self.run(|| Socket::open(NetlinkFamily::SockDiag, node))?;
@@ -34,8 +34,8 @@ impl NodeExecutor {
             format!("kill established TCP connections{which} in node {}", self.name()),
         );
         Err(match others.as_slice() {
-            [] => error.source("there are none"),
-            others => error.source(format!("there are only {}", others.join(", "))),
+            [] => error.source("the node has no established TCP connection"),
+            others => error.source(format!("the node has only {}", others.join(", "))),
         })
     }
 }

@@ -1,11 +1,11 @@
-//! Trying a TCP connection, and hearing who refused it.
+//! Trying a TCP connection, and finding out which host refused it.
 //!
-//! - A socket with IP_RECVERR keeps the ICMP message that ended its handshake,
-//!   and who sent it (ip(7); `tcp_v4_err` in net/ipv4/tcp_ipv4.c, since Linux 5.8).
-//!   An RST leaves no such message. The trap: the message wakes whoever waits, and
-//!   only then is the error set, so a socket may show the one without the other.
-//! - How far packets come is asked as traceroute(8) does: a SYN for each number of
-//!   hops; routers that they end at say so (RFC 792, time exceeded).
+//! - A socket with IP_RECVERR keeps the ICMP message that ended its handshake, with its sender
+//!   (ip(7); `tcp_v4_err` in net/ipv4/tcp_ipv4.c, since Linux 5.8). An RST leaves no such
+//!   message. The trap: the message wakes a waiting thread before the socket's error is set,
+//!   so a socket may have the one without the other.
+//! - How far packets get is found out as traceroute(8) does it: with a SYN for each hop limit.
+//!   The router at which a SYN expires reports that (RFC 792, time exceeded).
 
 use std::io::{self, ErrorKind, IoSliceMut, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -24,12 +24,12 @@ use super::connect_outcome::ConnectOutcome;
 use super::executor::NodeExecutor;
 use crate::error::{Error, ErrorCode, Result};
 
-/// So many hops are asked for; worlds of tests are smaller.
+/// The largest hop limit that is tried. Networks of tests have fewer hops.
 const HOPS: u8 = 16;
 
 impl NodeExecutor {
-    /// Tries a connection to `to`; where it is made, sends `bytes`, if there are
-    /// any, and waits for the answer. Each step waits for `patience` at most.
+    /// Tries to connect to `to`. If that succeeds and `bytes` is not empty, sends them and
+    /// waits for a reply. Each step waits for at most `patience`.
     pub(crate) fn probe(
         &self,
         to: SocketAddr,
@@ -37,8 +37,11 @@ impl NodeExecutor {
         patience: Duration,
     ) -> Result<ConnectOutcome> {
         self.run(|| attempt(to, bytes, patience)).map_err(|error| {
-            Error::new(ErrorCode::Setup, format!("try {to} from node {}", self.name()))
-                .source(error)
+            Error::new(
+                ErrorCode::Setup,
+                format!("try to connect to {to} from node {}", self.name()),
+            )
+            .source(error)
         })
     }
 }
@@ -50,7 +53,7 @@ fn attempt(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::Result<Conne
         return Ok(ConnectOutcome::Silence { last: farthest(to, patience)? });
     };
     match (outcome.errno, outcome.message) {
-        // What the node says to itself when no neighbour answers (ipv4_link_failure).
+        // The node's own message if no neighbour answers (ipv4_link_failure).
         (_, Some(message)) if message.local => Ok(ConnectOutcome::Silence { last: None }),
         (_, Some(message)) => {
             Ok(ConnectOutcome::Rejected { by: message.from, errno: message.errno.into() })
@@ -66,15 +69,15 @@ fn attempt(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::Result<Conne
     }
 }
 
-/// What becomes of a connection when something is said on it.
+/// Sends `bytes` on a connection and waits for a reply.
 fn converse(mut stream: TcpStream, bytes: &[u8], patience: Duration) -> io::Result<ConnectOutcome> {
     if bytes.is_empty() {
         return Ok(ConnectOutcome::Connected);
     }
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
-    let said = stream.write_all(bytes).and_then(|()| stream.read(&mut [0]));
-    match said {
+    let reply = stream.write_all(bytes).and_then(|()| stream.read(&mut [0]));
+    match reply {
         Ok(_) => Ok(ConnectOutcome::Connected),
         Err(error) => match error.kind() {
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
@@ -88,7 +91,7 @@ fn converse(mut stream: TcpStream, bytes: &[u8], patience: Duration) -> io::Resu
     }
 }
 
-/// The last router that packets to this address come to.
+/// The last router that packets to this address reach.
 fn farthest(to: SocketAddr, patience: Duration) -> io::Result<Option<IpAddr>> {
     let attempts: Vec<Handshake> =
         (1..=HOPS).map(|hops| Handshake::begin(to, Some(hops))).collect::<io::Result<_>>()?;
@@ -97,14 +100,14 @@ fn farthest(to: SocketAddr, patience: Duration) -> io::Result<Option<IpAddr>> {
     for attempt in &attempts {
         match attempt.outcome(deadline)?.and_then(|outcome| outcome.message) {
             Some(message) if message.time_exceeded => last = Some(message.from),
-            // Beyond the last router that answers nobody does: not one more wait each.
+            // No router after this one answers, so do not wait for each of them.
             _ => break,
         }
     }
     Ok(last)
 }
 
-/// A TCP handshake that goes on by itself.
+/// A TCP handshake in progress.
 struct Handshake {
     fd: OwnedFd,
     refused: Option<Errno>,
@@ -120,7 +123,7 @@ struct IcmpError {
     from: IpAddr,
     errno: Errno,
     time_exceeded: bool,
-    /// It was this node's own.
+    /// Whether this node itself sent it.
     local: bool,
 }
 
@@ -148,14 +151,14 @@ impl Handshake {
         Ok(Self { fd, refused })
     }
 
-    /// How it ended; `None`: it had not at the deadline.
+    /// How the handshake ended. `None`: it had not ended at the deadline.
     fn outcome(&self, deadline: Instant) -> io::Result<Option<HandshakeResult>> {
         if let Some(errno) = self.refused {
             return Ok(Some(HandshakeResult { errno: Some(errno), message: None }));
         }
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            // Rounded up, lest the last millisecond be a busy loop.
+            // Rounded up, so that the last millisecond is not a busy loop.
             let wait = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
             let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLOUT)];
             match poll(&mut fds, PollTimeout::from(wait)) {
@@ -166,7 +169,7 @@ impl Handshake {
                 Ok(_) => break,
             }
         }
-        // Before the error is read: that empties the queue of its owner, too.
+        // Before the error: reading that empties the error queue too.
         let message = self.message()?;
         let errno = getsockopt(&self.fd, sockopt::SocketError)?;
         let errno = (errno != 0).then(|| Errno::from_raw(errno));
@@ -208,7 +211,7 @@ impl Handshake {
         Ok(None)
     }
 
-    /// Whether the address is this node's: it can be bound, and no other can.
+    /// Whether the address belongs to this node: only then can it be bound.
     fn is_own(&self, ip: IpAddr) -> bool {
         std::net::UdpSocket::bind((ip, 0)).is_ok()
     }

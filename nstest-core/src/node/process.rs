@@ -1,8 +1,8 @@
-//! Programs in a node, as tokio's: started there, awaited anywhere.
+//! Programs in a node that can be awaited, as with `tokio::process`.
 //!
-//! A child belongs to the runtime that it was started on, by which its end and
-//! its pipes are noticed. It is the caller's; only the start itself happens on
-//! the thread that lives in the node.
+//! A child belongs to the runtime on which it was started. That runtime notices the end of the
+//! child and serves its pipes. It is the runtime of the caller. Only the start itself happens
+//! on the thread that lives in the node.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,24 +13,23 @@ use tokio::runtime::Handle;
 
 use super::command::Command;
 
-/// With the feature `process`.
+/// Methods that need the cargo feature `process`.
 impl Command {
-    /// See [`tokio::process::Command::kill_on_drop`]: for programs started by
-    /// `spawn_async`, `output_async` and `status_async`. All die with the test in
-    /// any case.
+    /// See [`tokio::process::Command::kill_on_drop`]. It applies to `spawn_async`,
+    /// `output_async` and `status_async`. All programs are killed when the test ends.
     pub fn kill_on_drop(&mut self, kill_on_drop: bool) -> &mut Self {
         self.kill_on_drop = kill_on_drop;
         self
     }
 
-    /// Starts the program, and returns tokio's handle on it.
+    /// Starts the program and returns tokio's handle of it.
     ///
     /// # Errors
-    /// As [`spawn`](Self::spawn); and if the caller is in no tokio runtime.
+    /// As [`spawn`](Self::spawn); also if the caller is not in a tokio runtime.
     ///
     /// # Panics
-    /// If the runtime was built without `enable_io`, as tokio's own. Every
-    /// runtime of nstest has it.
+    /// If the runtime was built without `enable_io`, as with `tokio::process`. Every runtime of
+    /// nstest has it.
     pub fn spawn_async(&mut self) -> io::Result<Child> {
         let runtime = Handle::try_current()
             .map_err(|error| self.refused(&io::Error::other(format!("{error}; use `spawn`"))))?;
@@ -39,14 +38,14 @@ impl Command {
             let _context = runtime.enter();
             let mut command = tokio::process::Command::from(inner);
             command.kill_on_drop(kill_on_drop);
-            // The thread lives on; the panic is the caller's.
+            // The thread must survive. The panic continues in the caller.
             let child = catch_unwind(AssertUnwindSafe(|| command.spawn()));
             (command.into_std(), child)
         })?;
         child.unwrap_or_else(|panic| resume_unwind(panic)).map_err(|error| self.refused(&error))
     }
 
-    /// Runs the program to its end, and collects what it prints.
+    /// Runs the program to its end, and collects its output.
     ///
     /// # Errors
     /// As [`output`](Self::output) and [`spawn_async`](Self::spawn_async).
@@ -61,7 +60,7 @@ impl Command {
     /// As [`status`](Self::status) and [`spawn_async`](Self::spawn_async).
     pub async fn status_async(&mut self) -> io::Result<ExitStatus> {
         let mut child = self.spawn_async()?;
-        // As tokio does: pipes that nobody serves would keep the program waiting.
+        // As tokio does: the program would block on pipes that are not served.
         drop((child.stdin.take(), child.stdout.take(), child.stderr.take()));
         child.wait().await
     }

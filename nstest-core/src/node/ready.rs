@@ -1,4 +1,4 @@
-//! Looking at a node: who listens there, and whom it reaches.
+//! Whether a node is ready: its listening TCP ports, and ICMP echo to other hosts.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -14,7 +14,7 @@ use crate::netlink::sock_diag::{self, States};
 use crate::netlink::{Family, NetlinkFamily, Socket};
 
 impl NodeExecutor {
-    /// The TCP ports that are listened on.
+    /// The TCP ports on which a socket of the node listens.
     pub(crate) fn listening(&self) -> Result<Vec<u16>> {
         let node = format!("node {}", self.name());
         let mut socket = self.run(|| Socket::open(NetlinkFamily::SockDiag, node))?;
@@ -28,13 +28,13 @@ impl NodeExecutor {
         Ok(ports)
     }
 
-    /// Asks for one echo, and waits for it a moment.
+    /// Sends one ICMP echo request from the node, and waits briefly for the reply.
     pub(crate) fn ping(&self, ip: IpAddr) -> io::Result<()> {
         self.run(|| ping(ip))
     }
 }
 
-/// One echo request (RFC 792, RFC 4443), and a short wait for its answer.
+/// Sends one echo request (RFC 792, RFC 4443) and waits briefly for the reply.
 fn ping(ip: IpAddr) -> io::Result<()> {
     const PAUSE: Duration = Duration::from_millis(50);
     let (family, protocol, request, reply) = match ip {
@@ -47,7 +47,7 @@ fn ping(ip: IpAddr) -> io::Result<()> {
     let id = std::process::id().to_be_bytes();
     let mut message = [request, 0, 0, 0, id[2], id[3], 0, 1];
     if ip.is_ipv4() {
-        // The kernel does this for ICMPv6 (RFC 3542 section 3.1), not for ICMP.
+        // The kernel computes the checksum for ICMPv6 (RFC 3542, section 3.1), not for ICMP.
         let sum = Sum::default().add(&message).finish();
         message[2..4].copy_from_slice(&sum.to_be_bytes());
     }

@@ -1,8 +1,8 @@
-//! A thread that lives in a node, and starts there what is to be born there.
+//! A thread that lives in a node and starts the node's threads and programs.
 //!
-//! A child inherits the namespaces of the *thread* that starts it (clone(2)), so
-//! a program needs no code of ours between fork and exec: `pre_exec` would turn
-//! std's vfork into a fork that copies the test's memory.
+//! A child inherits the namespaces of the *thread* that starts it (clone(2)). So a program
+//! needs no code of ours between fork and exec. `pre_exec` would make std use fork instead of
+//! vfork, and copy the memory of the test.
 
 use std::fmt;
 use std::sync::mpsc::{self, Sender};
@@ -26,7 +26,8 @@ impl fmt::Debug for Resident {
 }
 
 impl Resident {
-    /// Returns once the thread is there. It lives until the handle is dropped.
+    /// Starts the thread, which lives until the handle is dropped. It is in the node when this
+    /// returns.
     pub(super) fn start(namespace: &Namespace, view: &View) -> Result<Self> {
         let name = namespace.name().to_owned();
         let (jobs, inbox) = mpsc::channel::<ResidentJob>();
@@ -37,18 +38,18 @@ impl Resident {
             .spawn(move || {
                 let moved = namespace.settle().and_then(|()| view.take());
                 let here = moved.is_ok();
-                // Whoever waits for this holds the other end.
+                // The receiver exists: this function waits for it below.
                 let _ = settled.send(moved);
                 if here {
                     inbox.into_iter().for_each(|job| job());
                 }
             })
-            .map_err(|error| gone(&name, "start a thread").source(error))?;
-        arrival.recv().map_err(|_| gone(&name, "settle a thread"))??;
+            .map_err(|error| gone(&name, "start the thread").source(error))?;
+        arrival.recv().map_err(|_| gone(&name, "move the thread"))??;
         Ok(Self { jobs, name })
     }
 
-    /// Has the thread do something, and waits for what comes of it.
+    /// Runs `work` on the thread, and waits for its result.
     pub(super) fn perform<R: Send + 'static>(
         &self,
         work: impl FnOnce() -> R + Send + 'static,
@@ -57,8 +58,8 @@ impl Resident {
         let job = Box::new(move || {
             let _ = done.send(work());
         });
-        self.jobs.send(job).map_err(|_| gone(&self.name, "reach the thread"))?;
-        result.recv().map_err(|_| gone(&self.name, "hear from the thread"))
+        self.jobs.send(job).map_err(|_| gone(&self.name, "send work to the thread"))?;
+        result.recv().map_err(|_| gone(&self.name, "get a result from the thread"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Threads and tasks that live in a node, and their panics.
+//! Threads that live in a node, and the recording of panics.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -10,24 +10,23 @@ use super::executor::NodeExecutor;
 use super::panics::{Panicked, Panics};
 use crate::error::{Error, ErrorCode, Result};
 
-/// A thread in a node. Dropping it detaches the thread.
+/// A thread in a node. Dropping the handle detaches the thread.
 ///
-/// A panic of the thread fails the test, unless [`join`](Self::join) hands it to
-/// somebody.
+/// A panic in the thread fails the test, unless the thread is [joined](Self::join).
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     thread: thread::JoinHandle<T>,
-    ticket: Ticket,
+    recorder: PanicRecorder,
 }
 
 impl<T> JoinHandle<T> {
-    /// Waits for the thread, and returns what it returned.
+    /// Waits for the end of the thread, and returns its result.
     ///
     /// # Errors
     /// The payload of its panic, as [`std::thread::JoinHandle::join`].
     pub fn join(self) -> thread::Result<T> {
         let result = self.thread.join();
-        self.ticket.heard();
+        self.recorder.joined();
         result
     }
 
@@ -45,28 +44,28 @@ impl<T> JoinHandle<T> {
 }
 
 impl NodeExecutor {
-    /// Starts a thread that lives here.
+    /// Starts a thread that lives in the node.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         body: impl FnOnce() -> T + Send + 'static,
     ) -> Result<JoinHandle<T>> {
-        let ticket = self.ticket();
-        let witness = ticket.clone();
+        let recorder = self.panic_recorder();
+        let of_thread = recorder.clone();
         let name = thread::current().name().map(|test| format!("{test} in {}", self.name()));
         let start = move || {
             let builder = thread::Builder::new().name(name.unwrap_or_default());
-            builder.spawn(move || witness.witness(body))
+            builder.spawn(move || of_thread.run(body))
         };
         let thread = self.resident()?.perform(start)?.map_err(|error| {
             Error::new(ErrorCode::Namespace, format!("start a thread in node {}", self.name()))
                 .source(error)
         })?;
-        Ok(JoinHandle { thread, ticket })
+        Ok(JoinHandle { thread, recorder })
     }
 
-    pub(super) fn ticket(&self) -> Ticket {
+    pub(super) fn panic_recorder(&self) -> PanicRecorder {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
-        Ticket {
+        PanicRecorder {
             id: COUNTER.fetch_add(1, Ordering::Relaxed),
             node: self.name().to_owned(),
             panics: Arc::clone(self.panics()),
@@ -74,17 +73,17 @@ impl NodeExecutor {
     }
 }
 
-/// By which a panic is noted, and then known to have been heard of.
+/// Records the panic of one thread or task.
 #[derive(Debug, Clone)]
-pub(super) struct Ticket {
+pub(super) struct PanicRecorder {
     id: u64,
     node: String,
     panics: Arc<Panics>,
 }
 
-impl Ticket {
-    /// Runs `body`; its panic is noted, and goes on.
-    pub(super) fn witness<T>(&self, body: impl FnOnce() -> T) -> T {
+impl PanicRecorder {
+    /// Runs `body`. Its panic is recorded, and continues.
+    pub(super) fn run<T>(&self, body: impl FnOnce() -> T) -> T {
         catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
             let message = message(&*payload);
             self.panics.record(Panicked { id: self.id, node: self.node.clone(), message });
@@ -92,7 +91,7 @@ impl Ticket {
         })
     }
 
-    pub(super) fn heard(&self) {
+    pub(super) fn joined(&self) {
         self.panics.joined(self.id);
     }
 }

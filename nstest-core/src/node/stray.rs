@@ -1,13 +1,13 @@
-//! Threads that were started during a visit and stayed: a pool's worker that is
-//! born inside `run` serves everybody from the node's network ever after.
+//! Finds threads that were started during a visit and stayed in the node.
 //!
-//! They have a node's network and the test's own mounts; threads that live in a
-//! node on purpose have mounts of their own, too.
+//! For example, a worker of a thread pool that starts inside of `run` does all later work of
+//! the pool in the node's network. Such a thread has the network of a node and the mounts of
+//! the test. A thread that is meant to live in a node also has the mounts of the node.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Their names.
+/// The names of these threads.
 pub(crate) fn strays() -> Vec<String> {
     let own = |kind: &str| namespace(Path::new("/proc/self"), kind);
     let (net, mounts) = (own("net"), own("mnt"));

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::executor::NodeExecutor;
-use super::spawn::Ticket;
+use super::spawn::PanicRecorder;
 use crate::error::Result;
 
 /// A task in a node. Dropping the handle detaches the task.
@@ -21,7 +21,7 @@ use crate::error::Result;
 #[must_use = "a panic in the task fails the test unless the task is awaited"]
 pub struct Task<T> {
     inner: JoinHandle<T>,
-    ticket: Ticket,
+    recorder: PanicRecorder,
 }
 
 impl<T> Task<T> {
@@ -43,7 +43,7 @@ impl<T> Future for Task<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let result = Pin::new(&mut self.inner).poll(context);
         if result.is_ready() {
-            self.ticket.heard();
+            self.recorder.joined();
         }
         result
     }
@@ -57,12 +57,12 @@ impl NodeExecutor {
         F::Output: Send + 'static,
     {
         let runtime = self.runtime()?;
-        let ticket = self.ticket();
-        let witness = ticket.clone();
+        let recorder = self.panic_recorder();
+        let of_task = recorder.clone();
         let inner = runtime.handle().spawn(async move {
             let mut future = Box::pin(future);
-            poll_fn(|context| witness.witness(|| future.as_mut().poll(context))).await
+            poll_fn(|context| of_task.run(|| future.as_mut().poll(context))).await
         });
-        Ok(Task { inner, ticket })
+        Ok(Task { inner, recorder })
     }
 }

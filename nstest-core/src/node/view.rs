@@ -1,10 +1,10 @@
-//! What a thread that lives in a node sees besides the network: `/sys` and the
-//! hostname. The test's own `/etc/hosts` and `/etc/resolv.conf` serve every node.
+//! The mounts and the hostname of a thread that lives in a node.
 //!
-//! A thread can have mounts and a hostname of its own once it no longer shares
-//! its root and working directory with the others (`CLONE_FS`); threads and
-//! programs that it starts inherit them. See mount_namespaces(7),
-//! uts_namespaces(7).
+//! Such a thread has its own `/sys`, which shows the interfaces of the node, and its own
+//! hostname. All nodes share the test's `/etc/hosts` and `/etc/resolv.conf`. A thread can have
+//! its own mounts and hostname if it does not share its root and working directory with other
+//! threads (`CLONE_FS`). Threads and programs that it starts inherit all of this. See
+//! mount_namespaces(7) and uts_namespaces(7).
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -12,14 +12,14 @@ use nix::unistd::sethostname;
 
 use crate::error::{Error, ErrorCode, Result};
 
-/// What is particular about a node's view.
+/// The properties in which the view of a node differs from that of the test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) hostname: String,
 }
 
 impl View {
-    /// Gives it to the calling thread, which is in the node's network already.
+    /// Applies the view to the calling thread, which is in the node's network already.
     pub(super) fn take(&self) -> Result<()> {
         let none = None::<&str>;
         let refused = |what: String| {
@@ -33,12 +33,12 @@ impl View {
             }
         };
         unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)
-            .map_err(refused("make mounts and a hostname of their own".into()))?;
+            .map_err(refused("unshare mounts and hostname".into()))?;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
             .map_err(refused("make mounts private".into()))?;
         let flags =
             MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY;
-        // Refused where the test itself could not have a fresh /sys; it was told.
+        // Fails if the test itself could not mount a fresh /sys. That was reported before.
         let _ = mount(Some("sysfs"), "/sys", Some("sysfs"), flags, none);
         sethostname(&self.hostname).map_err(refused("set the hostname".into()))
     }

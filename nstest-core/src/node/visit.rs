@@ -1,5 +1,5 @@
-//! There and back: the calling thread in a node for the time of a closure, or of
-//! one poll of a future.
+//! Visits: the calling thread enters a node for the time of a closure or of one poll of a
+//! future, and returns.
 
 use std::any::type_name;
 use std::pin::Pin;
@@ -9,17 +9,17 @@ use super::executor::NodeExecutor;
 use crate::netns::Namespace;
 
 impl NodeExecutor {
-    /// Runs `body` here, on the calling thread.
+    /// Runs `body` in the node, on the calling thread.
     ///
     /// # Panics
-    /// If `body` returns a future, which would run elsewhere; and if the thread
-    /// cannot get here, which takes a shortage of file descriptors.
+    /// If `body` returns a future, because that would run outside of the node. Also if the
+    /// thread cannot enter the node, for example because no file descriptor is left.
     #[track_caller]
     pub(crate) fn run<R>(&self, body: impl FnOnce() -> R) -> R {
         assert!(
             !is_future::<R>(),
-            "`run` on node {} was given a closure that returns a future (or a closure): it would run \
-             in the network of whoever polls it. Use `scope(future).await`, or `spawn_async(future)`",
+            "the closure given to `run` on node {} returns a future (or a closure), which would run \
+             outside of the node. Use `scope(future).await` or `spawn_async(future)`",
             self.name()
         );
         visit(self.namespace(), body)
@@ -34,8 +34,8 @@ fn visit<R>(namespace: &Namespace, body: impl FnOnce() -> R) -> R {
     }
 }
 
-/// What can be seen of it on a stable compiler: futures made by `async` and
-/// closures share the form of their names, and nobody returns the latter.
+/// Recognises futures by the names of their types, since a stable compiler offers no better
+/// way. Closures look like `async` blocks, but it is unusual to return one.
 fn is_future<R>() -> bool {
     let name = type_name::<R>();
     name.ends_with("{{closure}}")
@@ -43,15 +43,15 @@ fn is_future<R>() -> bool {
         || name.contains("dyn core::future::future::Future<")
 }
 
-/// A future that is polled, and dropped, in a node.
+/// A future that is polled and dropped in a node.
 ///
-/// Its own input and output happen there, on any runtime. Threads that a poll
-/// starts, such as those of a blocking pool, stay there.
+/// It works on any runtime. Sockets that it opens belong to the node. Threads that a poll
+/// starts, such as those of a blocking pool, stay in the node.
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct ScopedFuture<F> {
     namespace: Namespace,
-    /// Boxed, so that it can be pinned without unsafe code; taken when it is dropped.
+    /// Boxed, so that it can be pinned without unsafe code. `drop` takes it.
     future: Option<Pin<Box<F>>>,
 }
 
@@ -74,8 +74,8 @@ impl<F: Future> Future for ScopedFuture<F> {
 impl<F> Drop for ScopedFuture<F> {
     fn drop(&mut self) {
         let future = self.future.take();
-        // Where the node cannot be entered, dropping it here is the better evil:
-        // a panic in a drop would abort.
+        // If the node cannot be entered, the future is dropped here. A panic in `drop` could
+        // abort the process.
         let _ = self.namespace.enter(|| drop(future));
     }
 }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn futures_are_known_by_their_names() {
+    fn futures_are_recognised() {
         async fn named() {}
         assert!(of(&async {}));
         assert!(of(&named()));

@@ -1,4 +1,4 @@
-//! TCP connections where there is no node.
+//! Killing TCP connections, on platforms without network namespaces.
 
 use super::executor::NodeExecutor;
 use crate::error::Result;

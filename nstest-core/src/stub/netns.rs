@@ -1,4 +1,4 @@
-//! Network namespaces where there are none.
+//! Network namespaces, on platforms without them: the type has no value.
 
 use crate::error::Result;
 

@@ -1,4 +1,4 @@
-//! Trying a connection where there is no node.
+//! Trying a TCP connection, on platforms without network namespaces.
 
 use std::net::SocketAddr;
 use std::time::Duration;

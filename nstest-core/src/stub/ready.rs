@@ -1,4 +1,4 @@
-//! Looking at a node where there is none.
+//! Whether a node is ready, on platforms without network namespaces.
 
 use std::io;
 use std::net::IpAddr;

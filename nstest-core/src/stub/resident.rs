@@ -1,4 +1,4 @@
-//! Threads that live in a node, where there are no namespaces.
+//! Threads that live in a node, on platforms without network namespaces.
 
 use super::view::View;
 use crate::error::Result;

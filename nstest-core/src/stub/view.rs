@@ -1,4 +1,4 @@
-//! The view of a node where there are no namespaces.
+//! The view of a node, on platforms without network namespaces.
 
 use crate::error::Result;
 

@@ -87,7 +87,7 @@ fn a_refusal_waits_for_its_node() {
         assert_eq!(refused.len(), 2, "{refused:?}");
         for error in refused {
             let text = format!("{error:?}");
-            assert!(text.contains("make a network namespace for "), "{text}");
+            assert!(text.contains("create a network namespace for "), "{text}");
         }
     });
 }
