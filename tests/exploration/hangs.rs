@@ -64,9 +64,9 @@ fn a_client_that_waits_for_ever_is_found() {
     assert_eq!(
         found.plans,
         [
-            "server ingress tcp port 7000 #1 syn nth 1: then half-open",
+            "server ingress tcp port 7000 #1 syn nth 1: then blackhole",
             "server egress tcp port 7000 #1 synack nth 1: then cut",
-            "server egress tcp port 7000 #1 synack nth 1: then half-open",
+            "server egress tcp port 7000 #1 synack nth 1: then blackhole",
             "server ingress tcp port 7000 #1 data nth 1: then cut",
         ],
         "{}",

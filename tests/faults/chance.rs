@@ -67,7 +67,7 @@ fn losses_are_independent(server: Node, net: Net) -> TestResult {
 #[netns_test]
 fn losses_come_in_bursts(server: Node, net: Net) -> TestResult {
     let bursts = GilbertElliott::new(Percent::new(1.0), Percent::new(20.0));
-    let (lost, _) = lose(&net, &server, Condition::new().bursts(bursts))?;
+    let (lost, _) = lose(&net, &server, Condition::new().burst_loss(bursts))?;
     // 1 / 21 of all, in runs of 5: 95 of them, give or take 10.
     assert!((330..620).contains(&lost.len()), "{} of 10,000", lost.len());
     let runs = runs(&lost);

@@ -71,7 +71,7 @@ fn before_and_after_are_told_apart(server: Node, net: Net) -> TestResult {
             stream.send()?;
         }
         lossy.end()?;
-        let udp = link.blackhole(Packets::udp())?;
+        let udp = link.drop_packets(Packets::udp())?;
         for _ in 0..3 {
             stream.send()?;
         }
@@ -141,7 +141,7 @@ fn what_fails_changes_nothing(a: Node, b: Node, net: Net) -> TestResult {
         b.link().condition(LOSSY).map(drop),
         b.link().condition(rate(20)).map(drop), // what leaves is the wire's
         net.partition(&[&[&a], &[&b]]).map(drop),
-        b.link().blackhole(Packets::udp()).map(drop),
+        b.link().drop_packets(Packets::udp()).map(drop),
     ];
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
     for error in errors {

@@ -200,7 +200,7 @@ fn lets_nothing_pass(way: &Way<'_>) -> TestResult {
 /// Of those who come at once, as many pass as the queue holds, and those who come
 /// late are dropped.
 fn drops_the_tail(way: &Way<'_>) -> TestResult {
-    let short = way.impair(Condition::new().rate(Rate::kbit(800)).queue(20))?;
+    let short = way.impair(Condition::new().rate(Rate::kbit(800)).queue_limit(20))?;
     assert_eq!(short.backends(), [Backend::Wire]);
     let mut stream = way.forth(1000)?;
     let start = Instant::now();

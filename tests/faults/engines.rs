@@ -31,7 +31,7 @@ fn a_rate_is_the_kernel_s_until_the_wire_comes(server: Node, net: Net) -> TestRe
     }
     let before = slow.affected();
     assert!(before > 200, "{before}");
-    let picky = server.link().blackhole(Packets::udp().port(53))?.optional();
+    let picky = server.link().drop_packets(Packets::udp().port(53))?.optional();
     assert_eq!((slow.backends(), picky.backends()), (vec![Backend::Wire], vec![Backend::Wire]));
     assert!(slow.affected() >= before, "what the kernel has counted stays");
     for (from, to) in [(&test, &server), (&server, &test)] {

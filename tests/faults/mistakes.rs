@@ -116,13 +116,13 @@ fn plans_that_do_not_parse() {
         "#]],
         ),
         (
-            "server: condition queue 9",
+            "server: condition queue-limit 9",
             expect![[r#"
-            nstest[plan]: read the plan `server: condition queue 9`
+            nstest[plan]: read the plan `server: condition queue-limit 9`
               cause: without a rate no packet waits, and the queue is always empty
-                server: condition queue 9
+                server: condition queue-limit 9
                                         ^
-              help: add a rate, as in `rate 10mbit queue 100`
+              help: add a rate, as in `rate 10mbit queue-limit 100`
         "#]],
         ),
         (
@@ -219,11 +219,11 @@ fn places_that_are_not_there(server: Node, net: Net) -> TestResult {
 fn faults_that_cannot_be(server: Node, net: Net) -> TestResult {
     let link = server.link();
     says(
-        link.condition(Condition::new().queue(5)),
+        link.condition(Condition::new().queue_limit(5)),
         &expect![[r#"
-        nstest[fault]: take the condition `queue 5`
+        nstest[fault]: take the condition `queue-limit 5`
           cause: without a rate no packet waits, and the queue is always empty
-          help: add a rate, as in `rate 10mbit queue 100`
+          help: add a rate, as in `rate 10mbit queue-limit 100`
     "#]],
     );
     says(
@@ -325,9 +325,9 @@ fn faults_that_contradict_each_other(server: Node, net: Net) -> TestResult {
           help: make one of the two, or let the first end before the second begins (`lasting`)
     "#]],
     );
-    server.link().blackhole(Packets::udp())?.optional();
+    server.link().drop_packets(Packets::udp())?.optional();
     says(
-        server.link().blackhole(Packets::udp()),
+        server.link().drop_packets(Packets::udp()),
         &expect![[r#"
         nstest[plan-conflict]: take `server udp: drop` and `server udp: drop` together
           cause: both are the same

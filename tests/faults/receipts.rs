@@ -26,7 +26,7 @@ fn nothing_was_touched(server: Node, net: Net) -> TestResult {
     net.inject(
         Fault::on("server").packets(Packets::udp().port(9)).down().lasting(Duration::from_secs(1)),
     )?;
-    link.blackhole(Packets::udp().port(7))?; // this one is met
+    link.drop_packets(Packets::udp().port(7))?; // this one is met
     link.mtu_blackhole(1280)?.optional();
     net.inject("server ingress: drop at 10m optional".parse()?)?;
     let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
@@ -59,7 +59,7 @@ fn what_was_never_matched_is_told() {
 
 #[netns_test]
 fn optional_ones_need_not_match(server: Node, net: Net) -> TestResult {
-    server.link().blackhole(Packets::udp().port(9))?.optional();
+    server.link().drop_packets(Packets::udp().port(9))?.optional();
     net.inject(Fault::on("server").packets(Packets::tcp().port(9)).optional())?;
     net.inject("server: condition delay 5ms optional at 1h".parse()?)?;
     // Nothing reaches the far end of a pulled cable.
@@ -78,15 +78,15 @@ fn counts_are_right(server: Node, net: Net) -> TestResult {
         net.inject(tenth.occurrence(nstest::Occurrence::every_nth(10)).action(Action::Drop))?;
     let twice = link.fault()?.packets(Packets::udp()).nth(2);
     let twice = net.inject(twice.action(Action::Duplicate(1)))?;
-    let other = link.blackhole(Packets::tcp())?.optional();
+    let other = link.drop_packets(Packets::tcp())?.optional();
     let back = server.link().egress().condition(Condition::new().loss(Percent::ALL))?.optional();
     let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
     stream.send_many(100, |sent, arrived| arrived + sent / 10 == sent + 1)?;
     let counts = [&slow, &tenth, &twice, &other, &back].map(nstest::Injection::affected);
     assert_eq!(counts, [90, 10, 1, 0, 0]);
     // Two who want the same packet: the first one has it.
-    let first = link.blackhole(Packets::udp())?;
-    let second = link.blackhole(Packets::udp().host(server.ip()))?.optional();
+    let first = link.drop_packets(Packets::udp())?;
+    let second = link.drop_packets(Packets::udp().host(server.ip()))?.optional();
     stream.send()?;
     nstest::eventually(PATIENCE, || first.affected() == 1)?;
     assert_eq!((second.affected(), slow.affected()), (0, 90));

@@ -19,7 +19,7 @@ const COUNT: u32 = 1_000;
 /// All that is left to chance and can be told by what arrives.
 const BAD: Condition = Condition::new()
     .loss(Percent::new(10.0))
-    .bursts(GilbertElliott::new(Percent::new(2.0), Percent::new(30.0)))
+    .burst_loss(GilbertElliott::new(Percent::new(2.0), Percent::new(30.0)))
     .duplicate(Percent::new(10.0))
     .corrupt(Percent::new(5.0));
 

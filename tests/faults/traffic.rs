@@ -132,7 +132,7 @@ fn what_is_reached_names_the_hop(net: Net) -> TestResult {
         assert_eq!(lost.probe(to)?.hop(), Some("lost"));
 
         let link = server.link_to(&far)?;
-        let silent = link.ingress().blackhole(Packets::tcp())?;
+        let silent = link.ingress().drop_packets(Packets::tcp())?;
         let found = client.probe_with(to, &[], SILENCE)?;
         found.assert(ProbeOutcome::NoReply);
         assert_eq!(found.hop(), Some("gate"), "{found}");
@@ -175,17 +175,17 @@ fn packets_are_chosen(client: Node, other: Node, server: Node) -> TestResult {
         (Packets::tcp().flags(SYN, ACK).port(25), (&client, 25), (&client, 80)),
         (Packets::tcp().kind(PacketKind::SynAck).sport(80), (&client, 80), (&client, 25)),
     ] {
-        let gone = link.blackhole(packets)?;
+        let gone = link.drop_packets(packets)?;
         assert_eq!(found(lost.0, lost.1, SILENCE)?, ProbeOutcome::NoReply, "{packets}");
         assert_eq!(found(passes.0, passes.1, PATIENCE)?, ProbeOutcome::Connected, "{packets}");
         assert!(gone.affected() > 0);
         gone.end()?;
     }
     // A SYN goes to the server, and never away from it.
-    link.egress().blackhole(Packets::tcp().flags(SYN, ACK))?.optional();
-    link.ingress().blackhole(Packets::tcp().kind(PacketKind::SynAck))?.optional();
-    link.blackhole(Packets::udp())?.optional();
-    link.blackhole(Packets::tcp().ipv6())?.optional();
+    link.egress().drop_packets(Packets::tcp().flags(SYN, ACK))?.optional();
+    link.ingress().drop_packets(Packets::tcp().kind(PacketKind::SynAck))?.optional();
+    link.drop_packets(Packets::udp())?.optional();
+    link.drop_packets(Packets::tcp().ipv6())?.optional();
     assert_eq!(found(&client, 80, PATIENCE)?, ProbeOutcome::Connected);
     Ok(())
 }
@@ -252,7 +252,7 @@ fn a_connection_is_half_open(server: Node, net: Net) -> TestResult {
     for ip in both(&server) {
         let (mut client, mut served) = pair(&net, &server, ip)?;
         let half = server.link().ingress().fault()?.packets(Packets::tcp().kind(PacketKind::Data));
-        let half = net.inject(half.nth(2).action(Action::HalfOpen))?;
+        let half = net.inject(half.nth(2).action(Action::Blackhole))?;
         client.write_all(b"heard")?;
         assert_eq!(served.read(&mut [0; 9])?, 5);
         client.write_all(b"not heard")?;

@@ -35,7 +35,7 @@ pub enum Action {
         told: bool,
     },
     /// With it, everything in its direction is lost from now on, but for control.
-    HalfOpen,
+    Blackhole,
     /// With it, everything in both directions is lost from now on, control included.
     Cut,
 }
@@ -68,7 +68,7 @@ impl fmt::Display for Action {
             Self::Corrupt => f.write_str("corrupt"),
             Self::Mtu { mtu, told: false } => write!(f, "mtu {mtu}"),
             Self::Mtu { mtu, told: true } => write!(f, "mtu {mtu} told"),
-            Self::HalfOpen => f.write_str("half-open"),
+            Self::Blackhole => f.write_str("blackhole"),
             Self::Cut => f.write_str("cut"),
         }
     }
@@ -82,7 +82,7 @@ impl Action {
 
     /// Whether it goes on when the packet that it began with is gone.
     pub(super) fn outlasts_its_packet(&self) -> bool {
-        matches!(self, Self::Reset | Self::HalfOpen | Self::Cut)
+        matches!(self, Self::Reset | Self::Blackhole | Self::Cut)
     }
 
     /// Why it cannot be with these packets, and what to do about it.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::bursts::GilbertElliott;
+use super::burst_loss::GilbertElliott;
 use super::grammar;
 use super::jitter::Jitter;
 use super::percent::Percent;
@@ -14,8 +14,8 @@ use crate::error::{Error, ErrorCode};
 
 /// What happens to the packets in one direction of a link.
 ///
-/// They pass these, in this order: loss (`loss`, `bursts`), `duplicate`,
-/// `corrupt`, the queue in front of the link (`queue`), the link's speed
+/// They pass these, in this order: loss (`loss`, `burst_loss`), `duplicate`,
+/// `corrupt`, the queue in front of the link (`queue_limit`), the link's speed
 /// (`rate`), and its length (`delay`, `jitter`, `reorder`).
 ///
 /// ```
@@ -37,18 +37,18 @@ pub struct Condition {
     pub(crate) delay: Duration,
     pub(crate) jitter: Option<Jitter>,
     pub(crate) loss: Percent,
-    pub(crate) bursts: Option<GilbertElliott>,
+    pub(crate) burst_loss: Option<GilbertElliott>,
     pub(crate) duplicate: Percent,
     pub(crate) reorder: Percent,
     pub(crate) corrupt: Percent,
     pub(crate) rate: Option<Rate>,
-    pub(crate) queue: Option<u32>,
+    pub(crate) queue_limit: Option<u32>,
 }
 
 impl Condition {
-    /// How many packets wait for a link with a rate where `queue` is not said:
+    /// How many packets wait for a link with a rate where `queue_limit` is not given:
     /// netem's default (tc-netem(8)), and Linux's `txqueuelen`.
-    pub const QUEUE: u32 = 1000;
+    pub const DEFAULT_QUEUE_LIMIT: u32 = 1000;
 
     /// A perfect link: everything passes at once.
     #[must_use]
@@ -57,12 +57,12 @@ impl Condition {
             delay: Duration::ZERO,
             jitter: None,
             loss: Percent::ZERO,
-            bursts: None,
+            burst_loss: None,
             duplicate: Percent::ZERO,
             reorder: Percent::ZERO,
             corrupt: Percent::ZERO,
             rate: None,
-            queue: None,
+            queue_limit: None,
         }
     }
 
@@ -90,8 +90,8 @@ impl Condition {
 
     /// Loss in bursts. With [`loss`](Self::loss) beside it, either may lose a packet.
     #[must_use]
-    pub const fn bursts(mut self, bursts: GilbertElliott) -> Self {
-        self.bursts = Some(bursts);
+    pub const fn burst_loss(mut self, burst_loss: GilbertElliott) -> Self {
+        self.burst_loss = Some(burst_loss);
         self
     }
 
@@ -127,8 +127,8 @@ impl Condition {
     /// How many packets may wait for the link or be on their way into it; those
     /// that come to a full queue are dropped. It needs a rate: without, nobody waits.
     #[must_use]
-    pub const fn queue(mut self, packets: u32) -> Self {
-        self.queue = Some(packets);
+    pub const fn queue_limit(mut self, packets: u32) -> Self {
+        self.queue_limit = Some(packets);
         self
     }
 
@@ -138,13 +138,13 @@ impl Condition {
         chances.iter().any(|chance| chance.is_chance())
             || self.corrupt == Percent::ALL
             || self.jitter.is_some()
-            || self.bursts.is_some()
+            || self.burst_loss.is_some()
     }
 
     /// Whether each packet has to be looked at by itself. What has not been cut
     /// into segments yet can only be dropped, delayed and paced as a whole.
     pub(crate) fn is_per_packet(&self) -> bool {
-        self.is_random() || self.duplicate == Percent::ALL || self.queue.is_some()
+        self.is_random() || self.duplicate == Percent::ALL || self.queue_limit.is_some()
     }
 
     /// Whether it means what it says.
@@ -166,9 +166,9 @@ impl Condition {
     /// Why it cannot be, and what to do about it.
     pub(super) fn nonsense(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self { queue: Some(_), rate: None, .. } => Some((
+            Self { queue_limit: Some(_), rate: None, .. } => Some((
                 "without a rate no packet waits, and the queue is always empty",
-                "add a rate, as in `rate 10mbit queue 100`",
+                "add a rate, as in `rate 10mbit queue-limit 100`",
             )),
             Self { reorder, delay: Duration::ZERO, .. } if *reorder != Percent::ZERO => Some((
                 "a reordered packet is one without the delay of the others, and there is none",
@@ -188,12 +188,12 @@ impl fmt::Display for Condition {
         words.extend(self.jitter.map(|jitter| format!("jitter {jitter}")));
         let chance = |name, chance| (chance != Percent::ZERO).then(|| format!("{name} {chance}"));
         words.extend(chance("loss", self.loss));
-        words.extend(self.bursts.map(|bursts| format!("bursts {bursts}")));
+        words.extend(self.burst_loss.map(|burst_loss| format!("burst-loss {burst_loss}")));
         words.extend(chance("duplicate", self.duplicate));
         words.extend(chance("reorder", self.reorder));
         words.extend(chance("corrupt", self.corrupt));
         words.extend(self.rate.map(|rate| format!("rate {rate}")));
-        words.extend(self.queue.map(|queue| format!("queue {queue}")));
+        words.extend(self.queue_limit.map(|limit| format!("queue-limit {limit}")));
         if words.is_empty() {
             return f.write_str("perfect");
         }

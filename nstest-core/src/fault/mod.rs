@@ -3,8 +3,8 @@
 //!
 //! - [`condition`] says what a direction of a link is like, [`packets`] and
 //!   [`occurrence`] which packets a fault takes, [`action`] what becomes of them,
-//!   [`spec`] (a fault), [`plan`] where and when; `grammar` reads it all;
-//! - [`port`] decides about each frame at the end of a link, with [`random`] for
+//!   [`model`] (a fault), [`plan`] where and when; `grammar` reads it all;
+//! - [`pipeline`] decides about each frame at the end of a link, with [`random`] for
 //!   chance and [`receipt`] for what was affected;
 //! - [`point`] is a place in a test's traffic, for exploration; [`traffic`] tells when
 //!   it has come to rest.
@@ -13,19 +13,20 @@
 //! `docs/src/design/faults.md` has the order, the seeds and the grammar.
 
 pub(crate) mod action;
-pub(crate) mod bursts;
+pub(crate) mod burst_loss;
 pub(crate) mod condition;
 mod decimal;
 mod gauss;
 mod grammar;
 pub(crate) mod jitter;
+pub(crate) mod model;
 pub(crate) mod occurrence;
 pub(crate) mod packets;
 pub(crate) mod partition;
 pub(crate) mod percent;
+pub(crate) mod pipeline;
 pub(crate) mod plan;
 pub(crate) mod point;
-pub(crate) mod port;
 mod presets;
 pub(crate) mod random;
 pub(crate) mod rate;
@@ -34,15 +35,15 @@ pub(crate) mod rule;
 pub(crate) mod schedule;
 pub(crate) mod shape;
 mod span;
-pub(crate) mod spec;
 #[cfg(test)]
 mod tests;
 pub(crate) mod traffic;
 
 pub use action::{Action, Unreachable};
-pub use bursts::GilbertElliott;
+pub use burst_loss::GilbertElliott;
 pub use condition::Condition;
 pub use jitter::Jitter;
+pub use model::{Fault, FaultEffect, FaultTarget};
 pub use occurrence::Occurrence;
 pub use packets::{AddrMatch, Packets};
 pub use partition::Partition;
@@ -52,4 +53,3 @@ pub use point::InjectionPoint;
 pub use rate::Rate;
 pub(crate) use receipt::Receipt;
 pub use schedule::FaultSchedule;
-pub use spec::{Fault, FaultEffect, FaultTarget};

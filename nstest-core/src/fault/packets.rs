@@ -261,7 +261,7 @@ impl Packets {
     }
 
     /// Of the `nth` connection, from 1, that this end of the link has seen with a
-    /// server's port, that of [`port`](Self::port) if it is said. With UDP, which
+    /// server's port, that of [`pipeline`](Self::port) if it is said. With UDP, which
     /// has no connections, who sends first is the client.
     #[must_use]
     pub const fn connection(mut self, nth: u32) -> Self {

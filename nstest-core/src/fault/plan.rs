@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::grammar;
-use super::spec::{Fault, FaultEffect};
+use super::model::{Fault, FaultEffect};
 use crate::error::{Error, ErrorCode};
 
 /// Faults that happen in one test, each at its time.

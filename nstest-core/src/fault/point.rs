@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use super::action::Action;
 use super::grammar;
+use super::model::{Fault, FaultTarget};
 use super::occurrence::Occurrence;
 use super::packets::{Layer, Packets};
-use super::spec::{Fault, FaultTarget};
 use crate::error::Error;
 use crate::frame::Direction;
 use crate::frame::kind::PacketKind;

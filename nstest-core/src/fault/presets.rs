@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::bursts::GilbertElliott;
+use super::burst_loss::GilbertElliott;
 use super::condition::Condition;
 use super::jitter::Jitter;
 use super::percent::Percent;
@@ -42,9 +42,9 @@ impl Condition {
     pub const HOTEL_WIFI: Self = Self::new()
         .delay(ms(10))
         .jitter(Jitter::pareto(ms(15)))
-        .bursts(GilbertElliott::new(Percent::new(0.5), Percent::new(24.5)))
+        .burst_loss(GilbertElliott::new(Percent::new(0.5), Percent::new(24.5)))
         .rate(Rate::mbit(2))
-        .queue(200);
+        .queue_limit(200);
 
     /// DSL: 1.5 Mbit/s, 50 ms of round trip (WebPageTest, `connectivity.ini.sample`,
     /// "DSL").
@@ -87,7 +87,7 @@ impl Condition {
     pub const SATELLITE_LEO: Self = Self::new()
         .delay(ms(25))
         .jitter(Jitter::normal(ms(5)))
-        .bursts(GilbertElliott::new(Percent::new(0.05), Percent::new(10.0)))
+        .burst_loss(GilbertElliott::new(Percent::new(0.05), Percent::new(10.0)))
         .rate(Rate::mbit(150));
 
     /// Each of them, with its word in the plan grammar.

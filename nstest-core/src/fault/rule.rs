@@ -18,7 +18,7 @@ pub(crate) struct Rule {
     pub(crate) direction: Option<Direction>,
     pub(crate) packets: Packets,
     pub(crate) occurrence: Occurrence,
-    pub(crate) deed: Deed,
+    pub(crate) action: RuleAction,
     /// What it takes passes, and the action comes after it.
     pub(crate) passes: bool,
     /// Only what goes to or comes from these.
@@ -28,7 +28,7 @@ pub(crate) struct Rule {
 
 /// What becomes of a packet that a rule takes.
 #[derive(Debug, Clone)]
-pub(crate) enum Deed {
+pub(crate) enum RuleAction {
     Action(Action),
     /// It passes, and who listens is told this number.
     Tell(u64),
@@ -55,12 +55,12 @@ impl Others {
 }
 
 impl Rule {
-    pub(crate) fn new(packets: Packets, deed: Deed, receipt: Receipt) -> Self {
+    pub(crate) fn new(packets: Packets, action: RuleAction, receipt: Receipt) -> Self {
         Self {
             direction: None,
             packets,
             occurrence: Occurrence::Every,
-            deed,
+            action,
             passes: false,
             others: None,
             receipt,
@@ -70,7 +70,7 @@ impl Rule {
     /// A side of a partition: nothing passes in a direction between the port's node
     /// and these others, multicast and neighbour discovery included.
     pub(crate) fn apart(direction: Direction, others: Others, receipt: Receipt) -> Self {
-        let mut rule = Self::new(Packets::all(), Deed::Action(Action::Drop), receipt);
+        let mut rule = Self::new(Packets::all(), RuleAction::Action(Action::Drop), receipt);
         rule.direction = Some(direction);
         rule.others = Some(others);
         rule
@@ -80,7 +80,7 @@ impl Rule {
     fn is_wall(&self) -> bool {
         self.packets.is_all()
             && self.occurrence == Occurrence::Every
-            && matches!(self.deed, Deed::Action(Action::Drop))
+            && matches!(self.action, RuleAction::Action(Action::Drop))
     }
 
     /// Whether a packet matches, but for its connection and its number.
@@ -97,8 +97,10 @@ impl Rule {
 
     /// Whether it can only be told of a packet as it is on the cable.
     pub(super) fn is_per_packet(&self) -> bool {
-        let whole =
-            matches!(self.deed, Deed::Action(Action::Drop | Action::Delay(_)) | Deed::Tell(_));
+        let whole = matches!(
+            self.action,
+            RuleAction::Action(Action::Drop | Action::Delay(_)) | RuleAction::Tell(_)
+        );
         let counted = self.occurrence != Occurrence::Every;
         let finer = self.packets.kind.is_some() || self.packets.flags != Default::default();
         !whole || counted || finer

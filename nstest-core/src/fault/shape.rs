@@ -19,14 +19,15 @@ pub(crate) enum Shape {
 impl Shape {
     /// The shape of a condition, if it has one.
     pub(crate) fn of(condition: &Condition) -> Option<Self> {
-        let Condition { delay, rate, queue, .. } = *condition;
-        let random = Condition { delay: Duration::ZERO, rate: None, queue: None, ..*condition };
+        let Condition { delay, rate, queue_limit, .. } = *condition;
+        let random =
+            Condition { delay: Duration::ZERO, rate: None, queue_limit: None, ..*condition };
         if random != Condition::new() {
             return None;
         }
         let bytes = rate.map(|rate| rate.bits_per_second() / 8);
-        let packets = queue.unwrap_or(Condition::QUEUE);
-        match (delay.is_zero(), bytes, queue) {
+        let packets = queue_limit.unwrap_or(Condition::DEFAULT_QUEUE_LIMIT);
+        match (delay.is_zero(), bytes, queue_limit) {
             // No qdisc stands for a link that carries nothing.
             (_, Some(0), _) => None,
             // A queue of packets is not one of bytes.
@@ -51,11 +52,12 @@ mod tests {
         let rate = Condition::new().rate(Rate::mbit(8));
         assert_eq!(Shape::of(&rate), Some(Shape::Rate { rate: 1_000_000, queue: 1_514_000 }));
         let delay = Condition::new().delay(ten);
-        let expected = Shape::Delay { delay: ten, rate: None, queue: Condition::QUEUE };
+        let expected =
+            Shape::Delay { delay: ten, rate: None, queue: Condition::DEFAULT_QUEUE_LIMIT };
         assert_eq!(Shape::of(&delay), Some(expected));
         for none in [
             Condition::new(),
-            rate.queue(10),
+            rate.queue_limit(10),
             rate.loss(Percent::new(1.0)),
             Condition::new().rate(Rate::ZERO),
         ] {

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 pub(crate) mod build;
 pub(crate) mod checksum;
-mod decode;
+mod display;
 pub(crate) mod flow;
 pub(crate) mod kind;
 pub(crate) mod parse;

@@ -73,14 +73,14 @@ impl Link {
     /// # Errors
     /// `plan-conflict`, if they do already; what the kernel refuses. So do those
     /// below.
-    pub fn blackhole(&self, packets: Packets) -> Result<Injection> {
+    pub fn drop_packets(&self, packets: Packets) -> Result<Injection> {
         self.inject(None, packets, Action::Drop)
     }
 
     /// Lets these packets vanish, and their senders be told by ICMP.
     ///
     /// # Errors
-    /// As [`blackhole`](Self::blackhole).
+    /// As [`drop_packets`](Self::drop_packets).
     pub fn reject(&self, packets: Packets, why: Unreachable) -> Result<Injection> {
         self.inject(None, packets, Action::Reject(why))
     }
@@ -88,7 +88,7 @@ impl Link {
     /// Resets the TCP connection of each of these packets, at both of its ends.
     ///
     /// # Errors
-    /// As [`blackhole`](Self::blackhole); `fault`, if they are not TCP.
+    /// As [`drop_packets`](Self::drop_packets); `fault`, if they are not TCP.
     pub fn reset(&self, packets: Packets) -> Result<Injection> {
         self.inject(None, packets, Action::Reset)
     }
@@ -98,7 +98,7 @@ impl Link {
     /// (RFC 2923 §2.1).
     ///
     /// # Errors
-    /// As [`blackhole`](Self::blackhole); `fault`, for less than 68.
+    /// As [`drop_packets`](Self::drop_packets); `fault`, for less than 68.
     pub fn mtu_blackhole(&self, mtu: u32) -> Result<Injection> {
         self.inject(None, Packets::all(), Action::Mtu { mtu, told: false })
     }
@@ -147,12 +147,12 @@ impl LinkDirection {
         self.link.impair(Some(self.direction), FaultEffect::Condition(condition))
     }
 
-    /// [`Link::blackhole`], in this direction: with [`Packets::all`], the link is
+    /// [`Link::drop_packets`], in this direction: with [`Packets::all`], the link is
     /// half-open.
     ///
     /// # Errors
     /// As there.
-    pub fn blackhole(&self, packets: Packets) -> Result<Injection> {
+    pub fn drop_packets(&self, packets: Packets) -> Result<Injection> {
         self.link.inject(Some(self.direction), packets, Action::Drop)
     }
 

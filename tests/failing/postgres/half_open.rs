@@ -98,7 +98,7 @@ async fn an_answer_with_which_the_link_dies_is_lost(
 ) -> TestResult {
     let dead = commit_unanswered((db, app, net, context), |fault| {
         let answers = Packets::tcp().sport(5432).kind(PacketKind::Data);
-        fault.packets(answers).nth(1).action(Action::HalfOpen)
+        fault.packets(answers).nth(1).action(Action::Blackhole)
     });
     assert!(dead.await?.affected() > 0);
     Ok(())
@@ -115,7 +115,7 @@ async fn a_transaction_whose_commit_is_lost_is_undone(
     let mut there = session(&app).await?;
     let transaction = transfer(&mut there).await?;
 
-    let dead = db.link().ingress().blackhole(Packets::all())?;
+    let dead = db.link().ingress().drop_packets(Packets::all())?;
     let error = transaction.commit().await.unwrap_err();
     assert!(gave_up(&error), "{error:?}");
     assert_eq!(balances(&here).await?, [100, 0]);

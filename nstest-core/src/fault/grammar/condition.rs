@@ -3,7 +3,7 @@
 use super::span_of;
 use super::words::{TWICE, Words};
 use crate::error::Result;
-use crate::fault::bursts::GilbertElliott;
+use crate::fault::burst_loss::GilbertElliott;
 use crate::fault::condition::Condition;
 use crate::fault::jitter::{Jitter, Shape};
 use crate::fault::percent::{self, Percent};
@@ -13,12 +13,12 @@ const KNOBS: [&str; 10] = [
     "delay",
     "jitter",
     "loss",
-    "bursts",
+    "burst-loss",
     "duplicate",
     "reorder",
     "corrupt",
     "rate",
-    "queue",
+    "queue-limit",
     "perfect",
 ];
 
@@ -43,22 +43,22 @@ pub(in crate::fault) fn condition(words: &mut Words<'_>) -> Result<Condition> {
                 let shape = words.one_of(&Shape::WORDS).unwrap_or(Shape::Uniform);
                 condition.jitter = Some(Jitter { amount, shape });
             }
-            "bursts" => {
+            "burst-loss" => {
                 words.next();
                 let mut bursts = GilbertElliott::new(percent(words)?, percent(words)?);
                 if words.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
                     bursts = bursts.loss_in_bad(percent(words)?).loss_in_good(percent(words)?);
                 }
-                condition.bursts = Some(bursts);
+                condition.burst_loss = Some(bursts);
             }
             "rate" => {
                 words.next();
                 condition.rate = Some(words.value(Rate::read, rate::HELP)?);
             }
-            "queue" => {
+            "queue-limit" => {
                 words.next();
                 let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is no number"));
-                condition.queue = Some(words.value(read, "write a number of packets")?);
+                condition.queue_limit = Some(words.value(read, "write a number of packets")?);
             }
             _ => {
                 let place = match word {

@@ -5,12 +5,12 @@ use super::words::{BREAK, COLON, TWICE, Words};
 use super::{condition, span_of};
 use crate::error::Result;
 use crate::fault::action::{Action, Unreachable, is_word};
+use crate::fault::model::{Fault, FaultEffect, FaultTarget};
 use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::Layer;
 use crate::fault::partition::Partition;
 use crate::fault::plan::Plan;
 use crate::fault::point::{Conversation, InjectionPoint};
-use crate::fault::spec::{Fault, FaultEffect, FaultTarget};
 use crate::frame::Direction;
 use crate::frame::kind::PacketKind;
 
@@ -137,7 +137,7 @@ const EFFECTS: [&str; 13] = [
     "delay TIME",
     "corrupt",
     "mtu OCTETS",
-    "half-open",
+    "blackhole",
     "cut",
     "then reset",
     "condition …",
@@ -150,7 +150,7 @@ fn action(words: &mut Words<'_>) -> Result<Action> {
         ("drop", Action::Drop),
         ("reset", Action::Reset),
         ("corrupt", Action::Corrupt),
-        ("half-open", Action::HalfOpen),
+        ("blackhole", Action::Blackhole),
         ("cut", Action::Cut),
     ];
     if let Some((word, action)) = PLAIN.iter().find(|(word, _)| words.peek() == Some(word)) {

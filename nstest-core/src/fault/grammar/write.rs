@@ -1,8 +1,8 @@
 //! Values as words.
 
+use crate::fault::model::Fault;
 use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::{Flags, Layer, Packets, Version};
-use crate::fault::spec::Fault;
 use crate::frame::kind::PacketKind;
 
 pub(in crate::fault) fn packets_text(packets: &Packets) -> String {

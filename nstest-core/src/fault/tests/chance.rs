@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::*;
-use crate::fault::bursts::GilbertElliott;
+use crate::fault::burst_loss::GilbertElliott;
 use crate::fault::gauss::{ln, quantile};
 use crate::fault::jitter::Jitter;
 use crate::fault::percent::Percent;
@@ -154,7 +154,7 @@ fn quantiles_are_those_of_the_normal_distribution() {
 }
 
 #[test]
-fn bursts_are_as_long_and_as_frequent_as_they_should_be() {
+fn burst_loss_are_as_long_and_as_frequent_as_they_should_be() {
     let bursts = GilbertElliott::new(Percent::new(1.0), Percent::new(20.0));
     let mut stream = Stream::new(3, "server", Direction::Egress, Class::Payload);
     let (mut is_bad, mut lost, mut runs) = (false, 0, 0);

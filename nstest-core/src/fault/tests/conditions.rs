@@ -74,7 +74,7 @@ fn a_rate_is_kept() {
 #[test]
 fn a_full_queue_drops_what_comes() {
     let mut bench = Bench::new(1);
-    let receipt = bench.condition("rate 1mbit queue 3");
+    let receipt = bench.condition("rate 1mbit queue-limit 3");
     let frame = udp(1000 - 42);
     let passed: Vec<bool> = (0..5).map(|_| !bench.egress(&frame).is_lost()).collect();
     assert_eq!(passed, [true, true, true, false, false]);
@@ -187,12 +187,12 @@ fn who_needs_segments() {
         ("rate 10mbit", false),
         ("delay 40ms rate 10mbit", false),
         ("loss 1%", true),
-        ("bursts 1% 20%", true),
+        ("burst-loss 1% 20%", true),
         ("duplicate 100%", true),
         ("corrupt 1%", true),
         ("delay 1ms jitter 1ms", true),
         ("delay 1ms reorder 1%", true),
-        ("rate 1mbit queue 9", true),
+        ("rate 1mbit queue-limit 9", true),
     ] {
         let mut bench = Bench::new(1);
         bench.condition(text);
@@ -216,9 +216,9 @@ fn the_chatter_of_hosts_is_no_evidence() {
 #[test]
 fn upkeep_gets_out_of_a_burst_by_itself() {
     let mut bench = Bench::new(1);
-    bench.condition("bursts 100% 0.0001%");
+    bench.condition("burst-loss 100% 0.0001%");
     assert!(bench.egress(&arp()).is_lost());
-    bench.condition("bursts 50% 50%");
+    bench.condition("burst-loss 50% 50%");
     let lost = (0..100).filter(|_| bench.egress(&arp()).is_lost()).count();
     assert!((30..70).contains(&lost), "{lost}");
 }
@@ -226,8 +226,8 @@ fn upkeep_gets_out_of_a_burst_by_itself() {
 #[test]
 fn another_chain_begins_in_its_good_state() {
     let mut bench = Bench::new(1);
-    bench.condition("bursts 100% 0.0001%");
+    bench.condition("burst-loss 100% 0.0001%");
     assert!(bench.egress(&arp()).is_lost());
-    bench.condition("bursts 0.0001% 50%");
+    bench.condition("burst-loss 0.0001% 50%");
     assert!(!bench.egress(&arp()).is_lost());
 }

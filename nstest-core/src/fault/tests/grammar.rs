@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::fault::action::{Action, Unreachable};
-use crate::fault::bursts::GilbertElliott;
+use crate::fault::burst_loss::GilbertElliott;
 use crate::fault::condition::Condition;
 use crate::fault::jitter::Jitter;
+use crate::fault::model::FaultTarget;
 use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::{AddrMatch, Flags, Layer, Packets};
 use crate::fault::partition::Partition;
@@ -13,7 +14,6 @@ use crate::fault::plan::Plan;
 use crate::fault::point::{Conversation, InjectionPoint};
 use crate::fault::random::{Class, Draw, Stream};
 use crate::fault::rate::Rate;
-use crate::fault::spec::FaultTarget;
 use crate::frame::kind::PacketKind;
 
 /// Values at random, always the same.
@@ -62,13 +62,13 @@ impl Dice {
         ] {
             *place = self.maybe(Self::percent).unwrap_or_default();
         }
-        condition.bursts = self.maybe(|dice| {
+        condition.burst_loss = self.maybe(|dice| {
             let bursts = GilbertElliott::new(dice.percent(), dice.percent());
             if dice.is() { bursts } else { bursts.loss_in_bad(dice.percent()) }
         });
         condition.rate = self.maybe(|dice| Rate::bit(dice.below(20_000_000_000)));
         if condition.rate.is_some() {
-            condition.queue = self.maybe(|dice| dice.below(100_000) as u32);
+            condition.queue_limit = self.maybe(|dice| dice.below(100_000) as u32);
         }
         condition
     }
@@ -127,7 +127,7 @@ impl Dice {
             Action::Corrupt,
             Action::Mtu { mtu: 1280, told: false },
             Action::Mtu { mtu: 1280, told: true },
-            Action::HalfOpen,
+            Action::Blackhole,
             Action::Cut,
         ];
         let action = self.of(&actions);
@@ -275,7 +275,7 @@ fn no_text_breaks_the_reader() {
         "mtu",
         "every",
         "lasting",
-        "bursts",
+        "burst-loss",
         "-",
         ".",
         "\u{3000}",

@@ -13,7 +13,7 @@ fn mistakes_are_pointed_at() {
         "server: condition slow",
         "server: condition rate 10mbps",
         "server: condition delay 1ms delay 2ms",
-        "server: condition queue 10",
+        "server: condition queue-limit 10",
         "server: loss 10%",
         "server: lte",
         "server outgoing: drop",
@@ -63,7 +63,7 @@ fn mistakes_are_pointed_at() {
           cause: `slow` is not expected here
             server: condition slow
                               ^^^^
-          help: write one of: delay, jitter, loss, bursts, duplicate, reorder, corrupt, rate, queue, perfect, lan, wifi, hotel-wifi, dsl, 3g, lte, 5g, satellite-geo, satellite-leo
+          help: write one of: delay, jitter, loss, burst-loss, duplicate, reorder, corrupt, rate, queue-limit, perfect, lan, wifi, hotel-wifi, dsl, 3g, lte, 5g, satellite-geo, satellite-leo
 
         nstest[plan]: read the plan `server: condition rate 10mbps`
           cause: `10mbps` is no rate
@@ -77,11 +77,11 @@ fn mistakes_are_pointed_at() {
                                         ^^^^^
           help: say it once
 
-        nstest[plan]: read the plan `server: condition queue 10`
+        nstest[plan]: read the plan `server: condition queue-limit 10`
           cause: without a rate no packet waits, and the queue is always empty
-            server: condition queue 10
-                                    ^^
-          help: add a rate, as in `rate 10mbit queue 100`
+            server: condition queue-limit 10
+                                          ^^
+          help: add a rate, as in `rate 10mbit queue-limit 100`
 
         nstest[plan]: read the plan `server: loss 10%`
           cause: `loss` is of a condition
@@ -195,7 +195,7 @@ fn mistakes_are_pointed_at() {
           cause: here something is missing
             server:
                    ^
-          help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, then reset, condition …, down, partition A | B
+          help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, blackhole, cut, then reset, condition …, down, partition A | B
 
         nstest[plan]: read the plan `:drop`
           cause: `:drop` is no node
@@ -207,7 +207,7 @@ fn mistakes_are_pointed_at() {
           cause: `drip` is not expected here
             server: drop; client: drip
                                   ^^^^
-          help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, then reset, condition …, down, partition A | B
+          help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, blackhole, cut, then reset, condition …, down, partition A | B
 
         nstest[plan]: read the plan `server: drop
         client: drop at 1s until 2s

@@ -10,10 +10,10 @@ mod values;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use super::port::Port;
+use super::model::Fault;
+use super::pipeline::Pipeline;
 use super::receipt::Receipt;
 use super::rule::Rule;
-use super::spec::Fault;
 use crate::frame::{Direction, Outlet, Stage};
 
 const CLIENT: [u8; 4] = [10, 0, 2, 1];
@@ -72,14 +72,14 @@ fn arp() -> Vec<u8> {
 
 /// A port that frames are put through.
 struct Bench {
-    port: Port,
+    port: Pipeline,
     start: Instant,
     out: Outlet,
 }
 
 impl Bench {
     fn new(seed: u64) -> Self {
-        Self { port: Port::new(seed, "server"), start: Instant::now(), out: Outlet::default() }
+        Self { port: Pipeline::new(seed, "server"), start: Instant::now(), out: Outlet::default() }
     }
 
     /// The condition in both directions, and the receipt of egress.
@@ -102,7 +102,7 @@ impl Bench {
         receipt
     }
 
-    fn add(&mut self, rule: Rule) -> super::port::RuleId {
+    fn add(&mut self, rule: Rule) -> super::pipeline::RuleId {
         self.port.add(rule)
     }
 

@@ -7,7 +7,7 @@ use crate::fault::action::Action;
 use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::Packets;
 use crate::fault::partition::Partition;
-use crate::fault::rule::{Deed, Others};
+use crate::fault::rule::{Others, RuleAction};
 use crate::frame::view::{PacketView, Transport, flag};
 
 /// The numbers, from 1, of those that are lost of ten datagrams.
@@ -166,7 +166,7 @@ fn an_mtu_black_hole_lets_short_packets_pass() {
 #[test]
 fn half_open_is_one_direction_from_then_on() {
     let mut bench = Bench::new(1);
-    let fault: Fault = "server egress udp nth 2: half-open".parse().unwrap();
+    let fault: Fault = "server egress udp nth 2: blackhole".parse().unwrap();
     let receipt = fault.receipt();
     let id = bench.add(fault.rule(receipt.clone()).unwrap());
     assert!(bench.egress(&udp(1)).is_whole());
@@ -263,14 +263,14 @@ fn who_needs_segments() {
         assert_eq!(bench.port.needs_segments(), needs, "{fault}");
     }
     let action = Action::Drop;
-    let counted = Rule::new(Packets::all(), Deed::Action(action), Receipt::new(""));
+    let counted = Rule::new(Packets::all(), RuleAction::Action(action), Receipt::new(""));
     assert!(!counted.is_per_packet());
 }
 
 /// What a link is like right after a packet.
 #[test]
 fn a_link_is_cut_after_a_packet() {
-    for (action, back) in [("cut", false), ("half-open", true)] {
+    for (action, back) in [("cut", false), ("blackhole", true)] {
         let mut bench = Bench::new(1);
         let receipt = bench.fault(&format!("server ingress udp nth 2: then {action}"));
         assert!(bench.ingress(&udp(1)).is_whole());

@@ -107,13 +107,13 @@ fn presets_are_promises() {
     expect![[r#"
         lan: delay 100us rate 1gbit
         wifi: delay 1ms jitter 1ms pareto rate 40mbit
-        hotel-wifi: delay 10ms jitter 15ms pareto bursts 0.5% 24.5% rate 2mbit queue 200
+        hotel-wifi: delay 10ms jitter 15ms pareto burst-loss 0.5% 24.5% rate 2mbit queue-limit 200
         dsl: delay 25ms rate 1500kbit
         3g: delay 150ms jitter 10ms normal loss 0.5% rate 1600kbit
         lte: delay 35ms jitter 5ms normal loss 0.2% rate 12mbit
         5g: delay 15ms jitter 2ms normal rate 50mbit
         satellite-geo: delay 300ms rate 100mbit
-        satellite-leo: delay 25ms jitter 5ms normal bursts 0.05% 10% rate 150mbit
+        satellite-leo: delay 25ms jitter 5ms normal burst-loss 0.05% 10% rate 150mbit
     "#]]
     .assert_eq(&text);
 }
@@ -126,7 +126,7 @@ fn a_preset_can_be_made_worse() {
 
 #[test]
 fn what_would_do_nothing_is_refused() {
-    let queue = Condition::new().queue(10);
+    let queue = Condition::new().queue_limit(10);
     let reorder = Condition::new().reorder(Percent::new(5.0));
     for condition in [queue, reorder] {
         assert_eq!(condition.check().unwrap_err().code().as_str(), "fault");

@@ -26,7 +26,7 @@ fn action(fault: &'static str) -> &'static str {
         "cut" => "then cut",
         "reset" => "then reset",
         // In the direction of the packet; `cut` is both, and control, too.
-        "blackhole" => "then half-open",
+        "blackhole" => "then blackhole",
         // As long as the first retransmission of TCP (RFC 6298, Linux's minimum).
         "delay" => "delay 200ms",
         fault => fault,

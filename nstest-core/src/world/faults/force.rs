@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Backend, FaultId, Injected};
 use crate::error::Result;
-use crate::fault::port::{Port, RuleId};
+use crate::fault::pipeline::{Pipeline, RuleId};
 use crate::fault::rule::Rule;
 use crate::fault::{Fault, FaultEffect, FaultTarget, Receipt};
 use crate::frame::Direction;
@@ -208,10 +208,10 @@ impl Network {
     }
 
     /// The wire at one end of a link, which is spliced in if it is not there yet.
-    pub(super) fn port(&mut self, end: LinkEnd) -> Result<MutexGuard<'_, Port>> {
+    pub(super) fn port(&mut self, end: LinkEnd) -> Result<MutexGuard<'_, Pipeline>> {
         if !self.faults.ports.contains_key(&end.port) {
             let name = self.topology.spec().link_name(end).unwrap_or_default();
-            let port = self.watched(end.port, Port::new(self.faults.seed, &name));
+            let port = self.watched(end.port, Pipeline::new(self.faults.seed, &name));
             let port = Arc::new(Mutex::new(port));
             self.fabric.splice(end.port, Arc::clone(&port) as _)?;
             self.faults.ports.insert(end.port, port);
@@ -221,7 +221,11 @@ impl Network {
     }
 
     /// Changes what there is at a port, if it is still there.
-    pub(super) fn change(&mut self, port: LinkEndId, change: impl FnOnce(&mut Port)) -> Result<()> {
+    pub(super) fn change(
+        &mut self,
+        port: LinkEndId,
+        change: impl FnOnce(&mut Pipeline),
+    ) -> Result<()> {
         let Some(stage) = self.faults.ports.get(&port) else { return Ok(()) };
         change(&mut lock(stage));
         self.fabric.refresh(port)
@@ -249,6 +253,6 @@ impl Force {
     }
 }
 
-fn lock(port: &Mutex<Port>) -> MutexGuard<'_, Port> {
+fn lock(port: &Mutex<Pipeline>) -> MutexGuard<'_, Pipeline> {
     port.lock().unwrap_or_else(PoisonError::into_inner)
 }

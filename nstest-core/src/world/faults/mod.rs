@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use super::network::Network;
 use crate::error::Result;
-use crate::fault::port::Port;
+use crate::fault::pipeline::Pipeline;
 use crate::fault::traffic::Traffic;
 use crate::fault::{Fault, FaultEffect, FaultSchedule, Plan, Receipt};
 use crate::topology::spec::{LinkEnd, LinkEndId};
@@ -52,7 +52,7 @@ pub(super) struct Faults {
     seed: u64,
     injected: BTreeMap<FaultId, Injected>,
     /// The ends of links at which the wire is.
-    ports: BTreeMap<LinkEndId, Arc<Mutex<Port>>>,
+    ports: BTreeMap<LinkEndId, Arc<Mutex<Pipeline>>>,
     kernel: Kernel,
     census: Option<Census>,
     /// Those of the plan that the test runs under.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::FaultId;
 use crate::error::Result;
-use crate::fault::port::Port;
+use crate::fault::pipeline::Pipeline;
 use crate::fault::traffic::Traffic;
 use crate::fault::{FaultEffect, Plan, Receipt};
 use crate::frame::Direction;
@@ -59,7 +59,7 @@ impl Network {
     }
 
     /// A new port, of whose traffic note is taken if somebody wants to know.
-    pub(super) fn watched(&self, at: LinkEndId, mut port: Port) -> Port {
+    pub(super) fn watched(&self, at: LinkEndId, mut port: Pipeline) -> Pipeline {
         if let Some(traffic) = &self.faults.traffic {
             port.set_traffic(Arc::clone(traffic), at);
         }

@@ -52,7 +52,8 @@ impl Line {
 
     /// Begins with a condition, in place of the one before.
     pub(super) fn set(&mut self, condition: Option<(Condition, Receipt)>) {
-        let bursts = |it: &Option<(Condition, Receipt)>| it.as_ref().and_then(|(c, _)| c.bursts);
+        let bursts =
+            |it: &Option<(Condition, Receipt)>| it.as_ref().and_then(|(c, _)| c.burst_loss);
         if bursts(&condition) != bursts(&self.condition) {
             self.is_bad = [false; 2]; // a chain begins in its good state
         }
@@ -129,7 +130,7 @@ impl Line {
     /// state of it, since without a neighbour there is no payload.
     fn loses(&mut self, condition: &Condition, is_control: bool, draws: Draws) -> bool {
         let mut is_lost = condition.loss.takes(draws.bits(Draw::Loss));
-        if let Some(bursts) = condition.bursts {
+        if let Some(bursts) = condition.burst_loss {
             let is_bad = &mut self.is_bad[usize::from(is_control)];
             *is_bad = bursts.step(*is_bad, draws.bits(Draw::BurstState));
             is_lost |= bursts.loses(*is_bad, draws.bits(Draw::BurstLoss));
@@ -144,7 +145,7 @@ impl Line {
         while self.departures.front().is_some_and(|departure| *departure <= now) {
             self.departures.pop_front();
         }
-        let limit = condition.queue.unwrap_or(Condition::QUEUE);
+        let limit = condition.queue_limit.unwrap_or(Condition::DEFAULT_QUEUE_LIMIT);
         if self.departures.len() >= limit as usize {
             return None;
         }

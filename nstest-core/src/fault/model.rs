@@ -11,7 +11,7 @@ use super::occurrence::Occurrence;
 use super::packets::Packets;
 use super::partition::Partition;
 use super::receipt::Receipt;
-use super::rule::{Deed, Rule};
+use super::rule::{Rule, RuleAction};
 use super::schedule::FaultSchedule;
 use crate::error::{Error, ErrorCode};
 use crate::frame::Direction;
@@ -194,7 +194,7 @@ impl Fault {
     }
 
     /// The packets pass, and right after each of them this happens: a reset, or that
-    /// the link is cut or half-open. `then reset` in a plan.
+    /// the link is cut or a black hole. `then reset` in a plan.
     pub fn then(mut self, action: Action) -> Self {
         (self.effect, self.passes) = (FaultEffect::Action(action), true);
         self
@@ -275,7 +275,7 @@ impl Fault {
 
     /// The rule that waits for the packet that it begins with, and tells `number`.
     pub(crate) fn trigger(&self, number: u64, receipt: Receipt) -> Rule {
-        let mut rule = Rule::new(self.packets, Deed::Tell(number), receipt);
+        let mut rule = Rule::new(self.packets, RuleAction::Tell(number), receipt);
         rule.direction = self.direction;
         rule.occurrence = match self.occurrence {
             Occurrence::Every => Occurrence::nth(1),
@@ -287,7 +287,7 @@ impl Fault {
     /// The rule that carries it out at a port, if packets are what it is about.
     pub(crate) fn rule(&self, receipt: Receipt) -> Option<Rule> {
         let FaultEffect::Action(action) = &self.effect else { return None };
-        let mut rule = Rule::new(self.packets, Deed::Action(action.clone()), receipt);
+        let mut rule = Rule::new(self.packets, RuleAction::Action(action.clone()), receipt);
         (rule.direction, rule.occurrence) = (self.direction, self.occurrence);
         rule.passes = self.passes;
         Some(rule)

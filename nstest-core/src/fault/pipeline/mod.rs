@@ -17,11 +17,11 @@ use self::flows::Flows;
 use self::line::{Copies, Line};
 use super::action::Action;
 use super::condition::Condition;
+use super::model::FaultTarget;
 use super::point::{Conversation, InjectionPoint};
 use super::random::{Draw, Draws};
 use super::receipt::Receipt;
-use super::rule::{Deed, Rule};
-use super::spec::FaultTarget;
+use super::rule::{Rule, RuleAction};
 use super::traffic::Traffic;
 use crate::frame::build;
 use crate::frame::flow::Flow;
@@ -37,11 +37,11 @@ pub(crate) struct RuleId(u64);
 /// Is shown every packet that is a point, before anything happens to it.
 pub(crate) type Census = Box<dyn FnMut(Direction, &PacketView<'_>, &InjectionPoint) + Send>;
 
-/// Is told of a [`Deed::Tell`]: its number, and when.
+/// Is told of a [`RuleAction::Tell`]: its number, and when.
 pub(crate) type Listener = Box<dyn FnMut(u64, Instant) + Send>;
 
 /// What there is to decide at one end of a link.
-pub(crate) struct Port {
+pub(crate) struct Pipeline {
     link: FaultTarget,
     lines: [Line; 2],
     rules: Vec<Numbered>,
@@ -84,7 +84,7 @@ struct Passing {
     held: Duration,
 }
 
-impl Port {
+impl Pipeline {
     /// A port of the link `name` (`server`, or `server.eth1`), with nothing wrong.
     /// Chance comes from `seed`, this name, the direction and the packets only.
     pub(crate) fn new(seed: u64, name: &str) -> Self {
@@ -255,8 +255,7 @@ impl Port {
             if !is_connection || !rule.matches(direction, view, control) {
                 continue;
             }
-            let is_whole =
-                matches!(rule.deed, Deed::Action(Action::Mtu { mtu, .. }) if fits(view, mtu));
+            let is_whole = matches!(rule.action, RuleAction::Action(Action::Mtu { mtu, .. }) if fits(view, mtu));
             if is_whole {
                 continue;
             }
@@ -267,20 +266,20 @@ impl Port {
             let (id, receipt) = (numbered.id, &rule.receipt);
             receipt.remember(|| view.to_string());
             let back = direction.reverse();
-            match &rule.deed {
-                Deed::Tell(number) => {
+            match &rule.action {
+                RuleAction::Tell(number) => {
                     if let Some(listener) = &mut self.listener {
                         listener(*number, now);
                     }
                 }
-                Deed::Action(Action::Duplicate(copies)) => {
+                RuleAction::Action(Action::Duplicate(copies)) => {
                     passing.copies.more += u32::from(*copies);
                 }
-                Deed::Action(Action::Delay(delay)) => passing.held += *delay,
-                Deed::Action(Action::Corrupt) => {
+                RuleAction::Action(Action::Delay(delay)) => passing.held += *delay,
+                RuleAction::Action(Action::Corrupt) => {
                     passing.copies.corrupt = Some(draws.bits(Draw::CorruptBit));
                 }
-                Deed::Action(lost) => {
+                RuleAction::Action(lost) => {
                     touch_lost(receipt, control);
                     match lost {
                         Action::Reject(why) => emit(out, now, back, build::unreachable(view, *why)),
@@ -304,7 +303,7 @@ impl Port {
                                 self.reset.insert(flow, dead);
                             }
                         }
-                        Action::HalfOpen => {
+                        Action::Blackhole => {
                             self.cut.half[index(direction)] = Some((id, receipt.clone()));
                         }
                         Action::Cut => self.cut.all = Some((id, receipt.clone())),
@@ -322,7 +321,7 @@ impl Port {
     }
 }
 
-impl Stage for Port {
+impl Stage for Pipeline {
     fn pass(&mut self, direction: Direction, frame: &[u8], now: Instant, out: &mut Outlet) {
         let view = PacketView::parse(frame);
         let control = view.control();
@@ -349,9 +348,9 @@ impl Stage for Port {
     }
 }
 
-impl fmt::Debug for Port {
+impl fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Port").field("link", &self.link).finish_non_exhaustive()
+        f.debug_struct("Pipeline").field("link", &self.link).finish_non_exhaustive()
     }
 }
 

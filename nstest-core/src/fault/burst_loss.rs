@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::percent::Percent;
 
-/// Loss in bursts: Gilbert's and Elliott's model (E. N. Gilbert, 1960; E. O.
+/// Loss in burst_loss: Gilbert's and Elliott's model (E. N. Gilbert, 1960; E. O.
 /// Elliott, 1963), as in netem's `loss gemodel` (tc-netem(8)).
 ///
 /// A direction of a link is in a good or in a bad state, at first in the good one.
@@ -18,8 +18,8 @@ use super::percent::Percent;
 ///
 /// // One packet in 21 lost, in bursts of five.
 /// const BURSTS: GilbertElliott = GilbertElliott::new(Percent::new(1.0), Percent::new(20.0));
-/// let condition = Condition::new().bursts(BURSTS);
-/// assert_eq!(condition.to_string(), "bursts 1% 20%");
+/// let condition = Condition::new().burst_loss(BURSTS);
+/// assert_eq!(condition.to_string(), "burst-loss 1% 20%");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GilbertElliott {
