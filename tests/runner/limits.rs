@@ -54,7 +54,7 @@ fn too_few_descriptors_are_named() {
         command.args([&format!("--nofile={limit}"), "--"]);
         Run::under(command, &["limits::passes"])
     };
-    let words = ["nstest[open-files]: ", ": EMFILE\n", "may open no more files"];
+    let words = ["nstest[open-files]: ", ": EMFILE\n", "has reached its limit of open files"];
     passes_or_tells(4..21, run, words);
 }
 
@@ -91,7 +91,7 @@ fn a_skip_is_asked_for_and_visible() {
     let skipped = with("skip", "limits::passes").run();
     expect![[r#"
         nstest: SKIPPED limits::passes: nstest[netns-limit]: create the test's namespaces: clone: ENOSPC
-          cause: this machine allows 0 network namespaces (user.max_net_namespaces = 0)
+          cause: this machine allows no network namespaces (user.max_net_namespaces = 0)
           help: sysctl -w user.max_net_namespaces=28633    # as root of the user namespace that the tests run in
         test limits::passes ... ok
 
@@ -104,7 +104,7 @@ fn a_skip_is_asked_for_and_visible() {
     // It is as if the test had not been: what should panic, too.
     expect![[r#"
         nstest: SKIPPED should_panic::matches_anything: nstest[netns-limit]: create the test's namespaces: clone: ENOSPC
-          cause: this machine allows 0 network namespaces (user.max_net_namespaces = 0)
+          cause: this machine allows no network namespaces (user.max_net_namespaces = 0)
           help: sysctl -w user.max_net_namespaces=28633    # as root of the user namespace that the tests run in
         test should_panic::matches_anything - should panic ... ok
 

@@ -103,7 +103,7 @@ fn denied_namespaces_are_no_panic() {
 
         ---- should_panic::matches_anything stdout ----
         nstest[netns-limit]: create the test's namespaces: clone: ENOSPC
-          cause: this machine allows 0 network namespaces (user.max_net_namespaces = 0)
+          cause: this machine allows no network namespaces (user.max_net_namespaces = 0)
           help: sysctl -w user.max_net_namespaces=28633    # as root of the user namespace that the tests run in
         note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
     "#]].assert_eq(&outcome.shown());

@@ -1,25 +1,25 @@
-//! What can be read about the machine: plain data, and how it is gathered.
+//! What can be read about the machine, as plain data.
 //!
-//! Everything is read below a root directory, so that a recorded tree can stand
-//! in for a machine. Nothing here fails: what cannot be read is not known, and
-//! the diagnosis goes by the rest.
+//! All files are read below a root directory, so that tests can use a recorded tree in place
+//! of a machine. Nothing here fails: what cannot be read is unknown, and the diagnosis uses
+//! the rest.
 //!
-//! The process's own files are those of the *thread* (`/proc/thread-self`): a
-//! seccomp filter and an AppArmor label belong to one (proc(5)).
+//! The files of the process are those of the *thread* (`/proc/thread-self`), because seccomp
+//! filters and AppArmor labels belong to threads (proc(5)).
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What is known of this machine and of this process on it.
+/// What is known about this machine and this process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// Whether a procfs that shows this process is mounted on `/proc`.
     pub(crate) proc_mounted: bool,
     /// `user.max_*_namespaces`, by the part between `max_` and `_namespaces`.
     pub(crate) namespace_limits: BTreeMap<&'static str, u64>,
-    /// `kernel.unprivileged_userns_clone`, a sysctl of Debian's and Ubuntu's kernels.
+    /// `kernel.unprivileged_userns_clone`, which only the kernels of Debian and Ubuntu have.
     pub(crate) unprivileged_userns_clone: Option<bool>,
     /// `kernel.apparmor_restrict_unprivileged_userns`, Ubuntu 23.10 and later.
     pub(crate) apparmor_restricts_userns: Option<bool>,
@@ -38,7 +38,7 @@ pub(crate) struct Facts {
     pub(crate) gid_map: Option<IdMap>,
     /// Whether `/` is not the root of the mount namespace.
     pub(crate) chroot: bool,
-    pub(crate) mounts: Vec<Mount>,
+    pub(crate) mounts: Vec<MountPoint>,
     /// `uname -r`.
     pub(crate) kernel: Option<String>,
     /// Soft `RLIMIT_NPROC`, and how many tasks of this user there are.
@@ -51,7 +51,7 @@ pub(crate) struct Facts {
     pub(crate) github_actions: bool,
 }
 
-/// How much of something is used, and how much may be.
+/// How much of a resource is used, and its limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     pub(crate) used: Option<u64>,
@@ -65,7 +65,7 @@ impl Usage {
     }
 }
 
-/// What the process seems to run in.
+/// The container runtime in which the process seems to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Container {
     Docker,
@@ -97,14 +97,14 @@ impl IdMap {
     }
 }
 
-/// One line of `/proc/self/mountinfo`, as far as it matters.
+/// One line of `/proc/self/mountinfo`: the fields that are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mount {
+pub(crate) struct MountPoint {
     pub(crate) point: String,
     pub(crate) read_only: bool,
 }
 
-impl Mount {
+impl MountPoint {
     fn parse(line: &str) -> Option<Self> {
         let (before, after) = line.split_once(" - ")?;
         let mut fields = before.split(' ').skip(4);
@@ -126,9 +126,9 @@ impl Facts {
         let tree = Tree(root);
         let status = tree.read("proc/thread-self/status");
         let field = |name| status.as_deref().and_then(|status| field(status, name));
-        let mounts: Vec<Mount> = tree
+        let mounts: Vec<MountPoint> = tree
             .read("proc/thread-self/mountinfo")
-            .map(|text| text.lines().filter_map(Mount::parse).collect())
+            .map(|text| text.lines().filter_map(MountPoint::parse).collect())
             .unwrap_or_default();
         let limits = tree.read("proc/thread-self/limits").unwrap_or_default();
         // The second number of these lines is the effective id.
@@ -173,14 +173,15 @@ impl Facts {
         }
     }
 
-    /// Whether this process is not in the initial user namespace: only there is every id mapped.
+    /// Whether this process is in another user namespace than the initial one, the only one in
+    /// which all ids are mapped.
     pub(crate) fn nested(&self) -> bool {
         self.uid_map.as_ref().is_some_and(|map| map.0 != [(0, 0, u32::MAX)])
     }
 
-    /// What is mounted on places below `dir`, hiding what the kernel shows there.
+    /// The mount points below `dir`, which hide what the kernel shows there.
     ///
-    /// Some directories of procfs are made to be mounted on, and hide nothing.
+    /// Some directories of procfs exist only as mount points. Mounts there hide nothing.
     pub(crate) fn mounts_below(&self, dir: &str) -> Vec<&str> {
         const MADE_FOR_IT: [&str; 2] = ["/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd"];
         let below = |point: &&str| {
@@ -190,7 +191,7 @@ impl Facts {
         self.mounts.iter().map(|mount| mount.point.as_str()).filter(below).collect()
     }
 
-    /// Whether the mount that `path` is on is read-only: the last of those nearest above it.
+    /// Whether `path` is on a read-only mount: that with the longest mount point above it.
     pub(crate) fn read_only(&self, path: &str) -> bool {
         self.mounts
             .iter()
@@ -200,16 +201,16 @@ impl Facts {
     }
 }
 
-/// A label as the kernel writes it, `name (mode)`, less what says nothing.
+/// A label, which the kernel writes as `name (mode)`. `None` if it is `unconfined`.
 pub(crate) fn label(text: &str) -> Option<String> {
     let name = text.trim_end_matches(['\0', '\n']).trim();
     (!name.is_empty() && name != "unconfined").then(|| name.to_owned())
 }
 
-/// A chroot shows in two ways: for root, `/` differs from init's in the same
-/// mount namespace; for anyone, mountinfo has no line for `/`, since a mount
-/// whose top is out of reach is left out (proc_pid_mountinfo(5)).
-fn is_chroot(root: &Path, mounts: &[Mount]) -> bool {
+/// A chroot can be seen in two ways. For root, `/` differs from that of init in the same mount
+/// namespace. For all users, mountinfo has no line for `/`, because it omits mounts that are
+/// not reachable (proc_pid_mountinfo(5)).
+fn is_chroot(root: &Path, mounts: &[MountPoint]) -> bool {
     use std::os::unix::fs::MetadataExt;
     let identity = |path: PathBuf| fs::metadata(path).ok().map(|at| (at.dev(), at.ino()));
     let link = |path: &str| fs::read_link(root.join(path)).ok();
@@ -267,7 +268,7 @@ impl Tree<'_> {
         Some(self.names(path)?.len() as u64)
     }
 
-    /// `RLIMIT_NPROC` counts the threads of all processes with the real user id of `uids`.
+    /// `RLIMIT_NPROC` counts the threads of all processes with the same real user id.
     fn tasks_of(&self, uids: &str) -> u64 {
         let real = |uids: &str| uids.split_whitespace().next().map(str::to_owned);
         let own = real(uids);
@@ -286,7 +287,7 @@ impl Tree<'_> {
             .sum()
     }
 
-    /// Goes up from this process's own cgroup, of either version, to one with a limit.
+    /// The nearest cgroup with a limit, from that of this process upwards, of either version.
     fn cgroup_pids(&self) -> Usage {
         let cgroups = self.read("proc/thread-self/cgroup").unwrap_or_default();
         for line in cgroups.lines() {

@@ -1,4 +1,4 @@
-//! What is done about a test for which the machine says no: `NSTEST_UNSUPPORTED`.
+//! `NSTEST_UNSUPPORTED`: whether a test that the machine cannot run fails or is skipped.
 
 use std::ffi::OsStr;
 
@@ -7,21 +7,21 @@ use crate::error::{Error, ErrorCode, Result};
 /// The name of the environment variable.
 pub(crate) const VARIABLE: &str = "NSTEST_UNSUPPORTED";
 
-/// What becomes of a test that the machine does not support.
+/// What happens to a test that the machine cannot run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Policy {
     /// It fails.
     #[default]
     Fail,
-    /// It is skipped, visibly.
+    /// It is skipped, and a note is printed.
     Skip,
 }
 
 impl Policy {
-    /// `value` is that of [`VARIABLE`]; unset is the default.
+    /// Reads the value of [`VARIABLE`]. `None` gives the default.
     ///
     /// # Errors
-    /// Any value but the two: a typing error must not turn tests off, or on.
+    /// For all other values, so that a typing error does not skip tests.
     pub(crate) fn parse(value: Option<&OsStr>) -> Result<Self> {
         match value {
             None => Ok(Self::default()),
@@ -31,20 +31,20 @@ impl Policy {
                 ErrorCode::Config,
                 format!("read the environment variable {VARIABLE}={value:?}"),
             )
-            .help("its values are `fail`, which is also the default, and `skip`")),
+            .help("set it to `fail` (the default) or `skip`")),
         }
     }
 
-    /// Whether a test that met `error` before its body began is skipped.
+    /// Whether to skip a test that failed with `error` before its function ran.
     pub(crate) fn skips(self, error: &Error) -> bool {
         self == Self::Skip && is_unsupported(error.code())
     }
 }
 
-/// Whether a code says that this machine, as it is set up, cannot run such tests at all.
+/// Whether the code means that this machine cannot run such tests at all.
 ///
-/// Not so where a resource ran out, which may be the tests' own doing; where the
-/// cause is not known; and where something other than a set-up step failed.
+/// Not for exhausted resources, which the tests may have used up themselves, for unknown
+/// causes, and for failures of anything but a set-up step.
 fn is_unsupported(code: ErrorCode) -> bool {
     matches!(
         code,
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_two_values_are_taken() {
+    fn other_values_are_refused() {
         assert_eq!(Policy::parse(None).unwrap(), Policy::Fail);
         assert_eq!(Policy::parse(Some("fail".as_ref())).unwrap(), Policy::Fail);
         assert_eq!(Policy::parse(Some("skip".as_ref())).unwrap(), Policy::Skip);
@@ -85,12 +85,12 @@ mod tests {
         let error = Policy::parse(Some("SKIP".as_ref())).unwrap_err();
         expect_test::expect![[r#"
             nstest[config]: read the environment variable NSTEST_UNSUPPORTED="SKIP"
-              help: its values are `fail`, which is also the default, and `skip`"#]]
+              help: set it to `fail` (the default) or `skip`"#]]
         .assert_eq(&format!("{error:?}"));
     }
 
     #[test]
-    fn what_ran_out_is_never_skipped() {
+    fn exhausted_resources_are_never_skipped() {
         let skips = |code| Policy::Skip.skips(&Error::new(code, ""));
         assert!(skips(ErrorCode::UsernsLimit));
         assert!(!Policy::Fail.skips(&Error::new(ErrorCode::UsernsLimit, "")));

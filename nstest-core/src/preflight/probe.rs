@@ -1,4 +1,4 @@
-//! What the machine answers when it is asked again, in a child.
+//! What the machine answers when a child process tries the calls again.
 
 use std::ffi::CString;
 
@@ -17,16 +17,16 @@ pub(crate) const KINDS: [(&str, libc::c_int); 5] = [
     ("net", libc::CLONE_NEWNET),
 ];
 
-/// What came of each probe.
+/// The results of all trials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Probes {
-    /// A child with no namespace of its own.
+    /// A child without its own namespaces.
     pub(crate) process: Outcome,
-    /// Whether something answers a `clone` for namespaces before the kernel does.
+    /// Whether a filter intercepts a `clone` with new namespaces.
     pub(crate) clone_filter: Filter,
     /// The same for `mount`.
     pub(crate) mount_filter: Filter,
-    /// A user namespace and nothing else.
+    /// A user namespace alone.
     pub(crate) user: Outcome,
     /// A user namespace and one other, in the order of [`KINDS`].
     pub(crate) kinds: [Outcome; KINDS.len()],
@@ -48,7 +48,7 @@ pub(crate) enum Filter {
 }
 
 impl Filter {
-    /// `expected` is the kernel's own answer to a call that makes no sense.
+    /// `expected` is the answer of the kernel to the invalid call that was tried.
     fn from(outcome: Outcome, expected: Errno) -> Self {
         match outcome {
             Outcome::Refused(errno) if errno == expected => Self::Passes,
@@ -60,7 +60,7 @@ impl Filter {
 }
 
 impl Probes {
-    /// Tries it all. `uid` is the effective user id of this process.
+    /// Tries all calls. `uid` is the effective user id of this process.
     pub(crate) fn run(uid: u32) -> Self {
         let user = libc::CLONE_NEWUSER;
         let mut trials = vec![
@@ -90,7 +90,7 @@ impl Probes {
         }
     }
 
-    /// Where nothing was tried, since the step that was refused asks for no namespace.
+    /// For operations that need no namespace, nothing is tried.
     pub(crate) const UNTRIED: Self = Self {
         process: Outcome::Untried,
         clone_filter: Filter::Unknown,

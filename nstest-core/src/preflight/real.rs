@@ -1,8 +1,9 @@
-//! The real kernel says no, in worlds that `unshare` builds for it, and the text is right.
+//! Tests of the diagnosis with the real kernel, in environments in which it refuses calls.
 //!
-//! Each test starts this test binary again inside such a world; there `attempt`
-//! makes the refused call, has it explained and prints the error. Nothing outside
-//! the world changes, so this runs in parallel, under any runner, as any user.
+//! `unshare` and similar programs create these environments. Each test starts this test binary
+//! again inside of one. There, `attempt` makes the refused call and prints the explained
+//! error. Nothing outside changes, so the tests can run in parallel, under any runner and as
+//! any user.
 
 use std::ffi::CString;
 use std::process::Command;
@@ -12,8 +13,9 @@ use nix::errno::Errno;
 use nix::mount::MsFlags;
 use nix::sys::resource::{Resource, setrlimit};
 
+use super::explain::{error, investigate};
 use super::recorded::{clone, id_map, mount, refusal, sysctl};
-use super::{Refusal, Step, error, investigate};
+use super::refusal::{Operation, Refusal};
 use crate::sys::probe::{self, EVERY_NAMESPACE, Outcome, Trial};
 use crate::sys::seccomp_filter::{Answer, refuse_namespaces};
 
@@ -22,7 +24,7 @@ const FIRST: &str = "NSTEST_PREFLIGHT_FIRST";
 const BEGIN: &str = "--- begin ---\n";
 const END: &str = "\n--- end ---";
 
-/// The other side: runs in the world that a test below has made.
+/// Runs in the environment that a test below has created.
 #[test]
 #[ignore = "only the other tests of this module run it"]
 fn attempt() {
@@ -40,7 +42,7 @@ fn attempt() {
     let text = match refused(&attempt) {
         Some(refusal) => {
             let (mut facts, probes) = investigate(&refusal);
-            // What the tests themselves run in must not show in the text.
+            // The environment of the tests themselves must not appear in the text.
             facts.container = None;
             format!("{:?}", error(&refusal, &facts, &probes))
         }
@@ -49,14 +51,14 @@ fn attempt() {
     println!("{BEGIN}{text}{END}");
 }
 
-/// Attempts it; what was refused of it, if anything was.
+/// Makes the call. Returns the refusal, if it was refused.
 fn refused(attempt: &str) -> Option<Refusal> {
     match attempt {
         "clone" => tried(Trial::Clone(EVERY_NAMESPACE), clone),
         "uid_map" => tried(Trial::IdMap, id_map),
         "setgroups" => {
             let call = "open(\"/proc/self/setgroups\")";
-            let refused = |errno| refusal("forbid setgroups", call, errno, Step::SetGroups);
+            let refused = |errno| refusal("forbid setgroups", call, errno, Operation::SetGroups);
             tried(Trial::SetGroups, refused)
         }
         "mount /proc" => {
@@ -81,37 +83,37 @@ fn tried(trial: Trial, refused: impl Fn(Errno) -> Refusal) -> Option<Refusal> {
     match (report.process, report.outcomes[0]) {
         (Outcome::Refused(errno), _) | (_, Outcome::Refused(errno)) => Some(refused(errno)),
         (_, Outcome::Killed(signal)) => {
-            Some(Refusal { kind: Step::Killed { signal }, ..refused(Errno::UnknownErrno) })
+            Some(Refusal { kind: Operation::Killed { signal }, ..refused(Errno::UnknownErrno) })
         }
         _ => None,
     }
 }
 
-/// A world, and what is attempted in it.
-struct World {
-    /// What executes its arguments in it, as words: one command before the other.
+/// An environment, and the call to attempt in it.
+struct RefusingMachine {
+    /// The words of a command that executes its arguments in the environment.
     command: Vec<String>,
-    /// What `attempt` does to itself first.
+    /// What `attempt` does to its own process first.
     first: &'static str,
     attempt: &'static str,
 }
 
-impl World {
+impl RefusingMachine {
     const PLAIN: Self = Self { command: Vec::new(), first: "", attempt: "clone" };
 
-    /// Where there may be so many namespaces of one kind.
+    /// Allows `count` namespaces of one kind.
     fn at_most(count: u32, kind: &str) -> Self {
         let limit = format!("echo {count} >/proc/sys/user/max_{kind}_namespaces");
         Self::PLAIN.within("unshare -Ur").after(&limit)
     }
 
-    /// Inside of what a command makes.
+    /// Nests the environment in what a command creates.
     fn within(mut self, command: &str) -> Self {
         self.command.extend(command.split_whitespace().map(str::to_owned));
         self
     }
 
-    /// When a script for sh has run, which `sh -c "$0" "$0" "$@"` in it runs again.
+    /// Runs a script of sh first. `sh -c "$0" "$0" "$@"` in the script runs it again.
     fn after(mut self, script: &str) -> Self {
         let script = format!(r#"set -e; {script}; exec "$@""#);
         self.command.extend(["sh", "-c", &script, &script].map(str::to_owned));
@@ -155,174 +157,174 @@ impl World {
 
 #[test]
 fn nothing_is_refused_here() {
-    World::PLAIN.says(expect!["granted"]);
+    RefusingMachine::PLAIN.says(expect!["granted"]);
 }
 
 #[test]
 fn no_user_namespaces() {
-    World::at_most(0, "user").says(expect![[r#"
+    RefusingMachine::at_most(0, "user").says(expect![[r#"
         nstest[userns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-          cause: this machine allows 0 user namespaces (user.max_user_namespaces = 0)
+          cause: this machine allows no user namespaces (user.max_user_namespaces = 0)
           help: sysctl -w user.max_user_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
 }
 
 #[test]
 fn all_user_namespaces_in_use() {
-    World::at_most(1, "user").within("unshare -Ur").says(expect![[r#"
+    RefusingMachine::at_most(1, "user").within("unshare -Ur").says(expect![[r#"
         nstest[userns-depth]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-          cause: this process is in a user namespace that is nested too deep (the kernel allows 32 levels below the first), or one of those around it may have no more inside (user.max_user_namespaces there)
+          cause: user namespaces are nested too deep here (the kernel allows 32 levels below the first), or an outer user namespace has reached its limit (user.max_user_namespaces there)
           help: run the tests with fewer containers, sandboxes or `unshare -U` around them"#]]);
 }
 
 #[test]
 fn no_network_namespaces() {
-    World::at_most(0, "net").says(expect![[r#"
+    RefusingMachine::at_most(0, "net").says(expect![[r#"
         nstest[netns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-          cause: this machine allows 0 network namespaces (user.max_net_namespaces = 0)
+          cause: this machine allows no network namespaces (user.max_net_namespaces = 0)
           help: sysctl -w user.max_net_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
 }
 
 #[test]
 fn one_mount_namespace() {
-    World::at_most(1, "mnt").within("unshare -m").says(expect![[r#"
+    RefusingMachine::at_most(1, "mnt").within("unshare -m").says(expect![[r#"
         nstest[namespace-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-          cause: this machine allows a user 1 mount namespaces (user.max_mnt_namespaces = 1), and they are in use
+          cause: all mount namespaces that this machine allows a user are in use (user.max_mnt_namespaces = 1)
           help: sysctl -w user.max_mnt_namespaces=28633    # as root of the user namespace that the tests run in"#]]);
 }
 
 #[test]
 fn as_deep_as_it_goes() {
-    World::PLAIN
+    RefusingMachine::PLAIN
         .after(r#"unshare -Ur true 2>/dev/null && exec unshare -Ur sh -c "$0" "$0" "$@""#)
         .says(expect![[r#"
             nstest[userns-depth]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-              cause: this process is in a user namespace that is nested too deep (the kernel allows 32 levels below the first), or one of those around it may have no more inside (user.max_user_namespaces there)
+              cause: user namespaces are nested too deep here (the kernel allows 32 levels below the first), or an outer user namespace has reached its limit (user.max_user_namespaces there)
               help: run the tests with fewer containers, sandboxes or `unshare -U` around them"#]]);
 }
 
 #[test]
 fn in_a_chroot() {
-    World::PLAIN
+    RefusingMachine::PLAIN
         .within("unshare -Urm")
         .after("mount -t tmpfs none /mnt; mkdir -p /mnt/root/proc; mount --rbind /proc /mnt/root/proc")
         .first("/mnt/root")
         .says(expect![[r#"
             nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-              cause: this process runs in a chroot, and the kernel makes no user namespace for such a one
-              help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
+              cause: this process runs in a chroot, and the kernel creates no user namespace in a chroot
+              help: enter the tree with pivot_root(2), which needs no privilege, not with chroot(2):
                 bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
 }
 
 #[test]
 fn in_a_chroot_onto_a_mount() {
-    World::PLAIN
+    RefusingMachine::PLAIN
         .within("unshare -Urm")
         .after("mount --rbind / /mnt")
         .first("/mnt")
         .says(expect![[r#"
             nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-              cause: this process seems to run in a chroot, in which the kernel makes no user namespace: no filter stands before the kernel, and its user and group id are mapped
-              help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
+              cause: this process seems to run in a chroot, in which the kernel creates no user namespace: no filter intercepts the call, and its user and group ids are mapped
+              help: enter the tree with pivot_root(2), which needs no privilege, not with chroot(2):
                 bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
 }
 
 #[test]
 fn in_a_chroot_without_proc() {
-    World::PLAIN.within("unshare -Ur").first("/mnt").says(expect![[r#"
+    RefusingMachine::PLAIN.within("unshare -Ur").first("/mnt").says(expect![[r#"
         nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-          cause: this process seems to run in a chroot, in which the kernel makes no user namespace: no filter stands before the kernel, and whether its ids are mapped cannot be told without /proc
-          help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
+          cause: this process seems to run in a chroot, in which the kernel creates no user namespace: no filter intercepts the call, and without /proc it is unknown whether its ids are mapped
+          help: enter the tree with pivot_root(2), which needs no privilege, not with chroot(2):
             bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
 }
 
 #[test]
 fn without_an_id() {
-    World::PLAIN.within("unshare -U").says(expect![[r#"
+    RefusingMachine::PLAIN.within("unshare -U").says(expect![[r#"
         nstest[unmapped-id]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-          cause: this process's user id has no mapping in the user namespace that it is in (/proc/self/uid_map), and without one it can make no further namespace
-          help: map it where the namespace around the tests is made: unshare --user --map-current-user …"#]]);
+          cause: the user id of this process is not mapped in its user namespace (/proc/self/uid_map), so it cannot create namespaces
+          help: map it when you create the user namespace around the tests: unshare --user --map-current-user …"#]]);
 }
 
 #[test]
 fn without_processes() {
-    // The limit does not hold for root, not even for root of a namespace that root has made.
+    // The limit does not apply to root, nor to root of a namespace that root has created.
     let ordinary = if nix::unistd::geteuid().is_root() {
         "setpriv --reuid=54321 --regid=54321 --clear-groups"
     } else {
         ""
     };
-    let text = World::PLAIN.within(ordinary).first("no processes").text();
+    let text = RefusingMachine::PLAIN.within(ordinary).first("no processes").text();
     println!("{text}");
     assert!(text.starts_with("nstest[nproc]: create the test's namespaces: clone(CLONE_NEWUSER|…): EAGAIN\n  cause: this user may have 1 processes and threads (RLIMIT_NPROC), "), "{text}");
 }
 
 #[test]
 fn filtered_with_eperm() {
-    World::PLAIN.first("filter: EPERM").says(expect![[r#"
+    RefusingMachine::PLAIN.first("filter: EPERM").says(expect![[r#"
         nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
           cause: a seccomp filter answers this system call with EPERM
-          help: let the filter pass clone, clone3, unshare, setns, mount and umount2; in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
+          help: allow clone, clone3, unshare, setns, mount and umount2 in the filter; in a systemd unit: RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
 }
 
 #[test]
 fn filtered_with_enosys() {
-    World::PLAIN.first("filter: ENOSYS").says(expect![[r#"
+    RefusingMachine::PLAIN.first("filter: ENOSYS").says(expect![[r#"
         nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSYS
           cause: a seccomp filter answers this system call with ENOSYS
-          help: let the filter pass clone, clone3, unshare, setns, mount and umount2; in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
+          help: allow clone, clone3, unshare, setns, mount and umount2 in the filter; in a systemd unit: RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
 }
 
 #[test]
 fn filtered_with_a_signal() {
-    World::PLAIN.first("filter: kill").says(expect![[r#"
+    RefusingMachine::PLAIN.first("filter: kill").says(expect![[r#"
         nstest[seccomp-kill]: create the test's namespaces: clone(CLONE_NEWUSER|…): SIGSYS
           cause: a seccomp filter kills the process that makes this system call (SIGSYS)
-          help: let the filter pass clone, clone3, unshare, setns, mount and umount2; in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
+          help: allow clone, clone3, unshare, setns, mount and umount2 in the filter; in a systemd unit: RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
 }
 
 #[test]
 fn root_without_setfcap() {
-    // Inside a user namespace of root's own making, so that it is the same as any user.
-    World::PLAIN
+    // In a user namespace, so that the test is the same for root and other users.
+    RefusingMachine::PLAIN
         .within("unshare -Ur")
         .within("setpriv --bounding-set=-setfcap --inh-caps=-setfcap")
         .attempts("uid_map")
         .says(expect![[r#"
             nstest[setfcap]: map the test's user id: write("/proc/self/uid_map"): EPERM
-              cause: this process is root without the capability CAP_SETFCAP, and so may not map user id 0 into a new user namespace
+              cause: this process is root without the capability CAP_SETFCAP, which mapping user id 0 into a new user namespace needs
               help: run the tests as an ordinary user, or keep CAP_SETFCAP"#]]);
 }
 
 #[test]
 fn with_a_masked_proc() {
-    World::PLAIN
+    RefusingMachine::PLAIN
         .within("unshare -Urm")
         .after("mount --bind /dev/null /proc/version")
         .within("unshare -Ump --map-root-user --fork")
         .attempts("mount /proc")
         .says(expect![[r#"
             nstest[proc-masked]: mount a fresh /proc: mount("proc", "/proc", …): EPERM
-              cause: /proc is partly hidden by what is mounted on /proc/version, and the kernel lets nobody mount a fresh one that would show more
-              help: run the tests where /proc and /sys are whole and writable; what is mounted there:
+              cause: /proc is partly hidden by mounts on /proc/version, and the kernel then refuses to mount a fresh one, which would show more
+              help: run the tests where /proc and /sys are complete and writable; this shows their mounts:
                 findmnt -R /proc; findmnt -R /sys"#]]);
 }
 
 #[test]
 fn with_read_only_sysctls() {
-    World::PLAIN
+    RefusingMachine::PLAIN
         .within("unshare -Urmn")
         .after("mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys")
         .attempts("sysctl")
         .says(expect![[r#"
             nstest[proc-sys-read-only]: set net.ipv4.ip_forward: open("/proc/sys/net/ipv4/ip_forward"): EROFS
               cause: /proc/sys is mounted read-only
-              help: run the tests where /proc and /sys are whole and writable; what is mounted there:
+              help: run the tests where /proc and /sys are complete and writable; this shows their mounts:
                 findmnt -R /proc; findmnt -R /sys"#]]);
 }
 
 #[test]
 fn without_proc() {
-    World::PLAIN
+    RefusingMachine::PLAIN
         .within("unshare -Urm")
         .after("mount -t tmpfs none /proc")
         .attempts("setgroups")

@@ -1,32 +1,33 @@
-//! Lines to paste, for where the process runs: a laptop, a container, a CI service.
+//! Remedies to paste, for the environment of the process: a laptop, a container, a CI service.
 //!
-//! Sources: docker run's reference and moby's profiles (`seccomp=`, `systempaths=`,
+//! Sources: the reference of `docker run` and the profiles of moby (`seccomp=`, `systempaths=`,
 //! `apparmor=`); podman-run(1) (`unmask=`); Kubernetes, "Configure a Security
 //! Context" (`seccompProfile`, `procMount`, `hostUsers`); Ubuntu's announcement of
 //! its restriction of user namespaces; Microsoft's list of `wsl` commands.
-//! The long forms are in docs/src/troubleshooting.md.
+//! docs/src/troubleshooting.md explains each remedy in full.
 
 use nix::sys::signal::Signal;
 
 use super::facts::{Container, Facts};
 
-pub(super) const REPORT: &str = "report this text as an issue of nstest, please";
+pub(super) const REPORT: &str = "report this message as an issue of nstest";
 
-pub(super) const FEWER_AT_A_TIME: &str = "or fewer tests at a time: cargo test -- --test-threads=1";
+pub(super) const FEWER_AT_A_TIME: &str =
+    "or run fewer tests at a time: cargo test -- --test-threads=1";
 
-pub(super) const OUT_OF_CHROOT: &str = "enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:\n\
+pub(super) const OUT_OF_CHROOT: &str = "enter the tree with pivot_root(2), which needs no privilege, not with chroot(2):\n\
      bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test";
 
 pub(super) const APPARMOR_SYSCTL: &str = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\n\
      or give the test binaries an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor";
 
-/// `SIGSYS`, or a number where it has no name.
+/// The name of a signal, such as `SIGSYS`, or its number if it has no name.
 pub(super) fn signal_name(signal: i32) -> String {
     Signal::try_from(signal)
         .map_or_else(|_| format!("signal {signal}"), |signal| signal.as_str().to_owned())
 }
 
-/// Sets a sysctl. Those called `user.*` belong to a user namespace, the others to the machine.
+/// Sets a sysctl. `user.*` belong to the user namespace, all others to the machine.
 pub(super) fn sysctl(name: &str, value: &str, facts: &Facts) -> String {
     let setting = format!("sysctl -w {name}={value}");
     if facts.nested() && name.starts_with("user.") {
@@ -43,29 +44,29 @@ pub(super) fn seccomp(facts: &Facts) -> String {
         Some(Container::Docker) => docker("seccomp=unconfined", facts),
         Some(Container::Podman) => podman("seccomp=unconfined"),
         Some(Container::Kubernetes) => {
-            "in the container's spec: securityContext: {seccompProfile: {type: Unconfined}}"
+            "set in the container's spec: securityContext: {seccompProfile: {type: Unconfined}}"
                 .to_owned()
         }
         Some(Container::Other) | None => {
-            "let the filter pass clone, clone3, unshare, setns, mount and umount2; \
-             in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"
+            "allow clone, clone3, unshare, setns, mount and umount2 in the filter; in a systemd unit: \
+             RestrictNamespaces=no and SystemCallFilter=@system-service @mount"
                 .to_owned()
         }
     }
 }
 
-/// Shows `/proc` and `/sys` whole, and writable.
+/// Makes `/proc` and `/sys` complete and writable.
 pub(super) fn system_paths(facts: &Facts) -> String {
     match facts.container {
         Some(Container::Docker) => docker("systempaths=unconfined", facts),
         Some(Container::Podman) => podman("unmask=ALL"),
         Some(Container::Kubernetes) => {
-            "in the pod's spec: hostUsers: false, and in the container's: \
+            "set in the pod's spec: hostUsers: false, and in the container's: \
              securityContext: {procMount: Unmasked}"
                 .to_owned()
         }
         Some(Container::Other) | None => {
-            "run the tests where /proc and /sys are whole and writable; what is mounted there:\n\
+            "run the tests where /proc and /sys are complete and writable; this shows their mounts:\n\
              findmnt -R /proc; findmnt -R /sys"
                 .to_owned()
         }
@@ -77,7 +78,7 @@ pub(super) fn apparmor_profile(label: &str, container: Option<Container>) -> Str
         Some(Container::Docker) => docker("apparmor=unconfined", &Facts::default()),
         Some(Container::Podman) => podman("apparmor=unconfined"),
         Some(Container::Kubernetes) => {
-            "in the container's spec: securityContext: {appArmorProfile: {type: Unconfined}}"
+            "set in the container's spec: securityContext: {appArmorProfile: {type: Unconfined}}"
                 .to_owned()
         }
         Some(Container::Other) | None => {
@@ -94,7 +95,7 @@ pub(super) fn setfcap(container: Option<Container>) -> String {
         Some(Container::Docker) => "docker run --cap-add SETFCAP …, or --user 1000:1000".to_owned(),
         Some(Container::Podman) => "podman run --cap-add SETFCAP …, or --user 1000:1000".to_owned(),
         Some(Container::Kubernetes) => {
-            "in the container's spec: securityContext: {runAsUser: 1000}, \
+            "set in the container's spec: securityContext: {runAsUser: 1000}, \
              or {capabilities: {add: [SETFCAP]}}"
                 .to_owned()
         }
@@ -109,7 +110,7 @@ pub(super) fn selinux(container: Option<Container>) -> String {
         Some(Container::Docker) => docker("label=disable", &Facts::default()),
         Some(Container::Podman) => podman("label=disable"),
         Some(Container::Kubernetes) | Some(Container::Other) | None => {
-            "allow what was denied, on the machine itself:\n\
+            "allow on the machine itself what was denied:\n\
              sudo ausearch -m AVC -ts recent | audit2allow -M nstest-userns\n\
              sudo semodule -i nstest-userns.pp"
                 .to_owned()
@@ -125,7 +126,7 @@ pub(super) fn pids(facts: &Facts) -> String {
             "raise podPidsLimit in the node's kubelet configuration".to_owned()
         }
         Some(Container::Other) | None => "systemd-run --user --scope -p TasksMax=4096 cargo test\n\
-             or fewer tests at a time: cargo test -- --test-threads=1"
+             or run fewer tests at a time: cargo test -- --test-threads=1"
             .to_owned(),
     }
 }

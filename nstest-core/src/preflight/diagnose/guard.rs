@@ -1,27 +1,28 @@
-//! Who forbids it in the kernel's stead: seccomp, AppArmor, SELinux, a missing capability.
+//! Causes in security mechanisms: seccomp, AppArmor, SELinux, missing capabilities.
 
 use nix::errno::Errno;
 use nix::libc;
 
 use super::super::facts::Container;
 use super::super::probe::{Filter, Outcome};
-use super::super::{Step, remedy};
-use super::{CAP_SETFCAP, CAP_SYS_ADMIN, Case, Diagnosis, found};
+use super::super::refusal::Operation;
+use super::super::remedy;
+use super::evidence::{CAP_SETFCAP, CAP_SYS_ADMIN, Diagnosis, Evidence, found};
 use crate::error::ErrorCode;
 
 /// The profile into which Ubuntu puts a process that makes a user namespace.
 const UBUNTU_PROFILE: &str = "unprivileged_userns";
 
-/// SIGSYS, in the process that set up or in ours that tried the same.
-pub(super) fn seccomp_kill(case: &Case<'_>) -> Option<Diagnosis> {
+/// SIGSYS, in the process that sets up the test or in the probe that tried the same.
+pub(super) fn seccomp_kill(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let by_sigsys = |outcome: &Outcome| *outcome == Outcome::Killed(libc::SIGSYS);
-    let killed = match case.refusal.kind {
-        Step::Killed { signal } => signal == libc::SIGSYS,
+    let killed = match evidence.refusal.kind {
+        Operation::Killed { signal } => signal == libc::SIGSYS,
         _ => {
-            case.probes.clone_filter == Filter::Kills(libc::SIGSYS)
-                || case.probes.mount_filter == Filter::Kills(libc::SIGSYS)
-                || by_sigsys(&case.probes.user)
-                || case.probes.kinds.iter().any(by_sigsys)
+            evidence.probes.clone_filter == Filter::Kills(libc::SIGSYS)
+                || evidence.probes.mount_filter == Filter::Kills(libc::SIGSYS)
+                || by_sigsys(&evidence.probes.user)
+                || evidence.probes.kinds.iter().any(by_sigsys)
         }
     };
     if !killed {
@@ -30,23 +31,23 @@ pub(super) fn seccomp_kill(case: &Case<'_>) -> Option<Diagnosis> {
     found(
         ErrorCode::SeccompKill,
         "a seccomp filter kills the process that makes this system call (SIGSYS)",
-        remedy::seccomp(case.facts),
+        remedy::seccomp(evidence.facts),
     )
 }
 
-/// EPERM or ENOSYS that is not the kernel's: it does not see the call.
-pub(super) fn seccomp(case: &Case<'_>) -> Option<Diagnosis> {
-    let filter = if case.at(&Step::Clone) {
-        case.probes.clone_filter
-    } else if case.at_mount() {
-        case.probes.mount_filter
+/// EPERM or ENOSYS that does not come from the kernel, because it does not see the call.
+pub(super) fn seccomp(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let filter = if evidence.at(&Operation::Clone) {
+        evidence.probes.clone_filter
+    } else if evidence.at_mount() {
+        evidence.probes.mount_filter
     } else {
         return None;
     };
     let Filter::Answers(errno) = filter else {
         return None;
     };
-    let whose = match case.container() {
+    let whose = match evidence.container() {
         Some(Container::Docker) => ", as Docker's default profile does",
         Some(Container::Podman) => ", as Podman's default profile does",
         Some(Container::Kubernetes) => ", as the profile RuntimeDefault does",
@@ -55,14 +56,14 @@ pub(super) fn seccomp(case: &Case<'_>) -> Option<Diagnosis> {
     found(
         ErrorCode::Seccomp,
         format!("a seccomp filter answers this system call with {errno:?}{whose}"),
-        remedy::seccomp(case.facts),
+        remedy::seccomp(evidence.facts),
     )
 }
 
-/// The probe's child in a new user namespace got Ubuntu's profile, or another.
-pub(super) fn apparmor_label(case: &Case<'_>) -> Option<Diagnosis> {
-    let label = case.probes.label.as_deref()?;
-    if !case.denied() || case.at(&Step::Exec) {
+/// The probe's child got an AppArmor profile in its new user namespace.
+pub(super) fn apparmor_label(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let label = evidence.probes.label.as_deref()?;
+    if !evidence.denied() || evidence.at(&Operation::Exec) {
         return None;
     }
     if label.starts_with(UBUNTU_PROFILE) {
@@ -70,62 +71,64 @@ pub(super) fn apparmor_label(case: &Case<'_>) -> Option<Diagnosis> {
     }
     found(
         ErrorCode::Apparmor,
-        format!("the AppArmor profile of this process, `{label}`, does not allow it"),
-        remedy::apparmor_profile(label, case.container()),
+        format!("the AppArmor profile of this process, `{label}`, does not allow this"),
+        remedy::apparmor_profile(label, evidence.container()),
     )
 }
 
 fn ubuntu() -> Option<Diagnosis> {
     found(
         ErrorCode::Apparmor,
-        "AppArmor takes all capabilities from unprivileged programs in user namespaces \
-         (kernel.apparmor_restrict_unprivileged_userns = 1), as Ubuntu does from 23.10 on",
+        "AppArmor denies all capabilities to unprivileged programs in user namespaces \
+         (kernel.apparmor_restrict_unprivileged_userns = 1), the default since Ubuntu 23.10",
         remedy::APPARMOR_SYSCTL,
     )
 }
 
-/// EPERM at the map, as uid 0: since Linux 5.12 to map 0 takes CAP_SETFCAP in the namespace outside.
-pub(super) fn setfcap(case: &Case<'_>) -> Option<Diagnosis> {
-    let root_without =
-        case.facts.uid == Some(0) && case.facts.capabilities.is_some() && !case.has(CAP_SETFCAP);
-    if !(case.at(&Step::IdMap) && case.errno == Errno::EPERM && root_without) {
+/// EPERM at the id map, as uid 0. Since Linux 5.12, mapping uid 0 needs CAP_SETFCAP in the
+/// outer namespace.
+pub(super) fn setfcap(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let root_without = evidence.facts.uid == Some(0)
+        && evidence.facts.capabilities.is_some()
+        && !evidence.has(CAP_SETFCAP);
+    if !(evidence.at(&Operation::IdMap) && evidence.errno == Errno::EPERM && root_without) {
         return None;
     }
     found(
         ErrorCode::Setfcap,
-        "this process is root without the capability CAP_SETFCAP, and so may not map \
-         user id 0 into a new user namespace",
-        remedy::setfcap(case.container()),
+        "this process is root without the capability CAP_SETFCAP, which mapping user id 0 into \
+         a new user namespace needs",
+        remedy::setfcap(evidence.container()),
     )
 }
 
-/// The same as [`apparmor_label`] where the label could not be read, and the refusal at
-/// `clone` where Ubuntu's profile is not loaded (EACCES).
-pub(super) fn apparmor(case: &Case<'_>) -> Option<Diagnosis> {
-    if !case.denied() || case.at(&Step::Exec) {
+/// Like [`apparmor_label`], if the label could not be read. Also EACCES at `clone`, if the
+/// profile of Ubuntu is not loaded.
+pub(super) fn apparmor(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    if !evidence.denied() || evidence.at(&Operation::Exec) {
         return None;
     }
-    if case.facts.apparmor_restricts_userns == Some(true) && !case.has(CAP_SYS_ADMIN) {
+    if evidence.facts.apparmor_restricts_userns == Some(true) && !evidence.has(CAP_SYS_ADMIN) {
         return ubuntu();
     }
-    let label = case.facts.confined_by.as_deref()?;
-    (case.errno == Errno::EACCES).then_some(())?;
+    let label = evidence.facts.confined_by.as_deref()?;
+    (evidence.errno == Errno::EACCES).then_some(())?;
     found(
         ErrorCode::Apparmor,
-        format!("the AppArmor profile of this process, `{label}`, does not allow it"),
-        remedy::apparmor_profile(label, case.container()),
+        format!("the AppArmor profile of this process, `{label}`, does not allow this"),
+        remedy::apparmor_profile(label, evidence.container()),
     )
 }
 
 /// EACCES: the permission `user_namespace { create }`, since Linux 6.1.
-pub(super) fn selinux(case: &Case<'_>) -> Option<Diagnosis> {
-    let denied = case.errno == Errno::EACCES && case.facts.selinux_enforcing;
-    if !denied || case.at(&Step::Exec) {
+pub(super) fn selinux(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let denied = evidence.errno == Errno::EACCES && evidence.facts.selinux_enforcing;
+    if !denied || evidence.at(&Operation::Exec) {
         return None;
     }
     found(
         ErrorCode::Selinux,
-        "SELinux is enforcing, and its policy does not allow this to the domain of this process",
-        remedy::selinux(case.container()),
+        "SELinux is enforcing, and its policy denies this to the domain of this process",
+        remedy::selinux(evidence.container()),
     )
 }

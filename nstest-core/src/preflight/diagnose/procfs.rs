@@ -1,16 +1,19 @@
-//! What is wrong with `/proc` and `/sys`: missing, read-only, partly hidden.
+//! Causes in `/proc` and `/sys`: missing, read-only or partly hidden.
 
 use nix::errno::Errno;
 
-use super::super::{Step, remedy};
-use super::{Case, Diagnosis, found};
+use super::super::refusal::Operation;
+use super::super::remedy;
+use super::evidence::{Diagnosis, Evidence, found};
 use crate::error::ErrorCode;
 
 /// ENOENT below `/proc`.
-pub(super) fn no_proc(case: &Case<'_>) -> Option<Diagnosis> {
-    let below_proc =
-        matches!(case.refusal.kind, Step::IdMap | Step::SetGroups | Step::Sysctl { .. });
-    if case.facts.proc_mounted || !(case.errno == Errno::ENOENT && below_proc) {
+pub(super) fn no_proc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let below_proc = matches!(
+        evidence.refusal.kind,
+        Operation::IdMap | Operation::SetGroups | Operation::Sysctl { .. }
+    );
+    if evidence.facts.proc_mounted || !(evidence.errno == Errno::ENOENT && below_proc) {
         return None;
     }
     found(
@@ -21,32 +24,32 @@ pub(super) fn no_proc(case: &Case<'_>) -> Option<Diagnosis> {
 }
 
 /// EROFS.
-pub(super) fn proc_sys_read_only(case: &Case<'_>) -> Option<Diagnosis> {
-    let path = match &case.refusal.kind {
-        Step::Sysctl { path } => path.as_str(),
-        Step::IdMap | Step::SetGroups => "/proc/self",
+pub(super) fn proc_sys_read_only(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let path = match &evidence.refusal.kind {
+        Operation::Sysctl { path } => path.as_str(),
+        Operation::IdMap | Operation::SetGroups => "/proc/self",
         _ => return None,
     };
-    if case.errno != Errno::EROFS {
+    if evidence.errno != Errno::EROFS {
         return None;
     }
-    let dir = if case.facts.read_only("/proc/sys") { "/proc/sys" } else { path };
+    let dir = if evidence.facts.read_only("/proc/sys") { "/proc/sys" } else { path };
     found(
         ErrorCode::ProcSysReadOnly,
         format!("{dir} is mounted read-only"),
-        remedy::system_paths(case.facts),
+        remedy::system_paths(evidence.facts),
     )
 }
 
 /// EPERM: a fresh procfs or sysfs may show no more than the present one (fs/namespace.c,
 /// `mount_too_revealing`).
-pub(super) fn proc_masked(case: &Case<'_>) -> Option<Diagnosis> {
-    let Step::Mount { target } = &case.refusal.kind else {
+pub(super) fn proc_masked(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let Operation::Mount { target } = &evidence.refusal.kind else {
         return None;
     };
     let dir = ["/proc", "/sys"].into_iter().find(|dir| target == dir)?;
-    let hidden = case.facts.mounts_below(dir);
-    if case.errno != Errno::EPERM || hidden.is_empty() && !case.facts.read_only(dir) {
+    let hidden = evidence.facts.mounts_below(dir);
+    if evidence.errno != Errno::EPERM || hidden.is_empty() && !evidence.facts.read_only(dir) {
         return None;
     }
     let what = match hidden.as_slice() {
@@ -54,14 +57,14 @@ pub(super) fn proc_masked(case: &Case<'_>) -> Option<Diagnosis> {
         all => {
             let some = all.iter().take(3).copied().collect::<Vec<_>>().join(", ");
             let more = if all.len() > 3 { ", …" } else { "" };
-            format!("partly hidden by what is mounted on {some}{more}")
+            format!("partly hidden by mounts on {some}{more}")
         }
     };
     found(
         ErrorCode::ProcMasked,
         format!(
-            "{dir} is {what}, and the kernel lets nobody mount a fresh one that would show more"
+            "{dir} is {what}, and the kernel then refuses to mount a fresh one, which would show more"
         ),
-        remedy::system_paths(case.facts),
+        remedy::system_paths(evidence.facts),
     )
 }

@@ -1,23 +1,23 @@
-//! Containers: Docker, Podman, Kubernetes, and jobs of GitHub's in one.
+//! Containers of Docker, Podman, Kubernetes and GitHub Actions.
 
 use expect_test::expect;
 use nix::errno::Errno;
 
 use super::super::probe::Filter;
-use super::{Machine, ROOT_IN_CONTAINER, clone, id_map, mount, sysctl};
+use super::{ROOT_IN_CONTAINER, RecordedMachine, clone, id_map, mount, sysctl};
 
-/// Docker's with `seccomp=unconfined`.
-fn unfiltered() -> Machine {
-    Machine::docker().probes(|probes| probes.mount_filter = Filter::Passes)
+/// A container of Docker with `seccomp=unconfined`.
+fn unfiltered() -> RecordedMachine {
+    RecordedMachine::docker().probes(|probes| probes.mount_filter = Filter::Passes)
 }
 
-impl Machine {
-    /// The same, but Podman has started it.
+impl RecordedMachine {
+    /// The same, started by Podman.
     fn by_podman(self) -> Self {
         self.without(".dockerenv").file("run/.containerenv", "")
     }
 
-    /// The same, but Kubernetes has started it.
+    /// The same, started by Kubernetes.
     fn by_kubernetes(self) -> Self {
         self.without(".dockerenv").env("KUBERNETES_SERVICE_HOST")
     }
@@ -25,7 +25,7 @@ impl Machine {
 
 #[test]
 fn docker_filters_clone() {
-    Machine::docker().says(&clone(Errno::EPERM), expect![[r#"
+    RecordedMachine::docker().says(&clone(Errno::EPERM), expect![[r#"
         nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
           cause: a seccomp filter answers this system call with EPERM, as Docker's default profile does
           help: docker run --security-opt seccomp=unconfined …
@@ -34,7 +34,7 @@ fn docker_filters_clone() {
 
 #[test]
 fn github_job_in_a_container() {
-    Machine::docker().env("GITHUB_ACTIONS").says(&clone(Errno::EPERM), expect![[r#"
+    RecordedMachine::docker().env("GITHUB_ACTIONS").says(&clone(Errno::EPERM), expect![[r#"
         nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
           cause: a seccomp filter answers this system call with EPERM, as Docker's default profile does
           help: docker run --security-opt seccomp=unconfined …
@@ -44,7 +44,7 @@ fn github_job_in_a_container() {
 
 #[test]
 fn podman_filters_clone() {
-    Machine::docker().by_podman().says(&clone(Errno::ENOSYS), expect![[r#"
+    RecordedMachine::docker().by_podman().says(&clone(Errno::ENOSYS), expect![[r#"
         nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSYS
           cause: a seccomp filter answers this system call with EPERM, as Podman's default profile does
           help: podman run --security-opt seccomp=unconfined …"#]]);
@@ -52,16 +52,16 @@ fn podman_filters_clone() {
 
 #[test]
 fn kubernetes_filters_clone() {
-    Machine::docker().by_kubernetes().says(&clone(Errno::EPERM), expect![[r#"
+    RecordedMachine::docker().by_kubernetes().says(&clone(Errno::EPERM), expect![[r#"
         nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
           cause: a seccomp filter answers this system call with EPERM, as the profile RuntimeDefault does
-          help: in the container's spec: securityContext: {seccompProfile: {type: Unconfined}}"#]]);
+          help: set in the container's spec: securityContext: {seccompProfile: {type: Unconfined}}"#]]);
 }
 
 /// Root with all capabilities dropped.
 #[test]
 fn kubernetes_drops_all() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .by_kubernetes()
         .file(
             "proc/thread-self/status",
@@ -69,18 +69,18 @@ fn kubernetes_drops_all() {
         )
         .says(&id_map(Errno::EPERM), expect![[r#"
             nstest[setfcap]: map the test's user id: write("/proc/self/uid_map"): EPERM
-              cause: this process is root without the capability CAP_SETFCAP, and so may not map user id 0 into a new user namespace
-              help: in the container's spec: securityContext: {runAsUser: 1000}, or {capabilities: {add: [SETFCAP]}}"#]]);
+              cause: this process is root without the capability CAP_SETFCAP, which mapping user id 0 into a new user namespace needs
+              help: set in the container's spec: securityContext: {runAsUser: 1000}, or {capabilities: {add: [SETFCAP]}}"#]]);
 }
 
 #[test]
 fn the_host_of_a_container_has_no_user_namespaces() {
-    Machine::docker()
+    RecordedMachine::docker()
         .probes(|probes| probes.clone_filter = Filter::Passes)
         .file("proc/sys/user/max_user_namespaces", "0\n")
         .says(&clone(Errno::ENOSPC), expect![[r#"
             nstest[userns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-              cause: this machine allows 0 user namespaces (user.max_user_namespaces = 0)
+              cause: this machine allows no user namespaces (user.max_user_namespaces = 0)
               help: sudo sysctl -w user.max_user_namespaces=28633    # on the host, not in the container"#]]);
 }
 
@@ -90,10 +90,10 @@ fn docker_denies_mounts() {
     unfiltered().says(
         &mount("/proc", Errno::EACCES),
         expect![[r#"
-        nstest[apparmor]: mount a fresh /proc: mount("/proc"): EACCES
-          cause: the AppArmor profile of this process, `docker-default (enforce)`, does not allow it
-          help: docker run --security-opt apparmor=unconfined …
-            in a compose file: security_opt: ["apparmor=unconfined"]"#]],
+            nstest[apparmor]: mount a fresh /proc: mount("/proc"): EACCES
+              cause: the AppArmor profile of this process, `docker-default (enforce)`, does not allow this
+              help: docker run --security-opt apparmor=unconfined …
+                in a compose file: security_opt: ["apparmor=unconfined"]"#]],
     );
 }
 
@@ -103,12 +103,12 @@ fn docker_masks_proc() {
     let machine = || unfiltered().file("proc/thread-self/attr/apparmor/current", "unconfined\n");
     machine().says(&mount("/proc", Errno::EPERM), expect![[r#"
         nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
-          cause: /proc is partly hidden by what is mounted on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel lets nobody mount a fresh one that would show more
+          cause: /proc is partly hidden by mounts on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel then refuses to mount a fresh one, which would show more
           help: docker run --security-opt systempaths=unconfined …
             in a compose file: security_opt: ["systempaths=unconfined"]"#]]);
     machine().says(&mount("/sys", Errno::EPERM), expect![[r#"
         nstest[proc-masked]: mount a fresh /sys: mount("/sys"): EPERM
-          cause: /sys is partly hidden by what is mounted on /sys/firmware, and the kernel lets nobody mount a fresh one that would show more
+          cause: /sys is partly hidden by mounts on /sys/firmware, and the kernel then refuses to mount a fresh one, which would show more
           help: docker run --security-opt systempaths=unconfined …
             in a compose file: security_opt: ["systempaths=unconfined"]"#]]);
     machine().says(
@@ -125,7 +125,7 @@ fn docker_masks_proc() {
 fn podman_masks_proc() {
     unfiltered().by_podman().says(&mount("/proc", Errno::EPERM), expect![[r#"
         nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
-          cause: /proc is partly hidden by what is mounted on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel lets nobody mount a fresh one that would show more
+          cause: /proc is partly hidden by mounts on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel then refuses to mount a fresh one, which would show more
           help: podman run --security-opt unmask=ALL …"#]]);
 }
 
@@ -133,18 +133,18 @@ fn podman_masks_proc() {
 fn kubernetes_masks_proc() {
     unfiltered().by_kubernetes().says(&mount("/proc", Errno::EPERM), expect![[r#"
         nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
-          cause: /proc is partly hidden by what is mounted on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel lets nobody mount a fresh one that would show more
-          help: in the pod's spec: hostUsers: false, and in the container's: securityContext: {procMount: Unmasked}"#]]);
+          cause: /proc is partly hidden by mounts on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel then refuses to mount a fresh one, which would show more
+          help: set in the pod's spec: hostUsers: false, and in the container's: securityContext: {procMount: Unmasked}"#]]);
 }
 
 /// Fedora's podman with its default label.
 #[test]
 fn selinux_in_podman() {
-    Machine::laptop()
-        .by_podman()
-        .file("sys/fs/selinux/enforce", "1")
-        .says(&clone(Errno::EACCES), expect![[r#"
+    RecordedMachine::laptop().by_podman().file("sys/fs/selinux/enforce", "1").says(
+        &clone(Errno::EACCES),
+        expect![[r#"
             nstest[selinux]: create the test's namespaces: clone(CLONE_NEWUSER|…): EACCES
-              cause: SELinux is enforcing, and its policy does not allow this to the domain of this process
-              help: podman run --security-opt label=disable …"#]]);
+              cause: SELinux is enforcing, and its policy denies this to the domain of this process
+              help: podman run --security-opt label=disable …"#]],
+    );
 }

@@ -5,47 +5,47 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::super::probe::Filter;
-use super::super::{Refusal, Step};
-use super::{Machine, STATUS, clone, exec, id_map, mount, refusal};
+use super::super::refusal::{Operation, Refusal};
+use super::{RecordedMachine, STATUS, clone, exec, id_map, mount, refusal};
 
-/// RHEL 7 shipped so.
+/// The default of RHEL 7.
 #[test]
 fn no_user_namespaces() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .file("proc/sys/user/max_user_namespaces", "0\n")
         .refuses("user", Errno::ENOSPC)
         .says(
             &clone(Errno::ENOSPC),
             expect![[r#"
-            nstest[userns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-              cause: this machine allows 0 user namespaces (user.max_user_namespaces = 0)
-              help: sudo sysctl -w user.max_user_namespaces=28633"#]],
+                nstest[userns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
+                  cause: this machine allows no user namespaces (user.max_user_namespaces = 0)
+                  help: sudo sysctl -w user.max_user_namespaces=28633"#]],
         );
 }
 
 #[test]
 fn user_namespaces_in_use() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .refuses("user", Errno::ENOSPC)
         .says(&clone(Errno::ENOSPC), expect![[r#"
             nstest[userns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-              cause: this machine allows a user 63239 user namespaces (user.max_user_namespaces = 63239), and they are in use
+              cause: all user namespaces that this machine allows a user are in use (user.max_user_namespaces = 63239)
               help: sudo sysctl -w user.max_user_namespaces=126478"#]]);
 }
 
 #[test]
 fn network_namespaces_in_use() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .refuses("net", Errno::ENOSPC)
         .says(&clone(Errno::ENOSPC), expect![[r#"
             nstest[netns-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
-              cause: this machine allows a user 63239 network namespaces (user.max_net_namespaces = 63239), and they are in use
+              cause: all network namespaces that this machine allows a user are in use (user.max_net_namespaces = 63239)
               help: sudo sysctl -w user.max_net_namespaces=126478"#]]);
 }
 
-/// As root, who may look at init's root.
-fn in_mount_namespace(namespace: &str) -> Machine {
-    Machine::laptop()
+/// As root, which may read the root directory of init.
+fn in_mount_namespace(namespace: &str) -> RecordedMachine {
+    RecordedMachine::laptop()
         .file("proc/1/ns/mnt", "-> mnt:[4026531841]")
         .file("proc/thread-self/ns/mnt", namespace)
         .file("proc/1/root/etc/hostname", "laptop\n")
@@ -53,22 +53,25 @@ fn in_mount_namespace(namespace: &str) -> Machine {
 
 #[test]
 fn chroot_onto_a_mount() {
-    in_mount_namespace("-> mnt:[4026531841]").says(&clone(Errno::EPERM), expect![[r#"
+    in_mount_namespace("-> mnt:[4026531841]").says(
+        &clone(Errno::EPERM),
+        expect![[r#"
         nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-          cause: this process runs in a chroot, and the kernel makes no user namespace for such a one
-          help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
-            bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
+          cause: this process runs in a chroot, and the kernel creates no user namespace in a chroot
+          help: enter the tree with pivot_root(2), which needs no privilege, not with chroot(2):
+            bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]],
+    );
 }
 
-/// As an ordinary user, to whom init's root is closed.
+/// As an ordinary user, which may not read the root directory of init.
 #[test]
 fn chroot_that_leaves_no_trace() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .refuses("user", Errno::EPERM)
         .says(&clone(Errno::EPERM), expect![[r#"
             nstest[chroot]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-              cause: this process seems to run in a chroot, in which the kernel makes no user namespace: no filter stands before the kernel, and its user and group id are mapped
-              help: enter the tree by pivot_root(2) in place of chroot(2), which needs no privilege:
+              cause: this process seems to run in a chroot, in which the kernel creates no user namespace: no filter intercepts the call, and its user and group ids are mapped
+              help: enter the tree with pivot_root(2), which needs no privilege, not with chroot(2):
                 bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test"#]]);
 }
 
@@ -79,7 +82,7 @@ fn another_mount_namespace_is_no_chroot() {
 
 #[test]
 fn group_without_mapping() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .file(
             "proc/thread-self/status",
             &STATUS.replace("Gid:\t1000\t1000", "Gid:\t65534\t65534"),
@@ -87,93 +90,93 @@ fn group_without_mapping() {
         .file("proc/thread-self/gid_map", "0 1000 1\n")
         .says(&clone(Errno::EPERM), expect![[r#"
             nstest[unmapped-id]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-              cause: this process's group id has no mapping in the user namespace that it is in (/proc/self/gid_map), and without one it can make no further namespace
-              help: map it where the namespace around the tests is made: unshare --user --map-current-user …"#]]);
+              cause: the group id of this process is not mapped in its user namespace (/proc/self/gid_map), so it cannot create namespaces
+              help: map it when you create the user namespace around the tests: unshare --user --map-current-user …"#]]);
 }
 
 #[test]
 fn filter_of_a_systemd_unit() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .probes(|probes| probes.clone_filter = Filter::Answers(Errno::EPERM))
         .says(&clone(Errno::EPERM), expect![[r#"
             nstest[seccomp]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
               cause: a seccomp filter answers this system call with EPERM
-              help: let the filter pass clone, clone3, unshare, setns, mount and umount2; in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
+              help: allow clone, clone3, unshare, setns, mount and umount2 in the filter; in a systemd unit: RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]]);
 }
 
 fn killed(signal: i32) -> Refusal {
-    refusal("mount a fresh /proc", "mount", Errno::UnknownErrno, Step::Killed { signal })
+    refusal("mount a fresh /proc", "mount", Errno::UnknownErrno, Operation::Killed { signal })
 }
 
 #[test]
 fn filter_that_kills() {
-    Machine::laptop().says(
+    RecordedMachine::laptop().says(
         &killed(libc::SIGSYS),
         expect![[r#"
             nstest[seccomp-kill]: mount a fresh /proc: mount: SIGSYS
               cause: a seccomp filter kills the process that makes this system call (SIGSYS)
-              help: let the filter pass clone, clone3, unshare, setns, mount and umount2; in a systemd unit that is RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]],
+              help: allow clone, clone3, unshare, setns, mount and umount2 in the filter; in a systemd unit: RestrictNamespaces=no and SystemCallFilter=@system-service @mount"#]],
     );
 }
 
 #[test]
 fn processes_of_the_user() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .file(
             "proc/thread-self/limits",
             "Max processes             3          3          processes \n",
         )
         .says(&clone(Errno::EAGAIN), expect![[r#"
             nstest[nproc]: create the test's namespaces: clone(CLONE_NEWUSER|…): EAGAIN
-              cause: this user may have 3 processes and threads (RLIMIT_NPROC), and of those to be seen 3 run
+              cause: this user may have 3 processes and threads (RLIMIT_NPROC), and at least 3 exist
               help: ulimit -u 4096    # in the shell that runs the tests; the hard limit is in /etc/security/limits.conf
-                or fewer tests at a time: cargo test -- --test-threads=1"#]]);
+                or run fewer tests at a time: cargo test -- --test-threads=1"#]]);
 }
 
 #[test]
 fn processes_of_the_cgroup() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .file("sys/fs/cgroup/user.slice/pids.max", "100\n")
         .file("sys/fs/cgroup/user.slice/pids.current", "100\n")
         .says(
             &clone(Errno::EAGAIN),
             expect![[r#"
-            nstest[pids-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): EAGAIN
-              cause: the cgroup of this process may have 100 processes, and has them (pids.max)
-              help: systemd-run --user --scope -p TasksMax=4096 cargo test
-                or fewer tests at a time: cargo test -- --test-threads=1"#]],
+                nstest[pids-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): EAGAIN
+                  cause: the cgroup of this process has reached its limit of 100 processes (pids.max)
+                  help: systemd-run --user --scope -p TasksMax=4096 cargo test
+                    or run fewer tests at a time: cargo test -- --test-threads=1"#]],
         );
 }
 
 #[test]
 fn processes_of_the_machine() {
-    Machine::laptop().says(
+    RecordedMachine::laptop().says(
         &clone(Errno::EAGAIN),
         expect![[r#"
-        nstest[pids-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): EAGAIN
-          cause: the machine has no process id left (kernel.pid_max, kernel.threads-max)
-          help: sudo sysctl -w kernel.pid_max=4194304 kernel.threads-max=500000"#]],
+            nstest[pids-limit]: create the test's namespaces: clone(CLONE_NEWUSER|…): EAGAIN
+              cause: the machine has no free process id (kernel.pid_max, kernel.threads-max)
+              help: sudo sysctl -w kernel.pid_max=4194304 kernel.threads-max=500000"#]],
     );
 }
 
 #[test]
 fn debian_before_11() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .file("proc/sys/kernel/unprivileged_userns_clone", "0\n")
         .says(&clone(Errno::EPERM), expect![[r#"
             nstest[userns-clone-sysctl]: create the test's namespaces: clone(CLONE_NEWUSER|…): EPERM
-              cause: this machine lets only root make user namespaces (kernel.unprivileged_userns_clone = 0)
+              cause: this machine lets only root create user namespaces (kernel.unprivileged_userns_clone = 0)
               help: sudo sysctl -w kernel.unprivileged_userns_clone=1"#]]);
 }
 
-fn ubuntu() -> Machine {
-    Machine::laptop()
+fn ubuntu() -> RecordedMachine {
+    RecordedMachine::laptop()
         .file("proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1\n")
         .file("proc/sys/kernel/unprivileged_userns_clone", "1\n")
 }
 
-/// 24.04, and the runners of GitHub.
-fn ubuntu_with_profile() -> Machine {
+/// Ubuntu 24.04, also on the runners of GitHub.
+fn ubuntu_with_profile() -> RecordedMachine {
     let label = "unprivileged_userns (enforce)".to_owned();
     ubuntu().probes(|probes| probes.label = Some(label))
 }
@@ -182,13 +185,13 @@ fn ubuntu_with_profile() -> Machine {
 fn ubuntu_at_the_map() {
     ubuntu_with_profile().says(&id_map(Errno::EPERM), expect![[r#"
         nstest[apparmor]: map the test's user id: write("/proc/self/uid_map"): EPERM
-          cause: AppArmor takes all capabilities from unprivileged programs in user namespaces (kernel.apparmor_restrict_unprivileged_userns = 1), as Ubuntu does from 23.10 on
+          cause: AppArmor denies all capabilities to unprivileged programs in user namespaces (kernel.apparmor_restrict_unprivileged_userns = 1), the default since Ubuntu 23.10
           help: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0
             or give the test binaries an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor"#]]);
 }
 
-/// The first line is another, all others are those above.
-fn says_as_at_the_map(ubuntu: Machine, refusal: &Refusal, expected: Expect) {
+/// Only the first line differs from the message at the id map.
+fn says_as_at_the_map(ubuntu: RecordedMachine, refusal: &Refusal, expected: Expect) {
     let (text, above) = (ubuntu.text(refusal), ubuntu_with_profile().text(&id_map(Errno::EPERM)));
     let (first, rest) = text.split_once('\n').unwrap();
     expected.assert_eq(first);
@@ -197,14 +200,15 @@ fn says_as_at_the_map(ubuntu: Machine, refusal: &Refusal, expected: Expect) {
 
 #[test]
 fn ubuntu_at_later_steps() {
-    let loopback = refusal("bring up `lo`", "ioctl(SIOCSIFFLAGS)", Errno::EPERM, Step::Loopback);
+    let loopback =
+        refusal("bring up `lo`", "ioctl(SIOCSIFFLAGS)", Errno::EPERM, Operation::Loopback);
     let expected = expect!["nstest[apparmor]: bring up `lo`: ioctl(SIOCSIFFLAGS): EPERM"];
     says_as_at_the_map(ubuntu_with_profile(), &loopback, expected);
     let expected = expect![[r#"nstest[apparmor]: mount a fresh /proc: mount("/proc"): EACCES"#]];
     says_as_at_the_map(ubuntu_with_profile(), &mount("/proc", Errno::EACCES), expected);
 }
 
-/// 23.10, or where that profile is not loaded: the namespace itself is refused.
+/// Ubuntu 23.10, or if the profile is not loaded: the namespace itself is refused.
 #[test]
 fn ubuntu_at_the_clone() {
     says_as_at_the_map(
@@ -216,17 +220,17 @@ fn ubuntu_at_the_clone() {
 
 #[test]
 fn wsl_1() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .file("proc/sys/kernel/osrelease", "4.4.0-22621-Microsoft\n")
         .says(&clone(Errno::EINVAL), expect![[r#"
             nstest[wsl1]: create the test's namespaces: clone(CLONE_NEWUSER|…): EINVAL
               cause: this is WSL 1 (kernel 4.4.0-22621-Microsoft), which has no namespaces
-              help: in PowerShell, with the name that `wsl --list` shows: wsl --set-version NAME 2"#]]);
+              help: run in PowerShell, with the NAME that `wsl --list` shows: wsl --set-version NAME 2"#]]);
 }
 
 #[test]
 fn wsl_2_is_not_wsl_1() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .file(
             "proc/sys/kernel/osrelease",
             "5.15.167.4-microsoft-standard-WSL2\n",
@@ -235,35 +239,36 @@ fn wsl_2_is_not_wsl_1() {
         .says(&clone(Errno::EINVAL), expect![[r#"
             nstest[no-namespaces]: create the test's namespaces: clone(CLONE_NEWUSER|…): EINVAL
               cause: the kernel 5.15.167.4-microsoft-standard-WSL2 was built without CONFIG_USER_NS
-              help: run the tests on a kernel with CONFIG_USER_NS=y, as every large distribution's is"#]]);
+              help: run the tests on a kernel with CONFIG_USER_NS=y, such as that of any large distribution"#]]);
 }
 
 #[test]
 fn a_kernel_without_network_namespaces() {
-    Machine::laptop()
+    RecordedMachine::laptop()
         .refuses("net", Errno::EINVAL)
         .says(&clone(Errno::EINVAL), expect![[r#"
             nstest[no-namespaces]: create the test's namespaces: clone(CLONE_NEWUSER|…): EINVAL
               cause: the kernel 6.12.48-generic was built without CONFIG_NET_NS
-              help: run the tests on a kernel with CONFIG_NET_NS=y, as every large distribution's is"#]]);
+              help: run the tests on a kernel with CONFIG_NET_NS=y, such as that of any large distribution"#]]);
 }
 
 #[test]
 fn selinux() {
-    Machine::laptop()
-        .file("sys/fs/selinux/enforce", "1")
-        .says(&clone(Errno::EACCES), expect![[r#"
+    RecordedMachine::laptop().file("sys/fs/selinux/enforce", "1").says(
+        &clone(Errno::EACCES),
+        expect![[r#"
             nstest[selinux]: create the test's namespaces: clone(CLONE_NEWUSER|…): EACCES
-              cause: SELinux is enforcing, and its policy does not allow this to the domain of this process
-              help: allow what was denied, on the machine itself:
+              cause: SELinux is enforcing, and its policy denies this to the domain of this process
+              help: allow on the machine itself what was denied:
                 sudo ausearch -m AVC -ts recent | audit2allow -M nstest-userns
-                sudo semodule -i nstest-userns.pp"#]]);
+                sudo semodule -i nstest-userns.pp"#]],
+    );
 }
 
 #[test]
 fn no_proc() {
-    Machine::laptop().without("proc/").says(
-        &refusal("forbid setgroups", "open", Errno::ENOENT, Step::SetGroups),
+    RecordedMachine::laptop().without("proc/").says(
+        &refusal("forbid setgroups", "open", Errno::ENOENT, Operation::SetGroups),
         expect![[r#"
             nstest[no-proc]: forbid setgroups: open: ENOENT
               cause: no procfs that shows this process is mounted on /proc
@@ -273,51 +278,51 @@ fn no_proc() {
 
 #[test]
 fn descriptors() {
-    let pipe = |errno| refusal("make a pipe for the output", "pipe2", errno, Step::Pipe);
-    Machine::laptop().says(&pipe(Errno::EMFILE), expect![[r#"
+    let pipe = |errno| refusal("make a pipe for the output", "pipe2", errno, Operation::Pipe);
+    RecordedMachine::laptop().says(&pipe(Errno::EMFILE), expect![[r#"
         nstest[open-files]: make a pipe for the output: pipe2: EMFILE
-          cause: this process may open no more files: its limit is 1024 (RLIMIT_NOFILE), and 2 are open
+          cause: this process has reached its limit of open files, 1024 (RLIMIT_NOFILE); 2 are open now
           help: ulimit -n 4096    # in the shell that runs the tests
-            or fewer tests at a time: cargo test -- --test-threads=1"#]]);
-    Machine::laptop().says(
+            or run fewer tests at a time: cargo test -- --test-threads=1"#]]);
+    RecordedMachine::laptop().says(
         &pipe(Errno::ENFILE),
         expect![[r#"
-        nstest[open-files]: make a pipe for the output: pipe2: ENFILE
-          cause: the whole machine has as many files open as it may (fs.file-max)
-          help: sudo sysctl -w fs.file-max=1000000"#]],
+            nstest[open-files]: make a pipe for the output: pipe2: ENFILE
+              cause: the machine has reached its limit of open files (fs.file-max)
+              help: sudo sysctl -w fs.file-max=1000000"#]],
     );
 }
 
 #[test]
 fn exec_of_the_binary() {
-    Machine::laptop().says(&exec(Errno::E2BIG), expect![[r#"
+    RecordedMachine::laptop().says(&exec(Errno::E2BIG), expect![[r#"
         nstest[env-too-big]: start the test's process: execve("/proc/self/exe"): E2BIG
-          cause: the environment is too big for a new process: one variable may have 128 KiB, all together and the arguments a quarter of the stack's limit (execve(2))
-          help: find the big variables, and unset them for the tests:
+          cause: the environment is too big for a new process: one variable can have 128 KiB, all variables and arguments together a quarter of the stack limit (execve(2))
+          help: find the big variables and unset them for the tests:
             env -0 | awk -v RS='\0' -F= '{ print length($0), $1 }' | sort -n | tail -3"#]]);
-    Machine::laptop().says(&exec(Errno::EACCES), expect![[r#"
+    RecordedMachine::laptop().says(&exec(Errno::EACCES), expect![[r#"
         nstest[exec]: start the test's process: execve("/proc/self/exe"): EACCES
-          cause: the test binary may not be executed by this user: a directory above it is closed to them, or its file system is mounted noexec
-          help: put the build where this user may execute it:
+          cause: this user may not execute the test binary: a directory above it is not accessible, or its file system is mounted noexec
+          help: build where this user may execute files:
             CARGO_TARGET_DIR=/var/tmp/target cargo test"#]]);
-    Machine::laptop().says(
+    RecordedMachine::laptop().says(
         &exec(Errno::ENOENT),
         expect![[r#"
-        nstest[exec]: start the test's process: execve("/proc/self/exe"): ENOENT
-          cause: the test binary, or the dynamic loader that it names, is not there any more
-          help: build again while no test runs: cargo test --no-run"#]],
+            nstest[exec]: start the test's process: execve("/proc/self/exe"): ENOENT
+              cause: the test binary, or the dynamic loader that it names, no longer exists
+              help: build again while no test runs: cargo test --no-run"#]],
     );
 }
 
 fn host_name() -> Refusal {
-    refusal("set the host name", "sethostname", Errno::EPERM, Step::Hostname)
+    refusal("set the host name", "sethostname", Errno::EPERM, Operation::Hostname)
 }
 
 #[test]
 fn no_cause_known() {
-    Machine::laptop().says(&host_name(), expect![[r#"
+    RecordedMachine::laptop().says(&host_name(), expect![[r#"
         nstest[setup]: set the host name: sethostname: EPERM
-          cause: none of the known causes fits; this is what was found:
+          cause: no known cause fits. What was found out:
             kernel: 6.12.48-generic
             uid: Some(1000), capabilities Some(0)
             container: None, nested false
@@ -325,29 +330,29 @@ fn no_cause_known() {
             seccomp: Some(false), clone Passes, mount Passes
             AppArmor: None, in a user namespace None
             SELinux enforcing: false
-            a process: Allowed
-            with a user namespace: Allowed
-            with pid: Allowed
-            with mnt: Allowed
-            with uts: Allowed
-            with ipc: Allowed
-            with net: Allowed
-            with all: Allowed
+            clone: Allowed
+            clone with user: Allowed
+            clone with user, pid: Allowed
+            clone with user, mnt: Allowed
+            clone with user, uts: Allowed
+            clone with user, ipc: Allowed
+            clone with user, net: Allowed
+            clone with all: Allowed
             setgroups, uid_map: Allowed, Allowed
-          help: report this text as an issue of nstest, please"#]]);
+          help: report this message as an issue of nstest"#]]);
 }
 
 #[test]
 fn killed_by_something_else() {
-    let [killed, refused] =
-        [killed(libc::SIGKILL), host_name()].map(|refusal| Machine::laptop().text(&refusal));
+    let [killed, refused] = [killed(libc::SIGKILL), host_name()]
+        .map(|refusal| RecordedMachine::laptop().text(&refusal));
     let (first, found) = killed.split_at(killed.find("    kernel: ").unwrap());
     expect![[r#"
         nstest[setup]: mount a fresh /proc: mount: SIGKILL
-          cause: none of the known causes fits; this is what was found:
+          cause: no known cause fits. What was found out:
             killed by: SIGKILL
     "#]]
     .assert_eq(first);
-    // The rest is as above.
+    // The rest is as in the test above.
     assert!(refused.ends_with(found), "{killed}");
 }

@@ -1,7 +1,7 @@
-//! Machines that are not here, recorded: what their files say, what their kernels answer.
+//! Tests of the diagnosis with recorded machines: their files, and the answers of their kernels.
 //!
-//! A machine begins as [`Machine::laptop`], where everything is allowed; a test
-//! lays the differences over it, as files or as outcomes of probes.
+//! A recording starts as [`RecordedMachine::laptop`], which allows everything. A test changes
+//! files of it, or outcomes of probes.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,16 +13,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use expect_test::Expect;
 use nix::errno::Errno;
 
+use super::explain::{error, explain};
 use super::facts::{Facts, IdMap, Usage};
 use super::probe::{Filter, KINDS, Outcome, Probes};
-use super::{Refusal, Step, error, explain};
+use super::refusal::{Operation, Refusal};
 use crate::error::ErrorCode;
 
 mod container;
 mod laptop;
 
-struct Machine {
-    /// Path and content; a content `-> target` is a symbolic link.
+struct RecordedMachine {
+    /// Paths and contents. The content `-> target` is a symbolic link.
     files: BTreeMap<&'static str, String>,
     env: Vec<&'static str>,
     probes: Probes,
@@ -39,7 +40,7 @@ const MOUNTS: &str = "\
 24 27 0:22 / /sys rw,nosuid,nodev,noexec,relatime - sysfs sysfs rw
 27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 ";
-/// In a container that Docker has started with no options.
+/// In a container of Docker without options.
 const DOCKER_MOUNTS: &str = "\
 601 500 0:60 / / rw,relatime - overlay overlay rw
 602 601 0:63 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw
@@ -51,7 +52,7 @@ const DOCKER_MOUNTS: &str = "\
 533 607 0:72 / /sys/firmware ro,relatime - tmpfs tmpfs ro
 ";
 
-impl Machine {
+impl RecordedMachine {
     fn laptop() -> Self {
         let limits = [
             "proc/sys/user/max_user_namespaces",
@@ -100,7 +101,7 @@ impl Machine {
         machine
     }
 
-    /// Root in a container of Docker's, started with no options.
+    /// Root in a container of Docker without options.
     fn docker() -> Self {
         let eperm = Outcome::Refused(Errno::EPERM);
         Self::laptop()
@@ -137,7 +138,7 @@ impl Machine {
         self
     }
 
-    /// A new user namespace is refused alone ("user"), or with one of another kind.
+    /// Refuses a new user namespace, alone ("user") or together with another kind.
     fn refuses(self, kind: &str, errno: Errno) -> Self {
         self.probes(|probes| match KINDS.iter().position(|(name, _)| *name == kind) {
             Some(at) => probes.kinds[at] = Outcome::Refused(errno),
@@ -147,7 +148,7 @@ impl Machine {
     }
 
     fn facts(&self) -> Facts {
-        let tree = Directory::new();
+        let tree = TemporaryDirectory::new();
         for (path, text) in &self.files {
             let path = tree.0.join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -168,10 +169,10 @@ impl Machine {
     }
 }
 
-/// A directory for one recorded tree, gone when dropped.
-struct Directory(PathBuf);
+/// A directory for one recorded tree, removed when dropped.
+struct TemporaryDirectory(PathBuf);
 
-impl Directory {
+impl TemporaryDirectory {
     fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -182,43 +183,43 @@ impl Directory {
     }
 }
 
-impl Drop for Directory {
+impl Drop for TemporaryDirectory {
     fn drop(&mut self) {
-        // Left behind in the worst case; a test's outcome is not about that.
+        // A directory that cannot be removed does not fail the test.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
 pub(super) fn clone(errno: Errno) -> Refusal {
-    refusal("create the test's namespaces", "clone(CLONE_NEWUSER|…)", errno, Step::Clone)
+    refusal("create the test's namespaces", "clone(CLONE_NEWUSER|…)", errno, Operation::Clone)
 }
 
 pub(super) fn id_map(errno: Errno) -> Refusal {
-    refusal("map the test's user id", "write(\"/proc/self/uid_map\")", errno, Step::IdMap)
+    refusal("map the test's user id", "write(\"/proc/self/uid_map\")", errno, Operation::IdMap)
 }
 
 pub(super) fn mount(target: &str, errno: Errno) -> Refusal {
     let call = format!("mount(\"{target}\")");
-    let kind = Step::Mount { target: target.to_owned() };
+    let kind = Operation::Mount { target: target.to_owned() };
     refusal(&format!("mount a fresh {target}"), &call, errno, kind)
 }
 
 pub(super) fn sysctl(errno: Errno) -> Refusal {
     let path = "/proc/sys/net/ipv4/ip_forward".to_owned();
-    refusal("set net.ipv4.ip_forward", "open", errno, Step::Sysctl { path })
+    refusal("set net.ipv4.ip_forward", "open", errno, Operation::Sysctl { path })
 }
 
 fn exec(errno: Errno) -> Refusal {
-    refusal("start the test's process", "execve(\"/proc/self/exe\")", errno, Step::Exec)
+    refusal("start the test's process", "execve(\"/proc/self/exe\")", errno, Operation::Exec)
 }
 
-pub(super) fn refusal(step: &str, call: &str, errno: Errno, kind: Step) -> Refusal {
+pub(super) fn refusal(step: &str, call: &str, errno: Errno, kind: Operation) -> Refusal {
     Refusal { step: step.to_owned(), call: call.to_owned(), errno: errno as i32, kind }
 }
 
 #[test]
 fn a_machine_is_read_from_its_files() {
-    let facts = Machine::laptop()
+    let facts = RecordedMachine::laptop()
         .file("sys/fs/cgroup/user.slice/pids.max", "100\n")
         .file("sys/fs/cgroup/user.slice/pids.current", "7\n")
         .facts();
@@ -248,14 +249,16 @@ fn an_id_map_covers_its_ranges() {
 }
 
 #[test]
-fn whatever_is_asked_there_is_an_answer() {
-    for kind in [Step::Pipe, Step::Clone, Step::Hostname, Step::Exec, Step::Other] {
+fn each_refusal_has_a_remedy() {
+    for kind in
+        [Operation::Pipe, Operation::Clone, Operation::Hostname, Operation::Exec, Operation::Other]
+    {
         for errno in 0..140 {
             let refusal = Refusal { errno, kind: kind.clone(), ..clone(Errno::EIO) };
             let error = error(&refusal, &Facts::default(), &Probes::UNTRIED);
             assert!(error.next_step().is_some(), "{error:?}");
         }
     }
-    let error = explain(refusal("write", "write", Errno::EIO, Step::Other));
+    let error = explain(refusal("write", "write", Errno::EIO, Operation::Other));
     assert_eq!(error.code(), ErrorCode::Setup);
 }

@@ -1,0 +1,81 @@
+//! The causes, in the order in which they are tried.
+
+use std::fmt::Write as _;
+
+use nix::errno::Errno;
+
+use super::super::facts::Facts;
+use super::super::probe::{KINDS, Probes};
+use super::super::refusal::{Operation, Refusal};
+use super::super::remedy::{self, signal_name};
+use super::evidence::{Diagnosis, Evidence};
+use super::{guard, namespace, procfs, resource};
+use crate::error::ErrorCode;
+
+/// Finds the cause of a refusal.
+pub(in super::super) fn diagnose(refusal: &Refusal, facts: &Facts, probes: &Probes) -> Diagnosis {
+    let evidence = Evidence { refusal, errno: Errno::from_raw(refusal.errno), facts, probes };
+    CAUSES.iter().find_map(|cause| cause(&evidence)).unwrap_or_else(|| unknown(&evidence))
+}
+
+/// Each function returns `None` if its cause does not fit. Causes that the evidence proves come
+/// first, causes that it only suggests later.
+const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
+    resource::open_files,
+    resource::env_too_big,
+    resource::exec,
+    guard::seccomp_kill,
+    guard::seccomp,
+    namespace::userns_limit,
+    namespace::namespace_limit,
+    namespace::userns_depth,
+    namespace::unmapped_id,
+    namespace::chroot,
+    namespace::userns_clone_sysctl,
+    namespace::wsl1,
+    namespace::no_namespaces,
+    resource::nproc,
+    procfs::no_proc,
+    guard::apparmor_label,
+    guard::setfcap,
+    guard::apparmor,
+    guard::selinux,
+    procfs::proc_sys_read_only,
+    procfs::proc_masked,
+    namespace::chroot_by_elimination,
+];
+
+/// No cause fits: reports everything that was found out.
+fn unknown(evidence: &Evidence<'_>) -> Diagnosis {
+    let facts = evidence.facts;
+    let probes = evidence.probes;
+    let mut cause = "no known cause fits. What was found out:".to_owned();
+    let mut line = |name: &str, value: String| {
+        let _ = write!(cause, "\n{name}: {value}");
+    };
+    if let Operation::Killed { signal } = evidence.refusal.kind {
+        line("killed by", signal_name(signal));
+    }
+    let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
+    line("kernel", known(&facts.kernel));
+    line("uid", format!("{:?}, capabilities {:x?}", facts.uid, facts.capabilities));
+    line("container", format!("{:?}, nested {}", facts.container, facts.nested()));
+    line("limits", format!("{:?}", facts.namespace_limits));
+    line(
+        "seccomp",
+        format!(
+            "{:?}, clone {:?}, mount {:?}",
+            facts.seccomp_filter, probes.clone_filter, probes.mount_filter
+        ),
+    );
+    line("AppArmor", format!("{:?}, in a user namespace {:?}", facts.confined_by, probes.label));
+    line("SELinux enforcing", facts.selinux_enforcing.to_string());
+    line("clone", format!("{:?}", probes.process));
+    line("clone with user", format!("{:?}", probes.user));
+    for ((kind, _), outcome) in KINDS.iter().zip(probes.kinds) {
+        line(&format!("clone with user, {kind}"), format!("{outcome:?}"));
+    }
+    line("clone with all", format!("{:?}", probes.every));
+    line("setgroups, uid_map", format!("{:?}, {:?}", probes.set_groups, probes.id_map));
+    Diagnosis { code: ErrorCode::Setup, cause, remedy: remedy::REPORT.to_owned() }
+}

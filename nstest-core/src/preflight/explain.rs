@@ -1,0 +1,38 @@
+//! From a refusal to the error that the user sees.
+
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::diagnose::diagnose;
+use super::facts::Facts;
+use super::probe::Probes;
+use super::refusal::{Operation, Refusal};
+use super::remedy;
+use crate::error::Error;
+
+/// Finds the cause of a refusal, and a remedy.
+pub(crate) fn explain(refusal: Refusal) -> Error {
+    let (facts, probes) = investigate(&refusal);
+    error(&refusal, &facts, &probes)
+}
+
+pub(super) fn investigate(refusal: &Refusal) -> (Facts, Probes) {
+    let facts = Facts::gather(Path::new("/"), |name| std::env::var_os(name));
+    // These operations need no namespace, so a child process would find out nothing.
+    let probes = match refusal.kind {
+        Operation::Pipe | Operation::Exec => Probes::UNTRIED,
+        _ => Probes::run(nix::unistd::geteuid().as_raw()),
+    };
+    (facts, probes)
+}
+
+pub(super) fn error(refusal: &Refusal, facts: &Facts, probes: &Probes) -> Error {
+    let diagnosis = diagnose(refusal, facts, probes);
+    let result = match refusal.kind {
+        Operation::Killed { signal } => remedy::signal_name(signal),
+        _ => format!("{:?}", Errno::from_raw(refusal.errno)),
+    };
+    let what = format!("{}: {}: {result}", refusal.step, refusal.call);
+    Error::new(diagnosis.code, what).source(diagnosis.cause).help(diagnosis.remedy)
+}
