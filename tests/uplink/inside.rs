@@ -1,4 +1,4 @@
-//! Fixtures: tests with an uplink, to be run on the machine that is played.
+//! Fixtures: tests with an uplink, which run in the node that plays the machine.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -10,7 +10,7 @@ use crate::outside::{LOOPBACK_PORT, MACHINE, SERVER, SERVER6};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the server takes for the address of this client.
+/// The address of this client as the server sees it.
 fn seen_as(server: &str) -> TestResult<String> {
     let mut text = String::new();
     let addr = SocketAddr::new(server.parse()?, 80);
@@ -18,11 +18,12 @@ fn seen_as(server: &str) -> TestResult<String> {
     Ok(text)
 }
 
-/// No packet of a fixture shall leave the machine that runs the tests.
+/// Whether the fixture was started directly. It then does nothing, so that no packet of it
+/// leaves the machine.
 fn on_the_real_machine() -> bool {
     let real = std::env::var_os("IS_NESTED").is_none();
     if real {
-        println!("only to be run on a machine that a test plays");
+        println!("does nothing outside of the node that plays the machine");
     }
     real
 }
@@ -37,22 +38,22 @@ fn reaches(peer: Node) -> TestResult {
     if std::env::var_os("HAS_IPV6").is_some() {
         assert!(seen_as(SERVER6)?.starts_with("2001:db8::"));
     }
-    // Names of the test, then those of the world.
+    // First a name of the test, then a name of the machine's network.
     let addresses = |name: &str| -> std::io::Result<Vec<_>> {
         Ok((name, 80).to_socket_addrs()?.map(|addr| addr.ip()).collect())
     };
     assert!(addresses("peer")?.contains(&peer.ip()));
     assert_eq!(addresses("www.example.test")?, [SERVER.parse::<std::net::IpAddr>()?]);
-    // The peer is on the test's own network only, and that works beside it.
+    // The peer is only on the test's own network, which works beside the uplink.
     peer.wait_reachable(std::net::Ipv4Addr::new(10, 0, 2, 1))?;
     peer.run(|| TcpStream::connect((SERVER, 80))).unwrap_err();
     loopback_is_closed();
     Ok(())
 }
 
-/// The machine has something at this port of its loopback and nowhere else.
+/// The server on the machine's loopback is not reachable at any address.
 fn loopback_is_closed() {
-    let ways = [
+    let addresses = [
         "127.0.0.1",
         "::1",
         MACHINE,
@@ -61,7 +62,7 @@ fn loopback_is_closed() {
         "198.18.0.2",
         "198.18.0.3",
         "fd00:1::2",
-        "fd00:1::3", // the relay's
+        "fd00:1::3", // of the relay
         "198.18.1.1",
         "198.18.1.5",
         "10.0.2.2",
@@ -69,22 +70,22 @@ fn loopback_is_closed() {
         "0.0.0.0",
     ];
     std::thread::scope(|scope| {
-        for way in ways {
+        for address in addresses {
             scope.spawn(move || {
-                let addr = SocketAddr::new(way.parse().unwrap(), LOOPBACK_PORT);
+                let addr = SocketAddr::new(address.parse().unwrap(), LOOPBACK_PORT);
                 let answer = TcpStream::connect_timeout(&addr, Duration::from_secs(1));
                 let mut text = String::new();
                 if let Ok(mut stream) = answer {
                     let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
                     let _ = stream.read_to_string(&mut text);
                 }
-                assert_eq!(text, "", "through {way}");
+                assert_eq!(text, "", "at {address}");
             });
         }
     });
 }
 
-/// Tells the server that it is there, and does not end.
+/// Reports to the server that the fixture runs.
 fn stay() -> TestResult<TcpStream> {
     let mut stream = TcpStream::connect((SERVER, 81))?;
     stream.write_all(b"x")?;

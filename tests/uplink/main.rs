@@ -1,11 +1,10 @@
-//! Uplinks, with the machine that they lead to played by a test.
+//! Uplinks to a machine that a test simulates.
 //!
-//! No packet leaves the machine that runs this: a test's own node is "the
-//! machine", with a LAN for its network and a node there for the Internet. From
-//! it this binary is started again for a fixture that has an uplink. As root of
-//! the test that takes the way through the kernel; as an ordinary user (`root =
-//! false`) the one through pasta, which needs a /dev/net/tun that everybody may
-//! use: where there is none, the words that say so are what is tested.
+//! No packet leaves the machine that runs these tests. The test's own node plays the machine,
+//! with a LAN as its network and a node on it as the Internet. The test starts this binary
+//! again for a fixture with an uplink. As root, that uses routing and NAT of the kernel. As an
+//! ordinary user (`root = false`), it uses pasta, which needs a /dev/net/tun that the user may
+//! open. Without one, the test checks the error message instead.
 
 mod inside;
 mod outside;
@@ -19,7 +18,7 @@ use nstest_tests::fixtures::{arguments, fails, fixture, passes};
 use nstest_tests::programs::{find, need};
 use outside::{Internet, relays};
 
-/// What root's way leaves on the machine, if it leaves anything.
+/// What the uplinks have left on the machine.
 fn traces() -> Vec<String> {
     let links = fs::read_dir("/sys/class/net").unwrap().flatten();
     let links = links.map(|link| link.file_name().into_string().unwrap());
@@ -36,14 +35,14 @@ fn gone(traces: impl Fn() -> Vec<String>) {
     assert!(gone.is_ok(), "still there: {:?}", traces());
 }
 
-/// As an ordinary user; false where this machine has no /dev/net/tun for them.
+/// Whether this user may open /dev/net/tun.
 fn tun_is_usable() -> bool {
     fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun").is_ok()
 }
 
 fn names_the_device() {
     fails(fixture("inside::reaches"), &["nstest[uplink]", "/dev/net/tun", "help: "]);
-    println!("only the error: /dev/net/tun is not for this user");
+    println!("checks only the error: this user may not open /dev/net/tun");
 }
 
 #[netns_test]
@@ -85,8 +84,8 @@ fn a_user_reaches_the_internet(net: Net) -> TestResult {
     Ok(())
 }
 
-/// Root that may not configure the network, as in a container: pasta does not
-/// serve it, slirp4netns does.
+/// Root without the right to configure the network, as in a container: pasta does not work
+/// for it, slirp4netns does.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs pasta and slirp4netns; run ./check test")]
 fn slirp4netns_is_the_second_choice(net: Net) -> TestResult {
@@ -104,18 +103,18 @@ fn slirp4netns_is_the_second_choice(net: Net) -> TestResult {
     Ok(())
 }
 
-/// Kills the process that supervises a test in the middle of it.
+/// Kills the process that runs a test while the test runs.
 fn kill_the_runner(internet: &Internet, traces: impl Fn() -> Vec<String>) {
     let mut child = internet.fixture("inside::stays").spawn().expect("the fixture starts");
     internet.await_guest();
-    assert!(!traces().is_empty(), "there is something to be undone");
+    assert!(!traces().is_empty(), "the uplink has left traces to be removed");
     child.kill().unwrap();
     child.wait().unwrap();
 }
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs nft; run ./check test")]
-fn roots_way_is_undone_when_the_runner_is_killed(net: Net) -> TestResult {
+fn the_uplink_of_root_is_removed_when_the_runner_is_killed(net: Net) -> TestResult {
     let internet = Internet::build(&net)?;
     for _ in 0..5 {
         kill_the_runner(&internet, traces);
@@ -142,7 +141,7 @@ fn pasta_dies_when_the_runner_is_killed(net: Net) -> TestResult {
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs nft; run ./check test")]
-fn nothing_is_left_of_a_test_that_is_killed_or_takes_too_long(net: Net) -> TestResult {
+fn the_uplink_is_removed_when_a_test_is_killed_or_times_out(net: Net) -> TestResult {
     let internet = Internet::build(&net)?;
     fails(internet.fixture("inside::dies"), &["nstest[signal]", "SIGKILL"]);
     gone(traces);
@@ -155,7 +154,7 @@ fn nothing_is_left_of_a_test_that_is_killed_or_takes_too_long(net: Net) -> TestR
 
 #[netns_test(root = false)]
 #[cfg_attr(not(feature = "programs"), ignore = "needs pasta; run ./check test")]
-fn pasta_dies_with_a_test_that_is_killed_or_takes_too_long(net: Net) -> TestResult {
+fn pasta_dies_when_a_test_is_killed_or_times_out(net: Net) -> TestResult {
     need(&["pasta"]);
     let internet = Internet::build(&net)?;
     if !tun_is_usable() {
@@ -173,7 +172,7 @@ fn pasta_dies_with_a_test_that_is_killed_or_takes_too_long(net: Net) -> TestResu
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs nft; run ./check test")]
-fn several_at_a_time(net: Net) -> TestResult {
+fn several_uplinks_work_at_a_time(net: Net) -> TestResult {
     let internet = Internet::build(&net)?;
     let children: Vec<Child> = (0..4)
         .map(|_| internet.fixture("inside::reaches").spawn())
@@ -186,7 +185,7 @@ fn several_at_a_time(net: Net) -> TestResult {
 }
 
 #[netns_test]
-fn a_network_that_the_machine_has_is_refused(net: Net) -> TestResult {
+fn a_subnet_of_the_machine_is_refused(net: Net) -> TestResult {
     let internet = Internet::build(&net)?;
     let both = ["nstest[subnet-overlap]", "192.0.2.0/25", "192.0.2.0/24 on `eth0`"];
     fails(internet.fixture("inside::overlaps"), &both);
@@ -194,6 +193,6 @@ fn a_network_that_the_machine_has_is_refused(net: Net) -> TestResult {
 }
 
 #[netns_test]
-fn a_machine_without_a_network() {
+fn a_machine_without_a_default_route_is_reported() {
     fails(fixture("inside::reaches"), &["nstest[uplink]", "no default route"]);
 }

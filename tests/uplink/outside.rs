@@ -1,4 +1,4 @@
-//! The machine's network, and the Internet.
+//! The simulated network of the machine, and the simulated Internet.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -9,12 +9,12 @@ use std::sync::mpsc::{Receiver, channel};
 use nstest::{Net, Node, TestResult};
 use nstest_tests::fixtures::fixture;
 
-/// Of the machine, on its network.
+/// The address of the machine on its network.
 pub(crate) const MACHINE: &str = "192.0.2.1";
-/// A server that tells each client its address, and answers every query for a name.
+/// A server that sends each client its address, and answers every DNS query.
 pub(crate) const SERVER: &str = "192.0.2.9";
 pub(crate) const SERVER6: &str = "2001:db8::9";
-/// One on the machine's loopback has this port.
+/// The port of a server on the machine's loopback.
 pub(crate) const LOOPBACK_PORT: u16 = 8081;
 
 pub(crate) struct Internet {
@@ -22,7 +22,7 @@ pub(crate) struct Internet {
 }
 
 impl Internet {
-    /// Around the test's own node, which is the machine.
+    /// Builds the network around the test's own node, which plays the machine.
     pub(crate) fn build(net: &Net) -> TestResult<Self> {
         let lan = net.add_lan("internet").subnet("192.0.2.0/24").subnet("2001:db8::/64").build()?;
         net.local().join(&lan)?;
@@ -32,7 +32,7 @@ impl Internet {
         net.local().add_route("0.0.0.0/0".parse()?, server.ipv4().into())?;
         net.local().add_route("::/0".parse()?, server.ipv6().into())?;
         fs::write("/etc/resolv.conf", format!("nameserver {SERVER}\n"))?;
-        // As an ordinary user, too.
+        // So that this also works as an ordinary user.
         server.run(|| fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"))?;
         let (arrived, guests) = channel();
         let listener = server.run(|| TcpListener::bind("[::]:80"))?;
@@ -63,7 +63,7 @@ impl Internet {
         Ok(Self { guests })
     }
 
-    /// Until `inside::stays` is there.
+    /// Waits until `inside::stays` or `inside::dies` runs.
     pub(crate) fn await_guest(&self) {
         self.guests.recv().expect("the server lives");
     }
@@ -79,7 +79,7 @@ impl Internet {
     }
 }
 
-/// A resolver (RFC 1035) to which every name is the server, and no name has IPv6.
+/// A DNS server (RFC 1035). All names have the IPv4 address of the server, and none has IPv6.
 fn serve_names(server: &Node) -> TestResult {
     let socket = server.run(|| UdpSocket::bind("0.0.0.0:53"))?;
     server.spawn(move || {
@@ -101,12 +101,12 @@ fn serve_names(server: &Node) -> TestResult {
     Ok(())
 }
 
-/// The names and numbers of the programs that relay; pasta has a variant for each
-/// kind of processor, and its name.
+/// The names and process ids of relay programs. pasta has a variant for some processors, with
+/// its own name.
 pub(crate) fn relays() -> Vec<String> {
     const NAMES: [&str; 3] = ["pasta", "passt", "slirp4netns"];
     let entries = fs::read_dir("/proc").unwrap().flatten();
-    // Not `thread-self`: a test's thread has the name of the test.
+    // Not `thread-self`: the thread of a test has the name of the test.
     let is_process =
         |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit);
     let named = entries.filter(is_process).filter_map(|entry| {
