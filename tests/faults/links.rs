@@ -115,3 +115,88 @@ fn a_cable_is_pulled_once(server: Node, net: Net) -> TestResult {
     net.inject(Fault::on("test").down())?.end()?;
     Ok(())
 }
+
+/// What begins or ends a reason for the link to be down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Down,
+    Up,
+    FaultBegins,
+    FaultEnds,
+}
+
+/// A link is down while at least one reason holds: whatever the order in which they begin
+/// and end, and whichever of its names the link is taken down by.
+#[netns_test]
+fn a_link_is_down_while_a_reason_holds(server: Node, net: Net) -> TestResult {
+    use Change::{Down, FaultBegins, FaultEnds, Up};
+    let orders = [
+        [Down, Up, FaultBegins, FaultEnds],
+        [Down, FaultBegins, Up, FaultEnds],
+        [Down, FaultBegins, FaultEnds, Up],
+        [FaultBegins, Down, Up, FaultEnds],
+        [FaultBegins, Down, FaultEnds, Up],
+        [FaultBegins, FaultEnds, Down, Up],
+    ];
+    for link in [server.link(), net.local().link()] {
+        for order in orders {
+            let (mut by_test, mut by_fault) = (false, None);
+            for change in order {
+                match change {
+                    Down => by_test = link.down().map(|()| true)?,
+                    Up => by_test = link.up().map(|()| false)?,
+                    FaultBegins => by_fault = Some(net.inject(Fault::on("server").down())?),
+                    FaultEnds => by_fault.take().expect("it began").end()?,
+                }
+                let expected = if by_test || by_fault.is_some() { "0\n" } else { "1\n" };
+                let seen = (carrier(&server)?, carrier(&net.local())?);
+                assert_eq!(seen, (expected.into(), expected.into()), "{change:?} in {order:?}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A fault with a schedule comes and goes, and the link stays as the test has put it.
+#[netns_test]
+fn a_flap_does_not_bring_up_what_the_test_took_down(server: Node) -> TestResult {
+    let link = server.link();
+    let short = Duration::from_millis(50);
+    let ended =
+        |flap: &nstest::Injection| nstest::eventually(PATIENCE, || flap.backends().is_empty());
+    // Taken down before the flap, and during it.
+    link.down()?;
+    ended(&link.flap(short)?)?;
+    assert_eq!(carrier(&server)?, "0\n");
+    link.up()?;
+    assert_eq!(carrier(&server)?, "1\n");
+    let flap = link.flap(short)?;
+    link.down()?;
+    ended(&flap)?;
+    assert_eq!(carrier(&server)?, "0\n");
+    link.up()?;
+    assert_eq!(carrier(&server)?, "1\n");
+    // `up` does not end a flap.
+    let flap = link.flap(Duration::from_secs(600))?;
+    link.down()?;
+    link.up()?;
+    link.up()?;
+    assert_eq!((carrier(&server)?, flap.backends()), ("0\n".into(), vec![Backend::Carrier]));
+    flap.end()?;
+    assert_eq!(carrier(&server)?, "1\n");
+    Ok(())
+}
+
+/// A link that is removed takes its reasons along: a new one of the node is up.
+#[netns_test]
+fn a_new_link_is_up(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let node = net.add_node("node").join(&lan).build()?;
+    let _other = net.add_node("other").join(&lan).build()?;
+    node.link().down()?;
+    assert_eq!(carrier(&node)?, "0\n");
+    node.leave(&lan)?;
+    node.join(&lan)?;
+    assert_eq!(carrier(&node)?, "1\n");
+    Ok(())
+}

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::faults::Request;
 use super::injection::Injection;
 use super::link::Link;
 use crate::error::Result;
-use crate::fault::{Action, Condition, Fault, FaultEffect, Packets, Unreachable};
+use crate::fault::{Action, Condition, Fault, Packets, Unreachable};
 use crate::frame::Direction;
 use crate::topology::gone;
 
@@ -65,7 +66,7 @@ impl Link {
     /// # Errors
     /// `fault`, if it is no condition; what the kernel refuses.
     pub fn condition(&self, condition: Condition) -> Result<Injection> {
-        self.impair(None, FaultEffect::Condition(condition))
+        self.set_condition(None, condition)
     }
 
     /// Lets these packets vanish.
@@ -108,7 +109,7 @@ impl Link {
     /// # Errors
     /// `plan-conflict`, if it is pulled already; what the kernel refuses.
     pub fn flap(&self, down_for: Duration) -> Result<Injection> {
-        self.net().inject(self.fault()?.down().lasting(down_for), Instant::now(), false)
+        self.inject_here(|fault| fault.down().lasting(down_for), false)
     }
 
     fn inject(
@@ -117,16 +118,32 @@ impl Link {
         packets: Packets,
         action: Action,
     ) -> Result<Injection> {
-        let mut fault = self.fault()?.packets(packets).action(action);
-        fault.direction = direction;
-        self.net().inject(fault, Instant::now(), false)
+        self.inject_here(
+            |fault| in_direction(fault, direction).packets(packets).action(action),
+            false,
+        )
     }
 
-    fn impair(&self, direction: Option<Direction>, effect: FaultEffect) -> Result<Injection> {
-        let mut fault = self.fault()?;
-        (fault.direction, fault.effect) = (direction, effect);
-        self.net().inject(fault, Instant::now(), true)
+    fn set_condition(
+        &self,
+        direction: Option<Direction>,
+        condition: Condition,
+    ) -> Result<Injection> {
+        self.inject_here(|fault| in_direction(fault, direction).condition(condition), true)
     }
+
+    /// Injects a fault of this link. The handle's link end goes along, so that the link
+    /// is not looked up by its name.
+    fn inject_here(&self, fault: impl FnOnce(Fault) -> Fault, replaces: bool) -> Result<Injection> {
+        let (fault, since) = (fault(self.fault()?), Instant::now());
+        let handle = Some(self.end());
+        self.net().inject(Request { fault, handle, since, replaces })
+    }
+}
+
+fn in_direction(mut fault: Fault, direction: Option<Direction>) -> Fault {
+    fault.direction = direction;
+    fault
 }
 
 /// Failure on purpose, as for a [`Link`].
@@ -144,7 +161,7 @@ impl LinkDirection {
     /// # Errors
     /// As there.
     pub fn condition(&self, condition: Condition) -> Result<Injection> {
-        self.link.impair(Some(self.direction), FaultEffect::Condition(condition))
+        self.link.set_condition(Some(self.direction), condition)
     }
 
     /// [`Link::drop_packets`], in this direction: with [`Packets::all`], the link is

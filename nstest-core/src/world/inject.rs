@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use super::faults::Request;
 use super::injection::Injection;
 use super::net::Net;
+use super::network::Network;
 use super::node::Node;
 use crate::error::Result;
-use crate::fault::{Fault, FaultEffect, Partition, Plan};
+use crate::fault::{FaultEffect, Fault, Partition, Plan};
 
 /// Failure on purpose.
 impl Net {
@@ -16,7 +18,7 @@ impl Net {
     /// `not-found`, if there is no such link; `fault`, if it cannot be;
     /// `plan-conflict`, if another fault is in its way.
     pub fn inject(&self, fault: Fault) -> Result<Injection> {
-        self.shared.inject(fault, Instant::now(), false)
+        self.shared.inject(Request::of(fault, Instant::now()))
     }
 
     /// Lets everything in a plan happen: each at its times from now on, which are one
@@ -29,7 +31,7 @@ impl Net {
         let mut injections: Vec<Injection> = Vec::new();
         let since = Instant::now();
         for fault in plan.faults() {
-            match self.shared.inject(fault.clone(), since, false) {
+            match self.shared.inject(Request::of(fault.clone(), since)) {
                 Ok(injection) => injections.push(injection),
                 Err(error) => {
                     for injection in injections {
@@ -92,7 +94,7 @@ impl Net {
     /// # Errors
     /// What the kernel refuses.
     pub fn heal(&self) -> Result<()> {
-        self.shared.lock().end_all(|effect| matches!(effect, FaultEffect::Partition(_)))
+        self.end_all(|effect| matches!(effect, FaultEffect::Partition(_)))
     }
 
     /// Ends every fault, those that were still to come included.
@@ -100,12 +102,17 @@ impl Net {
     /// # Errors
     /// What the kernel refuses.
     pub fn end_faults(&self) -> Result<()> {
-        self.shared.lock().end_all(|_| true)
+        self.end_all(|_| true)
+    }
+
+    fn end_all(&self, matches: impl Fn(&FaultEffect) -> bool) -> Result<()> {
+        let Network { topology, fabric, faults } = &mut *self.shared.lock();
+        faults.end_all(matches, topology.spec(), fabric)
     }
 
     /// The seed of everything that is decided by chance in this test.
     #[must_use]
     pub fn seed(&self) -> u64 {
-        self.shared.lock().seed()
+        self.shared.lock().faults.seed()
     }
 }

@@ -1,12 +1,11 @@
 //! Giving faults to the world, and the handle on each.
 
 use std::fmt;
-use std::time::Instant;
 
-use super::faults::{Backend, FaultId};
-use super::network::SharedNetwork;
+use super::faults::{Backend, FaultId, Request};
+use super::network::{Network, SharedNetwork};
 use crate::error::Result;
-use crate::fault::{Fault, Receipt};
+use crate::fault::Receipt;
 
 /// A fault that was given to the network: a record of what it has affected.
 ///
@@ -58,7 +57,9 @@ impl Injection {
     /// that were lost: somebody wanted to talk.
     #[must_use]
     pub fn affected(&self) -> u64 {
-        self.net.lock().affected(self.id)
+        let Network { fabric, faults, .. } = &mut *self.net.lock();
+        fabric.settle_wire();
+        faults.affected(self.id, fabric)
     }
 
     /// The test may pass though this touches no packet.
@@ -70,7 +71,7 @@ impl Injection {
     /// Who carries it out at present; nobody, while it is not there.
     #[must_use]
     pub fn backends(&self) -> Vec<Backend> {
-        self.net.lock().backends(self.id)
+        self.net.lock().faults.backends(self.id)
     }
 
     /// Ends it, and what it would still do. A fault that has ended is ended again.
@@ -78,14 +79,16 @@ impl Injection {
     /// # Errors
     /// What the kernel refuses.
     pub fn end(&self) -> Result<()> {
-        self.net.lock().end(self.id)
+        let Network { topology, fabric, faults } = &mut *self.net.lock();
+        faults.end(self.id, topology.spec(), fabric)
     }
 }
 
 impl SharedNetwork {
-    /// Gives a fault to the network: [`Network::inject`](super::network::Network).
-    pub(super) fn inject(&self, fault: Fault, since: Instant, replaces: bool) -> Result<Injection> {
-        let (id, receipt) = self.lock().inject(fault, since, replaces)?;
+    /// Injects a fault into the network.
+    pub(super) fn inject(&self, request: Request) -> Result<Injection> {
+        let Network { topology, fabric, faults } = &mut *self.lock();
+        let (id, receipt) = faults.inject(request, topology.spec(), fabric)?;
         Ok(Injection { net: self.clone(), id, receipt })
     }
 }

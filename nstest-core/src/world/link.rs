@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::network::SharedNetwork;
+use super::network::{Network, SharedNetwork};
 use crate::error::{Error, Result};
 use crate::topology::gone;
 use crate::topology::spec::{LinkEnd, LinkEndId, NodeId};
@@ -44,21 +44,28 @@ impl Link {
         self.end
     }
 
-    /// Pulls the cable: the interfaces at its ends lose their carrier, and keep
+    /// Takes the link down: the interfaces at its ends lose their carrier, and keep
     /// their addresses and routes.
+    ///
+    /// The link is down until [`up`](Self::up), and for as long as a fault says `down`
+    /// ([`flap`](Self::flap), a plan). The end of such a fault does not bring up a link
+    /// that the test has taken down.
     ///
     /// # Errors
     /// What the kernel refuses.
     pub fn down(&self) -> Result<()> {
-        self.set(false)
+        let Network { topology, fabric, faults } = &mut *self.net.lock();
+        faults.link_down(self.end, topology.spec(), fabric)
     }
 
-    /// Plugs the cable in again.
+    /// Ends [`down`](Self::down). A link that a fault keeps down comes up when that fault
+    /// ends.
     ///
     /// # Errors
     /// What the kernel refuses.
     pub fn up(&self) -> Result<()> {
-        self.set(true)
+        let Network { topology, fabric, faults } = &mut *self.net.lock();
+        faults.link_up(self.end, topology.spec(), fabric)
     }
 
     /// Sets the MTU of a cable between two nodes, in bytes, at both ends: what is
@@ -78,10 +85,6 @@ impl Link {
     /// `in-use`, for a node's link to a LAN, which it can [`leave`](super::Node::leave).
     pub fn remove(self) -> Result<()> {
         self.net.edit(|spec| spec.remove_link(&self.ends))
-    }
-
-    fn set(&self, up: bool) -> Result<()> {
-        self.net.lock().fabric.set_carrier(&self.ends, up)
     }
 }
 

@@ -142,7 +142,9 @@ impl Net {
         let lines = panics.iter().map(|Panicked { node, message, .. }| {
             format!("a thread or task in node {node} panicked, and nobody joined it: {message}")
         });
-        let lines: Vec<_> = lines.chain(self.shared.lock().fault_failures()).collect();
+        let network = self.shared.lock();
+        let faults = network.faults.failures().iter().cloned();
+        let lines: Vec<_> = lines.chain(faults).chain(network.fabric.wire_failure()).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 }

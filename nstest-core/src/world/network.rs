@@ -1,8 +1,9 @@
 //! What all handles of a test's network share.
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::Instant;
 
-use super::faults::{Clock, Faults};
+use super::faults::{FaultId, Faults, Scheduled, Scheduler};
 #[cfg(feature = "dns")]
 use super::resolver::Resolver;
 use crate::error::Result;
@@ -27,7 +28,6 @@ pub(super) struct Network {
     pub(super) topology: Topology,
     pub(super) fabric: Fabric,
     pub(super) faults: Faults,
-    pub(super) clock: Clock,
 }
 
 impl SharedNetwork {
@@ -40,8 +40,8 @@ impl SharedNetwork {
             fabric.adopt()?; // its plan is empty, and code runs in it all the same
         }
         let network = Arc::new_cyclic(|network| {
-            let (faults, clock) = (Faults::new(), Clock::new(Weak::clone(network)));
-            Mutex::new(Network { topology: next, fabric, faults, clock })
+            let faults = Faults::new(Scheduler::new(Weak::clone(network)));
+            Mutex::new(Network { topology: next, fabric, faults })
         });
         Ok(Self {
             network,
@@ -62,18 +62,18 @@ impl SharedNetwork {
 
     /// Changes the network, completely or not at all.
     pub(super) fn edit<T>(&self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
-        let network = &mut *self.lock();
-        let (Step { plan, next }, value) = network.topology.step(edit)?;
-        let parting = network.parting(&plan);
-        let carried_out = network.fabric.carry_out(&plan);
-        let settled = carried_out.and_then(|()| network.fabric.ask_again_after(&plan));
+        let Network { topology, fabric, faults } = &mut *self.lock();
+        let (Step { plan, next }, value) = topology.step(edit)?;
+        let counts = faults.count_before(&plan, topology.spec(), fabric);
+        let carried_out = fabric.carry_out(&plan);
+        let settled = carried_out.and_then(|()| fabric.ask_again_after(&plan));
         if let Err(Stopped { done, error }) = settled {
-            let undo = network.topology.undo(&plan, (done + 1).min(plan.ops.len()));
-            network.fabric.take_back(&undo);
+            let undo = topology.undo(&plan, (done + 1).min(plan.ops.len()));
+            fabric.take_back(&undo);
             return Err(error);
         }
-        network.topology = next;
-        network.follow(parting)?;
+        *topology = next;
+        faults.follow(counts, topology.spec(), fabric)?;
         Ok(value)
     }
 
@@ -86,6 +86,25 @@ impl SharedNetwork {
     #[cfg(feature = "dns")]
     pub(super) fn resolvers(&self) -> MutexGuard<'_, Vec<Resolver>> {
         lock(&self.resolvers)
+    }
+}
+
+/// For the thread that lets faults come and go.
+impl Scheduled for Network {
+    fn is_on_at(&self, id: FaultId, at: Instant) -> bool {
+        self.faults.is_on_at(id, at)
+    }
+
+    fn next_change(&self, id: FaultId, after: Option<Instant>) -> Option<Instant> {
+        self.faults.next_change(id, after)
+    }
+
+    fn start(&mut self, id: FaultId, at: Instant) {
+        self.faults.start(id, at, self.topology.spec(), &mut self.fabric);
+    }
+
+    fn switch(&mut self, id: FaultId, at: Instant) {
+        self.faults.switch(id, at, self.topology.spec(), &mut self.fabric);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the runner orders of a test's network, and what it is told of it.
 
 use super::net::Net;
+use super::network::Network;
 #[cfg(feature = "dns")]
 use super::resolver::Resolver;
 use crate::error::Result;
@@ -11,19 +12,19 @@ impl Net {
     /// Follows the run_config, when the first world of the test has been built. A fault
     /// of the plan may be of a link that is yet to come.
     pub(crate) fn prepare(&self, run_config: &RunConfig) -> Result<()> {
-        let shared = &mut *self.shared.lock();
-        shared.set_seed(run_config.seed);
+        let Network { topology, fabric, faults } = &mut *self.shared.lock();
+        faults.set_seed(run_config.seed);
         if run_config.census {
-            shared.take_census()?;
+            faults.take_census(topology.spec(), fabric)?;
         }
         let Some(plan) = &run_config.plan else { return Ok(()) };
-        shared.plan(&plan.parse::<Plan>()?)
+        faults.follow_plan(&plan.parse::<Plan>()?, topology.spec(), fabric)
     }
 
     /// Lets what is on its way arrive: until the fault of the plan has come to its
     /// packet, or until nothing moves any more.
     fn settle(&self) {
-        let Some((traffic, planned)) = self.shared.lock().traffic() else { return };
+        let Some((traffic, planned)) = self.shared.lock().faults.traffic() else { return };
         let has_come = || planned.iter().all(|receipt| receipt.affected() > 0);
         let flush = || self.shared.lock().fabric.settle_wire();
         traffic.settle(flush, || !planned.is_empty() && has_come());
@@ -42,15 +43,15 @@ impl Net {
         #[cfg(not(feature = "dns"))]
         let unasked = Vec::<String>::new();
         self.settle();
-        let shared = &mut *self.shared.lock();
-        shared.fabric.settle_wire(); // once for all that is counted here
-        let points = shared.seen().into_iter();
-        let injected = shared.planned().map(|(reached, packet)| Applied { reached, packet });
+        let Network { fabric, faults, .. } = &mut *self.shared.lock();
+        fabric.settle_wire(); // once for all that is counted here
+        let points = faults.seen().into_iter();
+        let injected = faults.planned(fabric).map(|(reached, packet)| Applied { reached, packet });
         Findings {
             points: points.map(|(point, packet)| FoundPoint { point, packet }).collect(),
             injected,
-            unmatched: shared.unmet().into_iter().chain(unasked).collect(),
-            random: shared.is_random(),
+            unmatched: faults.unmet(fabric).into_iter().chain(unasked).collect(),
+            random: faults.is_random(),
         }
     }
 }

@@ -1,87 +1,124 @@
-//! Faults follow an edit of the world.
+//! Faults follow an edit of the topology.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use super::FaultId;
+use super::id::FaultId;
+use super::injected::Injected;
+use super::register::Faults;
+use super::targets::{resolve, resolve_all};
 use crate::error::Result;
-use crate::fault::FaultEffect;
-use crate::topology::plan::{Op, Plan};
-use crate::topology::spec::LinkEndId;
-use crate::world::network::Network;
+use crate::fabric::Fabric;
+use crate::fault::{FaultEffect, Plan, Receipt};
+use crate::topology::plan::{self, Op};
+use crate::topology::spec::{LinkEndId, Spec};
 
-/// What the kernel has counted for faults at ports that are about to go.
+/// What the kernel has counted for faults at links that an edit removes.
+#[derive(Debug)]
 #[must_use]
-pub(in crate::world) struct Parting(Vec<(FaultId, u64)>);
+pub(in crate::world) struct LastCounts(Vec<(Receipt, u64)>);
 
-impl Network {
-    /// Counts for a last time where a plan takes links away.
-    pub(in crate::world) fn parting(&mut self, plan: &Plan) -> Parting {
-        let spec = self.topology.spec();
-        let ports = plan.ops.iter().flat_map(|op| match op {
+impl Faults {
+    /// Reads the counters at links that a plan removes, before it does.
+    pub(in crate::world) fn count_before(
+        &self,
+        plan: &plan::Plan,
+        spec: &Spec,
+        fabric: &mut Fabric,
+    ) -> LastCounts {
+        let removed = plan.ops.iter().flat_map(|op| match op {
             Op::DelLink { port, .. } => vec![*port],
             Op::DelNode { at } => spec.links_of(at.id).iter().map(|end| end.port).collect(),
             _ => Vec::new(),
         });
-        let ports: BTreeSet<LinkEndId> = ports.collect();
-        let ids: Vec<FaultId> = self.faults.injected.keys().copied().collect();
-        let counted = ids.into_iter().map(|id| {
-            let forces = self.faults.get(id).in_force.clone();
-            let parting: Vec<_> = forces
-                .into_iter()
-                .filter(|f| f.ports().any(|port| ports.contains(&port)))
-                .collect();
-            (id, self.kernel_count(&parting))
-        });
-        Parting(counted.collect())
+        let removed: BTreeSet<LinkEndId> = removed.collect();
+        LastCounts(self.mechanisms.conditions.counts_at(&removed, fabric))
     }
 
-    /// Lets the faults follow an edit of the world.
-    pub(in crate::world) fn follow(&mut self, Parting(counted): Parting) -> Result<()> {
-        for (id, count) in counted {
-            self.faults.get(id).receipt.add(count);
+    /// Lets the faults follow an edit that has been carried out.
+    pub(in crate::world) fn follow(
+        &mut self,
+        LastCounts(counts): LastCounts,
+        spec: &Spec,
+        fabric: &mut Fabric,
+    ) -> Result<()> {
+        for (receipt, count) in counts {
+            receipt.add(count);
         }
-        self.forget_gone();
-        self.reconcile()
+        if self.injected.is_empty()
+            && self.census.is_none()
+            && self.mechanisms.carriers.are_all_up()
+        {
+            return Ok(());
+        }
+        self.forget_removed(spec);
+        self.reconcile(spec, fabric)
     }
 
-    /// Where a link has gone, nothing is in force any more.
-    fn forget_gone(&mut self) {
-        let spec = self.topology.spec();
-        let there = spec.nodes().flat_map(|(id, _)| spec.links_of(id)).map(|end| end.port);
-        let there: BTreeSet<LinkEndId> = there.collect();
-        self.faults.ports.retain(|port, _| there.contains(port));
-        for injected in self.faults.injected.values_mut() {
-            let before = injected.in_force.len();
-            injected.in_force.retain(|force| force.ports().all(|port| there.contains(&port)));
-            if injected.in_force.len() < before {
-                injected.at.clear(); // it is put there again if the link comes back
+    /// Nothing is in force any more at a link that was removed.
+    fn forget_removed(&mut self, spec: &Spec) {
+        let existing = spec.nodes().flat_map(|(id, _)| spec.links_of(id)).map(|end| end.port);
+        let existing: BTreeSet<LinkEndId> = existing.collect();
+        self.mechanisms.forget_removed(&existing);
+        for injected in self.injected.values_mut() {
+            injected.applied.retain(|applied| existing.contains(&applied.at()));
+        }
+    }
+
+    /// Registers the faults of a plan. A link may come later; then the schedule of its
+    /// fault starts.
+    pub(super) fn await_links(
+        &mut self,
+        plan: &Plan,
+        spec: &Spec,
+        fabric: &mut Fabric,
+    ) -> Result<Vec<FaultId>> {
+        plan.check()?;
+        let since = Instant::now();
+        let mut ids = Vec::new();
+        for fault in plan.faults() {
+            let mut injected = Injected::new(fault.clone(), None, Vec::new(), since);
+            injected.awaited = true;
+            ids.push(self.register(injected));
+        }
+        self.reconcile(spec, fabric)?;
+        Ok(ids)
+    }
+
+    /// Puts faults where their links are now, and begins those with a link that has come.
+    pub(super) fn reconcile(&mut self, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
+        let mut moved = Vec::new();
+        let mut come = Vec::new();
+        for (id, injected) in self.injected.iter_mut().filter(|(_, injected)| !injected.over) {
+            let Injected { fault, handle, .. } = &*injected;
+            if injected.awaited {
+                if let Ok(ends) = resolve_all(spec, fault, *handle) {
+                    (injected.ends, injected.awaited) = (ends, false);
+                    injected.since = Instant::now();
+                    come.push(*id);
+                }
+                continue;
+            }
+            let ends = resolve(spec, fault, *handle).unwrap_or_default();
+            // The addresses of nodes may have changed, which a partition is about.
+            let is_new = ends != injected.ends || matches!(fault.effect(), FaultEffect::Partition(_));
+            injected.ends = ends;
+            if injected.on && is_new && !injected.ends.is_empty() {
+                moved.push(*id);
             }
         }
+        for id in moved {
+            self.turn_on(id, spec, fabric)?;
+        }
+        for id in come {
+            self.begin(id, spec, fabric)?;
+        }
+        self.observe_new_links(spec, fabric)
     }
 
-    /// Puts faults where their links are now, and begins those whose links have come.
-    pub(super) fn reconcile(&mut self) -> Result<()> {
-        let on = self.faults.present().filter(|(_, injected)| injected.on);
-        let moved: Vec<FaultId> = on
-            .filter(|(_, injected)| {
-                matches!(injected.fault.effect(), FaultEffect::Partition(_))
-                    || self.ends_of(&injected.fault).is_ok_and(|ends| ends != injected.at)
-            })
-            .map(|(id, _)| id)
-            .collect();
-        moved.into_iter().try_for_each(|id| self.turn_on(id))?;
-        let awaited = self.faults.present().filter(|(_, injected)| injected.awaited);
-        let come: Vec<FaultId> = awaited
-            .filter(|(_, injected)| self.check_place(&injected.fault).is_ok())
-            .map(|(id, _)| id)
-            .collect();
-        let now = Instant::now();
-        for id in come {
-            let injected = self.faults.get(id);
-            (injected.awaited, injected.since) = (false, now);
-            self.begin(id)?;
-        }
-        self.observe_links()
+    /// Lets the census see links that it does not see yet.
+    pub(super) fn observe_new_links(&mut self, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
+        let Self { census, mechanisms, .. } = self;
+        census.as_mut().map_or(Ok(()), |census| census.observe_new(mechanisms, spec, fabric))
     }
 }

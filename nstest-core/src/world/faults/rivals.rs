@@ -1,95 +1,81 @@
-//! Faults that are in each other's way.
+//! Faults that cannot be in force together.
 //!
-//! A cable between two nodes has two names, and the times of a fault count from its
-//! own beginning: both have to be made one before two faults can be compared.
+//! A link between two nodes has two names, and each fault's schedule has its own
+//! start. Both are converted before two faults are compared.
 
-use std::time::Instant;
-
-use super::FaultId;
+use super::injected::Injected;
+use super::targets::{DirectedLink, directions};
 use crate::error::Result;
 use crate::fault::plan::{clash, conflict};
-use crate::fault::{Fault, FaultEffect, FaultTarget};
+use crate::fault::{Fault, FaultTarget};
 use crate::frame::Direction;
-use crate::topology::spec::LinkEndId;
-use crate::world::network::Network;
+use crate::topology::spec::{LinkEnd, Spec};
 
-/// One direction of a link, as it looks from where things happen to the link, and as
-/// the fault has it.
-type Lane = (LinkEndId, Direction, Direction);
-
-impl Network {
-    /// Whether a fault that begins then can be beside all that there are.
-    pub(super) fn check_rivals(&self, fault: &Fault, since: Instant) -> Result<()> {
-        let ours = self.by_principal(fault);
-        for (_, present) in self.faults.present() {
-            let theirs = self.by_principal(&present.fault);
-            let mut ours = ours.clone();
-            // One that waits, for its link or for a packet, may yet begin at any time.
-            let waits = present.awaited || (present.trigger.is_some() && !present.on);
-            if !waits {
-                let at =
-                    ours.schedule.at.saturating_add(since.saturating_duration_since(present.since));
-                ours.schedule.at = at;
-            }
-            if let Some(why) = clash(&theirs, &ours) {
-                return Err(conflict(&present.fault, fault, why));
-            }
+/// Whether a new fault can be in force beside these.
+///
+/// # Errors
+/// `plan-conflict`, with the two faults.
+pub(super) fn check<'a>(
+    present: impl Iterator<Item = &'a Injected>,
+    new: &Injected,
+    spec: &Spec,
+) -> Result<()> {
+    let ours = by_principal(&new.fault, &new.ends, spec);
+    for present in present {
+        let theirs = by_principal(&present.fault, &present.ends, spec);
+        let mut ours = ours.clone();
+        // A fault that waits for its link or for a packet may start at any time.
+        let waits = present.awaited || (present.trigger.is_some() && !present.on);
+        if !waits {
+            let later = new.since.saturating_duration_since(present.since);
+            ours.schedule.at = ours.schedule.at.saturating_add(later);
         }
-        Ok(())
-    }
-
-    /// The same fault, by the name that its link has at its principal end.
-    fn by_principal(&self, fault: &Fault) -> Fault {
-        let mut fault = fault.clone();
-        let Ok(ends) = self.ends_of(&fault) else { return fault };
-        let ([end], FaultTarget::Link { .. }) = (ends.as_slice(), fault.target()) else {
-            return fault;
-        };
-        let spec = self.topology.spec();
-        let principal = spec.principal(*end);
-        if let Some(name) = spec.link_name(principal) {
-            fault.target = FaultTarget::from(name.as_str());
-            if principal != *end {
-                fault.direction = fault.direction.map(Direction::reverse);
-            }
+        if let Some(why) = clash(&theirs, &ours) {
+            return Err(conflict(&present.fault, &new.fault, why));
         }
-        fault
     }
+    Ok(())
+}
 
-    /// What had the condition of these directions before has it no longer, and will
-    /// not have it again.
-    pub(super) fn make_way(&mut self, id: FaultId) -> Result<()> {
-        let taken = self.lanes(id);
-        let is_taken =
-            |(port, direction, _): &Lane| taken.iter().any(|(p, d, _)| (p, d) == (port, direction));
-        let others = self.faults.present().filter(|(other, injected)| {
-            *other != id && matches!(injected.fault.effect(), FaultEffect::Condition(_))
-        });
-        let others: Vec<FaultId> = others.map(|(other, _)| other).collect();
-        for other in others {
-            let lanes = self.lanes(other);
-            let left: Vec<&Lane> = lanes.iter().filter(|lane| !is_taken(lane)).collect();
-            match left[..] {
-                [] if !lanes.is_empty() => self.end(other)?,
-                [(.., direction)] => self.faults.get(other).fault.direction = Some(*direction),
-                _ => {}
-            }
+/// The same fault, with the name that its link has at the principal end.
+fn by_principal(fault: &Fault, ends: &[LinkEnd], spec: &Spec) -> Fault {
+    let mut fault = fault.clone();
+    let ([end], FaultTarget::Link { .. }) = (ends, fault.target()) else { return fault };
+    let principal = spec.principal(*end);
+    if let Some(name) = spec.link_name(principal) {
+        fault.target = FaultTarget::from(name.as_str());
+        if principal != *end {
+            fault.direction = fault.direction.map(Direction::reverse);
         }
-        Ok(())
     }
+    fault
+}
 
-    fn lanes(&mut self, id: FaultId) -> Vec<Lane> {
-        let fault = self.faults.get(id).fault.clone();
-        let directions = fault.direction.map_or(Direction::BOTH.to_vec(), |one| vec![one]);
-        let ends = self.ends_of(&fault).unwrap_or_default();
-        let spec = self.topology.spec();
-        let lanes = ends.into_iter().flat_map(|end| {
-            let principal = spec.principal(end);
-            let as_there = move |direction: Direction| {
-                if principal == end { direction } else { direction.reverse() }
-            };
-            directions.iter().map(move |own| (principal.port, as_there(*own), *own))
-        });
-        lanes.collect()
+/// What a condition keeps when another fault takes over some directions of links.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// All of it, or more than one direction.
+    Most,
+    /// One direction, as the fault itself names it.
+    One(Direction),
+    Nothing,
+}
+
+/// The directions of links that a fault is about.
+pub(super) fn links(injected: &Injected, spec: &Spec) -> Vec<DirectedLink> {
+    let of = |end: &LinkEnd| {
+        let end = *end;
+        directions(&injected.fault).iter().map(move |own| DirectedLink::of(spec, end, *own))
+    };
+    injected.ends.iter().flat_map(of).collect()
+}
+
+pub(super) fn left(injected: &Injected, taken: &[DirectedLink], spec: &Spec) -> Left {
+    let all = links(injected, spec);
+    let mut left = all.iter().filter(|link| !taken.contains(link));
+    match (left.next(), left.next(), injected.ends.first()) {
+        (None, ..) if !all.is_empty() => Left::Nothing,
+        (Some(link), None, Some(end)) => Left::One(link.seen_from(*end)),
+        _ => Left::Most,
     }
 }

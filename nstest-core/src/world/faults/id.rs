@@ -1,0 +1,9 @@
+//! The number of a fault.
+
+/// A fault of a network, numbered in the order in which faults were injected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::world) struct FaultId(pub(super) u64);
+
+impl FaultId {
+    pub(super) const FIRST: Self = Self(0);
+}

@@ -1,0 +1,86 @@
+//! What the register knows of one fault.
+
+use std::time::Instant;
+
+use super::targets::DirectedLink;
+use crate::fault::pipeline::RuleId;
+use crate::fault::{Fault, Receipt};
+use crate::topology::spec::{LinkEnd, LinkEndId};
+
+/// A fault that was injected.
+#[derive(Debug)]
+pub(super) struct Injected {
+    pub(super) fault: Fault,
+    pub(super) receipt: Receipt,
+    /// The link end of the handle that it was injected through.
+    pub(super) handle: Option<LinkEnd>,
+    /// The ends of links that it is about, as the network is now. None while its link
+    /// does not exist.
+    pub(super) ends: Vec<LinkEnd>,
+    /// When its schedule started.
+    pub(super) since: Instant,
+    /// The rule that waits for the packet that it begins with.
+    pub(super) trigger: Option<(Applied, Receipt)>,
+    /// It is a plan's, and its link does not exist yet.
+    pub(super) awaited: bool,
+    /// It was ended, and does not come back.
+    pub(super) over: bool,
+    /// Its schedule says that it is in force now.
+    pub(super) on: bool,
+    pub(super) applied: Vec<Applied>,
+}
+
+/// What a fault in force has put at the end of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Applied {
+    Rule(LinkEndId, RuleId),
+    /// A condition, on the wire or in a qdisc. Another fault may own it by now.
+    Condition(DirectedLink),
+    /// A reason for the link to be down.
+    Down(LinkEnd),
+}
+
+impl Applied {
+    /// The link end in the fabric where it is.
+    pub(super) fn at(&self) -> LinkEndId {
+        match self {
+            Self::Rule(end, _) => *end,
+            Self::Condition(link) => link.end.port,
+            Self::Down(end) => end.port,
+        }
+    }
+}
+
+impl Injected {
+    pub(super) fn new(
+        fault: Fault,
+        handle: Option<LinkEnd>,
+        ends: Vec<LinkEnd>,
+        since: Instant,
+    ) -> Self {
+        Self {
+            receipt: fault.receipt(),
+            fault,
+            handle,
+            ends,
+            since,
+            trigger: None,
+            awaited: false,
+            over: false,
+            on: false,
+            applied: Vec::new(),
+        }
+    }
+
+    /// Whether its schedule says that it is in force at a time.
+    pub(super) fn is_on_at(&self, at: Instant) -> bool {
+        self.fault.schedule().is_on(at.saturating_duration_since(self.since))
+    }
+
+    /// When it comes or goes next, after a time or after the start of its schedule.
+    pub(super) fn next_change(&self, after: Option<Instant>) -> Option<Instant> {
+        let elapsed = after.unwrap_or(self.since).saturating_duration_since(self.since);
+        let (next, _) = self.fault.schedule().next_change(elapsed).filter(|_| !self.over)?;
+        Some(self.since + next)
+    }
+}

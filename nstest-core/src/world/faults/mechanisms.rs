@@ -1,0 +1,231 @@
+//! Puts faults into force at ends of links, and takes them out.
+//!
+//! Three mechanisms do it: rules in pipelines, conditions (on the wire or in a qdisc),
+//! and the carrier.
+
+use std::collections::BTreeSet;
+
+use super::backend::Backend;
+use super::carriers::{Carriers, Reason};
+use super::conditions::{Assigned, Conditions};
+use super::id::FaultId;
+use super::injected::{Applied, Injected};
+use super::pipelines::Pipelines;
+use super::targets::{DirectedLink, directions};
+use crate::error::Result;
+use crate::fabric::Fabric;
+use crate::fault::rule::{Others, Rule};
+use crate::fault::{FaultEffect, Partition, Receipt};
+use crate::frame::Direction;
+use crate::topology::spec::{LinkEnd, LinkEndId, Spec};
+
+#[derive(Debug)]
+pub(super) struct Mechanisms {
+    pub(super) pipelines: Pipelines,
+    pub(super) conditions: Conditions,
+    pub(super) carriers: Carriers,
+    /// Failures that no caller could be given as an error.
+    pub(super) failures: Vec<String>,
+}
+
+/// What has been done for a fault so far, and what it has replaced.
+#[derive(Debug, Default)]
+struct Done {
+    applied: Vec<Applied>,
+    replaced: Vec<(DirectedLink, Option<Assigned>)>,
+}
+
+impl Mechanisms {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            pipelines: Pipelines::new(seed),
+            conditions: Conditions::default(),
+            carriers: Carriers::default(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Puts a fault into force at its ends, completely or not at all.
+    pub(super) fn apply(
+        &mut self,
+        id: FaultId,
+        injected: &Injected,
+        spec: &Spec,
+        fabric: &mut Fabric,
+    ) -> Result<Vec<Applied>> {
+        let mut done = Done::default();
+        for end in &injected.ends {
+            if let Err(error) = self.apply_at(*end, id, injected, &mut done, spec, fabric) {
+                self.undo(id, done, spec, fabric);
+                return Err(error);
+            }
+        }
+        Ok(done.applied)
+    }
+
+    fn apply_at(
+        &mut self,
+        end: LinkEnd,
+        id: FaultId,
+        Injected { fault, receipt, .. }: &Injected,
+        done: &mut Done,
+        spec: &Spec,
+        fabric: &mut Fabric,
+    ) -> Result<()> {
+        match fault.effect() {
+            FaultEffect::Partition(partition) => {
+                for rule in partition_rules(partition, end, receipt, spec) {
+                    done.applied.push(self.add_rule_at(end, rule, spec, fabric)?);
+                }
+            }
+            FaultEffect::Down => {
+                self.carriers.down(Reason::Fault(id), end, spec, fabric)?;
+                done.applied.push(Applied::Down(end));
+            }
+            FaultEffect::Condition(condition) => {
+                for direction in directions(fault) {
+                    let link = DirectedLink::of(spec, end, *direction);
+                    let (condition, receipt) = (*condition, receipt.clone());
+                    let new = Assigned { owner: id, condition, receipt };
+                    let Self { pipelines, conditions, .. } = self;
+                    let before = conditions.set(link, new, pipelines, spec, fabric)?;
+                    done.replaced.push((link, before));
+                    done.applied.push(Applied::Condition(link));
+                }
+            }
+            FaultEffect::Action(_) => {
+                if let Some(rule) = fault.rule(receipt.clone()) {
+                    done.applied.push(self.add_rule(end, rule, spec, fabric)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what was done before an error, which is the one to report.
+    fn undo(&mut self, id: FaultId, done: Done, spec: &Spec, fabric: &mut Fabric) {
+        for (link, before) in done.replaced {
+            let Some(before) = before else { continue };
+            let fault = before.receipt.clone();
+            let Self { pipelines, conditions, .. } = self;
+            if let Err(error) = conditions.set(link, before, pipelines, spec, fabric) {
+                let fault = fault.fault();
+                self.failures.push(format!("cannot restore the fault `{fault}`: {error:?}"));
+            }
+        }
+        let _ = self.release(id, done.applied, spec, fabric);
+    }
+
+    /// Adds a rule to a link, at its principal end. `end` is the end that the rule's
+    /// direction is seen from.
+    pub(super) fn add_rule(
+        &mut self,
+        end: LinkEnd,
+        mut rule: Rule,
+        spec: &Spec,
+        fabric: &mut Fabric,
+    ) -> Result<Applied> {
+        let principal = spec.principal(end);
+        if principal != end {
+            rule.direction = rule.direction.map(Direction::reverse);
+        }
+        self.add_rule_at(principal, rule, spec, fabric)
+    }
+
+    fn add_rule_at(
+        &mut self,
+        end: LinkEnd,
+        rule: Rule,
+        spec: &Spec,
+        fabric: &mut Fabric,
+    ) -> Result<Applied> {
+        self.splice(end, spec, fabric)?;
+        Ok(Applied::Rule(end.port, self.pipelines.add_rule(end.port, rule, fabric)?))
+    }
+
+    /// Splices the wire in at an end of a link, if it is not there yet.
+    pub(super) fn splice(&mut self, end: LinkEnd, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
+        let Self { pipelines, conditions, .. } = self;
+        pipelines.splice(end, spec, fabric)?;
+        conditions.move_to_wire(end, pipelines, spec, fabric)
+    }
+
+    /// Takes out of force what was applied for a fault: all that is possible.
+    ///
+    /// # Errors
+    /// The first refusal.
+    pub(super) fn release(
+        &mut self,
+        id: FaultId,
+        applied: Vec<Applied>,
+        spec: &Spec,
+        fabric: &mut Fabric,
+    ) -> Result<()> {
+        let mut result = Ok(());
+        let mut freed: Vec<LinkEndId> = Vec::new();
+        for applied in applied {
+            let released = match applied {
+                Applied::Rule(end, rule) => {
+                    freed.push(end);
+                    self.pipelines.remove_rule(end, rule, fabric)
+                }
+                Applied::Condition(link) => {
+                    let cleared = self.conditions.clear(link, id, &self.pipelines, fabric);
+                    cleared.map(|was_wire| freed.extend(was_wire.then_some(link.end.port)))
+                }
+                Applied::Down(end) => self.carriers.up(Reason::Fault(id), end, spec, fabric),
+            };
+            result = result.and(released);
+        }
+        if !freed.is_empty() {
+            result = result.and(fabric.ask_again(freed.into_iter()));
+        }
+        result
+    }
+
+    /// Forgets what was at links that were removed.
+    pub(super) fn forget_removed(&mut self, existing: &BTreeSet<LinkEndId>) {
+        self.pipelines.retain(existing);
+        self.conditions.retain(existing);
+        self.carriers.retain(existing);
+    }
+
+    /// The mechanisms behind what was applied for a fault, each once.
+    pub(super) fn backends(&self, id: FaultId, applied: &[Applied]) -> Vec<Backend> {
+        let backend = |applied: &Applied| match applied {
+            Applied::Rule(..) => Some(Backend::Wire),
+            Applied::Condition(link) => self.conditions.backend(*link, id),
+            Applied::Down(_) => Some(Backend::Carrier),
+        };
+        let mut backends: Vec<Backend> = applied.iter().filter_map(backend).collect();
+        backends.sort_unstable();
+        backends.dedup();
+        backends
+    }
+}
+
+/// The rules of a partition at the link of a node. They drop what the nodes on the
+/// other side send: by MAC address on one link, by IP address across routers. They
+/// also drop what goes to those nodes, because a router on the way may translate its
+/// source address.
+fn partition_rules(
+    partition: &Partition,
+    end: LinkEnd,
+    receipt: &Receipt,
+    spec: &Spec,
+) -> Vec<Rule> {
+    let Ok(node) = spec.node(end.node) else { return Vec::new() };
+    let name = node.name();
+    let others = [
+        (Direction::Ingress, spec.identities(partition.cut_off_from(name))),
+        (Direction::Egress, spec.identities(partition.out_of_reach_of(name))),
+    ];
+    let mut rules = Vec::new();
+    for (direction, identities) in others {
+        if !identities.macs.is_empty() {
+            let others = Others { macs: identities.macs, ips: identities.ips };
+            rules.push(Rule::apart(direction, others, receipt.clone()));
+        }
+    }
+    rules
+}

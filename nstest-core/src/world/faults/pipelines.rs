@@ -1,0 +1,114 @@
+//! The ends of links at which frames pass the wire, each with its pipeline.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::error::Result;
+use crate::fabric::Fabric;
+use crate::fault::pipeline::{Pipeline, RuleId};
+use crate::fault::rule::Rule;
+use crate::fault::traffic::Traffic;
+use crate::sync::lock;
+use crate::topology::spec::{LinkEnd, LinkEndId, Spec};
+
+/// A [`Pipeline`] decides about each frame at its link end. It stays until the link goes.
+#[derive(Debug)]
+pub(super) struct Pipelines {
+    seed: u64,
+    traffic: Option<Arc<Traffic>>,
+    by_end: BTreeMap<LinkEndId, Arc<Mutex<Pipeline>>>,
+}
+
+impl Pipelines {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { seed, traffic: None, by_end: BTreeMap::new() }
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The seed of every random decision. To be set before the first fault.
+    pub(super) fn set_seed(&mut self, seed: u64) {
+        self.seed = seed;
+    }
+
+    /// Has every pipeline made from now on note its packets here.
+    pub(super) fn observe_traffic(&mut self) {
+        self.traffic.get_or_insert_default();
+    }
+
+    pub(super) fn traffic(&self) -> Option<&Arc<Traffic>> {
+        self.traffic.as_ref()
+    }
+
+    /// Whether frames pass the wire at this end.
+    pub(super) fn is_at(&self, end: LinkEnd) -> bool {
+        self.by_end.contains_key(&end.port)
+    }
+
+    /// Splices the wire in at this end, if it is not there yet.
+    pub(super) fn splice(&mut self, end: LinkEnd, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
+        if self.is_at(end) {
+            return Ok(());
+        }
+        let mut pipeline = Pipeline::new(self.seed, &spec.link_name(end).unwrap_or_default());
+        if let Some(traffic) = &self.traffic {
+            pipeline.set_traffic(Arc::clone(traffic), end.port);
+        }
+        let pipeline = Arc::new(Mutex::new(pipeline));
+        fabric.splice(end.port, Arc::clone(&pipeline) as _)?;
+        self.by_end.insert(end.port, pipeline);
+        Ok(())
+    }
+
+    /// The pipeline at this end, if there is one. After a change that concerns how
+    /// frames are to come, call [`Fabric::refresh`].
+    pub(super) fn at(&self, end: LinkEndId) -> Option<MutexGuard<'_, Pipeline>> {
+        self.by_end.get(&end).map(|pipeline| lock(pipeline))
+    }
+
+    /// Changes the pipeline at this end, if there is one.
+    pub(super) fn change(
+        &self,
+        end: LinkEndId,
+        fabric: &mut Fabric,
+        change: impl FnOnce(&mut Pipeline),
+    ) -> Result<()> {
+        let Some(mut pipeline) = self.at(end) else { return Ok(()) };
+        change(&mut pipeline);
+        drop(pipeline);
+        fabric.refresh(end)
+    }
+
+    /// Adds a rule at an end that has a pipeline.
+    pub(super) fn add_rule(
+        &self,
+        end: LinkEndId,
+        rule: Rule,
+        fabric: &mut Fabric,
+    ) -> Result<RuleId> {
+        let id = lock(&self.by_end[&end]).add(rule);
+        if let Err(error) = fabric.refresh(end) {
+            let _ = self.remove_rule(end, id, fabric); // the first error is the one to report
+            return Err(error);
+        }
+        Ok(id)
+    }
+
+    pub(super) fn remove_rule(
+        &self,
+        end: LinkEndId,
+        rule: RuleId,
+        fabric: &mut Fabric,
+    ) -> Result<()> {
+        self.change(end, fabric, |pipeline| {
+            pipeline.remove(rule);
+        })
+    }
+
+    /// Forgets those whose link has gone.
+    pub(super) fn retain(&mut self, existing: &BTreeSet<LinkEndId>) {
+        self.by_end.retain(|end, _| existing.contains(end));
+    }
+}

@@ -1,0 +1,91 @@
+//! From what a fault names to ends of links. Pure functions of a `Spec`.
+//!
+//! A link between two nodes has two ends, and so two names. Rules and conditions are
+//! put at one of them, its *principal* end (`Spec::principal`), where egress and
+//! ingress may be the reverse of what the fault says.
+
+use crate::error::Result;
+use crate::fault::{FaultEffect, Fault, FaultTarget};
+use crate::frame::Direction;
+use crate::topology::gone;
+use crate::topology::spec::{LinkEnd, Spec};
+
+/// One direction of a link, as its principal end sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DirectedLink {
+    pub(super) end: LinkEnd,
+    pub(super) direction: Direction,
+}
+
+impl DirectedLink {
+    /// The direction of a link that one of its ends calls `direction`.
+    pub(super) fn of(spec: &Spec, end: LinkEnd, direction: Direction) -> Self {
+        let principal = spec.principal(end);
+        let direction = if principal == end { direction } else { direction.reverse() };
+        Self { end: principal, direction }
+    }
+
+    /// The same direction, as another end of the link sees it.
+    pub(super) fn seen_from(self, end: LinkEnd) -> Direction {
+        if self.end == end { self.direction } else { self.direction.reverse() }
+    }
+
+    /// The end whose device in the fabric sends what goes in this direction to a node.
+    /// `None` for the way from a node into a LAN.
+    pub(super) fn sender(self, spec: &Spec) -> Option<LinkEnd> {
+        match self.direction {
+            Direction::Ingress => Some(self.end),
+            Direction::Egress => spec.opposite(self.end),
+        }
+    }
+}
+
+/// The ends of links that a fault is about. `end` is that of the handle which the
+/// fault comes from; a fault without one is looked up by name.
+///
+/// # Errors
+/// `not-found`, if the link does not exist.
+pub(super) fn resolve(spec: &Spec, fault: &Fault, end: Option<LinkEnd>) -> Result<Vec<LinkEnd>> {
+    if let Some(LinkEnd { node, slot, .. }) = end {
+        let (_, port) = spec.interface(node, slot).ok_or_else(|| gone("link"))?;
+        return Ok(vec![LinkEnd { node, slot, port }]);
+    }
+    match (fault.target(), fault.effect()) {
+        (FaultTarget::Link { node, interface }, _) => {
+            Ok(vec![spec.find_link(node, interface.as_deref())?])
+        }
+        (FaultTarget::Net, FaultEffect::Partition(partition)) => {
+            // A node may have been removed, and another may come with its name.
+            let nodes = partition.nodes().into_iter().filter_map(|name| spec.find_node(name).ok());
+            Ok(nodes.flat_map(|id| spec.links_of(id)).collect())
+        }
+        (FaultTarget::Net, _) => Ok(Vec::new()), // refused by `Fault::check`
+    }
+}
+
+/// As [`resolve`], and every node that a partition names must exist.
+pub(super) fn resolve_all(
+    spec: &Spec,
+    fault: &Fault,
+    end: Option<LinkEnd>,
+) -> Result<Vec<LinkEnd>> {
+    if let FaultEffect::Partition(partition) = fault.effect() {
+        for name in partition.nodes() {
+            spec.find_node(name)?;
+        }
+    }
+    resolve(spec, fault, end)
+}
+
+/// All ends of a link: one on a LAN, two between two nodes.
+pub(super) fn all_ends(spec: &Spec, end: LinkEnd) -> Vec<LinkEnd> {
+    std::iter::once(end).chain(spec.opposite(end)).collect()
+}
+
+/// The directions that a fault is about.
+pub(super) fn directions(fault: &Fault) -> &[Direction] {
+    match &fault.direction {
+        Some(one) => std::slice::from_ref(one),
+        None => &Direction::BOTH,
+    }
+}
