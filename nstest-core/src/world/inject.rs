@@ -8,7 +8,7 @@ use super::net::Net;
 use super::network::Network;
 use super::node::Node;
 use crate::error::Result;
-use crate::fault::{FaultEffect, Fault, Partition, Plan};
+use crate::fault::{Fault, FaultEffect, Partition, Plan};
 
 /// Failure on purpose.
 impl Net {

@@ -101,7 +101,8 @@ impl Faults {
             }
             let ends = resolve(spec, fault, *handle).unwrap_or_default();
             // The addresses of nodes may have changed, which a partition is about.
-            let is_new = ends != injected.ends || matches!(fault.effect(), FaultEffect::Partition(_));
+            let is_new =
+                ends != injected.ends || matches!(fault.effect(), FaultEffect::Partition(_));
             injected.ends = ends;
             if injected.on && is_new && !injected.ends.is_empty() {
                 moved.push(*id);

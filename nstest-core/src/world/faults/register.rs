@@ -14,7 +14,7 @@ use super::scheduler::{Message, Scheduler};
 use super::targets::{resolve, resolve_all};
 use crate::error::Result;
 use crate::fabric::Fabric;
-use crate::fault::{FaultEffect, Fault, Receipt, FaultSchedule};
+use crate::fault::{Fault, FaultEffect, FaultSchedule, Receipt};
 use crate::topology::spec::{LinkEnd, Spec};
 
 /// The register of a network's faults.

@@ -83,8 +83,9 @@ impl Faults {
     fn is_unmet(&self, id: FaultId, fabric: &mut Fabric) -> bool {
         let injected = self.get(id);
         let untriggered = injected.trigger.as_ref().is_some_and(|(_, it)| it.affected() == 0);
-        let exempt =
-            matches!(injected.fault.effect(), FaultEffect::Down) && !injected.awaited && !untriggered;
+        let exempt = matches!(injected.fault.effect(), FaultEffect::Down)
+            && !injected.awaited
+            && !untriggered;
         !(exempt || injected.receipt.is_optional() || self.affected(id, fabric) > 0)
     }
 

@@ -5,7 +5,7 @@
 //! ingress may be the reverse of what the fault says.
 
 use crate::error::Result;
-use crate::fault::{FaultEffect, Fault, FaultTarget};
+use crate::fault::{Fault, FaultEffect, FaultTarget};
 use crate::frame::Direction;
 use crate::topology::gone;
 use crate::topology::spec::{LinkEnd, Spec};
