@@ -14,6 +14,7 @@
     allow(dead_code, reason = "what only the runner and the fabric use")
 )]
 
+mod addr;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod capability;
 mod context;
@@ -59,6 +60,7 @@ mod uplink;
 mod wire;
 mod world;
 
+pub use addr::{MacAddr, Subnet};
 pub use context::TestContext;
 pub use error::{Error, ErrorCode, Result, TestError, TestResult};
 pub use fault::{
@@ -76,7 +78,7 @@ pub use node::visit::ScopedFuture;
 #[cfg(all(feature = "rtnetlink", target_os = "linux"))]
 pub use rtnetlink;
 pub use runner::{enter, net};
-pub use topology::{Firewall, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Protocol, Subnet};
+pub use topology::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
 #[cfg(feature = "dns")]
 pub use world::Resolver;
 #[cfg(feature = "tokio")]

@@ -22,39 +22,51 @@ pub(crate) type Modules = &'static [(&'static str, &'static [&'static str])];
 const CORE: Modules = &[
     // Values and system calls.
     ("error", &[]),
+    ("addr", &["error"]),
     ("sync", &[]),
     ("layout", &[]),
     ("run_config", &[]),
     ("ipc", &["run_config"]),
     ("context", &[]),
     ("capability", &[]),
-    ("frame", &[]),
+    ("frame", &["addr"]),
     ("sys", &["run_config", "ipc"]),
     ("sysctl", &["error"]),
     ("preflight", &["error", "sys"]),
     // Network namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout"]),
-    ("netlink", &["error", "sys", "sysctl", "netns"]),
-    ("node", &["error", "sync", "frame", "netlink", "netns"]),
-    ("wire", &["error", "sync", "sys", "frame"]),
+    ("netlink", &["error", "addr", "sys", "sysctl", "netns"]),
+    ("node", &["error", "addr", "sync", "frame", "netlink", "netns"]),
+    ("wire", &["error", "addr", "sync", "sys", "frame"]),
     ("dns", &["error", "sync", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.
-    ("topology", &["error", "layout", "netlink"]),
-    ("fault", &["error", "sync", "frame", "topology"]),
+    ("topology", &["error", "addr", "layout", "netlink"]),
+    ("fault", &["error", "addr", "sync", "frame", "topology"]),
     (
         "fabric",
         &[
-            "error", "sync", "layout", "frame", "sysctl", "netns", "netlink", "node", "wire",
-            "topology", "fault",
+            "error", "addr", "sync", "layout", "frame", "sysctl", "netns", "netlink", "node",
+            "wire", "topology", "fault",
         ],
     ),
     (
         "world",
-        &["error", "sync", "run_config", "frame", "node", "dns", "topology", "fault", "fabric"],
+        &[
+            "error",
+            "addr",
+            "sync",
+            "run_config",
+            "frame",
+            "node",
+            "dns",
+            "topology",
+            "fault",
+            "fabric",
+        ],
     ),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),
     // One test, and its connection to the machine's network.
-    ("uplink", &["error", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),
+    ("uplink", &["error", "addr", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),
     (
         "runner",
         &[

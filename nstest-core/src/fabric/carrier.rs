@@ -1,10 +1,10 @@
 //! Cables that are pulled, and plugged in again.
 
-use super::{Fabric, Stopped, index_of};
+use super::{Fabric, Stopped};
 use crate::error::Result;
 use crate::netlink::{Request, link, neigh};
 use crate::topology::plan::{Op, Plan};
-use crate::topology::spec::{LinkEndId, NodeId};
+use crate::topology::spec::{LinkEndId, NodeId, interface_index};
 
 impl Fabric {
     /// Pulls or plugs the ports at which these interfaces' cables end: the
@@ -24,7 +24,7 @@ impl Fabric {
         }
         for (node, slot, _) in ends {
             if let Some(member) = self.members.get_mut(node) {
-                link::flush_carrier(&mut member.route, index_of(*slot))?;
+                link::flush_carrier(&mut member.route, interface_index(*slot))?;
             }
         }
         if up { self.ask_again(ends.iter().map(|(.., port)| *port)) } else { Ok(()) }
@@ -49,7 +49,7 @@ impl Fabric {
         let ports = self.joints.reached_from(ends);
         for member in self.members.values_mut() {
             let slots = member.links.iter().filter(|(_, port)| ports.contains(port));
-            let devices: Vec<u32> = slots.map(|(slot, _)| index_of(*slot)).collect();
+            let devices: Vec<u32> = slots.map(|(slot, _)| interface_index(*slot)).collect();
             if devices.is_empty() {
                 continue;
             }

@@ -6,18 +6,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::index_of;
+use crate::addr::MacAddr;
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NETNS;
 use crate::netlink::link;
-use crate::netlink::{AddressMonitor, Mac, NetlinkFamily, Socket};
+use crate::netlink::{AddressMonitor, NetlinkFamily, Socket};
 use crate::netns::{Namespace, Published};
 use crate::node::view::View;
 use crate::node::{NodeExecutor, Panics};
 use crate::sysctl::{self, Unwritten};
 use crate::topology::Sysctl;
 use crate::topology::plan::At;
-use crate::topology::spec::LinkEndId;
+use crate::topology::spec::{LinkEndId, interface_index};
 
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -117,24 +117,25 @@ impl Member {
             if self.expected.is_empty() {
                 self.watch.clear();
             }
-            self.expected.push((index_of(slot), ip));
+            self.expected.push((interface_index(slot), ip));
         }
     }
 
     /// The kernel adds one of its own to each interface.
-    pub(super) fn expect_link_local(&mut self, slot: u8, mac: Mac) {
+    pub(super) fn expect_link_local(&mut self, slot: u8, mac: MacAddr) {
         self.expect(slot, mac.link_local().into());
     }
 
     /// It is being taken away, or never came.
     pub(super) fn forget_address(&mut self, slot: u8, ip: IpAddr) {
-        self.expected
-            .retain(|(index, expected)| (*index, IpAddr::V6(*expected)) != (index_of(slot), ip));
+        self.expected.retain(|(index, expected)| {
+            (*index, IpAddr::V6(*expected)) != (interface_index(slot), ip)
+        });
     }
 
     /// All of an interface.
     pub(super) fn forget_addresses(&mut self, slot: u8) {
-        self.expected.retain(|(index, _)| *index != index_of(slot));
+        self.expected.retain(|(index, _)| *index != interface_index(slot));
     }
 
     pub(super) fn await_addresses(&mut self, limit: Duration) -> Result<()> {

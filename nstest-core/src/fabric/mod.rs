@@ -32,12 +32,11 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NODE;
-use crate::netlink::{Mac, NetlinkFamily, Socket};
+use crate::netlink::{NetlinkFamily, Socket};
 use crate::netns::Namespace;
 use crate::node::{NodeExecutor, Panics};
 use crate::sysctl;
 pub(crate) use crate::sysctl::has_ipv6;
-use crate::topology::MacAddr;
 use crate::topology::plan::{At, Plan};
 use crate::topology::spec::NodeId;
 use ahead::Ahead;
@@ -179,13 +178,4 @@ impl Fabric {
             self.notes.push(note);
         }
     }
-}
-
-/// `lo` is 1, and slot 0 the first behind it.
-pub(crate) fn index_of(slot: u8) -> u32 {
-    u32::from(slot) + 2
-}
-
-fn hardware(mac: MacAddr) -> Mac {
-    Mac(mac.octets())
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::ahead::Ahead;
 use super::member::Member;
 use super::queue::Owner;
-use super::{Fabric, hardware, hosts, index_of, rules};
+use super::{Fabric, hosts, rules};
+use crate::addr::{Prefix, Subnet};
 use crate::error::Result;
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::route::{self, RouteTarget};
-use crate::netlink::{Mode, Prefix, addr, neigh};
+use crate::netlink::{Mode, addr, neigh};
 use crate::sysctl;
-use crate::topology::Subnet;
 use crate::topology::plan::{At, Op};
-use crate::topology::spec::LinkEndId;
+use crate::topology::spec::{LinkEndId, interface_index};
 use crate::topology::state::{LinkState, Route};
 
 /// How long a node's addresses may take to come into force; it is far below a
@@ -49,7 +49,10 @@ impl Fabric {
             }
             Op::SetMtu { at, slot, port, mtu, .. } => {
                 self.queue(Owner::Fabric, link::set(port.ifindex()).mtu(*mtu).request())?;
-                self.queue(Owner::Node(at.id), link::set(index_of(*slot)).mtu(*mtu).request())?;
+                self.queue(
+                    Owner::Node(at.id),
+                    link::set(interface_index(*slot)).mtu(*mtu).request(),
+                )?;
                 self.refresh(*port)
             }
             Op::SetIpv6 { at, slot, device, on } => {
@@ -76,18 +79,21 @@ impl Fabric {
             }
             Op::AddAddr { at, slot, addr: ip, len, .. } => {
                 self.member(at)?.expect(*slot, *ip);
-                self.queue(Owner::Node(at.id), addr::add(index_of(*slot), Prefix::new(*ip, *len)))
+                self.queue(
+                    Owner::Node(at.id),
+                    addr::add(interface_index(*slot), Prefix::new(*ip, *len)),
+                )
             }
             Op::DelAddr { at, slot, addr: ip, len, .. } => {
                 self.member(at)?.forget_address(*slot, *ip);
                 let address = Prefix::new(*ip, *len);
-                self.queue(Owner::Node(at.id), addr::delete(index_of(*slot), address))
+                self.queue(Owner::Node(at.id), addr::delete(interface_index(*slot), address))
             }
             Op::AddNeighbour { at, slot, addr, mac, .. } => {
-                self.queue(Owner::Node(at.id), neigh::add(index_of(*slot), *addr, hardware(*mac)))
+                self.queue(Owner::Node(at.id), neigh::add(interface_index(*slot), *addr, *mac))
             }
             Op::DelNeighbour { at, slot, addr, .. } => {
-                self.queue(Owner::Node(at.id), neigh::delete(index_of(*slot), *addr))
+                self.queue(Owner::Node(at.id), neigh::delete(interface_index(*slot), *addr))
             }
             Op::AddRoute { at, route } => {
                 let route = self.member(at)?.kernel_route(route);
@@ -139,13 +145,13 @@ impl Fabric {
     fn add_link(&mut self, at: &At, slot: u8, state: &LinkState) -> Result<()> {
         let member = self.member(at)?;
         member.links.insert(slot, state.port);
-        member.devices.insert(state.name.clone(), index_of(slot));
-        member.expect_link_local(slot, hardware(state.mac));
+        member.devices.insert(state.name.clone(), interface_index(slot));
+        member.expect_link_local(slot, state.mac);
         let executor = Arc::clone(&member.executor);
         let name = state.port.to_string();
         let near = NewLink {
             index: Some(state.index),
-            mac: Some(hardware(state.mac)),
+            mac: Some(state.mac),
             mtu: Some(state.mtu),
             netns: Some(std::os::fd::AsFd::as_fd(executor.namespace())),
             ..NewLink::named(&state.name)

@@ -8,9 +8,10 @@
 //! its module, which the first rule that needs it loads; so they come last.
 
 use super::member::Member;
+use crate::addr::Family;
 use crate::error::Result;
+use crate::netlink::conntrack;
 use crate::netlink::nftables::{Batch, TableName};
-use crate::netlink::{Family, conntrack};
 use crate::sysctl::Unwritten;
 use crate::topology::RULES;
 use crate::topology::state::Ruleset;

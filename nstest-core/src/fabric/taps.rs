@@ -15,7 +15,7 @@ use crate::frame::Direction;
 use crate::netlink::classic::{self, BpfFilter, ClsactHook, FilterAction, MarkMatch};
 use crate::netlink::filter::Match;
 use crate::netlink::link::{self, NewLink};
-use crate::netlink::{Mac, Request, qdisc};
+use crate::netlink::{Request, qdisc};
 use crate::topology::spec::LinkEndId;
 use crate::wire::{Ends, SHORT, Shared, Ways, Wire};
 
@@ -83,7 +83,7 @@ impl Fabric {
             }
             let address = match matches {
                 Match::All => None,
-                Match::Destination(Mac(octets)) => Some(octets),
+                Match::Destination(mac) => Some(mac),
             };
             ways.entry(port.ifindex()).or_default().push((address, to));
         }

@@ -14,8 +14,6 @@ use crate::netlink::{Mode, Request, qdisc};
 use crate::topology::spec::{LinkEndId, SegmentId};
 use crate::topology::state::{Medium, Wiring};
 
-use super::hardware;
-
 /// The number of the filter that floods, and so the last one.
 const FLOOD: u16 = 0xfff;
 
@@ -186,8 +184,7 @@ fn forwards(port: LinkEndId, wiring: &Wiring) -> BTreeMap<u16, Forward> {
     let mut forwards = BTreeMap::new();
     if all.len() > 1 {
         for (number, (other, mac)) in (1..).zip(&others) {
-            let forward =
-                Forward { matches: Match::Destination(hardware(**mac)), to: vec![other.ifindex()] };
+            let forward = Forward { matches: Match::Destination(**mac), to: vec![other.ifindex()] };
             forwards.insert(number, forward);
         }
     }

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use super::grammar;
+use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Error;
 use crate::frame::kind::{ControlKind, PacketKind};
 use crate::frame::parse::ethertype;
 use crate::frame::view::{PacketView, flag, protocol};
-use crate::topology::{MacAddr, Subnet};
 
 /// Which packets a fault takes: those that meet everything that is said here.
 ///
@@ -28,7 +28,7 @@ use crate::topology::{MacAddr, Subnet};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Packets {
     pub(crate) layer: Option<Layer>,
-    pub(crate) family: Option<Version>,
+    pub(crate) family: Option<Family>,
     pub(crate) port: Option<u16>,
     pub(crate) sport: Option<u16>,
     pub(crate) dport: Option<u16>,
@@ -70,13 +70,6 @@ impl Layer {
     }
 }
 
-/// A version of IP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Version {
-    Four,
-    Six,
-}
-
 /// Somebody at an end of a packet's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AddrMatch {
@@ -106,10 +99,10 @@ impl From<MacAddr> for AddrMatch {
 }
 
 impl AddrMatch {
-    fn is(self, addr: Option<IpAddr>, mac: [u8; 6]) -> bool {
+    fn is(self, addr: Option<IpAddr>, mac: MacAddr) -> bool {
         match self {
             Self::Subnet(subnet) => addr.is_some_and(|addr| subnet.contains(addr)),
-            Self::Mac(ours) => ours.octets() == mac,
+            Self::Mac(ours) => ours == mac,
         }
     }
 }
@@ -207,14 +200,14 @@ impl Packets {
     /// Of IPv4 only.
     #[must_use]
     pub const fn ipv4(mut self) -> Self {
-        self.family = Some(Version::Four);
+        self.family = Some(Family::V4);
         self
     }
 
     /// Of IPv6 only.
     #[must_use]
     pub const fn ipv6(mut self) -> Self {
-        self.family = Some(Version::Six);
+        self.family = Some(Family::V6);
         self
     }
 
@@ -308,9 +301,8 @@ impl Packets {
         };
         let addrs = view.addresses();
         let (src, dst) = (addrs.map(|(src, _)| src), addrs.map(|(_, dst)| dst));
-        let family = self.family.is_none_or(|version| {
-            src.is_some_and(|src| src.is_ipv4() == (version == Version::Four))
-        });
+        let family =
+            self.family.is_none_or(|family| src.is_some_and(|src| Family::of(src) == family));
         let (sport, dport) = view.ports().unzip();
         let is = |ours: Option<u16>, port: Option<u16>| ours.is_none_or(|_| ours == port);
         let ports = is(self.sport, sport)

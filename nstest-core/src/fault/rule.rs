@@ -7,6 +7,7 @@ use super::action::Action;
 use super::occurrence::Occurrence;
 use super::packets::Packets;
 use super::receipt::Receipt;
+use crate::addr::MacAddr;
 use crate::frame::Direction;
 use crate::frame::kind::ControlKind;
 use crate::frame::view::PacketView;
@@ -37,7 +38,7 @@ pub(crate) enum RuleAction {
 /// Nodes that this port's node cannot talk to: all their addresses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Others {
-    pub(crate) macs: BTreeSet<[u8; 6]>,
+    pub(crate) macs: BTreeSet<MacAddr>,
     pub(crate) ips: BTreeSet<IpAddr>,
 }
 

@@ -10,11 +10,11 @@ impl fmt::Display for PacketView<'_> {
         if let Some(arp) = &self.arp {
             return match arp.request {
                 true => write!(f, "ARP who has {}? tell {}", arp.target, arp.sender),
-                false => write!(f, "ARP {} is at {}", arp.sender, Mac(self.from)),
+                false => write!(f, "ARP {} is at {}", arp.sender, self.from),
             };
         }
         let Some(ip) = &self.ip else {
-            let (from, to) = (Mac(self.from), Mac(self.to));
+            let (from, to) = (self.from, self.to);
             let len = self.frame.len();
             return write!(f, "Ethernet {from} > {to} type {:#06x} len {len}", self.ethertype);
         };
@@ -90,13 +90,4 @@ fn message(version: u8, kind: u8, code: u8) -> Option<&'static str> {
         (6, 136, _) => "neighbour advertisement",
         _ => return None,
     })
-}
-
-struct Mac([u8; 6]);
-
-impl fmt::Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
-    }
 }

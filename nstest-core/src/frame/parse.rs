@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::view::{Arp, Fragment, Ip, PacketView, Tcp, Transport, protocol};
+use crate::addr::MacAddr;
 
 /// EtherTypes (IEEE 802 numbers).
 pub(crate) mod ethertype {
@@ -39,8 +40,8 @@ impl<'a> PacketView<'a> {
     pub(crate) fn parse(frame: &'a [u8]) -> Self {
         let mut view = Self {
             frame,
-            to: array_at(frame, 0).unwrap_or_default(),
-            from: array_at(frame, 6).unwrap_or_default(),
+            to: MacAddr::new(array_at(frame, 0).unwrap_or_default()),
+            from: MacAddr::new(array_at(frame, 6).unwrap_or_default()),
             ethertype: 0,
             arp: None,
             ip: None,

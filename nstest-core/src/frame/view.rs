@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::flow::Flow;
 use super::kind::{ControlKind, PacketKind};
+use crate::addr::MacAddr;
 
 /// IP protocol numbers (IANA, "Protocol Numbers").
 pub(crate) mod protocol {
@@ -35,8 +36,8 @@ pub(crate) mod flag {
 pub(crate) struct PacketView<'a> {
     pub(crate) frame: &'a [u8],
     /// Ethernet addresses; zeroes in a frame that is shorter than its header.
-    pub(crate) to: [u8; 6],
-    pub(crate) from: [u8; 6],
+    pub(crate) to: MacAddr,
+    pub(crate) from: MacAddr,
     /// Behind VLAN tags, if there are any.
     pub(crate) ethertype: u16,
     pub(crate) arp: Option<Arp>,

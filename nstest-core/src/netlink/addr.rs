@@ -16,7 +16,8 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::message::{Mode, Request};
 use super::socket::Socket;
-use super::{Device, Prefix, malformed};
+use super::{Device, malformed};
+use crate::addr::Prefix;
 use crate::error::Result;
 
 /// Gives the device an address; the kernel adds the route to its network.

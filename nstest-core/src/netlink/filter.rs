@@ -22,9 +22,10 @@ use netlink_packet_route::tc::{
 };
 use nix::libc;
 
+use super::malformed;
 use super::message::{Mode, Request};
 use super::socket::Socket;
-use super::{Mac, malformed};
+use crate::addr::MacAddr;
 use crate::error::Result;
 
 /// As many actions as one filter can have.
@@ -38,7 +39,7 @@ const TABLE: u32 = 0x800 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Match {
     All,
-    Destination(Mac),
+    Destination(MacAddr),
 }
 
 /// A filter at the ingress of a device.
@@ -166,10 +167,13 @@ fn selector(matches: Match) -> TcU32Selector {
     };
     let keys = match matches {
         Match::All => vec![key(0, 0, 0)],
-        Match::Destination(Mac([a, b, c, d, e, f])) => vec![
-            key(0x0000_ffff, u32::from_be_bytes([0, 0, a, b]), -16),
-            key(0xffff_ffff, u32::from_be_bytes([c, d, e, f]), -12),
-        ],
+        Match::Destination(mac) => {
+            let [a, b, c, d, e, f] = mac.octets();
+            vec![
+                key(0x0000_ffff, u32::from_be_bytes([0, 0, a, b]), -16),
+                key(0xffff_ffff, u32::from_be_bytes([c, d, e, f]), -12),
+            ]
+        }
     };
     let mut selector = TcU32Selector::default();
     selector.flags = TcU32SelectorFlags::Terminal;

@@ -23,7 +23,8 @@ use netlink_packet_route::link::{
 
 use super::message::{Mode, Request};
 use super::socket::Socket;
-use super::{Device, Mac, malformed};
+use super::{Device, malformed};
+use crate::addr::MacAddr;
 use crate::error::Result;
 
 /// The index that the kernel gives to `lo` in every namespace.
@@ -35,7 +36,7 @@ pub(crate) struct NewLink<'a> {
     pub(crate) name: &'a str,
     /// Fixed, so that plans can name devices before they exist.
     pub(crate) index: Option<u32>,
-    pub(crate) mac: Option<Mac>,
+    pub(crate) mac: Option<MacAddr>,
     pub(crate) mtu: Option<u32>,
     /// Where it is born, if not where the socket is bound.
     pub(crate) netns: Option<BorrowedFd<'a>>,
@@ -48,7 +49,7 @@ impl<'a> NewLink<'a> {
 
     fn message(&self) -> LinkMessage {
         let mut attributes = vec![LinkAttribute::IfName(self.name.to_owned())];
-        attributes.extend(self.mac.map(|mac| LinkAttribute::Address(mac.0.to_vec())));
+        attributes.extend(self.mac.map(|mac| LinkAttribute::Address(mac.octets().to_vec())));
         attributes.extend(self.mtu.map(LinkAttribute::Mtu));
         attributes.extend(self.netns.map(|fd| LinkAttribute::NetNsFd(fd.as_raw_fd())));
         message(self.index.unwrap_or(0), attributes)
@@ -170,7 +171,7 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>) -> Request {
 pub(crate) struct Interface {
     pub(crate) index: u32,
     pub(crate) name: String,
-    pub(crate) mac: Option<Mac>,
+    pub(crate) mac: Option<MacAddr>,
     pub(crate) mtu: u32,
     /// LinkChange up by its administrator.
     pub(crate) up: bool,
@@ -260,7 +261,7 @@ fn parse(bytes: &[u8]) -> Result<Interface> {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
             LinkAttribute::Address(bytes) => {
-                link.mac = bytes.as_slice().try_into().ok().map(Mac);
+                link.mac = bytes.as_slice().try_into().ok().map(MacAddr::new);
             }
             LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
             LinkAttribute::Controller(index) => link.controller = Some(*index),

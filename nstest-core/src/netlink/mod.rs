@@ -5,7 +5,6 @@
 //! answers; none of them sends anything on its own, so that a plan can be
 //! turned into as few system calls as it needs.
 //!
-//! - [`prefix`], [`mac`]: what the nouns have in common;
 //! - [`ready`]: when an IPv6 address answers, which is later than it is there;
 //! - NETLINK_ROUTE, on the types of `netlink-packet-route`: [`link`], [`addr`],
 //!   [`route`], [`neigh`], [`qdisc`], [`filter`];
@@ -25,12 +24,10 @@ pub(crate) mod classic;
 pub(crate) mod conntrack;
 pub(crate) mod filter;
 pub(crate) mod link;
-mod mac;
 mod message;
 pub(crate) mod neigh;
 #[cfg_attr(not(test), expect(dead_code, reason = "counters and rejections are for faults"))]
 pub(crate) mod nftables;
-mod prefix;
 pub(crate) mod qdisc;
 mod ready;
 pub(crate) mod route;
@@ -40,10 +37,8 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use mac::Mac;
 pub(crate) use message::refusal;
 pub(crate) use message::{Mode, Request};
-pub(crate) use prefix::{Family, Prefix};
 pub(crate) use ready::AddressMonitor;
 pub(crate) use socket::{NetlinkFamily, Socket};
 

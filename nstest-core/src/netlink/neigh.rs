@@ -18,15 +18,16 @@ use netlink_packet_route::neighbour::{
 use super::addr::family;
 use super::message::{Mode, Request};
 use super::socket::Socket;
-use super::{Device, Mac, malformed};
+use super::{Device, malformed};
+use crate::addr::MacAddr;
 use crate::error::Result;
 
 /// A fixed entry, which no resolution touches.
-pub(crate) fn add<'a>(device: impl Into<Device<'a>>, ip: IpAddr, mac: Mac) -> Request {
+pub(crate) fn add<'a>(device: impl Into<Device<'a>>, ip: IpAddr, mac: MacAddr) -> Request {
     let device = device.into();
     let mut message = message(device.index, ip);
     message.header.state = NeighbourState::Permanent;
-    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()));
+    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.octets().to_vec()));
     Request::route(
         &RouteNetlinkMessage::NewNeighbour(message),
         Mode::Replace,
@@ -70,7 +71,7 @@ pub(crate) struct NeighbourEntry {
     pub(crate) index: u32,
     pub(crate) ip: IpAddr,
     /// `None` while resolution has not succeeded.
-    pub(crate) mac: Option<Mac>,
+    pub(crate) mac: Option<MacAddr>,
     pub(crate) permanent: bool,
     /// It is being asked for, and has not answered yet.
     pub(crate) incomplete: bool,
@@ -104,7 +105,7 @@ fn parse(bytes: &[u8]) -> Result<Option<NeighbourEntry>> {
             NeighbourAttribute::Destination(NeighbourAddress::Inet(v4)) => ip = Some((*v4).into()),
             NeighbourAttribute::Destination(NeighbourAddress::Inet6(v6)) => ip = Some((*v6).into()),
             NeighbourAttribute::LinkLayerAddress(bytes) => {
-                mac = bytes.as_slice().try_into().ok().map(Mac);
+                mac = bytes.as_slice().try_into().ok().map(MacAddr::new);
             }
             _ => {}
         }

@@ -17,9 +17,10 @@ use netlink_packet_route::route::{
 };
 
 use super::addr::family;
+use super::malformed;
 use super::message::{Mode, Request};
 use super::socket::Socket;
-use super::{Prefix, malformed};
+use crate::addr::Prefix;
 use crate::error::Result;
 
 const TABLE_MAIN: u8 = 254;

@@ -12,8 +12,8 @@ use nix::libc;
 use super::attr::{u16_at, u32_at};
 use super::message::{Mode, Request};
 use super::nftables::L4Proto;
-use super::prefix::Family;
 use super::socket::Socket;
+use crate::addr::Family;
 use crate::error::Result;
 
 /// A set of states (of RFC 9293; UDP uses ESTABLISHED and CLOSE).

@@ -1,10 +1,11 @@
 //! Killing the TCP connections of a node.
 
 use super::executor::NodeExecutor;
+use crate::addr::Family;
 use crate::error::{Error, ErrorCode, Result};
 use crate::netlink::nftables::L4Proto;
 use crate::netlink::sock_diag::{self, States};
-use crate::netlink::{Family, NetlinkFamily, Socket};
+use crate::netlink::{NetlinkFamily, Socket};
 
 impl NodeExecutor {
     /// Kills the established TCP connections of the node, or those with this local or remote

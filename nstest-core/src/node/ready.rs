@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
 use super::executor::NodeExecutor;
+use crate::addr::Family;
 use crate::error::Result;
 use crate::frame::checksum::Sum;
 use crate::netlink::nftables::L4Proto;
 use crate::netlink::sock_diag::{self, States};
-use crate::netlink::{Family, NetlinkFamily, Socket};
+use crate::netlink::{NetlinkFamily, Socket};
 
 impl NodeExecutor {
     /// The TCP ports on which a socket of the node listens.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::plan::{At, Op, Plan};
 use super::spec::{LinkEndId, NodeId};
 use super::state::{LinkState, NodeState, Route, State, Wiring};
-use super::subnet::Family;
+use crate::addr::Family;
 
 impl Plan {
     /// The operations that lead from `old` to `new`; none if they are equal.

@@ -12,7 +12,7 @@
 //!
 //! | room | what |
 //! |---|---|
-//! | `subnet`, `mac`, `names`, `nat` | the values that tests write |
+//! | `names`, `nat` | the values that tests write |
 //! | `spec` | what was asked for, and the edits, each checked |
 //! | `routing` | which way packets go; overlaps; cycles |
 //! | `translate` | NAT and firewall as nftables rules, in the words of `netlink::nftables` |
@@ -27,7 +27,6 @@
 mod apply;
 mod diff;
 mod errors;
-mod mac;
 mod names;
 mod nat;
 pub(crate) mod plan;
@@ -35,19 +34,15 @@ mod routing;
 mod settings;
 pub(crate) mod spec;
 pub(crate) mod state;
-mod subnet;
 mod translate;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use errors::{gone, not_one_link};
-pub use mac::MacAddr;
 pub use nat::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 pub(crate) use settings::Sysctl;
-pub(crate) use subnet::Family;
-pub use subnet::Subnet;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 pub(crate) use translate::TABLE as RULES;
 

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::subnet::Subnet;
+use crate::addr::Subnet;
 
 /// For which packets an internal endpoint keeps its external one (RFC 4787 §4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -10,12 +10,12 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::mac::MacAddr;
 use super::settings::Sysctl;
 use super::spec::{LinkEndId, NodeId, SegmentId};
 use super::state::Ruleset;
 use super::state::{HostEntry, LinkState, Medium, NodeState, Route, Wiring};
 use super::translate::closed;
+use crate::addr::MacAddr;
 
 /// A list of operations, to be carried out one after the other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -12,15 +12,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::errors;
-use super::mac::MacAddr;
 use super::nat::Nat6;
 use super::spec::{DefaultRoute, InterfaceSpec, NodeId, NodeSpec, SegmentId, Side, Spec};
 use super::state::Route;
-use super::subnet::{Family, Subnet};
+use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
 
 /// Addresses that nobody has, of ranges that need no route: the next hop of a
-/// blackholed node, with a neighbour entry that leads to [`MacAddr::NOBODY`].
+/// blackholed node, with a neighbour entry that leads to [`MacAddr::UNASSIGNED`].
 const VOID_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
 const VOID_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xdead);
 
@@ -86,7 +85,7 @@ impl<'a> Routing<'a> {
                             Family::V6 => VOID_V6.into(),
                         };
                         let device = interface.name.clone();
-                        neighbours.push((device.clone(), via, MacAddr::NOBODY));
+                        neighbours.push((device.clone(), via, MacAddr::UNASSIGNED));
                         derived.push(Route {
                             destination: everything(family),
                             via,

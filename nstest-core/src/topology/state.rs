@@ -7,15 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::mac::MacAddr;
 use super::nat::{Nat, Nat6};
 use super::routing::Routing;
 use super::settings::{self, Role, Sysctl};
 use super::spec::{
-    InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, Spec, wan_of,
+    InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, Spec, interface_index,
+    wan_of,
 };
-use super::subnet::{Family, Subnet};
 use super::translate::{Forward, Kind, Translation};
+use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
 use crate::netlink::nftables::Table;
 
@@ -157,7 +157,7 @@ fn node_state(
             LinkState {
                 name: interface.name.clone(),
                 // `lo` is 1, in every namespace.
-                index: u32::from(*slot) + 2,
+                index: interface_index(*slot),
                 mac: interface.mac,
                 mtu: segment.mtu,
                 ipv6: segment.v6.is_some(),

@@ -4,9 +4,10 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{DEVICE, FILE, GATEWAY, GATEWAY6, GUEST, GUEST6, INDEX, LENGTH, LENGTH6, METRIC};
+use crate::addr::Prefix;
 use crate::error::{Error, ErrorCode, Result};
 use crate::netlink::route::{self, RouteTarget};
-use crate::netlink::{Mode, NetlinkFamily, Prefix, Socket, addr, link};
+use crate::netlink::{Mode, NetlinkFamily, Socket, addr, link};
 use crate::sysctl;
 use crate::topology::spec::Outside;
 

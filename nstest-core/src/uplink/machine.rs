@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access, geteuid};
 
+use crate::addr::Subnet;
 use crate::capability;
 use crate::error::Result;
 use crate::netlink::route::{self, RouteTarget};
 use crate::netlink::{NetlinkFamily, Socket, link};
-use crate::topology::Subnet;
 
 /// What the machine's ends of tests' uplinks are called, before a number.
 pub(super) const OURS: &str = "nstest";

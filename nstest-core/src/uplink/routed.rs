@@ -28,16 +28,16 @@ use nix::errno::Errno;
 
 use super::machine::{Machine, OURS};
 use super::{DEVICE, GATEWAY, GUEST, INDEX, LENGTH, METRIC, MTU, refused};
+use crate::addr::{Family, Prefix, Subnet};
 use crate::error::{Error, Result};
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::nftables::{
     Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, Rule, Statement, Table, Value,
 };
 use crate::netlink::route::{self, RouteTarget};
-use crate::netlink::{Family, Mode, NetlinkFamily, Prefix, Socket, addr};
+use crate::netlink::{Mode, NetlinkFamily, Socket, addr};
 use crate::netns::Namespace;
 use crate::sysctl;
-use crate::topology::Subnet;
 
 /// What an uplink consists of on the machine, all of which goes with this.
 #[derive(Debug)]

@@ -29,6 +29,7 @@ use super::linger::Linger;
 use super::processor::Processor;
 use super::queue::Queue;
 use super::{Ends, Entry, State};
+use crate::addr::MacAddr;
 use crate::frame::{Direction, Emission, Outlet};
 use crate::sys::packet::{Offloads, Outgoing, PacketSocket, Sender};
 use crate::sys::slice::set_slice;
@@ -229,7 +230,7 @@ fn going<'f>(
     offloads: Offloads,
     frame: Cow<'f, [u8]>,
 ) -> Outgoing<'f> {
-    let fits = |to: &Option<[u8; 6]>| to.is_none_or(|to| frame.starts_with(&to));
+    let fits = |to: &Option<MacAddr>| to.is_none_or(|to| frame.starts_with(&to.octets()));
     let straight = match direction {
         Direction::Egress => entry.and_then(|entry| entry.ways.iter().find(|(to, _)| fits(to))),
         Direction::Ingress => None,

@@ -40,6 +40,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 
+use crate::addr::MacAddr;
 use crate::error::{Error, ErrorCode, Result};
 use crate::frame::{Direction, Stage};
 use crate::sys::packet::PacketSocket;
@@ -57,7 +58,7 @@ const SETTLING: Duration = Duration::from_millis(500);
 pub(crate) type Shared = Arc<Mutex<dyn Stage>>;
 
 /// By which device frames to this Ethernet address go on, or all; the first that fits.
-pub(crate) type Ways = Vec<(Option<[u8; 6]>, u32)>;
+pub(crate) type Ways = Vec<(Option<MacAddr>, u32)>;
 
 /// The longest frame for which no ring of long slots is needed.
 pub(crate) const SHORT: usize = capture::SHORT;

@@ -9,9 +9,10 @@ use super::lan::Lan;
 use super::network::SharedNetwork;
 use super::node::Node;
 use super::router::Router;
+use crate::addr::{MacAddr, Subnet};
 use crate::error::Result;
 use crate::topology::spec::{self, DefaultRoute, Join};
-use crate::topology::{Firewall, MacAddr, Nat, Nat6, Subnet};
+use crate::topology::{Firewall, Nat, Nat6};
 
 /// Makes a [`Lan`].
 #[derive(Debug, Clone)]

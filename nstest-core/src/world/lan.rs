@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::network::SharedNetwork;
+use crate::addr::Subnet;
 use crate::error::Result;
-use crate::topology::Subnet;
 use crate::topology::spec::SegmentId;
 
 /// A network on which every node hears every other one.

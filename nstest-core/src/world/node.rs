@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::lan::Lan;
 use super::link::Link;
 use super::network::SharedNetwork;
+use crate::addr::{Family, Subnet};
 use crate::error::Result;
 use crate::node::NodeExecutor;
 use crate::node::command::Command;
@@ -15,9 +16,8 @@ use crate::node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]
 use crate::node::task::Task;
 use crate::node::visit::ScopedFuture;
-use crate::topology::Subnet;
 use crate::topology::spec::{DefaultRoute, Join, NodeId};
-use crate::topology::{Family, gone, not_one_link};
+use crate::topology::{gone, not_one_link};
 
 /// A node: anything that has an address and can send and receive IP packets.
 ///

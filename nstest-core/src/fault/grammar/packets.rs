@@ -3,13 +3,13 @@
 use std::num::NonZeroU64;
 
 use super::words::{TWICE, Words};
+use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::{AddrMatch, Flags, Layer, Packets, Version};
+use crate::fault::packets::{AddrMatch, Flags, Layer, Packets};
 use crate::frame::kind::PacketKind;
-use crate::topology::{MacAddr, Subnet};
 
-const VERSIONS: [(&str, Version); 2] = [("ip4", Version::Four), ("ip6", Version::Six)];
+const VERSIONS: [(&str, Family); 2] = [("ip4", Family::V4), ("ip6", Family::V6)];
 
 fn number(word: &str) -> std::result::Result<NonZeroU64, String> {
     match word.parse::<u64>().map(NonZeroU64::new) {

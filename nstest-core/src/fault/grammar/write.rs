@@ -1,15 +1,16 @@
 //! Values as words.
 
+use crate::addr::Family;
 use crate::fault::model::Fault;
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::{Flags, Layer, Packets, Version};
+use crate::fault::packets::{Flags, Layer, Packets};
 use crate::frame::kind::PacketKind;
 
 pub(in crate::fault) fn packets_text(packets: &Packets) -> String {
     let mut words = Vec::new();
     words.extend(packets.family.map(|version| match version {
-        Version::Four => "ip4".to_owned(),
-        Version::Six => "ip6".to_owned(),
+        Family::V4 => "ip4".to_owned(),
+        Family::V6 => "ip6".to_owned(),
     }));
     let layer = Layer::WORDS.iter().find(|(_, layer)| Some(*layer) == packets.layer);
     words.extend(layer.map(|(word, _)| (*word).to_owned()));

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use crate::addr::MacAddr;
 use crate::fault::action::Action;
 use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::Packets;
@@ -210,7 +211,7 @@ fn a_partition_parts_by_either_address() {
     let partition = Partition::new([vec!["server"], vec!["client", "third"]]).unwrap();
     assert_eq!(Vec::from_iter(partition.cut_off_from("server")), ["client", "third"]);
     let others = Others {
-        macs: [[2, b'n', b's', 0, 1, 0]].into(),
+        macs: [MacAddr::of_interface(1, 0)].into(),
         ips: ["10.0.2.1".parse().unwrap()].into(),
     };
     let mut bench = Bench::new(1);

@@ -71,7 +71,7 @@ fn may_be_answered(of: &PacketView<'_>) -> bool {
         Transport::Icmp { kind, .. } => kind < 128,
         _ => false,
     };
-    let to_one = of.to[0] & 1 == 0 && !ip.dst.is_multicast();
+    let to_one = !of.to.is_multicast() && !ip.dst.is_multicast();
     let from_one = !ip.src.is_unspecified() && !ip.src.is_multicast();
     !is_error && to_one && from_one && ip.fragment != Fragment::Later && of.control().is_none()
 }

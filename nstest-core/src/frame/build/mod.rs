@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use super::checksum::Sum;
 use super::parse::ethertype;
 use super::view::{PacketView, protocol};
+use crate::addr::MacAddr;
 
 pub(crate) use corrupt::corrupted;
 pub use icmp::Unreachable;
@@ -34,7 +35,7 @@ fn onward(of: &PacketView<'_>, protocol: u8, body: Vec<u8>) -> Option<Vec<u8>> {
 /// `body` has its checksum field at the place of its protocol, as zero.
 fn frame(
     of: &PacketView<'_>,
-    (to, from): ([u8; 6], [u8; 6]),
+    (to, from): (MacAddr, MacAddr),
     (src, dst): (IpAddr, IpAddr),
     protocol: u8,
     mut body: Vec<u8>,
@@ -49,8 +50,8 @@ fn frame(
     body.get_mut(field..field + 2)?.copy_from_slice(&checksum.to_be_bytes());
 
     let mut frame = Vec::with_capacity(ip.offset + 40 + body.len());
-    frame.extend(to);
-    frame.extend(from);
+    frame.extend(to.octets());
+    frame.extend(from.octets());
     frame.extend(of.frame.get(12..ip.offset)?);
     match (src, dst) {
         (IpAddr::V4(src), IpAddr::V4(dst)) => {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use nix::libc;
 
-use super::super::Family;
 use super::super::attr::AttributeBuilder;
 use super::read::{NFTA_EXPR_DATA, NFTA_EXPR_NAME};
+use crate::addr::Family;
 
 /// The expressions of a rule under construction. `id` finds a set that its
 /// transaction makes.

@@ -33,10 +33,10 @@ pub(crate) use ruleset::{
 
 use nix::libc;
 
-use super::Family;
 use super::attr::AttributeBuilder;
 use super::message::{Mode, Request};
 use super::socket::Socket;
+use crate::addr::Family;
 use crate::error::Result;
 use statement::ANONYMOUS;
 

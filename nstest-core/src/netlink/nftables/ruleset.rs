@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::netlink::{Family, Prefix};
+use crate::addr::{Family, Prefix};
 
 /// A table by its name, and so everything in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

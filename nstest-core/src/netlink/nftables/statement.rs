@@ -14,9 +14,9 @@ use std::net::IpAddr;
 use nix::libc;
 
 use super::super::attr::AttributeBuilder;
-use super::super::{Family, Prefix};
 use super::expression::{Expressions, Range, Register};
 use super::ruleset::{CtMatch, Field, L4Proto, Reject, Rule, Statement, Type, Value};
+use crate::addr::{Family, Prefix};
 
 /// The name of every set without a name; the kernel puts a number to it.
 pub(super) const ANONYMOUS: &str = "__set%d";

@@ -7,7 +7,7 @@ use super::ruleset::{
     Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Reject, Rule, Set, Statement, Table,
     TableName, Type, Value,
 };
-use crate::netlink::Family;
+use crate::addr::Family;
 
 impl fmt::Display for TableName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::fixtures::{self, Fixture, Sent};
+use crate::addr::{Family, MacAddr, Prefix};
 use crate::netlink::filter::{self, Match, U32Filter};
 use crate::netlink::nftables::{
     Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Reject, Rule, Set,
     Statement as S, Table, Type, Value,
 };
-use crate::netlink::{Family, Mac, Mode, Prefix, Request, qdisc};
+use crate::netlink::{Mode, Request, qdisc};
 
 /// The indices of `va`, `vb` and `vc` where the fixtures were made.
 const VA: u32 = 3;
@@ -45,7 +46,7 @@ fn filters() {
     let by_mac = U32Filter {
         device: VA,
         number: 2,
-        matches: Match::Destination(Mac([2, 4, 6, 8, 10, 12])),
+        matches: Match::Destination(MacAddr::new([2, 4, 6, 8, 10, 12])),
         to: &[VC],
     };
     same(&filter::add(&by_mac, Mode::Create), &fixtures::BY_MAC);

@@ -8,13 +8,12 @@ use nix::errno::Errno;
 use super::worlds::{
     ETH0, Join, Place, default_via, direct_pair, exchange, exchange_all, ipv4, ipv6, lan,
 };
+use crate::addr::{Family, MacAddr, Prefix};
 use crate::netlink::link::{self, LOOPBACK, NewLink};
 use crate::netlink::nftables::L4Proto;
 use crate::netlink::route::{self, Route, RouteTarget};
 use crate::netlink::sock_diag::{self, States};
-use crate::netlink::{
-    Family, Mac, Mode, NetlinkFamily, Prefix, Socket, addr, filter, neigh, qdisc, refusal,
-};
+use crate::netlink::{Mode, NetlinkFamily, Socket, addr, filter, neigh, qdisc, refusal};
 use crate::testing::isolated;
 
 /// A lost first packet is repeated after a second.
@@ -129,7 +128,7 @@ fn filters_count_and_are_replaced_and_deleted() {
         let replaced = filter::U32Filter {
             device: ETH0,
             number: 2,
-            matches: filter::Match::Destination(Mac([2, 0, 10, 0, 2, 2])),
+            matches: filter::Match::Destination(MacAddr::new([2, 0, 10, 0, 2, 2])),
             to: &[ETH0 + 2],
         };
         fabric.request(&filter::add(&replaced, Mode::Replace)).unwrap();
@@ -145,7 +144,7 @@ fn filters_count_and_are_replaced_and_deleted() {
 fn links_are_read_changed_and_deleted() {
     isolated(|| {
         let mut place = Place::node("a").unwrap();
-        let mac = Mac([2, 0, 0, 0, 0, 9]);
+        let mac = MacAddr::new([2, 0, 0, 0, 0, 9]);
         let near =
             NewLink { index: Some(20), mac: Some(mac), mtu: Some(1400), ..NewLink::named("near") };
         let far = NewLink { index: Some(21), ..NewLink::named("far") };
@@ -205,7 +204,7 @@ fn addresses_routes_and_neighbours() {
         socket.request(&route::delete(&all[0])).unwrap();
         assert!(!route::list(socket).unwrap().contains(&all[0]));
 
-        let mac = Mac([2, 0, 0, 0, 0, 42]);
+        let mac = MacAddr::new([2, 0, 0, 0, 0, 42]);
         let ip = ipv4(41);
         socket.request(&neigh::add(ETH0, ip, mac)).unwrap();
         let seen = neigh::list(socket).unwrap();

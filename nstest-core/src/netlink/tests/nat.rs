@@ -9,13 +9,14 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::worlds::{ETH0, Place, default_via};
+use crate::addr::{Family, Prefix};
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::nftables::{
     self, Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Reject, Rule,
     Statement as S, Table, TableName, Value,
 };
 use crate::netlink::route::{self, Route};
-use crate::netlink::{Family, Mode, NetlinkFamily, Prefix, Socket, addr, conntrack, refusal};
+use crate::netlink::{Mode, NetlinkFamily, Socket, addr, conntrack, refusal};
 use crate::sysctl;
 use crate::testing::isolated;
 

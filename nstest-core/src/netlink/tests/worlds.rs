@@ -5,13 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use crate::addr::{MacAddr, Prefix};
 use crate::error::Result;
 use crate::netlink::filter::{self, Match, U32Filter};
 use crate::netlink::link::{self, LOOPBACK, NewLink};
 use crate::netlink::route::{Route, RouteTarget};
-use crate::netlink::{
-    AddressMonitor, Mac, Mode, NetlinkFamily, Prefix, Request, Socket, addr, qdisc,
-};
+use crate::netlink::{AddressMonitor, Mode, NetlinkFamily, Request, Socket, addr, qdisc};
 use crate::netns::Namespace;
 use crate::sysctl;
 
@@ -79,8 +78,8 @@ pub(super) fn ipv6(i: usize) -> IpAddr {
     Ipv6Addr::new(0xfd00, 2, 0, 0, 0, 0, 0, 1 + i as u16).into()
 }
 
-fn mac(i: usize) -> Mac {
-    Mac([2, 0, 10, 0, 2, 1 + i as u8])
+fn mac(i: usize) -> MacAddr {
+    MacAddr::new([2, 0, 10, 0, 2, 1 + i as u8])
 }
 
 fn addresses(i: usize) -> [Request; 2] {

@@ -6,10 +6,9 @@ use std::net::IpAddr;
 
 pub(super) use routes::*;
 
-use super::mac::MacAddr;
 use super::names::NodeName;
 use super::spec::{NodeSpec, Outside};
-use super::subnet::{Family, Subnet, Unusable};
+use crate::addr::{Family, MacAddr, Subnet, Unusable};
 use crate::error::{Error, ErrorCode, Result};
 
 /// IPv6 needs it of every link (RFC 8200 §5); below, the kernel turns IPv6 off.

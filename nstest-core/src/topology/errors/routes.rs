@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
+use crate::addr::{Family, Subnet};
 use crate::error::{Error, ErrorCode};
 use crate::topology::nat::Protocol;
-use crate::topology::subnet::{Family, Subnet};
 
 pub(in crate::topology) fn route_between_families(
     node: &str,

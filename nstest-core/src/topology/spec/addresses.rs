@@ -8,9 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::edit::NewLan;
 use super::{NodeId, SegmentId, SegmentSpec, Side, Spec};
+use crate::addr::{Family, Subnet};
 use crate::error::{Error, Result};
 use crate::topology::errors;
-use crate::topology::subnet::{Family, Subnet};
 
 /// The addresses of one interface.
 type Pair = (Option<Ipv4Addr>, Option<Ipv6Addr>);

@@ -8,13 +8,12 @@ use super::{
     DefaultRoute, InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, SegmentSpec,
     Side, Spec,
 };
+use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
 use crate::topology::errors;
-use crate::topology::mac::MacAddr;
 use crate::topology::names::{
     NodeName, OWN_NODE, check_alias, check_interface_name, check_lan_name,
 };
-use crate::topology::subnet::{Family, Subnet};
 
 /// Ethernet's, and veth's own default.
 const MTU: u32 = 1500;

@@ -3,9 +3,9 @@
 use super::addresses::numbered;
 use super::edit::{Join, NewLan};
 use super::{DefaultRoute, NodeId, Outside, SegmentKind, Side, Spec};
+use crate::addr::Subnet;
 use crate::error::Result;
 use crate::topology::names::NodeName;
-use crate::topology::subnet::Subnet;
 
 /// What the parameters and the attribute's arguments say.
 #[derive(Debug, Clone, Default)]

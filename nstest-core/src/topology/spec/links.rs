@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{LinkEndId, NodeId, NodeSpec, Spec};
+use crate::addr::MacAddr;
 use crate::error::Result;
-use crate::netlink::Mac;
 use crate::topology::errors;
 
 /// One end of a link: an interface of a node.
@@ -19,7 +19,7 @@ pub(crate) struct LinkEnd {
 /// Everything by which packets of some nodes are told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Identities {
-    pub(crate) macs: BTreeSet<[u8; 6]>,
+    pub(crate) macs: BTreeSet<MacAddr>,
     pub(crate) ips: BTreeSet<IpAddr>,
 }
 
@@ -92,9 +92,8 @@ impl Spec {
 impl Identities {
     fn add(&mut self, node: &NodeSpec) {
         for interface in node.interfaces.values() {
-            let mac = interface.mac.octets();
-            self.macs.insert(mac);
-            self.ips.insert(Mac(mac).link_local().into());
+            self.macs.insert(interface.mac);
+            self.ips.insert(interface.mac.link_local().into());
             self.ips.extend(interface.addrs());
         }
     }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use super::{
     InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, SegmentSpec, Spec,
 };
+use crate::addr::Family;
 use crate::error::Result;
 use crate::topology::errors;
-use crate::topology::subnet::Family;
 
 impl Spec {
     pub(crate) fn node(&self, id: NodeId) -> Result<&NodeSpec> {

@@ -18,10 +18,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::mac::MacAddr;
 use super::names::NodeName;
 use super::nat::{Firewall, Nat, Nat6, Protocol};
-use super::subnet::{Family, Subnet};
+use crate::addr::{Family, MacAddr, Subnet};
 
 pub(crate) use edit::{Join, NewLan, NewNode};
 pub(super) use initial::PARAMETERS_LAN;
@@ -57,6 +56,11 @@ impl fmt::Display for LinkEndId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "p{}", self.0)
     }
+}
+
+/// The kernel's index of a node's interface: `lo` is 1, and slot 0 comes next.
+pub(crate) const fn interface_index(slot: u8) -> u32 {
+    slot as u32 + 2
 }
 
 /// The whole world that a test asked for.

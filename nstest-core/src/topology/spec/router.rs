@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use super::edit::Join;
 use super::{DefaultRoute, NodeId, NodeSpec, PortForward, RouterSpec, Side, Spec};
+use crate::addr::{Family, Subnet};
 use crate::error::Result;
 use crate::topology::errors;
 use crate::topology::names::NodeName;
 use crate::topology::nat::{Firewall, Nat, Nat6, Protocol};
-use crate::topology::subnet::{Family, Subnet};
 
 /// What `net.add_router(..)` collects.
 #[derive(Debug, Clone, Default)]

@@ -1,9 +1,9 @@
 //! What cannot be: each error names the objects, and says what to do.
 
 use super::*;
+use crate::addr::Family;
 use crate::error::{Error, ErrorCode};
 use crate::topology::spec::DefaultRoute;
-use crate::topology::subnet::Family;
 
 /// Checks the code, the words that must be in the report, and that there is a next step.
 fn says(error: &Error, code: ErrorCode, words: &[&str]) {

@@ -2,10 +2,10 @@
 
 use super::bad_input::refused;
 use super::*;
+use crate::addr::Subnet;
 use crate::error::ErrorCode;
 use crate::topology::nat::{Firewall, Nat, Nat6, Protocol};
 use crate::topology::spec::{DefaultRoute, PortForward};
-use crate::topology::subnet::Subnet;
 
 #[test]
 fn routes() {

@@ -5,7 +5,6 @@ mod bad_routers;
 mod changes;
 mod properties;
 mod routers;
-mod subnet;
 mod worlds;
 
 use std::net::IpAddr;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::*;
+use crate::addr::{Family, Subnet};
 use crate::topology::nat::{Nat, Nat6};
 use crate::topology::spec::DefaultRoute;
-use crate::topology::subnet::{Family, Subnet};
 
 /// Each address, MAC, index and name is one's own; each next hop is somebody on the link.
 fn check(net: &Net) {

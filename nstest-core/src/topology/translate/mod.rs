@@ -10,8 +10,7 @@ mod maps;
 use std::net::IpAddr;
 
 use super::nat::{Firewall, Nat, NatFiltering, Protocol};
-use super::subnet::{Family, Subnet};
-use crate::netlink::Prefix;
+use crate::addr::{Family, Prefix, Subnet};
 use crate::netlink::nftables::{
     Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Rule, Set, Statement as S, Table,
     Type, Value,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::topology::subnet::{Subnet, Unusable};
+use super::{Subnet, Unusable};
 
 fn subnet(text: &str) -> Subnet {
     text.parse().unwrap()

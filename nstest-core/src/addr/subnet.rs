@@ -9,8 +9,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use super::family::Family;
 use crate::error::{Error, ErrorCode};
-pub(crate) use crate::netlink::Family;
+
+#[cfg(test)]
+mod tests;
 
 /// A subnet in CIDR notation (RFC 4632, RFC 4291 §2.3): `10.0.2.0/24`, `fd00:2::/64`.
 ///

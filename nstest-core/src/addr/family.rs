@@ -1,10 +1,9 @@
-//! Addresses with their networks, for every noun; platforms without netlink have
-//! them, too.
+//! The versions of IP.
 
 use std::fmt;
 use std::net::IpAddr;
 
-/// The two kinds of IP address.
+/// A version of IP, which is the address family of a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Family {
     V4,
@@ -21,6 +20,7 @@ impl Family {
         }
     }
 
+    /// The length of an address, in bits.
     pub(crate) const fn bits(self) -> u8 {
         match self {
             Family::V4 => 32,
@@ -35,24 +35,5 @@ impl fmt::Display for Family {
             Family::V4 => "IPv4",
             Family::V6 => "IPv6",
         })
-    }
-}
-
-/// An address and the length of its network's prefix: `10.0.2.1/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Prefix {
-    pub(crate) ip: IpAddr,
-    pub(crate) length: u8,
-}
-
-impl Prefix {
-    pub(crate) fn new(ip: impl Into<IpAddr>, length: u8) -> Self {
-        Self { ip: ip.into(), length }
-    }
-}
-
-impl fmt::Display for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.ip, self.length)
     }
 }

@@ -1,6 +1,7 @@
-//! Ethernet addresses, fixed ones above all.
+//! Ethernet addresses.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use crate::error::{Error, ErrorCode};
@@ -22,21 +23,34 @@ impl MacAddr {
         self.0
     }
 
-    /// Of interface `slot` of the `node`th node: `02:6e:73`, the node's number
-    /// in two octets, the interface's number.
+    /// The address of interface `slot` of node number `node`: `02:6e:73`, the node's
+    /// number in two octets, the interface's number.
     ///
-    /// 02 says unicast and locally administered (IEEE 802 §8.4), 6e:73 is "ns".
+    /// 02 means unicast and locally administered (IEEE 802 §8.4), 6e:73 is "ns".
     pub(crate) const fn of_interface(node: u16, slot: u8) -> Self {
         let [high, low] = node.to_be_bytes();
         Self([0x02, b'n', b's', high, low, slot])
     }
 
-    /// Nobody's: frames to it are carried, and every node discards them.
-    pub(crate) const NOBODY: Self = Self([0x02, b'n', b's', 0xff, 0xff, 0xff]);
+    /// An address that no interface has: every node discards frames to it.
+    pub(crate) const UNASSIGNED: Self = Self([0x02, b'n', b's', 0xff, 0xff, 0xff]);
 
-    /// Whether an interface can have it: one node's, and not all zeroes.
+    /// Whether an interface can have it: not a group address, and not all zeroes.
     pub(crate) fn is_unicast(self) -> bool {
-        self.0[0] & 1 == 0 && self.0 != [0; 6]
+        !self.is_multicast() && self.0 != [0; 6]
+    }
+
+    /// Whether it is a group address (IEEE 802 §8.2), broadcast included.
+    pub(crate) fn is_multicast(self) -> bool {
+        self.0[0] & 1 != 0
+    }
+
+    /// The IPv6 address that the kernel gives to an interface with this address by
+    /// default (EUI-64, RFC 4291 appendix A).
+    pub(crate) fn link_local(self) -> Ipv6Addr {
+        let [a, b, c, d, e, f] = self.0;
+        let word = |high, low| u16::from_be_bytes([high, low]);
+        Ipv6Addr::new(0xfe80, 0, 0, 0, word(a ^ 2, b), word(c, 0xff), word(0xfe, d), word(e, f))
     }
 }
 
@@ -82,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_and_writes() {
+    fn text_is_read_as_it_is_written() {
         for text in ["02:6e:73:00:01:00", "ff:ff:ff:ff:ff:ff"] {
             assert_eq!(text.parse::<MacAddr>().unwrap().to_string(), text);
         }
@@ -100,8 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn ours_are_unicast_local_and_distinct() {
-        let mut seen = std::collections::HashSet::from([MacAddr::NOBODY]);
+    fn generated_addresses_are_unicast_local_and_distinct() {
+        let mut seen = std::collections::HashSet::from([MacAddr::UNASSIGNED]);
         for node in [1, 2, 255, 256, 40_000] {
             for slot in [0, 1, 254] {
                 let mac = MacAddr::of_interface(node, slot);
@@ -111,5 +125,11 @@ mod tests {
         }
         assert!(!MacAddr::new([1, 0, 0x5e, 0, 0, 1]).is_unicast());
         assert!(!MacAddr::new([0; 6]).is_unicast());
+    }
+
+    #[test]
+    fn the_link_local_address_is_the_kernels() {
+        let mac = MacAddr::of_interface(1, 0);
+        assert_eq!(mac.link_local().to_string(), "fe80::6e:73ff:fe00:100");
     }
 }
