@@ -78,7 +78,7 @@ pub use node::visit::ScopedFuture;
 #[cfg(all(feature = "rtnetlink", target_os = "linux"))]
 pub use rtnetlink;
 pub use runner::{enter, net};
-pub use topology::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
+pub use topology::{DefaultRoute, Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
 #[cfg(feature = "dns")]
 pub use world::Resolver;
 #[cfg(feature = "tokio")]

@@ -38,10 +38,10 @@ pub use nstest_core::Resolver;
 #[cfg(feature = "dns")]
 pub use nstest_core::dns;
 pub use nstest_core::{
-    Action, AddrMatch, Backend, Command, Condition, Direction, Error, ErrorCode, Fault,
-    FaultEffect, FaultSchedule, FaultTarget, Firewall, Fixture, FixtureContext, FixtureParam,
-    GilbertElliott, Injection, InjectionPoint, Jitter, JoinHandle, Lan, LanBuilder, Link,
-    LinkDirection, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Net, NetworkSpec, Node,
+    Action, AddrMatch, Backend, Command, Condition, DefaultRoute, Direction, Error, ErrorCode,
+    Fault, FaultEffect, FaultSchedule, FaultTarget, Firewall, Fixture, FixtureContext,
+    FixtureParam, GilbertElliott, Injection, InjectionPoint, Jitter, JoinHandle, Lan, LanBuilder,
+    Link, LinkDirection, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Net, NetworkSpec, Node,
     NodeBuilder, Occurrence, PacketKind, Packets, Partition, Percent, Plan, PollOutcome, Probe,
     ProbeOutcome, Protocol, Rate, Result, Router, RouterBuilder, ScopedFuture, Subnet, TestContext,
     TestError, TestResult, Unreachable, enter, eventually, net,

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use nstest::{
-    Action, Condition, Net, Node, Occurrence, PacketKind, Packets, ProbeOutcome, TestResult,
-    Unreachable, netns_test,
+    Action, Condition, DefaultRoute, Net, Node, Occurrence, PacketKind, Packets, ProbeOutcome,
+    TestResult, Unreachable, netns_test,
 };
 
 use crate::stream::{PATIENCE, Stream, both};
@@ -122,7 +122,7 @@ fn what_is_reached_names_the_hop(net: Net) -> TestResult {
     let gate = net.add_router("gate").lan(&near).wan(&far).build()?;
     let client = net.add_node("client").join(&near).build()?;
     let server = net.add_node("server").join(&far).default_via(&gate).build()?;
-    let lost = net.add_node("lost").join(&near).unroutable().build()?;
+    let lost = net.add_node("lost").join(&near).default_route(DefaultRoute::None).build()?;
     for ip in both(&server) {
         let to = (ip, 80);
         client.probe(to)?.assert(ProbeOutcome::Refused);

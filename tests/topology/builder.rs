@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use nstest::{ErrorCode, MacAddr, Net, Node, TestResult, netns_test};
+use nstest::{DefaultRoute, ErrorCode, MacAddr, Net, Node, TestResult, netns_test};
 use nstest_tests::programs::need;
 
 use crate::shell::{interfaces, pings, pings_in_vain, shows};
@@ -81,7 +81,7 @@ fn packets_above_the_mtu_do_not_fit(net: Net) -> TestResult {
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
-fn unroutable_is_told_at_once_and_blackholed_never(net: Net) -> TestResult {
+fn no_default_route_fails_at_once_and_a_blackhole_times_out(net: Net) -> TestResult {
     const PATIENCE: Duration = Duration::from_millis(300);
     let lan = net.add_lan("lan").build()?;
     let far = net.add_lan("far").build()?;
@@ -95,22 +95,22 @@ fn unroutable_is_told_at_once_and_blackholed_never(net: Net) -> TestResult {
     };
     for ip in server.addrs() {
         assert_eq!(connect(ip).0.kind(), ErrorKind::ConnectionRefused);
-        node.set_unroutable()?;
+        node.set_default_route(DefaultRoute::None)?;
         let (error, took) = connect(ip);
         assert_eq!(error.kind(), ErrorKind::NetworkUnreachable);
         assert!(took < PATIENCE, "{took:?}");
-        node.set_blackholed()?;
+        node.set_default_route(DefaultRoute::Blackhole)?;
         let (error, took) = connect(ip);
         assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
         assert!(took >= PATIENCE, "{took:?}");
         // The neighbours are still there.
         node.wait_reachable(net.node("router")?.ip())?;
-        node.set_routed()?;
+        node.set_default_route(DefaultRoute::Auto)?;
         assert_eq!(connect(ip).0.kind(), ErrorKind::ConnectionRefused);
     }
     let [lost, hidden] = [
-        net.add_node("lost").join(&lan).unroutable().build()?,
-        net.add_node("hidden").join(&lan).blackholed().build()?,
+        net.add_node("lost").join(&lan).default_route(DefaultRoute::None).build()?,
+        net.add_node("hidden").join(&lan).default_route(DefaultRoute::Blackhole).build()?,
     ];
     assert!(shows(&lost, "ping -c 1 203.0.113.9").contains("Network is unreachable"));
     assert!(pings_in_vain(&hidden, [203, 0, 113, 9]));

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, TcpListener};
 use std::time::Duration;
 
-use nstest::{Firewall, Net, Node, ProbeOutcome, TestResult, netns_test};
+use nstest::{DefaultRoute, Firewall, Net, Node, ProbeOutcome, TestResult, netns_test};
 
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -63,7 +63,7 @@ fn the_hop_is_named(net: Net) -> TestResult {
         let found = server.probe((nowhere, 80))?;
         found.assert(ProbeOutcome::Rejected);
         assert_eq!(found.hop(), Some("gate"), "{found}");
-        client.set_unroutable()?;
+        client.set_default_route(DefaultRoute::None)?;
         let found = client.probe((nowhere, 80))?;
         found.assert(ProbeOutcome::NoRoute);
         assert_eq!(found.hop(), Some("client"));
@@ -81,7 +81,7 @@ fn a_black_hole_is_behind_the_last_hop_that_answers(net: Net) -> TestResult {
         net.add_router(&format!("router{nth}")).lan(&pair[0]).wan(&pair[1]).build()?;
     }
     let server = net.add_node("server").join(&lans[2]).build()?;
-    server.set_blackholed()?;
+    server.set_default_route(DefaultRoute::Blackhole)?;
     for ip in both(&server) {
         let found = client.probe_with((ip, 80), &[], PATIENCE)?;
         found.assert(ProbeOutcome::NoReply);

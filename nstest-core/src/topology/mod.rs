@@ -43,6 +43,7 @@ pub(crate) use errors::{gone, not_one_link};
 pub use nat::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 pub(crate) use settings::Sysctl;
+pub use spec::DefaultRoute;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 pub(crate) use translate::TABLE as RULES;
 

@@ -13,13 +13,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::errors;
 use super::nat::Nat6;
-use super::spec::{DefaultRoute, InterfaceSpec, NodeId, NodeSpec, SegmentId, Side, Spec};
+use super::spec::{DefaultVia, InterfaceSpec, NodeId, NodeSpec, SegmentId, Side, Spec};
 use super::state::Route;
 use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
 
 /// Addresses that nobody has, of ranges that need no route: the next hop of a
-/// blackholed node, with a neighbour entry that leads to [`MacAddr::UNASSIGNED`].
+/// node whose default route is a blackhole, with a neighbour entry that leads to [`MacAddr::UNASSIGNED`].
 const VOID_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
 const VOID_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xdead);
 
@@ -64,20 +64,20 @@ impl<'a> Routing<'a> {
         for (destination, gateway) in &node.routes {
             routes.insert(self.explicit(id, node, *destination, *gateway)?);
         }
-        if let DefaultRoute::Via(router) = node.default {
+        if let DefaultVia::Router(router) = node.default {
             self.check_via(node, router)?;
         }
-        if node.default == DefaultRoute::Blackholed && node.interfaces.is_empty() {
+        if node.default == DefaultVia::Blackhole && node.interfaces.is_empty() {
             return Err(errors::blackhole_nowhere(&node.title()));
         }
         for family in Family::BOTH {
             let mut derived = Vec::new();
             match node.default {
-                DefaultRoute::Wired | DefaultRoute::Via(_) => {
+                DefaultVia::Auto | DefaultVia::Router(_) => {
                     derived = self.derived(id, node, family)?;
                 }
-                DefaultRoute::Unroutable => {}
-                DefaultRoute::Blackholed => {
+                DefaultVia::None => {}
+                DefaultVia::Blackhole => {
                     let first = node.interfaces.values().find(|i| i.addr(family).is_some());
                     if let Some(interface) = first {
                         let via = match family {
@@ -151,9 +151,9 @@ impl<'a> Routing<'a> {
 
     fn default_hop(&self, id: NodeId, node: &NodeSpec, family: Family) -> Option<Hop> {
         let chosen = match node.default {
-            DefaultRoute::Via(router) => Some(router),
-            DefaultRoute::Wired => None,
-            DefaultRoute::Unroutable | DefaultRoute::Blackholed => return None,
+            DefaultVia::Router(router) => Some(router),
+            DefaultVia::Auto => None,
+            DefaultVia::None | DefaultVia::Blackhole => return None,
         };
         let mut own = node.interfaces.values().filter(|i| i.addr(family).is_some());
         own.find_map(|own| {

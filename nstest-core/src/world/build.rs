@@ -11,8 +11,8 @@ use super::node::Node;
 use super::router::Router;
 use crate::addr::{MacAddr, Subnet};
 use crate::error::Result;
-use crate::topology::spec::{self, DefaultRoute, Join};
-use crate::topology::{Firewall, Nat, Nat6};
+use crate::topology::spec::{self, DefaultVia, Join};
+use crate::topology::{DefaultRoute, Firewall, Nat, Nat6};
 
 /// Makes a [`Lan`].
 #[derive(Debug, Clone)]
@@ -122,7 +122,7 @@ pub struct NodeBuilder {
     name: String,
     aliases: Vec<String>,
     places: Vec<Place>,
-    default: DefaultRoute,
+    default: DefaultVia,
     routes: Vec<(Subnet, IpAddr)>,
 }
 
@@ -133,7 +133,7 @@ impl NodeBuilder {
             name: name.to_owned(),
             aliases: Vec::new(),
             places: Vec::new(),
-            default: DefaultRoute::default(),
+            default: DefaultVia::default(),
             routes: Vec::new(),
         }
     }
@@ -197,21 +197,16 @@ impl NodeBuilder {
         self
     }
 
-    /// Its default route leads to this router, not to the one that the wiring suggests.
+    /// Its default route leads to this router, and not to that of its first LAN.
     pub fn default_via(mut self, router: &Router) -> Self {
-        self.default = DefaultRoute::Via(router.id());
+        self.default = DefaultVia::Router(router.id());
         self
     }
 
-    /// No default route: programs learn at once that a network is unreachable.
-    pub fn unroutable(mut self) -> Self {
-        self.default = DefaultRoute::Unroutable;
-        self
-    }
-
-    /// A default route to nobody: packets vanish, and programs wait.
-    pub fn blackholed(mut self) -> Self {
-        self.default = DefaultRoute::Blackholed;
+    /// Where packets go that no other route takes; by default to the router of its
+    /// first LAN that has one.
+    pub fn default_route(mut self, route: DefaultRoute) -> Self {
+        self.default = route.into();
         self
     }
 

@@ -16,7 +16,8 @@ use crate::node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]
 use crate::node::task::Task;
 use crate::node::visit::ScopedFuture;
-use crate::topology::spec::{DefaultRoute, Join, NodeId};
+use crate::topology::DefaultRoute;
+use crate::topology::spec::{Join, NodeId};
 use crate::topology::{gone, not_one_link};
 
 /// A node: anything that has an address and can send and receive IP packets.
@@ -318,29 +319,12 @@ impl Node {
         self.net.edit(|spec| spec.remove_route(self.id, destination))
     }
 
-    /// Lets packets that no other route takes go nowhere, and programs learn so
-    /// at once: ENETUNREACH.
+    /// Sets where packets go that no other route takes.
     ///
     /// # Errors
-    /// What the kernel refuses.
-    pub fn set_unroutable(&self) -> Result<()> {
-        self.net.edit(|spec| spec.set_default(self.id, DefaultRoute::Unroutable))
-    }
-
-    /// Lets packets that no other route takes vanish, and programs wait.
-    ///
-    /// # Errors
-    /// What the kernel refuses.
-    pub fn set_blackholed(&self) -> Result<()> {
-        self.net.edit(|spec| spec.set_default(self.id, DefaultRoute::Blackholed))
-    }
-
-    /// Lets packets that no other route takes follow the wiring again.
-    ///
-    /// # Errors
-    /// What the kernel refuses.
-    pub fn set_routed(&self) -> Result<()> {
-        self.net.edit(|spec| spec.set_default(self.id, DefaultRoute::Wired))
+    /// `route`, if [`DefaultRoute::Blackhole`] is set for a node that is on no network.
+    pub fn set_default_route(&self, route: DefaultRoute) -> Result<()> {
+        self.net.edit(|spec| spec.set_default(self.id, route.into()))
     }
 
     /// Removes the node and its links.

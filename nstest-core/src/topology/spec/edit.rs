@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::addresses::Wanted;
 use super::{
-    DefaultRoute, InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, SegmentSpec,
+    DefaultVia, InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, SegmentSpec,
     Side, Spec,
 };
 use crate::addr::{Family, MacAddr, Subnet};
@@ -36,7 +36,7 @@ pub(crate) struct NewNode<'a> {
     pub(crate) name: &'a str,
     pub(crate) aliases: Vec<String>,
     pub(crate) joins: Vec<Join<'a>>,
-    pub(crate) default: DefaultRoute,
+    pub(crate) default: DefaultVia,
     pub(crate) routes: Vec<(Subnet, IpAddr)>,
 }
 
@@ -73,7 +73,7 @@ impl Spec {
             next_port: 1,
             next_subnet: Self::FIRST_SUBNET,
         };
-        spec.insert_node(NodeName::new(OWN_NODE)?, vec![], DefaultRoute::Wired)?;
+        spec.insert_node(NodeName::new(OWN_NODE)?, vec![], DefaultVia::Auto)?;
         Ok(spec)
     }
 
@@ -156,7 +156,7 @@ impl Spec {
         &mut self,
         name: NodeName,
         aliases: Vec<String>,
-        default: DefaultRoute,
+        default: DefaultVia,
     ) -> Result<NodeId> {
         if let Some(netns) = &self.netns {
             return Err(errors::joined_namespace(netns));
@@ -301,7 +301,7 @@ impl Spec {
         Ok(())
     }
 
-    pub(crate) fn set_default(&mut self, id: NodeId, default: DefaultRoute) -> Result<()> {
+    pub(crate) fn set_default(&mut self, id: NodeId, default: DefaultVia) -> Result<()> {
         self.node_mut(id)?.default = default;
         Ok(())
     }

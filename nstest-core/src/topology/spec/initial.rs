@@ -2,7 +2,7 @@
 
 use super::addresses::numbered;
 use super::edit::{Join, NewLan};
-use super::{DefaultRoute, NodeId, Outside, SegmentKind, Side, Spec};
+use super::{DefaultVia, NodeId, Outside, SegmentKind, Side, Spec};
 use crate::addr::Subnet;
 use crate::error::Result;
 use crate::topology::names::NodeName;
@@ -43,11 +43,11 @@ impl Spec {
         let mut peers = Vec::new();
         for (nth, ident) in parameters.nodes.iter().enumerate() {
             let name = NodeName::of_parameter(ident, nth + 1)?;
-            peers.push(spec.insert_node(name, vec![], DefaultRoute::Wired)?);
+            peers.push(spec.insert_node(name, vec![], DefaultVia::Auto)?);
         }
         for nth in 1..=parameters.anonymous {
             let name = NodeName::new(&format!("peer{nth}"))?;
-            peers.push(spec.insert_node(name, vec![], DefaultRoute::Wired)?);
+            peers.push(spec.insert_node(name, vec![], DefaultVia::Auto)?);
         }
         let (kind, name) = match peers.as_slice() {
             [] => return Ok(spec),

@@ -6,6 +6,7 @@
 //! it anew from each spec.
 
 mod addresses;
+mod default_route;
 mod edit;
 mod initial;
 mod links;
@@ -22,6 +23,8 @@ use super::names::NodeName;
 use super::nat::{Firewall, Nat, Nat6, Protocol};
 use crate::addr::{Family, MacAddr, Subnet};
 
+pub use default_route::DefaultRoute;
+pub(crate) use default_route::DefaultVia;
 pub(crate) use edit::{Join, NewLan, NewNode};
 pub(super) use initial::PARAMETERS_LAN;
 pub(crate) use initial::Parameters;
@@ -92,7 +95,7 @@ pub(crate) struct NodeSpec {
     /// By slot, which decides name, index and MAC.
     pub(super) interfaces: BTreeMap<u8, InterfaceSpec>,
     pub(super) router: Option<RouterSpec>,
-    pub(super) default: DefaultRoute,
+    pub(super) default: DefaultVia,
     pub(super) routes: Vec<(Subnet, IpAddr)>,
 }
 
@@ -164,20 +167,6 @@ pub(crate) struct PortForward {
     pub(crate) port: u16,
     pub(crate) node: NodeId,
     pub(crate) node_port: u16,
-}
-
-/// Where packets go that no other route takes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(crate) enum DefaultRoute {
-    /// To the router that serves its first LAN to have one; of a router, of its WAN.
-    #[default]
-    Wired,
-    /// To this router.
-    Via(NodeId),
-    /// Nowhere, and programs learn at once: ENETUNREACH.
-    Unroutable,
-    /// Onto the first link and away: nobody answers, programs wait.
-    Blackholed,
 }
 
 impl SegmentSpec {

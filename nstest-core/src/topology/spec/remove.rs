@@ -1,6 +1,6 @@
 //! Taking things away, unless something else needs them.
 
-use super::{DefaultRoute, LinkEndId, NodeId, SegmentId, SegmentKind, Spec};
+use super::{DefaultVia, LinkEndId, NodeId, SegmentId, SegmentKind, Spec};
 use crate::error::Result;
 use crate::topology::errors;
 
@@ -22,7 +22,7 @@ impl Spec {
             }
         }
         for other in self.nodes.values() {
-            if other.default == DefaultRoute::Via(id) {
+            if other.default == DefaultVia::Router(id) {
                 return Err(errors::node_in_use(
                     &title,
                     &format!("it is the default route of the {}", other.title()),

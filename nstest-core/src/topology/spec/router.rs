@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::edit::Join;
-use super::{DefaultRoute, NodeId, NodeSpec, PortForward, RouterSpec, Side, Spec};
+use super::{DefaultVia, NodeId, NodeSpec, PortForward, RouterSpec, Side, Spec};
 use crate::addr::{Family, Subnet};
 use crate::error::Result;
 use crate::topology::errors;
@@ -24,7 +24,7 @@ pub(crate) struct NewRouter<'a> {
 impl Spec {
     /// The `bool` of a join says whether it is the WAN.
     pub(crate) fn add_router(&mut self, new: &NewRouter<'_>) -> Result<NodeId> {
-        let id = self.insert_node(NodeName::new(new.name)?, vec![], DefaultRoute::Wired)?;
+        let id = self.insert_node(NodeName::new(new.name)?, vec![], DefaultVia::Auto)?;
         self.node_mut(id)?.router = Some(RouterSpec::default());
         for (join, is_wan) in &new.joins {
             self.join_router(id, join, *is_wan)?;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::addr::Family;
 use crate::error::{Error, ErrorCode};
-use crate::topology::spec::DefaultRoute;
+use crate::topology::spec::DefaultVia;
 
 /// Checks the code, the words that must be in the report, and that there is a next step.
 fn says(error: &Error, code: ErrorCode, words: &[&str]) {
@@ -240,9 +240,9 @@ fn what_is_in_use_stays() {
         &["node `a`", "LAN `home`"],
     );
     let r = net.router(router("r"), &[home], internet);
-    net.change(|s| s.set_default(laptop, DefaultRoute::Via(r))).unwrap();
+    net.change(|s| s.set_default(laptop, DefaultVia::Router(r))).unwrap();
     refused(&mut net, |s| s.remove_node(r), ErrorCode::InUse, &["router `r`", "node `laptop`"]);
-    net.change(|s| s.set_default(laptop, DefaultRoute::Wired)).unwrap();
+    net.change(|s| s.set_default(laptop, DefaultVia::Auto)).unwrap();
     net.change(|s| s.remove_node(r)).unwrap();
     refused(&mut net, |s| s.remove_node(r), ErrorCode::NotFound, &["removed"]);
 }

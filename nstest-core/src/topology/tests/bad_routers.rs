@@ -5,7 +5,7 @@ use super::*;
 use crate::addr::Subnet;
 use crate::error::ErrorCode;
 use crate::topology::nat::{Firewall, Nat, Nat6, Protocol};
-use crate::topology::spec::{DefaultRoute, PortForward};
+use crate::topology::spec::{DefaultVia, PortForward};
 
 #[test]
 fn routes() {
@@ -39,19 +39,19 @@ fn routes() {
     refused(&mut net, |s| s.remove_route(a, default), ErrorCode::NotFound, &["node `a`"]);
     refused(
         &mut net,
-        |s| s.set_default(a, DefaultRoute::Via(r)),
+        |s| s.set_default(a, DefaultVia::Router(r)),
         ErrorCode::Route,
         &["router `r`", "node `a`", "share no LAN"],
     );
     refused(
         &mut net,
-        |s| s.set_default(a, DefaultRoute::Via(NodeId::TEST)),
+        |s| s.set_default(a, DefaultVia::Router(NodeId::TEST)),
         ErrorCode::Route,
         &["node `test`", "does not forward"],
     );
     refused(
         &mut net,
-        |s| s.set_default(lonely, DefaultRoute::Blackholed),
+        |s| s.set_default(lonely, DefaultVia::Blackhole),
         ErrorCode::Route,
         &["node `lonely`", "no network"],
     );

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::*;
 use crate::addr::{Family, Subnet};
 use crate::topology::nat::{Nat, Nat6};
-use crate::topology::spec::DefaultRoute;
+use crate::topology::spec::DefaultVia;
 
 /// Each address, MAC, index and name is one's own; each next hop is somebody on the link.
 fn check(net: &Net) {
@@ -103,10 +103,10 @@ fn every_small_world_and_every_step_between_two() {
         for router in &routers {
             let _ = net.change(|s| s.set_nat(*router, Some(Nat::PORT_RESTRICTED)));
             let _ = net.change(|s| s.set_nat6(*router, Nat6::Nat(Nat::SYMMETRIC)));
-            let _ = net.change(|s| s.set_default(both, DefaultRoute::Via(*router)));
+            let _ = net.change(|s| s.set_default(both, DefaultVia::Router(*router)));
             check(&net);
         }
-        for default in [DefaultRoute::Blackholed, DefaultRoute::Unroutable, DefaultRoute::Wired] {
+        for default in [DefaultVia::Blackhole, DefaultVia::None, DefaultVia::Auto] {
             net.change(|s| s.set_default(both, default)).unwrap();
             check(&net);
         }

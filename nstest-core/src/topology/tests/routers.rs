@@ -6,7 +6,7 @@ use super::*;
 use crate::topology::nat::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
 use crate::topology::plan::Op;
 use crate::topology::spec::NewNode;
-use crate::topology::spec::{DefaultRoute, PortForward};
+use crate::topology::spec::{DefaultVia, PortForward};
 
 #[test]
 fn a_routed_lan_is_known_outside_and_a_translated_one_is_not() {
@@ -72,17 +72,17 @@ fn multi_homed_nodes_default_by_their_first_network_that_has_a_router() {
     let node = net.node("node", &[quiet, a, b]);
     assert_eq!(net.routes(node)[0], "default via 10.0.5.254 dev eth1");
     for (default, first) in [
-        (DefaultRoute::Via(rb), Some("default via 10.0.6.254 dev eth2")),
-        (DefaultRoute::Via(ra), Some("default via 10.0.5.254 dev eth1")),
-        (DefaultRoute::Unroutable, None),
-        (DefaultRoute::Blackholed, Some("default via 169.254.0.1 dev eth0 onlink")),
+        (DefaultVia::Router(rb), Some("default via 10.0.6.254 dev eth2")),
+        (DefaultVia::Router(ra), Some("default via 10.0.5.254 dev eth1")),
+        (DefaultVia::None, None),
+        (DefaultVia::Blackhole, Some("default via 169.254.0.1 dev eth0 onlink")),
     ] {
         net.change(|spec| spec.set_default(node, default)).unwrap();
         assert_eq!(net.routes(node).first().map(String::as_str), first, "{default:?}");
     }
     let link = &net.now.state().nodes[&node].links[&0];
     assert_eq!(link.neighbours.len(), 2);
-    net.change(|spec| spec.set_default(node, DefaultRoute::Unroutable)).unwrap();
+    net.change(|spec| spec.set_default(node, DefaultVia::None)).unwrap();
     assert!(net.last.to_string().contains("neigh del 169.254.0.1 dev eth0"));
 }
 
