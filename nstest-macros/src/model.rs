@@ -8,7 +8,7 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, FnArg, GenericParam, LitStr, Meta, Pat, ReturnType, Safety, Signature, Token, Type,
+    Attribute, FnArg, GenericParam, LitStr, Meta, Pat, ReturnType, Signature, Token, Type,
     Visibility,
 };
 
@@ -190,12 +190,11 @@ fn signature(sig: &mut Signature, errors: &mut Errors) {
     if let Some(token) = &sig.constness {
         errors.at(token, "a test cannot be a `const fn`; remove `const`");
     }
-    match &sig.safety {
-        Safety::Default => {}
-        safety => errors.at(
-            safety,
+    if let Some(token) = &sig.unsafety {
+        errors.at(
+            token,
             "a test must be safe to call; remove this, and write `unsafe { … }` in the body",
-        ),
+        );
     }
     if let Some(abi) = &sig.abi {
         errors.at(abi, "a test cannot be `extern`; remove this");
