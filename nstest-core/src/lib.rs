@@ -41,6 +41,7 @@ mod netlink;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netns.rs")]
 mod netns;
 mod node;
+mod panics;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod preflight;
 mod run_config;

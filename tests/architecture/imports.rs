@@ -24,6 +24,7 @@ const CORE: Modules = &[
     ("error", &[]),
     ("addr", &["error"]),
     ("sync", &[]),
+    ("panics", &[]),
     ("layout", &[]),
     ("run_config", &[]),
     ("ipc", &["run_config"]),
@@ -36,8 +37,8 @@ const CORE: Modules = &[
     // Network namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout"]),
     ("netlink", &["error", "addr", "sys", "sysctl", "netns"]),
-    ("node", &["error", "addr", "sync", "frame", "netlink", "netns"]),
-    ("wire", &["error", "addr", "sync", "sys", "frame"]),
+    ("node", &["error", "addr", "sync", "panics", "frame", "netlink", "netns"]),
+    ("wire", &["error", "addr", "sync", "panics", "sys", "frame"]),
     ("dns", &["error", "sync", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "addr", "layout", "netlink"]),
@@ -72,6 +73,7 @@ const CORE: Modules = &[
         &[
             "error",
             "sync",
+            "panics",
             "layout",
             "run_config",
             "ipc",

@@ -1,6 +1,5 @@
 //! Threads that live in a node, and the recording of panics.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +8,7 @@ use std::thread;
 use super::executor::NodeExecutor;
 use super::panics::{Panicked, Panics};
 use crate::error::{Error, ErrorCode, Result};
+use crate::panics;
 
 /// A thread in a node. Dropping the handle detaches the thread.
 ///
@@ -85,7 +85,7 @@ impl PanicRecorder {
     /// Runs `body`. Its panic is recorded, and continues.
     pub(super) fn run<T>(&self, body: impl FnOnce() -> T) -> T {
         catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
-            let message = message(&*payload);
+            let message = panics::message(&*payload).unwrap_or("Box<dyn Any>").to_owned();
             self.panics.record(Panicked { id: self.id, node: self.node.clone(), message });
             resume_unwind(payload)
         })
@@ -94,10 +94,4 @@ impl PanicRecorder {
     pub(super) fn joined(&self) {
         self.panics.joined(self.id);
     }
-}
-
-fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "Box<dyn Any>".to_owned())
 }

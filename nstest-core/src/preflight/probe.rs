@@ -5,8 +5,9 @@ use std::ffi::CString;
 use nix::errno::Errno;
 use nix::libc;
 
-pub(crate) use crate::sys::probe::Outcome;
-use crate::sys::probe::{self, EVERY_NAMESPACE, Trial};
+pub(crate) use crate::sys::trial::TrialOutcome;
+use crate::sys::namespaces;
+use crate::sys::trial::{self, Trial};
 
 /// The kinds of namespaces besides user, with the name in their sysctl and their flag.
 pub(crate) const KINDS: [(&str, libc::c_int); 5] = [
@@ -21,19 +22,19 @@ pub(crate) const KINDS: [(&str, libc::c_int); 5] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Probes {
     /// A child without its own namespaces.
-    pub(crate) process: Outcome,
+    pub(crate) process: TrialOutcome,
     /// Whether a filter intercepts a `clone` with new namespaces.
     pub(crate) clone_filter: Filter,
     /// The same for `mount`.
     pub(crate) mount_filter: Filter,
     /// A user namespace alone.
-    pub(crate) user: Outcome,
+    pub(crate) user: TrialOutcome,
     /// A user namespace and one other, in the order of [`KINDS`].
-    pub(crate) kinds: [Outcome; KINDS.len()],
+    pub(crate) kinds: [TrialOutcome; KINDS.len()],
     /// All of them at once.
-    pub(crate) every: Outcome,
-    pub(crate) set_groups: Outcome,
-    pub(crate) id_map: Outcome,
+    pub(crate) every: TrialOutcome,
+    pub(crate) set_groups: TrialOutcome,
+    pub(crate) id_map: TrialOutcome,
     /// The AppArmor label of a process in a new user namespace, if it is not `unconfined`.
     pub(crate) label: Option<String>,
 }
@@ -49,12 +50,12 @@ pub(crate) enum Filter {
 
 impl Filter {
     /// `expected` is the answer of the kernel to the invalid call that was tried.
-    fn from(outcome: Outcome, expected: Errno) -> Self {
+    fn from(outcome: TrialOutcome, expected: Errno) -> Self {
         match outcome {
-            Outcome::Refused(errno) if errno == expected => Self::Passes,
-            Outcome::Refused(errno) => Self::Answers(errno),
-            Outcome::Killed(signal) => Self::Kills(signal),
-            Outcome::Allowed | Outcome::Untried => Self::Unknown,
+            TrialOutcome::Refused(errno) if errno == expected => Self::Passes,
+            TrialOutcome::Refused(errno) => Self::Answers(errno),
+            TrialOutcome::Killed(signal) => Self::Kills(signal),
+            TrialOutcome::Allowed | TrialOutcome::Untried => Self::Unknown,
         }
     }
 }
@@ -67,16 +68,16 @@ impl Probes {
             Trial::MountFilter,
             Trial::CloneFilter,
             Trial::Clone(user),
-            Trial::Clone(EVERY_NAMESPACE),
+            Trial::Clone(namespaces::EVERY),
             Trial::SetGroups,
             Trial::IdMap,
         ];
         trials.extend(KINDS.map(|(_, flag)| Trial::Clone(user | flag)));
         // Digits and spaces hold no NUL.
         let uid_map = CString::new(format!("0 {uid} 1")).unwrap_or_default();
-        let report = probe::run(&trials, &uid_map);
+        let report = trial::run(&trials, &uid_map);
         let mut outcomes = report.outcomes.into_iter();
-        let mut next = || outcomes.next().unwrap_or(Outcome::Untried);
+        let mut next = || outcomes.next().unwrap_or(TrialOutcome::Untried);
         Self {
             process: report.process,
             mount_filter: Filter::from(next(), Errno::EFAULT),
@@ -92,14 +93,14 @@ impl Probes {
 
     /// For operations that need no namespace, nothing is tried.
     pub(crate) const UNTRIED: Self = Self {
-        process: Outcome::Untried,
+        process: TrialOutcome::Untried,
         clone_filter: Filter::Unknown,
         mount_filter: Filter::Unknown,
-        user: Outcome::Untried,
-        kinds: [Outcome::Untried; KINDS.len()],
-        every: Outcome::Untried,
-        set_groups: Outcome::Untried,
-        id_map: Outcome::Untried,
+        user: TrialOutcome::Untried,
+        kinds: [TrialOutcome::Untried; KINDS.len()],
+        every: TrialOutcome::Untried,
+        set_groups: TrialOutcome::Untried,
+        id_map: TrialOutcome::Untried,
         label: None,
     };
 }

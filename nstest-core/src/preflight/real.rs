@@ -16,8 +16,9 @@ use nix::sys::resource::{Resource, setrlimit};
 use super::explain::{error, investigate};
 use super::recorded::{clone, id_map, mount, refusal, sysctl};
 use super::refusal::{Operation, Refusal};
-use crate::sys::probe::{self, EVERY_NAMESPACE, Outcome, Trial};
-use crate::sys::seccomp_filter::{Answer, refuse_namespaces};
+use crate::sys::namespaces;
+use crate::sys::trial::{self, TrialOutcome, Trial};
+use crate::sys::seccomp_filter::{FilterAnswer, refuse_namespaces};
 
 const ATTEMPT: &str = "NSTEST_PREFLIGHT_ATTEMPT";
 const FIRST: &str = "NSTEST_PREFLIGHT_FIRST";
@@ -34,9 +35,9 @@ fn attempt() {
     match std::env::var(FIRST).unwrap_or_default().as_str() {
         "" => {}
         "no processes" => setrlimit(Resource::RLIMIT_NPROC, 1, 1).unwrap(),
-        "filter: EPERM" => refuse_namespaces(Answer::Errno(Errno::EPERM)),
-        "filter: ENOSYS" => refuse_namespaces(Answer::Errno(Errno::ENOSYS)),
-        "filter: kill" => refuse_namespaces(Answer::Kill),
+        "filter: EPERM" => refuse_namespaces(FilterAnswer::Errno(Errno::EPERM)),
+        "filter: ENOSYS" => refuse_namespaces(FilterAnswer::Errno(Errno::ENOSYS)),
+        "filter: kill" => refuse_namespaces(FilterAnswer::Kill),
         root => nix::unistd::chroot(root).unwrap(),
     }
     let text = match refused(&attempt) {
@@ -54,7 +55,7 @@ fn attempt() {
 /// Makes the call. Returns the refusal, if it was refused.
 fn refused(attempt: &str) -> Option<Refusal> {
     match attempt {
-        "clone" => tried(Trial::Clone(EVERY_NAMESPACE), clone),
+        "clone" => tried(Trial::Clone(namespaces::EVERY), clone),
         "uid_map" => tried(Trial::IdMap, id_map),
         "setgroups" => {
             let call = "open(\"/proc/self/setgroups\")";
@@ -79,10 +80,10 @@ fn refused(attempt: &str) -> Option<Refusal> {
 
 fn tried(trial: Trial, refused: impl Fn(Errno) -> Refusal) -> Option<Refusal> {
     let uid_map = CString::new(format!("0 {} 1", nix::unistd::geteuid())).unwrap();
-    let report = probe::run(&[trial], &uid_map);
+    let report = trial::run(&[trial], &uid_map);
     match (report.process, report.outcomes[0]) {
-        (Outcome::Refused(errno), _) | (_, Outcome::Refused(errno)) => Some(refused(errno)),
-        (_, Outcome::Killed(signal)) => {
+        (TrialOutcome::Refused(errno), _) | (_, TrialOutcome::Refused(errno)) => Some(refused(errno)),
+        (_, TrialOutcome::Killed(signal)) => {
             Some(Refusal { kind: Operation::Killed { signal }, ..refused(Errno::UnknownErrno) })
         }
         _ => None,

@@ -1,6 +1,5 @@
 //! The body's side: the process in which the test function runs.
 
-use std::any::Any;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -14,6 +13,7 @@ use super::ambient::{Current, Entered};
 use crate::error::{Error, ErrorCode};
 use crate::fixture::{Fixture, FixtureParam};
 use crate::ipc::{Failure, Record};
+use crate::panics;
 use crate::run_config::{Findings, RunConfig};
 use crate::sync::lock;
 use crate::sys::init::{self, Chosen};
@@ -132,7 +132,8 @@ pub(super) fn play<R: Termination>(
         Ok((code, _)) => Err(Failure::Returned(format!("{code:?}"))),
         Err(payload) => Err(match payload.downcast::<SetupFailed>() {
             Ok(failed) => Failure::Reported(failed.0),
-            Err(payload) => text(&*payload).map_or(Failure::PanicAny, Failure::Panic),
+            Err(payload) => panics::message(&*payload)
+                .map_or(Failure::PanicAny, |text| Failure::Panic(text.to_owned())),
         }),
     };
     Played { test, outcome, current }
@@ -183,13 +184,6 @@ fn check_matched(findings: &Findings, planned: bool) -> Result<(), Failure> {
     Err(Failure::Reported(format!("{error:?}")))
 }
 
-fn text(payload: &(dyn Any + Send)) -> Option<String> {
-    payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-}
-
 /// Where a panic aborts, the hook is the last to see its message. libtest's own
 /// hook would end the process with a verdict of its own: it makes way for std's.
 fn report_aborting_panics(channel: &Arc<Channel>) {
@@ -201,7 +195,8 @@ fn report_aborting_panics(channel: &Arc<Channel>) {
         std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
             printer(info);
             if std::thread::current().id() == thread && std::process::id() == process {
-                channel.send(&Record::Panicked(text(info.payload()).unwrap_or_default()));
+                let text = panics::message(info.payload()).unwrap_or_default();
+                channel.send(&Record::Panicked(text.to_owned()));
             }
         }));
     }

@@ -13,9 +13,9 @@ use std::sync::OnceLock;
 use nix::libc;
 use nix::unistd::{getegid, geteuid};
 
-use super::setup::{Plan, c_string};
+use super::setup::Plan;
 use crate::capability;
-use crate::sys::step::Step;
+use crate::sys::step::{Step, c_string};
 
 /// Inside, a test with `root = false` that real root started: servers refuse
 /// uid 0, and look the name of any other up. This one is in every passwd(5).

@@ -7,6 +7,7 @@
 use std::ffi::{CString, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ use super::errands::Errands;
 use super::host::Host;
 use super::identity::Identity;
 use super::output::Drain;
-use super::setup::{self, Descriptors, Extras, Planned, c_os};
+use super::setup::{self, Descriptors, Extras, Planned};
 use super::verdict::{self, Course, Judged, Verdict};
 use super::watch::Watch;
 use super::{Options, Test, explore, joined, names, settings};
@@ -31,7 +32,7 @@ use crate::run_config::RunConfig;
 use crate::sync::lock;
 use crate::sys::init::{Chosen, VARIABLE};
 use crate::sys::spawn::{Act, Helper, Image, Refused, SELF, Spawned, spawn};
-use crate::sys::step::Step;
+use crate::sys::step::{Step, c_string};
 use crate::uplink::{self, Connected, Uplink};
 
 /// Runs a test in a process of its own, and tells libtest how it went.
@@ -198,7 +199,7 @@ impl Launch<'_> {
         };
         let image = Image::new(
             SELF.to_owned(),
-            self.arguments.iter().cloned().map(c_os).collect(),
+            self.arguments.iter().cloned().map(|a| c_string(a.into_vec())).collect(),
             environment(&chosen, self.libtest_name),
         );
         let identity = match extras.netns {
@@ -247,7 +248,7 @@ fn environment(chosen: &Chosen, libtest_name: Option<&str>) -> Vec<CString> {
     let leads_out = |name: &str| {
         name.to_ascii_lowercase().ends_with("_proxy") && !name.eq_ignore_ascii_case("no_proxy")
     };
-    let set = |name: &str, value: &str| c_os(format!("{name}={value}").into());
+    let set = |name: &str, value: &str| c_string(format!("{name}={value}"));
     let mut environment: Vec<CString> = std::env::vars_os()
         .filter(|(name, _)| {
             name != "TMPDIR"
@@ -264,7 +265,7 @@ fn environment(chosen: &Chosen, libtest_name: Option<&str>) -> Vec<CString> {
             }
             name.push("=");
             name.push(value);
-            c_os(name)
+            c_string(name.into_vec())
         })
         .collect();
     environment.push(set("TMPDIR", TMP_DIR));

@@ -5,9 +5,9 @@
 //! `sys::step` carries it out. The file system of the test is the host's, but
 //! for what would let the host's network in: see namespaces(7).
 
-use std::ffi::{CString, OsString};
+use std::ffi::CString;
 use std::os::fd::RawFd;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::libc;
@@ -15,8 +15,9 @@ use nix::libc;
 use super::host::{EtcFile, Host};
 use super::identity::Identity;
 use crate::layout::{ETC, LOCALHOST, NETNS, NODE, TMP_DIR};
+use crate::sys::namespaces;
 use crate::sys::spawn::Act;
-use crate::sys::step::{Mount, Step};
+use crate::sys::step::{Mount, Step, c_string};
 use crate::uplink::{self, Uplink};
 
 fn own(name: &str) -> String {
@@ -36,19 +37,11 @@ impl Extras<'_> {
     /// The namespaces that such a test is born in.
     pub(super) fn namespaces(self) -> i32 {
         match self.netns {
-            None => NAMESPACES,
-            Some(_) => NAMESPACES & !(libc::CLONE_NEWUSER | libc::CLONE_NEWNET),
+            None => namespaces::EVERY,
+            Some(_) => namespaces::EVERY & !(libc::CLONE_NEWUSER | libc::CLONE_NEWNET),
         }
     }
 }
-
-/// Every namespace that a test has of its own.
-const NAMESPACES: i32 = libc::CLONE_NEWUSER
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWIPC;
 
 /// One step of the plan, with the words for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,7 +234,7 @@ impl Plan {
         for (name, _, text) in &files {
             self.must(
                 what,
-                Step::Create { path: c_string(&own(name)), text: text.as_bytes().into() },
+                Step::Create { path: c_string(own(name)), text: text.as_bytes().into() },
             );
         }
         // What is laid over /etc hides what was mounted in it: so that goes first.
@@ -263,7 +256,7 @@ impl Plan {
                     self.directories(path.parent());
                     self.must(
                         what,
-                        Step::Symlink { target: c_string(&own(name)), path: c_path(path) },
+                        Step::Symlink { target: c_string(own(name)), path: c_path(path) },
                     );
                 }
             }
@@ -275,15 +268,15 @@ impl Plan {
         let what = "lay files of the test's own over /etc";
         let (upper, work) = (own("upper"), own("work"));
         for path in [&upper, &work] {
-            self.must(what, Step::MakeDir { path: c_string(path), mode: 0o755 });
+            self.must(what, Step::MakeDir { path: c_string(path.as_str()), mode: 0o755 });
         }
         for name in names {
-            let path = c_string(&format!("{upper}/{name}"));
-            self.must(what, Step::Symlink { target: c_string(&own(name)), path });
+            let path = c_string(format!("{upper}/{name}"));
+            self.must(what, Step::Symlink { target: c_string(own(name)), path });
         }
         let options = format!("lowerdir=/etc,upperdir={upper},workdir={work},userxattr");
         let overlay = mount_of(Some("overlay"), "/etc", Some("overlay"), 0);
-        let overlay = Mount { data: Some(c_string(&options)), ..overlay };
+        let overlay = Mount { data: Some(c_string(options)), ..overlay };
         self.may(
             what,
             Step::Mount(overlay),
@@ -332,15 +325,6 @@ fn mount_of(source: Option<&str>, target: &str, kind: Option<&str>, flags: libc:
     }
 }
 
-pub(super) fn c_string(text: &str) -> CString {
-    c_os(text.into())
-}
-
 fn c_path(path: &Path) -> CString {
-    c_os(path.as_os_str().to_owned())
-}
-
-/// What the system handed out, and our own literals, hold no NUL.
-pub(super) fn c_os(text: OsString) -> CString {
-    CString::new(text.into_vec()).unwrap_or_default()
+    c_string(path.as_os_str().as_bytes())
 }

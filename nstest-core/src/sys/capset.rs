@@ -12,19 +12,19 @@ use super::step::{Errno, check, errno};
 pub(super) fn keep(bits: u64) -> Result<(), Errno> {
     const VERSION_3: u32 = 0x2008_0522;
     #[repr(C)]
-    struct Header {
+    struct CapHeader {
         version: u32,
         pid: c_int,
     }
     #[repr(C)]
     #[derive(Clone, Copy)]
-    struct Data {
+    struct CapData {
         effective: u32,
         permitted: u32,
         inheritable: u32,
     }
-    let header = Header { version: VERSION_3, pid: 0 };
-    let half = |bits: u32| Data { effective: bits, permitted: bits, inheritable: bits };
+    let header = CapHeader { version: VERSION_3, pid: 0 };
+    let half = |bits: u32| CapData { effective: bits, permitted: bits, inheritable: bits };
     let data = [half(bits as u32), half((bits >> 32) as u32)];
     // SAFETY: header and data have the layout of version 3: two triples of words.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };

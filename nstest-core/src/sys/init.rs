@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use nix::libc::{self, c_int};
 
-use super::lend::{Side, lend};
+use super::lend::{Lent, lend};
 use super::process::exit_now;
 use super::step::{die_with_parent, errno};
 use crate::ipc::{ended_frame, init_failed_frame};
@@ -115,13 +115,13 @@ fn split(chosen: Chosen) {
     PIPE.store(chosen.report, Relaxed);
     disposition(libc::SIG_IGN);
     match lend() {
-        Side::Child => {
+        Lent::Child => {
             disposition(libc::SIG_DFL);
             become_body(chosen);
         }
-        Side::Parent(body) => await_body(body),
-        Side::Refused(Some(errno)) => refused(errno),
-        Side::Refused(None) => {
+        Lent::Parent(body) => await_body(body),
+        Lent::Refused(Some(errno)) => refused(errno),
+        Lent::Refused(None) => {
             disposition(libc::SIG_DFL);
             // SAFETY: fork(3), the C library's own: it leaves its state right in the
             // child. The process has one thread (sanitizers' handle fork themselves).

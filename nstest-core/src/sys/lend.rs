@@ -14,7 +14,7 @@ use std::ffi::c_long;
 use nix::libc::{self, c_int};
 
 /// What [`lend`] returns.
-pub(super) enum Side {
+pub(super) enum Lent {
     Child,
     /// Its PID. Nothing on the stack, and no variable from before, may be read.
     Parent(c_int),
@@ -25,14 +25,14 @@ pub(super) enum Side {
 /// Clones a child without an exit signal: no SIGCHLD, so a parent that ignores
 /// that signal, and so need not reap orphans, can still wait for it (`__WALL`).
 #[inline(always)]
-pub(super) fn lend() -> Side {
-    let Some(tid) = tid_address() else { return Side::Refused(None) };
+pub(super) fn lend() -> Lent {
+    let Some(tid) = tid_address() else { return Lent::Refused(None) };
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_CHILD_SETTID;
     match clone(c_long::from(flags), tid) {
-        None => Side::Refused(None),
-        Some(0) => Side::Child,
-        Some(pid) if pid > 0 => Side::Parent(pid as c_int),
-        Some(error) => Side::Refused(Some(-error as c_int)),
+        None => Lent::Refused(None),
+        Some(0) => Lent::Child,
+        Some(pid) if pid > 0 => Lent::Parent(pid as c_int),
+        Some(error) => Lent::Refused(Some(-error as c_int)),
     }
 }
 

@@ -12,7 +12,8 @@
 //! - [`netlink`]: options of netlink sockets;
 //! - [`packet`]: frames of other devices, in memory shared with the kernel;
 //! - [`mod@slice`]: how long a thread runs at a time;
-//! - [`probe`]: system calls tried in a child, to learn which are refused.
+//! - [`trial`]: system calls tried in a child, to learn which are refused;
+//! - [`namespaces`]: sets of namespaces.
 #![allow(
     unsafe_code,
     reason = "the rest of the crate denies it; each block here says why it holds"
@@ -21,9 +22,9 @@
 mod capset;
 pub(crate) mod init;
 mod lend;
+pub(crate) mod namespaces;
 pub(crate) mod netlink;
 pub(crate) mod packet;
-pub(crate) mod probe;
 pub(crate) mod process;
 #[cfg(test)]
 pub(crate) mod seccomp_filter;
@@ -31,3 +32,4 @@ pub(crate) mod slice;
 pub(crate) mod spawn;
 pub(crate) mod step;
 pub(crate) mod tap;
+pub(crate) mod trial;

@@ -11,16 +11,16 @@ const NAMESPACE_FLAGS: u32 = 0x7E02_0000;
 
 /// What the filter does about a `clone` that asks for a namespace.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Answer {
+pub(crate) enum FilterAnswer {
     Errno(Errno),
     Kill,
 }
 
 /// Puts the filter on this thread and the children that it makes from now on.
-pub(crate) fn refuse_namespaces(answer: Answer) {
+pub(crate) fn refuse_namespaces(answer: FilterAnswer) {
     let verdict = match answer {
-        Answer::Errno(errno) => libc::SECCOMP_RET_ERRNO | errno as u32,
-        Answer::Kill => libc::SECCOMP_RET_KILL_PROCESS,
+        FilterAnswer::Errno(errno) => libc::SECCOMP_RET_ERRNO | errno as u32,
+        FilterAnswer::Kill => libc::SECCOMP_RET_KILL_PROCESS,
     };
     let op = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
     let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;

@@ -7,7 +7,7 @@ use nix::libc::{self, c_long};
 
 /// `struct sched_attr`, in the size that it was published with.
 #[repr(C)]
-struct Attributes {
+struct SchedAttr {
     size: u32,
     policy: u32,
     flags: u64,
@@ -21,8 +21,8 @@ struct Attributes {
 /// Asks for slices of so many nanoseconds (0.1 to 100 ms) for the calling thread. Older
 /// kernels take no notice.
 pub(crate) fn set_slice(nanoseconds: u64) -> nix::Result<()> {
-    let size = size_of::<Attributes>() as u32;
-    let mut attributes = Attributes {
+    let size = size_of::<SchedAttr>() as u32;
+    let mut attributes = SchedAttr {
         size,
         policy: 0,
         flags: 0,

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use nix::libc::{self, c_int};
 
 use super::process::Process;
-use super::step::{Errno, State, Step, check, errno};
+use super::step::{Errno, HeldDirs, Step, check, errno};
 
 /// The program that the child becomes.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Image {
 }
 
 /// What the child reports, written by it into the parent's memory.
-struct Outcome {
+struct ChildReport {
     /// The kernel writes the pidfd here before the child runs.
     pidfd: AtomicI32,
     /// The index of the step that failed; as many as there are steps: the exec;
@@ -82,7 +82,7 @@ pub(crate) struct Helper<'a> {
     pub(crate) channel: OwnedFd,
 }
 
-struct Job<'a> {
+struct ChildJob<'a> {
     acts: &'a [Act],
     /// The act to begin with.
     first: usize,
@@ -91,7 +91,7 @@ struct Job<'a> {
     path: *const c_char,
     arguments: *const *const c_char,
     environment: *const *const c_char,
-    outcome: &'a Outcome,
+    report: &'a ChildReport,
 }
 
 /// Clones a child with the namespaces in `flags`, has it perform `acts` in
@@ -102,34 +102,34 @@ pub(crate) fn spawn(
     image: &Image,
     helper: Option<Helper<'_>>,
 ) -> Result<Spawned, Refused> {
-    let outcome = Outcome {
+    let report = ChildReport {
         pidfd: AtomicI32::new(-1),
         failed: AtomicI32::new(-1),
         errnos: (0..=acts.len()).map(|_| AtomicI32::new(0)).collect(),
     };
     let cloned = match helper {
-        None => clone_and_exec(flags, acts, image, &outcome),
+        None => clone_and_exec(flags, acts, image, &report),
         Some(Helper { serve, channel }) => std::thread::scope(|scope| {
-            let pidfd = || outcome.pidfd.load(Relaxed);
+            let pidfd = || report.pidfd.load(Relaxed);
             std::thread::Builder::new()
                 .spawn_scoped(scope, move || serve(&pidfd))
                 .map_err(|error| error.raw_os_error().unwrap_or(libc::EAGAIN))?;
-            let cloned = clone_and_exec(flags, acts, image, &outcome);
+            let cloned = clone_and_exec(flags, acts, image, &report);
             drop(channel); // the child's end: without it, the helper waits no longer
             cloned
         }),
     };
     let pid = cloned.map_err(Refused::Clone)?;
     // SAFETY: the clone succeeded, so the kernel stored a new descriptor there, ours to own.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(outcome.pidfd.load(Relaxed)) };
+    let pidfd = unsafe { OwnedFd::from_raw_fd(report.pidfd.load(Relaxed)) };
     let process = Process::new(pid, pidfd);
 
-    let failed = outcome.failed.load(Relaxed);
+    let failed = report.failed.load(Relaxed);
     let Ok(index) = usize::try_from(failed) else {
-        let tolerated = outcome.errnos.iter().map(|e| e.load(Relaxed)).enumerate();
+        let tolerated = report.errnos.iter().map(|e| e.load(Relaxed)).enumerate();
         return Ok(Spawned { process, tolerated: tolerated.filter(|(_, e)| *e != 0).collect() });
     };
-    let errno = outcome.errnos[index].load(Relaxed);
+    let errno = report.errnos[index].load(Relaxed);
     process.reap();
     if index == acts.len() { Err(Refused::Exec(errno)) } else { Err(Refused::Step(index, errno)) }
 }
@@ -138,7 +138,7 @@ fn clone_and_exec(
     flags: c_int,
     acts: &[Act],
     image: &Image,
-    outcome: &Outcome,
+    report: &ChildReport,
 ) -> Result<libc::pid_t, Errno> {
     let pointers = |strings: &[CString]| -> Vec<*const c_char> {
         strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect()
@@ -147,14 +147,14 @@ fn clone_and_exec(
     let environment = pointers(&image.environment);
     let forks = acts.iter().any(|act| matches!(act.step, Step::Fork { .. }));
     let second_stack = forks.then(Stack::new).transpose()?;
-    let job = Job {
+    let job = ChildJob {
         acts,
         first: 0,
         second_stack: second_stack.as_ref(),
         path: image.path.as_ptr(),
         arguments: arguments.as_ptr(),
         environment: environment.as_ptr(),
-        outcome,
+        report,
     };
     let stack = Stack::new()?;
     let _blocked = BlockedSignals::new()?;
@@ -167,35 +167,35 @@ fn clone_and_exec(
             stack.top(),
             flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD,
             (&raw const job).cast_mut().cast(),
-            outcome.pidfd.as_ptr(),
+            report.pidfd.as_ptr(),
         )
     })
 }
 
 extern "C" fn child(job: *mut c_void) -> c_int {
     // SAFETY: it is the job of `clone_and_exec`, which is suspended.
-    let job = unsafe { &*job.cast::<Job<'_>>() };
+    let job = unsafe { &*job.cast::<ChildJob<'_>>() };
     let fail = |index: usize, errno: Errno| -> ! {
-        job.outcome.errnos[index].store(errno, Relaxed);
-        job.outcome.failed.store(index as c_int, Relaxed);
+        job.report.errnos[index].store(errno, Relaxed);
+        job.report.failed.store(index as c_int, Relaxed);
         // SAFETY: _exit(2) runs no handler of the parent's.
         unsafe { libc::_exit(1) }
     };
-    let mut state = State::new();
+    let mut held = HeldDirs::new();
     for (index, act) in job.acts.iter().enumerate().skip(job.first) {
         if let (Step::Fork { wait }, Some(stack)) = (&act.step, job.second_stack) {
-            let rest = Job { first: index + 1, second_stack: None, ..*job };
+            let rest = ChildJob { first: index + 1, second_stack: None, ..*job };
             match fork(&rest, stack, *wait) {
                 // SAFETY: _exit(2) runs no handler of the parent's.
                 Ok(status) => unsafe { libc::_exit(status) },
                 Err(errno) => fail(index, errno),
             }
         }
-        if let Err(errno) = act.step.perform(&mut state) {
+        if let Err(errno) = act.step.perform(&mut held) {
             if act.required {
                 fail(index, errno);
             }
-            job.outcome.errnos[index].store(errno, Relaxed);
+            job.report.errnos[index].store(errno, Relaxed);
         }
     }
     // SAFETY: all zeroes is a valid, empty signal set.
@@ -209,7 +209,7 @@ extern "C" fn child(job: *mut c_void) -> c_int {
 
 /// Has a child go on with the rest of the job, and perhaps waits for its end. All
 /// three processes share one memory until that child has exec'd; two of them sleep.
-fn fork(rest: &Job<'_>, stack: &Stack, wait: bool) -> Result<c_int, Errno> {
+fn fork(rest: &ChildJob<'_>, stack: &Stack, wait: bool) -> Result<c_int, Errno> {
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: the stack is unused and large enough; `rest` outlives the child's
     // use of it, since CLONE_VFORK suspends this process; `child` obeys the rules.

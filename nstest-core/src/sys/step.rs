@@ -90,15 +90,21 @@ pub(crate) struct Mount {
 /// How many directories can be held at once.
 pub(crate) const SLOTS: usize = 8;
 
-/// What steps hand to later steps.
-pub(crate) struct State {
-    held: [RawFd; SLOTS],
+/// The directories that [`Step::Hold`] opened for a later [`Step::BindHeld`].
+pub(crate) struct HeldDirs {
+    fds: [RawFd; SLOTS],
 }
 
-impl State {
+impl HeldDirs {
     pub(crate) const fn new() -> Self {
-        Self { held: [-1; SLOTS] }
+        Self { fds: [-1; SLOTS] }
     }
+}
+
+/// A C string. NUL bytes, which neither paths of the system nor our own literals
+/// have, make it empty.
+pub(crate) fn c_string(text: impl Into<Vec<u8>>) -> CString {
+    CString::new(text).unwrap_or_default()
 }
 
 /// An `errno`.
@@ -139,7 +145,7 @@ impl Step {
     }
 
     /// Does it. Called in the child, where the module's rules hold.
-    pub(super) fn perform(&self, state: &mut State) -> Result<(), Errno> {
+    pub(super) fn perform(&self, held: &mut HeldDirs) -> Result<(), Errno> {
         match self {
             Step::DefaultSignals => default_signals(),
             Step::DieWithParent => die_with_parent(),
@@ -165,10 +171,10 @@ impl Step {
             }
             Step::Mount(mount) => mount.perform(),
             Step::Hold { path, slot } => {
-                state.held[*slot] = open(path, libc::O_PATH)?;
+                held.fds[*slot] = open(path, libc::O_PATH)?;
                 Ok(())
             }
-            Step::BindHeld { slot, target } => bind_descriptor(state.held[*slot], target),
+            Step::BindHeld { slot, target } => bind_descriptor(held.fds[*slot], target),
             Step::Hostname(name) => {
                 // SAFETY: the pointer is valid for as many bytes as are named.
                 check(unsafe { libc::sethostname(name.as_ptr(), name.count_bytes()) }).map(drop)

@@ -26,7 +26,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nix::errno::Errno;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::sys::step::Step;
+use crate::sys::step::{Step, c_string};
 use machine::Machine;
 use relayed::Relay;
 
@@ -96,10 +96,7 @@ impl Uplink {
     pub(crate) fn interface(&self) -> Option<Step> {
         match self.way {
             Way::Routed => None,
-            Way::Relayed(_) => Some(Step::Tap {
-                name: std::ffi::CString::new(DEVICE).unwrap_or_default(),
-                index: INDEX as i32,
-            }),
+            Way::Relayed(_) => Some(Step::Tap { name: c_string(DEVICE), index: INDEX as i32 }),
         }
     }
 

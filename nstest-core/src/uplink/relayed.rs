@@ -15,7 +15,6 @@
 //! - `--no-map-gw` and `-t none -u none -T none -U none` keep the machine's
 //!   loopback closed: passt(1). For slirp4netns it is `--disable-host-loopback`.
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -32,7 +31,7 @@ use super::machine::Machine;
 use super::{DEVICE, GATEWAY, GATEWAY6, GUEST, GUEST6, LENGTH, MTU, RESOLVER, RESOLVER6, refused};
 use crate::error::{Error, Result};
 use crate::sys::spawn::{Act, Image, Refused, spawn};
-use crate::sys::step::{Mount, Step};
+use crate::sys::step::{Mount, Step, c_string};
 
 /// A program that relays.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,9 +180,4 @@ fn said(complaints: OwnedFd, status: Option<i32>) -> String {
         ([], None) => "the program was killed and said nothing".to_owned(),
         (lines, _) => lines.join("\n"),
     }
-}
-
-fn c_string(bytes: &[u8]) -> CString {
-    // Paths and our own words hold no NUL.
-    CString::new(bytes).unwrap_or_default()
 }

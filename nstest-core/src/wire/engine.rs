@@ -4,7 +4,6 @@
 //! Frames that go on at once are sent from the memory that they came in by; those
 //! that wait are copied.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
@@ -31,6 +30,7 @@ use super::queue::Queue;
 use super::{Ends, Entry, State};
 use crate::addr::MacAddr;
 use crate::frame::{Direction, Emission, Outlet};
+use crate::panics;
 use crate::sys::packet::{Offloads, Outgoing, PacketSocket, Sender};
 use crate::sys::slice::set_slice;
 
@@ -300,7 +300,7 @@ impl Pass<'_> {
             Err(panic) => {
                 outlet.clear();
                 self.state.fail(|| {
-                    let what = message(&*panic);
+                    let what = panics::message(&*panic).unwrap_or("(no message)");
                     format!("a stage panicked at the port with index {}: {what}", self.ends.port)
                 });
             }
@@ -340,9 +340,4 @@ fn whole_fits(offloads: Offloads, frame: &[u8]) -> bool {
         },
         _ => false,
     }
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("(no message)")
 }

@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::super::facts::Container;
-use super::super::probe::{Filter, Outcome};
+use super::super::probe::{Filter, TrialOutcome};
 use super::super::refusal::Operation;
 use super::super::remedy;
 use super::evidence::{CAP_SETFCAP, CAP_SYS_ADMIN, Diagnosis, Evidence, found};
@@ -15,7 +15,7 @@ const UBUNTU_PROFILE: &str = "unprivileged_userns";
 
 /// SIGSYS, in the process that sets up the test or in the probe that tried the same.
 pub(super) fn seccomp_kill(evidence: &Evidence<'_>) -> Option<Diagnosis> {
-    let by_sigsys = |outcome: &Outcome| *outcome == Outcome::Killed(libc::SIGSYS);
+    let by_sigsys = |outcome: &TrialOutcome| *outcome == TrialOutcome::Killed(libc::SIGSYS);
     let killed = match evidence.refusal.kind {
         Operation::Killed { signal } => signal == libc::SIGSYS,
         _ => {

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use super::super::facts::IdMap;
-use super::super::probe::{Filter, KINDS, Outcome};
+use super::super::probe::{Filter, KINDS, TrialOutcome};
 use super::super::refusal::Operation;
 use super::super::remedy;
 use super::evidence::{CAP_SYS_ADMIN, Diagnosis, Evidence, found};
@@ -17,7 +17,7 @@ pub(super) fn userns_limit(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let limit = evidence.limit("user");
     // In a nested namespace a limit is 2^31-1 until it is set (kernel/user_namespace.c).
     let is_set = limit.is_some_and(|limit| limit < i32::MAX as u64);
-    let refused = evidence.probes.user == Outcome::Refused(Errno::ENOSPC);
+    let refused = evidence.probes.user == TrialOutcome::Refused(Errno::ENOSPC);
     if !(limit == Some(0) || refused && is_set) {
         return None;
     }
@@ -34,13 +34,13 @@ pub(super) fn namespace_limit(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     if !(evidence.at(&Operation::Clone) && evidence.errno == Errno::ENOSPC) {
         return None;
     }
-    let exhausted = |kind: &str, outcome: Outcome| {
-        outcome == Outcome::Refused(Errno::ENOSPC) || evidence.limit(kind) == Some(0)
+    let exhausted = |kind: &str, outcome: TrialOutcome| {
+        outcome == TrialOutcome::Refused(Errno::ENOSPC) || evidence.limit(kind) == Some(0)
     };
     let (kind, _) = KINDS
         .iter()
         .zip(evidence.probes.kinds)
-        .filter(|_| evidence.probes.user == Outcome::Allowed)
+        .filter(|_| evidence.probes.user == TrialOutcome::Allowed)
         .map(|((kind, _), outcome)| (*kind, outcome))
         .find(|(kind, outcome)| exhausted(kind, *outcome))?;
     let name = format!("user.max_{kind}_namespaces");
@@ -117,7 +117,7 @@ pub(super) fn chroot(evidence: &Evidence<'_>) -> Option<Diagnosis> {
 pub(super) fn chroot_by_elimination(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let asked = evidence.at(&Operation::Clone) && evidence.errno == Errno::EPERM;
     let answered_by_the_kernel = evidence.probes.clone_filter == Filter::Passes
-        && evidence.probes.user == Outcome::Refused(Errno::EPERM);
+        && evidence.probes.user == TrialOutcome::Refused(Errno::EPERM);
     if !(asked && answered_by_the_kernel) {
         return None;
     }
@@ -173,7 +173,7 @@ pub(super) fn no_namespaces(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     if !(evidence.at(&Operation::Clone) && evidence.errno == Errno::EINVAL) {
         return None;
     }
-    let missing = Outcome::Refused(Errno::EINVAL);
+    let missing = TrialOutcome::Refused(Errno::EINVAL);
     let option = if evidence.probes.user == missing {
         "CONFIG_USER_NS"
     } else {

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 
 use super::explain::{error, explain};
 use super::facts::{Facts, IdMap, Usage};
-use super::probe::{Filter, KINDS, Outcome, Probes};
+use super::probe::{Filter, KINDS, TrialOutcome, Probes};
 use super::refusal::{Operation, Refusal};
 use crate::error::ErrorCode;
 
@@ -66,14 +66,14 @@ impl RecordedMachine {
             files: limits.map(|path| (path, "63239\n".to_owned())).into(),
             env: Vec::new(),
             probes: Probes {
-                process: Outcome::Allowed,
+                process: TrialOutcome::Allowed,
                 clone_filter: Filter::Passes,
                 mount_filter: Filter::Passes,
-                user: Outcome::Allowed,
-                kinds: [Outcome::Allowed; KINDS.len()],
-                every: Outcome::Allowed,
-                set_groups: Outcome::Allowed,
-                id_map: Outcome::Allowed,
+                user: TrialOutcome::Allowed,
+                kinds: [TrialOutcome::Allowed; KINDS.len()],
+                every: TrialOutcome::Allowed,
+                set_groups: TrialOutcome::Allowed,
+                id_map: TrialOutcome::Allowed,
                 label: None,
             },
         };
@@ -103,7 +103,7 @@ impl RecordedMachine {
 
     /// Root in a container of Docker without options.
     fn docker() -> Self {
-        let eperm = Outcome::Refused(Errno::EPERM);
+        let eperm = TrialOutcome::Refused(Errno::EPERM);
         Self::laptop()
             .file(".dockerenv", "")
             .file("proc/thread-self/status", ROOT_IN_CONTAINER)
@@ -141,8 +141,8 @@ impl RecordedMachine {
     /// Refuses a new user namespace, alone ("user") or together with another kind.
     fn refuses(self, kind: &str, errno: Errno) -> Self {
         self.probes(|probes| match KINDS.iter().position(|(name, _)| *name == kind) {
-            Some(at) => probes.kinds[at] = Outcome::Refused(errno),
-            None if kind == "user" => probes.user = Outcome::Refused(errno),
+            Some(at) => probes.kinds[at] = TrialOutcome::Refused(errno),
+            None if kind == "user" => probes.user = TrialOutcome::Refused(errno),
             None => panic!("no kind of namespace: {kind}"),
         })
     }

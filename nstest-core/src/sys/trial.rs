@@ -27,9 +27,11 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::sys::signal::{SigSet, SigmaskHow};
 
+use super::namespaces;
+
 /// What came of one trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum TrialOutcome {
     Allowed,
     Refused(Errno),
     /// The child that tried died by this signal.
@@ -53,21 +55,13 @@ pub(crate) enum Trial {
     IdMap,
 }
 
-/// All namespaces that a test gets.
-pub(crate) const EVERY_NAMESPACE: c_int = libc::CLONE_NEWUSER
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWIPC;
-
 /// What [`run`] brings back.
 #[derive(Debug)]
-pub(crate) struct Report {
+pub(crate) struct TrialReport {
     /// Whether a child could be made at all, with no namespace of its own.
-    pub(crate) process: Outcome,
+    pub(crate) process: TrialOutcome,
     /// One for each trial, in order.
-    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) outcomes: Vec<TrialOutcome>,
     /// The AppArmor label of a process in a new user namespace, as the kernel writes it.
     pub(crate) label: Vec<u8>,
 }
@@ -86,9 +80,9 @@ struct Board {
 }
 
 /// Owns the mapping of a [`Board`].
-struct Shared(ptr::NonNull<Board>);
+struct SharedBoard(ptr::NonNull<Board>);
 
-impl Shared {
+impl SharedBoard {
     fn new() -> Result<Self, Errno> {
         // SAFETY: an anonymous mapping at an address of the kernel's choice touches no other memory.
         let page = unsafe {
@@ -118,7 +112,7 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
+impl Drop for SharedBoard {
     fn drop(&mut self) {
         // SAFETY: `new` made this mapping with this length, and no reference outlives self.
         unsafe { libc::munmap(self.0.as_ptr().cast(), size_of::<Board>()) };
@@ -126,19 +120,19 @@ impl Drop for Shared {
 }
 
 /// Makes the trials. `uid_map` is what [`Trial::IdMap`] writes.
-pub(crate) fn run(trials: &[Trial], uid_map: &CStr) -> Report {
+pub(crate) fn run(trials: &[Trial], uid_map: &CStr) -> TrialReport {
     assert!(trials.len() <= MAX_TRIALS);
-    let nothing = |process| Report {
+    let nothing = |process| TrialReport {
         process,
-        outcomes: vec![Outcome::Untried; trials.len()],
+        outcomes: vec![TrialOutcome::Untried; trials.len()],
         label: Vec::new(),
     };
-    let Ok(shared) = Shared::new() else {
-        return nothing(Outcome::Untried);
+    let Ok(shared) = SharedBoard::new() else {
+        return nothing(TrialOutcome::Untried);
     };
     let board = shared.get();
     let mut stack = vec![0_u128; STACK / size_of::<u128>()];
-    let job = Job { board, uid_map, stack: stack.as_mut_ptr_range().end.cast() };
+    let job = TrialJob { board, uid_map, stack: stack.as_mut_ptr_range().end.cast() };
 
     let mut mask = SigSet::empty();
     let blocked = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
@@ -159,22 +153,22 @@ pub(crate) fn run(trials: &[Trial], uid_map: &CStr) -> Report {
     }
     let pid = match made {
         Ok(pid) => pid,
-        Err(errno) => return nothing(Outcome::Refused(errno)),
+        Err(errno) => return nothing(TrialOutcome::Refused(errno)),
     };
     // A process id fits: the kernel's are at most 2^22.
     let status = wait(pid as libc::pid_t);
     let killed_by = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
 
-    Report {
-        process: Outcome::Allowed,
+    TrialReport {
+        process: TrialOutcome::Allowed,
         outcomes: trials
             .iter()
             .zip(&board.results)
             .map(|(_, result)| match (result.load(Relaxed), killed_by) {
-                (0, _) => Outcome::Allowed,
-                (BEGUN, Some(signal)) => Outcome::Killed(signal),
-                (BEGUN | NOT_BEGUN, _) => Outcome::Untried,
-                (errno, _) => Outcome::Refused(Errno::from_raw(errno)),
+                (0, _) => TrialOutcome::Allowed,
+                (BEGUN, Some(signal)) => TrialOutcome::Killed(signal),
+                (BEGUN | NOT_BEGUN, _) => TrialOutcome::Untried,
+                (errno, _) => TrialOutcome::Refused(Errno::from_raw(errno)),
             })
             .collect(),
         label: board
@@ -199,14 +193,14 @@ fn wait(pid: libc::pid_t) -> c_int {
 }
 
 /// What the child needs, allocated before it was made.
-struct Job<'a> {
+struct TrialJob<'a> {
     board: &'a Board,
     uid_map: &'a CStr,
     /// The upper end of a stack for a child of the child.
     stack: *mut c_void,
 }
 
-impl Job<'_> {
+impl TrialJob<'_> {
     /// The outer child. From here on only system calls: no allocation, no lock, no panic.
     fn make(&self, trials: &[Trial]) -> ! {
         // Whatever the trials provoke leaves no core file and no crash report.
@@ -215,7 +209,7 @@ impl Job<'_> {
         for (trial, result) in trials.iter().zip(&self.board.results) {
             result.store(BEGUN, Relaxed);
             let outcome = match *trial {
-                Trial::CloneFilter => self.clone(libc::CLONE_FS | EVERY_NAMESPACE, leave),
+                Trial::CloneFilter => self.clone(libc::CLONE_FS | namespaces::EVERY, leave),
                 Trial::MountFilter => mount_nonsense(),
                 Trial::Clone(flags) => self.clone(flags, leave),
                 Trial::SetGroups => self.clone(libc::CLONE_NEWUSER, set_groups),
@@ -251,8 +245,8 @@ extern "C" fn leave(_: *mut c_void) -> c_int {
 }
 
 extern "C" fn set_groups(job: *mut c_void) -> c_int {
-    // SAFETY: `Job::clone` passes itself and stays alive until this process has ended.
-    let job = unsafe { &*job.cast::<Job<'_>>() };
+    // SAFETY: `TrialJob::clone` passes itself and stays alive until this process has ended.
+    let job = unsafe { &*job.cast::<TrialJob<'_>>() };
     // Where AppArmor is not the module in charge, reading its label is an error or says nothing of it.
     read_label(c"/proc/self/attr/apparmor/current", job.board)
         .or_else(|| read_label(c"/proc/self/attr/current", job.board));
@@ -261,7 +255,7 @@ extern "C" fn set_groups(job: *mut c_void) -> c_int {
 
 extern "C" fn id_map(job: *mut c_void) -> c_int {
     // SAFETY: as in `set_groups`.
-    let job = unsafe { &*job.cast::<Job<'_>>() };
+    let job = unsafe { &*job.cast::<TrialJob<'_>>() };
     write(c"/proc/self/uid_map", job.uid_map)
 }
 
