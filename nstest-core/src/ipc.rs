@@ -6,7 +6,10 @@
 //! written while nobody else writes, so they do not mix: see pipe(7). Findings may
 //! fill the pipe: who expects them reads while they are written.
 
-use crate::run_config::Findings;
+use std::time::Duration;
+
+use crate::run_config::{Findings, RunConfig};
+use crate::sys::init::{message, tag};
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub(crate) enum Failure {
 impl Record {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let (number, findings);
-        let (tag, payload): (u8, &[u8]) = match self {
+        let (first, payload): (u8, &[u8]) = match self {
             Record::Started(pid) => {
                 number = pid.to_le_bytes();
                 (b'S', &number)
@@ -60,23 +63,23 @@ impl Record {
             Record::Failed(Failure::PanicAny) => (b'A', &[]),
             Record::Failed(Failure::Returned(text)) => (b'R', text.as_bytes()),
             Record::Failed(Failure::Reported(text)) => (b'U', text.as_bytes()),
-            Record::InitFailed(errno) => return number_frame(b'I', *errno).to_vec(),
-            Record::Ended(status) => return number_frame(b'E', *status).to_vec(),
+            Record::InitFailed(errno) => return message(tag::NOT_STARTED, *errno).to_vec(),
+            Record::Ended(status) => return message(tag::ENDED, *status).to_vec(),
         };
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         let payload = &payload[..length as usize];
-        [&[tag], &length.to_le_bytes()[..], payload].concat()
+        [&[first], &length.to_le_bytes()[..], payload].concat()
     }
 
     /// Takes the first record off `bytes`, if it is complete and known.
     pub(crate) fn decode(bytes: &mut Vec<u8>) -> Option<Record> {
         let header = bytes.get(..5)?;
-        let tag = header[0];
+        let first = header[0];
         let length = u32::from_le_bytes([header[1], header[2], header[3], header[4]]) as usize;
         let payload = bytes.get(5..5 + length)?;
         let text = || String::from_utf8_lossy(payload).into_owned();
         let number = || payload.try_into().map(i32::from_le_bytes).unwrap_or_default();
-        let record = match tag {
+        let record = match first {
             b'S' => Record::Started(number().unsigned_abs()),
             b'H' => Record::Panicked(text()),
             b'N' => Record::Found(Findings::decode(payload)?),
@@ -85,8 +88,8 @@ impl Record {
             b'A' => Record::Failed(Failure::PanicAny),
             b'R' => Record::Failed(Failure::Returned(text())),
             b'U' => Record::Failed(Failure::Reported(text())),
-            b'I' => Record::InitFailed(number()),
-            b'E' => Record::Ended(number()),
+            tag::NOT_STARTED => Record::InitFailed(number()),
+            tag::ENDED => Record::Ended(number()),
             _ => return None,
         };
         bytes.drain(..5 + length);
@@ -94,19 +97,42 @@ impl Record {
     }
 }
 
-const fn number_frame(tag: u8, number: i32) -> [u8; 9] {
-    let [a, b, c, d] = number.to_le_bytes();
-    [tag, 4, 0, 0, 0, a, b, c, d]
+/// With this status the body's process ends when it cannot deliver its verdict.
+pub(crate) const VERDICT_LOST: i32 = 121;
+
+/// What the parent assigns to the body, in the payload of a [`Handover`](crate::sys::init::Handover).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Assignment {
+    /// The path of the test function, without the crate.
+    pub(crate) test: String,
+    /// How long the test may take; `None` is without limit.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) run_config: RunConfig,
 }
 
-/// [`Record::Ended`] without allocating, for init.
-pub(crate) const fn ended_frame(status: i32) -> [u8; 9] {
-    number_frame(b'E', status)
+impl Assignment {
+    /// `timeout:run_config:test`: the timeout in nanoseconds, or `-`.
+    pub(crate) fn encode(&self) -> String {
+        let timeout = self.timeout.map_or("-".to_owned(), |time| time.as_nanos().to_string());
+        format!("{timeout}:{}:{}", self.run_config.encode(), self.test)
+    }
+
+    pub(crate) fn decode(text: &str) -> Option<Self> {
+        let (timeout, rest) = text.split_once(':')?;
+        let timeout = match timeout {
+            "-" => None,
+            nanoseconds => Some(duration(nanoseconds.parse().ok()?)?),
+        };
+        let (run_config, test) = RunConfig::decode(rest)?;
+        let test = test.strip_prefix(':')?.to_owned();
+        Some(Self { test, timeout, run_config })
+    }
 }
 
-/// [`Record::InitFailed`] without allocating, for init.
-pub(crate) const fn init_failed_frame(errno: i32) -> [u8; 9] {
-    number_frame(b'I', errno)
+fn duration(nanoseconds: u128) -> Option<Duration> {
+    const SECOND: u128 = 1_000_000_000;
+    let seconds = u64::try_from(nanoseconds / SECOND).ok()?;
+    Some(Duration::new(seconds, (nanoseconds % SECOND) as u32))
 }
 
 #[cfg(test)]
@@ -143,8 +169,15 @@ mod tests {
     }
 
     #[test]
-    fn frames_of_init_are_records() {
-        assert_eq!(ended_frame(256).to_vec(), Record::Ended(256).encode());
-        assert_eq!(init_failed_frame(11).to_vec(), Record::InitFailed(11).encode());
+    fn an_assignment_is_decoded_as_it_was_encoded() {
+        let run_config = RunConfig { plan: Some("p: 1".into()), ..RunConfig::default() };
+        for timeout in [None, Some(Duration::MAX), Some(Duration::from_millis(1500))] {
+            let run_config = run_config.clone();
+            let assignment = Assignment { test: "a::b: c".into(), timeout, run_config };
+            assert_eq!(Assignment::decode(&assignment.encode()), Some(assignment));
+        }
+        for forged in ["", "-", "a", "-:1:-:-:", "x:1:-:-::a", "-:1:-:9:p:a", "-:1:-:1:pa"] {
+            assert_eq!(Assignment::decode(forged), None, "{forged}");
+        }
     }
 }

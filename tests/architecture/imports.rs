@@ -27,11 +27,11 @@ const CORE: Modules = &[
     ("panics", &[]),
     ("layout", &[]),
     ("run_config", &[]),
-    ("ipc", &["run_config"]),
     ("context", &[]),
     ("capability", &[]),
     ("frame", &["addr"]),
-    ("sys", &["run_config", "ipc"]),
+    ("sys", &[]),
+    ("ipc", &["run_config", "sys"]),
     ("sysctl", &["error"]),
     ("preflight", &["error", "sys"]),
     // Network namespaces, and the kernel's tables in them.

@@ -1,38 +1,39 @@
-//! Isolation for a `main`: benches, examples, tests with `harness = false`.
+//! Isolation for a `main`: benchmarks, examples, tests with `harness = false`.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use super::Options;
-use super::body::{Channel, is_body};
-use super::parent::{Launch, Output, refuse_stale_environment};
+use super::body::channel::{Channel, is_body};
+use super::parent::environment::refuse_stale_environment;
+use super::parent::launch::{Launch, Output};
+use super::test::Options;
 use crate::error::Result;
 use crate::run_config::RunConfig;
 
-/// What stands for the name of a test; no function is called so.
+/// Takes the place of a test's path. No function can have this name.
 const MAIN: &str = "main()";
 
 /// Puts the rest of the program into namespaces of its own, with `lo` up.
 ///
-/// Call it first in `main`. The program is started again in fresh namespaces,
-/// with the same arguments, environment and standard streams; there `enter`
-/// returns, and the first process ends with that one's exit status (128 and the
-/// number of the signal that killed it). There is no timeout. Where the process is
-/// in namespaces of its own already (a second call, a test), it does nothing.
+/// Call it first in `main`. It starts the program again in new namespaces, with the same
+/// arguments, environment and standard streams. In the new process, `enter` returns. The
+/// first process waits, and ends with the same exit status; if a signal killed the new
+/// process, with 128 plus its number. There is no timeout. In a process that nstest started
+/// (a second call, a test), it does nothing.
 ///
 /// ```no_run
 /// fn main() -> nstest::Result<()> {
 ///     nstest::enter()?;
-///     // From here on: a machine of our own, root on it, and no network but `lo`.
+///     // From here on, this process is root on a machine of its own, whose network is `lo`.
 ///     Ok(())
 /// }
 /// ```
 ///
 /// # Errors
-/// What the machine refuses, with the cause and the remedy; the program was not
-/// started again then.
+/// What the machine refuses, with the cause and the remedy. Then the program was not
+/// started again.
 pub fn enter() -> Result<()> {
-    if let Some(channel) = Channel::claim_named(MAIN) {
+    if let Some(channel) = Channel::claim(MAIN) {
         channel.begin();
         return Ok(());
     }
@@ -49,7 +50,6 @@ pub fn enter() -> Result<()> {
         timeout: None,
         output: Output::Inherited,
     };
-    let course = launch.run()?;
-    let status = ExitStatus::from_raw(course.into_status()?);
+    let status = ExitStatus::from_raw(launch.start()?.watch().into_status()?);
     std::process::exit(status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1))
 }

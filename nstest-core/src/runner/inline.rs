@@ -1,59 +1,65 @@
-//! The body in this very process: for debuggers, and for whoever wants to see
-//! a test without a second process (`NSTEST_INLINE=1`).
+//! Runs the body in the parent's process, for debuggers (`NSTEST_INLINE=1`).
 //!
-//! The calling thread alone moves into a new network namespace, which
-//! unshare(2) allows to whoever has CAP_SYS_ADMIN; threads that it starts are
-//! born there. Nothing else is isolated, there is no timeout, and a crash is the
-//! whole process's.
+//! Only the calling thread moves into a new network namespace, with unshare(2), which needs
+//! CAP_SYS_ADMIN; threads that it starts are in that namespace, too. Nothing else is
+//! isolated, there is no timeout, and a crash ends the whole test binary.
 
 use std::process::Termination;
 
 use nix::sched::{CloneFlags, unshare};
 
-use super::verdict::{self, Judged, Verdict};
-use super::{Fixtures, Test, body, settings};
+use super::announce::announce;
+use super::body::fixtures::Fixtures;
+use super::body::play;
+use super::settings::Settings;
+use super::test::{Options, Test};
+use super::verdict::{SeededVerdict, Verdict};
 use crate::error::{Error, ErrorCode, Result};
-use crate::run_config::RunConfig;
 use crate::sys::step::loopback_up;
 
 pub(super) fn play<R: Termination>(test: &'static Test, function: impl FnOnce(&mut Fixtures) -> R) {
-    let run_config = settings::run_config(&test.options)
-        .and_then(|run_config| possible(test, &run_config.0).map(|()| run_config))
-        .and_then(|run_config| isolate().map(|()| run_config));
-    let judged = match run_config {
-        Ok((run_config, chosen)) => {
-            let (outcome, findings) = body::play(test, run_config.clone(), function).conclude();
-            let verdict = outcome.map_or_else(Verdict::Failed, |()| Verdict::Passed);
-            Judged::of(verdict, &run_config, chosen, Some(&findings))
+    let settings = Settings::read(&test.options)
+        .and_then(|settings| refuse_unsuited(&test.options, &settings).map(|()| settings))
+        .and_then(|settings| isolate().map(|()| settings));
+    let verdict = match settings {
+        Ok(Settings { timeout, run_config, seed_given, .. }) => {
+            let played = play::play(test, run_config.clone(), timeout, function);
+            let (result, findings) = played.conclude();
+            let verdict = result.map_or_else(Verdict::Failed, |()| Verdict::Passed);
+            SeededVerdict::with_findings(verdict, &run_config, seed_given, Some(&findings))
         }
         Err(error) => Verdict::Broken(error).into(),
     };
-    verdict::announce(test, judged);
+    announce(test, verdict);
 }
 
-/// What needs a process of its own cannot be had here.
-fn possible(test: &Test, run_config: &RunConfig) -> Result<()> {
-    let argument = match test.options {
-        super::Options { explore: Some(_), .. } if run_config.plan.is_none() => {
-            return Err(Error::new(ErrorCode::Inline, "explore a test in this process")
-                .source("each run of an exploration has a process of its own")
-                .help("leave NSTEST_INLINE unset; or play one run, with the NSTEST_PLAN that the exploration printed"));
-        }
-        super::Options { netns: Some(name), .. } => format!("netns = \"{name}\""),
-        super::Options { uplink: true, .. } => "uplink".to_owned(),
+/// # Errors
+/// If the test needs a process of its own.
+fn refuse_unsuited(options: &Options, settings: &Settings) -> Result<()> {
+    let refused = |what: &str, cause: &str| {
+        Error::new(ErrorCode::Inline, format!("{what} in the test binary's own process"))
+            .source(cause.to_owned())
+    };
+    if settings.exploration.is_some() {
+        return Err(refused("explore a test", "each run of an exploration has a process of its own")
+            .help("unset NSTEST_INLINE; or set NSTEST_PLAN to a plan that the exploration printed, to play one run"));
+    }
+    let argument = match options {
+        Options { netns: Some(name), .. } => format!("netns = \"{name}\""),
+        Options { uplink: true, .. } => "uplink".to_owned(),
         _ => return Ok(()),
     };
-    Err(Error::new(ErrorCode::Inline, format!("play a test with `{argument}` in this process"))
-        .source("that is made for the test by the process that starts it")
-        .help("leave NSTEST_INLINE unset for it"))
+    let what = format!("run a test with `{argument}`");
+    Err(refused(&what, "the process that starts the test has to provide it")
+        .help("unset NSTEST_INLINE for this test"))
 }
 
 /// Moves the calling thread into a new network namespace with `lo` up.
 fn isolate() -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| {
-        Error::new(ErrorCode::Inline, "make a network namespace for the test, in this process: unshare")
+        Error::new(ErrorCode::Inline, "make a network namespace in the test binary's own process: unshare")
             .source(errno)
-            .help("inline mode needs the rights for it: start the test binary with `unshare -Urn`, or leave NSTEST_INLINE unset")
+            .help("start the test binary with `unshare -Urn`, which gives it the rights; or unset NSTEST_INLINE")
     })?;
     loopback_up().map_err(|errno| {
         Error::new(ErrorCode::Inline, "bring up `lo` of the test's network namespace")

@@ -1,23 +1,23 @@
-//! The environment variables that a user may set.
+//! The environment variables that a user may set, read once for each test.
 //!
-//! A value that means nothing is an error: a misspelt timeout must not be the
-//! default one.
+//! A value that cannot be read is an error. Otherwise a misspelt timeout, say, would
+//! silently be the default one.
 
 use std::ffi::OsStr;
 use std::time::Duration;
 
-use super::{Options, Timeout};
+use super::test::{Explore, Options, Timeout};
 use crate::error::{Error, ErrorCode, Result};
 use crate::run_config::{DEFAULT_SEED, RunConfig};
 
-/// How long a test may take that says nothing else.
+/// The timeout of a test without `timeout = "…"`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long each run of an exploration may take that says nothing else: there are
-/// many, and a fault may make each of them hang. It leaves room for a few
-/// retransmissions: a lost SYN is sent again after 1, 3 and 7 s (RFC 6298 §2, §5.5),
-/// a query for a name after 5 and 10 s (resolv.conf(5)). A fixed time, so that a run
-/// repeated alone has the same.
+/// The timeout of each run of an exploration without `timeout = "…"`. It is shorter,
+/// since there are many runs and a fault may make each of them hang. It leaves time for a
+/// few retransmissions: a lost SYN is sent again after 1, 3 and 7 s (RFC 6298 §2, §5.5),
+/// a DNS query after 5 and 10 s (resolv.conf(5)). It does not depend on the machine's
+/// load, so that a run that is repeated alone has the same.
 const DEFAULT_TIMEOUT_OF_RUNS: Duration = Duration::from_secs(15);
 
 const TIMEOUT: &str = "NSTEST_TIMEOUT";
@@ -26,18 +26,49 @@ const SEED: &str = "NSTEST_SEED";
 pub(super) const PLAN: &str = "NSTEST_PLAN";
 const JOBS: &str = "NSTEST_JOBS";
 
+/// How a test is run: the arguments of its attribute and the environment variables.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    /// How long the test, or each run of an exploration, may take. `None` is without limit.
+    pub(super) timeout: Option<Duration>,
+    /// For the first run: of an exploration, the one without faults.
+    pub(super) run_config: RunConfig,
+    /// Whether the user chose the seed.
+    pub(super) seed_given: bool,
+    /// Present if the test is explored.
+    pub(super) exploration: Option<Exploration>,
+}
+
+/// How a test is explored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Exploration {
+    pub(super) explore: Explore,
+    /// The most runs at a time, in all explorations of one test run.
+    pub(super) jobs: usize,
+}
+
+impl Settings {
+    pub(super) fn read(options: &Options) -> Result<Self> {
+        let timeout = scaled(asked(options), std::env::var_os(TIMEOUT).as_deref())?;
+        let given = std::env::var_os(SEED).map(|value| seed(&value)).transpose()?.or(options.seed);
+        let plan = std::env::var_os(PLAN).map(|value| plan(&value)).transpose()?;
+        // A plan is one run of an exploration, to be repeated alone.
+        let explore = options.explore.filter(|_| plan.is_none());
+        let exploration = explore
+            .map(|explore| Ok::<_, Error>(Exploration { explore, jobs: jobs()? }))
+            .transpose()?;
+        let run_config =
+            RunConfig { seed: given.unwrap_or(DEFAULT_SEED), plan, census: exploration.is_some() };
+        Ok(Self { timeout, run_config, seed_given: given.is_some(), exploration })
+    }
+}
+
 /// Whether `NSTEST_INLINE` asks for the body in this very process.
 pub(super) fn inline() -> bool {
     std::env::var_os(INLINE).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-/// The time that a test gets: what it asked for, scaled by `NSTEST_TIMEOUT`.
-/// `None` is for ever.
-pub(super) fn timeout(options: &Options) -> Result<Option<Duration>> {
-    let scale = std::env::var_os(TIMEOUT);
-    scaled(asked(options), scale.as_deref())
-}
-
+/// The timeout without the environment's factor.
 fn asked(options: &Options) -> Option<Duration> {
     match options.timeout {
         Timeout::Default if options.explore.is_some() => Some(DEFAULT_TIMEOUT_OF_RUNS),
@@ -59,20 +90,11 @@ fn scaled(asked: Option<Duration>, scale: Option<&OsStr>) -> Result<Option<Durat
         .filter(|factor| factor.is_finite() && *factor > 0.0)
         .ok_or_else(|| {
             unread(TIMEOUT, value)
-                .help("it multiplies every timeout: a number above 0 such as 3 or 0.5, or `none` for no timeouts")
+                .help("set it to a factor for every timeout, a number above 0 such as 3 or 0.5; or to `none` for no timeouts")
         })?;
     Ok(asked.map(|time| {
         Duration::try_from_secs_f64(time.as_secs_f64() * factor).unwrap_or(Duration::MAX)
     }))
-}
-
-/// What the body of a test is to do, and whether its seed was chosen by anybody.
-pub(super) fn run_config(options: &Options) -> Result<(RunConfig, bool)> {
-    let given = std::env::var_os(SEED).map(|value| seed(&value)).transpose()?;
-    let chosen = given.or(options.seed);
-    let plan = std::env::var_os(PLAN).map(|value| plan(&value)).transpose()?;
-    let run_config = RunConfig { seed: chosen.unwrap_or(DEFAULT_SEED), plan, census: false };
-    Ok((run_config, chosen.is_some()))
 }
 
 fn seed(value: &OsStr) -> Result<u64> {
@@ -80,10 +102,10 @@ fn seed(value: &OsStr) -> Result<u64> {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
     };
-    // The parsers would take a sign, too.
+    // The parsers accept a sign, too.
     value.to_str().filter(|text| !text.contains('+')).and_then(number).ok_or_else(|| {
         unread(SEED, value).help(
-            "a seed is a whole number below 2^64 such as 7 or 0xbeef; unset, each test has its own",
+            "set it to a whole number below 2^64 such as 7 or 0xbeef; or unset it, and each test has its own seed",
         )
     })
 }
@@ -92,18 +114,17 @@ fn plan(value: &OsStr) -> Result<String> {
     let text = value.to_str().filter(|text| !text.trim().is_empty());
     text.map(str::to_owned).ok_or_else(|| {
         unread(PLAN, value)
-            .help("a plan of faults is a text, as a failed exploration prints it; or unset it")
+            .help("set it to a plan of faults as a failed exploration prints it; or unset it")
     })
 }
 
-/// How many runs of explorations there may be at a time, in all tests of a run.
-pub(super) fn jobs() -> Result<usize> {
-    match std::env::var_os(JOBS) {
-        Some(value) => jobs_of(&value),
-        None => {
-            Ok(JOBS_PER_PROCESSOR * std::thread::available_parallelism().map_or(1, usize::from))
-        }
+/// The most runs at a time.
+fn jobs() -> Result<usize> {
+    if let Some(value) = std::env::var_os(JOBS) {
+        return jobs_of(&value);
     }
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(JOBS_PER_PROCESSOR * processors)
 }
 
 fn jobs_of(value: &OsStr) -> Result<usize> {
@@ -111,17 +132,17 @@ fn jobs_of(value: &OsStr) -> Result<usize> {
     let number = value.to_str().filter(digits).and_then(|text| text.parse().ok());
     number.filter(|number| (1..=MOST_JOBS).contains(number)).ok_or_else(|| {
         unread(JOBS, value).help(format!(
-            "it is how many runs of explorations there may be at a time: a whole number from 1 to {MOST_JOBS}; unset, {JOBS_PER_PROCESSOR} for each processor"
+            "set it to the most runs of explorations at a time, a whole number from 1 to {MOST_JOBS}; or unset it, for {JOBS_PER_PROCESSOR} on each processor"
         ))
     })
 }
 
-/// A run waits for more than it computes: for timeouts that are tested, and in its end
-/// for RCU, when the kernel closes the packet socket of the wire (packet_release,
+/// More than one, since a run mostly waits: for the timeouts under test, and at its end for
+/// RCU, when the kernel closes the wire's packet sockets (packet_release,
 /// net/packet/af_packet.c).
 const JOBS_PER_PROCESSOR: usize = 2;
 
-/// Each is a thread, and a process tree.
+/// Each run needs a thread and a few processes.
 const MOST_JOBS: usize = 1024;
 
 fn unread(name: &str, value: &OsStr) -> Error {
@@ -131,10 +152,10 @@ fn unread(name: &str, value: &OsStr) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runner::Explore;
+    use crate::runner::test::Explore;
 
     #[test]
-    fn runs_of_an_exploration_have_another_default() {
+    fn runs_of_an_exploration_have_a_shorter_default_timeout() {
         let explore = Some(Explore { faults: &["cut"], max: None });
         let exploring = Options { explore, ..Options::DEFAULT };
         assert_eq!(asked(&Options::DEFAULT), Some(DEFAULT_TIMEOUT));
@@ -156,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn plans_and_numbers_of_jobs_are_not_empty() {
+    fn an_empty_plan_and_an_invalid_number_of_jobs_are_refused() {
         assert_eq!(plan("a: reset".as_ref()).unwrap(), "a: reset");
         assert_eq!(jobs_of("7".as_ref()).unwrap(), 7);
         assert_eq!(plan(" ".as_ref()).unwrap_err().code(), ErrorCode::Config);
@@ -178,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn an_invalid_timeout_is_refused() {
         for value in ["", "0", "-1", "x", "inf", "NaN", "30s"] {
             let error = scaled(Some(DEFAULT_TIMEOUT), Some(value.as_ref())).unwrap_err();
             assert_eq!(error.code(), ErrorCode::Config, "{value}");

@@ -1,4 +1,4 @@
-//! What the macro knows of a test: the arguments of [`run`](super::run).
+//! A test and the arguments of its attribute, as the macro writes them.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,15 +9,15 @@ pub struct Test {
     pub(super) module: &'static str,
     pub(super) function: &'static str,
     pub(super) options: Options,
-    /// The names under which libtest called it, in this process.
-    pub(super) entered: Mutex<Vec<String>>,
+    /// The names under which libtest called it in this process.
+    pub(super) called: Mutex<Vec<String>>,
 }
 
 impl Test {
     /// `module` is `module_path!()`, `function` the identifier with its `r#`.
     #[must_use]
     pub const fn new(module: &'static str, function: &'static str, options: Options) -> Self {
-        Self { module, function, options, entered: Mutex::new(Vec::new()) }
+        Self { module, function, options, called: Mutex::new(Vec::new()) }
     }
 }
 
@@ -44,14 +44,14 @@ pub struct Options {
     pub seed: Option<u64>,
     /// `explore(…)`.
     pub explore: Option<Explore>,
-    /// The text in `#[should_panic(expected = "…")]`, empty where there is none.
+    /// The text of `#[should_panic(expected = "…")]`; empty without `expected`.
     pub should_panic: Option<&'static str>,
     /// Whether the attribute registers the function with libtest itself.
     pub registers: bool,
 }
 
 impl Options {
-    /// What `#[netns_test]` without arguments means.
+    /// The options of `#[netns_test]` without arguments.
     pub const DEFAULT: Self = Self {
         timeout: Timeout::Default,
         root: true,
@@ -68,19 +68,19 @@ impl Options {
     };
 }
 
-/// What is injected at every point of a test, one at a time.
+/// The faults that are injected at every point of a test, one in each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Explore {
-    /// The faults, by the names that plans have for them, in the order written.
+    /// The faults, by their names in the attribute, in the order written.
     pub faults: &'static [&'static str],
-    /// `max = N`: how many runs there are at most.
+    /// `max = N`: the largest number of runs.
     pub max: Option<u32>,
 }
 
 /// How long a test may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timeout {
-    /// Nothing was said: 60 s.
+    /// No argument: 60 s, or 15 s for each run of an exploration.
     Default,
     /// `timeout = "30s"`.
     After(Duration),
@@ -94,7 +94,7 @@ pub enum Timeout {
 pub enum Runtime {
     /// `flavor = "current_thread"`, the default.
     CurrentThread,
-    /// `flavor = "multi_thread"`; without `worker_threads` as many as there are processors.
+    /// `flavor = "multi_thread"`; without `worker_threads`, one worker for each processor.
     MultiThread {
         /// `worker_threads = N`.
         workers: Option<usize>,

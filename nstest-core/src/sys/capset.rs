@@ -6,7 +6,7 @@
 
 use nix::libc::{self, c_int, c_ulong};
 
-use super::step::{Errno, check, errno};
+use super::call::{Errno, check, errno};
 
 /// Makes these bits all that this process has, and what its programs begin with.
 pub(super) fn keep(bits: u64) -> Result<(), Errno> {

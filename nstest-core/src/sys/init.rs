@@ -21,36 +21,33 @@ use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use nix::libc::{self, c_int};
 
+use super::call::errno;
 use super::lend::{Lent, lend};
 use super::process::exit_now;
-use super::step::{die_with_parent, errno};
-use crate::ipc::{ended_frame, init_failed_frame};
-use crate::run_config::RunConfig;
+use super::step::die_with_parent;
 
-/// Carries a [`Chosen`] from the parent to the body:
-/// `report:inode:stdout:run_config:test`, the run_config as they encode themselves.
+/// The environment variable that carries a [`Handover`] from the parent to init.
 pub(crate) const VARIABLE: &str = "NSTEST_BODY";
 const VARIABLE_C: &CStr = c"NSTEST_BODY";
 
-/// What the body's process learns from the parent.
+/// What the parent hands over to init and to the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Chosen {
-    /// The write end of the pipe for records.
+pub(crate) struct Handover {
+    /// The write end of the pipe for reports.
     pub(crate) report: c_int,
-    /// The inode of that pipe, by which a number that stands for something else is known.
+    /// The inode of that pipe. It shows whether the descriptor still is that pipe.
     pub(crate) inode: u64,
-    /// What standard output shall be once the body starts.
+    /// What becomes standard output when the body begins.
     pub(crate) stdout: c_int,
-    /// What the body is to do.
-    pub(crate) run_config: RunConfig,
-    /// The test that was chosen.
-    pub(crate) test: String,
+    /// Text for the body, which init does not read.
+    pub(crate) payload: String,
 }
 
-impl Chosen {
+impl Handover {
+    /// `report:inode:stdout:payload`.
     pub(crate) fn encode(&self) -> String {
-        let Self { report, inode, stdout, run_config, test } = self;
-        format!("{report}:{inode}:{stdout}:{}:{test}", run_config.encode())
+        let Self { report, inode, stdout, payload } = self;
+        format!("{report}:{inode}:{stdout}:{payload}")
     }
 
     fn decode(text: &str) -> Option<Self> {
@@ -58,9 +55,8 @@ impl Chosen {
         let report = fields.next()?.parse().ok()?;
         let inode = fields.next()?.parse().ok()?;
         let stdout = fields.next()?.parse().ok()?;
-        let (run_config, test) = RunConfig::decode(fields.next()?)?;
-        let test = test.strip_prefix(':')?.to_owned();
-        Some(Self { report, inode, stdout, run_config, test })
+        let payload = fields.next()?.to_owned();
+        Some(Self { report, inode, stdout, payload })
     }
 
     /// Whether the number still refers to the pipe that the parent made.
@@ -73,13 +69,28 @@ impl Chosen {
     }
 }
 
-static CHOSEN: OnceLock<Chosen> = OnceLock::new();
+static HANDOVER: OnceLock<Handover> = OnceLock::new();
 
-/// What this process was started for, if it is the body of a test.
-pub(crate) fn chosen() -> Option<&'static Chosen> {
+/// What the parent handed over, if this process is the body of a test.
+pub(crate) fn handover() -> Option<&'static Handover> {
     // Naming the constructor keeps its object file in the link.
     std::hint::black_box(&CONSTRUCTOR);
-    CHOSEN.get()
+    HANDOVER.get()
+}
+
+/// The tags of the two messages that init writes.
+pub(crate) mod tag {
+    /// The body ended; the number is its wait status (waitpid(2)).
+    pub(crate) const ENDED: u8 = b'E';
+    /// Init could not start the body; the number is an `errno`.
+    pub(crate) const NOT_STARTED: u8 = b'I';
+}
+
+/// A message of init, built without allocating: a tag, the length of what follows (4,
+/// in four bytes) and a number; both little endian.
+pub(crate) const fn message(tag: u8, number: i32) -> [u8; 9] {
+    let [a, b, c, d] = number.to_le_bytes();
+    [tag, 4, 0, 0, 0, a, b, c, d]
 }
 
 #[used]
@@ -96,28 +107,28 @@ extern "C" fn constructor() {
     }
     // SAFETY: getenv returned a string that ends in NUL.
     let value = unsafe { CStr::from_ptr(value) };
-    let Some(chosen) = value.to_str().ok().and_then(Chosen::decode) else {
+    let Some(handover) = value.to_str().ok().and_then(Handover::decode) else {
         return; // stale or forged: the variable stays, and the wrapper says so
     };
     // SAFETY: getpid(2) cannot fail.
-    if unsafe { libc::getpid() } != 1 || !chosen.report_is_open() {
+    if unsafe { libc::getpid() } != 1 || !handover.report_is_open() {
         return;
     }
     set_name(b"nstest-init\0"); // before the body can look
     let _ = die_with_parent(); // again: some exec's clear it
-    if parent_is_gone(chosen.report) {
+    if parent_is_gone(handover.report) {
         exit_now(1);
     }
-    split(chosen);
+    split(handover);
 }
 
-fn split(chosen: Chosen) {
-    PIPE.store(chosen.report, Relaxed);
+fn split(handover: Handover) {
+    PIPE.store(handover.report, Relaxed);
     disposition(libc::SIG_IGN);
     match lend() {
         Lent::Child => {
             disposition(libc::SIG_DFL);
-            become_body(chosen);
+            become_body(handover);
         }
         Lent::Parent(body) => await_body(body),
         Lent::Refused(Some(errno)) => refused(errno),
@@ -127,7 +138,7 @@ fn split(chosen: Chosen) {
             // child. The process has one thread (sanitizers' handle fork themselves).
             match unsafe { libc::fork() } {
                 -1 => refused(errno()),
-                0 => become_body(chosen),
+                0 => become_body(handover),
                 body => await_body(body),
             }
         }
@@ -153,14 +164,14 @@ fn parent_is_gone(pipe: c_int) -> bool {
 }
 
 fn refused(errno: c_int) -> ! {
-    report(&init_failed_frame(errno));
+    report(&message(tag::NOT_STARTED, errno));
     exit_now(1)
 }
 
-fn become_body(chosen: Chosen) {
+fn become_body(handover: Handover) {
     // SAFETY: the name ends in NUL; the process has one thread.
     unsafe { libc::unsetenv(VARIABLE_C.as_ptr()) };
-    for fd in [chosen.report, chosen.stdout] {
+    for fd in [handover.report, handover.stdout] {
         // It survived one exec; what the test starts must not have it.
         // SAFETY: F_SETFD takes a number.
         unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
@@ -170,7 +181,7 @@ fn become_body(chosen: Chosen) {
     // SAFETY: PR_CAP_AMBIENT takes numbers.
     unsafe { libc::prctl(libc::PR_CAP_AMBIENT, clear, unused, unused, unused) };
     name_after_binary();
-    let _ = CHOSEN.set(chosen);
+    let _ = HANDOVER.set(handover);
 }
 
 /// exec'ing /proc/self/exe leaves "exe" as the name that ps(1) shows.
@@ -206,7 +217,7 @@ fn await_body(body: libc::pid_t) -> ! {
         // SAFETY: the pointer is valid.
         let ended = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
         if ended == body {
-            report(&ended_frame(status));
+            report(&message(tag::ENDED, status));
             exit_now(0)
         }
         if ended < 0 && errno() != libc::EINTR {
@@ -220,30 +231,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chosen_survives_the_environment() {
-        let run_config = RunConfig { plan: Some("p: 1".into()), ..RunConfig::default() };
-        let chosen = Chosen { report: 7, inode: 42, stdout: 8, run_config, test: "a::b: c".into() };
-        assert_eq!(Chosen::decode(&chosen.encode()), Some(chosen));
-        for forged in [
-            "",
-            "1",
-            "7:42:8",
-            "x:42:8:1:-:-::a",
-            "7:-1:8:1:-:-::a",
-            "7:42:8:a",
-            "7:42:8:1:-:9:p:a",
-            "7:42:8:1:-:1:pa",
-        ] {
-            assert_eq!(Chosen::decode(forged), None, "{forged}");
+    fn a_handover_is_decoded_as_it_was_encoded() {
+        let payload = "a:b ä
+"
+        .to_owned();
+        let handover = Handover { report: 7, inode: 42, stdout: 8, payload };
+        assert_eq!(Handover::decode(&handover.encode()), Some(handover));
+        for forged in ["", "1", "7:42:8", "x:42:8:a", "7:-1:8:a", "7:42::a"] {
+            assert_eq!(Handover::decode(forged), None, "{forged}");
         }
     }
 
     #[test]
     fn a_descriptor_that_is_no_pipe_of_the_parent_is_refused() {
-        let stale = |report, inode| {
-            let run_config = RunConfig::default();
-            Chosen { report, inode, stdout: 1, run_config, test: String::new() }
-        };
+        let stale = |report, inode| Handover { report, inode, stdout: 1, payload: String::new() };
         assert!(!stale(-1, 0).report_is_open());
         assert!(!stale(0, 1).report_is_open());
     }

@@ -19,6 +19,7 @@
     reason = "the rest of the crate denies it; each block here says why it holds"
 )]
 
+pub(crate) mod call;
 mod capset;
 pub(crate) mod init;
 mod lend;

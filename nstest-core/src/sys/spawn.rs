@@ -20,8 +20,9 @@ use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use nix::libc::{self, c_int};
 
+use super::call::{Errno, check, errno};
 use super::process::Process;
-use super::step::{Errno, HeldDirs, Step, check, errno};
+use super::step::{HeldDirs, Step};
 
 /// The program that the child becomes.
 #[derive(Debug)]

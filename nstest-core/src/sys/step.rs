@@ -12,6 +12,7 @@ use std::ptr;
 
 use nix::libc::{self, c_int, c_ulong};
 
+use super::call::{Errno, check, close, errno, open};
 use super::{capset, tap};
 
 /// What to do; every string ends in NUL already.
@@ -100,15 +101,6 @@ impl HeldDirs {
         Self { fds: [-1; SLOTS] }
     }
 }
-
-/// A C string. NUL bytes, which neither paths of the system nor our own literals
-/// have, make it empty.
-pub(crate) fn c_string(text: impl Into<Vec<u8>>) -> CString {
-    CString::new(text).unwrap_or_default()
-}
-
-/// An `errno`.
-pub(crate) type Errno = c_int;
 
 impl Step {
     /// The name of the system call that can fail, for messages.
@@ -206,28 +198,6 @@ impl Mount {
         })
         .map(drop)
     }
-}
-
-/// The `errno` of this thread; in the child, the parent's, who is suspended.
-pub(super) fn errno() -> Errno {
-    // SAFETY: __errno_location returns a pointer that is valid in this thread.
-    let location = unsafe { libc::__errno_location() };
-    // SAFETY: nobody else writes it while this thread runs.
-    unsafe { *location }
-}
-
-pub(super) fn check(result: c_int) -> Result<c_int, Errno> {
-    if result < 0 { Err(errno()) } else { Ok(result) }
-}
-
-pub(super) fn open(path: &CStr, flags: c_int) -> Result<RawFd, Errno> {
-    // SAFETY: the path ends in NUL and outlives the call.
-    check(unsafe { libc::open(path.as_ptr(), flags | libc::O_CLOEXEC, 0o644) })
-}
-
-pub(super) fn close(fd: RawFd) {
-    // SAFETY: the descriptor is this process's own and is not used afterwards.
-    unsafe { libc::close(fd) };
 }
 
 fn default_signals() -> Result<(), Errno> {

@@ -10,7 +10,7 @@ use std::ffi::CStr;
 
 use nix::libc::{self, c_int, c_ulong};
 
-use super::step::{Errno, check, close, open};
+use super::call::{Errno, check, close, open};
 
 /// The file that taps are made through.
 const DEVICE: &CStr = c"/dev/net/tun";

@@ -26,7 +26,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nix::errno::Errno;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::sys::step::{Step, c_string};
+use crate::sys::call::c_string;
+use crate::sys::step::Step;
 use machine::Machine;
 use relayed::Relay;
 

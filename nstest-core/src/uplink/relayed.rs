@@ -30,8 +30,9 @@ use nix::unistd::pipe2;
 use super::machine::Machine;
 use super::{DEVICE, GATEWAY, GATEWAY6, GUEST, GUEST6, LENGTH, MTU, RESOLVER, RESOLVER6, refused};
 use crate::error::{Error, Result};
+use crate::sys::call::c_string;
 use crate::sys::spawn::{Act, Image, Refused, spawn};
-use crate::sys::step::{Mount, Step, c_string};
+use crate::sys::step::{Mount, Step};
 
 /// A program that relays.
 #[derive(Debug, Clone, PartialEq, Eq)]

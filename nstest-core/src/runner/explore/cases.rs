@@ -3,7 +3,7 @@
 use crate::fault::random::SplitMix;
 use crate::fault::{Action, InjectionPoint};
 use crate::run_config::FoundPoint;
-use crate::runner::Explore;
+use crate::runner::test::Explore;
 
 /// One run: a fault, at a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

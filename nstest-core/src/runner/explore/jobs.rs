@@ -28,7 +28,7 @@ use nix::libc;
 use nix::unistd::geteuid;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::runner::parent::system;
+use crate::runner::parent::refusal::descriptor_error;
 
 /// The jobs of one test run.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Jobs {
         };
         let directory = std::env::temp_dir().join(format!("nstest-jobs-{}", geteuid()));
         make_private(&directory)?;
-        Self::open(&directory, &key, count).map_err(system(OPEN, "open"))
+        Self::open(&directory, &key, count).map_err(descriptor_error(OPEN, "open"))
     }
 
     fn open(directory: &Path, key: &str, count: usize) -> io::Result<Self> {
@@ -77,7 +77,7 @@ impl Jobs {
     /// Waits until the slot of this worker is free, and takes it. This has no
     /// deadline of its own: whoever holds it is a run, which has one.
     pub(super) fn hold(&self, worker: usize) -> Result<Held> {
-        self.take(worker % self.count).map_err(system("wait for a job", "fcntl"))
+        self.take(worker % self.count).map_err(descriptor_error("wait for a job", "fcntl"))
     }
 
     fn take(&self, slot: usize) -> io::Result<Held> {
@@ -130,10 +130,13 @@ fn make_private(directory: &Path) -> Result<()> {
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => {
-            return made.map_err(system("make a directory for the jobs of explorations", "mkdir"));
+            return made.map_err(descriptor_error(
+                "make a directory for the jobs of explorations",
+                "mkdir",
+            ));
         }
     }
-    let found = directory.symlink_metadata().map_err(system(OPEN, "lstat"))?;
+    let found = directory.symlink_metadata().map_err(descriptor_error(OPEN, "lstat"))?;
     if found.is_dir() && found.uid() == geteuid().as_raw() && found.mode() & 0o022 == 0 {
         return Ok(());
     }

@@ -10,11 +10,10 @@ mod jobs;
 mod report;
 mod sweep;
 
-use std::time::Duration;
-
-use super::parent::{Output, launch};
+use super::parent::launch::{Launch, Output};
+use super::settings::{Exploration, Settings};
+use super::test::Test;
 use super::verdict::Verdict;
-use super::{Explore, Test, settings};
 use crate::error::{Error, ErrorCode, Result};
 use crate::ipc::Failure;
 use crate::run_config::{FoundPoint, RunConfig};
@@ -26,17 +25,17 @@ use sweep::{Ran, sweep};
 /// Runs a test with each fault at each of the points that its census has found.
 pub(super) fn explore(
     test: &Test,
-    explore: &Explore,
+    exploration: &Exploration,
     name: &str,
-    run_config: &RunConfig,
+    settings: &Settings,
     points: &[FoundPoint],
-    timeout: Option<Duration>,
 ) -> Result<Verdict> {
+    let run_config = &settings.run_config;
     if points.is_empty() {
         return Ok(Verdict::Broken(no_points()));
     }
-    let jobs = Jobs::of_this_run(settings::jobs()?)?;
-    let cases = Cases::of(points, explore, run_config.seed);
+    let jobs = Jobs::of_this_run(exploration.jobs)?;
+    let cases = Cases::of(points, &exploration.explore, run_config.seed);
     if cases.list.is_empty() {
         return Ok(Verdict::Broken(
             no_points().source("only TCP can be reset, and the test has none"),
@@ -44,9 +43,11 @@ pub(super) fn explore(
     }
     let run = |plan: String| {
         let run_config = RunConfig { plan: Some(plan), census: false, ..*run_config };
-        let mut course = launch(test, name, &run_config, timeout, Output::Kept).run()?;
-        let (found, printed) = (course.found.take(), std::mem::take(&mut course.printed));
-        Ok(Ran { verdict: course.verdict(name), found, printed })
+        let launch =
+            Launch { run_config, output: Output::Kept, ..Launch::of(test, name, settings) };
+        let mut observed = launch.start()?.watch();
+        let (found, printed) = (observed.found.take(), std::mem::take(&mut observed.printed));
+        Ok(Ran { verdict: observed.verdict(name), found, printed })
     };
     let swept = sweep(&cases, jobs.count(), |worker| jobs.hold(worker), run)?;
     let package = std::env::var("CARGO_PKG_NAME").ok();

@@ -2,8 +2,8 @@ use expect_test::expect;
 
 use super::*;
 use crate::run_config::FoundPoint;
-use crate::runner::Explore;
 use crate::runner::explore::sweep::Fate;
+use crate::runner::test::Explore;
 
 fn points() -> Vec<FoundPoint> {
     let point = |n| FoundPoint {

@@ -3,7 +3,7 @@ use std::sync::{Barrier, Condvar};
 use super::*;
 use crate::error::ErrorCode;
 use crate::run_config::{Applied, FoundPoint};
-use crate::runner::Explore;
+use crate::runner::test::Explore;
 
 const EXPLORE: Explore = Explore { faults: &["reset", "drop"], max: None };
 

@@ -1,18 +1,17 @@
-//! What was alive in a test when its time was up.
+//! Lists the processes of a test that are alive at its timeout, for the error.
 //!
-//! Read from /proc (proc_pid_stat(5) and its neighbours); whatever cannot be
-//! read is left out, since this only illustrates an error.
+//! It reads /proc (proc_pid_status(5), proc_tid_children(5)), and leaves out what it cannot
+//! read.
 
 use std::fmt::Write;
 use std::fs;
 
-/// One line for each process below init, led by a line break; empty where
-/// nothing is known.
-pub(super) fn processes(init: i32) -> String {
+/// The processes below init, one a line; empty if there is none, or none is known.
+pub(super) fn describe(init: i32) -> String {
     let mut text = String::new();
     let mut pending = children(init);
     while let Some(pid) = pending.pop() {
-        if let Some(line) = describe(pid) {
+        if let Some(line) = describe_process(pid) {
             let _ = write!(text, "\n  {line}");
         }
         pending.extend(children(pid));
@@ -20,7 +19,7 @@ pub(super) fn processes(init: i32) -> String {
     if text.is_empty() { text } else { format!("; alive were:{text}") }
 }
 
-/// CONFIG_PROC_CHILDREN; every distribution's kernel has it.
+/// Needs CONFIG_PROC_CHILDREN, which the kernels of all distributions have.
 fn children(pid: i32) -> Vec<i32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     threads
@@ -32,7 +31,7 @@ fn children(pid: i32) -> Vec<i32> {
         .collect()
 }
 
-fn describe(pid: i32) -> Option<String> {
+fn describe_process(pid: i32) -> Option<String> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;

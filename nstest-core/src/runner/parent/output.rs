@@ -1,4 +1,4 @@
-//! What the body prints, on its way to libtest.
+//! Reads the pipes from the body, without blocking, and turns bytes into text.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
-/// The read end of a pipe, emptied without ever waiting.
+/// The read end of a pipe, which is read without blocking.
 #[derive(Debug)]
 pub(super) struct Drain {
     pipe: File,
@@ -14,24 +14,24 @@ pub(super) struct Drain {
 }
 
 impl Drain {
-    /// Only this end of the pipe becomes non-blocking: the other's flags are its own.
+    /// Only this end of the pipe becomes non-blocking; the other end has flags of its own.
     pub(super) fn new(pipe: OwnedFd) -> nix::Result<Self> {
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok(Self { pipe: File::from(pipe), open: true })
     }
 
-    /// What is waited for; nothing once every writer is gone.
+    /// What to poll; absent once every writer has closed the pipe.
     pub(super) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
         self.open.then(|| self.pipe.as_fd())
     }
 
-    /// Hands over what has come, until nothing is left for now, or until that
-    /// is much: a body that prints for ever must not keep the parent from its clock.
+    /// Passes on what has arrived, at most about 1 MiB: a body that prints without end must
+    /// not keep the parent from checking the timeout.
     pub(super) fn drain(&mut self, mut take: impl FnMut(&[u8])) {
-        const MUCH: usize = 1024 * 1024;
+        const MOST: usize = 1024 * 1024;
         let mut buffer = [0; 16 * 1024];
         let mut taken = 0;
-        while self.open && taken < MUCH {
+        while self.open && taken < MOST {
             match self.pipe.read(&mut buffer) {
                 Ok(0) => self.open = false,
                 Ok(length) => {
@@ -46,16 +46,16 @@ impl Drain {
     }
 }
 
-/// Bytes made text, lossily, although they come in pieces.
+/// Turns bytes that arrive in pieces into text, with U+FFFD in place of invalid ones.
 #[derive(Debug, Default)]
 pub(super) struct Text {
     rest: Vec<u8>,
-    /// The last line lacks its end.
+    /// Whether the last line lacks its line break.
     within_line: bool,
 }
 
 impl Text {
-    /// The text of all but a character that may not be complete yet.
+    /// The text so far, without a character at the end that may be incomplete.
     pub(super) fn push(&mut self, bytes: &[u8]) -> String {
         self.rest.extend_from_slice(bytes);
         let incomplete = self.incomplete_tail();
@@ -65,7 +65,7 @@ impl Text {
         String::from_utf8_lossy(&whole).into_owned()
     }
 
-    /// Where a character begins that the last bytes leave open.
+    /// Where an incomplete character at the end begins.
     fn incomplete_tail(&self) -> usize {
         let end = self.rest.len();
         (end.saturating_sub(3)..end)
@@ -76,7 +76,7 @@ impl Text {
             .unwrap_or(end)
     }
 
-    /// What is left at the end, so that what is printed next begins a line.
+    /// The rest, with a line break if the last line lacks one.
     pub(super) fn finish(self) -> String {
         let mut rest = String::from_utf8_lossy(&self.rest).into_owned();
         if self.within_line || !rest.is_empty() {
@@ -90,7 +90,7 @@ impl Text {
 mod tests {
     use super::*;
 
-    /// The same text, whatever the pieces.
+    /// The text of `bytes` that arrive in pieces of `size`.
     fn in_pieces(bytes: &[u8], size: usize) -> String {
         let mut text = Text::default();
         let mut all: String = bytes.chunks(size).map(|piece| text.push(piece)).collect();
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_survive_being_cut() {
+    fn the_text_does_not_depend_on_the_pieces() {
         for bytes in ["häß€𝄞\0x\n".as_bytes(), b"a\xffb\xe2\x82", b"\xf0\x9d\xffz\xe2\x82\xac", b""]
         {
             let mut whole = String::from_utf8_lossy(bytes).into_owned();

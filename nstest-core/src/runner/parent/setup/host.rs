@@ -1,5 +1,5 @@
-//! What the machine looks like to the plan: /run, and where the files of /etc
-//! really are. See path_resolution(7).
+//! The facts about the machine on which the steps depend: what is in /run, and where the
+//! files in /etc really are (path_resolution(7)).
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -7,41 +7,42 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::sys::step::SLOTS;
 
-/// The older name of /run; a link to it nearly everywhere (file-hierarchy(7)).
+/// The older name of /run; on nearly all systems a link to it (file-hierarchy(7)).
 const VAR_RUN: &str = "/var/run";
 
-/// What the plan depends on; the same for every test of a process.
+/// The facts; they are the same for every test of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Host {
+pub(crate) struct Host {
     /// Symbolic links directly below /run, with their targets.
     pub(super) run_links: Vec<(PathBuf, PathBuf)>,
-    /// Directories directly below /run that programs need.
+    /// Directories directly below /run that the test's /run keeps, since programs need them.
     pub(super) run_dirs: Vec<PathBuf>,
     /// `XDG_RUNTIME_DIR`, if it is below /run.
     pub(super) user_runtime: Option<PathBuf>,
-    /// Whether /var/run is another directory than /run: sockets are in both.
+    /// Whether /var/run is another directory than /run. Both may hold sockets.
     pub(super) apart: bool,
     /// Where /etc/hosts and /etc/resolv.conf really are.
     pub(super) hosts: EtcFile,
     pub(super) resolv_conf: EtcFile,
-    /// And /etc/nsswitch.conf, with what the test's own says.
+    /// The same for /etc/nsswitch.conf.
     pub(super) nsswitch: EtcFile,
+    /// The text of the test's own nsswitch.conf.
     pub(super) name_services: String,
 }
 
-/// What stands at a path in /etc.
+/// What is at a path in /etc.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum EtcFile {
+pub(crate) enum EtcFile {
     /// A file, or a link to one: it can be mounted over.
     Present,
-    /// Links lead to this path below /run, which the test's own /run can hold.
+    /// Links lead to this path below /run; the test's own /run gets a file there.
     BelowRun(PathBuf),
     /// Nothing, or a link to nothing.
     Missing,
 }
 
 impl Host {
-    /// Directories that NixOS, containers and WSL keep programs in.
+    /// Directories in which NixOS, containers and WSL have programs.
     const KEPT: [&str; 6] = [
         "/run/wrappers",
         "/run/opengl-driver",
@@ -51,7 +52,7 @@ impl Host {
         "/run/current-system",
     ];
 
-    pub(super) fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let entries = || std::fs::read_dir("/run").into_iter().flatten().flatten();
         let run_links = entries()
             .filter_map(|entry| Some((entry.path(), std::fs::read_link(entry.path()).ok()?)))
@@ -86,9 +87,9 @@ impl Host {
 
 const NSSWITCH: &str = "/etc/nsswitch.conf";
 
-/// What nsswitch.conf(5) of the machine says, but for the look-up of hosts: mDNS,
-/// systemd-resolved and nss-myhostname are none of the test's. Users and groups
-/// are found as ever.
+/// The machine's nsswitch.conf(5) with another line for hosts: mDNS, systemd-resolved and
+/// nss-myhostname answer for the machine's network. Users and groups are found as on the
+/// machine.
 fn name_services(of_machine: &[u8]) -> String {
     let text = String::from_utf8_lossy(of_machine);
     let database = |line: &str| line.split(':').next().unwrap_or_default().trim().to_owned();
@@ -97,8 +98,8 @@ fn name_services(of_machine: &[u8]) -> String {
 }
 
 impl EtcFile {
-    /// Follows links as the kernel does (path_resolution(7)), up to the test's own
-    /// /run: there are only the links directly below it, and the `kept` directories.
+    /// Follows links as the kernel does (path_resolution(7)), as far as the test's own /run:
+    /// it has only the links directly below it and the `kept` directories.
     fn at(path: &str, kept: &[PathBuf], apart: bool) -> Self {
         let (mut done, mut links) = (PathBuf::from("/"), 0);
         let mut rest: VecDeque<OsString> = names(Path::new(path));
@@ -109,7 +110,7 @@ impl EtcFile {
             }
             done.push(name);
             if apart && done == Path::new(VAR_RUN) {
-                done = PathBuf::from("/run"); // which will be mounted there
+                done = PathBuf::from("/run"); // it is mounted there
             }
             let in_run =
                 done.strip_prefix("/run").is_ok_and(|below| below.components().count() > 1);
@@ -136,16 +137,16 @@ impl EtcFile {
     }
 }
 
-/// As many links as the kernel follows in one path: `MAXSYMLINKS`, include/linux/namei.h.
+/// The most links that the kernel follows in one path: `MAXSYMLINKS`, include/linux/namei.h.
 const MOST_LINKS: usize = 40;
 
-/// The parts of a path, less the root and `.`.
+/// The parts of a path without the root and `.`.
 fn names(path: &Path) -> VecDeque<OsString> {
     let named = |part: &Component<'_>| matches!(part, Component::Normal(_) | Component::ParentDir);
     path.components().filter(named).map(|part| part.as_os_str().to_owned()).collect()
 }
 
-/// The directory directly below /run that a path is in.
+/// The directory directly below /run that contains a path.
 fn below_run(path: &Path) -> Option<PathBuf> {
     let rest = path.strip_prefix("/run").or_else(|_| path.strip_prefix(VAR_RUN)).ok()?;
     Some(Path::new("/run").join(rest.components().next()?))
@@ -155,7 +156,8 @@ fn is_run(path: &str) -> bool {
     std::fs::canonicalize(path).is_ok_and(|path| path == Path::new("/run"))
 }
 
-/// Takes `..` back; the links that this could go wrong over do not occur in /run.
+/// Resolves `..` in the text only. This would be wrong behind a link to a directory, which
+/// the test's own /run does not have.
 fn lexically_normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
@@ -174,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_look_up_of_hosts_is_the_tests_own() {
+    fn only_the_hosts_line_of_nsswitch_conf_is_replaced() {
         for (machine, own) in [
             ("", "hosts: files dns\n"),
             ("hosts: files mdns4_minimal [NOTFOUND=return] dns myhostname", "hosts: files dns\n"),

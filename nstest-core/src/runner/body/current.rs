@@ -1,21 +1,23 @@
-//! The test that is running, for code that gets no parameter of it.
+//! The running test, for code that gets no parameter from it: `nstest::net()`.
 //!
-//! A body has a process of its own, so "the test" is whatever that process
-//! plays. Only in inline mode several play in one process, each on a thread of
-//! libtest's: there a thread asks for its own first.
+//! A body has a process of its own, so the running test is the one that this process plays.
+//! Only in inline mode several tests may run in one process, each on a thread of libtest's.
+//! So the test of the calling thread comes first.
 
 use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 
-use super::body::refuse;
-use super::{Options, Test, settings};
+use super::setup_failure;
 use crate::context::TestContext;
 use crate::error::{Error, ErrorCode, Result};
 use crate::fixture::{FixtureContext, NetworkSpec};
 use crate::run_config::{Findings, RunConfig};
+use crate::runner::settings;
+use crate::runner::test::{Options, Test};
 use crate::sync::lock;
 use crate::sysctl;
 use crate::uplink;
@@ -29,21 +31,24 @@ thread_local! {
 
 /// A test that is running.
 #[derive(Debug)]
-pub(super) struct Current {
+pub(crate) struct Current {
     options: Options,
     run_config: RunConfig,
     context: TestContext,
-    /// What parameters and arguments ask for, until the world is built of it.
+    /// What parameters and arguments ask for, until the network is built from it.
     spec: Mutex<NetworkSpec>,
     world: OnceCell<FixtureContext>,
     pretended: Mutex<Option<Findings>>,
 }
 
 impl Current {
-    pub(super) fn of(test: &Test, run_config: RunConfig) -> Result<Self> {
+    pub(super) fn of(
+        test: &Test,
+        run_config: RunConfig,
+        timeout: Option<Duration>,
+    ) -> Result<Self> {
         let options = test.options;
-        let name = test.candidates().swap_remove(0);
-        let context = TestContext::new(name, settings::timeout(&options)?);
+        let context = TestContext::new(test.names().swap_remove(0), timeout);
         let mut spec = NetworkSpec::default();
         let parameters = &mut spec.parameters;
         parameters.anonymous = options.peers;
@@ -57,7 +62,7 @@ impl Current {
             parameters.outside = uplink::inside::join()?;
         }
         if !options.ipv6 {
-            forgo_ipv6()?;
+            disable_ipv6()?;
         }
         Ok(Self {
             options,
@@ -71,13 +76,13 @@ impl Current {
 
     /// Lets a parameter say what it needs.
     pub(super) fn plan<T>(&self, plan: impl FnOnce(&mut NetworkSpec) -> Result<T>) -> Result<T> {
-        // Not under the lock: the fixture's code may call `net()`, and is told so below.
+        // Not under the lock: the fixture may call `net()`, which is an error below.
         let mut spec = std::mem::take(&mut *self.spec());
         let planned = plan(&mut spec);
         *self.spec() = spec;
         if self.world.get().is_some() {
             return Err(Error::new(ErrorCode::Config, "plan the parameters of this test")
-                .source("the plan of a fixture called `nstest::net()`, and so the network was built before all parameters had spoken")
+                .source("the `plan` of a fixture called `nstest::net()`, which built the network before all parameters were planned")
                 .help("call it in the fixture's `setup`, or use the `FixtureContext` that `setup` is given"));
         }
         planned
@@ -98,7 +103,8 @@ impl Current {
         })
     }
 
-    /// An argument about a network of no other node would be without effect.
+    /// # Errors
+    /// If an argument is about the network of the test's nodes, and there are none.
     fn check_consistent(&self, spec: &NetworkSpec) -> Result<()> {
         let parameters = &spec.parameters;
         let alone = parameters.nodes.is_empty() && parameters.anonymous == 0;
@@ -107,29 +113,27 @@ impl Current {
                 ErrorCode::Config,
                 format!("give the test's network `{argument}`"),
             )
-            .source(
-                "the test has no `Node` parameter and no `peers`, so that there is no such network",
-            )
+            .source("the test has no `Node` parameter and no `peers`, so there is no such network")
             .help(
-                "add one of them, or say it of a LAN: `net.add_lan(\"lan\").subnet(\"…\").mtu(…)`",
+                "add one of them; or configure a LAN: `net.add_lan(\"lan\").subnet(\"…\").mtu(…)`",
             )),
             _ => Ok(()),
         }
     }
 
-    /// What failed in the world, if there is one, where the test function did not see it.
+    /// What failed in the network without the test function noticing it.
     pub(super) fn unseen_failure(&self) -> Option<String> {
         self.world.get().and_then(|world| world.net().unseen_failure())
     }
 
-    /// What there is to tell of the network, if there is one.
+    /// What happened in the network.
     pub(super) fn findings(&self) -> Findings {
         let pretended = lock(&self.pretended).take();
         let found = || self.world.get().map(|world| world.net().findings());
         pretended.or_else(found).unwrap_or_default()
     }
 
-    /// The process is about to end, and the world with it.
+    /// Ends the network, shortly before the process ends.
     pub(super) fn end(&self) {
         if let Some(world) = self.world.get() {
             world.net().end();
@@ -140,7 +144,9 @@ impl Current {
         &self.run_config
     }
 
-    /// What was asked for and never used would make a test pass that tests nothing.
+    /// # Errors
+    /// If an argument or a plan is about the network, and the test never asked for it: the
+    /// test would pass without testing anything.
     pub(super) fn check_used(&self) -> Result<()> {
         let pretends = lock(&self.pretended).is_some();
         if self.world.get().is_some() || pretends {
@@ -148,7 +154,7 @@ impl Current {
         }
         if let Some(plan) = &self.run_config.plan {
             return Err(Error::new(ErrorCode::Config, format!("apply the plan `{plan}`"))
-                .source("the plan was never applied: nothing in the test asked for its network")
+                .source("the plan was not applied, since nothing in the test asked for its network")
                 .help(format!("name the test that the plan is for (`cargo test -- --exact NAME`), or unset {}", settings::PLAN)));
         }
         let unused = match self.options.peers {
@@ -172,15 +178,14 @@ impl Current {
     }
 }
 
-/// The test's own node is without IPv6 from the start, whether or not anybody
-/// asks for its network later.
-fn forgo_ipv6() -> Result<()> {
+/// Done at the start, since a test may never ask for its network.
+fn disable_ipv6() -> Result<()> {
     let absent = !std::path::Path::new("/proc/sys/net/ipv6").exists();
     let keys = ["ipv6/conf/all/disable_ipv6", "ipv6/conf/default/disable_ipv6"];
     if absent { Ok(()) } else { keys.into_iter().try_for_each(|key| sysctl::write(key, "1")) }
 }
 
-/// A test that this thread plays, until dropped.
+/// Makes a test the running one, on this thread, until dropped.
 #[derive(Debug)]
 pub(super) struct Entered(Arc<Current>);
 
@@ -194,7 +199,7 @@ impl Entered {
 }
 
 impl Entered {
-    /// The test, for whoever looks at it when it has ended.
+    /// The test, which can be used after this is dropped.
     pub(super) fn shared(&self) -> Arc<Current> {
         Arc::clone(&self.0)
     }
@@ -211,7 +216,7 @@ impl Deref for Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         lock(&PLAYING).retain(|current| !Arc::ptr_eq(current, &self.0));
-        // Where the thread is on its way out, so is what it held.
+        // It fails while the thread is being destroyed; then the variable is, too.
         let _ = OWN.try_with(RefCell::take);
     }
 }
@@ -225,15 +230,15 @@ pub fn pretend(findings: impl FnOnce(&RunConfig) -> Findings) {
     }
 }
 
-/// The network of the running test, for helpers, and for tests that a macro
-/// makes with parameters of its own (test-case, proptest).
+/// The network of the running test, for helper functions, and for tests whose parameters
+/// belong to another macro (test-case, proptest).
 ///
-/// In a test with fixtures it is what a parameter `net: Net` is. In one without,
-/// the first call builds it: the test's own node, on no network, and the
-/// `peers = N` of the attribute. It may be called on any thread of the test.
+/// In a test with fixtures, it is the same as a parameter `net: Net`. Without them, the
+/// first call builds the network: the test's own node, without a link, and the `peers = N`
+/// of the attribute. It may be called on any thread of the test.
 ///
 /// ```no_run
-/// /// A node with a server on it, whatever the test.
+/// /// Adds a node for a server to the network of any test.
 /// fn server(name: &str) -> nstest::Result<nstest::Node> {
 ///     let net = nstest::net();
 ///     net.add_node(name).join(&net.lan("servers")?).build()
@@ -252,8 +257,8 @@ pub fn net() -> Net {
             [] => None,
             _ => panic!(
                 "`nstest::net()` on a thread that a test started: in inline mode several tests \
-                 run in this process, and nothing says whose thread it is; run them with \
-                 `--test-threads=1`, or hand the `Net` over"
+                 run in this process, and it is not known which one started the \
+                 thread; run them with `--test-threads=1`, or pass the `Net` to the thread"
             ),
         }
     });
@@ -265,8 +270,8 @@ pub fn net() -> Net {
     };
     match current.world() {
         Ok(world) => world.net().clone(),
-        // No panic of the test's: that could be the one that it should have.
-        Err(error) if OWN.with_borrow(Option::is_some) => refuse(&error),
+        // Not a panic, which `#[should_panic]` would take for the test's.
+        Err(error) if OWN.with_borrow(Option::is_some) => setup_failure::unwind(&error),
         Err(error) => panic!("the network of this test cannot be built: {error:?}"),
     }
 }

@@ -1,0 +1,64 @@
+//! Reports a verdict to libtest.
+
+use std::io::Write;
+
+use super::test::Test;
+use super::verdict::{SeededVerdict, Verdict};
+use crate::ipc::Failure;
+use crate::preflight::policy::{self, Policy};
+
+/// Returns, prints and returns, or panics, so that libtest shows the verdict.
+///
+/// Only a panic of the body may look like one. Where one is expected (`#[should_panic]`),
+/// every other failure is printed and then returned from, and libtest reports that the
+/// test did not panic.
+pub(super) fn announce(test: &Test, SeededVerdict { verdict, seed }: SeededVerdict) {
+    if let (Some(seed), false) = (seed, matches!(verdict, Verdict::Passed)) {
+        eprintln!("nstest: seed {seed} (repeat with NSTEST_SEED={seed})");
+    }
+    let (error, text) = match verdict {
+        Verdict::Passed => return,
+        Verdict::Failed(Failure::Panic(text)) => panic_as_the_body(test, text),
+        Verdict::Failed(Failure::PanicAny) => std::panic::resume_unwind(Box::new(NotText)),
+        Verdict::Failed(Failure::Returned(code)) => {
+            (None, format!("the test returned a failure: {code}"))
+        }
+        Verdict::Failed(Failure::Reported(report)) => (None, report),
+        Verdict::Broken(error) | Verdict::NotStarted(error) => {
+            let text = format!("{error:?}");
+            (Some(error), text)
+        }
+    };
+    match Policy::parse(std::env::var_os(policy::VARIABLE).as_deref()) {
+        Ok(policy) if error.is_some_and(|error| policy.skips(&error)) => return skip(test, &text),
+        Ok(_) => {}
+        Err(misread) => eprintln!("{misread:?}"),
+    }
+    eprintln!("{text}");
+    if test.options.should_panic.is_none() {
+        // Without the panic hook, which would print the text again.
+        std::panic::resume_unwind(Box::new(text));
+    }
+}
+
+/// Prints past libtest's capture, since libtest has no word for a test that was skipped at
+/// run time. A test that should panic does so, to count as skipped.
+fn skip(test: &Test, text: &str) {
+    // It fails if standard error is closed; then there is nowhere to print.
+    let _ = writeln!(std::io::stderr(), "nstest: SKIPPED {}: {text}", test.path());
+    if let Some(expected) = test.options.should_panic {
+        std::panic::resume_unwind(Box::new(expected.to_owned()));
+    }
+}
+
+/// Where panics abort, libtest compares the message of `#[should_panic]` in a panic hook,
+/// so only a new panic will do; it prints the message once more.
+fn panic_as_the_body(test: &Test, text: String) -> ! {
+    if cfg!(panic = "abort") && test.options.should_panic.is_some() {
+        std::panic::panic_any(text);
+    }
+    std::panic::resume_unwind(Box::new(text));
+}
+
+/// Replaces a panic payload that is not text, which cannot be sent to the parent.
+struct NotText;

@@ -1,0 +1,123 @@
+//! Finds out that this process is the body of a test, and reports to the parent.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::panic::PanicHookInfo;
+use std::process::Termination;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::fixtures::Fixtures;
+use super::play::play;
+use crate::ipc::{Assignment, Failure, Record, VERDICT_LOST};
+use crate::panics;
+use crate::run_config::Findings;
+use crate::runner::test::Test;
+use crate::sync::lock;
+use crate::sys::init::{self, Handover};
+use crate::sys::process::{adopt, exit_now, redirect_stdout};
+
+/// The body's way to report to the parent.
+pub(crate) struct Channel {
+    handover: &'static Handover,
+    assignment: Assignment,
+    report: Mutex<File>,
+}
+
+impl Channel {
+    /// The channel, if this process was started as the body of the test with the path
+    /// `test`. Only the first call gets it: a test that is called within a test starts a
+    /// process of its own.
+    pub(crate) fn claim(test: &str) -> Option<Self> {
+        static CLAIMED: AtomicBool = AtomicBool::new(false);
+        let handover = init::handover()?;
+        let assignment = Assignment::decode(&handover.payload).filter(|it| it.test == test)?;
+        if CLAIMED.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let report = Mutex::new(File::from(adopt(handover.report)));
+        Some(Self { handover, assignment, report })
+    }
+
+    /// Begins: from here on, standard output is the test's.
+    pub(crate) fn begin(&self) {
+        let stdout = adopt(self.handover.stdout);
+        if redirect_stdout(stdout.as_fd()).is_err() {
+            verdict_lost();
+        }
+        self.send(&Record::Started(std::process::id()));
+    }
+
+    /// Runs the test function, reports its result, and ends the process.
+    pub(crate) fn play<R: Termination>(
+        self,
+        test: &'static Test,
+        function: impl FnOnce(&mut Fixtures) -> R,
+    ) -> ! {
+        self.begin();
+        let pid = std::process::id();
+        let channel = Arc::new(self);
+        report_aborting_panics(&channel);
+        let Assignment { timeout, run_config, .. } = &channel.assignment;
+        let played = play(test, run_config.clone(), *timeout, function);
+        if std::process::id() != pid {
+            eprintln!(
+                "nstest: note: the test function returned in a fork of the test's process, too; that result is ignored"
+            );
+            exit_now(0);
+        }
+        let (result, findings) = played.conclude();
+        channel.conclude(result, findings)
+    }
+
+    fn conclude(&self, result: Result<(), Failure>, findings: Findings) -> ! {
+        let _ = std::io::stdout().flush();
+        if !findings.is_empty() {
+            self.send(&Record::Found(findings));
+        }
+        let (record, status) = match result {
+            Ok(()) => (Record::Passed, 0),
+            Err(failure) => (Record::Failed(failure), 101),
+        };
+        self.send(&record);
+        std::process::exit(status)
+    }
+
+    /// Checks the pipe first: the test may have closed the descriptor and opened a file of
+    /// its own with the same number.
+    fn send(&self, record: &Record) {
+        let mut report = lock(&self.report);
+        if !self.handover.report_is_open() || report.write_all(&record.encode()).is_err() {
+            verdict_lost();
+        }
+    }
+}
+
+/// Whether this process was started in namespaces of its own.
+pub(crate) fn is_body() -> bool {
+    init::handover().is_some()
+}
+
+fn verdict_lost() -> ! {
+    eprintln!("nstest: the pipe for the verdict was closed");
+    exit_now(VERDICT_LOST)
+}
+
+/// Reports the message of a panic that aborts, where only the panic hook sees it.
+/// libtest's hook would end the process with a verdict of its own, so std's replaces it.
+fn report_aborting_panics(channel: &Arc<Channel>) {
+    if cfg!(panic = "abort") {
+        let channel = Arc::clone(channel);
+        let (process, thread) = (std::process::id(), std::thread::current().id());
+        drop(std::panic::take_hook());
+        let printer = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
+            printer(info);
+            if std::thread::current().id() == thread && std::process::id() == process {
+                let text = panics::message(info.payload()).unwrap_or_default();
+                channel.send(&Record::Panicked(text.to_owned()));
+            }
+        }));
+    }
+}

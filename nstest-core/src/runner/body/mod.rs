@@ -1,0 +1,13 @@
+//! The body: the process in which the test function runs. In dependency order:
+//!
+//! - [`setup_failure`]: ends a test whose parameters could not be made;
+//! - [`current`]: the running test, for `nstest::net()`;
+//! - [`fixtures`]: makes the parameters;
+//! - [`play`]: calls the test function, and turns its end into a result;
+//! - [`channel`]: finds out that this process is a body, and reports to the parent.
+
+pub(super) mod channel;
+pub(super) mod current;
+pub(super) mod fixtures;
+pub(super) mod play;
+mod setup_failure;

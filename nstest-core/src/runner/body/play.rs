@@ -1,0 +1,94 @@
+//! Calls a test function with its parameters, and turns its end into a result.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{ExitCode, Termination};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::current::Current;
+use super::fixtures::{Fixtures, or_unwind};
+use super::setup_failure;
+use crate::error::{Error, ErrorCode};
+use crate::ipc::Failure;
+use crate::panics;
+use crate::run_config::{Findings, RunConfig};
+use crate::runner::test::Test;
+use crate::sys::init;
+
+/// Calls the test function; its parameters are made first.
+pub(crate) fn play<R: Termination>(
+    test: &'static Test,
+    run_config: RunConfig,
+    timeout: Option<Duration>,
+    function: impl FnOnce(&mut Fixtures) -> R,
+) -> Played {
+    let mut current = None;
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        let mut fixtures = Fixtures::new(Current::of(test, run_config, timeout));
+        current = Some(fixtures.current.shared());
+        let code = function(&mut fixtures).report();
+        let unseen = fixtures.current.unseen_failure();
+        if code == ExitCode::SUCCESS && unseen.is_none() {
+            or_unwind(fixtures.current.check_used());
+        }
+        (code, unseen)
+    }));
+    let result = match ended {
+        Ok((code, None)) if code == ExitCode::SUCCESS => Ok(()),
+        Ok((code, Some(unseen))) if code == ExitCode::SUCCESS => Err(Failure::Reported(unseen)),
+        Ok((code, _)) => Err(Failure::Returned(format!("{code:?}"))),
+        Err(payload) => {
+            Err(match (setup_failure::message(&*payload), panics::message(&*payload)) {
+                (Some(report), _) => Failure::Reported(report.to_owned()),
+                (None, Some(text)) => Failure::Panic(text.to_owned()),
+                (None, None) => Failure::PanicAny,
+            })
+        }
+    };
+    Played { test, result, current }
+}
+
+/// A test function that has ended, while its network still exists.
+pub(crate) struct Played {
+    test: &'static Test,
+    result: Result<(), Failure>,
+    current: Option<Arc<Current>>,
+}
+
+impl Played {
+    /// The result of the body, and what happened in its network.
+    pub(crate) fn conclude(self) -> (Result<(), Failure>, Findings) {
+        let Some(current) = self.current else { return (self.result, Findings::default()) };
+        let findings = current.findings();
+        let planned = current.run_config().plan.is_some();
+        if init::handover().is_some() {
+            // The kernel removes the network with the process, all at once, and faster than
+            // handle by handle. The packet sockets are closed later: `wire::custody`.
+            current.end();
+            std::mem::forget(current);
+        }
+        let result = match self.result {
+            Err(Failure::Panic(_) | Failure::PanicAny)
+                if self.test.options.should_panic.is_some() =>
+            {
+                check_matched(&findings, planned).and(self.result)
+            }
+            Ok(()) => check_matched(&findings, planned),
+            failed => failed,
+        };
+        (result, findings)
+    }
+}
+
+/// Fails a test that would pass although a fault that it declares affected no packet. Under
+/// a plan it may: the plan changes what happens in the test.
+fn check_matched(findings: &Findings, planned: bool) -> Result<(), Failure> {
+    if planned || findings.unmatched.is_empty() {
+        return Ok(());
+    }
+    let faults = findings.unmatched.join("\n");
+    let error = Error::new(ErrorCode::FaultUnmatched, "inject every fault that the test declares")
+        .source(format!("these affected no packet:\n{faults}"))
+        .help("send matching packets while the fault is active, or mark it `.optional()`");
+    Err(Failure::Reported(format!("{error:?}")))
+}

@@ -1,0 +1,194 @@
+//! Starts a body: pipes, identity, steps, clone.
+//!
+//! All of it happens on the thread on which libtest called the wrapper. It is the thread
+//! whose death kills init (PR_SET_PDEATHSIG counts threads, not processes), and the thread
+//! whose output libtest captures.
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::fstat;
+use nix::unistd::pipe2;
+
+use super::helper::ParentHelper;
+use super::output::Drain;
+use super::refusal::{descriptor_error, spawn_error};
+use super::setup::host::Host;
+use super::setup::identity::Identity;
+use super::setup::steps::PlannedStep;
+use super::setup::{self, Descriptors, Extras};
+use super::watch::{Printed, Running};
+use super::{environment, named_netns};
+use crate::error::Result;
+use crate::ipc::Assignment;
+use crate::run_config::RunConfig;
+use crate::runner::libtest;
+use crate::runner::settings::Settings;
+use crate::runner::test::{Options, Test};
+use crate::sys::call::c_string;
+use crate::sys::init::Handover;
+use crate::sys::spawn::{Act, Helper, Image, SELF, Spawned, spawn};
+use crate::uplink::{Connected, Uplink};
+
+/// Where the body's output goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Through a pipe, to libtest's capture.
+    Captured,
+    /// Through a pipe, into what was [observed](crate::runner::verdict::Observed).
+    Kept,
+    /// To the parent's own descriptors, from the moment that the body begins.
+    Streamed,
+    /// To the parent's own descriptors from the start; the body has its input, too.
+    Inherited,
+}
+
+/// One start of the binary in namespaces of its own.
+#[derive(Debug)]
+pub(crate) struct Launch<'a> {
+    /// What the wrapper in the new process compares its own path with.
+    pub(crate) test: String,
+    pub(crate) arguments: Vec<OsString>,
+    /// The name by which libtest finds the test; absent for a `main`.
+    pub(crate) libtest_name: Option<&'a str>,
+    /// Only the options that concern start-up are used.
+    pub(crate) options: Options,
+    pub(crate) run_config: RunConfig,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) output: Output,
+}
+
+impl<'a> Launch<'a> {
+    /// The start of a test that libtest knows by `name`.
+    pub(crate) fn of(test: &Test, name: &'a str, settings: &Settings) -> Self {
+        let argv0 = std::env::args_os().next().unwrap_or_default();
+        let streams = libtest::streams_output();
+        Self {
+            test: test.path(),
+            arguments: libtest::arguments(argv0, name),
+            libtest_name: Some(name),
+            options: test.options,
+            run_config: settings.run_config.clone(),
+            timeout: settings.timeout,
+            output: if streams { Output::Streamed } else { Output::Captured },
+        }
+    }
+
+    /// Starts the body. Returns once its init has exec'd.
+    ///
+    /// # Errors
+    /// What the machine refuses, with the cause.
+    pub(crate) fn start(self) -> Result<Running> {
+        let start = Instant::now();
+        let (report, report_end) = pipe("make the pipe for the verdict")?;
+        let (output, stdout) = self.output_pipe()?;
+        let inode = fstat(&report_end)
+            .map_err(descriptor_error("identify the pipe for the verdict", "fstat"))?
+            .st_ino;
+        let handover = Handover {
+            report: report_end.as_raw_fd(),
+            inode,
+            stdout: stdout.as_raw_fd(),
+            payload: self.assignment().encode(),
+        };
+        let stderr = output.as_ref().map(|_| stdout.as_raw_fd());
+        let (spawned, uplink) = self.spawn(&handover, stderr)?;
+        drop((report_end, stdout));
+        let drain = |pipe| Drain::new(pipe).map_err(descriptor_error("prepare a pipe", "fcntl"));
+        Ok(Running {
+            process: spawned.process,
+            report: drain(report)?,
+            output: output.map(drain).transpose()?,
+            printed: if self.output == Output::Kept { Printed::Kept } else { Printed::Shown },
+            long_report: self.run_config.census,
+            timeout: self.timeout,
+            start,
+            _uplink: uplink,
+        })
+    }
+
+    fn assignment(&self) -> Assignment {
+        let (test, run_config) = (self.test.clone(), self.run_config.clone());
+        Assignment { test, timeout: self.timeout, run_config }
+    }
+
+    /// The read end of the output pipe, and what becomes the body's standard output.
+    fn output_pipe(&self) -> Result<(Option<OwnedFd>, OwnedFd)> {
+        if matches!(self.output, Output::Captured | Output::Kept) {
+            let (read, write) = pipe("make the pipe for the output")?;
+            return Ok((Some(read), write));
+        }
+        let stdout = std::io::stdout().as_fd().try_clone_to_owned();
+        Ok((None, stdout.map_err(descriptor_error("duplicate standard output", "fcntl"))?))
+    }
+
+    /// `stderr` replaces standard error. The uplink lasts as long as the returned value.
+    fn spawn(
+        &self,
+        handover: &Handover,
+        stderr: Option<i32>,
+    ) -> Result<(Spawned, Option<Connected>)> {
+        let image = Image::new(
+            SELF.to_owned(),
+            self.arguments.iter().map(|a| c_string(a.clone().into_vec())).collect(),
+            environment::of_body(handover, self.libtest_name),
+        );
+        let uplink = self.options.uplink.then(|| Uplink::prepare(self.options.ipv6)).transpose()?;
+        let extras = Extras { netns: self.options.netns, uplink: uplink.as_ref() };
+        let identity = match extras.netns {
+            None => Identity::of_caller(self.options.root),
+            Some(name) => named_netns::check(name).map(|()| Identity::Callers)?,
+        };
+        let parent_helper = ParentHelper::new(&identity, extras.uplink);
+        let channel = parent_helper.channel()?;
+        let fds = Descriptors {
+            report: handover.report,
+            stdout: handover.stdout,
+            channel: channel.as_ref().map(|(ours, theirs)| (theirs.as_raw_fd(), ours.as_raw_fd())),
+            stderr,
+            inherit: self.output == Output::Inherited,
+        };
+        let steps = setup::steps(host(), &identity, fds, extras);
+        let acts: Vec<Act> = steps.iter().map(PlannedStep::act).collect();
+        let result = match channel {
+            None => spawn(extras.namespaces(), &acts, &image, None),
+            Some((ours, theirs)) => {
+                let serve = |pidfd: &dyn Fn() -> i32| parent_helper.serve(&ours, pidfd);
+                let helper = Helper { serve: &serve, channel: theirs.into() };
+                spawn(extras.namespaces(), &acts, &image, Some(helper))
+            }
+        };
+        let connected = parent_helper.connected()?;
+        let spawned = result.map_err(|refused| spawn_error(&refused, &steps))?;
+        // The runs of an exploration lack the same as the run without faults, which
+        // printed it.
+        if self.output != Output::Kept {
+            print_missing(&spawned, &steps);
+        }
+        Ok((spawned, connected))
+    }
+}
+
+/// Prints what the test has to do without, since a step failed.
+fn print_missing(spawned: &Spawned, steps: &[PlannedStep]) {
+    for (index, errno) in &spawned.tolerated {
+        let PlannedStep { step, what, without } = &steps[*index];
+        let (call, errno) = (step.call(), Errno::from_raw(*errno));
+        let without = without.unwrap_or_default();
+        eprintln!("nstest: note: could not {what} ({call}: {errno:?}): {without}");
+    }
+}
+
+fn host() -> &'static Host {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    HOST.get_or_init(Host::read)
+}
+
+fn pipe(what: &'static str) -> Result<(OwnedFd, OwnedFd)> {
+    pipe2(OFlag::O_CLOEXEC).map_err(descriptor_error(what, "pipe2"))
+}

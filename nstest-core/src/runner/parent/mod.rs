@@ -1,0 +1,22 @@
+//! The parent's process: starts a test's body, and watches it until all of its processes
+//! are dead. In dependency order:
+//!
+//! - [`refusal`]: turns a refused system call into an error with its cause;
+//! - [`named_netns`]: checks a network namespace that exists already;
+//! - [`setup`]: the steps between clone and exec, as data;
+//! - [`helper`]: does for the child, between clone and exec, what the child may not do;
+//! - [`environment`]: the body's environment variables;
+//! - [`process_tree`]: lists the processes that are alive at a timeout;
+//! - [`output`]: reads the pipes from the body;
+//! - [`watch`]: waits for the end, and collects what the verdict needs;
+//! - [`launch`]: starts the body.
+
+pub(super) mod environment;
+mod helper;
+pub(super) mod launch;
+mod named_netns;
+mod output;
+mod process_tree;
+pub(super) mod refusal;
+mod setup;
+mod watch;

@@ -1,0 +1,78 @@
+//! Turns a system call that was refused to the parent, or to the child on its way to
+//! exec, into an error that names the cause.
+
+use std::ffi::CString;
+use std::io;
+
+use nix::errno::Errno;
+
+use super::setup::steps::PlannedStep;
+use crate::error::Error;
+use crate::preflight::{self, Refusal};
+use crate::sys::spawn::Refused;
+use crate::sys::step::Step;
+use crate::uplink;
+
+/// A function for `map_err`: the parent could not make or use a file descriptor.
+pub(crate) fn descriptor_error<E: Into<io::Error>>(
+    what: &'static str,
+    call: &'static str,
+) -> impl Fn(E) -> Error {
+    move |error| {
+        preflight::explain(Refusal {
+            step: what.to_owned(),
+            call: call.to_owned(),
+            errno: error.into().raw_os_error().unwrap_or_default(),
+            kind: preflight::Step::Pipe,
+        })
+    }
+}
+
+/// The child could not be made, or could not perform one of its steps.
+pub(super) fn spawn_error(refused: &Refused, steps: &[PlannedStep]) -> Error {
+    let refusal = |step: &str, call: String, errno, kind| Refusal {
+        step: step.to_owned(),
+        call,
+        errno,
+        kind,
+    };
+    preflight::explain(match *refused {
+        Refused::Clone(errno) => refusal(
+            "create the test's namespaces",
+            "clone".to_owned(),
+            errno,
+            preflight::Step::Clone,
+        ),
+        Refused::Step(index, errno) => {
+            let PlannedStep { step, what, .. } = &steps[index];
+            if matches!(step, Step::Tap { .. }) {
+                return uplink::tap_refused(Errno::from_raw(errno));
+            }
+            refusal(what, step.call(), errno, kind(step))
+        }
+        Refused::Exec(errno) => refusal(
+            "start the test binary again",
+            "execve".to_owned(),
+            errno,
+            preflight::Step::Exec,
+        ),
+    })
+}
+
+/// The kind of a step, by which `preflight` finds the cause.
+fn kind(step: &Step) -> preflight::Step {
+    let text = |path: &CString| path.to_string_lossy().into_owned();
+    match step {
+        Step::AwaitIdMap { .. } => preflight::Step::IdMap,
+        Step::Write { path, .. } if text(path).ends_with("/setgroups") => {
+            preflight::Step::SetGroups
+        }
+        Step::Write { path, .. } if text(path).ends_with("id_map") => preflight::Step::IdMap,
+        Step::Write { path, .. } => preflight::Step::Sysctl { path: text(path) },
+        Step::Mount(mount) => preflight::Step::Mount { target: text(&mount.target) },
+        Step::BindHeld { target, .. } => preflight::Step::Mount { target: text(target) },
+        Step::Hostname(_) => preflight::Step::Hostname,
+        Step::LoopbackUp => preflight::Step::Loopback,
+        _ => preflight::Step::Other,
+    }
+}

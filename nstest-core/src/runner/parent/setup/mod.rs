@@ -1,0 +1,129 @@
+//! The steps between clone and exec, as data: they turn fresh namespaces into a machine of
+//! the test's own.
+//!
+//! [`steps`] is a pure function of the [`Host`], which is read before, and of the test's
+//! options; `sys::step` performs its result. In dependency order:
+//!
+//! - [`host`]: what the machine looks like;
+//! - [`mod@steps`]: the list of steps;
+//! - [`identity`]: user and group ids, and what a test that is not root may do;
+//! - [`file_system`]: /proc, /sys, /run and the files in /etc.
+
+mod file_system;
+pub(super) mod host;
+pub(super) mod identity;
+pub(super) mod steps;
+
+use std::os::fd::RawFd;
+use std::path::Path;
+
+use nix::libc;
+
+use self::host::Host;
+use self::identity::Identity;
+use self::steps::{PlannedStep, StepList, c_path, mount};
+use crate::layout::{NETNS, NODE};
+use crate::sys::call::c_string;
+use crate::sys::namespaces;
+use crate::sys::step::Step;
+use crate::uplink::{self, Uplink};
+
+/// What some tests have and others do not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extras<'a> {
+    /// `netns = "NAME"`.
+    pub(super) netns: Option<&'a str>,
+    /// `uplink`.
+    pub(super) uplink: Option<&'a Uplink>,
+}
+
+impl Extras<'_> {
+    /// The namespaces that the clone makes, as flags of clone(2).
+    pub(super) fn namespaces(self) -> i32 {
+        match self.netns {
+            None => namespaces::EVERY,
+            Some(_) => namespaces::EVERY & !(libc::CLONE_NEWUSER | libc::CLONE_NEWNET),
+        }
+    }
+}
+
+/// The file descriptors that the child uses.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Descriptors {
+    /// The write end of the pipe for records.
+    pub(super) report: RawFd,
+    /// What becomes standard output when the body begins.
+    pub(super) stdout: RawFd,
+    /// The child's end of the [helper](super::helper)'s socket, and the helper's.
+    pub(super) channel: Option<(RawFd, RawFd)>,
+    /// What replaces standard error, if anything does.
+    pub(super) stderr: Option<RawFd>,
+    /// Whether the body reads the parent's standard input, and writes to its
+    /// standard output from the start.
+    pub(super) inherit: bool,
+}
+
+/// All steps, in order.
+pub(super) fn steps(
+    host: &Host,
+    identity: &Identity,
+    fds: Descriptors,
+    extras: Extras<'_>,
+) -> Vec<PlannedStep> {
+    let mut steps = StepList::default();
+    steps.must("reset signals", Step::DefaultSignals);
+    steps.must("tie the test's life to the runner's", Step::DieWithParent);
+    steps.must("leave the runner's process group", Step::OwnProcessGroup);
+    steps.must("leave the runner's terminal", Step::LeaveTerminal);
+    let channel = fds.channel.map(|(channel, helper)| {
+        steps.must("close the parent's end of the channel", Step::Close(helper));
+        channel
+    });
+    identity.add_maps(channel, &mut steps);
+    network(&mut steps, extras);
+    steps.must("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE));
+    file_system::add(&mut steps, host, identity.maps_real_root(), extras.uplink);
+    if let Some(uplink) = extras.uplink {
+        add_uplink(&mut steps, uplink, channel);
+    }
+    descriptors(&mut steps, fds);
+    identity.add_rights(&mut steps);
+    steps.into_vec()
+}
+
+fn network(steps: &mut StepList, extras: Extras<'_>) {
+    match extras.netns {
+        None => steps.must("bring up `lo`", Step::LoopbackUp),
+        // Nothing is changed in it, since others use it.
+        Some(name) => steps.must(
+            "join the named network namespace",
+            Step::Join { path: c_path(&Path::new(NETNS).join(name)), kind: libc::CLONE_NEWNET },
+        ),
+    }
+    steps.must("set the hostname", Step::Hostname(c_string(NODE)));
+}
+
+/// Comes after the test's files: the program that serves an uplink must not use the
+/// runner's, and this step waits for it.
+fn add_uplink(steps: &mut StepList, uplink: &Uplink, channel: Option<RawFd>) {
+    let text = uplink.description().into_bytes();
+    steps.must("describe the uplink", Step::Create { path: c_string(uplink::FILE), text });
+    if let Some(step) = uplink.interface() {
+        steps.must("make the uplink's interface", step);
+    }
+    let channel = channel.unwrap_or(-1);
+    steps.must("connect the uplink", Step::AwaitUplink { channel });
+}
+
+fn descriptors(steps: &mut StepList, fds: Descriptors) {
+    let what = "hand over file descriptors";
+    if !fds.inherit {
+        let null = |flags, to| Step::Open { path: c_string("/dev/null"), flags, to };
+        steps.must(what, null(libc::O_RDONLY, 0));
+        steps.must(what, null(libc::O_WRONLY, 1));
+    }
+    if let Some(stderr) = fds.stderr {
+        steps.must(what, Step::Duplicate { from: stderr, to: 2 });
+    }
+    steps.must(what, Step::KeepOnly(vec![fds.report, fds.stdout]));
+}

@@ -1,0 +1,148 @@
+//! Waits until all processes of a test are dead, passes on what they print, and collects
+//! what the verdict needs.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::output::{Drain, Text};
+use super::process_tree;
+use crate::ipc::Record;
+use crate::preflight;
+use crate::runner::verdict::Observed;
+use crate::sys::process::Process;
+use crate::uplink::Connected;
+
+/// A body that was started.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// The body's init.
+    pub(super) process: Process,
+    /// The pipe for records.
+    pub(super) report: Drain,
+    /// The pipe for output, if it goes through one.
+    pub(super) output: Option<Drain>,
+    pub(super) printed: Printed,
+    /// Whether the body is expected to write more records than a pipe holds.
+    pub(super) long_report: bool,
+    pub(super) timeout: Option<Duration>,
+    /// When the start began, which counts as part of the test's time.
+    pub(super) start: Instant,
+    /// Held until the test has ended.
+    pub(super) _uplink: Option<Connected>,
+}
+
+/// What becomes of what the body prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Printed {
+    /// It is printed at once.
+    Shown,
+    /// It is kept, to be printed if it matters.
+    Kept,
+}
+
+/// One wait never counts as more than this: while the whole process was stopped (SIGSTOP, a
+/// suspended laptop), the test's time did not pass.
+const SLICE: Duration = Duration::from_millis(500);
+
+/// Of kept output, at least this much is kept, the end of it.
+const KEPT: usize = 256 * 1024;
+
+impl Running {
+    /// Returns when all processes of the test are dead. Kills them at the timeout.
+    pub(crate) fn watch(self) -> Observed {
+        let mut spent = self.start.elapsed().min(SLICE);
+        let mut watch = Watch {
+            running: self,
+            text: Text::default(),
+            records: Vec::new(),
+            observed: Observed::default(),
+        };
+        let mut since = Instant::now();
+        loop {
+            let timeout = watch.running.timeout;
+            let left = timeout.map(|timeout| timeout.saturating_sub(spent));
+            if left == Some(Duration::ZERO) && watch.observed.timed_out.is_none() {
+                let alive = process_tree::describe(watch.running.process.pid());
+                watch.observed.timed_out = timeout.map(|timeout| (timeout, alive));
+                watch.running.process.kill();
+            }
+            let dead = watch.wait(left.filter(|left| !left.is_zero()));
+            watch.relay();
+            if dead {
+                return watch.finish();
+            }
+            spent += since.elapsed().min(SLICE);
+            since = Instant::now();
+        }
+    }
+}
+
+/// A body that is being watched.
+struct Watch {
+    running: Running,
+    text: Text,
+    /// The beginning of a record that is not complete yet.
+    records: Vec<u8>,
+    observed: Observed,
+}
+
+impl Watch {
+    /// Waits until something happens, or for a slice. True: init is dead, and with it every
+    /// process of its namespace.
+    ///
+    /// Short records do not end the wait: they are read once a slice, and when init is
+    /// dead. A long one could fill the pipe, so it does, if it is expected or has begun.
+    fn wait(&self, left: Option<Duration>) -> bool {
+        let slice = left.map_or(SLICE, |left| left.min(SLICE));
+        let slice =
+            PollTimeout::try_from(slice + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+        let watched = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut fds = vec![watched(self.running.process.as_fd())];
+        fds.extend(self.running.output.as_ref().and_then(Drain::poll_fd).map(watched));
+        if self.running.long_report || !self.records.is_empty() {
+            fds.extend(self.running.report.poll_fd().map(watched));
+        }
+        // Interrupted by a signal, it fails, and is called again at once.
+        poll(&mut fds, slice).is_ok() && fds[0].any() == Some(true)
+    }
+
+    /// Passes on what has arrived in the pipes.
+    fn relay(&mut self) {
+        if let Some(mut output) = self.running.output.take() {
+            output.drain(|bytes| {
+                let text = self.text.push(bytes);
+                self.show(&text);
+            });
+            self.running.output = Some(output);
+        }
+        self.running.report.drain(|bytes| self.records.extend_from_slice(bytes));
+        while let Some(record) = Record::decode(&mut self.records) {
+            self.observed.note(record);
+        }
+    }
+
+    fn show(&mut self, text: &str) {
+        if self.running.printed == Printed::Shown {
+            return print!("{text}");
+        }
+        let kept = &mut self.observed.printed;
+        kept.push_str(text);
+        if kept.len() > 2 * KEPT {
+            let cut = (kept.len() - KEPT..).find(|&at| kept.is_char_boundary(at));
+            kept.drain(..cut.unwrap_or_default());
+        }
+    }
+
+    fn finish(mut self) -> Observed {
+        self.observed.init_killed = self.running.process.reap();
+        self.relay();
+        if self.running.output.take().is_some() {
+            let rest = std::mem::take(&mut self.text).finish();
+            self.show(&rest);
+        }
+        self.observed.explanation = self.observed.refusal().map(preflight::explain);
+        self.observed
+    }
+}

@@ -1,0 +1,50 @@
+//! What the macro calls: plays the test here if this process was started for it, and
+//! otherwise starts a process for it.
+
+use std::process::Termination;
+
+use super::body::channel::Channel;
+use super::body::fixtures::Fixtures;
+#[cfg(feature = "tokio")]
+use super::test::Runtime;
+use super::test::Test;
+use super::{inline, settings, supervise};
+
+/// Runs a test: in this process if it is the test's body, else in a new one.
+pub fn run<R: Termination>(test: &'static Test, function: impl FnOnce(&mut Fixtures) -> R) {
+    if let Some(channel) = Channel::claim(&test.path()) {
+        channel.play(test, function)
+    } else if settings::inline() {
+        inline::play(test, function);
+    } else {
+        supervise::supervise(test);
+    }
+}
+
+/// [`run`] for an `async fn`. The runtime is built in the body's process only.
+#[cfg(feature = "tokio")]
+pub fn run_async<R: Termination, F: Future<Output = R>>(
+    test: &'static Test,
+    runtime: Runtime,
+    function: impl FnOnce(&mut Fixtures) -> F,
+) {
+    use tokio::runtime::Builder;
+    run(test, |fixtures| {
+        let mut builder = match runtime {
+            Runtime::CurrentThread => Builder::new_current_thread(),
+            Runtime::MultiThread { workers } => {
+                let mut builder = Builder::new_multi_thread();
+                if let Some(workers) = workers {
+                    builder.worker_threads(workers);
+                }
+                builder
+            }
+        };
+        // A thread starts in the network namespace of the thread that starts it. That
+        // is a node's, if the runtime starts it during a poll in a node.
+        builder.enable_all().on_thread_start(crate::netns::return_home);
+        let runtime = builder.build().expect("tokio could not start its runtime");
+        let future = function(fixtures);
+        runtime.block_on(future)
+    });
+}

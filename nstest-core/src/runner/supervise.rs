@@ -1,0 +1,59 @@
+//! The parent's way through a test: read the settings, then launch, watch, judge and
+//! announce.
+
+use super::announce::announce;
+use super::explore::explore;
+use super::parent::environment::refuse_stale_environment;
+use super::parent::launch::Launch;
+use super::settings::Settings;
+use super::test::Test;
+use super::verdict::{SeededVerdict, Verdict};
+use crate::error::Result;
+use crate::run_config::FoundPoint;
+
+/// Runs a test in a process of its own, and reports the verdict to libtest.
+pub(super) fn supervise(test: &'static Test) {
+    let verdict = attempt(test).unwrap_or_else(|error| Verdict::Broken(error).into());
+    announce(test, verdict);
+}
+
+fn attempt(test: &Test) -> Result<SeededVerdict> {
+    refuse_stale_environment()?;
+    let names = test.names();
+    test.refuse_second_call(&names[0])?;
+    let settings = Settings::read(&test.options)?;
+    let mut not_started = None;
+    for name in &names {
+        let mut observed = Launch::of(test, name, &settings).start()?.watch();
+        let points = observed.take_points();
+        match SeededVerdict::of(observed, name, &settings) {
+            // libtest may know the test by the next name.
+            SeededVerdict { verdict: Verdict::NotStarted(error), .. } => {
+                not_started.get_or_insert(error);
+            }
+            verdict => return after_census(test, name, &settings, verdict, &points),
+        }
+    }
+    Ok(not_started.map_or(Verdict::Passed, Verdict::NotStarted).into())
+}
+
+/// Explores the test, if its attribute asks for it and its run without faults passed.
+fn after_census(
+    test: &Test,
+    name: &str,
+    settings: &Settings,
+    verdict: SeededVerdict,
+    points: &[FoundPoint],
+) -> Result<SeededVerdict> {
+    match (&settings.exploration, &verdict.verdict) {
+        (None, _) => Ok(verdict),
+        (Some(exploration), Verdict::Passed) => {
+            let explored = explore(test, exploration, name, settings, points)?;
+            Ok(SeededVerdict { verdict: explored, ..verdict })
+        }
+        (Some(_), _) => {
+            eprintln!("nstest: nothing was explored: the test fails in its run without faults");
+            Ok(verdict)
+        }
+    }
+}
