@@ -1,12 +1,11 @@
 //! What the machine answers when a child process tries the calls again.
 
-use std::ffi::CString;
-
 use nix::errno::Errno;
 use nix::libc;
 
-pub(crate) use crate::sys::trial::TrialOutcome;
+use crate::sys::call::c_string;
 use crate::sys::namespaces;
+pub(crate) use crate::sys::trial::TrialOutcome;
 use crate::sys::trial::{self, Trial};
 
 /// The kinds of namespaces besides user, with the name in their sysctl and their flag.
@@ -74,7 +73,7 @@ impl Probes {
         ];
         trials.extend(KINDS.map(|(_, flag)| Trial::Clone(user | flag)));
         // Digits and spaces hold no NUL.
-        let uid_map = CString::new(format!("0 {uid} 1")).unwrap_or_default();
+        let uid_map = c_string(format!("0 {uid} 1"));
         let report = trial::run(&trials, &uid_map);
         let mut outcomes = report.outcomes.into_iter();
         let mut next = || outcomes.next().unwrap_or(TrialOutcome::Untried);

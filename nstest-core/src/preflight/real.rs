@@ -17,8 +17,8 @@ use super::explain::{error, investigate};
 use super::recorded::{clone, id_map, mount, refusal, sysctl};
 use super::refusal::{Operation, Refusal};
 use crate::sys::namespaces;
-use crate::sys::trial::{self, TrialOutcome, Trial};
 use crate::sys::seccomp_filter::{FilterAnswer, refuse_namespaces};
+use crate::sys::trial::{self, Trial, TrialOutcome};
 
 const ATTEMPT: &str = "NSTEST_PREFLIGHT_ATTEMPT";
 const FIRST: &str = "NSTEST_PREFLIGHT_FIRST";
@@ -82,7 +82,9 @@ fn tried(trial: Trial, refused: impl Fn(Errno) -> Refusal) -> Option<Refusal> {
     let uid_map = CString::new(format!("0 {} 1", nix::unistd::geteuid())).unwrap();
     let report = trial::run(&[trial], &uid_map);
     match (report.process, report.outcomes[0]) {
-        (TrialOutcome::Refused(errno), _) | (_, TrialOutcome::Refused(errno)) => Some(refused(errno)),
+        (TrialOutcome::Refused(errno), _) | (_, TrialOutcome::Refused(errno)) => {
+            Some(refused(errno))
+        }
         (_, TrialOutcome::Killed(signal)) => {
             Some(Refusal { kind: Operation::Killed { signal }, ..refused(Errno::UnknownErrno) })
         }

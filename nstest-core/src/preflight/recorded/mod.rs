@@ -15,7 +15,7 @@ use nix::errno::Errno;
 
 use super::explain::{error, explain};
 use super::facts::{Facts, IdMap, Usage};
-use super::probe::{Filter, KINDS, TrialOutcome, Probes};
+use super::probe::{Filter, KINDS, Probes, TrialOutcome};
 use super::refusal::{Operation, Refusal};
 use crate::error::ErrorCode;
 
