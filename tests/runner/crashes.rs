@@ -18,8 +18,8 @@ fn aborts() {
 #[test]
 fn abort_is_named() {
     expect![[r#"
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
-          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+          help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
     "#]].assert_eq(&failure("crashes::aborts"));
 }
 
@@ -33,8 +33,8 @@ fn segfaults() {
 #[test]
 fn a_segmentation_fault_is_named() {
     expect![[r#"
-        nstest[signal]: the test's process was killed by SIGSEGV (signal 11) before the test function did
-          help: the output above is all that the test printed before
+        nstest[signal]: the test's process was killed by SIGSEGV (signal 11) before the test function returned
+          help: see the output above, which is what the test printed before
     "#]].assert_eq(&failure("crashes::segfaults"));
 }
 
@@ -55,8 +55,8 @@ fn a_stack_overflow_is_told_by_std() {
 
         thread 'crashes::overflows_the_stack' (TID) has overflowed its stack
         fatal runtime error: stack overflow, aborting
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
-          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+          help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
     "#]].assert_eq(&failure("crashes::overflows_the_stack"));
 }
 
@@ -74,8 +74,8 @@ fn a_failed_allocation_is_told_by_std() {
     expect![[r#"
         memory allocation of 2147483648 bytes failed
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
-          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+          help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
     "#]].assert_eq(&failure("crashes::runs_out_of_memory"));
 }
 
@@ -89,8 +89,8 @@ fn terminates_itself() {
 #[test]
 fn a_signal_is_named() {
     expect![[r#"
-        nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test function did
-          help: the output above is all that the test printed before
+        nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test function returned
+          help: see the output above, which is what the test printed before
     "#]].assert_eq(&failure("crashes::terminates_itself"));
 }
 
@@ -104,7 +104,7 @@ fn kills_itself() {
 #[test]
 fn sigkill_hints_at_memory() {
     expect![[r#"
-        nstest[signal]: the test's process was killed by SIGKILL (signal 9) before the test function did
-          help: if the test did not do it itself, the kernel may have run out of memory: see `dmesg`
+        nstest[signal]: the test's process was killed by SIGKILL (signal 9) before the test function returned
+          help: if the test did not kill itself, the kernel may have run out of memory: see `dmesg`
     "#]].assert_eq(&failure("crashes::kills_itself"));
 }

@@ -112,8 +112,9 @@ fn a_stale_or_forged_environment_is_refused() {
         test environment::b_passes ... FAILED
 
         ---- environment::b_passes stdout ----
-        nstest[stale-environment]: the environment has NSTEST_BODY=7:42:8:environment::b_passes, which was not made for this process
-          help: unset NSTEST_BODY: it is private to nstest. If nobody set it, the test binary runs under a program that starts it in its own way (an emulator, a wrapper): see the page on limits
+        nstest[stale-environment]: run a test with NSTEST_BODY=7:42:8:environment::b_passes in the environment
+          cause: the variable is private to nstest, and this value was made for another process
+          help: unset NSTEST_BODY. If you did not set it, the test binary runs under a program that starts it in its own way (an emulator, a wrapper): see the page on limits
     "#]].assert_eq(&with("7:42:8:environment::b_passes"));
     // The driver's own standard error is no pipe of a parent either.
     for forged in ["", "x", "2:0:2:environment::b_passes", "-1:0:0:a"] {
@@ -157,8 +158,8 @@ fn an_odd_environment_travels_and_a_large_one_is_told() {
 
         ---- environment::makes_its_environment_large stdout ----
         nstest[env-too-big]: start the test binary again: execve: E2BIG
-          cause: the environment is too big for a new process: one variable may have 128 KiB, all together and the arguments a quarter of the stack's limit (execve(2))
-          help: find the big variables, and unset them for the tests:
+          cause: the environment is too big for a new process: one variable can have 128 KiB, all variables and arguments together a quarter of the stack limit (execve(2))
+          help: find the big variables and unset them for the tests:
             env -0 | awk -v RS='\0' -F= '{ print length($0), $1 }' | sort -n | tail -3
     "#]].assert_eq(&large.shown());
 }
@@ -209,9 +210,9 @@ fn inline_mode_without_rights_is_told() {
         test environment::inline_binds ... FAILED
 
         ---- environment::inline_binds stdout ----
-        nstest[inline]: make a network namespace for the test, in this process: unshare
+        nstest[inline]: make a network namespace in the test binary's own process: unshare
           cause: EPERM: Operation not permitted
-          help: inline mode needs the rights for it: start the test binary with `unshare -Urn`, or leave NSTEST_INLINE unset
+          help: start the test binary with `unshare -Urn`, which gives it the rights; or unset NSTEST_INLINE
     "#]].assert_eq(&outcome.shown());
 }
 

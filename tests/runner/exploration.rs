@@ -92,9 +92,9 @@ fn the_first_failing_point_is_told_and_all_are_listed() {
 
         all that fail:
           test > server: udp 1: drop        panicked: assertion `left == right` failed: sums
-          test > server: udp 2: then reset  the test's process was killed by SIGABRT (signal 6) before the test function did
+          test > server: udp 2: then reset  the test's process was killed by SIGABRT (signal 6) before the test function returned
           test > server: udp 2: drop        the test did not end within 2s; it was killed
-          test > server: udp 3: then reset  the test's process exited with status 0 before the test function did
+          test > server: udp 3: then reset  the test's process exited with status 0 before the test function returned
 
         1 run did not come to the point, so that nothing was injected:
           test > server: udp 3: drop
@@ -128,8 +128,8 @@ fn a_plan_makes_one_run() {
     expect![[r#"
         plan `test > server: udp 3: drop`
         nstest[fault-unmatched]: apply the plan `test > server: udp 3: drop`
-          cause: no packet was affected by it: what it waits for did not come
-          help: see that the plan is of this test, and that the test is as it was when the plan was printed
+          cause: it affected no packet, since none of those that it describes was sent
+          help: check that the plan belongs to this test, and that the test has not changed since the plan was printed
     "#]]
     .assert_eq(&with("test > server: udp 3: drop").failure_of(IN_EVERY_WAY));
 }
@@ -205,9 +205,9 @@ fn inline_mode_plays_one_run_and_explores_nothing() {
     let fixture = "exploration::survives";
     let inline = Run::of(&[fixture]).env("NSTEST_INLINE", "1");
     expect![[r#"
-        nstest[inline]: explore a test in this process
+        nstest[inline]: explore a test in the test binary's own process
           cause: each run of an exploration has a process of its own
-          help: leave NSTEST_INLINE unset; or play one run, with the NSTEST_PLAN that the exploration printed
+          help: unset NSTEST_INLINE; or set NSTEST_PLAN to a plan that the exploration printed, to play one run
     "#]]
     .assert_eq(&inline.run().failure_of(fixture));
     // One run can be played, for a debugger.
@@ -224,9 +224,8 @@ fn inline_mode_plays_one_run_and_explores_nothing() {
 fn a_number_of_jobs_that_is_none_is_refused() {
     let outcome = Run::of(&["exploration::survives"]).env("NSTEST_JOBS", "many").run();
     expect![[r#"
-        printed with plan ``
         nstest[config]: read NSTEST_JOBS=many
-          help: it is how many runs of explorations there may be at a time: a whole number from 1 to 1024; unset, 2 for each processor
+          help: set it to the most runs of explorations at a time, a whole number from 1 to 1024; or unset it, for 2 on each processor
     "#]]
     .assert_eq(&outcome.failure_of("exploration::survives"));
 }

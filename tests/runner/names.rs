@@ -25,7 +25,7 @@ fn a_name_that_libtest_does_not_know_fails() {
 
         ---- names::calls_from_a_thread stdout ----
         nstest[not-started]: the test binary, started again with `--exact names::unknown_to_libtest`, did not run this test
-          help: nstest needs to be called by libtest under that name: with a macro that makes tests of its own, put #[netns] on a sync function and #[nstest::test] on an async one, below that macro
+          help: libtest must call the test under that name: with a macro that makes tests of its own, put #[netns] on a sync function and #[nstest::test] on an async one, below that macro
     "#]].assert_eq(&Run::of(&["names::calls_from_a_thread"]).run().shown());
 }
 
@@ -43,8 +43,9 @@ fn a_test_that_is_registered_twice_fails() {
         test names::registered_twice ... FAILED
 
         ---- names::registered_twice stdout ----
-        nstest[registered-twice]: the test `names::registered_twice` was called a second time in one run
-          help: something beside #[netns_test] registers this function, too: remove its #[test], or, under a macro that makes tests of its own, use #[netns] on a sync function and #[nstest::test] on an async one
+        nstest[registered-twice]: run the test `names::registered_twice` a second time
+          cause: libtest called it twice in one run, so another attribute registers the function, too
+          help: remove its #[test]; or, under a macro that makes tests of its own, use #[netns] on a sync function and #[nstest::test] on an async one
     "#]].assert_eq(&run("--test-threads=1").shown());
     let parallel = run("--test-threads=2").text();
     assert!(parallel.contains("1 passed; 1 failed"), "{parallel}");

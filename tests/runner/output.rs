@@ -59,8 +59,8 @@ fn prints_bytes() {
 fn bytes_that_are_no_text_are_replaced() {
     expect![[r#"
         � NUL € �
-        nstest[early-exit]: the test's process exited with status 0 before the test function did
-          help: std::process::exit and _exit end the test's process without a verdict: return from the test function instead
+        nstest[early-exit]: the test's process exited with status 0 before the test function returned
+          help: std::process::exit and _exit end the test's process without a verdict; return from the test function instead
     "#]].assert_eq(&failure("output::prints_bytes").replace('\0', "NUL"));
 }
 
@@ -127,8 +127,8 @@ fn puts_files_in_the_place_of_all_descriptors() {
 #[test]
 fn a_closed_verdict_pipe_is_told() {
     expect![[r#"
-        nstest[verdict-lost]: the test's process exited with status 121 before the test function did
-          help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom)
+        nstest[verdict-lost]: the test's process exited with status 121 before the test function returned
+          help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom); leave open what others opened
     "#]].assert_eq(&failure("output::closes_all_descriptors"));
     // With its streams, the test's process itself has a say.
     for fixture in
@@ -136,8 +136,8 @@ fn a_closed_verdict_pipe_is_told() {
     {
         expect![[r#"
             nstest: the pipe for the verdict was closed
-            nstest[verdict-lost]: the test's process exited with status 121 before the test function did
-              help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom)
+            nstest[verdict-lost]: the test's process exited with status 121 before the test function returned
+              help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom); leave open what others opened
         "#]].assert_eq(&failure(fixture));
     }
 }

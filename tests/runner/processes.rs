@@ -212,7 +212,7 @@ fn a_signal_to_the_group_ends_this_test_only() {
         test processes::stays_beside_a_group ... ok
 
         ---- processes::terminates_its_group stdout ----
-        nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test function did
-          help: the output above is all that the test printed before
+        nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test function returned
+          help: see the output above, which is what the test printed before
     "#]].assert_eq(&outcome.shown());
 }

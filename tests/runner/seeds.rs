@@ -68,8 +68,8 @@ fn a_failure_by_chance_tells_its_seed() {
     .assert_eq(&failure("seeds::nothing_random"));
     expect![[r#"
         nstest: seed 5 (repeat with NSTEST_SEED=5)
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
-          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+          help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
     "#]]
     .assert_eq(&failure("seeds::dies"));
     for fixture in ["seeds::default_seed", "seeds::own_seed"] {
@@ -80,7 +80,7 @@ fn a_failure_by_chance_tells_its_seed() {
     let nonsense = Run::of(&["seeds::own_seed"]).env("NSTEST_SEED", "random").run();
     expect![[r#"
         nstest[config]: read NSTEST_SEED=random
-          help: a seed is a whole number below 2^64 such as 7 or 0xbeef; unset, each test has its own
+          help: set it to a whole number below 2^64 such as 7 or 0xbeef; or unset it, and each test has its own seed
     "#]]
     .assert_eq(&nonsense.failure_of("seeds::own_seed"));
 }
@@ -120,10 +120,10 @@ fn panics_beside_its_faults() {
 fn a_test_whose_faults_touched_nothing_fails() {
     expect![[r#"
         nstest[fault-unmatched]: inject every fault that the test declares
-          cause: this affected nothing:
+          cause: these affected no packet:
             drop of the 3rd SYN to server
             reset of port 80
-          help: see that what it waits for is sent while it is there; or say `.optional()` of it
+          help: send matching packets while the fault is active, or mark it `.optional()`
     "#]]
     .assert_eq(&failure("seeds::passes_beside_its_faults"));
     expect![[r#"
@@ -142,10 +142,10 @@ fn a_test_whose_faults_touched_nothing_fails() {
         for a reason
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
         nstest[fault-unmatched]: inject every fault that the test declares
-          cause: this affected nothing:
+          cause: these affected no packet:
             drop of the 3rd SYN to server
             reset of port 80
-          help: see that what it waits for is sent while it is there; or say `.optional()` of it
+          help: send matching packets while the fault is active, or mark it `.optional()`
         note: test did not panic as expected at tests/runner/seeds.rs:LINE:COLUMN
     "#]]
     .assert_eq(&Run::of(&["seeds::panics_beside_its_faults"]).run().shown());
@@ -163,13 +163,13 @@ fn a_plan_must_have_been_applied() {
     let fixture = "seeds::has_no_network";
     expect![[r#"
         nstest[config]: apply the plan `a: reset`
-          cause: the plan was never applied: nothing in the test asked for its network
+          cause: the plan was not applied, since nothing in the test asked for its network
           help: name the test that the plan is for (`cargo test -- --exact NAME`), or unset NSTEST_PLAN
     "#]]
     .assert_eq(&with("a: reset", fixture).failure_of(fixture));
     expect![[r#"
         nstest[config]: read NSTEST_PLAN= 
-          help: a plan of faults is a text, as a failed exploration prints it; or unset it
+          help: set it to a plan of faults as a failed exploration prints it; or unset it
     "#]]
     .assert_eq(&with(" ", fixture).failure_of(fixture));
     // It changes the course of the test: faults of the test's own may miss.

@@ -67,8 +67,8 @@ fn an_abort_is_no_panic() {
         test should_panic::aborts - should panic ... FAILED
 
         ---- should_panic::aborts stdout ----
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
-          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+          help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
         note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
     "#]].assert_eq(&Run::of(&["should_panic::aborts"]).run().shown());
 }
@@ -128,8 +128,8 @@ fn an_exit_is_no_panic() {
         test should_panic::exits - should panic ... FAILED
 
         ---- should_panic::exits stdout ----
-        nstest[early-exit]: the test's process exited with status 0 before the test function did
-          help: std::process::exit and _exit end the test's process without a verdict: return from the test function instead
+        nstest[early-exit]: the test's process exited with status 0 before the test function returned
+          help: std::process::exit and _exit end the test's process without a verdict; return from the test function instead
         note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
     "#]].assert_eq(&Run::of(&["should_panic::exits"]).run().shown());
     expect![[r#"

@@ -51,8 +51,8 @@ fn are_as_ever_beside(sibling: &str) {
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 
         ---- siblings::d_aborts stdout ----
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function did
-          help: abort() was called; a panic while panicking, a stack overflow and a failed allocation do so: see the output above
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+          help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
     "#]].assert_eq(rest);
 }
 

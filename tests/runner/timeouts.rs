@@ -48,7 +48,7 @@ fn nonsense_in_the_variable_is_an_error() {
         let refused = Run::of(&[fixture]).env("NSTEST_TIMEOUT", "30s").run();
         expect![[r#"
             nstest[config]: read NSTEST_TIMEOUT=30s
-              help: it multiplies every timeout: a number above 0 such as 3 or 0.5, or `none` for no timeouts
+              help: set it to a factor for every timeout, a number above 0 such as 3 or 0.5; or to `none` for no timeouts
         "#]].assert_eq(&refused.failure_of(fixture));
     }
 }

@@ -100,8 +100,8 @@ fn exits() {
 fn exit_0_is_no_pass() {
     expect![[r#"
         on the way out
-        nstest[early-exit]: the test's process exited with status 0 before the test function did
-          help: std::process::exit and _exit end the test's process without a verdict: return from the test function instead
+        nstest[early-exit]: the test's process exited with status 0 before the test function returned
+          help: std::process::exit and _exit end the test's process without a verdict; return from the test function instead
     "#]].assert_eq(&failure("verdict::exits"));
 }
 
@@ -115,8 +115,8 @@ fn exits_at_once() {
 #[test]
 fn exit_0_without_handlers_is_no_pass() {
     expect![[r#"
-        nstest[early-exit]: the test's process exited with status 0 before the test function did
-          help: std::process::exit and _exit end the test's process without a verdict: return from the test function instead
+        nstest[early-exit]: the test's process exited with status 0 before the test function returned
+          help: std::process::exit and _exit end the test's process without a verdict; return from the test function instead
     "#]].assert_eq(&failure("verdict::exits_at_once"));
 }
 
@@ -149,12 +149,12 @@ fn forks_and_fails_in_the_parent() {
 #[test]
 fn a_fork_that_returns_twice_gives_one_verdict() {
     expect![[r#"
-        nstest: a fork of the test's process came back from the test; only the first counts
+        nstest: note: the test function returned in a fork of the test's process, too; that result is ignored
         the parent is the test
     "#]]
     .assert_eq(&success("verdict::forks_and_returns_twice"));
     expect![[r#"
-        nstest: a fork of the test's process came back from the test; only the first counts
+        nstest: note: the test function returned in a fork of the test's process, too; that result is ignored
 
         thread 'verdict::forks_and_fails_in_the_parent' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
         in the parent
@@ -243,10 +243,10 @@ fn exits_with_7_at_exit() {
 fn a_crash_after_the_pass_fails() {
     expect![[r#"
         nstest[exit-after-pass]: the test function passed, and then its process was killed by SIGABRT (signal 6)
-          help: look at what runs after main: atexit handlers, destructors of statics, threads that are still alive
+          help: check what runs after main: atexit handlers, destructors of statics, threads that are still alive
     "#]].assert_eq(&failure("verdict::aborts_at_exit"));
     expect![[r#"
         nstest[exit-after-pass]: the test function passed, and then its process exited with status 7
-          help: look at what runs after main: atexit handlers, destructors of statics, threads that are still alive
+          help: check what runs after main: atexit handlers, destructors of statics, threads that are still alive
     "#]].assert_eq(&failure("verdict::exits_with_7_at_exit"));
 }

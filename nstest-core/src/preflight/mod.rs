@@ -29,4 +29,4 @@ mod refusal;
 mod remedy;
 
 pub(crate) use explain::explain;
-pub(crate) use refusal::{Operation as Step, Refusal};
+pub(crate) use refusal::{Operation, Refusal};

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use super::settings::Settings;
 use crate::error::{Error, ErrorCode, Result};
 use crate::ipc::{Failure, Record, VERDICT_LOST};
-use crate::preflight::{Refusal, Step};
+use crate::preflight::{Operation, Refusal};
 use crate::run_config::{Findings, FoundPoint, RunConfig};
 
 /// What the parent observed of a test, from the clone to the death of the last process.
@@ -125,7 +125,7 @@ impl Observed {
                 step: "start the test's process".to_owned(),
                 call: "clone".to_owned(),
                 errno,
-                kind: Step::Other,
+                kind: Operation::Other,
             });
         }
         let began = self.started || self.status.is_some() || self.timed_out.is_some();
@@ -134,7 +134,7 @@ impl Observed {
             step: "set up the test's process".to_owned(),
             call: "the process was killed".to_owned(),
             errno: 0,
-            kind: Step::Killed { signal },
+            kind: Operation::Killed { signal },
         })
     }
 

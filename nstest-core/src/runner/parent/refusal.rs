@@ -8,7 +8,7 @@ use nix::errno::Errno;
 
 use super::setup::steps::PlannedStep;
 use crate::error::Error;
-use crate::preflight::{self, Refusal};
+use crate::preflight::{self, Operation, Refusal};
 use crate::sys::spawn::Refused;
 use crate::sys::step::Step;
 use crate::uplink;
@@ -23,7 +23,7 @@ pub(crate) fn descriptor_error<E: Into<io::Error>>(
             step: what.to_owned(),
             call: call.to_owned(),
             errno: error.into().raw_os_error().unwrap_or_default(),
-            kind: preflight::Step::Pipe,
+            kind: Operation::Pipe,
         })
     }
 }
@@ -37,12 +37,9 @@ pub(super) fn spawn_error(refused: &Refused, steps: &[PlannedStep]) -> Error {
         kind,
     };
     preflight::explain(match *refused {
-        Refused::Clone(errno) => refusal(
-            "create the test's namespaces",
-            "clone".to_owned(),
-            errno,
-            preflight::Step::Clone,
-        ),
+        Refused::Clone(errno) => {
+            refusal("create the test's namespaces", "clone".to_owned(), errno, Operation::Clone)
+        }
         Refused::Step(index, errno) => {
             let PlannedStep { step, what, .. } = &steps[index];
             if matches!(step, Step::Tap { .. }) {
@@ -50,29 +47,24 @@ pub(super) fn spawn_error(refused: &Refused, steps: &[PlannedStep]) -> Error {
             }
             refusal(what, step.call(), errno, kind(step))
         }
-        Refused::Exec(errno) => refusal(
-            "start the test binary again",
-            "execve".to_owned(),
-            errno,
-            preflight::Step::Exec,
-        ),
+        Refused::Exec(errno) => {
+            refusal("start the test binary again", "execve".to_owned(), errno, Operation::Exec)
+        }
     })
 }
 
 /// The kind of a step, by which `preflight` finds the cause.
-fn kind(step: &Step) -> preflight::Step {
+fn kind(step: &Step) -> Operation {
     let text = |path: &CString| path.to_string_lossy().into_owned();
     match step {
-        Step::AwaitIdMap { .. } => preflight::Step::IdMap,
-        Step::Write { path, .. } if text(path).ends_with("/setgroups") => {
-            preflight::Step::SetGroups
-        }
-        Step::Write { path, .. } if text(path).ends_with("id_map") => preflight::Step::IdMap,
-        Step::Write { path, .. } => preflight::Step::Sysctl { path: text(path) },
-        Step::Mount(mount) => preflight::Step::Mount { target: text(&mount.target) },
-        Step::BindHeld { target, .. } => preflight::Step::Mount { target: text(target) },
-        Step::Hostname(_) => preflight::Step::Hostname,
-        Step::LoopbackUp => preflight::Step::Loopback,
-        _ => preflight::Step::Other,
+        Step::AwaitIdMap { .. } => Operation::IdMap,
+        Step::Write { path, .. } if text(path).ends_with("/setgroups") => Operation::SetGroups,
+        Step::Write { path, .. } if text(path).ends_with("id_map") => Operation::IdMap,
+        Step::Write { path, .. } => Operation::Sysctl { path: text(path) },
+        Step::Mount(mount) => Operation::Mount { target: text(&mount.target) },
+        Step::BindHeld { target, .. } => Operation::Mount { target: text(target) },
+        Step::Hostname(_) => Operation::Hostname,
+        Step::LoopbackUp => Operation::Loopback,
+        _ => Operation::Other,
     }
 }
