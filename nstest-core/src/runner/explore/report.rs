@@ -150,7 +150,7 @@ fn table(text: &mut String, failing: &[(&Case<'_>, &Failing)]) {
     let width = plans.iter().map(|plan| plan.chars().count()).max().unwrap_or_default();
     for (plan, (_, failing)) in plans.iter().zip(failing) {
         let how = failing.how.lines().next().unwrap_or_default();
-        let how = how.trim_end_matches("; alive were:");
+        let how = how.trim_end_matches("; processes alive then:");
         let _ = writeln!(text, "  {plan:width$}  {how}");
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn describe(init: i32) -> String {
         }
         pending.extend(children(pid));
     }
-    if text.is_empty() { text } else { format!("; alive were:{text}") }
+    if text.is_empty() { text } else { format!("; processes alive then:{text}") }
 }
 
 /// Needs CONFIG_PROC_CHILDREN, which the kernels of all distributions have.

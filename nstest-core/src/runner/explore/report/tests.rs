@@ -40,7 +40,7 @@ fn the_first_failure_is_told_whole_and_all_in_a_table() {
             failing("panicked: assertion failed\n  left: 1\n right: 2"),
             Fate::Survived,
             failing(
-                "the test did not end within 10s; it was killed; alive were:\n  PID 2 (sleeping): shop",
+                "the test did not end within 10s; it was killed; processes alive then:\n  PID 2 (sleeping): shop",
             ),
             Fate::Failed(Failing {
                 how: "returned a failure: 1".to_owned(),
