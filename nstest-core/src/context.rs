@@ -1,6 +1,6 @@
 //! What a test can find out about itself.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,27 +20,22 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Debug, Clone)]
 pub struct TestContext {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    name: String,
-    tmp_dir: PathBuf,
+    name: Arc<str>,
+    tmp_dir: Arc<Path>,
     timeout: Option<Duration>,
     start: Instant,
 }
 
 impl TestContext {
     pub(crate) fn new(name: String, timeout: Option<Duration>) -> Self {
-        let inner = Inner { name, tmp_dir: std::env::temp_dir(), timeout, start: Instant::now() };
-        Self { inner: Arc::new(inner) }
+        let tmp_dir = std::env::temp_dir().into();
+        Self { name: name.into(), tmp_dir, timeout, start: Instant::now() }
     }
 
     /// The name of the test, as libtest prints it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.inner.name
+        &self.name
     }
 
     /// A directory that only this test sees, and that is removed when the test ends. It
@@ -48,18 +43,18 @@ impl TestContext {
     /// directory. In inline mode it is the directory of the machine.
     #[must_use]
     pub fn tmp_dir(&self) -> &Path {
-        &self.inner.tmp_dir
+        &self.tmp_dir
     }
 
     /// The time limit of the test; `None` if it has none.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
-        self.inner.timeout
+        self.timeout
     }
 
     /// The time until the time limit; `None` if the test has none.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
-        Some(self.inner.timeout?.saturating_sub(self.inner.start.elapsed()))
+        Some(self.timeout?.saturating_sub(self.start.elapsed()))
     }
 }

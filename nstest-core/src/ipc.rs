@@ -1,8 +1,8 @@
 //! What the processes of a test tell the parent, on one pipe.
 //!
-//! A record is a tag, the length of its payload in four bytes (little endian),
-//! and the payload. The body writes all but [`Record::Ended`] and
-//! [`Record::InitFailed`], which are init's. Records are short of `PIPE_BUF` or
+//! A event is a tag, the length of its payload in four bytes (little endian),
+//! and the payload. The body writes all but [`Event::Ended`] and
+//! [`Event::InitFailed`], which are init's. Events are short of `PIPE_BUF` or
 //! written while nobody else writes, so they do not mix: see pipe(7). Findings may
 //! fill the pipe: who expects them reads while they are written.
 
@@ -11,9 +11,9 @@ use std::time::Duration;
 use crate::run_config::{Findings, RunConfig};
 use crate::sys::init::{message, tag};
 
-/// One record.
+/// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Record {
+pub(crate) enum Event {
     /// The wrapper found itself chosen, in the process with this PID.
     Started(u32),
     /// The message of a panic on the test's own thread; the verdict may never
@@ -45,55 +45,55 @@ pub(crate) enum Failure {
     Reported(String),
 }
 
-impl Record {
+impl Event {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let (number, findings);
         let (first, payload): (u8, &[u8]) = match self {
-            Record::Started(pid) => {
+            Event::Started(pid) => {
                 number = pid.to_le_bytes();
                 (b'S', &number)
             }
-            Record::Panicked(text) => (b'H', text.as_bytes()),
-            Record::Found(found) => {
+            Event::Panicked(text) => (b'H', text.as_bytes()),
+            Event::Found(found) => {
                 findings = found.encode();
                 (b'N', &findings)
             }
-            Record::Passed => (b'P', &[]),
-            Record::Failed(Failure::Panic(text)) => (b'F', text.as_bytes()),
-            Record::Failed(Failure::PanicAny) => (b'A', &[]),
-            Record::Failed(Failure::Returned(text)) => (b'R', text.as_bytes()),
-            Record::Failed(Failure::Reported(text)) => (b'U', text.as_bytes()),
-            Record::InitFailed(errno) => return message(tag::NOT_STARTED, *errno).to_vec(),
-            Record::Ended(status) => return message(tag::ENDED, *status).to_vec(),
+            Event::Passed => (b'P', &[]),
+            Event::Failed(Failure::Panic(text)) => (b'F', text.as_bytes()),
+            Event::Failed(Failure::PanicAny) => (b'A', &[]),
+            Event::Failed(Failure::Returned(text)) => (b'R', text.as_bytes()),
+            Event::Failed(Failure::Reported(text)) => (b'U', text.as_bytes()),
+            Event::InitFailed(errno) => return message(tag::NOT_STARTED, *errno).to_vec(),
+            Event::Ended(status) => return message(tag::ENDED, *status).to_vec(),
         };
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         let payload = &payload[..length as usize];
         [&[first], &length.to_le_bytes()[..], payload].concat()
     }
 
-    /// Takes the first record off `bytes`, if it is complete and known.
-    pub(crate) fn decode(bytes: &mut Vec<u8>) -> Option<Record> {
+    /// Takes the first event off `bytes`, if it is complete and known.
+    pub(crate) fn decode(bytes: &mut Vec<u8>) -> Option<Event> {
         let header = bytes.get(..5)?;
         let first = header[0];
         let length = u32::from_le_bytes([header[1], header[2], header[3], header[4]]) as usize;
         let payload = bytes.get(5..5 + length)?;
         let text = || String::from_utf8_lossy(payload).into_owned();
         let number = || payload.try_into().map(i32::from_le_bytes).unwrap_or_default();
-        let record = match first {
-            b'S' => Record::Started(number().unsigned_abs()),
-            b'H' => Record::Panicked(text()),
-            b'N' => Record::Found(Findings::decode(payload)?),
-            b'P' => Record::Passed,
-            b'F' => Record::Failed(Failure::Panic(text())),
-            b'A' => Record::Failed(Failure::PanicAny),
-            b'R' => Record::Failed(Failure::Returned(text())),
-            b'U' => Record::Failed(Failure::Reported(text())),
-            tag::NOT_STARTED => Record::InitFailed(number()),
-            tag::ENDED => Record::Ended(number()),
+        let event = match first {
+            b'S' => Event::Started(number().unsigned_abs()),
+            b'H' => Event::Panicked(text()),
+            b'N' => Event::Found(Findings::decode(payload)?),
+            b'P' => Event::Passed,
+            b'F' => Event::Failed(Failure::Panic(text())),
+            b'A' => Event::Failed(Failure::PanicAny),
+            b'R' => Event::Failed(Failure::Returned(text())),
+            b'U' => Event::Failed(Failure::Reported(text())),
+            tag::NOT_STARTED => Event::InitFailed(number()),
+            tag::ENDED => Event::Ended(number()),
             _ => return None,
         };
         bytes.drain(..5 + length);
-        Some(record)
+        Some(event)
     }
 }
 
@@ -141,31 +141,31 @@ mod tests {
 
     #[test]
     fn records_survive_the_pipe_whole_and_in_order() {
-        let records = [
-            Record::Started(2),
-            Record::Panicked("ä\n".into()),
-            Record::Failed(Failure::Panic(String::new())),
-            Record::Failed(Failure::PanicAny),
-            Record::Failed(Failure::Returned("ExitCode(3)".into())),
-            Record::Failed(Failure::Reported("nstest[setup]: …".into())),
-            Record::Found(Findings { unmatched: vec!["reset".into()], ..Findings::default() }),
-            Record::Passed,
-            Record::InitFailed(11),
-            Record::Ended(-1),
+        let events = [
+            Event::Started(2),
+            Event::Panicked("ä\n".into()),
+            Event::Failed(Failure::Panic(String::new())),
+            Event::Failed(Failure::PanicAny),
+            Event::Failed(Failure::Returned("ExitCode(3)".into())),
+            Event::Failed(Failure::Reported("nstest[setup]: …".into())),
+            Event::Found(Findings { unmatched: vec!["reset".into()], ..Findings::default() }),
+            Event::Passed,
+            Event::InitFailed(11),
+            Event::Ended(-1),
         ];
-        let all: Vec<u8> = records.iter().flat_map(Record::encode).collect();
+        let all: Vec<u8> = events.iter().flat_map(Event::encode).collect();
         let (mut buffer, mut seen) = (Vec::new(), Vec::new());
         for byte in all {
             buffer.push(byte);
-            seen.extend(Record::decode(&mut buffer));
+            seen.extend(Event::decode(&mut buffer));
         }
-        assert_eq!(seen, records);
+        assert_eq!(seen, events);
         assert!(buffer.is_empty());
     }
 
     #[test]
     fn an_unknown_tag_is_no_record() {
-        assert_eq!(Record::decode(&mut vec![b'?', 0, 0, 0, 0]), None);
+        assert_eq!(Event::decode(&mut vec![b'?', 0, 0, 0, 0]), None);
     }
 
     #[test]

@@ -93,7 +93,7 @@ pub use world::{
 #[doc(hidden)]
 pub mod private {
     pub use crate::fixture::{network_of, unseen_failure};
-    pub use crate::run_config::{Applied, Findings, FoundPoint, RunConfig};
+    pub use crate::run_config::{Findings, FoundPoint, PlanOutcome, RunConfig};
     #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
     pub use crate::runner::pretend;
     pub use crate::runner::{Explore, Fixtures, Options, Test, Timeout, run};

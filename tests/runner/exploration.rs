@@ -4,7 +4,7 @@
 //! finds, and how it injects, has tests of its own.
 
 use expect_test::expect;
-use nstest::__private::{Applied, Findings, FoundPoint, RunConfig, pretend};
+use nstest::__private::{Findings, FoundPoint, PlanOutcome, RunConfig, pretend};
 use nstest::netns_test;
 use nstest_tests::driver::{Run, failure, success};
 use nstest_tests::marks;
@@ -16,7 +16,7 @@ fn three_points(orders: &RunConfig) -> Findings {
         packet: format!("10.0.2.1:40000 > 10.0.2.2:53, {n} bytes"),
     };
     let points = if orders.census { (1..=3).map(point).collect() } else { Vec::new() };
-    let injected = orders.plan.as_ref().map(|plan| Applied {
+    let injected = orders.plan.as_ref().map(|plan| PlanOutcome {
         reached: !plan.starts_with("test > server: udp 3"),
         packet: Some("as it was in this run".to_owned()),
     });
@@ -150,7 +150,7 @@ fn has_no_network() {}
 fn is_never_the_same() {
     pretend(|orders| {
         let mut findings = three_points(orders);
-        findings.injected = findings.injected.map(|i| Applied { reached: false, ..i });
+        findings.injected = findings.injected.map(|i| PlanOutcome { reached: false, ..i });
         findings
     });
 }

@@ -2,7 +2,7 @@
 //! tells of its network. The fixtures pretend what a network would tell.
 
 use expect_test::expect;
-use nstest::__private::{Applied, Findings, pretend};
+use nstest::__private::{Findings, PlanOutcome, pretend};
 use nstest::netns_test;
 use nstest_tests::driver::{Run, failure};
 
@@ -90,7 +90,7 @@ fn unmatched() {
     let unmatched = unmatched.map(str::to_owned).to_vec();
     pretend(|orders| Findings {
         unmatched,
-        injected: orders.plan.as_ref().map(|_| Applied { reached: true, packet: None }),
+        injected: orders.plan.as_ref().map(|_| PlanOutcome { reached: true, packet: None }),
         ..Findings::default()
     });
 }

@@ -12,7 +12,7 @@ pub struct Findings {
     pub points: Vec<FoundPoint>,
     /// What became of the plan; absent where there was none, or where nothing was
     /// there to apply it to.
-    pub injected: Option<Applied>,
+    pub injected: Option<PlanOutcome>,
     /// The declared faults that affected no packet, each as a text.
     pub unmatched: Vec<String>,
     /// Whether anything in the network depended on the seed.
@@ -30,7 +30,7 @@ pub struct FoundPoint {
 
 /// What became of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
+pub struct PlanOutcome {
     /// Whether what it waited for came.
     pub reached: bool,
     /// The first packet that it affected, decoded.
@@ -56,7 +56,7 @@ impl Findings {
             text(&mut out, packet);
         }
         out.push(u8::from(self.injected.is_some()));
-        if let Some(Applied { reached, packet }) = &self.injected {
+        if let Some(PlanOutcome { reached, packet }) = &self.injected {
             out.push(u8::from(*reached));
             out.push(u8::from(packet.is_some()));
             if let Some(packet) = packet {
@@ -82,7 +82,7 @@ impl Findings {
             true => {
                 let reached = reader.flag()?;
                 let packet = if reader.flag()? { Some(reader.text()?) } else { None };
-                Some(Applied { reached, packet })
+                Some(PlanOutcome { reached, packet })
             }
         };
         let mut unmatched = Vec::new();
@@ -140,7 +140,7 @@ mod tests {
         let point = |name: &str| FoundPoint { point: name.into(), packet: "ä".repeat(3) };
         Findings {
             points: vec![point("a"), point("")],
-            injected: Some(Applied { reached: true, packet: Some("SYN".into()) }),
+            injected: Some(PlanOutcome { reached: true, packet: Some("SYN".into()) }),
             unmatched: vec!["reset of a".into()],
             random: true,
         }
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn findings_survive_the_way() {
-        let injected = Some(Applied { reached: false, packet: None });
+        let injected = Some(PlanOutcome { reached: false, packet: None });
         for findings in [Findings::default(), full(), Findings { injected, ..Findings::default() }]
         {
             assert_eq!(Findings::decode(&findings.encode()), Some(findings));

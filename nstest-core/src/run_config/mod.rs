@@ -6,7 +6,7 @@
 
 mod findings;
 
-pub use findings::{Applied, Findings, FoundPoint};
+pub use findings::{Findings, FoundPoint, PlanOutcome};
 
 /// The seed of a test for which none was chosen.
 pub(crate) const DEFAULT_SEED: u64 = 1;

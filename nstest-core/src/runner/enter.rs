@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 
 use super::body::channel::{Channel, is_body};
 use super::parent::environment::refuse_stale_environment;
-use super::parent::launch::{Launch, Output};
+use super::parent::launch::{BodyOutput, Launch};
 use super::test::Options;
 use crate::error::Result;
 use crate::run_config::RunConfig;
@@ -48,7 +48,7 @@ pub fn enter() -> Result<()> {
         options: Options::DEFAULT,
         run_config: RunConfig::default(),
         timeout: None,
-        output: Output::Inherited,
+        output: BodyOutput::Inherited,
     };
     let status = ExitStatus::from_raw(launch.start()?.watch().into_status()?);
     std::process::exit(status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1))

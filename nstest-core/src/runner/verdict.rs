@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 
 use super::settings::Settings;
 use crate::error::{Error, ErrorCode, Result};
-use crate::ipc::{Failure, Record, VERDICT_LOST};
+use crate::ipc::{Event, Failure, VERDICT_LOST};
 use crate::preflight::{Operation, Refusal};
 use crate::run_config::{Findings, FoundPoint, RunConfig};
 
@@ -101,15 +101,15 @@ fn unmatched(plan: &str) -> Error {
 }
 
 impl Observed {
-    pub(super) fn note(&mut self, record: Record) {
-        match record {
-            Record::Started(_) => self.started = true,
-            Record::Panicked(text) => self.aborting = Some(text),
-            Record::Found(found) => self.found = Some(found),
-            Record::Passed => self.result = Some(Ok(())),
-            Record::Failed(failure) => self.result = Some(Err(failure)),
-            Record::InitFailed(errno) => self.init_failed = Some(errno),
-            Record::Ended(status) => self.status = Some(status),
+    pub(super) fn note(&mut self, event: Event) {
+        match event {
+            Event::Started(_) => self.started = true,
+            Event::Panicked(text) => self.aborting = Some(text),
+            Event::Found(found) => self.found = Some(found),
+            Event::Passed => self.result = Some(Ok(())),
+            Event::Failed(failure) => self.result = Some(Err(failure)),
+            Event::InitFailed(errno) => self.init_failed = Some(errno),
+            Event::Ended(status) => self.status = Some(status),
         }
     }
 
@@ -256,55 +256,55 @@ fn ended_badly(end: Option<ProcessEnd>) -> Error {
 mod tests {
     use super::*;
 
-    fn verdict(records: &[Record], timed_out: bool) -> Verdict {
+    fn verdict(events: &[Event], timed_out: bool) -> Verdict {
         let mut observed = Observed::default();
-        records.iter().cloned().for_each(|record| observed.note(record));
+        events.iter().cloned().for_each(|event| observed.note(event));
         observed.timed_out = timed_out.then(|| (Duration::from_secs(1), String::new()));
         observed.explanation =
             observed.refusal().map(|refusal| Error::new(ErrorCode::Setup, refusal.step));
         observed.verdict("a::b")
     }
 
-    fn code(records: &[Record], timed_out: bool) -> ErrorCode {
-        match verdict(records, timed_out) {
+    fn code(events: &[Event], timed_out: bool) -> ErrorCode {
+        match verdict(events, timed_out) {
             Verdict::Broken(error) | Verdict::NotStarted(error) => error.code(),
             other => panic!("{other:?}"),
         }
     }
 
-    const STARTED: Record = Record::Started(2);
-    const EXIT_0: Record = Record::Ended(0);
+    const STARTED: Event = Event::Started(2);
+    const EXIT_0: Event = Event::Ended(0);
 
     #[test]
     fn only_started_passed_and_status_0_is_a_pass() {
-        assert!(matches!(verdict(&[STARTED, Record::Passed, EXIT_0], false), Verdict::Passed));
-        for (records, expected) in [
+        assert!(matches!(verdict(&[STARTED, Event::Passed, EXIT_0], false), Verdict::Passed));
+        for (events, expected) in [
             (vec![EXIT_0], ErrorCode::NotStarted),
-            (vec![Record::Passed, EXIT_0], ErrorCode::NotStarted),
+            (vec![Event::Passed, EXIT_0], ErrorCode::NotStarted),
             (vec![STARTED, EXIT_0], ErrorCode::EarlyExit),
-            (vec![STARTED, Record::Ended(VERDICT_LOST << 8)], ErrorCode::VerdictLost),
-            (vec![STARTED, Record::Ended(libc::SIGSEGV)], ErrorCode::Signal),
+            (vec![STARTED, Event::Ended(VERDICT_LOST << 8)], ErrorCode::VerdictLost),
+            (vec![STARTED, Event::Ended(libc::SIGSEGV)], ErrorCode::Signal),
             (vec![STARTED], ErrorCode::Signal),
-            (vec![STARTED, Record::Passed, Record::Ended(1 << 8)], ErrorCode::ExitAfterPass),
-            (vec![STARTED, Record::Passed], ErrorCode::ExitAfterPass),
+            (vec![STARTED, Event::Passed, Event::Ended(1 << 8)], ErrorCode::ExitAfterPass),
+            (vec![STARTED, Event::Passed], ErrorCode::ExitAfterPass),
             (
-                vec![Record::InitFailed(libc::ENOMEM), STARTED, Record::Passed, EXIT_0],
+                vec![Event::InitFailed(libc::ENOMEM), STARTED, Event::Passed, EXIT_0],
                 ErrorCode::Setup,
             ),
         ] {
-            assert_eq!(code(&records, false), expected, "{records:?}");
+            assert_eq!(code(&events, false), expected, "{events:?}");
         }
     }
 
     #[test]
     fn a_timeout_overrides_the_reported_result() {
-        assert_eq!(code(&[STARTED, Record::Passed, EXIT_0], true), ErrorCode::Timeout);
+        assert_eq!(code(&[STARTED, Event::Passed, EXIT_0], true), ErrorCode::Timeout);
     }
 
     #[test]
     fn an_aborting_panic_is_a_panic() {
-        let records = [STARTED, Record::Panicked("x".into()), Record::Ended(libc::SIGABRT)];
-        let Verdict::Failed(failure) = verdict(&records, false) else { panic!() };
+        let events = [STARTED, Event::Panicked("x".into()), Event::Ended(libc::SIGABRT)];
+        let Verdict::Failed(failure) = verdict(&events, false) else { panic!() };
         assert_eq!(failure, Failure::Panic("x".into()));
     }
 }

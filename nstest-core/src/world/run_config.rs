@@ -6,7 +6,7 @@ use super::network::Network;
 use super::resolver::Resolver;
 use crate::error::Result;
 use crate::fault::Plan;
-use crate::run_config::{Applied, Findings, FoundPoint, RunConfig};
+use crate::run_config::{Findings, FoundPoint, PlanOutcome, RunConfig};
 
 impl Net {
     /// Follows the run_config, when the first world of the test has been built. A fault
@@ -46,7 +46,8 @@ impl Net {
         let Network { fabric, faults, .. } = &mut *self.shared.lock();
         fabric.settle_wire(); // once for all that is counted here
         let points = faults.seen().into_iter();
-        let injected = faults.planned(fabric).map(|(reached, packet)| Applied { reached, packet });
+        let injected =
+            faults.planned(fabric).map(|(reached, packet)| PlanOutcome { reached, packet });
         Findings {
             points: points.map(|(point, packet)| FoundPoint { point, packet }).collect(),
             injected,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use super::fixtures::Fixtures;
 use super::play::play;
-use crate::ipc::{Assignment, Failure, Record, VERDICT_LOST};
+use crate::ipc::{Assignment, Event, Failure, VERDICT_LOST};
 use crate::panics;
 use crate::run_config::Findings;
 use crate::runner::test::Test;
@@ -46,7 +46,7 @@ impl Channel {
         if redirect_stdout(stdout.as_fd()).is_err() {
             verdict_lost();
         }
-        self.send(&Record::Started(std::process::id()));
+        self.send(&Event::Started(std::process::id()));
     }
 
     /// Runs the test function, reports its result, and ends the process.
@@ -74,21 +74,21 @@ impl Channel {
     fn conclude(&self, result: Result<(), Failure>, findings: Findings) -> ! {
         let _ = std::io::stdout().flush();
         if !findings.is_empty() {
-            self.send(&Record::Found(findings));
+            self.send(&Event::Found(findings));
         }
-        let (record, status) = match result {
-            Ok(()) => (Record::Passed, 0),
-            Err(failure) => (Record::Failed(failure), 101),
+        let (event, status) = match result {
+            Ok(()) => (Event::Passed, 0),
+            Err(failure) => (Event::Failed(failure), 101),
         };
-        self.send(&record);
+        self.send(&event);
         std::process::exit(status)
     }
 
     /// Checks the pipe first: the test may have closed the descriptor and opened a file of
     /// its own with the same number.
-    fn send(&self, record: &Record) {
+    fn send(&self, event: &Event) {
         let mut report = lock(&self.report);
-        if !self.handover.report_is_open() || report.write_all(&record.encode()).is_err() {
+        if !self.handover.report_is_open() || report.write_all(&event.encode()).is_err() {
             verdict_lost();
         }
     }
@@ -116,7 +116,7 @@ fn report_aborting_panics(channel: &Arc<Channel>) {
             printer(info);
             if std::thread::current().id() == thread && std::process::id() == process {
                 let text = panics::message(info.payload()).unwrap_or_default();
-                channel.send(&Record::Panicked(text.to_owned()));
+                channel.send(&Event::Panicked(text.to_owned()));
             }
         }));
     }

@@ -10,7 +10,7 @@ mod jobs;
 mod report;
 mod sweep;
 
-use super::parent::launch::{Launch, Output};
+use super::parent::launch::{BodyOutput, Launch};
 use super::settings::{Exploration, Settings};
 use super::test::Test;
 use super::verdict::Verdict;
@@ -44,7 +44,7 @@ pub(super) fn explore(
     let run = |plan: String| {
         let run_config = RunConfig { plan: Some(plan), census: false, ..*run_config };
         let launch =
-            Launch { run_config, output: Output::Kept, ..Launch::of(test, name, settings) };
+            Launch { run_config, output: BodyOutput::Kept, ..Launch::of(test, name, settings) };
         let mut observed = launch.start()?.watch();
         let (found, printed) = (observed.found.take(), std::mem::take(&mut observed.printed));
         Ok(Ran { verdict: observed.verdict(name), found, printed })

@@ -37,7 +37,7 @@ use crate::uplink::{Connected, Uplink};
 
 /// Where the body's output goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Output {
+pub(crate) enum BodyOutput {
     /// Through a pipe, to libtest's capture.
     Captured,
     /// Through a pipe, into what was [observed](crate::runner::verdict::Observed).
@@ -60,7 +60,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) options: Options,
     pub(crate) run_config: RunConfig,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) output: Output,
+    pub(crate) output: BodyOutput,
 }
 
 impl<'a> Launch<'a> {
@@ -75,7 +75,7 @@ impl<'a> Launch<'a> {
             options: test.options,
             run_config: settings.run_config.clone(),
             timeout: settings.timeout,
-            output: if streams { Output::Streamed } else { Output::Captured },
+            output: if streams { BodyOutput::Streamed } else { BodyOutput::Captured },
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> Launch<'a> {
             process: spawned.process,
             report: drain(report)?,
             output: output.map(drain).transpose()?,
-            printed: if self.output == Output::Kept { Printed::Kept } else { Printed::Shown },
+            printed: if self.output == BodyOutput::Kept { Printed::Kept } else { Printed::Shown },
             long_report: self.run_config.census,
             timeout: self.timeout,
             start,
@@ -119,7 +119,7 @@ impl<'a> Launch<'a> {
 
     /// The read end of the output pipe, and what becomes the body's standard output.
     fn output_pipe(&self) -> Result<(Option<OwnedFd>, OwnedFd)> {
-        if matches!(self.output, Output::Captured | Output::Kept) {
+        if matches!(self.output, BodyOutput::Captured | BodyOutput::Kept) {
             let (read, write) = pipe("make the pipe for the output")?;
             return Ok((Some(read), write));
         }
@@ -151,7 +151,7 @@ impl<'a> Launch<'a> {
             stdout: handover.stdout,
             channel: channel.as_ref().map(|(ours, theirs)| (theirs.as_raw_fd(), ours.as_raw_fd())),
             stderr,
-            inherit: self.output == Output::Inherited,
+            inherit: self.output == BodyOutput::Inherited,
         };
         let steps = setup::steps(host(), &identity, fds, extras);
         let acts: Vec<Act> = steps.iter().map(PlannedStep::act).collect();
@@ -167,7 +167,7 @@ impl<'a> Launch<'a> {
         let spawned = result.map_err(|refused| spawn_error(&refused, &steps))?;
         // The runs of an exploration lack the same as the run without faults, which
         // printed it.
-        if self.output != Output::Kept {
+        if self.output != BodyOutput::Kept {
             print_missing(&spawned, &steps);
         }
         Ok((spawned, connected))

@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::output::{Drain, Text};
 use super::process_tree;
-use crate::ipc::Record;
+use crate::ipc::Event;
 use crate::preflight;
 use crate::runner::verdict::Observed;
 use crate::sys::process::Process;
@@ -19,12 +19,12 @@ use crate::uplink::Connected;
 pub(crate) struct Running {
     /// The body's init.
     pub(super) process: Process,
-    /// The pipe for records.
+    /// The pipe for events.
     pub(super) report: Drain,
     /// The pipe for output, if it goes through one.
     pub(super) output: Option<Drain>,
     pub(super) printed: Printed,
-    /// Whether the body is expected to write more records than a pipe holds.
+    /// Whether the body is expected to write more events than a pipe holds.
     pub(super) long_report: bool,
     pub(super) timeout: Option<Duration>,
     /// When the start began, which counts as part of the test's time.
@@ -56,7 +56,7 @@ impl Running {
         let mut watch = Watch {
             running: self,
             text: Text::default(),
-            records: Vec::new(),
+            events: Vec::new(),
             observed: Observed::default(),
         };
         let mut since = Instant::now();
@@ -83,8 +83,8 @@ impl Running {
 struct Watch {
     running: Running,
     text: Text,
-    /// The beginning of a record that is not complete yet.
-    records: Vec<u8>,
+    /// The beginning of a event that is not complete yet.
+    events: Vec<u8>,
     observed: Observed,
 }
 
@@ -92,7 +92,7 @@ impl Watch {
     /// Waits until something happens, or for a slice. True: init is dead, and with it every
     /// process of its namespace.
     ///
-    /// Short records do not end the wait: they are read once a slice, and when init is
+    /// Short events do not end the wait: they are read once a slice, and when init is
     /// dead. A long one could fill the pipe, so it does, if it is expected or has begun.
     fn wait(&self, left: Option<Duration>) -> bool {
         let slice = left.map_or(SLICE, |left| left.min(SLICE));
@@ -101,7 +101,7 @@ impl Watch {
         let watched = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut fds = vec![watched(self.running.process.as_fd())];
         fds.extend(self.running.output.as_ref().and_then(Drain::poll_fd).map(watched));
-        if self.running.long_report || !self.records.is_empty() {
+        if self.running.long_report || !self.events.is_empty() {
             fds.extend(self.running.report.poll_fd().map(watched));
         }
         // Interrupted by a signal, it fails, and is called again at once.
@@ -117,9 +117,9 @@ impl Watch {
             });
             self.running.output = Some(output);
         }
-        self.running.report.drain(|bytes| self.records.extend_from_slice(bytes));
-        while let Some(record) = Record::decode(&mut self.records) {
-            self.observed.note(record);
+        self.running.report.drain(|bytes| self.events.extend_from_slice(bytes));
+        while let Some(event) = Event::decode(&mut self.events) {
+            self.observed.note(event);
         }
     }
 

@@ -2,7 +2,7 @@ use std::sync::{Barrier, Condvar};
 
 use super::*;
 use crate::error::ErrorCode;
-use crate::run_config::{Applied, FoundPoint};
+use crate::run_config::{FoundPoint, PlanOutcome};
 use crate::runner::test::Explore;
 
 const EXPLORE: Explore = Explore { faults: &["reset", "drop"], max: None };
@@ -13,7 +13,7 @@ fn points(count: usize) -> Vec<FoundPoint> {
 }
 
 fn found(reached: bool) -> Option<Findings> {
-    let injected = Some(Applied { reached, packet: None });
+    let injected = Some(PlanOutcome { reached, packet: None });
     Some(Findings { injected, ..Findings::default() })
 }
 
