@@ -1,5 +1,6 @@
-//! Runs fixtures: tests of this very binary that are ignored because they fail
-//! on purpose. What a case asserts is what a user would see.
+//! Runs fixtures: ignored tests of the calling test's binary, most of which fail
+//! deliberately. A test starts the binary again for its fixtures, and asserts the output
+//! that a user would see.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -17,35 +18,35 @@ use nix::unistd::Pid;
 
 use crate::{marks, raw, survivors};
 
-/// Runs a fixture, which fails, and gives what libtest shows of it.
+/// Runs a fixture that fails, and returns the output that libtest shows for it.
 #[must_use]
 #[track_caller]
 pub fn failure(fixture: &str) -> String {
     Run::of(&[fixture]).run().failure_of(fixture)
 }
 
-/// The same for one that passes.
+/// Runs a fixture that passes, and returns the output that libtest shows for it.
 #[must_use]
 #[track_caller]
 pub fn success(fixture: &str) -> String {
     Run::of(&[fixture]).args(["--show-output"]).run().success_of(fixture)
 }
 
-/// Runs a fixture, which passes without a word.
+/// Runs a fixture that passes and prints nothing.
 ///
 /// # Panics
-/// If it fails, or if anything else is shown.
+/// If it fails, or if libtest shows anything else.
 #[track_caller]
 pub fn passes_silently(fixture: &str) {
     Run::of(&[fixture]).run().passed_silently(fixture);
 }
 
-/// This very binary.
+/// The path of this test binary.
 fn binary() -> PathBuf {
     std::env::current_exe().expect("know the test binary")
 }
 
-/// A run of the test binary that is yet to start.
+/// A run of the test binary that has not started yet.
 #[must_use]
 #[derive(Debug)]
 pub struct Run {
@@ -54,12 +55,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs these fixtures, and nothing else, with libtest's defaults.
+    /// Runs only these fixtures, with libtest's defaults.
     pub fn of(fixtures: &[&str]) -> Self {
         Self::exactly(Command::new(binary()), fixtures)
     }
 
-    /// The same, by a command that takes a program and its arguments.
+    /// Runs only these fixtures, by way of a command that takes a program and its arguments.
     pub fn under(mut command: Command, fixtures: &[&str]) -> Self {
         command.arg(binary());
         Self::exactly(command, fixtures)
@@ -69,7 +70,7 @@ impl Run {
         Self::in_front(command).args(["--ignored", "--exact"]).args(fixtures)
     }
 
-    /// Runs `command`, which runs fixtures.
+    /// Runs `command`, which runs fixtures. It gets a process group of its own.
     pub fn in_front(mut command: Command) -> Self {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -85,43 +86,42 @@ impl Run {
             command.env_remove(name);
         }
         command.env(marks::VARIABLE, &case).env("RUST_BACKTRACE", "0").stdin(Stdio::null());
-        // Away from the process group of whoever runs this.
         command.process_group(0);
         Self { command, case }
     }
 
-    /// Further arguments for libtest.
+    /// Adds arguments for libtest.
     pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         self.command.args(args);
         self
     }
 
-    /// A variable of the environment.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
-    /// Its directory.
+    /// The directory of this run.
     #[must_use]
     pub fn case(&self) -> &Path {
         &self.case
     }
 
-    /// What else [`Command`] can.
+    /// The command, for its other settings.
     pub fn command(&mut self) -> &mut Command {
         &mut self.command
     }
 
-    /// Starts it.
+    /// Starts the run.
     ///
     /// # Panics
-    /// If it cannot.
+    /// If the command does not start.
     pub fn start(mut self) -> Running {
-        // Both streams in one file, in the order of a terminal. Unlike with a
-        // pipe, nobody can keep the driver waiting by keeping it open.
+        // Both streams go to one file, which keeps their order, as a terminal does. A
+        // process that kept a pipe open would keep the driver waiting.
         raw::default_signals();
-        let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0); // crashes are on purpose
+        let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0); // fixtures crash deliberately
         let output = memfd_create("output", MFdFlags::MFD_CLOEXEC).expect("make a file");
         let output = File::from(output);
         let stream = || Stdio::from(output.try_clone().expect("duplicate a descriptor"));
@@ -130,16 +130,17 @@ impl Run {
         Running { child: Some(child), output, case: self.case, start: Instant::now() }
     }
 
-    /// Starts it and waits for its end.
+    /// Starts the run and waits for its end.
     #[track_caller]
     pub fn run(self) -> Outcome {
         self.start().end()
     }
 
-    /// Runs it without a deadline, as it has runs of its own to watch.
+    /// Starts the run and waits for its end without a deadline: it has a deadline for
+    /// each of the runs that it starts.
     ///
     /// # Panics
-    /// With all that it printed, if it fails.
+    /// If it fails, with its output.
     #[track_caller]
     pub fn succeed(mut self) {
         let output = self.command.output().expect("start the fixtures");
@@ -150,7 +151,7 @@ impl Run {
     }
 }
 
-/// A run of the test binary.
+/// A run of the test binary that has started.
 #[derive(Debug)]
 pub struct Running {
     child: Option<Child>,
@@ -172,34 +173,34 @@ impl Running {
         std::fs::write(self.case.join(mark), "").expect("set a mark");
     }
 
-    /// What it has printed so far.
+    /// The output so far.
     #[must_use]
     pub fn text(&self) -> String {
         Output(&self.output).text()
     }
 
-    /// Its process.
+    /// The id of its process.
     #[must_use]
     pub fn pid(&self) -> Pid {
         let id = self.child.as_ref().map_or(0, Child::id);
         Pid::from_raw(i32::try_from(id).unwrap_or_default())
     }
 
-    /// Its directory.
+    /// The directory of this run.
     #[must_use]
     pub fn case(&self) -> &Path {
         &self.case
     }
 
-    /// Sends a signal to its process, not to the group.
+    /// Sends a signal to its process, but not to its process group.
     pub fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("send a signal");
     }
 
-    /// Waits for its end, and for that of everything that it started.
+    /// Waits until the run and every process that it started have ended.
     ///
     /// # Panics
-    /// If it does not end, or if any of its processes outlives it.
+    /// If it does not end, or if a process outlives it.
     #[track_caller]
     pub fn end(mut self) -> Outcome {
         let mut child = self.child.take().expect("ended once");
@@ -220,10 +221,10 @@ impl Running {
         let took = self.start.elapsed();
         drop(waiter.join());
         if status.code().is_some() {
-            // The runner waits for the death of each.
+            // The runner has waited for each process.
             assert_eq!(survivors::processes(&self.case), [""; 0], "survivors");
         } else {
-            marks::eventually("the death of all processes", || {
+            marks::eventually("the end of all processes", || {
                 survivors::processes(&self.case).is_empty().then_some(())
             });
         }
@@ -246,11 +247,11 @@ struct Output<'a>(&'a File);
 
 impl Output<'_> {
     fn text(&self) -> String {
-        // By position: the writer shares the offset.
+        // Reads by position, since the writer shares the offset.
         let mut bytes = vec![0; self.0.metadata().map_or(0, |data| data.len() as usize)];
         self.0.read_exact_at(&mut bytes, 0).expect("read the output");
         String::from_utf8(bytes).unwrap_or_else(|error| {
-            // Only streamed output can be anything.
+            // Output that libtest does not capture need not be UTF-8.
             String::from_utf8_lossy(error.as_bytes()).into_owned()
         })
     }
@@ -259,28 +260,28 @@ impl Output<'_> {
 /// How a run ended.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Of the process.
+    /// The exit status of the process.
     pub status: ExitStatus,
-    /// From start to end.
+    /// The time from start to end.
     pub took: Duration,
     output: File,
 }
 
 impl Outcome {
-    /// All that it printed.
+    /// The whole output.
     #[must_use]
     pub fn text(&self) -> String {
         Output(&self.output).text()
     }
 
-    /// What it printed, raw.
+    /// The whole output, as bytes.
     #[must_use]
     pub fn file(&self) -> &File {
         &self.output
     }
 
-    /// libtest's result of each test, and what failed tests printed, without
-    /// what differs from run to run.
+    /// libtest's result of each test and the output of failed tests, without what differs
+    /// from run to run.
     #[must_use]
     pub fn shown(&self) -> String {
         let text = normal(&self.text());
@@ -303,20 +304,21 @@ impl Outcome {
         shown + "\n"
     }
 
-    /// What is [`shown`](Self::shown) below the name of the one fixture, which failed.
+    /// The part of [`shown`](Self::shown) below the name of the only fixture, which failed.
     ///
     /// # Panics
-    /// If anything else is shown.
+    /// If libtest shows anything else.
     #[must_use]
     #[track_caller]
     pub fn failure_of(&self, fixture: &str) -> String {
         self.between(&format!("test {fixture} ... FAILED\n\n---- {fixture} stdout ----\n"), "")
     }
 
-    /// The same of one that passed, where libtest shows the output of such (`--show-output`).
+    /// The part of [`shown`](Self::shown) below the name of the only fixture, which passed.
+    /// It needs libtest's `--show-output`.
     ///
     /// # Panics
-    /// If anything else is shown.
+    /// If libtest shows anything else.
     #[must_use]
     #[track_caller]
     pub fn success_of(&self, fixture: &str) -> String {
@@ -324,10 +326,10 @@ impl Outcome {
         self.between(&before, &format!("\nsuccesses:\n    {fixture}\n"))
     }
 
-    /// Asserts that the one fixture passed, and that nothing else is [`shown`](Self::shown).
+    /// Asserts that the only fixture passed, and that libtest shows nothing else.
     ///
     /// # Panics
-    /// If it failed, or if there is more.
+    /// If it failed, or if libtest shows anything else.
     #[track_caller]
     pub fn passed_silently(&self, fixture: &str) {
         assert_eq!(self.shown(), format!("test {fixture} ... ok\n"));
@@ -338,13 +340,13 @@ impl Outcome {
         let shown = self.shown();
         let found = shown.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
         let Some(found) = found else {
-            panic!("not {before:?}, its output, {after:?}: {shown}");
+            panic!("output without {before:?} before and {after:?} after it: {shown}");
         };
         found.to_owned()
     }
 }
 
-/// The text without paths, lines, times, and the ids of processes and threads.
+/// The text without the binary's path, line numbers and thread ids.
 #[must_use]
 pub fn normal(text: &str) -> String {
     let text = text.replace(&*binary().to_string_lossy(), "BINARY");
@@ -353,7 +355,7 @@ pub fn normal(text: &str) -> String {
     number_after(&text, "' (", ")", "TID")
 }
 
-/// Replaces each number that stands between `before` and `after`.
+/// Replaces each number between `before` and `after`.
 fn number_after(text: &str, before: &str, after: &str, name: &str) -> String {
     let mut pieces = text.split(before);
     let mut result = pieces.next().unwrap_or_default().to_owned();

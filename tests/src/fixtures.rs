@@ -1,33 +1,33 @@
-//! Fixtures under an uplink or a joined namespace: run by a command of the
-//! case's own making, where [`driver`](crate::driver) has one.
+//! Runs fixtures below the calling test, in its namespaces: with an uplink, or in a named
+//! network namespace. [`driver`](crate::driver) runs them apart from it.
 
 use std::process::Command;
 
 /// Starts this test binary again for one of its `#[ignore]`d tests, a fixture.
 ///
 /// # Panics
-/// If the binary is gone.
+/// If the path of the binary is unknown.
 #[must_use]
 pub fn fixture(name: &str) -> Command {
-    let binary = std::env::current_exe().expect("a test has a binary");
+    let binary = std::env::current_exe().expect("know the test binary");
     let mut command = Command::new(binary);
     command.args(arguments(name));
     command
 }
 
-/// What makes libtest run one fixture, and show what it prints.
+/// The arguments with which libtest runs one fixture and does not capture its output.
 #[must_use]
 pub fn arguments(name: &str) -> [&str; 4] {
     ["--exact", name, "--ignored", "--nocapture"]
 }
 
-/// What a fixture printed, and whether it passed.
+/// Runs a fixture, and returns whether it passed, and its output.
 ///
 /// # Panics
-/// If it could not be started, or if there is no such fixture.
+/// If it does not start, or if there is no such fixture.
 #[must_use]
 pub fn outcome(mut command: Command) -> (bool, String) {
-    let output = command.output().expect("the fixture starts");
+    let output = command.output().expect("start the fixture");
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text).into_owned();
     assert!(text.contains("running 1 test"), "there is no such fixture: {command:?}\n{text}");
@@ -37,16 +37,16 @@ pub fn outcome(mut command: Command) -> (bool, String) {
 /// Asserts that a fixture passes.
 ///
 /// # Panics
-/// With what it printed, if it fails.
+/// If it fails, with its output.
 pub fn passes(command: Command) {
     let (passed, text) = outcome(command);
     assert!(passed, "{text}");
 }
 
-/// Asserts that a fixture fails, and that its words contain all of `wanted`.
+/// Asserts that a fixture fails, and that its output contains each of `wanted`.
 ///
 /// # Panics
-/// If it passes, or says something else.
+/// If it passes, or its output lacks one.
 pub fn fails(command: Command, wanted: &[&str]) {
     let (passed, text) = outcome(command);
     assert!(!passed, "it passes:\n{text}");

@@ -1,11 +1,9 @@
-//! The floor: what the kernel charges for the same wires.
+//! Makes networks in the fewest netlink messages, for benchmarks to compare nstest with.
 //!
-//! Two nodes on one veth pair, and nodes on a bridge, in the fewest netlink
-//! messages that do it. Nothing of nstest's is used here, so that the two can be
-//! held against each other. What is in it beyond the wires is what the first
-//! packet needs: no duplicate address detection, link events flushed by
-//! RTM_GETLINK, and for IPv6 the event that says that an address answers
-//! (docs/src/design/netlink.md). `lo` is up, and that is all that is set.
+//! There are two nodes on one veth pair, and nodes on a bridge. It uses nothing of nstest.
+//! Besides the links it does what the first packet needs: it turns duplicate address
+//! detection off, flushes link events by RTM_GETLINK, and waits for the event that reports
+//! an IPv6 address as usable (docs/src/design/netlink.md). It sets `lo` up.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -22,21 +20,21 @@ use nix::sys::socket::{
 /// The index of the first interface; `lo` is 1.
 const ETH0: u32 = 2;
 
-/// A namespace, and a socket that acts in it.
+/// A network namespace, and a netlink socket in it.
 #[derive(Debug)]
-pub struct Place {
+pub struct Namespace {
     namespace: File,
     route: OwnedFd,
 }
 
-impl Place {
-    /// A new namespace, which the calling thread is in from here on.
+impl Namespace {
+    /// Makes a network namespace, and moves the calling thread there.
     fn new(settings: &[&str], value: &str) -> Self {
         unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
         Self::here(settings, value)
     }
 
-    /// The one that the calling thread is in.
+    /// The namespace of the calling thread.
     fn here(settings: &[&str], value: &str) -> Self {
         for setting in settings {
             let path = format!("/proc/sys/net/ipv6/conf/{setting}");
@@ -49,17 +47,17 @@ impl Place {
         Self { namespace, route }
     }
 
-    /// A node, in a new namespace or in the one that the calling thread is in.
+    /// A node, in a new namespace or in that of the calling thread.
     fn node(new: bool) -> Self {
         let make = if new { Self::new } else { Self::here };
         let node = make(&["all/accept_dad", "default/accept_dad"], "0");
-        // Heard of on the socket itself; the answers are told by their kind.
+        // One socket receives these events and the replies. The message type tells them apart.
         let group = NetlinkAddr::new(0, libc::RTMGRP_IPV6_IFADDR as u32);
         bind(node.route.as_raw_fd(), &group).expect("bind");
         node
     }
 
-    /// Where the bridge is.
+    /// The namespace for the bridge.
     fn switch() -> Self {
         Self::new(&["all/disable_ipv6", "default/disable_ipv6"], "1")
     }
@@ -73,7 +71,7 @@ impl Place {
         assert_eq!(sent, Ok(batch.bytes.len()));
     }
 
-    /// Receives until a message satisfies; whatever was refused fails the run.
+    /// Receives messages until `wanted` returns true. A refused request fails the run.
     fn until(&self, mut wanted: impl FnMut(u16, &[u8]) -> bool) {
         let mut buffer = [0; 32 * 1024];
         loop {
@@ -96,14 +94,14 @@ impl Place {
         }
     }
 
-    /// Has a batch carried out whose last message asks to be acknowledged.
+    /// Sends a batch, and waits for the acknowledgement that its last message asks for.
     fn carry_out(&self, batch: &Batch) {
         self.request(batch);
         self.until(|kind, _| i32::from(kind) == libc::NLMSG_ERROR);
     }
 
-    /// Has the kernel notice that a cable is plugged in: the reader of a link is
-    /// told the truth (linkwatch_sync_dev).
+    /// Makes the kernel update the carrier of a link, by reading the link
+    /// (linkwatch_sync_dev).
     fn flush_carrier(&self, index: u32) {
         let mut batch = Batch::default();
         batch.message(libc::RTM_GETLINK, 0, &link(index, 0, 0), |_| {});
@@ -111,7 +109,7 @@ impl Place {
         self.until(|kind, _| kind == libc::RTM_NEWLINK);
     }
 
-    /// Gives a node its addresses; `more` is done in the same system call.
+    /// Configures the addresses of a node. `more` adds messages to the same system call.
     fn configure(&self, nth: usize, more: impl FnOnce(&mut Batch)) {
         let mut batch = Batch::default();
         more(&mut batch);
@@ -131,46 +129,46 @@ impl Place {
     }
 }
 
-/// The address of the nth node.
+/// The IPv4 address of the nth node.
 #[must_use]
 pub fn ipv4(nth: usize) -> IpAddr {
     Ipv4Addr::new(10, 0, 2, 1 + nth as u8).into()
 }
 
-/// The address of the nth node.
+/// The IPv6 address of the nth node.
 #[must_use]
 pub fn ipv6(nth: usize) -> IpAddr {
     Ipv6Addr::new(0xfd00, 2, 0, 0, 0, 0, 0, 1 + nth as u16).into()
 }
 
-/// Nodes on one wire; the calling thread is in the first.
+/// Connected nodes. The calling thread is in the first.
 #[derive(Debug)]
 pub struct Wire {
-    nodes: Vec<Place>,
-    _switch: Option<Place>,
+    nodes: Vec<Namespace>,
+    _switch: Option<Namespace>,
 }
 
 impl Wire {
     /// Two nodes on one veth pair.
     ///
     /// # Panics
-    /// If the kernel refuses, as everything here.
+    /// If the kernel refuses a request.
     #[must_use]
     pub fn pair() -> Self {
-        let b = Place::node(true);
-        Self::of_pair(Place::node(true), b)
+        let b = Namespace::node(true);
+        Self::of_pair(Namespace::node(true), b)
     }
 
-    /// The same where the calling thread is the first node already, as in a test.
+    /// The same, where the first node is the namespace of the calling thread, as in a test.
     #[must_use]
     pub fn pair_from_here() -> Self {
-        let a = Place::node(false);
-        let b = Place::node(true);
+        let a = Namespace::node(false);
+        let b = Namespace::node(true);
         a.enter();
         Self::of_pair(a, b)
     }
 
-    fn of_pair(a: Place, b: Place) -> Self {
+    fn of_pair(a: Namespace, b: Namespace) -> Self {
         let up = libc::IFF_UP as u32;
         a.configure(0, |batch| {
             batch.veth(("eth0", ETH0), up, &[], &b);
@@ -183,26 +181,26 @@ impl Wire {
         Self { nodes: vec![a, b], _switch: None }
     }
 
-    /// `count` nodes on a bridge, which is in a namespace of its own.
+    /// `count` nodes on a bridge. The bridge is in a namespace of its own.
     #[must_use]
     pub fn bridge(count: usize) -> Self {
-        let switch = Place::switch();
-        let mut nodes: Vec<_> = (0..count).map(|_| Place::node(true)).collect();
+        let switch = Namespace::switch();
+        let mut nodes: Vec<_> = (0..count).map(|_| Namespace::node(true)).collect();
         nodes.reverse(); // the thread is in the one made last
         Self::of_bridge(nodes, switch)
     }
 
-    /// The same where the calling thread is the first node already, as in a test.
+    /// The same, where the first node is the namespace of the calling thread, as in a test.
     #[must_use]
     pub fn bridge_from_here(count: usize) -> Self {
-        let mut nodes = vec![Place::node(false)];
-        nodes.extend((1..count).map(|_| Place::node(true)));
-        let switch = Place::switch();
+        let mut nodes = vec![Namespace::node(false)];
+        nodes.extend((1..count).map(|_| Namespace::node(true)));
+        let switch = Namespace::switch();
         nodes[0].enter();
         Self::of_bridge(nodes, switch)
     }
 
-    fn of_bridge(nodes: Vec<Place>, switch: Place) -> Self {
+    fn of_bridge(nodes: Vec<Namespace>, switch: Namespace) -> Self {
         let up = libc::IFF_UP as u32;
         let mut batch = Batch::default();
         let (bridge, create) = (ETH0, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
@@ -232,7 +230,7 @@ impl Wire {
         Self { nodes, _switch: Some(switch) }
     }
 
-    /// Binds in the second node, and comes back to the first.
+    /// Binds a listener in the second node, and returns to the first.
     #[must_use]
     pub fn listen(&self, ip: IpAddr) -> TcpListener {
         self.nodes[1].enter();
@@ -242,37 +240,37 @@ impl Wire {
     }
 }
 
-/// Moves the calling thread to a network with nothing but `lo`, up, as a test has it.
+/// Moves the calling thread to a new network namespace where `lo` is up, as in a test.
 pub fn own_namespace() {
-    let place = Place::new(&[], "");
+    let place = Namespace::new(&[], "");
     let mut batch = Batch::default();
     let up = libc::IFF_UP as u32;
     batch.message(libc::RTM_NEWLINK, libc::NLM_F_ACK, &link(1, up, up), |_| {});
     place.carry_out(&batch);
 }
 
-/// Waits until the kernel has done with the namespaces that were given up before: it
-/// cleans them up one batch after the other (cleanup_net, net/core/net_namespace.c),
-/// and the end of a veth pair tells of the end of its peer's namespace.
+/// Waits until the kernel has cleaned up the namespaces that ended before. It does so one
+/// batch after the other (cleanup_net, net/core/net_namespace.c). When it cleans a
+/// namespace up, it deletes the veth pairs there, which this thread can see.
 pub fn settle() {
     let clean = || {
         unshare(CloneFlags::CLONE_NEWNET).expect("unshare");
         let peer = File::open("/proc/thread-self/ns/net").expect("open the namespace");
-        let here = Place::new(&[], "");
+        let here = Namespace::new(&[], "");
         let group = NetlinkAddr::new(0, libc::RTMGRP_LINK as u32);
         bind(here.route.as_raw_fd(), &group).expect("bind");
-        let there = Place { namespace: peer, route: here.route.try_clone().expect("dup") };
+        let there = Namespace { namespace: peer, route: here.route.try_clone().expect("dup") };
         let mut batch = Batch::default();
         batch.veth(("eth0", ETH0), 0, &[], &there);
         here.request(&batch);
         drop((batch, there));
         here.until(|kind, _| kind == libc::RTM_DELLINK);
     };
-    // What went before is in the first one's batch or an earlier one, and that is
-    // over when the second's has begun.
+    // The namespaces that ended before are in the batch of the first one here, or in an
+    // earlier batch. Both are finished when the batch of the second one starts.
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(clean).join().expect("it settles");
+            scope.spawn(clean).join().expect("clean up");
         }
     });
 }
@@ -304,7 +302,7 @@ impl Batch {
         self.bytes[start..start + 4].copy_from_slice(&length.to_ne_bytes());
     }
 
-    /// The message last written asks for an answer.
+    /// Makes the last message ask for an acknowledgement.
     fn acknowledged(&mut self) {
         self.bytes[self.last + 6] |= libc::NLM_F_ACK as u8;
     }
@@ -323,8 +321,8 @@ impl Batch {
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
     }
 
-    /// A pair whose other end is born as `eth0` of a node.
-    fn veth(&mut self, near: (&str, u32), flags: u32, more: &[(u16, &[u8])], node: &Place) {
+    /// Adds a veth pair. The kernel makes its other end as `eth0` of a node.
+    fn veth(&mut self, near: (&str, u32), flags: u32, more: &[(u16, &[u8])], node: &Namespace) {
         const VETH_INFO_PEER: u16 = 1; // linux/veth.h
         let (name, index) = near;
         let create = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
@@ -363,12 +361,12 @@ impl Batch {
     }
 }
 
-/// struct ifinfomsg: family, type, index, flags, and which of them change.
+/// struct ifinfomsg: family, type, index, flags, and the mask of flags to change.
 fn link(index: u32, flags: u32, change: u32) -> Vec<u8> {
     [0, index, flags, change].map(u32::to_ne_bytes).concat()
 }
 
-/// One byte there and one back, on both families, from the calling thread.
+/// Connects from the calling thread to each address, and sends a byte in both directions.
 pub fn exchange(ips: &[IpAddr], listen: impl Fn(IpAddr) -> TcpListener) {
     for ip in ips {
         let listener = listen(*ip);

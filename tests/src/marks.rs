@@ -1,20 +1,20 @@
-//! How a fixture and its driver wait for each other: files in a directory that
-//! the driver makes for one run. Tests share the file system with their parent,
-//! so that both sides see them.
+//! Lets a fixture and its driver wait for each other. A mark is a file in a directory that
+//! the driver makes for one run. Both sides see it, since tests share the file system with
+//! their parent.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Names the directory, and by that the processes of one run.
+/// The variable with the directory of a run. It also marks the processes of the run.
 pub const VARIABLE: &str = "NSTESTS_CASE";
 
-/// Long enough for a machine under load; no run that is right comes near it.
+/// The time that a run may take. It is long enough for a machine under load.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Looks until `found` gives something.
+/// Calls `found` until it returns a value.
 ///
 /// # Panics
-/// With `what`, when the deadline passes.
+/// With `what`, after the deadline.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
@@ -30,10 +30,10 @@ pub fn eventually<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 /// The directory of this run, for a fixture.
 ///
 /// # Panics
-/// Without a driver.
+/// If no driver has started this process.
 #[must_use]
 pub fn directory() -> PathBuf {
-    std::env::var_os(VARIABLE).expect("a fixture is run by its case").into()
+    std::env::var_os(VARIABLE).expect("run a fixture by its test").into()
 }
 
 /// Sets a mark, for a fixture.
@@ -48,7 +48,7 @@ pub fn wait(name: &str) {
     eventually(name, || path.exists().then_some(()));
 }
 
-/// For a fixture that does not end of its own.
+/// Waits forever, in a fixture that something else ends.
 pub fn hang() -> ! {
     loop {
         std::thread::park();

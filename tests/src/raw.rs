@@ -1,16 +1,17 @@
-//! What only `unsafe` can do to a process: the fixtures that crash, fork and
-//! close what is not theirs. Nothing but fixtures calls it.
+//! What only `unsafe` code can do to a process, for fixtures that crash, fork, or close
+//! descriptors of others.
 
 use nix::libc;
 
-/// fork(2), in a process that may have several threads: the child may do little.
+/// Calls fork(2). If the process has several threads, the child may only call
+/// async-signal-safe functions.
 #[must_use]
 pub fn fork() -> libc::pid_t {
-    // SAFETY: the fixtures' children use nothing that another thread could have locked.
+    // SAFETY: the children in the fixtures use nothing that another thread could lock.
     unsafe { libc::fork() }
 }
 
-/// _exit(2).
+/// Calls _exit(2).
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: ends the process.
     unsafe { libc::_exit(status) }
@@ -19,7 +20,7 @@ pub fn exit_now(status: i32) -> ! {
 /// Writes to address 0.
 pub fn write_to_null() {
     let null = std::ptr::without_provenance_mut::<u8>(std::hint::black_box(0));
-    // SAFETY: none; it is what the fixture is for.
+    // SAFETY: none. The fixture needs this crash.
     unsafe { null.write_volatile(1) };
 }
 
@@ -33,22 +34,23 @@ pub fn abort_at_exit() {
     assert_eq!(result, 0);
 }
 
-/// Closes every descriptor from `first` to `last`, whoever opened it.
+/// Closes every descriptor from `first` to `last`, whatever opened it.
 pub fn close_range(first: u32, last: u32) {
-    // SAFETY: none as far as I/O safety goes; it is what the fixture is for.
+    // SAFETY: it breaks I/O safety, which the fixture needs.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     assert_eq!(result, 0);
 }
 
-/// Has the kernel reap the children of this process itself (SIGCHLD ignored).
+/// Ignores SIGCHLD, so that the kernel reaps the children of this process.
 pub fn ignore_children() {
     // SAFETY: no handler is installed.
     let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
     assert_ne!(before, libc::SIG_ERR);
 }
 
-/// Lets Ctrl-C and a closed terminal end this process and its children again: what
-/// a shell runs in the background inherits that they are ignored.
+/// Restores the default action of the signals of Ctrl-C and of a closed terminal, for this
+/// process and its children. A process that a shell starts in the background inherits
+/// that they are ignored.
 pub fn default_signals() {
     for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
         // SAFETY: no handler is installed.
@@ -58,12 +60,12 @@ pub fn default_signals() {
 
 /// Changes the environment of a process that may have several threads.
 pub fn set_variable(name: &str, value: &str) {
-    // SAFETY: Rust's own readers hold a lock, and the fixtures run nothing else.
+    // SAFETY: std's functions take a lock, and the fixtures call no other ones.
     unsafe { std::env::set_var(name, value) };
 }
 
-/// From here on, the calling thread and what it starts get no IPv6 socket:
-/// EAFNOSUPPORT, as on a machine without (seccomp(2), on x86-64 and aarch64).
+/// Makes socket(2) return EAFNOSUPPORT for IPv6 in the calling thread and what it starts,
+/// as on a machine without IPv6 (seccomp(2), on x86-64 and aarch64).
 ///
 /// # Panics
 /// If the kernel has no seccomp filters.
@@ -74,7 +76,7 @@ pub fn refuse_ipv6() {
     const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     const EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
     const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
-    // Of struct seccomp_data: the number of the call, and its first argument.
+    // The offsets in struct seccomp_data: 0 is the system call, 16 its first argument.
     let mut program = [
         op(LOAD, 0, (0, 0)),
         op(EQUAL, libc::SYS_socket as u32, (0, 3)),

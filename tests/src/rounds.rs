@@ -1,6 +1,6 @@
-//! What benchmarks share: rounds in an order that changes, and quantiles.
+//! Shuffles the rounds of benchmarks, and computes quantiles.
 
-/// The indices below a number, in a new order each time; the same in every run.
+/// The indices below a number, in a new order each time. Every run has the same orders.
 #[derive(Debug)]
 pub struct Shuffled {
     order: Vec<usize>,
@@ -14,8 +14,11 @@ impl Shuffled {
         Self { order: (0..count).collect(), state: 1 }
     }
 
-    /// The next order: Fisher and Yates, on Knuth's MMIX generator.
-    #[expect(clippy::should_implement_trait, reason = "it lends, which an iterator cannot")]
+    /// The next order, by the Fisher–Yates shuffle and Knuth's MMIX generator.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it returns a borrow, which an iterator cannot"
+    )]
     pub fn next(&mut self) -> &[usize] {
         for last in (1..self.order.len()).rev() {
             self.state = self
@@ -28,7 +31,7 @@ impl Shuffled {
     }
 }
 
-/// The value below which this part of the times is; 0.5 is the median.
+/// A quantile of the times. 0.5 is the median.
 ///
 /// # Panics
 /// If there are no times.

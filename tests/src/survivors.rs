@@ -1,7 +1,7 @@
-//! What a run left behind.
+//! Finds what a run left behind.
 //!
-//! Processes are known by a variable in their environment (proc_pid_environ(5)):
-//! other tests run on the same machine at the same time.
+//! A variable in their environment (proc_pid_environ(5)) marks the processes of a run,
+//! since other tests run on the same machine at the same time.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -11,14 +11,14 @@ use std::process::Command;
 use crate::driver::Run;
 use crate::{machine_root, marks};
 
-/// The living processes of the run with this directory, one line each.
+/// The processes of the run with this directory that have not ended, one line each.
 #[must_use]
 pub fn processes(case: &Path) -> Vec<String> {
     let wanted = [marks::VARIABLE.as_bytes(), b"=", case.as_os_str().as_bytes()].concat();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut found = Vec::new();
     for directory in entries.map(|entry| entry.path()) {
-        // Not a process, another user's, or gone by now.
+        // Not a process, another user's process, or one that has ended.
         let Ok(environment) = fs::read(directory.join("environ")) else { continue };
         if environment.split(|byte| *byte == 0).any(|variable| variable == wanted) {
             let command = fs::read(directory.join("cmdline")).unwrap_or_default();
@@ -29,11 +29,11 @@ pub fn processes(case: &Path) -> Vec<String> {
     found
 }
 
-/// What a test must not change on the machine: hostname, settings of the
-/// network, mounts and links.
+/// What a test must not change on the machine: the hostname, network settings, mounts and
+/// links.
 ///
 /// # Panics
-/// Without /proc.
+/// If /proc is not mounted.
 #[must_use]
 pub fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).expect(path);
@@ -41,7 +41,7 @@ pub fn machine() -> String {
         .lines()
         .filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned()))
         .collect();
-    // Fields 1 and 2 are ids, which a neighbour's mounts may change.
+    // Fields 1 and 2 are ids, which the mounts of other tests may change.
     let mounts: Vec<String> = read("/proc/self/mountinfo")
         .lines()
         .map(|line| line.splitn(3, ' ').last().unwrap_or_default().to_owned())
@@ -51,9 +51,9 @@ pub fn machine() -> String {
     [links, mounts, settings].concat().join("\n")
 }
 
-/// Runs a plain test that looks at the [`machine`], where nobody else changes it
-/// meanwhile: for root, a network, mounts and a hostname apart, in the first user
-/// namespace; an ordinary user cannot change the machine.
+/// Runs a plain test that looks at the [`machine`] where no other test changes it. As
+/// root, it runs in network, mount, UTS and IPC namespaces of its own, but in the first
+/// user namespace. An ordinary user cannot change the machine.
 pub fn on_a_machine_of_its_own(fixture: &str) -> Run {
     let binary = std::env::current_exe().expect("this program");
     if !machine_root() {
@@ -65,7 +65,7 @@ pub fn on_a_machine_of_its_own(fixture: &str) -> Run {
     Run::in_front(command)
 }
 
-/// Those that the fixtures try to change.
+/// The settings that the fixtures try to change.
 pub const SETTINGS: [&str; 6] = [
     "/proc/sys/kernel/hostname",
     "/proc/sys/kernel/domainname",
