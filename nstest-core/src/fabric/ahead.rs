@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::node::Panics;
 use crate::sysctl::Unwritten;
 use crate::topology::Sysctl;
-use crate::topology::plan::{At, Op, Plan};
+use crate::topology::changes::{Change, Changes, NodeRef};
 use crate::topology::spec::NodeId;
 
 /// The thread that asks.
@@ -41,7 +41,7 @@ pub(super) struct Ahead<'p> {
 /// A node that a plan adds.
 #[derive(Debug, Clone, Copy)]
 struct Order<'p> {
-    at: &'p At,
+    at: &'p NodeRef,
     hostname: &'p str,
     /// Written as the plan says right behind the node, if it does.
     settings: Option<&'p [Sysctl]>,
@@ -65,8 +65,8 @@ pub(super) struct Made {
 
 impl<'p> Ahead<'p> {
     /// None of them is made yet.
-    pub(super) fn of(plan: &'p Plan, panics: &Arc<Panics>) -> Self {
-        let mut orders = orders(plan);
+    pub(super) fn of(changes: &'p Changes, panics: &Arc<Panics>) -> Self {
+        let mut orders = orders(changes);
         // The test's own is the first that is asked for, and by then the asker's to make.
         orders.sort_by_key(|order| order.at.id == NodeId::TEST);
         let open = orders.iter().map(|_| Progress::Open).collect();
@@ -129,7 +129,7 @@ impl<'p> Ahead<'p> {
     /// The node, made by this thread if nobody has begun it. While others are at it,
     /// this thread makes what is still open.
     pub(super) fn wait_for(&self, id: NodeId) -> Result<Made> {
-        let nth = self.position(id).expect("a plan's node is among its orders");
+        let nth = self.position(id).expect("a node that is added is among the orders");
         loop {
             let mut progress = self.lock();
             if let Some(made) = take(&mut progress[nth]) {
@@ -221,12 +221,12 @@ impl Order<'_> {
 }
 
 /// The nodes that a plan adds.
-fn orders(plan: &Plan) -> Vec<Order<'_>> {
-    let ops = plan.ops.iter().enumerate();
-    ops.filter_map(|(index, op)| match op {
-        Op::AddNode { at, hostname } => {
-            let settings = match plan.ops.get(index + 1) {
-                Some(Op::SetSysctls { at: same, settings }) if same.id == at.id => {
+fn orders(changes: &Changes) -> Vec<Order<'_>> {
+    let list = changes.list.iter().enumerate();
+    list.filter_map(|(index, change)| match change {
+        Change::AddNode { at, hostname } => {
+            let settings = match changes.list.get(index + 1) {
+                Some(Change::SetSysctls { at: same, settings }) if same.id == at.id => {
                     Some(settings.as_slice())
                 }
                 _ => None,

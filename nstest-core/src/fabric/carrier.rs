@@ -3,7 +3,7 @@
 use super::{Fabric, Stopped};
 use crate::error::Result;
 use crate::netlink::{Request, link, neigh};
-use crate::topology::plan::{Op, Plan};
+use crate::topology::changes::{Change, Changes};
 use crate::topology::spec::{LinkEndId, NodeId, interface_index};
 
 impl Fabric {
@@ -32,14 +32,14 @@ impl Fabric {
 
     /// After a change of a world that was in use: the same for addresses that are
     /// new where they are.
-    pub(crate) fn ask_again_after(&mut self, plan: &Plan) -> Result<(), Stopped> {
-        let ends = plan.ops.iter().filter_map(|op| match op {
-            Op::AddAddr { at, slot, .. } => self.members.get(&at.id)?.links.get(slot).copied(),
+    pub(crate) fn ask_again_after(&mut self, changes: &Changes) -> Result<(), Stopped> {
+        let ends = changes.list.iter().filter_map(|change| match change {
+            Change::AddAddr { at, slot, .. } => self.members.get(&at.id)?.links.get(slot).copied(),
             _ => None,
         });
         let ports: Vec<LinkEndId> = ends.collect();
         let asked = self.ask_again(ports.into_iter());
-        asked.map_err(|error| Stopped { done: plan.ops.len(), error })
+        asked.map_err(|error| Stopped { done: changes.list.len(), error })
     }
 
     /// Everybody who can reach these ports again, or be reached from there, and

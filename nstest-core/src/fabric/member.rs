@@ -16,7 +16,7 @@ use crate::node::view::View;
 use crate::node::{NodeExecutor, Panics};
 use crate::sysctl::{self, Unwritten};
 use crate::topology::Sysctl;
-use crate::topology::plan::At;
+use crate::topology::changes::NodeRef;
 use crate::topology::spec::{LinkEndId, interface_index};
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct Member {
 impl Member {
     /// The node that the test itself is, and what of its settings was refused.
     pub(super) fn of_test(
-        at: &At,
+        at: &NodeRef,
         hostname: &str,
         settings: &[Sysctl],
         panics: &Arc<Panics>,
@@ -52,7 +52,7 @@ impl Member {
 
     /// A new one with `lo` up, and what of its settings was refused.
     pub(super) fn create(
-        at: &At,
+        at: &NodeRef,
         hostname: &str,
         settings: &[Sysctl],
         panics: &Arc<Panics>,
@@ -164,7 +164,7 @@ struct Sockets {
 }
 
 impl Sockets {
-    fn open(at: &At) -> Result<Self> {
+    fn open(at: &NodeRef) -> Result<Self> {
         let place = format!("node {at}");
         Ok(Self {
             route: Socket::open(NetlinkFamily::Route, place.as_str())?,

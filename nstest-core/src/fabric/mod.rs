@@ -37,7 +37,7 @@ use crate::netns::Namespace;
 use crate::node::{NodeExecutor, Panics};
 use crate::sysctl;
 pub(crate) use crate::sysctl::has_ipv6;
-use crate::topology::plan::{At, Plan};
+use crate::topology::changes::{Changes, NodeRef};
 use crate::topology::spec::NodeId;
 use ahead::Ahead;
 use member::Member;
@@ -71,11 +71,11 @@ pub(crate) struct Stopped {
 
 impl Fabric {
     /// Makes the fabric, and carries out the first plan.
-    pub(crate) fn build(panics: &Arc<Panics>, plan: &Plan) -> Result<Self> {
-        let ahead = Ahead::of(plan, panics);
+    pub(crate) fn build(panics: &Arc<Panics>, changes: &Changes) -> Result<Self> {
+        let ahead = Ahead::of(changes, panics);
         ahead.with_helpers(ahead.helpers(), || {
             let mut fabric = Self::new(Arc::clone(panics))?;
-            fabric.carry_out_with(plan, &ahead).map_err(|stopped| stopped.error)?;
+            fabric.carry_out_with(changes, &ahead).map_err(|stopped| stopped.error)?;
             Ok(fabric)
         })
     }
@@ -103,7 +103,7 @@ impl Fabric {
 
     /// Takes the namespace that the test is in as its node, and changes nothing in it.
     pub(crate) fn adopt(&mut self) -> Result<()> {
-        let at = At { id: NodeId::TEST, name: NODE.to_owned() };
+        let at = NodeRef { id: NodeId::TEST, name: NODE.to_owned() };
         let (member, _) = Member::of_test(&at, NODE, &[], &self.panics)?;
         self.members.insert(at.id, member);
         Ok(())
@@ -120,19 +120,20 @@ impl Fabric {
     }
 
     /// Carries out a plan.
-    pub(crate) fn carry_out(&mut self, plan: &Plan) -> Result<(), Stopped> {
-        let ahead = Ahead::of(plan, &self.panics);
-        self.carry_out_with(plan, &ahead)
+    pub(crate) fn carry_out(&mut self, changes: &Changes) -> Result<(), Stopped> {
+        let ahead = Ahead::of(changes, &self.panics);
+        self.carry_out_with(changes, &ahead)
     }
 
-    fn carry_out_with(&mut self, plan: &Plan, ahead: &Ahead<'_>) -> Result<(), Stopped> {
-        let mut ops = plan.ops.iter().enumerate();
-        let result =
-            ops.try_for_each(|(index, op)| self.perform(op, ahead).map_err(|error| (index, error)));
+    fn carry_out_with(&mut self, changes: &Changes, ahead: &Ahead<'_>) -> Result<(), Stopped> {
+        let mut list = changes.list.iter().enumerate();
+        let result = list.try_for_each(|(index, change)| {
+            self.perform(change, ahead).map_err(|error| (index, error))
+        });
         let result = result.and_then(|()| {
             self.flush()
                 .and_then(|()| self.await_addresses())
-                .map_err(|error| (plan.ops.len(), error))
+                .map_err(|error| (changes.list.len(), error))
         });
         self.written.clear();
         result.map_err(|(done, error)| {
@@ -143,10 +144,10 @@ impl Fabric {
 
     /// Takes back what was done of a plan. What is gone already is as it should
     /// be, so refusals are no errors here: the first error is the one to report.
-    pub(crate) fn take_back(&mut self, plan: &Plan) {
-        let ahead = Ahead::of(plan, &self.panics);
-        for op in &plan.ops {
-            if self.perform(op, &ahead).and_then(|()| self.flush()).is_err() {
+    pub(crate) fn take_back(&mut self, changes: &Changes) {
+        let ahead = Ahead::of(changes, &self.panics);
+        for change in &changes.list {
+            if self.perform(change, &ahead).and_then(|()| self.flush()).is_err() {
                 self.queue = Queue::default();
             }
         }
@@ -158,7 +159,7 @@ impl Fabric {
         self.namespace.enter(body).unwrap()
     }
 
-    pub(crate) fn member(&mut self, at: &At) -> Result<&mut Member> {
+    pub(crate) fn member(&mut self, at: &NodeRef) -> Result<&mut Member> {
         self.members.get_mut(&at.id).ok_or_else(|| {
             Error::new(ErrorCode::Namespace, format!("reach node {at}, which has been removed"))
         })

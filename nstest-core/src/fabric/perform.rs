@@ -13,20 +13,20 @@ use crate::netlink::link::{self, NewLink};
 use crate::netlink::route::{self, RouteTarget};
 use crate::netlink::{Mode, addr, neigh};
 use crate::sysctl;
-use crate::topology::plan::{At, Op};
+use crate::topology::changes::{Change, NodeRef};
 use crate::topology::spec::{LinkEndId, interface_index};
-use crate::topology::state::{LinkState, Route};
+use crate::topology::state::{LinkState, RouteEntry};
 
 /// How long a node's addresses may take to come into force; it is far below a
 /// millisecond on a machine that is not overloaded.
 const SETTLING: Duration = Duration::from_secs(10);
 
 impl Fabric {
-    pub(super) fn perform(&mut self, op: &Op, ahead: &Ahead<'_>) -> Result<()> {
-        match op {
-            Op::AddNode { at, .. } => self.add_node(at, ahead),
-            Op::DelNode { at } => self.del_node(at),
-            Op::SetSysctls { at, settings } => {
+    pub(super) fn perform(&mut self, change: &Change, ahead: &Ahead<'_>) -> Result<()> {
+        match change {
+            Change::AddNode { at, .. } => self.add_node(at, ahead),
+            Change::DelNode { at } => self.del_node(at),
+            Change::SetSysctls { at, settings } => {
                 let unwritten = match self.written.remove(&at.id) {
                     Some(unwritten) => unwritten,
                     None => self.member(at)?.set(settings)?,
@@ -34,20 +34,20 @@ impl Fabric {
                 self.note(&unwritten);
                 Ok(())
             }
-            Op::SetRules { at, rules } => {
+            Change::SetRules { at, rules } => {
                 self.flush()?;
                 let unwritten = rules::replace(self.member(at)?, rules)?;
                 self.note(&unwritten);
                 Ok(())
             }
-            Op::AddLink { at, slot, link } => self.add_link(at, *slot, link),
-            Op::DelLink { at, slot, port, .. } => {
+            Change::AddLink { at, slot, link } => self.add_link(at, *slot, link),
+            Change::DelLink { at, slot, port, .. } => {
                 let member = self.member(at)?;
                 member.links.remove(slot);
                 member.forget_addresses(*slot);
                 self.delete_port(*port)
             }
-            Op::SetMtu { at, slot, port, mtu, .. } => {
+            Change::SetMtu { at, slot, port, mtu, .. } => {
                 self.queue(Owner::Fabric, link::set(port.ifindex()).mtu(*mtu).request())?;
                 self.queue(
                     Owner::Node(at.id),
@@ -55,7 +55,7 @@ impl Fabric {
                 )?;
                 self.refresh(*port)
             }
-            Op::SetIpv6 { at, slot, device, on } => {
+            Change::SetIpv6 { at, slot, device, on } => {
                 self.flush()?;
                 let member = self.member(at)?;
                 let key = format!("ipv6/conf/{device}/disable_ipv6");
@@ -67,53 +67,53 @@ impl Fabric {
                 self.note(&unwritten);
                 Ok(())
             }
-            Op::Wire { segment, wiring } => {
+            Change::Wire { segment, wiring } => {
                 let requests = self.joints.join(*segment, wiring);
                 self.steer();
                 requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
             }
-            Op::Unwire { segment, .. } => {
+            Change::Unwire { segment, .. } => {
                 let requests = self.joints.part(*segment);
                 self.steer();
                 requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
             }
-            Op::AddAddr { at, slot, addr: ip, len, .. } => {
+            Change::AddAddr { at, slot, addr: ip, len, .. } => {
                 self.member(at)?.expect(*slot, *ip);
                 self.queue(
                     Owner::Node(at.id),
                     addr::add(interface_index(*slot), Prefix::new(*ip, *len)),
                 )
             }
-            Op::DelAddr { at, slot, addr: ip, len, .. } => {
+            Change::DelAddr { at, slot, addr: ip, len, .. } => {
                 self.member(at)?.forget_address(*slot, *ip);
                 let address = Prefix::new(*ip, *len);
                 self.queue(Owner::Node(at.id), addr::delete(interface_index(*slot), address))
             }
-            Op::AddNeighbour { at, slot, addr, mac, .. } => {
+            Change::AddNeighbour { at, slot, addr, mac, .. } => {
                 self.queue(Owner::Node(at.id), neigh::add(interface_index(*slot), *addr, *mac))
             }
-            Op::DelNeighbour { at, slot, addr, .. } => {
+            Change::DelNeighbour { at, slot, addr, .. } => {
                 self.queue(Owner::Node(at.id), neigh::delete(interface_index(*slot), *addr))
             }
-            Op::AddRoute { at, route } => {
+            Change::AddRoute { at, route } => {
                 let route = self.member(at)?.kernel_route(route);
                 self.queue(Owner::Node(at.id), route::add(&route, Mode::Create))
             }
-            Op::DelRoute { at, route } => {
+            Change::DelRoute { at, route } => {
                 let route = self.member(at)?.kernel_route(route);
                 self.queue(Owner::Node(at.id), route::delete(&route))
             }
-            Op::SetHosts { entries } => hosts::set(entries),
-            Op::SetNameServers { addrs } => hosts::resolv_conf::set(addrs),
-            Op::FlushConntrack { at } => {
+            Change::SetHosts { entries } => hosts::set(entries),
+            Change::SetNameServers { addrs } => hosts::resolv_conf::set(addrs),
+            Change::FlushConntrack { at } => {
                 self.flush()?;
                 rules::flush_conntrack(self.member(at)?)
             }
-            Op::Settle { links } => self.settle(links),
+            Change::Settle { links } => self.settle(links),
         }
     }
 
-    fn add_node(&mut self, at: &At, ahead: &Ahead<'_>) -> Result<()> {
+    fn add_node(&mut self, at: &NodeRef, ahead: &Ahead<'_>) -> Result<()> {
         let made = match ahead.made(at.id) {
             Some(made) => made?,
             None => {
@@ -131,7 +131,7 @@ impl Fabric {
 
     /// The namespace lives on as long as somebody holds a socket in it; its
     /// links do not.
-    fn del_node(&mut self, at: &At) -> Result<()> {
+    fn del_node(&mut self, at: &NodeRef) -> Result<()> {
         self.flush()?;
         let member = self.members.remove(&at.id);
         let ports: Vec<LinkEndId> =
@@ -142,7 +142,7 @@ impl Fabric {
         Ok(())
     }
 
-    fn add_link(&mut self, at: &At, slot: u8, state: &LinkState) -> Result<()> {
+    fn add_link(&mut self, at: &NodeRef, slot: u8, state: &LinkState) -> Result<()> {
         let member = self.member(at)?;
         member.links.insert(slot, state.port);
         member.devices.insert(state.name.clone(), interface_index(slot));
@@ -170,7 +170,7 @@ impl Fabric {
     }
 
     /// Nothing is handed out before its first packet would pass.
-    fn settle(&mut self, links: &[(At, String, LinkEndId)]) -> Result<()> {
+    fn settle(&mut self, links: &[(NodeRef, String, LinkEndId)]) -> Result<()> {
         self.flush()?;
         for (at, device, port) in links {
             link::flush_carrier(&mut self.route, port.ifindex())?;
@@ -188,7 +188,7 @@ impl Fabric {
 }
 
 impl Member {
-    fn kernel_route(&self, route: &Route) -> route::Route {
+    fn kernel_route(&self, route: &RouteEntry) -> route::Route {
         let target = RouteTarget::Via {
             gateway: Some(route.via),
             device: self.devices.get(&route.device).copied(),

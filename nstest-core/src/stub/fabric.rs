@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::fault::shape::Shape;
 use crate::frame::Stage;
 use crate::node::{NodeExecutor, Panics};
-use crate::topology::plan::Plan;
+use crate::topology::changes::Changes;
 use crate::topology::spec::{LinkEndId, NodeId};
 
 pub(crate) fn has_ipv6() -> bool {
@@ -23,7 +23,7 @@ pub(crate) struct Stopped {
 }
 
 impl Fabric {
-    pub(crate) fn build(_: &Arc<Panics>, _: &Plan) -> Result<Self> {
+    pub(crate) fn build(_: &Arc<Panics>, _: &Changes) -> Result<Self> {
         Err(Error::new(ErrorCode::Platform, "build a network")
             .help("nstest needs the network namespaces of Linux"))
     }
@@ -44,15 +44,15 @@ impl Fabric {
         match *self {}
     }
 
-    pub(crate) fn carry_out(&mut self, _: &Plan) -> Result<(), Stopped> {
+    pub(crate) fn carry_out(&mut self, _: &Changes) -> Result<(), Stopped> {
         match *self {}
     }
 
-    pub(crate) fn ask_again_after(&mut self, _: &Plan) -> Result<(), Stopped> {
+    pub(crate) fn ask_again_after(&mut self, _: &Changes) -> Result<(), Stopped> {
         match *self {}
     }
 
-    pub(crate) fn take_back(&mut self, _: &Plan) {
+    pub(crate) fn take_back(&mut self, _: &Changes) {
         match *self {}
     }
 

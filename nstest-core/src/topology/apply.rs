@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::plan::{At, Op};
+use super::changes::{Change, NodeRef};
 use super::state::Ruleset;
-use super::state::{LinkState, NodeState, State};
+use super::state::{LinkState, NetworkState, NodeState};
 
-impl State {
+impl NetworkState {
     /// What an operation makes of the world, as the kernel would have it.
     ///
     /// It is how a plan that failed halfway is undone: see `Topology::undo`.
-    pub(crate) fn apply(&mut self, op: &Op) {
-        match op {
-            Op::AddNode { at, hostname } => {
+    pub(crate) fn apply(&mut self, change: &Change) {
+        match change {
+            Change::AddNode { at, hostname } => {
                 let node = NodeState {
                     name: at.name.clone(),
                     hostname: hostname.clone(),
@@ -24,19 +24,19 @@ impl State {
                 };
                 self.nodes.insert(at.id, node);
             }
-            Op::DelNode { at } => {
+            Change::DelNode { at } => {
                 self.nodes.remove(&at.id);
             }
-            Op::Wire { segment, wiring } => {
+            Change::Wire { segment, wiring } => {
                 self.segments.insert(*segment, wiring.clone());
             }
-            Op::Unwire { segment, .. } => {
+            Change::Unwire { segment, .. } => {
                 self.segments.remove(segment);
             }
-            Op::SetHosts { entries } => self.hosts.clone_from(entries),
-            Op::SetNameServers { addrs } => self.name_servers.clone_from(addrs),
-            Op::FlushConntrack { .. } | Op::Settle { .. } => {}
-            Op::SetSysctls { at, settings } => self.with_node(at, |node| {
+            Change::SetHosts { entries } => self.hosts.clone_from(entries),
+            Change::SetNameServers { addrs } => self.name_servers.clone_from(addrs),
+            Change::FlushConntrack { .. } | Change::Settle { .. } => {}
+            Change::SetSysctls { at, settings } => self.with_node(at, |node| {
                 let known = Arc::make_mut(&mut node.settings);
                 for setting in settings {
                     match known.iter_mut().find(|s| s.key == setting.key) {
@@ -45,52 +45,58 @@ impl State {
                     }
                 }
             }),
-            Op::SetRules { at, rules } => self.with_node(at, |node| node.rules.clone_from(rules)),
-            Op::AddLink { at, slot, link } => {
+            Change::SetRules { at, rules } => {
+                self.with_node(at, |node| node.rules.clone_from(rules))
+            }
+            Change::AddLink { at, slot, link } => {
                 self.with_node(at, |node| {
                     node.links.insert(*slot, link.clone());
                 });
             }
-            Op::DelLink { at, slot, device, .. } => self.with_node(at, |node| {
+            Change::DelLink { at, slot, device, .. } => self.with_node(at, |node| {
                 node.links.remove(slot);
                 node.routes.retain(|route| route.device != *device);
             }),
-            Op::SetMtu { at, slot, mtu, .. } => self.with_link(at, *slot, |link| link.mtu = *mtu),
-            Op::SetIpv6 { at, slot, on, .. } => self.with_link(at, *slot, |link| link.ipv6 = *on),
-            Op::AddAddr { at, slot, addr, len, .. } => {
+            Change::SetMtu { at, slot, mtu, .. } => {
+                self.with_link(at, *slot, |link| link.mtu = *mtu)
+            }
+            Change::SetIpv6 { at, slot, on, .. } => {
+                self.with_link(at, *slot, |link| link.ipv6 = *on)
+            }
+            Change::AddAddr { at, slot, addr, len, .. } => {
                 self.with_link(at, *slot, |link| {
                     link.addrs.insert((*addr, *len));
                 });
             }
-            Op::DelAddr { at, slot, addr, len, .. } => {
+            Change::DelAddr { at, slot, addr, len, .. } => {
                 self.with_link(at, *slot, |link| {
                     link.addrs.remove(&(*addr, *len));
                 });
             }
-            Op::AddNeighbour { at, slot, addr, mac, .. } => {
+            Change::AddNeighbour { at, slot, addr, mac, .. } => {
                 self.with_link(at, *slot, |link| {
                     link.neighbours.insert((*addr, *mac));
                 });
             }
-            Op::DelNeighbour { at, slot, addr, .. } => {
+            Change::DelNeighbour { at, slot, addr, .. } => {
                 self.with_link(at, *slot, |link| link.neighbours.retain(|(a, _)| a != addr));
             }
-            Op::AddRoute { at, route } => self.with_node(at, |node| {
+            Change::AddRoute { at, route } => self.with_node(at, |node| {
                 node.routes.insert(route.clone());
             }),
-            Op::DelRoute { at, route } => self.with_node(at, |node| {
+            Change::DelRoute { at, route } => self.with_node(at, |node| {
                 node.routes.remove(route);
             }),
         }
     }
 
-    fn with_node(&mut self, at: &At, change: impl FnOnce(&mut NodeState)) {
+    fn with_node(&mut self, at: &NodeRef, change: impl FnOnce(&mut NodeState)) {
         if let Some(node) = self.nodes.get_mut(&at.id) {
             change(node);
         }
     }
 
-    fn with_link(&mut self, at: &At, slot: u8, change: impl FnOnce(&mut LinkState)) {
+    fn with_link(&mut self, at: &NodeRef, slot: u8, change: impl FnOnce(&mut LinkState)) {
         self.with_node(at, |node| {
             if let Some(link) = node.links.get_mut(&slot) {
                 change(link);

@@ -9,14 +9,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::plan::{At, Op, Plan};
+use super::changes::{Change, Changes, NodeRef};
 use super::spec::{LinkEndId, NodeId};
-use super::state::{LinkState, NodeState, Route, State, Wiring};
+use super::state::{LinkState, NetworkState, NodeState, RouteEntry, Wiring};
 use crate::addr::Family;
 
-impl Plan {
+impl Changes {
     /// The operations that lead from `old` to `new`; none if they are equal.
-    pub(crate) fn between(old: &State, new: &State) -> Self {
+    pub(crate) fn between(old: &NetworkState, new: &NetworkState) -> Self {
         let mut down = Vec::new();
         let mut up = Phases::default();
         let mut moved: BTreeSet<LinkEndId> = BTreeSet::new();
@@ -27,18 +27,19 @@ impl Plan {
         let mut unwired = Vec::new();
         for (id, wiring) in &old.segments {
             match new.segments.get(id) {
-                None => unwired.push(Op::Unwire { segment: *id, title: wiring.title.clone() }),
+                None => unwired.push(Change::Unwire { segment: *id, title: wiring.title.clone() }),
                 Some(now) => {
                     let kept = remaining(wiring, now);
                     if kept != *wiring {
-                        unwired.push(Op::Wire { segment: *id, wiring: kept });
+                        unwired.push(Change::Wire { segment: *id, wiring: kept });
                     }
                 }
             }
         }
         // Nobody is wired to a link that goes: wiring before links, behind routes.
-        let links =
-            down.iter().position(|op| matches!(op, Op::DelLink { .. } | Op::DelNode { .. }));
+        let links = down
+            .iter()
+            .position(|change| matches!(change, Change::DelLink { .. } | Change::DelNode { .. }));
         let at = links.unwrap_or(down.len());
         down.splice(at..at, unwired);
 
@@ -52,28 +53,28 @@ impl Plan {
                 moved.extend(
                     wiring.ports.keys().filter(|port| known.is_none_or(|k| !k.contains_key(*port))),
                 );
-                up.wiring.push(Op::Wire { segment: *id, wiring: wiring.clone() });
+                up.wiring.push(Change::Wire { segment: *id, wiring: wiring.clone() });
             }
         }
-        let mut ops = down;
-        ops.extend(up.into_ops());
+        let mut list = down;
+        list.extend(up.into_ops());
         if old.hosts != new.hosts {
-            ops.push(Op::SetHosts { entries: new.hosts.clone() });
+            list.push(Change::SetHosts { entries: new.hosts.clone() });
         }
         if old.name_servers != new.name_servers {
-            ops.push(Op::SetNameServers { addrs: new.name_servers.clone() });
+            list.push(Change::SetNameServers { addrs: new.name_servers.clone() });
         }
         let affected: Vec<_> = new
             .nodes
             .iter()
             .flat_map(|(id, node)| node.links.values().map(move |link| (id, node, link)))
             .filter(|(.., link)| moved.contains(&link.port))
-            .map(|(id, node, link)| (At::new(*id, node), link.name.clone(), link.port))
+            .map(|(id, node, link)| (NodeRef::new(*id, node), link.name.clone(), link.port))
             .collect();
         if !affected.is_empty() {
-            ops.push(Op::Settle { links: affected });
+            list.push(Change::Settle { links: affected });
         }
-        Plan { ops }
+        Changes { list }
     }
 }
 
@@ -81,14 +82,14 @@ impl Plan {
 /// with it: they need no other node, and are made while others are being made.
 #[derive(Default)]
 struct Phases {
-    nodes: Vec<Op>,
-    wiring: Vec<Op>,
-    addrs: Vec<Op>,
-    routes: Vec<Op>,
+    nodes: Vec<Change>,
+    wiring: Vec<Change>,
+    addrs: Vec<Change>,
+    routes: Vec<Change>,
 }
 
 impl Phases {
-    fn into_ops(self) -> impl Iterator<Item = Op> {
+    fn into_ops(self) -> impl Iterator<Item = Change> {
         [self.nodes, self.wiring, self.addrs, self.routes].into_iter().flatten()
     }
 }
@@ -119,7 +120,7 @@ fn survivor<'a>(slot: u8, old: &LinkState, new: Option<&'a NodeState>) -> Option
 }
 
 /// Whether a route stays in the kernel through the change.
-fn route_stays(route: &Route, old: &NodeState, new: Option<&NodeState>) -> bool {
+fn route_stays(route: &RouteEntry, old: &NodeState, new: Option<&NodeState>) -> bool {
     let Some((slot, link)) = old.links.iter().find(|(_, link)| link.name == route.device) else {
         return false;
     };
@@ -134,21 +135,21 @@ fn route_stays(route: &Route, old: &NodeState, new: Option<&NodeState>) -> bool 
     undisturbed && new.is_some_and(|new| new.routes.contains(route))
 }
 
-fn tear_down(ops: &mut Vec<Op>, id: NodeId, node: &NodeState, new: Option<&NodeState>) {
-    let at = || At::new(id, node);
+fn tear_down(list: &mut Vec<Change>, id: NodeId, node: &NodeState, new: Option<&NodeState>) {
+    let at = || NodeRef::new(id, node);
     let mut early = Vec::new();
     let mut late = Vec::new();
     for route in node.routes.iter().filter(|route| !route_stays(route, node, new)) {
-        early.push(Op::DelRoute { at: at(), route: route.clone() });
+        early.push(Change::DelRoute { at: at(), route: route.clone() });
     }
     for (slot, link) in &node.links {
         let device = link.name.clone();
         let Some(now) = survivor(*slot, link, new) else {
-            late.push(Op::DelLink { at: at(), slot: *slot, device, port: link.port });
+            late.push(Change::DelLink { at: at(), slot: *slot, device, port: link.port });
             continue;
         };
         for (addr, _) in link.neighbours.difference(&now.neighbours) {
-            early.push(Op::DelNeighbour {
+            early.push(Change::DelNeighbour {
                 at: at(),
                 slot: *slot,
                 device: device.clone(),
@@ -156,7 +157,7 @@ fn tear_down(ops: &mut Vec<Op>, id: NodeId, node: &NodeState, new: Option<&NodeS
             });
         }
         for (addr, len) in link.addrs.difference(&now.addrs) {
-            early.push(Op::DelAddr {
+            early.push(Change::DelAddr {
                 at: at(),
                 slot: *slot,
                 device: device.clone(),
@@ -168,38 +169,39 @@ fn tear_down(ops: &mut Vec<Op>, id: NodeId, node: &NodeState, new: Option<&NodeS
     if new.is_none() {
         // The namespace takes its links along, which is cheaper than one by one.
         early.clear();
-        late = vec![Op::DelNode { at: at() }];
+        late = vec![Change::DelNode { at: at() }];
     }
-    let first_late =
-        ops.iter().position(|op| matches!(op, Op::DelLink { .. } | Op::DelNode { .. }));
-    let split = first_late.unwrap_or(ops.len());
-    ops.splice(split..split, early);
-    ops.extend(late);
+    let first_late = list
+        .iter()
+        .position(|change| matches!(change, Change::DelLink { .. } | Change::DelNode { .. }));
+    let split = first_late.unwrap_or(list.len());
+    list.splice(split..split, early);
+    list.extend(late);
 }
 
 fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeState) {
-    let at = || At::new(id, node);
+    let at = || NodeRef::new(id, node);
     if old.is_none() {
-        up.nodes.push(Op::AddNode { at: at(), hostname: node.hostname.clone() });
+        up.nodes.push(Change::AddNode { at: at(), hostname: node.hostname.clone() });
     }
     if old.is_none_or(|old| !Arc::ptr_eq(&old.settings, &node.settings)) {
         let known = |setting| old.is_some_and(|old| old.settings.contains(setting));
         let settings: Vec<_> = node.settings.iter().filter(|s| !known(s)).cloned().collect();
         if !settings.is_empty() {
-            up.nodes.push(Op::SetSysctls { at: at(), settings });
+            up.nodes.push(Change::SetSysctls { at: at(), settings });
         }
     }
     if old.map_or(!node.rules.tables.is_empty(), |old| old.rules != node.rules) {
-        up.nodes.push(Op::SetRules { at: at(), rules: node.rules.clone() });
+        up.nodes.push(Change::SetRules { at: at(), rules: node.rules.clone() });
     }
     let nothing = (BTreeSet::new(), BTreeSet::new());
     for (slot, link) in &node.links {
         let before = old.and_then(|old| old.links.get(slot)).filter(|old| same_device(old, link));
         let device = link.name.clone();
         match before {
-            None => up.nodes.push(Op::AddLink { at: at(), slot: *slot, link: link.bare() }),
+            None => up.nodes.push(Change::AddLink { at: at(), slot: *slot, link: link.bare() }),
             Some(before) if before.mtu != link.mtu => {
-                up.nodes.push(Op::SetMtu {
+                up.nodes.push(Change::SetMtu {
                     at: at(),
                     slot: *slot,
                     device: device.clone(),
@@ -211,12 +213,12 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
         }
         if before.is_none_or(|before| before.ipv6) != link.ipv6 {
             let device = device.clone();
-            up.nodes.push(Op::SetIpv6 { at: at(), slot: *slot, device, on: link.ipv6 });
+            up.nodes.push(Change::SetIpv6 { at: at(), slot: *slot, device, on: link.ipv6 });
         }
         let (addrs, neighbours) =
             before.map_or((&nothing.0, &nothing.1), |b| (&b.addrs, &b.neighbours));
         for (addr, len) in link.addrs.difference(addrs) {
-            up.addrs.push(Op::AddAddr {
+            up.addrs.push(Change::AddAddr {
                 at: at(),
                 slot: *slot,
                 device: device.clone(),
@@ -225,7 +227,7 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
             });
         }
         for (addr, mac) in link.neighbours.difference(neighbours) {
-            up.addrs.push(Op::AddNeighbour {
+            up.addrs.push(Change::AddNeighbour {
                 at: at(),
                 slot: *slot,
                 device: device.clone(),
@@ -238,7 +240,7 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
         let stays = old
             .is_some_and(|old| old.routes.contains(route) && route_stays(route, old, Some(node)));
         if !stays {
-            up.routes.push(Op::AddRoute { at: at(), route: route.clone() });
+            up.routes.push(Change::AddRoute { at: at(), route: route.clone() });
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Start here. A [`Spec`] is data: nodes, LANs, links and routers,
 //! with every number and address that must not move once it is handed out.
-//! [`State::of`] derives from it what each node is to look
-//! like: addresses, routes, sysctls, rules, names. [`Plan::between`]
+//! [`NetworkState::of`] derives from it what each node is to look
+//! like: addresses, routes, sysctls, rules, names. [`Changes::between`]
 //! lists the operations that lead from one state to another. The builder and
 //! the parameters of a test make a new spec from the present one, and whoever
 //! applies plans carries out the difference; so the first world of a test, a
@@ -25,11 +25,11 @@
 //! or the kernel. The same edits make the same plans.
 
 mod apply;
+pub(crate) mod changes;
 mod diff;
 mod errors;
 mod names;
 mod nat;
-pub(crate) mod plan;
 mod routing;
 mod settings;
 pub(crate) mod spec;
@@ -48,57 +48,63 @@ pub use spec::DefaultRoute;
 pub(crate) use translate::TABLE as RULES;
 
 use crate::error::Result;
-use plan::Plan;
+use changes::Changes;
 use spec::Spec;
-use state::State;
+use state::NetworkState;
 
 /// The world as it is: what was asked for, and what follows from it.
 #[derive(Debug, Clone)]
 pub(crate) struct Topology {
     spec: Spec,
-    state: State,
+    state: NetworkState,
 }
 
 /// A step from one world to the next. Once `plan` is carried out, `next` is the world.
 #[derive(Debug)]
-#[must_use = "nothing has changed until the plan is carried out"]
-pub(crate) struct Step {
-    pub(crate) plan: Plan,
+#[must_use = "nothing has changed until the changes are carried out"]
+pub(crate) struct Transition {
+    pub(crate) changes: Changes,
     pub(crate) next: Topology,
 }
 
 impl Topology {
     /// The first step of a test: from nothing at all to the world of its parameters.
-    pub(crate) fn first(spec: Spec) -> Result<Step> {
-        let nothing = State::default();
-        let state = State::of(&spec)?;
-        Ok(Step { plan: Plan::between(&nothing, &state), next: Topology { spec, state } })
+    pub(crate) fn first(spec: Spec) -> Result<Transition> {
+        let nothing = NetworkState::default();
+        let state = NetworkState::of(&spec)?;
+        Ok(Transition {
+            changes: Changes::between(&nothing, &state),
+            next: Topology { spec, state },
+        })
     }
 
     /// One edit of the world, whole or not at all.
-    pub(crate) fn step<T>(&self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<(Step, T)> {
+    pub(crate) fn edit<T>(
+        &self,
+        edit: impl FnOnce(&mut Spec) -> Result<T>,
+    ) -> Result<(Transition, T)> {
         let mut spec = self.spec.clone();
         let value = edit(&mut spec)?;
-        let state = State::of(&spec)?;
-        let plan = Plan::between(&self.state, &state);
+        let state = NetworkState::of(&spec)?;
+        let changes = Changes::between(&self.state, &state);
         let next = Topology { spec, state };
-        Ok((Step { plan, next }, value))
+        Ok((Transition { changes, next }, value))
     }
 
     /// What takes back the first `done` operations of a plan that began here and failed.
-    pub(crate) fn undo(&self, plan: &Plan, done: usize) -> Plan {
+    pub(crate) fn undo(&self, changes: &Changes, done: usize) -> Changes {
         let mut halfway = self.state.clone();
-        for op in plan.ops.iter().take(done) {
-            halfway.apply(op);
+        for change in changes.list.iter().take(done) {
+            halfway.apply(change);
         }
-        Plan::between(&halfway, &self.state)
+        Changes::between(&halfway, &self.state)
     }
 
     pub(crate) fn spec(&self) -> &Spec {
         &self.spec
     }
 
-    pub(crate) fn state(&self) -> &State {
+    pub(crate) fn state(&self) -> &NetworkState {
         &self.state
     }
 }

@@ -13,8 +13,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::errors;
 use super::nat::Nat6;
-use super::spec::{DefaultVia, InterfaceSpec, NodeId, NodeSpec, SegmentId, Side, Spec};
-use super::state::Route;
+use super::spec::{DefaultVia, InterfaceRole, InterfaceSpec, NodeId, NodeSpec, SegmentId, Spec};
+use super::state::RouteEntry;
 use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
 
@@ -25,7 +25,7 @@ const VOID_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xdead);
 
 /// The next hop of a route.
 #[derive(Debug, Clone)]
-struct Hop {
+struct NextHop {
     router: NodeId,
     via: IpAddr,
     device: String,
@@ -57,7 +57,7 @@ impl<'a> Routing<'a> {
     }
 
     /// The routes and permanent neighbours of a node.
-    pub(super) fn of(&self, id: NodeId) -> Result<(BTreeSet<Route>, Vec<Neighbour>)> {
+    pub(super) fn of(&self, id: NodeId) -> Result<(BTreeSet<RouteEntry>, Vec<Neighbour>)> {
         let node = self.spec.node(id)?;
         let mut routes = BTreeSet::new();
         let mut neighbours = Vec::new();
@@ -86,7 +86,7 @@ impl<'a> Routing<'a> {
                         };
                         let device = interface.name.clone();
                         neighbours.push((device.clone(), via, MacAddr::UNASSIGNED));
-                        derived.push(Route {
+                        derived.push(RouteEntry {
                             destination: everything(family),
                             via,
                             device,
@@ -104,28 +104,29 @@ impl<'a> Routing<'a> {
         Ok((routes, neighbours))
     }
 
-    fn derived(&self, id: NodeId, node: &'a NodeSpec, family: Family) -> Result<Vec<Route>> {
+    fn derived(&self, id: NodeId, node: &'a NodeSpec, family: Family) -> Result<Vec<RouteEntry>> {
         let hops = self.hops(id, node, family);
         if hops.is_empty() && !self.may_overlap {
             return Ok(vec![]);
         }
         let default = self.default_hop(id, node, family);
-        let (by_default, others): (Vec<Hop>, Vec<Hop>) = (hops.into_iter()).partition(|hop| {
-            default.as_ref().is_some_and(|d| (d.router, d.via) == (hop.router, hop.via))
-        });
+        let (by_default, others): (Vec<NextHop>, Vec<NextHop>) =
+            (hops.into_iter()).partition(|hop| {
+                default.as_ref().is_some_and(|d| (d.router, d.via) == (hop.router, hop.via))
+            });
         let covered = self.probe(id, node, family, &by_default);
         let beside = self.probe(id, node, family, &others);
         if self.may_overlap {
             self.check_seen(node, family, covered.iter().chain(&beside))?;
         }
         let reached: BTreeSet<Subnet> = covered.iter().map(|(subnet, ..)| *subnet).collect();
-        let route = |destination, hop: &Hop| Route {
+        let route = |destination, hop: &NextHop| RouteEntry {
             destination,
             via: hop.via,
             device: hop.device.clone(),
             onlink: false,
         };
-        let mut routes: Vec<Route> =
+        let mut routes: Vec<RouteEntry> =
             default.iter().map(|hop| route(everything(family), hop)).collect();
         routes.extend(
             beside
@@ -137,19 +138,19 @@ impl<'a> Routing<'a> {
     }
 
     /// The routers that share a network with a node, on which both have an address.
-    fn hops(&self, id: NodeId, node: &NodeSpec, family: Family) -> Vec<Hop> {
+    fn hops(&self, id: NodeId, node: &NodeSpec, family: Family) -> Vec<NextHop> {
         let mut hops = Vec::new();
         for own in node.interfaces.values().filter(|i| i.addr(family).is_some()) {
             for (router, _, interface) in self.routers.get(&own.segment).into_iter().flatten() {
                 if let (true, Some(via)) = (*router != id, interface.addr(family)) {
-                    hops.push(Hop { router: *router, via, device: own.name.clone() });
+                    hops.push(NextHop { router: *router, via, device: own.name.clone() });
                 }
             }
         }
         hops
     }
 
-    fn default_hop(&self, id: NodeId, node: &NodeSpec, family: Family) -> Option<Hop> {
+    fn default_hop(&self, id: NodeId, node: &NodeSpec, family: Family) -> Option<NextHop> {
         let chosen = match node.default {
             DefaultVia::Router(router) => Some(router),
             DefaultVia::Auto => None,
@@ -164,13 +165,13 @@ impl<'a> Routing<'a> {
                         && match chosen {
                             Some(chosen) => *router == chosen,
                             None => {
-                                there.side == Side::Lan
-                                    && (node.router.is_none() || own.side == Side::Wan)
+                                there.side == InterfaceRole::Lan
+                                    && (node.router.is_none() || own.side == InterfaceRole::Wan)
                             }
                         }
                 });
             let (router, _, there) = serving?;
-            Some(Hop { router: *router, via: there.addr(family)?, device: own.name.clone() })
+            Some(NextHop { router: *router, via: there.addr(family)?, device: own.name.clone() })
         })
     }
 
@@ -180,12 +181,12 @@ impl<'a> Routing<'a> {
         id: NodeId,
         node: &NodeSpec,
         family: Family,
-        hops: &[Hop],
-    ) -> Vec<(Subnet, String, Hop)> {
+        hops: &[NextHop],
+    ) -> Vec<(Subnet, String, NextHop)> {
         let mut seen: BTreeSet<SegmentId> = node.interfaces.values().map(|i| i.segment).collect();
         let mut prefixes: BTreeSet<Subnet> = BTreeSet::new();
         let mut found = Vec::new();
-        let mut queue: VecDeque<(NodeId, SegmentId, &Hop)> = VecDeque::new();
+        let mut queue: VecDeque<(NodeId, SegmentId, &NextHop)> = VecDeque::new();
         for hop in hops {
             let own = node.interfaces.values().find(|i| i.name == hop.device);
             queue.extend(own.map(|own| (hop.router, own.segment, hop)));
@@ -198,14 +199,14 @@ impl<'a> Routing<'a> {
                 continue;
             };
             let nat6 = node.router.as_ref().map(|r| r.nat6);
-            let inwards = entry.side == Side::Wan;
+            let inwards = entry.side == InterfaceRole::Wan;
             if let (Family::V6, true, Some(Nat6::Prefix(external))) = (family, inwards, nat6) {
                 if prefixes.insert(external) {
                     found.push((external, node.title(), hop.clone()));
                 }
             }
             for exit in node.interfaces.values().filter(|i| i.addr(family).is_some()) {
-                let hidden = inwards && exit.side == Side::Lan && translates(node, family);
+                let hidden = inwards && exit.side == InterfaceRole::Lan && translates(node, family);
                 if hidden || !seen.insert(exit.segment) {
                     continue;
                 }
@@ -229,7 +230,7 @@ impl<'a> Routing<'a> {
         &self,
         node: &NodeSpec,
         family: Family,
-        reached: impl Iterator<Item = &'b (Subnet, String, Hop)>,
+        reached: impl Iterator<Item = &'b (Subnet, String, NextHop)>,
     ) -> Result<()> {
         let own = node.interfaces.values().filter_map(|i| {
             let segment = self.spec.segments.get(&i.segment)?;
@@ -262,13 +263,13 @@ impl<'a> Routing<'a> {
         node: &NodeSpec,
         destination: Subnet,
         gateway: IpAddr,
-    ) -> Result<Route> {
+    ) -> Result<RouteEntry> {
         let has_it = |segment| {
             let others = self.spec.nodes.iter().filter(|(other, _)| **other != id);
             others.filter_map(|(_, n)| n.on(segment)).any(|(_, i)| i.addrs().any(|a| a == gateway))
         };
         match node.interfaces.values().find(|i| has_it(i.segment)) {
-            Some(interface) if interface.addr(Family::of(gateway)).is_some() => Ok(Route {
+            Some(interface) if interface.addr(Family::of(gateway)).is_some() => Ok(RouteEntry {
                 destination,
                 via: gateway,
                 device: interface.name.clone(),

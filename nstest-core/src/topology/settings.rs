@@ -26,7 +26,7 @@ impl fmt::Display for Sysctl {
 
 /// What settings depend on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Role {
+pub(crate) struct NodeRole {
     pub(crate) forwards: bool,
     pub(crate) ipv6: bool,
     pub(crate) root: bool,
@@ -35,7 +35,7 @@ pub(crate) struct Role {
 /// In the order of writing: `ip_forward` resets other settings, so it goes first.
 ///
 /// Made once: worlds of hundreds of nodes are planned anew at every change.
-pub(crate) fn settings(role: Role) -> Arc<Vec<Sysctl>> {
+pub(crate) fn settings(role: NodeRole) -> Arc<Vec<Sysctl>> {
     static ALL: [OnceLock<Arc<Vec<Sysctl>>>; 8] = [const { OnceLock::new() }; 8];
     let nth = usize::from(role.forwards) + 2 * usize::from(role.ipv6) + 4 * usize::from(role.root);
     Arc::clone(ALL[nth].get_or_init(|| Arc::new(list(role))))
@@ -45,7 +45,7 @@ pub(crate) fn settings(role: Role) -> Arc<Vec<Sysctl>> {
 /// every namespace begins with, whatever the machine has (`tcp_syncookies`), and what
 /// comes to nothing with the others: without router advertisements there is no
 /// autoconfiguration, and who does not forward sends no redirects and no proxy ARP.
-fn list(role: Role) -> Vec<Sysctl> {
+fn list(role: NodeRole) -> Vec<Sysctl> {
     // What a device has counts as well as `all` (the larger, or either), and it has
     // what `default` says: net/ipv4/devinet.c, include/linux/inetdevice.h.
     const EVERYWHERE: [(&str, &str); 15] = [
@@ -127,7 +127,7 @@ mod tests {
     fn forwarding_comes_first_and_no_key_twice() {
         for bits in 0..8 {
             let [forwards, ipv6, root] = [1, 2, 4].map(|bit| bits & bit != 0);
-            let settings = settings(Role { forwards, ipv6, root });
+            let settings = settings(NodeRole { forwards, ipv6, root });
             assert_eq!(settings[0].key, "net.ipv4.ip_forward");
             assert_eq!(settings[0].value, if forwards { "1" } else { "0" });
             let mut keys: Vec<_> = settings.iter().map(|s| s.key).collect();

@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use super::nat::{Nat, Nat6};
 use super::routing::Routing;
-use super::settings::{self, Role, Sysctl};
+use super::settings::{self, NodeRole, Sysctl};
 use super::spec::{
     InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, Spec, interface_index,
     wan_of,
 };
-use super::translate::{Forward, Kind, Translation};
+use super::translate::{ForwardedPort, Translation, TranslationMode};
 use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
 use crate::netlink::nftables::Table;
@@ -25,7 +25,7 @@ use crate::netlink::nftables::Table;
 pub(super) const HUB_MAX: usize = 20;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct State {
+pub(crate) struct NetworkState {
     pub(crate) nodes: BTreeMap<NodeId, NodeState>,
     pub(crate) segments: BTreeMap<SegmentId, Wiring>,
     /// Of /etc/hosts, the same for every node.
@@ -40,7 +40,7 @@ pub(crate) struct NodeState {
     pub(crate) hostname: String,
     pub(crate) settings: Arc<Vec<Sysctl>>,
     pub(crate) links: BTreeMap<u8, LinkState>,
-    pub(crate) routes: BTreeSet<Route>,
+    pub(crate) routes: BTreeSet<RouteEntry>,
     pub(crate) rules: Ruleset,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct LinkState {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Route {
+pub(crate) struct RouteEntry {
     pub(crate) destination: Subnet,
     pub(crate) via: IpAddr,
     pub(crate) device: String,
@@ -100,12 +100,13 @@ pub(crate) struct HostEntry {
     pub(crate) names: Vec<String>,
 }
 
-impl State {
+impl NetworkState {
     /// # Errors
     /// What only shows in the whole: routes that nobody can have, circles,
     /// overlapping networks that one node sees.
     pub(crate) fn of(spec: &Spec) -> Result<Self> {
-        let mut state = State { name_servers: spec.name_server_addrs(), ..State::default() };
+        let mut state =
+            NetworkState { name_servers: spec.name_server_addrs(), ..NetworkState::default() };
         if spec.netns.is_some() {
             return Ok(state);
         }
@@ -170,7 +171,7 @@ fn node_state(
     Ok(NodeState {
         name: node.name.to_string(),
         hostname: node.name.hostname().to_owned(),
-        settings: settings::settings(Role {
+        settings: settings::settings(NodeRole {
             forwards: node.router.is_some(),
             ipv6: spec.ipv6,
             root: spec.root,
@@ -196,15 +197,17 @@ fn rules(spec: &Spec, node: &NodeSpec) -> Ruleset {
         };
         let lans = spec.lan_subnets(node, family);
         let kind = match (family, router.nat, router.nat6) {
-            (Family::V4, Some(nat), _) | (Family::V6, _, Nat6::Nat(nat)) => Kind::Nat(nat),
+            (Family::V4, Some(nat), _) | (Family::V6, _, Nat6::Nat(nat)) => {
+                TranslationMode::Nat(nat)
+            }
             (Family::V6, _, Nat6::Prefix(external)) => match lans.first() {
-                Some(internal) => Kind::Prefix { internal: *internal, external },
-                None => Kind::Routed,
+                Some(internal) => TranslationMode::Prefix { internal: *internal, external },
+                None => TranslationMode::Routed,
             },
-            (Family::V4, None, _) | (Family::V6, _, Nat6::Routed) => Kind::Routed,
+            (Family::V4, None, _) | (Family::V6, _, Nat6::Routed) => TranslationMode::Routed,
         };
         let forwards = router.forwards.iter().filter_map(|forward| {
-            Some(Forward {
+            Some(ForwardedPort {
                 protocol: forward.protocol,
                 port: forward.port,
                 to: spec.behind(node, spec.nodes.get(&forward.node)?, family)?,

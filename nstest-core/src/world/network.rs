@@ -11,7 +11,7 @@ use crate::fabric::{Fabric, Stopped};
 use crate::node::Panics;
 use crate::sync::lock;
 use crate::topology::spec::Spec;
-use crate::topology::{Step, Topology};
+use crate::topology::{Topology, Transition};
 
 /// A test's network, behind one lock. Cheap to clone: every handle has one.
 #[derive(Debug, Clone)]
@@ -33,9 +33,9 @@ pub(super) struct Network {
 impl SharedNetwork {
     /// Builds the first network of a test.
     pub(super) fn build(spec: Spec) -> Result<Self> {
-        let Step { plan, next } = Topology::first(spec)?;
+        let Transition { changes, next } = Topology::first(spec)?;
         let panics = Arc::new(Panics::default());
-        let mut fabric = Fabric::build(&panics, &plan)?;
+        let mut fabric = Fabric::build(&panics, &changes)?;
         if next.spec().joins_namespace() {
             fabric.adopt()?; // its plan is empty, and code runs in it all the same
         }
@@ -63,12 +63,12 @@ impl SharedNetwork {
     /// Changes the network, completely or not at all.
     pub(super) fn edit<T>(&self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
         let Network { topology, fabric, faults } = &mut *self.lock();
-        let (Step { plan, next }, value) = topology.step(edit)?;
-        let counts = faults.count_before(&plan, topology.spec(), fabric);
-        let carried_out = fabric.carry_out(&plan);
-        let settled = carried_out.and_then(|()| fabric.ask_again_after(&plan));
+        let (Transition { changes, next }, value) = topology.edit(edit)?;
+        let counts = faults.count_before(&changes, topology.spec(), fabric);
+        let carried_out = fabric.carry_out(&changes);
+        let settled = carried_out.and_then(|()| fabric.ask_again_after(&changes));
         if let Err(Stopped { done, error }) = settled {
-            let undo = topology.undo(&plan, (done + 1).min(plan.ops.len()));
+            let undo = topology.undo(&changes, (done + 1).min(changes.list.len()));
             fabric.take_back(&undo);
             return Err(error);
         }

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use super::node::Node;
 use crate::error::Result;
-use crate::topology::plan::Plan;
+use crate::topology::changes::Changes;
 use crate::topology::spec::PortForward;
 use crate::topology::{Firewall, Nat, Nat6, Protocol};
 
@@ -102,7 +102,7 @@ impl Router {
         let Some(state) = shared.topology.state().nodes.get(&self.id()) else {
             return Err(crate::topology::gone("router"));
         };
-        let plan = Plan::flush_nat(self.id(), state);
-        shared.fabric.carry_out(&plan).map_err(|stopped| stopped.error)
+        let changes = Changes::flush_nat(self.id(), state);
+        shared.fabric.carry_out(&changes).map_err(|stopped| stopped.error)
     }
 }

@@ -18,22 +18,22 @@ fn the_runnable_are_read_and_nonsense_is_none() {
     }
 }
 
-fn plan(nodes: &[&str]) -> Plan {
+fn changes(nodes: &[&str]) -> Changes {
     let nodes = nodes.iter().map(|name| String::from(*name)).collect();
     let parameters = Parameters { nodes, ..Parameters::default() };
-    Topology::first(Spec::of_parameters(&parameters).unwrap()).unwrap().plan
+    Topology::first(Spec::of_parameters(&parameters).unwrap()).unwrap().changes
 }
 
 #[test]
 fn nobody_helps_with_nothing() {
-    for plan in [Plan::default(), plan(&[])] {
-        assert_eq!(Ahead::of(&plan, &Arc::default()).helpers(), 0);
+    for changes in [Changes::default(), changes(&[])] {
+        assert_eq!(Ahead::of(&changes, &Arc::default()).helpers(), 0);
     }
 }
 
 /// All nodes of a plan, made by so many and the caller.
-fn make(plan: &Plan, helpers: usize) -> BTreeMap<NodeId, Result<Made>> {
-    let ahead = Ahead::of(plan, &Arc::default());
+fn make(changes: &Changes, helpers: usize) -> BTreeMap<NodeId, Result<Made>> {
+    let ahead = Ahead::of(changes, &Arc::default());
     let ids = ahead.orders.iter().map(|order| order.at.id);
     ahead.with_helpers(helpers, || ids.map(|id| (id, ahead.wait_for(id))).collect())
 }
@@ -49,12 +49,12 @@ fn own_run() {
 fn whoever_makes_them_all_nodes_have_all_settings() {
     isolated(|| {
         own_run();
-        let plan = plan(&["a", "b", "c", "d"]);
+        let changes = changes(&["a", "b", "c", "d"]);
         for helpers in [0, 1, 3, 9] {
-            let ahead = make(&plan, helpers);
+            let ahead = make(&changes, helpers);
             assert_eq!(ahead.len(), 5);
             let mut seen = BTreeSet::new();
-            for order in orders(&plan) {
+            for order in orders(&changes) {
                 let made = ahead[&order.at.id].as_ref().unwrap();
                 assert!(made.unwritten.as_ref().is_some_and(Vec::is_empty), "{made:?}");
                 let settings = order.settings.unwrap();
@@ -80,8 +80,8 @@ fn a_refusal_waits_for_its_node() {
         own_run();
         // One is the test's own.
         std::fs::write("/proc/sys/user/max_net_namespaces", "3").unwrap();
-        let plan = plan(&["a", "b", "c", "d"]);
-        let ahead = make(&plan, 2);
+        let changes = changes(&["a", "b", "c", "d"]);
+        let ahead = make(&changes, 2);
         assert_eq!(ahead.len(), 5);
         let refused: Vec<_> = ahead.values().filter_map(|made| made.as_ref().err()).collect();
         assert_eq!(refused.len(), 2, "{refused:?}");
@@ -94,16 +94,16 @@ fn a_refusal_waits_for_its_node() {
 
 #[test]
 fn what_is_not_asked_for_any_more_is_not_begun() {
-    let plan = plan(&["a"]);
-    let ahead = Ahead::of(&plan, &Arc::default());
+    let changes = changes(&["a"]);
+    let ahead = Ahead::of(&changes, &Arc::default());
     ahead.with_helpers(0, || ());
     assert_eq!(ahead.claim(), None);
 }
 
 #[test]
 fn what_a_panic_left_is_open_again() {
-    let plan = plan(&["a"]);
-    let ahead = Ahead::of(&plan, &Arc::default());
+    let changes = changes(&["a"]);
+    let ahead = Ahead::of(&changes, &Arc::default());
     assert_eq!((ahead.claim(), ahead.claim()), (Some(0), Some(1)));
     drop(Claim { ahead: &ahead, nth: 1, becomes: Progress::Open });
     assert_eq!((ahead.claim(), ahead.claim()), (Some(1), None));

@@ -7,25 +7,25 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::edit::NewLan;
-use super::{NodeId, SegmentId, SegmentSpec, Side, Spec};
+use super::{InterfaceRole, NodeId, SegmentId, SegmentSpec, Spec};
 use crate::addr::{Family, Subnet};
 use crate::error::{Error, Result};
 use crate::topology::errors;
 
 /// The addresses of one interface.
-type Pair = (Option<Ipv4Addr>, Option<Ipv6Addr>);
+type InterfaceAddrs = (Option<Ipv4Addr>, Option<Ipv6Addr>);
 
 /// The number that the first router of a LAN has.
 const GATEWAY: u32 = 254;
 
 /// The addresses that a test asked for by value, at most one of each family.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct RequestedAddrs {
     v4: Option<Ipv4Addr>,
     v6: Option<Ipv6Addr>,
 }
 
-impl Wanted {
+impl RequestedAddrs {
     pub(super) fn new(node: &str, addrs: &[IpAddr]) -> Result<Self> {
         let mut wanted = Self::default();
         for addr in addrs {
@@ -136,9 +136,9 @@ impl Spec {
         &mut self,
         id: NodeId,
         segment: SegmentId,
-        wanted: Wanted,
-        side: Side,
-    ) -> Result<Pair> {
+        wanted: RequestedAddrs,
+        side: InterfaceRole,
+    ) -> Result<InterfaceAddrs> {
         let pair = self.choose_addrs(id, segment, wanted, side)?;
         if let Some(segment) = self.segments.get_mut(&segment) {
             segment.leases.retain(|_, node| *node != id);
@@ -159,7 +159,13 @@ impl Spec {
         Ok(pair)
     }
 
-    fn choose_addrs(&self, id: NodeId, at: SegmentId, wanted: Wanted, side: Side) -> Result<Pair> {
+    fn choose_addrs(
+        &self,
+        id: NodeId,
+        at: SegmentId,
+        wanted: RequestedAddrs,
+        side: InterfaceRole,
+    ) -> Result<InterfaceAddrs> {
         let segment = self.segment(at)?;
         let title = self.node(id)?.title();
         for addr in wanted.addrs() {
@@ -196,8 +202,8 @@ impl Spec {
         };
         let last = missing.iter().map(Subnet::capacity).min().unwrap_or(0);
         let number = match side {
-            Side::Lan => (1..=last.min(GATEWAY)).rev().find(|n| free(*n, &held)),
-            Side::Host | Side::Wan => None,
+            InterfaceRole::Lan => (1..=last.min(GATEWAY)).rev().find(|n| free(*n, &held)),
+            InterfaceRole::Host | InterfaceRole::Wan => None,
         };
         let number = number
             .or_else(|| (segment.next_host..=last).find(|n| free(*n, &held)))
@@ -238,7 +244,7 @@ impl Spec {
     }
 }
 
-fn set(pair: &mut Pair, addr: IpAddr) {
+fn set(pair: &mut InterfaceAddrs, addr: IpAddr) {
     match addr {
         IpAddr::V4(addr) => pair.0 = Some(addr),
         IpAddr::V6(addr) => pair.1 = Some(addr),

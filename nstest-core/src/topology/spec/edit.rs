@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::addresses::Wanted;
+use super::addresses::RequestedAddrs;
 use super::{
-    DefaultVia, InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, SegmentSpec,
-    Side, Spec,
+    DefaultVia, InterfaceRole, InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind,
+    SegmentSpec, Spec,
 };
 use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
@@ -22,7 +22,7 @@ const MTU: u32 = 1500;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NewLan<'a> {
     pub(crate) name: &'a str,
-    /// At most one of each family; those not given are handed out.
+    /// At most one of each family; those not given are allocated.
     pub(crate) subnets: Vec<Subnet>,
     pub(crate) without_ipv4: bool,
     pub(crate) without_ipv6: bool,
@@ -44,7 +44,7 @@ pub(crate) struct NewNode<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Join<'a> {
     pub(crate) segment: SegmentId,
-    /// At most one of each family; those not given are handed out.
+    /// At most one of each family; those not given are allocated.
     pub(crate) addrs: Vec<IpAddr>,
     pub(crate) mac: Option<MacAddr>,
     pub(crate) interface: Option<&'a str>,
@@ -90,10 +90,10 @@ impl Spec {
         }
         // A router serves the node at the other end; two routers serve each other nothing.
         let sides = match (one.router.is_some(), other.router.is_some()) {
-            (true, false) => (Side::Lan, Side::Host),
-            (false, true) => (Side::Host, Side::Lan),
-            (true, true) => (Side::Lan, Side::Lan),
-            (false, false) => (Side::Host, Side::Host),
+            (true, false) => (InterfaceRole::Lan, InterfaceRole::Host),
+            (false, true) => (InterfaceRole::Host, InterfaceRole::Lan),
+            (true, true) => (InterfaceRole::Lan, InterfaceRole::Lan),
+            (false, false) => (InterfaceRole::Host, InterfaceRole::Host),
         };
         let plain = format!("{}-{}", one.name, other.name);
         let mut name = plain.clone();
@@ -144,7 +144,7 @@ impl Spec {
     pub(crate) fn add_node(&mut self, new: &NewNode<'_>) -> Result<NodeId> {
         let id = self.insert_node(NodeName::new(new.name)?, new.aliases.clone(), new.default)?;
         for join in &new.joins {
-            self.plug(id, join, Side::Host)?;
+            self.plug(id, join, InterfaceRole::Host)?;
         }
         for (destination, gateway) in &new.routes {
             self.add_route(id, *destination, *gateway)?;
@@ -193,10 +193,10 @@ impl Spec {
 
     /// Hot-plugs a node into a LAN.
     pub(crate) fn join(&mut self, node: NodeId, join: &Join<'_>) -> Result<u8> {
-        self.plug(node, join, Side::Host)
+        self.plug(node, join, InterfaceRole::Host)
     }
 
-    pub(super) fn plug(&mut self, id: NodeId, join: &Join<'_>, side: Side) -> Result<u8> {
+    pub(super) fn plug(&mut self, id: NodeId, join: &Join<'_>, side: InterfaceRole) -> Result<u8> {
         let node = self.node(id)?;
         let segment = self.segment(join.segment)?;
         if node.on(join.segment).is_some() {
@@ -217,7 +217,7 @@ impl Spec {
         }
         let mac = join.mac.unwrap_or(MacAddr::of_interface(id.0, slot));
         self.check_mac(mac, join.segment)?;
-        let wanted = Wanted::new(&node.title(), &join.addrs)?;
+        let wanted = RequestedAddrs::new(&node.title(), &join.addrs)?;
         let (v4, v6) = self.lease(id, join.segment, wanted, side)?;
         let port = self.new_port();
         let interface = InterfaceSpec { name, mac, segment: join.segment, port, side, v4, v6 };
@@ -271,7 +271,7 @@ impl Spec {
         }
         let (mac, side) = (interface.mac, interface.side);
         self.check_mac(mac, to.segment)?;
-        let (v4, v6) = self.lease(id, to.segment, Wanted::new(&title, &to.addrs)?, side)?;
+        let (v4, v6) = self.lease(id, to.segment, RequestedAddrs::new(&title, &to.addrs)?, side)?;
         if let Some(interface) = self.node_mut(id)?.interfaces.get_mut(&slot) {
             interface.segment = to.segment;
             (interface.v4, interface.v6) = (v4, v6);
@@ -292,7 +292,7 @@ impl Spec {
             return Err(errors::not_on(&node.title(), &self.segment(segment)?.to_string()));
         };
         let side = interface.side;
-        let mut wanted = Wanted::new(&node.title(), addrs)?;
+        let mut wanted = RequestedAddrs::new(&node.title(), addrs)?;
         wanted.or(interface.v4, interface.v6);
         let (v4, v6) = self.lease(id, segment, wanted, side)?;
         if let Some(interface) = self.node_mut(id)?.interfaces.get_mut(&slot) {

@@ -2,7 +2,7 @@
 
 use super::addresses::numbered;
 use super::edit::{Join, NewLan};
-use super::{DefaultVia, NodeId, Outside, SegmentKind, Side, Spec};
+use super::{DefaultVia, InterfaceRole, NodeId, Outside, SegmentKind, Spec};
 use crate::addr::Subnet;
 use crate::error::Result;
 use crate::topology::names::NodeName;
@@ -74,9 +74,9 @@ impl Spec {
                 may_overlap: false,
             },
         )?;
-        spec.plug(NodeId::TEST, &Join::of(segment), Side::Host)?;
+        spec.plug(NodeId::TEST, &Join::of(segment), InterfaceRole::Host)?;
         for peer in peers {
-            spec.plug(peer, &Join::of(segment), Side::Host)?;
+            spec.plug(peer, &Join::of(segment), InterfaceRole::Host)?;
         }
         Ok(spec)
     }

@@ -105,7 +105,7 @@ pub(crate) struct InterfaceSpec {
     pub(super) mac: MacAddr,
     pub(super) segment: SegmentId,
     pub(super) port: LinkEndId,
-    pub(super) side: Side,
+    pub(super) side: InterfaceRole,
     pub(super) v4: Option<Ipv4Addr>,
     pub(super) v6: Option<Ipv6Addr>,
 }
@@ -120,7 +120,7 @@ pub(crate) struct Outside {
 
 /// What a node is to a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum InterfaceRole {
     /// One of those on it.
     Host,
     /// The router that serves it.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::edit::Join;
-use super::{DefaultVia, NodeId, NodeSpec, PortForward, RouterSpec, Side, Spec};
+use super::{DefaultVia, InterfaceRole, NodeId, NodeSpec, PortForward, RouterSpec, Spec};
 use crate::addr::{Family, Subnet};
 use crate::error::Result;
 use crate::topology::errors;
@@ -42,7 +42,8 @@ impl Spec {
         if is_wan && wan_of(router).is_some() {
             return Err(errors::two_wans(&router.title()));
         }
-        let slot = self.plug(id, join, if is_wan { Side::Wan } else { Side::Lan })?;
+        let slot =
+            self.plug(id, join, if is_wan { InterfaceRole::Wan } else { InterfaceRole::Lan })?;
         // A second LAN may be one too many for a prefix translation.
         self.set_nat6(id, nat6)?;
         Ok(slot)
@@ -149,7 +150,7 @@ impl Spec {
         target: &NodeSpec,
         family: Family,
     ) -> Option<IpAddr> {
-        let lans = router.interfaces.values().filter(|i| i.side == Side::Lan);
+        let lans = router.interfaces.values().filter(|i| i.side == InterfaceRole::Lan);
         lans.filter(|i| i.addr(family).is_some()).find_map(|i| target.on(i.segment)?.1.addr(family))
     }
 
@@ -158,7 +159,7 @@ impl Spec {
         router: &NodeSpec,
         family: Family,
     ) -> Vec<Subnet> {
-        let lans = router.interfaces.values().filter(|i| i.side == Side::Lan);
+        let lans = router.interfaces.values().filter(|i| i.side == InterfaceRole::Lan);
         lans.filter_map(|i| self.segments.get(&i.segment)?.subnet(family)).collect()
     }
 
@@ -191,5 +192,5 @@ impl Spec {
 }
 
 pub(in crate::topology) fn wan_of(node: &NodeSpec) -> Option<&super::InterfaceSpec> {
-    node.interfaces.values().find(|i| i.side == Side::Wan)
+    node.interfaces.values().find(|i| i.side == InterfaceRole::Wan)
 }

@@ -5,8 +5,8 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::topology::spec::NewNode;
 
-fn check(plan: &Plan, expected: Expect) {
-    expected.assert_eq(&without_sysctls(plan));
+fn check(changes: &Changes, expected: Expect) {
+    expected.assert_eq(&without_sysctls(changes));
 }
 
 #[test]

@@ -9,13 +9,13 @@ mod worlds;
 
 use std::net::IpAddr;
 
-use super::plan::Plan;
+use super::changes::Changes;
 use super::spec::NewRouter;
 use super::spec::Parameters;
 use super::spec::{Join, NewLan, NewNode};
 use super::spec::{NodeId, SegmentId, Spec};
-use super::state::State;
-use super::{Step, Topology};
+use super::state::NetworkState;
+use super::{Topology, Transition};
 use crate::error::Result;
 
 /// A world that is built one call after the other, each checked: the plan
@@ -23,15 +23,15 @@ use crate::error::Result;
 pub(super) struct Net {
     pub(super) now: Topology,
     /// The plan of the last call.
-    pub(super) last: Plan,
+    pub(super) last: Changes,
 }
 
 impl Net {
     pub(super) fn of(parameters: &Parameters) -> Self {
-        let Step { plan, next } =
+        let Transition { changes, next } =
             Topology::first(Spec::of_parameters(parameters).unwrap()).unwrap();
-        assert_leads(&State::default(), &plan, next.state());
-        Self { now: next, last: plan }
+        assert_leads(&NetworkState::default(), &changes, next.state());
+        Self { now: next, last: changes }
     }
 
     pub(super) fn with_peers(names: &[&str]) -> Self {
@@ -40,16 +40,16 @@ impl Net {
     }
 
     pub(super) fn change<T>(&mut self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
-        let (Step { plan, next }, value) = self.now.step(edit)?;
-        assert_leads(self.now.state(), &plan, next.state());
+        let (Transition { changes, next }, value) = self.now.edit(edit)?;
+        assert_leads(self.now.state(), &changes, next.state());
         // Of a long plan, some of its halves.
-        for done in (0..=plan.ops.len()).step_by(1 + plan.ops.len() / 8) {
+        for done in (0..=changes.list.len()).step_by(1 + changes.list.len() / 8) {
             let mut halfway = self.now.state().clone();
-            plan.ops.iter().take(done).for_each(|op| halfway.apply(op));
-            assert_leads(&halfway, &self.now.undo(&plan, done), self.now.state());
+            changes.list.iter().take(done).for_each(|change| halfway.apply(change));
+            assert_leads(&halfway, &self.now.undo(&changes, done), self.now.state());
         }
         self.now = next;
-        self.last = plan;
+        self.last = changes;
         Ok(value)
     }
 
@@ -89,16 +89,16 @@ impl Net {
     }
 }
 
-fn assert_leads(from: &State, plan: &Plan, to: &State) {
+fn assert_leads(from: &NetworkState, changes: &Changes, to: &NetworkState) {
     let mut state = from.clone();
-    plan.ops.iter().for_each(|op| state.apply(op));
-    assert_eq!(&state, to, "{plan}");
-    assert!(Plan::between(to, &state).is_empty());
+    changes.list.iter().for_each(|change| state.apply(change));
+    assert_eq!(&state, to, "{changes}");
+    assert!(Changes::between(to, &state).is_empty());
 }
 
 /// A plan without what every node has.
-pub(super) fn without_sysctls(plan: &Plan) -> String {
-    let text = plan.to_string();
+pub(super) fn without_sysctls(changes: &Changes) -> String {
+    let text = changes.to_string();
     let lines = text.lines().filter(|line| !line.contains(": sysctl "));
     lines.fold(String::new(), |all, line| all + line + "\n")
 }

@@ -128,10 +128,10 @@ fn every_small_world_and_every_step_between_two() {
 #[test]
 fn back_and_forth_comes_to_nothing() {
     let net = Net::with_peers(&["a", "b", "c"]);
-    let there = Plan::between(&State::default(), net.now.state());
-    let back = Plan::between(net.now.state(), &State::default());
-    let mut state = State::default();
-    there.ops.iter().chain(&back.ops).for_each(|op| state.apply(op));
-    assert_eq!(state, State::default());
-    assert!(Plan::between(net.now.state(), net.now.state()).is_empty());
+    let there = Changes::between(&NetworkState::default(), net.now.state());
+    let back = Changes::between(net.now.state(), &NetworkState::default());
+    let mut state = NetworkState::default();
+    there.list.iter().chain(&back.list).for_each(|change| state.apply(change));
+    assert_eq!(state, NetworkState::default());
+    assert!(Changes::between(net.now.state(), net.now.state()).is_empty());
 }

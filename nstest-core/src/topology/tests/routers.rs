@@ -3,8 +3,8 @@
 use expect_test::expect;
 
 use super::*;
+use crate::topology::changes::Change;
 use crate::topology::nat::{Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
-use crate::topology::plan::Op;
 use crate::topology::spec::NewNode;
 use crate::topology::spec::{DefaultVia, PortForward};
 
@@ -218,7 +218,7 @@ fn every_kind_of_nat_has_rules_that_differ() {
             net.change(|spec| spec.set_nat(r, Some(nat))).unwrap();
             assert!(seen.insert(net.rules(r)), "{nat}");
             // Nothing but the ruleset changes while the world runs.
-            assert_eq!(net.last.ops.len(), 1, "{}", net.last);
+            assert_eq!(net.last.list.len(), 1, "{}", net.last);
         }
     }
 }
@@ -326,13 +326,16 @@ fn rules_of_a_home_router() {
     "#]].assert_eq(&net.rules(r));
     net.change(|spec| spec.unforward_port(r, Protocol::Tcp, 8080)).unwrap();
     assert!(!net.rules(r).contains("8080"));
-    let plan = Plan::flush_nat(r, &net.now.state().nodes[&r]);
-    let [Op::SetRules { rules: closed, .. }, Op::FlushConntrack { .. }, Op::SetRules { rules, .. }] =
-        &plan.ops[..]
+    let changes = Changes::flush_nat(r, &net.now.state().nodes[&r]);
+    let [
+        Change::SetRules { rules: closed, .. },
+        Change::FlushConntrack { .. },
+        Change::SetRules { rules, .. },
+    ] = &changes.list[..]
     else {
-        panic!("{plan}");
+        panic!("{changes}");
     };
     assert_eq!(*rules, net.now.state().nodes[&r].rules);
     let closes = "priority -300; policy accept;\n\t\tmeta l4proto { tcp, udp } drop";
-    assert!(closed.tables.iter().all(|table| table.to_string().contains(closes)), "{plan}");
+    assert!(closed.tables.iter().all(|table| table.to_string().contains(closes)), "{changes}");
 }

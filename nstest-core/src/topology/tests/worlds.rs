@@ -6,8 +6,8 @@ use super::*;
 use crate::topology::nat::Nat;
 use crate::topology::spec::NewNode;
 
-fn check(plan: &Plan, expected: Expect) {
-    expected.assert_eq(&without_sysctls(plan));
+fn check(changes: &Changes, expected: Expect) {
+    expected.assert_eq(&without_sysctls(changes));
 }
 
 #[test]

@@ -25,9 +25,9 @@ use crate::topology::nat::{Nat, NatFiltering, NatMapping};
 
 /// Where a packet is seen: with its own source, or with the external one.
 #[derive(Clone, Copy)]
-enum Side {
+enum NatStage {
     Before,
-    Behind,
+    After,
 }
 
 impl Translation {
@@ -84,7 +84,7 @@ impl Translation {
         let snat = |ports, random| S::SnatTo { addr: self.wan_addr, ports, random };
         let all = (nat.first_port, nat.last_port);
         let mut rules = Vec::new();
-        if let Some(key) = self.mapping_key(nat, Side::Before) {
+        if let Some(key) = self.mapping_key(nat, NatStage::Before) {
             rules.push(Rule(vec![
                 S::HasPorts,
                 S::SnatMap { family: self.family, key, map: "mapping" },
@@ -122,7 +122,7 @@ impl Translation {
         rules
     }
 
-    /// Behind `snat`: what was chosen.
+    /// After `snat`: what was chosen.
     pub(super) fn learn(&self, nat: &Nat) -> Vec<Rule> {
         let original = vec![Field::OriginalSourceAddr(self.family), Field::OriginalSourcePort];
         let mut rules = Vec::new();
@@ -143,7 +143,7 @@ impl Translation {
         if nat.preserves_ports {
             note("taken", port.clone(), vec![]);
         }
-        if let Some(key) = self.mapping_key(nat, Side::Behind) {
+        if let Some(key) = self.mapping_key(nat, NatStage::After) {
             note("mapping", key, vec![self.saddr(), Field::SourcePort]);
         }
         if nat.filtering == NatFiltering::AddressDependent {
@@ -153,10 +153,10 @@ impl Translation {
         rules
     }
 
-    fn mapping_key(&self, nat: &Nat, side: Side) -> Option<Vec<Field>> {
+    fn mapping_key(&self, nat: &Nat, side: NatStage) -> Option<Vec<Field>> {
         let mut key = match side {
-            Side::Before => vec![Field::Proto, self.saddr(), Field::SourcePort],
-            Side::Behind => vec![
+            NatStage::Before => vec![Field::Proto, self.saddr(), Field::SourcePort],
+            NatStage::After => vec![
                 Field::Proto,
                 Field::OriginalSourceAddr(self.family),
                 Field::OriginalSourcePort,

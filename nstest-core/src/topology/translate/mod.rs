@@ -32,13 +32,13 @@ pub(crate) struct Translation {
     pub(crate) wan: String,
     pub(crate) wan_addr: IpAddr,
     pub(crate) lans: Vec<Subnet>,
-    pub(crate) kind: Kind,
+    pub(crate) kind: TranslationMode,
     pub(crate) firewall: Firewall,
-    pub(crate) forwards: Vec<Forward>,
+    pub(crate) forwards: Vec<ForwardedPort>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum TranslationMode {
     Routed,
     Nat(Nat),
     Prefix { internal: Subnet, external: Subnet },
@@ -46,7 +46,7 @@ pub(crate) enum Kind {
 
 /// A port forwarding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Forward {
+pub(crate) struct ForwardedPort {
     pub(crate) protocol: Protocol,
     pub(crate) port: u16,
     pub(crate) to: IpAddr,
@@ -63,7 +63,7 @@ impl Translation {
             chains.push(base("prerouting", HookKind::Nat, HookPoint::Prerouting, DSTNAT, inbound));
         }
         match self.kind {
-            Kind::Nat(nat) => {
+            TranslationMode::Nat(nat) => {
                 sets = self.sets(&nat);
                 chains.push(base(
                     "postrouting",
@@ -81,7 +81,7 @@ impl Translation {
                     self.learn(&nat),
                 ));
             }
-            Kind::Prefix { internal, external } => {
+            TranslationMode::Prefix { internal, external } => {
                 let rule = vec![
                     self.out_wan(),
                     S::In(self.saddr(), prefix(internal)),
@@ -95,7 +95,7 @@ impl Translation {
                     vec![Rule(rule)],
                 ));
             }
-            Kind::Routed => {}
+            TranslationMode::Routed => {}
         }
         chains.extend(self.filters());
         (!chains.is_empty()).then_some(Table {
@@ -112,7 +112,7 @@ impl Translation {
         let to_wan = || S::Equals(Field::DestAddr(self.family), Value::Addr(self.wan_addr));
         let mut rules = Vec::new();
         for forward in &self.forwards {
-            let hairpins = matches!(self.kind, Kind::Nat(nat) if nat.hairpins);
+            let hairpins = matches!(self.kind, TranslationMode::Nat(nat) if nat.hairpins);
             let mut rule = if hairpins { vec![] } else { vec![self.in_wan()] };
             rule.extend([
                 to_wan(),
@@ -123,7 +123,7 @@ impl Translation {
             rules.push(Rule(rule));
         }
         match self.kind {
-            Kind::Nat(nat) => {
+            TranslationMode::Nat(nat) => {
                 let key = vec![Field::Proto, Field::DestPort];
                 let enter =
                     || S::DnatMap { family: self.family, key: key.clone(), map: "external" };
@@ -155,18 +155,18 @@ impl Translation {
                     }
                 }
             }
-            Kind::Prefix { internal, external } => rules.push(Rule(vec![
+            TranslationMode::Prefix { internal, external } => rules.push(Rule(vec![
                 self.in_wan(),
                 S::In(Field::DestAddr(self.family), prefix(external)),
                 S::DnatPrefix(prefix(internal)),
             ])),
-            Kind::Routed => {}
+            TranslationMode::Routed => {}
         }
         rules
     }
 
     fn filters(&self) -> Vec<Chain> {
-        let natted = matches!(self.kind, Kind::Nat(_));
+        let natted = matches!(self.kind, TranslationMode::Nat(_));
         let blocked = self.firewall == Firewall::BlockInbound;
         if !natted && !blocked {
             return Vec::new();

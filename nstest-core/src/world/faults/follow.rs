@@ -10,7 +10,7 @@ use super::targets::{resolve, resolve_all};
 use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::fault::{FaultEffect, Plan, Receipt};
-use crate::topology::plan::{self, Op};
+use crate::topology::changes::{Change, Changes};
 use crate::topology::spec::{LinkEndId, Spec};
 
 /// What the kernel has counted for faults at links that an edit removes.
@@ -22,13 +22,13 @@ impl Faults {
     /// Reads the counters at links that a plan removes, before it does.
     pub(in crate::world) fn count_before(
         &self,
-        plan: &plan::Plan,
+        changes: &Changes,
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> LastCounts {
-        let removed = plan.ops.iter().flat_map(|op| match op {
-            Op::DelLink { port, .. } => vec![*port],
-            Op::DelNode { at } => spec.links_of(at.id).iter().map(|end| end.port).collect(),
+        let removed = changes.list.iter().flat_map(|change| match change {
+            Change::DelLink { port, .. } => vec![*port],
+            Change::DelNode { at } => spec.links_of(at.id).iter().map(|end| end.port).collect(),
             _ => Vec::new(),
         });
         let removed: BTreeSet<LinkEndId> = removed.collect();

@@ -4,7 +4,7 @@
 //! to links; then comes node after node: its namespace, its settings (IPv6's before
 //! any device exists, or duplicate address detection delays it by a second), rules
 //! before the links that they guard, links; then, for all of them, wiring, addresses,
-//! neighbours, routes, names; and last, [`Op::Settle`], behind which no first packet is
+//! neighbours, routes, names; and last, [`Change::Settle`], behind which no first packet is
 //! lost.
 
 use std::fmt;
@@ -13,69 +13,69 @@ use std::net::IpAddr;
 use super::settings::Sysctl;
 use super::spec::{LinkEndId, NodeId, SegmentId};
 use super::state::Ruleset;
-use super::state::{HostEntry, LinkState, Medium, NodeState, Route, Wiring};
+use super::state::{HostEntry, LinkState, Medium, NodeState, RouteEntry, Wiring};
 use super::translate::closed;
 use crate::addr::MacAddr;
 
 /// A list of operations, to be carried out one after the other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Plan {
-    pub(crate) ops: Vec<Op>,
+pub(crate) struct Changes {
+    pub(crate) list: Vec<Change>,
 }
 
 /// A node, for whoever acts and for whoever reads.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct At {
+pub(crate) struct NodeRef {
     pub(crate) id: NodeId,
     pub(crate) name: String,
 }
 
-impl At {
+impl NodeRef {
     pub(super) fn new(id: NodeId, node: &NodeState) -> Self {
         Self { id, name: node.name.clone() }
     }
 }
 
-impl fmt::Display for At {
+impl fmt::Display for NodeRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Op {
+pub(crate) enum Change {
     /// A namespace with `lo` up. The test's own exists: it is only named.
     AddNode {
-        at: At,
+        at: NodeRef,
         hostname: String,
     },
     DelNode {
-        at: At,
+        at: NodeRef,
     },
     SetSysctls {
-        at: At,
+        at: NodeRef,
         settings: Vec<Sysctl>,
     },
     /// Replaces our tables in one transaction; an empty ruleset removes them.
     SetRules {
-        at: At,
+        at: NodeRef,
         rules: Ruleset,
     },
     /// A veth pair, the port in the fabric and its peer born in the node, both
     /// up; addresses and neighbours follow as operations of their own.
     AddLink {
-        at: At,
+        at: NodeRef,
         slot: u8,
         link: LinkState,
     },
     DelLink {
-        at: At,
+        at: NodeRef,
         slot: u8,
         device: String,
         port: LinkEndId,
     },
     SetMtu {
-        at: At,
+        at: NodeRef,
         slot: u8,
         device: String,
         port: LinkEndId,
@@ -84,7 +84,7 @@ pub(crate) enum Op {
     /// Whether the device has IPv6 at all, link-local addresses included. It has
     /// when it is born.
     SetIpv6 {
-        at: At,
+        at: NodeRef,
         slot: u8,
         device: String,
         on: bool,
@@ -99,39 +99,39 @@ pub(crate) enum Op {
         title: String,
     },
     AddAddr {
-        at: At,
+        at: NodeRef,
         slot: u8,
         device: String,
         addr: IpAddr,
         len: u8,
     },
     DelAddr {
-        at: At,
+        at: NodeRef,
         slot: u8,
         device: String,
         addr: IpAddr,
         len: u8,
     },
     AddNeighbour {
-        at: At,
+        at: NodeRef,
         slot: u8,
         device: String,
         addr: IpAddr,
         mac: MacAddr,
     },
     DelNeighbour {
-        at: At,
+        at: NodeRef,
         slot: u8,
         device: String,
         addr: IpAddr,
     },
     AddRoute {
-        at: At,
-        route: Route,
+        at: NodeRef,
+        route: RouteEntry,
     },
     DelRoute {
-        at: At,
-        route: Route,
+        at: NodeRef,
+        route: RouteEntry,
     },
     SetHosts {
         entries: Vec<HostEntry>,
@@ -143,53 +143,53 @@ pub(crate) enum Op {
     /// Forgets every conversation that a router tracks, and with it every
     /// mapping that has no map of ours.
     FlushConntrack {
-        at: At,
+        at: NodeRef,
     },
     /// Waits until these ports, and the devices at their other ends, are
     /// running: an RTM_GETLINK of each flushes the kernel's link watch.
     Settle {
-        links: Vec<(At, String, LinkEndId)>,
+        links: Vec<(NodeRef, String, LinkEndId)>,
     },
 }
 
-impl Plan {
+impl Changes {
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.ops.is_empty()
+        self.list.is_empty()
     }
 
     /// A router that forgets its mappings, as one that was rebooted. Closed
     /// meanwhile: connection tracking remembers what the maps have forgotten, so a
     /// packet that came between the two would be learned from again.
     pub(crate) fn flush_nat(id: NodeId, node: &NodeState) -> Self {
-        let (at, rules) = (At::new(id, node), node.rules.clone());
+        let (at, rules) = (NodeRef::new(id, node), node.rules.clone());
         let closed = Ruleset { tables: closed(&rules.tables), ..rules.clone() };
         Self {
-            ops: vec![
-                Op::SetRules { at: at.clone(), rules: closed },
-                Op::FlushConntrack { at: at.clone() },
-                Op::SetRules { at, rules },
+            list: vec![
+                Change::SetRules { at: at.clone(), rules: closed },
+                Change::FlushConntrack { at: at.clone() },
+                Change::SetRules { at, rules },
             ],
         }
     }
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.ops.iter().try_for_each(|op| writeln!(f, "{op}"))
+        self.list.iter().try_for_each(|change| writeln!(f, "{change}"))
     }
 }
 
-impl fmt::Display for Op {
+impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Op::AddNode { at, hostname } => write!(f, "{at}: netns add, hostname {hostname}"),
-            Op::DelNode { at } => write!(f, "{at}: netns del"),
-            Op::SetSysctls { at, settings } => write!(f, "{at}: sysctl {}", joined(settings)),
-            Op::SetRules { at, rules } if rules.tables.is_empty() => {
+            Change::AddNode { at, hostname } => write!(f, "{at}: netns add, hostname {hostname}"),
+            Change::DelNode { at } => write!(f, "{at}: netns del"),
+            Change::SetSysctls { at, settings } => write!(f, "{at}: sysctl {}", joined(settings)),
+            Change::SetRules { at, rules } if rules.tables.is_empty() => {
                 write!(f, "{at}: nft delete our tables")
             }
-            Op::SetRules { at, rules } => {
+            Change::SetRules { at, rules } => {
                 write!(f, "{at}: nft replace")?;
                 for table in &rules.tables {
                     let rules: usize = table.chains.iter().map(|chain| chain.rules.len()).sum();
@@ -200,41 +200,43 @@ impl fmt::Display for Op {
                 }
                 write!(f, ", sysctl {}", joined(&rules.timeouts))
             }
-            Op::AddLink { at, link, .. } => write!(
+            Change::AddLink { at, link, .. } => write!(
                 f,
                 "{at}: link add {} index {} address {} mtu {} port {}",
                 link.name, link.index, link.mac, link.mtu, link.port
             ),
-            Op::DelLink { at, device, port, .. } => {
+            Change::DelLink { at, device, port, .. } => {
                 write!(f, "{at}: link del {device} port {port}")
             }
-            Op::SetMtu { at, device, mtu, .. } => write!(f, "{at}: link set {device} mtu {mtu}"),
-            Op::SetIpv6 { at, device, on, .. } => {
+            Change::SetMtu { at, device, mtu, .. } => {
+                write!(f, "{at}: link set {device} mtu {mtu}")
+            }
+            Change::SetIpv6 { at, device, on, .. } => {
                 write!(f, "{at}: link set {device} ipv6 {}", if *on { "on" } else { "off" })
             }
-            Op::Wire { wiring, .. } => {
+            Change::Wire { wiring, .. } => {
                 write!(f, "{}: {}", wiring.title, wiring.medium)?;
                 if wiring.ports.is_empty() {
                     f.write_str(" of no ports")?;
                 }
                 wiring.ports.keys().try_for_each(|port| write!(f, " {port}"))
             }
-            Op::Unwire { title, .. } => write!(f, "{title}: removed"),
-            Op::AddAddr { at, device, addr, len, .. } => {
+            Change::Unwire { title, .. } => write!(f, "{title}: removed"),
+            Change::AddAddr { at, device, addr, len, .. } => {
                 write!(f, "{at}: address add {addr}/{len} dev {device}")
             }
-            Op::DelAddr { at, device, addr, len, .. } => {
+            Change::DelAddr { at, device, addr, len, .. } => {
                 write!(f, "{at}: address del {addr}/{len} dev {device}")
             }
-            Op::AddNeighbour { at, device, addr, mac, .. } => {
+            Change::AddNeighbour { at, device, addr, mac, .. } => {
                 write!(f, "{at}: neigh add {addr} lladdr {mac} dev {device} nud permanent")
             }
-            Op::DelNeighbour { at, device, addr, .. } => {
+            Change::DelNeighbour { at, device, addr, .. } => {
                 write!(f, "{at}: neigh del {addr} dev {device}")
             }
-            Op::AddRoute { at, route } => write!(f, "{at}: route add {route}"),
-            Op::DelRoute { at, route } => write!(f, "{at}: route del {route}"),
-            Op::SetHosts { entries } => {
+            Change::AddRoute { at, route } => write!(f, "{at}: route add {route}"),
+            Change::DelRoute { at, route } => write!(f, "{at}: route del {route}"),
+            Change::SetHosts { entries } => {
                 f.write_str("hosts:")?;
                 for (i, HostEntry { addr, names }) in entries.iter().enumerate() {
                     let comma = if i > 0 { "," } else { "" };
@@ -242,12 +244,12 @@ impl fmt::Display for Op {
                 }
                 Ok(())
             }
-            Op::SetNameServers { addrs } => {
+            Change::SetNameServers { addrs } => {
                 f.write_str("name servers:")?;
                 addrs.iter().try_for_each(|addr| write!(f, " {addr}"))
             }
-            Op::FlushConntrack { at } => write!(f, "{at}: conntrack flush"),
-            Op::Settle { links } => {
+            Change::FlushConntrack { at } => write!(f, "{at}: conntrack flush"),
+            Change::Settle { links } => {
                 f.write_str("settle:")?;
                 links.iter().try_for_each(|(at, device, port)| write!(f, " {at}.{device}={port}"))
             }
@@ -255,9 +257,9 @@ impl fmt::Display for Op {
     }
 }
 
-impl fmt::Display for Route {
+impl fmt::Display for RouteEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Route { destination, via, device, onlink } = self;
+        let RouteEntry { destination, via, device, onlink } = self;
         if destination.prefix_len() == 0 {
             write!(f, "default via {via} dev {device}")?;
         } else {
