@@ -30,13 +30,6 @@ mod frame;
 mod ipc;
 mod layout;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netlink.rs")]
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "nouns are whole: what only tests read back, faults and receipts will"
-    )
-)]
 mod netlink;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netns.rs")]
 mod netns;

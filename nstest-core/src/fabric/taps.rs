@@ -12,9 +12,9 @@ use super::Fabric;
 use super::queue::Owner;
 use crate::error::Result;
 use crate::frame::Direction;
-use crate::netlink::classic::{self, BpfFilter, ClsactHook, FilterAction, MarkMatch};
-use crate::netlink::filter::Match;
+use crate::netlink::bpf_filter::{self, BpfFilter, ClsactHook, FilterAction, MarkMatch};
 use crate::netlink::link::{self, NewLink};
+use crate::netlink::u32_filter::Match;
 use crate::netlink::{Request, qdisc};
 use crate::topology::spec::LinkEndId;
 use crate::wire::{Ends, SHORT, Shared, Ways, Wire};
@@ -60,7 +60,7 @@ impl Fabric {
         }
         self.steer();
         let filters = lead_in(Ends::of(port.ifindex()));
-        self.route.batch(&filters.map(|filter| classic::add(&filter)))
+        self.route.batch(&filters.map(|filter| bpf_filter::add(&filter)))
     }
 
     /// What a stage needs of its frames may have changed: has it so from here on.
@@ -143,7 +143,7 @@ impl Fabric {
             qdisc::clsact(ends.inner),
         ];
         requests.extend(self.joints.prepare(port));
-        requests.extend(lead_out(ends).map(|filter| classic::add(&filter)));
+        requests.extend(lead_out(ends).map(|filter| bpf_filter::add(&filter)));
         requests.push(link::set(ends.inner).up().request());
         self.route.batch(&requests)?;
         for device in [ends.outer, ends.inner] {

@@ -8,8 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::netlink::filter::{self, Match, U32Filter};
 use crate::netlink::link::{self, NewLink};
+use crate::netlink::u32_filter::{self, Match, U32Filter};
 use crate::netlink::{Mode, Request, qdisc};
 use crate::topology::spec::{LinkEndId, SegmentId};
 use crate::topology::state::{Medium, Wiring};
@@ -155,20 +155,20 @@ impl Joints {
             BTreeMap::new()
         });
         for number in present.keys().filter(|number| !wanted.contains_key(number)) {
-            requests.push(filter::delete(device, *number));
+            requests.push(u32_filter::delete(device, *number));
         }
         for (number, Forward { matches, to }) in &wanted {
             let mode = match present.get(number) {
                 Some(before) if before.matches == *matches && before.to == *to => continue,
                 // The match of a filter stays: see `filter`.
                 Some(before) if before.matches != *matches => {
-                    requests.push(filter::delete(device, *number));
+                    requests.push(u32_filter::delete(device, *number));
                     Mode::Create
                 }
                 Some(_) => Mode::Replace,
                 None => Mode::Create,
             };
-            requests.push(filter::add(
+            requests.push(u32_filter::add(
                 &U32Filter { device, number: *number, matches: *matches, to },
                 mode,
             ));

@@ -14,9 +14,8 @@ use netlink_packet_route::address::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::message::{Mode, Request};
-use super::socket::Socket;
-use super::{Device, malformed};
+use super::device::Device;
+use super::message::{Mode, Request, malformed};
 use crate::addr::Prefix;
 use crate::error::Result;
 
@@ -60,16 +59,6 @@ pub(crate) struct Address {
     pub(crate) tentative: bool,
     /// Never usable: somebody else has it.
     pub(crate) duplicate: bool,
-}
-
-/// Every address of the socket's namespace, v4 and v6.
-pub(crate) fn list(socket: &mut Socket) -> Result<Vec<Address>> {
-    let request = Request::route(
-        &RouteNetlinkMessage::GetAddress(AddressMessage::default()),
-        Mode::Existing,
-        "list the addresses".to_owned(),
-    );
-    socket.dump(&request, parse)
 }
 
 fn message(index: u32, address: Prefix) -> AddressMessage {

@@ -91,11 +91,6 @@ pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])>
     })
 }
 
-/// The first attribute of this type.
-pub(crate) fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
-    attributes(bytes).find_map(|(k, value)| (k == kind).then_some(value))
-}
-
 /// The text of a string attribute, without its NUL.
 pub(crate) fn text(value: &[u8]) -> String {
     let end = value.iter().position(|b| *b == 0).unwrap_or(value.len());
@@ -123,6 +118,10 @@ readers! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn find(bytes: &[u8], kind: u16) -> Option<&[u8]> {
+        attributes(bytes).find_map(|(k, value)| (k == kind).then_some(value))
+    }
 
     #[test]
     fn lengths_count_the_header_and_not_the_padding() {

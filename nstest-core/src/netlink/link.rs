@@ -21,9 +21,9 @@ use netlink_packet_route::link::{
     LinkMessage, State, Stats64,
 };
 
-use super::message::{Mode, Request};
+use super::device::Device;
+use super::message::{Mode, Request, malformed};
 use super::socket::Socket;
-use super::{Device, malformed};
 use crate::addr::MacAddr;
 use crate::error::Result;
 

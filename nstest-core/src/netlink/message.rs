@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::attr::{attributes, i32_at, text};
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
 
 /// Length of `struct nlmsghdr`.
 pub(super) const HEADER: usize = 16;
@@ -160,6 +160,12 @@ impl StdError for KernelRefusal {}
 pub(crate) fn refusal(error: &Error) -> Option<Errno> {
     let source = StdError::source(error)?;
     source.downcast_ref::<KernelRefusal>().map(KernelRefusal::errno)
+}
+
+/// The error for a message of the kernel that cannot be parsed.
+pub(super) fn malformed(what: &str, source: impl StdError + Send + Sync + 'static) -> Error {
+    Error::new(ErrorCode::Netlink, format!("parse {what} in a message of the kernel"))
+        .source(source)
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ use netlink_packet_route::neighbour::{
 };
 
 use super::addr::family;
-use super::message::{Mode, Request};
+use super::device::Device;
+use super::message::{Mode, Request, malformed};
 use super::socket::Socket;
-use super::{Device, malformed};
 use crate::addr::MacAddr;
 use crate::error::Result;
 

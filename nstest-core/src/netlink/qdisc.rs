@@ -18,9 +18,9 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::{TcAttribute, TcHandle, TcHeader, TcMessage, TcStats2};
 
 use super::attr::AttributeBuilder;
-use super::message::{Mode, Request};
+use super::device::Device;
+use super::message::{Mode, Request, malformed};
 use super::socket::Socket;
-use super::{Device, malformed};
 use crate::error::Result;
 
 const TCA_OPTIONS: u16 = 2;

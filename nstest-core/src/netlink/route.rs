@@ -17,8 +17,7 @@ use netlink_packet_route::route::{
 };
 
 use super::addr::family;
-use super::malformed;
-use super::message::{Mode, Request};
+use super::message::{Mode, Request, malformed};
 use super::socket::Socket;
 use crate::addr::Prefix;
 use crate::error::Result;

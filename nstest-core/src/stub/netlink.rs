@@ -8,7 +8,7 @@ mod text;
 
 pub(crate) mod nftables {
     pub(crate) use super::ruleset::{
-        Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Rule, Set, Statement, Table,
-        Type, Value,
+        Chain, CtMatch, DataType, Field, FieldValue, HookKind, HookPoint, L4Proto, NftHook,
+        NftRule, NftSet, Statement, Table,
     };
 }

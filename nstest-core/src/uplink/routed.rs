@@ -32,7 +32,8 @@ use crate::addr::{Family, Prefix, Subnet};
 use crate::error::{Error, Result};
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::nftables::{
-    Batch, Chain, CtMatch, Field, Hook, HookKind, HookPoint, Rule, Statement, Table, Value,
+    Batch, Chain, CtMatch, Field, FieldValue, HookKind, HookPoint, NftHook, NftRule, Statement,
+    Table,
 };
 use crate::netlink::route::{self, RouteTarget};
 use crate::netlink::{Mode, NetlinkFamily, Socket, addr};
@@ -162,7 +163,7 @@ fn chain(
     priority: i32,
     rule: Vec<Statement>,
 ) -> Chain {
-    Chain { name, hook: Some(Hook { kind, point, priority }), rules: vec![Rule(rule)] }
+    Chain { name, hook: Some(NftHook { kind, point, priority }), rules: vec![NftRule(rule)] }
 }
 
 /// In the test: its end is up from the start.
@@ -205,7 +206,7 @@ fn rules(slot: Slot, index: u32, forwarded: bool) -> Table {
     let name = slot.name();
     let gateway = slot.gateway();
     let is = |field: fn(Family) -> Field, addr: Ipv4Addr| {
-        Statement::Equals(field(Family::V4), Value::Addr(addr.into()))
+        Statement::Equals(field(Family::V4), FieldValue::Addr(addr.into()))
     };
     let mut chains = vec![
         chain(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::libc;
 
 use super::super::attr::AttributeBuilder;
-use super::read::{NFTA_EXPR_DATA, NFTA_EXPR_NAME};
+use super::header::{NFTA_DATA_VALUE, milliseconds, number};
 use crate::addr::Family;
 
 /// The expressions of a rule under construction. `id` finds a set that its
@@ -58,7 +58,7 @@ impl Expressions<'_> {
     pub(super) fn nat(&mut self, kind: libc::c_int, family: Family, range: Range) {
         self.expression("nat", |body| {
             body.put_be32(NFTA_NAT_TYPE, kind as u32)
-                .put_be32(NFTA_NAT_FAMILY, u32::from(super::number(family)))
+                .put_be32(NFTA_NAT_FAMILY, u32::from(number(family)))
                 .put_be32(NFTA_NAT_REG_ADDR_MIN, Register::FIRST.number());
             for (attribute, register) in [
                 (NFTA_NAT_REG_ADDR_MAX, range.last_addr),
@@ -126,21 +126,11 @@ impl Expressions<'_> {
                 body.put_be32(NFTA_DYNSET_SREG_DATA, data.number());
             }
             body.put_be32(NFTA_DYNSET_OP, libc::NFT_DYNSET_OP_UPDATE as u32)
-                .put_be64(NFTA_DYNSET_TIMEOUT, super::milliseconds(timeout))
+                .put_be64(NFTA_DYNSET_TIMEOUT, milliseconds(timeout))
                 .put_str(NFTA_DYNSET_SET_NAME, set);
             if let Some(id) = id {
                 body.put_be32(NFTA_DYNSET_SET_ID, id);
             }
-        });
-    }
-
-    pub(super) fn counter(&mut self) {
-        self.expression("counter", |_| {});
-    }
-
-    pub(super) fn reject(&mut self, kind: libc::c_int, code: u8) {
-        self.expression("reject", |body| {
-            body.put_be32(NFTA_REJECT_TYPE, kind as u32).put_u8(NFTA_REJECT_ICMP_CODE, code);
         });
     }
 
@@ -231,10 +221,11 @@ const NFTA_CMP_SREG: u16 = 1;
 const NFTA_CT_DIRECTION: u16 = 3;
 const NFTA_CT_DREG: u16 = 1;
 const NFTA_CT_KEY: u16 = 2;
-const NFTA_DATA_VALUE: u16 = 1;
 const NFTA_DATA_VERDICT: u16 = 2;
 const NFTA_DUP_SREG_ADDR: u16 = 1;
 const NFTA_DUP_SREG_DEV: u16 = 2;
+const NFTA_EXPR_DATA: u16 = 2;
+const NFTA_EXPR_NAME: u16 = 1;
 const NFTA_DYNSET_OP: u16 = 3;
 const NFTA_DYNSET_SET_ID: u16 = 2;
 const NFTA_DYNSET_SET_NAME: u16 = 1;
@@ -262,7 +253,5 @@ const NFTA_PAYLOAD_BASE: u16 = 2;
 const NFTA_PAYLOAD_DREG: u16 = 1;
 const NFTA_PAYLOAD_LEN: u16 = 4;
 const NFTA_PAYLOAD_OFFSET: u16 = 3;
-const NFTA_REJECT_ICMP_CODE: u16 = 2;
-const NFTA_REJECT_TYPE: u16 = 1;
 const NFTA_VERDICT_CHAIN: u16 = 2;
 const NFTA_VERDICT_CODE: u16 = 1;

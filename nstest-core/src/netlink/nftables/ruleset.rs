@@ -23,7 +23,7 @@ pub(crate) struct Table {
     pub(crate) name: Cow<'static, str>,
     /// It goes when the socket that made it is closed, and only that can change it.
     pub(crate) owned: bool,
-    pub(crate) sets: Vec<Set>,
+    pub(crate) sets: Vec<NftSet>,
     pub(crate) chains: Vec<Chain>,
 }
 
@@ -35,20 +35,20 @@ impl Table {
 
 /// A set, or with `data` a map, whose elements rules add and time lets go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Set {
+pub(crate) struct NftSet {
     pub(crate) name: &'static str,
-    pub(crate) key: Vec<Type>,
-    pub(crate) data: Option<Vec<Type>>,
+    pub(crate) key: Vec<DataType>,
+    pub(crate) data: Option<Vec<DataType>>,
     pub(crate) timeout: Duration,
 }
 
-impl Set {
+impl NftSet {
     /// How many elements fit, which is every port of an address.
     pub(super) const SIZE: u32 = 65535;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Type {
+pub(crate) enum DataType {
     Addr(Family),
     Proto,
     Port,
@@ -59,12 +59,12 @@ pub(crate) struct Chain {
     pub(crate) name: &'static str,
     /// A base chain's place; others are only jumped to. What no rule decides
     /// on passes.
-    pub(crate) hook: Option<Hook>,
-    pub(crate) rules: Vec<Rule>,
+    pub(crate) hook: Option<NftHook>,
+    pub(crate) rules: Vec<NftRule>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Hook {
+pub(crate) struct NftHook {
     pub(crate) kind: HookKind,
     pub(crate) point: HookPoint,
     /// Smaller comes first: -100 is nft's `dstnat`, 0 `filter`, 100 `srcnat`.
@@ -82,13 +82,12 @@ pub(crate) enum HookPoint {
     Prerouting,
     Input,
     Forward,
-    Output,
     Postrouting,
 }
 
 /// Conditions, and what happens to a packet that meets them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rule(pub(crate) Vec<Statement>);
+pub(crate) struct NftRule(pub(crate) Vec<Statement>);
 
 /// What a rule looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,14 +104,14 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    pub(super) fn of(self) -> Type {
+    pub(super) fn of(self) -> DataType {
         match self {
             Self::SourceAddr(family)
             | Self::DestAddr(family)
             | Self::OriginalSourceAddr(family)
-            | Self::OriginalDestAddr(family) => Type::Addr(family),
-            Self::Proto => Type::Proto,
-            Self::SourcePort | Self::DestPort | Self::OriginalSourcePort => Type::Port,
+            | Self::OriginalDestAddr(family) => DataType::Addr(family),
+            Self::Proto => DataType::Proto,
+            Self::SourcePort | Self::DestPort | Self::OriginalSourcePort => DataType::Port,
         }
     }
 }
@@ -124,7 +123,7 @@ pub(crate) enum Statement {
     /// `meta l4proto { tcp, udp }`: all that has ports. Once in a rule.
     HasPorts,
     Is(L4Proto),
-    Equals(Field, Value),
+    Equals(Field, FieldValue),
     In(Field, Prefix),
     PortBetween(Field, u16, u16),
     Ct(CtMatch),
@@ -172,12 +171,9 @@ pub(crate) enum Statement {
     /// Replaces the prefix and keeps the rest.
     SnatPrefix(Prefix),
     DnatPrefix(Prefix),
-    /// Counts the packets that come this far.
-    Counter,
     Jump(&'static str),
     Accept,
     Drop,
-    Reject(Reject),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +183,7 @@ pub(crate) enum L4Proto {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Value {
+pub(crate) enum FieldValue {
     Addr(IpAddr),
     Port(u16),
 }
@@ -202,13 +198,4 @@ pub(crate) enum CtMatch {
     Original,
     SourceTranslated,
     DestTranslated,
-}
-
-/// How a sender learns that it is turned away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reject {
-    /// A reset; say first that it is TCP.
-    TcpReset,
-    /// Destination unreachable, with a code of this family's ICMP.
-    Icmp(Family, u8),
 }

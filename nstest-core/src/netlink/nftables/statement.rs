@@ -15,14 +15,14 @@ use nix::libc;
 
 use super::super::attr::AttributeBuilder;
 use super::expression::{Expressions, Range, Register};
-use super::ruleset::{CtMatch, Field, L4Proto, Reject, Rule, Statement, Type, Value};
+use super::ruleset::{CtMatch, DataType, Field, FieldValue, L4Proto, NftRule, Statement};
 use crate::addr::{Family, Prefix};
 
 /// The name of every set without a name; the kernel puts a number to it.
 pub(super) const ANONYMOUS: &str = "__set%d";
 
 /// The expressions of a rule. `id` finds a set that its transaction makes.
-pub(super) fn expressions(rule: &Rule, id: &dyn Fn(&str) -> Option<u32>) -> AttributeBuilder {
+pub(super) fn expressions(rule: &NftRule, id: &dyn Fn(&str) -> Option<u32>) -> AttributeBuilder {
     let mut expressions = Expressions { list: AttributeBuilder::default(), id };
     for statement in &rule.0 {
         expressions.statement(statement);
@@ -58,8 +58,8 @@ impl Expressions<'_> {
             Statement::Equals(field, value) => {
                 self.load(&[*field], Register::FIRST);
                 match value {
-                    Value::Addr(addr) => self.equals(&octets(*addr)),
-                    Value::Port(port) => self.equals(&port.to_be_bytes()),
+                    FieldValue::Addr(addr) => self.equals(&octets(*addr)),
+                    FieldValue::Port(port) => self.equals(&port.to_be_bytes()),
                 }
             }
             Statement::In(field, prefix) => self.within(*field, *prefix),
@@ -105,14 +105,9 @@ impl Expressions<'_> {
             }
             Statement::SnatPrefix(prefix) => self.translate_prefix(libc::NFT_NAT_SNAT, *prefix),
             Statement::DnatPrefix(prefix) => self.translate_prefix(libc::NFT_NAT_DNAT, *prefix),
-            Statement::Counter => self.counter(),
             Statement::Jump(chain) => self.verdict(libc::NFT_JUMP, Some(chain)),
             Statement::Accept => self.verdict(libc::NF_ACCEPT, None),
             Statement::Drop => self.verdict(libc::NF_DROP, None),
-            Statement::Reject(Reject::TcpReset) => self.reject(libc::NFT_REJECT_TCP_RST, 0),
-            Statement::Reject(Reject::Icmp(_, code)) => {
-                self.reject(libc::NFT_REJECT_ICMP_UNREACH, *code);
-            }
         }
     }
 
@@ -243,10 +238,10 @@ pub(super) fn number(transport: L4Proto) -> u8 {
 }
 
 /// What a value of this type takes of a register.
-pub(super) fn words(of: Type) -> u8 {
+pub(super) fn words(of: DataType) -> u8 {
     match of {
-        Type::Addr(Family::V6) => 4,
-        Type::Addr(Family::V4) | Type::Proto | Type::Port => 1,
+        DataType::Addr(Family::V6) => 4,
+        DataType::Addr(Family::V4) | DataType::Proto | DataType::Port => 1,
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::ruleset::{
-    Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Reject, Rule, Set, Statement, Table,
-    TableName, Type, Value,
+    Chain, CtMatch, DataType, Field, FieldValue, HookKind, HookPoint, L4Proto, NftHook, NftRule,
+    NftSet, Statement, Table, TableName,
 };
 use crate::addr::Family;
 
@@ -27,7 +27,7 @@ impl fmt::Display for Table {
     }
 }
 
-impl fmt::Display for Set {
+impl fmt::Display for NftSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.data.is_some() { "map" } else { "set" };
         write!(f, "\t{kind} {} {{\n\t\ttype {}", self.name, concat(&self.key))?;
@@ -42,11 +42,11 @@ impl fmt::Display for Set {
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\tchain {} {{", self.name)?;
-        if let Some(Hook { kind, point, priority }) = self.hook {
+        if let Some(NftHook { kind, point, priority }) = self.hook {
             let (kind, point) = (kind.keyword(), point.keyword());
             writeln!(f, "\t\ttype {kind} hook {point} priority {priority}; policy accept;")?;
         }
-        for Rule(statements) in &self.rules {
+        for NftRule(statements) in &self.rules {
             let words: Vec<String> = statements.iter().map(ToString::to_string).collect();
             writeln!(f, "\t\t{}", words.join(" "))?;
         }
@@ -69,7 +69,6 @@ impl HookPoint {
             Self::Prerouting => "prerouting",
             Self::Input => "input",
             Self::Forward => "forward",
-            Self::Output => "output",
             Self::Postrouting => "postrouting",
         }
     }
@@ -124,13 +123,9 @@ impl fmt::Display for Statement {
             Self::DnatPrefix(prefix) => {
                 write!(f, "dnat {} prefix to {prefix}", keyword(Family::of(prefix.ip)))
             }
-            Self::Counter => f.write_str("counter"),
             Self::Jump(chain) => write!(f, "jump {chain}"),
             Self::Accept => f.write_str("accept"),
             Self::Drop => f.write_str("drop"),
-            Self::Reject(Reject::TcpReset) => f.write_str("reject with tcp reset"),
-            Self::Reject(Reject::Icmp(Family::V4, code)) => write!(f, "reject with icmp {code}"),
-            Self::Reject(Reject::Icmp(Family::V6, code)) => write!(f, "reject with icmpv6 {code}"),
         }
     }
 }
@@ -163,7 +158,7 @@ impl fmt::Display for Field {
     }
 }
 
-impl fmt::Display for Type {
+impl fmt::Display for DataType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Addr(Family::V4) => "ipv4_addr",
@@ -183,7 +178,7 @@ impl fmt::Display for L4Proto {
     }
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for FieldValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Addr(addr) => addr.fmt(f),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use super::installed;
 use super::worlds::{
     ETH0, Join, Place, default_via, direct_pair, exchange, exchange_all, ipv4, ipv6, lan,
 };
@@ -13,7 +14,7 @@ use crate::netlink::link::{self, LOOPBACK, NewLink};
 use crate::netlink::nftables::L4Proto;
 use crate::netlink::route::{self, Route, RouteTarget};
 use crate::netlink::sock_diag::{self, States};
-use crate::netlink::{Mode, NetlinkFamily, Socket, addr, filter, neigh, qdisc, refusal};
+use crate::netlink::{Mode, NetlinkFamily, Socket, addr, neigh, qdisc, refusal, u32_filter};
 use crate::testing::isolated;
 
 /// A lost first packet is repeated after a second.
@@ -65,13 +66,13 @@ fn unplugging_at_the_port_keeps_addresses_and_routes() {
     isolated(|| {
         let mut places = lan(2, Join::Hub).unwrap();
         let [node, peer, fabric] = &mut places[..] else { unreachable!() };
-        let addresses = addr::list(&mut node.route).unwrap();
+        let addresses = installed::addresses(&mut node.route).unwrap();
         let routes = route::list(&mut node.route).unwrap();
         let down = link::set(ETH0).down().request();
         fabric.route.request(&down).unwrap();
         let seen = link::get(&mut node.route, ETH0).unwrap();
         assert!(seen.up && !seen.carrier && !seen.operational, "{seen:?}");
-        assert_eq!(addr::list(&mut node.route).unwrap(), addresses);
+        assert_eq!(installed::addresses(&mut node.route).unwrap(), addresses);
         assert_eq!(route::list(&mut node.route).unwrap(), routes);
         fabric.route.request(&link::set(ETH0).up().request()).unwrap();
         assert!(link::get(&mut fabric.route, ETH0).unwrap().carrier);
@@ -113,7 +114,7 @@ fn filters_count_and_are_replaced_and_deleted() {
         let mut places = lan(3, Join::Hub).unwrap();
         exchange(&places[0].ns, &places[1].ns, ipv4(1));
         let fabric = &mut places[3].route;
-        let filters = filter::list(fabric, ETH0).unwrap();
+        let filters = installed::filters(fabric, ETH0).unwrap();
         assert_eq!(filters.iter().map(|f| f.number).collect::<Vec<_>>(), [2, 3, 0xfff]);
         let [to_second] = filters[0].actions[..] else { panic!("{filters:?}") };
         assert!(to_second.redirects && to_second.device == ETH0 + 1);
@@ -125,18 +126,18 @@ fn filters_count_and_are_replaced_and_deleted() {
         assert!(mirror.packets >= 1, "the ARP request: {mirror:?}");
 
         // Send what was for the second node to the third instead.
-        let replaced = filter::U32Filter {
+        let replaced = u32_filter::U32Filter {
             device: ETH0,
             number: 2,
-            matches: filter::Match::Destination(MacAddr::new([2, 0, 10, 0, 2, 2])),
+            matches: u32_filter::Match::Destination(MacAddr::new([2, 0, 10, 0, 2, 2])),
             to: &[ETH0 + 2],
         };
-        fabric.request(&filter::add(&replaced, Mode::Replace)).unwrap();
-        let filters = filter::list(fabric, ETH0).unwrap();
+        fabric.request(&u32_filter::add(&replaced, Mode::Replace)).unwrap();
+        let filters = installed::filters(fabric, ETH0).unwrap();
         assert_eq!(filters.len(), 3);
         assert_eq!(filters[0].actions[0].device, ETH0 + 2);
-        fabric.request(&filter::delete(ETH0, 3)).unwrap();
-        assert_eq!(filter::list(fabric, ETH0).unwrap().len(), 2);
+        fabric.request(&u32_filter::delete(ETH0, 3)).unwrap();
+        assert_eq!(installed::filters(fabric, ETH0).unwrap().len(), 2);
     });
 }
 
@@ -172,12 +173,12 @@ fn addresses_routes_and_neighbours() {
     isolated(|| {
         let mut places = direct_pair().unwrap();
         let socket = &mut places[0].route;
-        let seen = addr::list(socket).unwrap();
+        let seen = installed::addresses(socket).unwrap();
         assert!(seen.iter().all(|a| !a.tentative && !a.duplicate), "{seen:?}");
         let ours = Prefix::new(ipv6(0), 64);
         assert!(seen.iter().any(|a| a.index == ETH0 && a.prefix == ours));
         socket.request(&addr::delete(ETH0, ours)).unwrap();
-        let seen = addr::list(socket).unwrap();
+        let seen = installed::addresses(socket).unwrap();
         assert!(!seen.iter().any(|a| a.prefix == ours), "{seen:?}");
 
         let default = default_via(ipv4(1));
@@ -240,7 +241,7 @@ fn an_error_names_the_message_that_failed() {
         );
         // The kernel went on after it; and the socket is in step.
         let ips: Vec<_> =
-            addr::list(&mut place.route).unwrap().iter().map(|a| a.prefix.ip).collect();
+            installed::addresses(&mut place.route).unwrap().iter().map(|a| a.prefix.ip).collect();
         assert!(ips.contains(&ipv4(1)), "{ips:?}");
         let error = link::get(&mut place.route, 99).unwrap_err();
         assert_eq!(refusal(&error), Some(Errno::ENODEV));

@@ -3,6 +3,7 @@
 
 mod encoding;
 mod fixtures;
+mod installed;
 mod kernel;
 mod measure;
 mod namespaces;

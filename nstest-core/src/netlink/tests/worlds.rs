@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::addr::{MacAddr, Prefix};
 use crate::error::Result;
-use crate::netlink::filter::{self, Match, U32Filter};
 use crate::netlink::link::{self, LOOPBACK, NewLink};
 use crate::netlink::route::{Route, RouteTarget};
+use crate::netlink::u32_filter::{self, Match, U32Filter};
 use crate::netlink::{AddressMonitor, Mode, NetlinkFamily, Request, Socket, addr, qdisc};
 use crate::netns::Namespace;
 use crate::sysctl;
@@ -146,7 +146,7 @@ pub(super) fn lan(n: usize, join: Join) -> Result<Vec<Place>> {
             let ports: Vec<u32> = others.iter().map(|j| port(*j)).collect();
             let filter = |number, matches, to| {
                 let device = port(i);
-                filter::add(&U32Filter { device, number, matches, to }, Mode::Create)
+                u32_filter::add(&U32Filter { device, number, matches, to }, Mode::Create)
             };
             if n > 2 {
                 for (j, to) in others.iter().zip(&ports) {

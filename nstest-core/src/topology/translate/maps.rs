@@ -20,7 +20,9 @@
 //! packet as it leaves and notes what was chosen, and each further packet from
 //! inside refreshes it (RFC 4787 REQ-6).
 
-use super::{CtMatch, Field, L4Proto, Rule, S, Set, Translation, Type, Value, prefix};
+use super::{
+    CtMatch, DataType, Field, FieldValue, L4Proto, NftRule, NftSet, S, Translation, prefix,
+};
 use crate::topology::nat::{Nat, NatFiltering, NatMapping};
 
 /// Where a packet is seen: with its own source, or with the external one.
@@ -31,48 +33,56 @@ enum NatStage {
 }
 
 impl Translation {
-    pub(super) fn sets(&self, nat: &Nat) -> Vec<Set> {
-        let addr = Type::Addr(self.family);
-        let endpoint = vec![addr, Type::Port];
-        let set = |name, key, data| Set { name, key, data, timeout: nat.udp_timeout };
-        let mut sets = vec![set("external", vec![Type::Proto, Type::Port], Some(endpoint.clone()))];
+    pub(super) fn sets(&self, nat: &Nat) -> Vec<NftSet> {
+        let addr = DataType::Addr(self.family);
+        let endpoint = vec![addr, DataType::Port];
+        let set = |name, key, data| NftSet { name, key, data, timeout: nat.udp_timeout };
+        let mut sets =
+            vec![set("external", vec![DataType::Proto, DataType::Port], Some(endpoint.clone()))];
         match nat.mapping {
             NatMapping::EndpointIndependent => {
-                sets.push(set("mapping", vec![Type::Proto, addr, Type::Port], Some(endpoint)));
+                sets.push(set(
+                    "mapping",
+                    vec![DataType::Proto, addr, DataType::Port],
+                    Some(endpoint),
+                ));
             }
             NatMapping::AddressDependent => {
                 sets.push(set(
                     "mapping",
-                    vec![Type::Proto, addr, Type::Port, addr],
+                    vec![DataType::Proto, addr, DataType::Port, addr],
                     Some(endpoint),
                 ));
             }
             NatMapping::AddressAndPortDependent => {}
         }
         if nat.preserves_ports {
-            sets.push(set("taken", vec![Type::Proto, Type::Port], None));
+            sets.push(set("taken", vec![DataType::Proto, DataType::Port], None));
         }
         if nat.filtering == NatFiltering::AddressDependent {
-            sets.push(set("permitted", vec![Type::Proto, Type::Port, addr], None));
+            sets.push(set("permitted", vec![DataType::Proto, DataType::Port, addr], None));
         }
         sets
     }
 
     /// Postrouting: which packets get an external endpoint.
-    pub(super) fn outbound(&self, nat: &Nat) -> Vec<Rule> {
+    pub(super) fn outbound(&self, nat: &Nat) -> Vec<NftRule> {
         // The router's own packets have an external endpoint already.
-        let own = S::Equals(self.saddr(), Value::Addr(self.wan_addr));
+        let own = S::Equals(self.saddr(), FieldValue::Addr(self.wan_addr));
         let mut rules = vec![
-            Rule(vec![self.out_wan(), own, S::Accept]),
-            Rule(vec![self.out_wan(), S::Jump("translate")]),
+            NftRule(vec![self.out_wan(), own, S::Accept]),
+            NftRule(vec![self.out_wan(), S::Jump("translate")]),
         ];
         if nat.hairpins {
             // Turned back by the rules above: came for the WAN's address, goes to a LAN.
             rules.extend(self.lans.iter().map(|lan| {
-                Rule(vec![
+                NftRule(vec![
                     S::In(self.saddr(), prefix(*lan)),
                     S::Ct(CtMatch::DestTranslated),
-                    S::Equals(Field::OriginalDestAddr(self.family), Value::Addr(self.wan_addr)),
+                    S::Equals(
+                        Field::OriginalDestAddr(self.family),
+                        FieldValue::Addr(self.wan_addr),
+                    ),
                     S::Jump("translate"),
                 ])
             }));
@@ -80,19 +90,19 @@ impl Translation {
         rules
     }
 
-    pub(super) fn translate(&self, nat: &Nat) -> Vec<Rule> {
+    pub(super) fn translate(&self, nat: &Nat) -> Vec<NftRule> {
         let snat = |ports, random| S::SnatTo { addr: self.wan_addr, ports, random };
         let all = (nat.first_port, nat.last_port);
         let mut rules = Vec::new();
         if let Some(key) = self.mapping_key(nat, NatStage::Before) {
-            rules.push(Rule(vec![
+            rules.push(NftRule(vec![
                 S::HasPorts,
                 S::SnatMap { family: self.family, key, map: "mapping" },
             ]));
         }
         if nat.preserves_ports {
             // Its own port, unless that is someone's external port already.
-            rules.push(Rule(vec![
+            rules.push(NftRule(vec![
                 S::HasPorts,
                 S::PortBetween(Field::SourcePort, all.0, all.1),
                 S::Lookup {
@@ -105,32 +115,32 @@ impl Translation {
             // The kernel keeps a port that is in the range; so, of the two halves
             // of the range, the one that it is not in.
             let middle = all.0 + (all.1 - all.0) / 2;
-            rules.push(Rule(vec![
+            rules.push(NftRule(vec![
                 S::HasPorts,
                 S::PortBetween(Field::SourcePort, all.0, middle),
                 snat(Some((middle + 1, all.1)), true),
             ]));
-            rules.push(Rule(vec![
+            rules.push(NftRule(vec![
                 S::HasPorts,
                 S::PortBetween(Field::SourcePort, middle + 1, all.1),
                 snat(Some((all.0, middle)), true),
             ]));
         }
-        rules.push(Rule(vec![S::HasPorts, snat(Some(all), true)]));
+        rules.push(NftRule(vec![S::HasPorts, snat(Some(all), true)]));
         // ICMP: the kernel maps identifiers and follows errors by itself.
-        rules.push(Rule(vec![snat(None, false)]));
+        rules.push(NftRule(vec![snat(None, false)]));
         rules
     }
 
     /// After `snat`: what was chosen.
-    pub(super) fn learn(&self, nat: &Nat) -> Vec<Rule> {
+    pub(super) fn learn(&self, nat: &Nat) -> Vec<NftRule> {
         let original = vec![Field::OriginalSourceAddr(self.family), Field::OriginalSourcePort];
         let mut rules = Vec::new();
         let mut note = |set, key: Vec<Field>, data: Vec<Field>| {
             for (transport, timeout) in
                 [(L4Proto::Udp, nat.udp_timeout), (L4Proto::Tcp, nat.tcp_timeout)]
             {
-                rules.push(Rule(vec![
+                rules.push(NftRule(vec![
                     S::Is(transport),
                     S::Ct(CtMatch::Original),
                     S::Ct(CtMatch::SourceTranslated),

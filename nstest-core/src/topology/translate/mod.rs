@@ -12,8 +12,8 @@ use std::net::IpAddr;
 use super::nat::{Firewall, Nat, NatFiltering, Protocol};
 use crate::addr::{Family, Prefix, Subnet};
 use crate::netlink::nftables::{
-    Chain, CtMatch, Field, Hook, HookKind, HookPoint, L4Proto, Rule, Set, Statement as S, Table,
-    Type, Value,
+    Chain, CtMatch, DataType, Field, FieldValue, HookKind, HookPoint, L4Proto, NftHook, NftRule,
+    NftSet, Statement as S, Table,
 };
 
 /// The name of each table of ours.
@@ -92,7 +92,7 @@ impl Translation {
                     HookKind::Nat,
                     HookPoint::Postrouting,
                     SRCNAT,
-                    vec![Rule(rule)],
+                    vec![NftRule(rule)],
                 ));
             }
             TranslationMode::Routed => {}
@@ -108,8 +108,8 @@ impl Translation {
     }
 
     /// Prerouting: what comes in by a forwarded port, a mapping or the other prefix.
-    fn inbound(&self) -> Vec<Rule> {
-        let to_wan = || S::Equals(Field::DestAddr(self.family), Value::Addr(self.wan_addr));
+    fn inbound(&self) -> Vec<NftRule> {
+        let to_wan = || S::Equals(Field::DestAddr(self.family), FieldValue::Addr(self.wan_addr));
         let mut rules = Vec::new();
         for forward in &self.forwards {
             let hairpins = matches!(self.kind, TranslationMode::Nat(nat) if nat.hairpins);
@@ -117,10 +117,10 @@ impl Translation {
             rule.extend([
                 to_wan(),
                 S::Is(transport(forward.protocol)),
-                S::Equals(Field::DestPort, Value::Port(forward.port)),
+                S::Equals(Field::DestPort, FieldValue::Port(forward.port)),
                 S::DnatTo { addr: forward.to, port: forward.to_port },
             ]);
-            rules.push(Rule(rule));
+            rules.push(NftRule(rule));
         }
         match self.kind {
             TranslationMode::Nat(nat) => {
@@ -129,9 +129,9 @@ impl Translation {
                     || S::DnatMap { family: self.family, key: key.clone(), map: "external" };
                 match nat.filtering {
                     NatFiltering::EndpointIndependent => {
-                        rules.push(Rule(vec![self.in_wan(), to_wan(), S::HasPorts, enter()]));
+                        rules.push(NftRule(vec![self.in_wan(), to_wan(), S::HasPorts, enter()]));
                     }
-                    NatFiltering::AddressDependent => rules.push(Rule(vec![
+                    NatFiltering::AddressDependent => rules.push(NftRule(vec![
                         self.in_wan(),
                         to_wan(),
                         S::HasPorts,
@@ -146,7 +146,7 @@ impl Translation {
                 }
                 if nat.hairpins {
                     for lan in &self.lans {
-                        rules.push(Rule(vec![
+                        rules.push(NftRule(vec![
                             S::In(self.saddr(), prefix(*lan)),
                             to_wan(),
                             S::HasPorts,
@@ -155,7 +155,7 @@ impl Translation {
                     }
                 }
             }
-            TranslationMode::Prefix { internal, external } => rules.push(Rule(vec![
+            TranslationMode::Prefix { internal, external } => rules.push(NftRule(vec![
                 self.in_wan(),
                 S::In(Field::DestAddr(self.family), prefix(external)),
                 S::DnatPrefix(prefix(internal)),
@@ -171,16 +171,16 @@ impl Translation {
         if !natted && !blocked {
             return Vec::new();
         }
-        let known = Rule(vec![S::Ct(CtMatch::EstablishedOrRelated), S::Accept]);
+        let known = NftRule(vec![S::Ct(CtMatch::EstablishedOrRelated), S::Accept]);
         let stop = |rest: Vec<S>| {
             let mut rule = vec![self.in_wan(), S::Ct(CtMatch::New)];
             rule.extend(rest);
             rule.push(S::Drop);
-            Rule(rule)
+            NftRule(rule)
         };
         let mut forward = vec![known.clone()];
         if natted || !self.forwards.is_empty() {
-            forward.push(Rule(vec![self.in_wan(), S::Ct(CtMatch::DestTranslated), S::Accept]));
+            forward.push(NftRule(vec![self.in_wan(), S::Ct(CtMatch::DestTranslated), S::Accept]));
         }
         forward.push(stop(vec![]));
         // A NAT's own ports are its nodes'; see the trap above. It still answers pings.
@@ -209,7 +209,7 @@ impl Translation {
 /// dropped in front of connection tracking. ICMPv6 passes, since neighbours would
 /// otherwise ask again only a second later.
 pub(crate) fn closed(tables: &[Table]) -> Vec<Table> {
-    let rule = Rule(vec![S::HasPorts, S::Drop]);
+    let rule = NftRule(vec![S::HasPorts, S::Drop]);
     let chain = base("closed", HookKind::Filter, HookPoint::Prerouting, RAW, vec![rule]);
     let close = |table: &Table| {
         let mut table = table.clone();
@@ -235,7 +235,7 @@ fn base(
     kind: HookKind,
     point: HookPoint,
     priority: i32,
-    rules: Vec<Rule>,
+    rules: Vec<NftRule>,
 ) -> Chain {
-    Chain { name, hook: Some(Hook { kind, point, priority }), rules }
+    Chain { name, hook: Some(NftHook { kind, point, priority }), rules }
 }

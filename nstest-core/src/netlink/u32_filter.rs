@@ -13,20 +13,16 @@
 //!
 //! See tc-u32(8), tc-mirred(8).
 
-use netlink_packet_core::Parseable;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::{
     TcAction, TcActionAttribute, TcActionMirrorOption, TcActionOption, TcActionType, TcAttribute,
     TcFilterU32Option, TcHandle, TcHeader, TcMessage, TcMirror, TcMirrorActionType, TcOption,
-    TcStats2, TcU32Key, TcU32Selector, TcU32SelectorFlags,
+    TcU32Key, TcU32Selector, TcU32SelectorFlags,
 };
 use nix::libc;
 
-use super::malformed;
 use super::message::{Mode, Request};
-use super::socket::Socket;
 use crate::addr::MacAddr;
-use crate::error::Result;
 
 /// As many actions as one filter can have.
 pub(crate) const MAX_PORTS: usize = 32;
@@ -117,36 +113,7 @@ pub(crate) fn delete(device: u32, number: u16) -> Request {
     )
 }
 
-/// A filter as the kernel shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct InstalledFilter {
-    pub(crate) number: u16,
-    pub(crate) actions: Vec<Mirred>,
-}
-
-/// One action of a filter, and what it has carried since it was installed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mirred {
-    pub(crate) device: u32,
-    pub(crate) redirects: bool,
-    pub(crate) packets: u64,
-    pub(crate) bytes: u64,
-}
-
-/// The filters of a device, in order.
-pub(crate) fn list(socket: &mut Socket, device: u32) -> Result<Vec<InstalledFilter>> {
-    let request = Request::route(
-        &RouteNetlinkMessage::GetTrafficFilter(TcMessage::from_parts(
-            header(device, None),
-            Vec::new(),
-        )),
-        Mode::Existing,
-        format!("list the filters of link #{device}"),
-    );
-    socket.dump(&request, parse)
-}
-
-fn header(device: u32, number: Option<u16>) -> TcHeader {
+pub(super) fn header(device: u32, number: Option<u16>) -> TcHeader {
     let every_protocol = u32::from((libc::ETH_P_ALL as u16).to_be());
     TcHeader {
         index: i32::try_from(device).expect("the kernel's indices are positive ints"),
@@ -180,53 +147,4 @@ fn selector(matches: Match) -> TcU32Selector {
     selector.nkeys = u8::try_from(keys.len()).expect("two keys");
     selector.keys = keys;
     selector
-}
-
-fn parse(bytes: &[u8]) -> Result<Option<InstalledFilter>> {
-    let message = TcMessage::parse(bytes).map_err(|error| malformed("a filter", error))?;
-    let number = message.header.handle.minor & 0xfff;
-    if number == 0 {
-        return Ok(None); // the priority and the hash table are listed, too
-    }
-    let mut actions = Vec::new();
-    for attribute in &message.attributes {
-        let TcAttribute::Options(options) = attribute else {
-            continue;
-        };
-        for option in options {
-            if let TcOption::U32(TcFilterU32Option::Action(all)) = option {
-                actions.extend(all.iter().filter_map(mirred));
-            }
-        }
-    }
-    Ok(Some(InstalledFilter { number, actions }))
-}
-
-fn mirred(action: &TcAction) -> Option<Mirred> {
-    let mut found = None;
-    let (mut packets, mut bytes) = (0, 0);
-    for attribute in &action.attributes {
-        match attribute {
-            TcActionAttribute::Options(options) => {
-                found = found.or(options.iter().find_map(|option| match option {
-                    TcActionOption::Mirror(TcActionMirrorOption::Parms(parms)) => Some(parms),
-                    _ => None,
-                }));
-            }
-            TcActionAttribute::Stats(stats) => {
-                for stat in stats {
-                    if let TcStats2::Basic(basic) = stat {
-                        (packets, bytes) = (basic.packets.into(), basic.bytes);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    found.map(|parms| Mirred {
-        device: parms.ifindex,
-        redirects: parms.eaction == TcMirrorActionType::EgressRedir,
-        packets,
-        bytes,
-    })
 }

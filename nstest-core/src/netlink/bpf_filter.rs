@@ -1,6 +1,6 @@
 //! Filters that are programs: cls_bpf with classic BPF, which every user may load.
 //!
-//! They come before the u32 filters of [`filter`](super::filter), and so decide
+//! They come before the u32 filters of [`u32_filter`](super::u32_filter), and so decide
 //! about a frame before it is forwarded. Programs here look at the frame's mark
 //! only. See tc-bpf(8), net/sched/cls_bpf.c, and for the ancillary data
 //! Documentation/networking/filter.rst.
