@@ -85,6 +85,7 @@ pub use world::{
 /// For the code that the macros generate.
 #[doc(hidden)]
 pub mod private {
+    pub use crate::fault::{Action, ExploreFault};
     pub use crate::fixture::{network_of, unseen_failure};
     pub use crate::run_config::{Findings, FoundPoint, PlanOutcome, RunConfig};
     #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]

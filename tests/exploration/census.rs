@@ -23,7 +23,7 @@ fn exchange(server: &Node) -> TestResult {
 }
 
 #[netns_test(explore(duplicate))]
-#[ignore = "its case runs it"]
+#[ignore = "a test below runs it"]
 fn ends_at_once(server: Node) -> TestResult {
     exchange(&server)
 }
@@ -35,12 +35,12 @@ fn points_are_the_same_every_time() {
         let text = success("census::ends_at_once");
         let said = text.lines().filter(|line| line.starts_with("nstest") || line.contains("point"));
         let said: Vec<&str> = said.collect();
-        assert_eq!(said, ["nstest: survived 6 points x 1 fault, in 6 runs"], "{text}");
+        assert_eq!(said, ["nstest: passed 6 runs (6 points x 1 fault)"], "{text}");
     }
 }
 
-#[netns_test(explore(duplicate, reset, max = 4), seed = 3)]
-#[ignore = "its case runs it"]
+#[netns_test(explore(duplicate, then reset, max = 4), seed = 3)]
+#[ignore = "a test below runs it"]
 fn is_sampled(server: Node) -> TestResult {
     // Whatever a reset does to it.
     let _ = exchange(&server);
@@ -50,15 +50,15 @@ fn is_sampled(server: Node) -> TestResult {
 #[test]
 fn a_sample_says_so() {
     expect![[r#"
-        nstest: survived 6 points x 2 faults, in 4 runs
-        sampled from 12 runs by seed 3, since `max = 4`
+        nstest: passed 4 runs (6 points x 2 faults)
+        the 4 runs are a sample of 12, drawn with seed 3 (`max = 4`)
     "#]]
     .assert_eq(&success("census::is_sampled"));
 }
 
 /// Every server's port is another one in each run, but for one.
-#[netns_test(explore(drop, reset))]
-#[ignore = "its case runs it"]
+#[netns_test(explore(drop, then reset))]
+#[ignore = "a test below runs it"]
 fn has_another_port_each_time(server: Node) -> TestResult {
     let fixed = server.run(|| UdpSocket::bind("0.0.0.0:7000"))?;
     let any = server.run(|| UdpSocket::bind("0.0.0.0:0"))?;
@@ -76,17 +76,17 @@ fn points_that_no_run_comes_to_are_told() {
     let port = port.unwrap_or_else(|| panic!("each point was reached: {text}"));
     let text = text.replace(port, "PORT");
     expect![[r#"
-        nstest: survived 2 points x 2 faults, in 2 runs
-        without 2 runs, since only TCP can be reset
+        nstest: passed 2 runs (2 points x 2 faults)
+        2 runs left out: only TCP connections can be reset
 
-        1 run did not come to the point, so that nothing was injected:
+        no fault injected in 1 run, which did not reach the point:
           server ingress udp port PORT #1 datagram nth 1: drop
     "#]]
     .assert_eq(&text);
 }
 
-#[netns_test(explore(reset))]
-#[ignore = "fails on purpose; its case runs it"]
+#[netns_test(explore(then reset))]
+#[ignore = "fails deliberately; a test below runs it"]
 fn has_nothing_to_reset(server: Node) -> TestResult {
     let client = UdpSocket::bind("0.0.0.0:0")?;
     client.send_to(b"word", (server.ip(), 7000))?;
@@ -97,8 +97,8 @@ fn has_nothing_to_reset(server: Node) -> TestResult {
 fn a_fault_that_suits_no_point_explores_nothing() {
     expect![[r#"
         nstest[exploration]: explore the test: find a point at which to inject a fault
-          cause: only TCP can be reset, and the test has none
-          help: let the test take its nodes as parameters (`server: Node`), and talk to them
+          cause: only TCP connections can be reset, and the test has none
+          help: add a fault that affects any packet, such as `drop`
     "#]]
     .assert_eq(&failure("census::has_nothing_to_reset"));
 }

@@ -66,13 +66,13 @@ fn stores(server: &Node, head: &[u8], store: fn(TcpStream) -> Stored) -> TestRes
     Ok(())
 }
 
-#[netns_test(explore(reset, cut, drop))]
-#[ignore = "fails on purpose; its case runs it"]
+#[netns_test(explore(then reset, then cut, drop))]
+#[ignore = "fails deliberately; a test below runs it"]
 fn commits_half(server: Node) -> TestResult {
     stores(&server, b"", store_all_that_came)
 }
 
-#[netns_test(explore(cut, blackhole, reset, drop, duplicate, delay))]
+#[netns_test(explore(then cut, then blackhole, then reset, drop, duplicate, delay))]
 fn a_message_with_a_length_survives(server: Node) -> TestResult {
     stores(&server, &[RECORD.len() as u8], store_whole)
 }
@@ -84,21 +84,21 @@ fn a_commit_of_half_a_message_is_found() {
         test commits::commits_half ... FAILED
 
         ---- commits::commits_half stdout ----
-        nstest[exploration]: without a fault the test passes; with one it fails in 2 of 18 runs (6 points x 3 faults)
+        nstest[exploration]: the test passes without faults, but fails in 2 of 18 runs (6 points x 3 faults)
 
-        first: server ingress tcp port 7000 #1 data nth 1: then reset
+        first failure: server ingress tcp port 7000 #1 data nth 1: then reset
           packet: TCP 10.0.2.1:PORT > 10.0.2.2:7000 PSH ACK seq N ack N len 8
           panicked: stored "amount=1"
-          it printed:
+          output:
             thread 'commits::commits_half' (TID) panicked at tests/exploration/commits.rs:LINE:COLUMN:
             stored "amount=1"
             note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 
-        all that fail:
+        all failures:
           server ingress tcp port 7000 #1 data nth 1: then reset  panicked: stored "amount=1"
           server ingress tcp port 7000 #1 data nth 1: then cut    panicked: stored "amount=1"
 
-        the first one alone:
+        repeat the first failure:
           NSTEST_PLAN="server ingress tcp port 7000 #1 data nth 1: then reset" NSTEST_SEED=1 cargo test -p nstest-tests -- --include-ignored --exact commits::commits_half
     "#]].assert_eq(&found.shown());
     found.repeats("commits::commits_half", "stored \"amount=1\"");

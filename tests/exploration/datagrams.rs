@@ -81,18 +81,18 @@ fn draws_twice(server: &Node, bug: Bug) -> TestResult {
 }
 
 #[netns_test(explore(drop, duplicate))]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "fails deliberately; a test below runs it"]
 fn does_again(server: Node) -> TestResult {
     draws_twice(&server, Bug::DoesAgain)
 }
 
 #[netns_test(explore(duplicate))]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "fails deliberately; a test below runs it"]
 fn takes_any_answer(server: Node) -> TestResult {
     draws_twice(&server, Bug::TakesAnyAnswer)
 }
 
-#[netns_test(explore(cut, blackhole, reset, drop, duplicate, delay))]
+#[netns_test(explore(then cut, then blackhole, then reset, drop, duplicate, delay))]
 fn requests_with_a_number_survive(server: Node) -> TestResult {
     draws_twice(&server, Bug::None)
 }

@@ -1,38 +1,42 @@
-//! What an exploration has told.
+//! Runs explorations that fail, and reads their reports.
 
 use nstest_tests::driver::Run;
 
-/// What is to be read of an exploration that found something.
+/// The report of an exploration that found a failure.
 #[derive(Debug)]
 pub(crate) struct Found {
-    /// All of it.
+    /// The whole output.
     pub(crate) text: String,
-    /// The plans that make the test fail, the first one first.
+    /// The plans with which the test fails, in order.
     pub(crate) plans: Vec<String>,
-    /// The plan of the line that repeats the first one.
+    /// The plan in the command that repeats the first failure.
     pub(crate) again: String,
 }
 
-/// Explores a fixture, which fails.
+/// Runs the exploration of a fixture, which must fail.
 #[track_caller]
 pub(crate) fn explore(fixture: &str) -> Found {
     let text = Run::of(&[fixture]).run().shown();
     assert!(text.contains(&format!("test {fixture} ... FAILED")), "{text}");
-    assert!(text.contains("without a fault the test passes"), "{text}");
+    assert!(text.contains("the test passes without faults"), "{text}");
     let block = |from: &str| text.split(from).nth(1).and_then(|rest| rest.split("\n\n").next());
     let plan = |line: &str| line.trim().split("  ").next().unwrap_or_default().to_owned();
-    let plans: Vec<String> = match block("\nall that fail:\n") {
+    let plans: Vec<String> = match block("\nall failures:\n") {
         Some(table) => table.lines().map(plan).collect(),
-        None => block("\nfirst: ").and_then(|it| it.lines().next()).map(plan).into_iter().collect(),
+        None => block("\nfirst failure: ")
+            .and_then(|it| it.lines().next())
+            .map(plan)
+            .into_iter()
+            .collect(),
     };
     let again = text.split("NSTEST_PLAN=\"").nth(1).and_then(|rest| rest.split('"').next());
-    let again = again.unwrap_or_else(|| panic!("no line to repeat it: {text}")).to_owned();
+    let again = again.unwrap_or_else(|| panic!("no command that repeats it: {text}")).to_owned();
     assert_eq!(plans.first(), Some(&again), "{text}");
     Found { text, plans, again }
 }
 
 impl Found {
-    /// The text without what differs from run to run: the client's port, and sequence
+    /// The text without what differs between runs: the client's port, and sequence
     /// numbers.
     pub(crate) fn shown(&self) -> String {
         let mut previous = "";
@@ -48,7 +52,7 @@ impl Found {
         words.collect()
     }
 
-    /// The line that was printed makes the same failure, and its words are `words`.
+    /// Repeats the first failure with the printed plan. Its output must contain `words`.
     #[track_caller]
     pub(crate) fn repeats(&self, fixture: &str, words: &str) {
         let run = Run::of(&[fixture]).env("NSTEST_PLAN", &self.again).env("NSTEST_SEED", "1");

@@ -46,13 +46,27 @@ fn asks(server: &Node, read_timeout: Option<Duration>) -> TestResult {
     Ok(())
 }
 
-#[netns_test(explore(cut, blackhole), timeout = "3s")]
-#[ignore = "fails on purpose; its case runs it"]
+#[netns_test(explore(then cut, then blackhole), timeout = "3s")]
+#[ignore = "fails deliberately; a test below runs it"]
 fn waits_for_ever(server: Node) -> TestResult {
     asks(&server, None)
 }
 
-#[netns_test(explore(cut, blackhole, reset, drop, duplicate, delay))]
+// All faults of the attribute.
+#[netns_test(explore(
+    drop,
+    reset,
+    then reset,
+    duplicate,
+    duplicate 3,
+    delay,
+    delay 40ms,
+    corrupt,
+    blackhole,
+    then blackhole,
+    cut,
+    then cut,
+))]
 fn a_client_with_a_timeout_survives(server: Node) -> TestResult {
     asks(&server, Some(PATIENCE))
 }

@@ -51,13 +51,13 @@ fn orders_once(server: &Node, remembers: bool) -> TestResult {
     Ok(())
 }
 
-#[netns_test(explore(reset, drop))]
-#[ignore = "fails on purpose; its case runs it"]
+#[netns_test(explore(then reset, drop))]
+#[ignore = "fails deliberately; a test below runs it"]
 fn counts_twice(server: Node) -> TestResult {
     orders_once(&server, false)
 }
 
-#[netns_test(explore(cut, blackhole, reset, drop, duplicate, delay))]
+#[netns_test(explore(then cut, then blackhole, then reset, drop, duplicate, delay))]
 fn an_order_with_a_number_survives(server: Node) -> TestResult {
     orders_once(&server, true)
 }

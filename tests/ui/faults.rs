@@ -22,6 +22,9 @@ fn nothing_but_a_limit() {}
 #[netns_test(explore(drup, cut, delay = "1s", cut, max = 0, loss, max = 2, max = 3))]
 fn several() {}
 
+#[netns_test(explore(then, then drop, delay 40, duplicate 0, drop 3, then cut, then cut))]
+fn values() {}
+
 #[netns_test(explore(cut), explore(reset))]
 fn twice() {}
 

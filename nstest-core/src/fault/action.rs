@@ -75,6 +75,10 @@ impl fmt::Display for Action {
 }
 
 impl Action {
+    /// The delay of `delay` where no time is given: 200 ms. TCP retransmits a segment
+    /// after at least as long (`TCP_RTO_MIN` in the kernel's `include/net/tcp.h`).
+    pub const DEFAULT_DELAY: Duration = Duration::from_millis(200);
+
     /// Whether anything is left to chance: which bit of a packet is wrong.
     pub(crate) fn is_random(&self) -> bool {
         matches!(self, Self::Corrupt)

@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn runs_of_an_exploration_have_a_shorter_default_timeout() {
-        let explore = Some(Explore { faults: &["cut"], max: None });
+        let explore = Some(Explore { faults: &[], max: None });
         let exploring = Options { explore, ..Options::DEFAULT };
         assert_eq!(asked(&Options::DEFAULT), Some(DEFAULT_TIMEOUT));
         assert_eq!(asked(&exploring), Some(DEFAULT_TIMEOUT_OF_RUNS));

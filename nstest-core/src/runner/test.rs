@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::fault::ExploreFault;
+
 /// What the macro knows of one test; one static for each.
 #[derive(Debug)]
 pub struct Test {
@@ -71,8 +73,8 @@ impl Options {
 /// The faults that are injected at every point of a test, one in each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Explore {
-    /// The faults, by their names in the attribute, in the order written.
-    pub faults: &'static [&'static str],
+    /// The faults, in the order of the attribute.
+    pub faults: &'static [ExploreFault],
     /// `max = N`: the largest number of runs.
     pub max: Option<u32>,
 }

@@ -18,5 +18,6 @@ mod run;
 mod table;
 mod value;
 
+pub(crate) use faults::{Action, Fault};
 pub(crate) use run::{Flavor, Timeout};
 pub(crate) use table::Args;

@@ -42,7 +42,7 @@ arguments! {
     "uplink" uplink: Switch, "uplink";
     "netns" netns: Netns, "netns = \"vns1\"";
     "seed" seed: Seed, "seed = 7";
-    "explore" explore: Explore, "explore(cut, reset)";
+    "explore" explore: Explore, "explore(drop, reset)";
     "flavor" flavor: Flavor, "flavor = \"multi_thread\"";
     "worker_threads" worker_threads: usize, "worker_threads = 4";
     "crate" krate: Path, "crate = path::to::nstest";
@@ -96,6 +96,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::args::{Action, Fault};
 
     fn parse(text: &str) -> (Args, Vec<String>) {
         let mut errors = Errors::default();
@@ -129,7 +130,8 @@ mod tests {
         assert_eq!(args.ipv6.map(|ipv6| ipv6.value), Some(false));
         assert_eq!(args.uplink.map(|uplink| uplink.value), Some(Switch(true)));
         assert_eq!(args.seed.map(|seed| seed.value), Some(Seed(0xbeef)));
-        assert_eq!(args.explore.map(|explore| explore.value.faults), Some(vec!["drop"]));
+        let drop = Fault { then: false, action: Action::Drop };
+        assert_eq!(args.explore.map(|explore| explore.value.faults), Some(vec![drop]));
         assert_eq!(args.netns.map(|netns| netns.value.0.value()).as_deref(), Some("vns1"));
         assert!(args.flavor.is_some_and(|flavor| flavor.value == Flavor::MultiThread));
         assert_eq!(args.worker_threads.map(|workers| workers.value), Some(4));

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::LitStr;
 
-use crate::args::{Args, Flavor, Timeout};
+use crate::args::{Action, Args, Fault, Flavor, Timeout};
 use crate::model::Test;
 
 /// `Options { … }`.
@@ -89,7 +89,7 @@ fn faults(args: &Args, private: &TokenStream) -> TokenStream {
         fields.extend(quote_spanned!(here=> seed: ::core::option::Option::Some(#value),));
     }
     if let Some(explore) = &args.explore {
-        let faults = &explore.value.faults;
+        let faults = explore.value.faults.iter().map(|fault| fault_value(*fault, private));
         let max = match explore.value.max {
             Some(max) => quote_spanned!(here=> ::core::option::Option::Some(#max)),
             None => quote_spanned!(here=> ::core::option::Option::None),
@@ -102,6 +102,30 @@ fn faults(args: &Args, private: &TokenStream) -> TokenStream {
         });
     }
     fields
+}
+
+/// `ExploreFault { … }`.
+fn fault_value(fault: Fault, private: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let then = fault.then;
+    let action = match fault.action {
+        Action::Drop => quote_spanned!(here=> Drop),
+        Action::Reset => quote_spanned!(here=> Reset),
+        Action::Duplicate(copies) => quote_spanned!(here=> Duplicate(#copies)),
+        Action::Delay(None) => {
+            quote_spanned!(here=> Delay(#private::Action::DEFAULT_DELAY))
+        }
+        Action::Delay(Some(delay)) => {
+            let (seconds, nanos) = (delay.as_secs(), delay.subsec_nanos());
+            quote_spanned!(here=> Delay(::core::time::Duration::new(#seconds, #nanos)))
+        }
+        Action::Corrupt => quote_spanned!(here=> Corrupt),
+        Action::Blackhole => quote_spanned!(here=> Blackhole),
+        Action::Cut => quote_spanned!(here=> Cut),
+    };
+    quote_spanned! {here=>
+        #private::ExploreFault { then: #then, action: #private::Action::#action }
+    }
 }
 
 /// `Runtime::…`.

@@ -72,7 +72,7 @@ fn network() {
 fn exploration() {
     check(
         EntryPoint::NetnsTest,
-        quote!(seed = 7, explore(reset, drop, max = 200)),
+        quote!(seed = 7, explore(reset, drop, then cut, delay, delay 40ms, duplicate 2, max = 200)),
         quote! {
             fn pays(server: Node) {}
         },

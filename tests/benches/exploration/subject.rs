@@ -34,7 +34,7 @@ fn exchange(server: &Node, patience: Duration) -> io::Result<()> {
     Ok(())
 }
 
-#[netns_test(explore(drop, duplicate, reset))]
+#[netns_test(explore(drop, duplicate, then reset))]
 fn explored(server: Node) -> TestResult {
     // Whatever a fault does to it.
     let _ = exchange(&server, PATIENCE);

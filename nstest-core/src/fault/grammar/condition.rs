@@ -46,7 +46,7 @@ pub(in crate::fault) fn condition(words: &mut Words<'_>) -> Result<Condition> {
             "burst-loss" => {
                 words.next();
                 let mut bursts = GilbertElliott::new(percent(words)?, percent(words)?);
-                if words.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
+                if words.is_number() {
                     bursts = bursts.loss_in_bad(percent(words)?).loss_in_good(percent(words)?);
                 }
                 condition.burst_loss = Some(bursts);

@@ -11,6 +11,7 @@ use crate::fault::packets::Layer;
 use crate::fault::partition::Partition;
 use crate::fault::plan::Plan;
 use crate::fault::point::{Conversation, InjectionPoint};
+use crate::fault::span;
 use crate::frame::Direction;
 use crate::frame::kind::PacketKind;
 
@@ -129,17 +130,19 @@ fn effect(words: &mut Words<'_>) -> Result<FaultEffect> {
     Ok(FaultEffect::Action(action(words)?))
 }
 
-const EFFECTS: [&str; 13] = [
+const EFFECTS: [&str; 15] = [
     "drop",
     "reject KIND",
     "reset",
     "duplicate",
-    "delay TIME",
+    "delay",
     "corrupt",
     "mtu OCTETS",
     "blackhole",
     "cut",
     "then reset",
+    "then blackhole",
+    "then cut",
     "condition …",
     "down",
     "partition A | B",
@@ -166,14 +169,19 @@ fn action(words: &mut Words<'_>) -> Result<Action> {
         }
         Some("duplicate") => {
             words.next();
-            let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
-            if !words.peek().is_some_and(is_number) {
+            if !words.is_number() {
                 return Ok(Action::Duplicate(1));
             }
             let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is no number"));
             words.value(read, "write a number of copies, from 1 to 255").map(Action::Duplicate)
         }
-        Some("delay") => Ok(Action::Delay(span_of(words)?)),
+        Some("delay") => {
+            words.next();
+            if !words.is_number() {
+                return Ok(Action::Delay(Action::DEFAULT_DELAY));
+            }
+            words.value(span::read, span::HELP).map(Action::Delay)
+        }
         Some("mtu") => {
             words.next();
             let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is no number"));

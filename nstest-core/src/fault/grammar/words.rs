@@ -37,6 +37,11 @@ impl<'a> Words<'a> {
         Some(word)
     }
 
+    /// Whether the next word begins with a digit.
+    pub(super) fn is_number(&self) -> bool {
+        self.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+    }
+
     /// Goes past a word, if it is the next one.
     pub(super) fn take(&mut self, word: &str) -> bool {
         let is_next = self.peek() == Some(word);

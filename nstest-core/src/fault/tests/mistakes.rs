@@ -195,7 +195,7 @@ fn mistakes_are_pointed_at() {
           cause: here something is missing
             server:
                    ^
-          help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, blackhole, cut, then reset, condition …, down, partition A | B
+          help: write one of: drop, reject KIND, reset, duplicate, delay, corrupt, mtu OCTETS, blackhole, cut, then reset, then blackhole, then cut, condition …, down, partition A | B
 
         nstest[plan]: read the plan `:drop`
           cause: `:drop` is no node
@@ -207,7 +207,7 @@ fn mistakes_are_pointed_at() {
           cause: `drip` is not expected here
             server: drop; client: drip
                                   ^^^^
-          help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, blackhole, cut, then reset, condition …, down, partition A | B
+          help: write one of: drop, reject KIND, reset, duplicate, delay, corrupt, mtu OCTETS, blackhole, cut, then reset, then blackhole, then cut, condition …, down, partition A | B
 
         nstest[plan]: read the plan `server: drop
         client: drop at 1s until 2s

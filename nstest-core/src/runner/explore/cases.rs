@@ -1,69 +1,58 @@
-//! Which runs there are: every point with every fault, or a sample of them.
+//! The runs of an exploration: every fault at every point, or a sample of these.
 
+use crate::error::Result;
 use crate::fault::random::SplitMix;
-use crate::fault::{Action, InjectionPoint};
+use crate::fault::{ExploreFault, InjectionPoint, Plan};
 use crate::run_config::FoundPoint;
 use crate::runner::test::Explore;
 
-/// One run: a fault, at a point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One run: a fault at a point.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Case<'a> {
-    pub(super) point: &'a FoundPoint,
-    pub(super) fault: &'static str,
+    point: InjectionPoint,
+    fault: &'a ExploreFault,
+    /// The packet at this point in the census, as text.
+    pub(super) packet: &'a str,
 }
 
 impl Case<'_> {
-    /// The case as a plan: this is where a point and a fault become one.
-    pub(super) fn plan(&self) -> String {
-        format!("{}: {}", self.point.point, action(self.fault))
+    /// The plan that the run is started with.
+    pub(super) fn plan(&self) -> Plan {
+        Plan::new().with(self.fault.at(&self.point))
     }
 }
 
-/// What a plan calls a fault of the attribute.
-fn action(fault: &'static str) -> &'static str {
-    match fault {
-        // These come right after the packet; the others are of the packet itself.
-        "cut" => "then cut",
-        "reset" => "then reset",
-        // In the direction of the packet; `cut` is both, and control, too.
-        "blackhole" => "then blackhole",
-        // As long as the first retransmission of TCP (RFC 6298, Linux's minimum).
-        "delay" => "delay 200ms",
-        fault => fault,
-    }
-}
-
-/// Whether a fault can do anything at a point: only TCP can be reset.
-fn suits(fault: &str, point: &FoundPoint) -> bool {
-    let can_be_reset = |point: InjectionPoint| point.suits(&Action::Reset);
-    fault != "reset" || point.point.parse().map_or(true, can_be_reset)
-}
-
-/// All runs, in the order of their points, and at one point in that of the faults
-/// in the attribute.
+/// All runs, by point, and at each point in the order of the attribute.
 #[derive(Debug)]
 pub(super) struct Cases<'a> {
     pub(super) list: Vec<Case<'a>>,
     pub(super) points: usize,
     pub(super) faults: usize,
-    /// How many there would be without `max = N`.
+    /// The number of runs without `max = N`.
     pub(super) all: usize,
 }
 
 impl<'a> Cases<'a> {
-    pub(super) fn of(points: &'a [FoundPoint], explore: &Explore, seed: u64) -> Self {
-        let each = |point| explore.faults.iter().map(move |fault| Case { point, fault });
-        let mut list: Vec<Case<'_>> = points.iter().flat_map(each).collect();
-        list.retain(|case| suits(case.fault, case.point));
+    /// # Errors
+    /// `plan`, if a point of the census cannot be read.
+    pub(super) fn of(points: &'a [FoundPoint], explore: &Explore, seed: u64) -> Result<Self> {
+        let mut list = Vec::new();
+        for FoundPoint { point, packet } in points {
+            let point: InjectionPoint = point.parse()?;
+            let faults = explore.faults.iter().filter(|fault| point.suits(&fault.action));
+            list.extend(faults.map(|fault| Case { point: point.clone(), fault, packet }));
+        }
         let all = list.len();
         let most = explore.max.map_or(all, |max| usize::try_from(max).unwrap_or(all));
         if most < all {
-            list = sample(all, most, seed).into_iter().map(|index| list[index]).collect();
+            let chosen = sample(all, most, seed);
+            list = chosen.into_iter().map(|index| list[index].clone()).collect();
         }
-        Self { list, points: points.len(), faults: explore.faults.len(), all }
+        Ok(Self { list, points: points.len(), faults: explore.faults.len(), all })
     }
 
-    /// How many runs there are not, since their fault can do nothing at their point.
+    /// The number of runs that are left out, because their fault cannot do anything at
+    /// their point.
     pub(super) fn unsuited(&self) -> usize {
         self.points * self.faults - self.all
     }
@@ -86,24 +75,33 @@ fn sample(all: usize, count: usize, seed: u64) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::Action;
+
+    const DROP: ExploreFault = ExploreFault { then: false, action: Action::Drop };
+    const RESET: ExploreFault = ExploreFault { then: false, action: Action::Reset };
+    const THEN_CUT: ExploreFault = ExploreFault { then: true, action: Action::Cut };
 
     fn points(count: usize) -> Vec<FoundPoint> {
-        let point = |n| FoundPoint { point: format!("p{n}"), packet: String::new() };
-        (0..count).map(point).collect()
+        let point = |n| format!("a egress tcp port 1 #1 data nth {n}");
+        (1..=count).map(|n| FoundPoint { point: point(n), packet: String::new() }).collect()
     }
 
-    fn plans(points: usize, max: Option<u32>, seed: u64) -> Vec<String> {
-        let explore = Explore { faults: &["reset", "drop"], max };
+    fn plans(cases: &Cases<'_>) -> Vec<String> {
+        cases.list.iter().map(|case| case.plan().to_string()).collect()
+    }
+
+    fn all_plans(points: usize, max: Option<u32>, seed: u64) -> Vec<String> {
         let points = self::points(points);
-        Cases::of(&points, &explore, seed).list.iter().map(Case::plan).collect()
+        plans(&Cases::of(&points, &Explore { faults: &[RESET, DROP], max }, seed).unwrap())
     }
 
     #[test]
-    fn each_point_meets_each_fault_in_order() {
-        let all = ["p0: then reset", "p0: drop", "p1: then reset", "p1: drop"];
-        assert_eq!(plans(2, None, 1), all);
-        assert_eq!(plans(2, Some(4), 1), all);
-        assert_eq!(plans(0, Some(4), 1), [""; 0]);
+    fn each_fault_is_injected_at_each_point_in_order() {
+        let all = ["1: reset", "1: drop", "2: reset", "2: drop"]
+            .map(|end| format!("a egress tcp port 1 #1 data nth {end}"));
+        assert_eq!(all_plans(2, None, 1), all);
+        assert_eq!(all_plans(2, Some(4), 1), all);
+        assert_eq!(all_plans(0, Some(4), 1), [""; 0]);
     }
 
     #[test]
@@ -113,24 +111,24 @@ mod tests {
             point("server egress udp port 53 #1 datagram nth 1"),
             point("server egress tcp port 53 #1 data nth 1"),
         ];
-        let explore = Explore { faults: &["reset", "cut"], max: None };
-        let cases = Cases::of(&points, &explore, 1);
-        let plans: Vec<String> = cases.list.iter().map(Case::plan).collect();
-        let all = ["udp port 53 #1 datagram nth 1: then cut"].into_iter().chain([
-            "tcp port 53 #1 data nth 1: then reset",
-            "tcp port 53 #1 data nth 1: then cut",
-        ]);
-        assert_eq!(plans, all.map(|it| format!("server egress {it}")).collect::<Vec<_>>());
+        let cases = Cases::of(&points, &Explore { faults: &[RESET, THEN_CUT], max: None }, 1);
+        let cases = cases.unwrap();
+        let all = [
+            "server egress udp port 53 #1 datagram nth 1: then cut",
+            "server egress tcp port 53 #1 data nth 1: reset",
+            "server egress tcp port 53 #1 data nth 1: then cut",
+        ];
+        assert_eq!(plans(&cases), all);
         assert_eq!((cases.all, cases.unsuited()), (3, 1));
     }
 
     #[test]
     fn a_sample_follows_from_the_seed_and_keeps_the_order() {
-        let sample = plans(100, Some(20), 1);
+        let sample = all_plans(100, Some(20), 1);
         assert_eq!(sample.len(), 20);
-        assert_eq!(sample, plans(100, Some(20), 1));
-        assert_ne!(sample, plans(100, Some(20), 2));
-        let all = plans(100, None, 1);
+        assert_eq!(sample, all_plans(100, Some(20), 1));
+        assert_ne!(sample, all_plans(100, Some(20), 2));
+        let all = all_plans(100, None, 1);
         let places: Vec<_> = sample.iter().map(|s| all.iter().position(|a| a == s)).collect();
         assert!(places.is_sorted() && places.windows(2).all(|two| two[0] != two[1]), "{places:?}");
     }

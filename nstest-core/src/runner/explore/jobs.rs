@@ -1,20 +1,20 @@
-//! The budget of jobs: a counting semaphore of all processes of one test run.
+//! The limit of concurrent runs, shared by all processes of one test run.
 //!
-//! A job is a *slot*, a byte of a file, held by an open file description lock
-//! (fcntl(2), `F_OFD_SETLKW`): the kernel gives it up when its holder dies, however
-//! it does, and puts waiters to sleep and in order. Worker *i* of every process
-//! asks for slot *i*: as long as anybody has work for it, somebody holds it. A
-//! second byte for each slot is its *turnstile*, which whoever waits next holds, so
-//! that one process cannot take a slot again before another that waits has had it.
+//! It is a counting semaphore in a file. A job is a *slot*: a byte of the file, locked with
+//! an open file description lock (fcntl(2), `F_OFD_SETLKW`). The kernel queues waiters, and
+//! releases the lock when its holder dies. Worker *i* of every process uses slot *i*. A
+//! second byte for each slot is its *turnstile*, which the next waiter holds. So a process
+//! cannot take a slot again before another one that waits for it.
 //!
-//! All explorations of one process share a file; under nextest, where each test is
-//! a process, all those of one run (NEXTEST_RUN_ID). Whoever uses a file holds a
-//! shared lock on its first byte; the last one removes it. What a killed process
-//! left over is removed by the next exploration, which can lock that byte alone.
+//! All explorations of one process share a file. Under nextest, where each test is a
+//! process, all of one run do (NEXTEST_RUN_ID). Each user of a file holds a shared lock on
+//! its first byte, and the last one removes the file. An exploration also removes files
+//! that killed processes left: it can lock their first byte exclusively.
 //!
-//! The traps: such locks belong to the open file, not to the process, so each holder
-//! opens it anew (through /proc/self/fd, since the name may be gone); a child that
-//! was forked meanwhile has the same open file, so a lock is given up explicitly.
+//! The traps: such a lock belongs to the open file description, not to the process. So each
+//! holder opens the file anew, through /proc/self/fd, because the name may be gone. A child
+//! that is forked while a lock is held shares the description, so locks are released
+//! explicitly.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -38,9 +38,9 @@ pub(super) struct Jobs {
     count: usize,
 }
 
-/// One job, until dropped.
+/// One job. Dropping it releases it.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Job {
     file: File,
     slot: usize,
 }
@@ -58,64 +58,64 @@ impl Jobs {
 
     fn open(directory: &Path, key: &str, count: usize) -> io::Result<Self> {
         let path = directory.join(key);
-        sweep(directory, &path)?;
+        remove_unused(directory, &path)?;
         loop {
             let file = open(OpenOptions::new().create(true), &path)?;
-            lock(&file, Lock::Shared, USED)?;
-            // Removed between the two, by the last one who used it.
+            lock(&file, Lock::Shared, IN_USE)?;
+            // Otherwise its last user removed it between the two calls.
             if file.metadata()?.nlink() > 0 {
                 return Ok(Self { path, file, count });
             }
         }
     }
 
-    /// How many there may be at a time.
+    /// The limit.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
-    /// Waits until the slot of this worker is free, and takes it. This has no
-    /// deadline of its own: whoever holds it is a run, which has one.
-    pub(super) fn hold(&self, worker: usize) -> Result<Held> {
+    /// Waits until the slot of this worker is free, and takes it. There is no deadline: a
+    /// run holds it, and each run has a timeout.
+    pub(super) fn acquire(&self, worker: usize) -> Result<Job> {
         self.take(worker % self.count).map_err(descriptor_error("wait for a job", "fcntl"))
     }
 
-    fn take(&self, slot: usize) -> io::Result<Held> {
-        let file = self.again()?;
+    fn take(&self, slot: usize) -> io::Result<Job> {
+        let file = self.reopen()?;
         lock(&file, Lock::Exclusive, turnstile_of(slot))?;
         let taken = lock(&file, Lock::Exclusive, byte_of(slot));
         unlock(&file, turnstile_of(slot));
-        taken.map(|()| Held { file, slot })
+        taken.map(|()| Job { file, slot })
     }
 
-    /// The same file, as another open file.
-    fn again(&self) -> io::Result<File> {
+    /// The same file with a new open file description.
+    fn reopen(&self) -> io::Result<File> {
         let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         OpenOptions::new().read(true).write(true).open(path)
     }
 }
 
-const OPEN: &str = "open the file by which explorations share jobs";
+const OPEN: &str = "open the file through which explorations share jobs";
 
 impl Drop for Jobs {
     fn drop(&mut self) {
-        // Shared becomes exclusive if nobody else uses it. If it cannot be removed,
-        // the next exploration tries.
-        if try_lock(&self.file, USED).is_ok() {
+        // The shared lock becomes exclusive if there is no other user. If the file cannot
+        // be removed, the next exploration tries again.
+        if try_lock(&self.file, IN_USE).is_ok() {
             let _ = std::fs::remove_file(&self.path);
         }
-        unlock(&self.file, USED);
+        unlock(&self.file, IN_USE);
     }
 }
 
-impl Drop for Held {
+impl Drop for Job {
     fn drop(&mut self) {
         unlock(&self.file, byte_of(self.slot));
     }
 }
 
-/// Held, shared, by everybody who uses the file.
-const USED: i64 = 0;
+/// The byte on which each user of the file holds a shared lock.
+const IN_USE: i64 = 0;
 
 fn byte_of(slot: usize) -> i64 {
     1 + 2 * slot as i64
@@ -125,13 +125,13 @@ fn turnstile_of(slot: usize) -> i64 {
     byte_of(slot) + 1
 }
 
-/// A directory of this user's, in one where everybody may make what they like.
+/// Creates a directory of this user in one that every user may write to.
 fn make_private(directory: &Path) -> Result<()> {
     match DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         made => {
             return made.map_err(descriptor_error(
-                "make a directory for the jobs of explorations",
+                "create the directory in which explorations share jobs",
                 "mkdir",
             ));
         }
@@ -141,26 +141,28 @@ fn make_private(directory: &Path) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorCode::Config, format!("{OPEN}, in {}", directory.display()))
-        .source("it is no directory that belongs to this user, and to which nobody else may write")
-        .help("remove it; or set TMPDIR to a directory of your own"))
+        .source(
+            "it must be a directory that belongs to this user and that no other user may write to",
+        )
+        .help("remove it, or set TMPDIR to a directory of your own"))
 }
 
 fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.read(true).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
-/// Removes the files that nobody uses.
-fn sweep(directory: &Path, but: &Path) -> io::Result<()> {
+/// Removes the files without users.
+fn remove_unused(directory: &Path, but: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
-        // Gone by now, or nothing of ours: left alone.
+        // Skipped: it is gone by now, or it is not one of ours.
         let Some(file) = (path != but).then(|| open(&mut OpenOptions::new(), &path).ok()).flatten()
         else {
             continue;
         };
-        if try_lock(&file, USED).is_ok() {
+        if try_lock(&file, IN_USE).is_ok() {
             let _ = std::fs::remove_file(&path);
-            unlock(&file, USED);
+            unlock(&file, IN_USE);
         }
     }
     Ok(())
@@ -172,7 +174,7 @@ enum Lock {
     Exclusive,
 }
 
-/// Waits for it.
+/// Waits for a lock.
 fn lock(file: &File, lock: Lock, byte: i64) -> io::Result<()> {
     let kind = match lock {
         Lock::Shared => libc::F_RDLCK,
@@ -186,12 +188,12 @@ fn lock(file: &File, lock: Lock, byte: i64) -> io::Result<()> {
     }
 }
 
-/// Exclusively, and at once or not at all.
+/// Takes an exclusive lock, or fails at once.
 fn try_lock(file: &File, byte: i64) -> nix::Result<()> {
     fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_WRLCK, byte))).map(drop)
 }
 
-/// Of a lock that is held, which does not fail.
+/// Releases a lock that is held, which does not fail.
 fn unlock(file: &File, byte: i64) {
     let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&range(libc::F_UNLCK, byte)));
 }
@@ -202,7 +204,7 @@ fn range(kind: libc::c_int, byte: i64) -> libc::flock {
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: byte as libc::off_t,
         l_len: 1,
-        l_pid: 0, // as open file description locks demand
+        l_pid: 0, // required for open file description locks
     }
 }
 

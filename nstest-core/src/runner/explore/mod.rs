@@ -1,9 +1,8 @@
-//! Exploration: the same test again, with one fault at one point of it at a time.
+//! Exploration: runs a test again and again, each time with one fault at one point.
 //!
-//! The *census*, a run without faults, has said which points there are. From
-//! them and the faults of the attribute follow the [`cases`], each a plan as
-//! text; a [sweep](mod@sweep) runs them, as many at a time as the [`jobs`] of the whole
-//! test run allow; the [`report`] says what became of them.
+//! A first run without faults, the *census*, has listed the points. [`cases`] combines them
+//! with the faults of the attribute; each case is a fault plan. [`sweep`](mod@sweep) runs the
+//! cases, [`jobs`] limits how many run at a time, and [`report`] prints the results.
 
 mod cases;
 mod jobs;
@@ -15,14 +14,15 @@ use super::settings::{Exploration, Settings};
 use super::test::Test;
 use super::verdict::Verdict;
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::Plan;
 use crate::ipc::Failure;
 use crate::run_config::{FoundPoint, RunConfig};
 use cases::Cases;
 use jobs::Jobs;
 use report::Report;
-use sweep::{Ran, sweep};
+use sweep::{RunResult, sweep};
 
-/// Runs a test with each fault at each of the points that its census has found.
+/// Runs a test with each fault at each point of its census.
 pub(super) fn explore(
     test: &Test,
     exploration: &Exploration,
@@ -35,27 +35,29 @@ pub(super) fn explore(
         return Ok(Verdict::Broken(no_points()));
     }
     let jobs = Jobs::of_this_run(exploration.jobs)?;
-    let cases = Cases::of(points, &exploration.explore, run_config.seed);
+    let cases = Cases::of(points, &exploration.explore, run_config.seed)?;
     if cases.list.is_empty() {
         return Ok(Verdict::Broken(
-            no_points().source("only TCP can be reset, and the test has none"),
+            no_points()
+                .source("only TCP connections can be reset, and the test has none")
+                .help("add a fault that affects any packet, such as `drop`"),
         ));
     }
-    let run = |plan: String| {
-        let run_config = RunConfig { plan: Some(plan), census: false, ..*run_config };
+    let run = |plan: Plan| {
+        let run_config = RunConfig { plan: Some(plan.to_string()), census: false, ..*run_config };
         let launch =
             Launch { run_config, output: BodyOutput::Kept, ..Launch::of(test, name, settings) };
         let mut observed = launch.start()?.watch();
         let (found, printed) = (observed.found.take(), std::mem::take(&mut observed.printed));
-        Ok(Ran { verdict: observed.verdict(name), found, printed })
+        Ok(RunResult { verdict: observed.verdict(name), found, printed })
     };
-    let swept = sweep(&cases, jobs.count(), |worker| jobs.hold(worker), run)?;
+    let results = sweep(&cases, jobs.count(), |worker| jobs.acquire(worker), run)?;
     let package = std::env::var("CARGO_PKG_NAME").ok();
-    let report = Report { name, package, seed: run_config.seed, cases: &cases, swept: &swept };
-    Ok(match swept.fails() {
-        _ if swept.reaches_nothing() => Verdict::Broken(report.nothing_reached()),
+    let report = Report { name, package, seed: run_config.seed, cases: &cases, results: &results };
+    Ok(match results.any_failed() {
+        _ if results.none_reached() => Verdict::Broken(report.none_reached()),
         false => {
-            print!("{}", report.survived());
+            print!("{}", report.passed());
             Verdict::Passed
         }
         true => Verdict::Failed(Failure::Reported(report.failed())),
@@ -64,6 +66,6 @@ pub(super) fn explore(
 
 fn no_points() -> Error {
     Error::new(ErrorCode::Exploration, "explore the test: find a point at which to inject a fault")
-        .source("in its run without faults no packet went over its network")
-        .help("let the test take its nodes as parameters (`server: Node`), and talk to them")
+        .source("no packet crossed a link in the run without faults")
+        .help("give the test a node as a parameter (`server: Node`), and exchange packets with it")
 }

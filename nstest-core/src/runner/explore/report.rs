@@ -1,120 +1,128 @@
-//! What is said of an exploration.
+//! The text of an exploration's result.
 
 use std::fmt::Write;
 
 use super::cases::{Case, Cases};
-use super::sweep::{Failing, Swept};
+use super::sweep::{CaseFailure, Results};
 use crate::error::{Error, ErrorCode};
 use crate::runner::settings;
 
 /// An exploration that has ended.
 pub(super) struct Report<'a> {
-    /// What libtest calls the test.
+    /// The test's name in libtest.
     pub(super) name: &'a str,
-    /// The package that it is in, if cargo said so.
+    /// The package of the test, if cargo gave its name.
     pub(super) package: Option<String>,
     pub(super) seed: u64,
     pub(super) cases: &'a Cases<'a>,
-    pub(super) swept: &'a Swept,
+    pub(super) results: &'a Results,
 }
 
 impl Report<'_> {
-    /// For a test that survived.
-    pub(super) fn survived(&self) -> String {
+    /// For a test that passed in all runs.
+    pub(super) fn passed(&self) -> String {
         let Cases { points, faults, list, .. } = self.cases;
         let (points, faults) = (count(*points, "point"), count(*faults, "fault"));
-        let mut text = format!("nstest: survived {points} x {faults}, in {}\n", runs(list.len()));
-        self.sampled(&mut text);
+        let mut text = format!("nstest: passed {} ({points} x {faults})\n", runs(list.len()));
+        self.selection(&mut text);
         self.not_reached(&mut text);
         text
     }
 
-    /// For a test that did not.
+    /// For a test that failed in some run.
     pub(super) fn failed(&self) -> String {
-        let failing: Vec<_> = self.swept.failing(self.cases).collect();
+        let failed: Vec<_> = self.results.failed(self.cases).collect();
         let mut text = format!(
-            "nstest[{}]: without a fault the test passes; with one it fails in {} of {}\n",
+            "nstest[{}]: the test passes without faults, but fails in {} of {}\n",
             ErrorCode::Exploration,
-            failing.len(),
+            failed.len(),
             self.size(),
         );
-        self.sampled(&mut text);
-        if let Some((case, failing)) = failing.first() {
-            self.first(&mut text, case, failing);
+        self.selection(&mut text);
+        if let Some((case, failure)) = failed.first() {
+            self.first(&mut text, case, failure);
         }
-        if failing.len() > 1 {
-            text.push_str("\nall that fail:\n");
-            table(&mut text, &failing);
+        if failed.len() > 1 {
+            text.push_str("\nall failures:\n");
+            table(&mut text, &failed);
         }
         self.not_reached(&mut text);
-        if let Some((case, _)) = failing.first() {
-            let _ = writeln!(text, "\nthe first one alone:\n  {}", self.again(case));
+        if let Some((case, _)) = failed.first() {
+            let _ = writeln!(text, "\nrepeat the first failure:\n  {}", self.command(case));
         }
         text
     }
 
-    /// For a test none of whose runs met its point.
-    pub(super) fn nothing_reached(&self) -> Error {
+    /// For a test of which no run reached its point.
+    pub(super) fn none_reached(&self) -> Error {
         let what = format!("explore the test: inject a fault in any of {}", self.size());
         Error::new(ErrorCode::Exploration, what)
-            .source("the packets of its run without faults did not come in any other run: each time it sends others")
-            .help("let the test do the same each time: fixed ports and one order of its connections")
+            .source(
+                "no run reached its injection point: the test sends different packets in each run",
+            )
+            .help("let the test send the same packets in each run: use fixed ports, and open connections in a fixed order")
     }
 
-    fn first(&self, text: &mut String, case: &Case<'_>, failing: &Failing) {
-        let Failing { how, missed, packet } = failing;
-        let packet = packet.as_ref().unwrap_or(&case.point.packet);
-        let _ = writeln!(text, "\nfirst: {}", case.plan());
+    fn first(&self, text: &mut String, case: &Case<'_>, failure: &CaseFailure) {
+        let CaseFailure { text: how, not_reached, packet } = failure;
+        let packet = packet.as_deref().unwrap_or(case.packet);
+        let _ = writeln!(text, "\nfirst failure: {}", case.plan());
         let _ = writeln!(text, "  packet: {}", indented(packet, "    "));
         let _ = writeln!(text, "  {}", indented(how, "    "));
-        if *missed {
-            text.push_str("  its fault affected nothing: the test fails by chance\n");
+        if *not_reached {
+            text.push_str("  the fault affected no packet in this run: the test fails at random\n");
         }
-        let printed = self.swept.printed.trim_start_matches('\n');
+        let printed = self.results.printed.trim_start_matches('\n');
         if !printed.is_empty() {
-            let _ = writeln!(text, "  it printed:\n    {}", indented(printed, "    "));
+            let _ = writeln!(text, "  output:\n    {}", indented(printed, "    "));
         }
     }
 
-    /// How much was explored.
+    /// The number of runs, and how it comes about.
     fn size(&self) -> String {
         let Cases { points, faults, list, .. } = self.cases;
         let (points, faults) = (count(*points, "point"), count(*faults, "fault"));
         format!("{} ({points} x {faults})", runs(list.len()))
     }
 
-    fn sampled(&self, text: &mut String) {
+    /// Which runs were left out, and why.
+    fn selection(&self, text: &mut String) {
         let unsuited = self.cases.unsuited();
         if unsuited > 0 {
-            let _ = writeln!(text, "without {}, since only TCP can be reset", runs(unsuited));
+            let _ =
+                writeln!(text, "{} left out: only TCP connections can be reset", runs(unsuited));
         }
         let (done, all) = (self.cases.list.len(), self.cases.all);
         if done < all {
             let seed = self.seed;
-            let _ = writeln!(text, "sampled from {all} runs by seed {seed}, since `max = {done}`");
-        }
-    }
-
-    fn not_reached(&self, text: &mut String) {
-        let missed: Vec<_> = self.swept.not_reached(self.cases).map(Case::plan).collect();
-        if !missed.is_empty() {
-            let runs = runs(missed.len());
             let _ = writeln!(
                 text,
-                "\n{runs} did not come to the point, so that nothing was injected:\n  {}",
-                missed.join("\n  ")
+                "the {done} runs are a sample of {all}, drawn with seed {seed} (`max = {done}`)"
             );
         }
     }
 
-    /// The line that runs a case alone.
-    fn again(&self, case: &Case<'_>) -> String {
+    fn not_reached(&self, text: &mut String) {
+        let plans = self.results.not_reached(self.cases).map(|case| case.plan().to_string());
+        let plans: Vec<String> = plans.collect();
+        if !plans.is_empty() {
+            let runs = runs(plans.len());
+            let _ = writeln!(
+                text,
+                "\nno fault injected in {runs}, which did not reach the point:\n  {}",
+                plans.join("\n  ")
+            );
+        }
+    }
+
+    /// The command that repeats one run.
+    fn command(&self, case: &Case<'_>) -> String {
         let package =
             self.package.as_ref().map(|package| format!("-p {package} ")).unwrap_or_default();
         format!(
             "{}={} NSTEST_SEED={} cargo test {package}-- --include-ignored --exact {}",
             settings::PLAN,
-            quoted(&case.plan()),
+            quoted(&case.plan().to_string()),
             self.seed,
             match self.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:#".contains(&b)) {
                 true => self.name.to_owned(),
@@ -133,7 +141,7 @@ fn runs(number: usize) -> String {
     count(number, "run")
 }
 
-/// Later lines of a text, below its first one.
+/// A text whose lines after the first one are indented.
 fn indented(text: &str, by: &str) -> String {
     let lines = text.trim_end().split('\n').enumerate();
     let indented = lines.map(|(number, line)| match number {
@@ -144,18 +152,19 @@ fn indented(text: &str, by: &str) -> String {
     indented.collect()
 }
 
-/// One line each, with the first line of how it failed.
-fn table(text: &mut String, failing: &[(&Case<'_>, &Failing)]) {
-    let plans: Vec<String> = failing.iter().map(|(case, _)| case.plan()).collect();
+/// A line for each failure: its plan, and the first line of its text.
+fn table(text: &mut String, failed: &[(&Case<'_>, &CaseFailure)]) {
+    let plans: Vec<String> = failed.iter().map(|(case, _)| case.plan().to_string()).collect();
     let width = plans.iter().map(|plan| plan.chars().count()).max().unwrap_or_default();
-    for (plan, (_, failing)) in plans.iter().zip(failing) {
-        let how = failing.how.lines().next().unwrap_or_default();
+    for (plan, (_, failure)) in plans.iter().zip(failed) {
+        let how = failure.text.lines().next().unwrap_or_default();
         let how = how.trim_end_matches("; processes alive then:");
         let _ = writeln!(text, "  {plan:width$}  {how}");
     }
 }
 
-/// For a shell: in double quotes, unless something in it means something there.
+/// For a shell: in double quotes, or in single ones if a character is special in double
+/// ones.
 fn quoted(text: &str) -> String {
     match text.contains(['"', '$', '`', '\\', '!']) {
         true => format!("'{}'", text.replace('\'', r"'\''")),

@@ -1,16 +1,16 @@
-//! Running the cases, several at a time.
+//! Running the cases of an exploration, several at a time.
 //!
-//! Generic over how a case is run, so that order, budget and failure are tested
-//! without processes. Each worker starts, watches and ends a run on its own
-//! thread, as PR_SET_PDEATHSIG demands (it counts threads, not processes), and
-//! holds a job meanwhile.
+//! The function that runs one case is a parameter, so that order, limit and failures are
+//! tested without processes. Each worker starts, watches and ends its runs on one thread,
+//! because PR_SET_PDEATHSIG counts threads, not processes. It holds a job during a run.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 
 use super::cases::{Case, Cases};
 use crate::error::{Error, Result};
+use crate::fault::Plan;
 use crate::ipc::Failure;
 use crate::run_config::Findings;
 use crate::runner::verdict::Verdict;
@@ -18,129 +18,129 @@ use crate::sync::{ignore_poison, lock};
 
 /// A run that has ended.
 #[derive(Debug)]
-pub(super) struct Ran {
+pub(super) struct RunResult {
     pub(super) verdict: Verdict,
-    /// Nothing where it did not live to tell.
+    /// `None` if the run ended before it reported any.
     pub(super) found: Option<Findings>,
     pub(super) printed: String,
 }
 
-/// What became of a case.
+/// The result of one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fate {
-    Survived,
-    /// It passed, and its fault affected nothing.
+pub(super) enum CaseResult {
+    Passed,
+    /// It passed, and its fault affected no packet.
     NotReached,
-    Failed(Failing),
+    Failed(CaseFailure),
 }
 
-/// How a run failed.
+/// How a case failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failing {
-    /// What a user reads of it, on one line or more.
-    pub(super) how: String,
-    /// Whether it is known that the fault affected nothing.
-    pub(super) missed: bool,
-    /// The packet that the fault affected, as far as the run lived to tell.
+pub(super) struct CaseFailure {
+    /// The failure as text, of one line or more.
+    pub(super) text: String,
+    /// Whether the run reported that its fault affected no packet.
+    pub(super) not_reached: bool,
+    /// The packet that the fault affected, if the run reported it.
     pub(super) packet: Option<String>,
 }
 
-/// What became of all.
+/// The results of all cases.
 #[derive(Debug)]
-pub(super) struct Swept {
-    /// By case.
-    pub(super) fates: Vec<Fate>,
-    /// What the first failing run printed.
+pub(super) struct Results {
+    /// In the order of the cases.
+    pub(super) list: Vec<CaseResult>,
+    /// The output of the first case that failed.
     pub(super) printed: String,
 }
 
-impl Swept {
-    pub(super) fn fails(&self) -> bool {
-        self.fates.iter().any(|fate| matches!(fate, Fate::Failed(_)))
+impl Results {
+    pub(super) fn any_failed(&self) -> bool {
+        self.list.iter().any(|result| matches!(result, CaseResult::Failed(_)))
     }
 
-    /// An exploration that injected nothing has shown nothing.
-    pub(super) fn reaches_nothing(&self) -> bool {
-        self.fates.iter().all(|fate| *fate == Fate::NotReached)
+    /// Whether no run reached its point. Such an exploration has tested nothing.
+    pub(super) fn none_reached(&self) -> bool {
+        self.list.iter().all(|result| *result == CaseResult::NotReached)
     }
 
-    /// The cases that failed, and how; the first one first.
-    pub(super) fn failing<'a>(
+    /// The cases that failed, in order.
+    pub(super) fn failed<'a>(
         &'a self,
         cases: &'a Cases<'a>,
-    ) -> impl Iterator<Item = (&'a Case<'a>, &'a Failing)> {
-        cases.list.iter().zip(&self.fates).filter_map(|(case, fate)| match fate {
-            Fate::Failed(failing) => Some((case, failing)),
+    ) -> impl Iterator<Item = (&'a Case<'a>, &'a CaseFailure)> {
+        cases.list.iter().zip(&self.list).filter_map(|(case, result)| match result {
+            CaseResult::Failed(failure) => Some((case, failure)),
             _ => None,
         })
     }
 
-    /// The cases whose fault affected nothing, failed ones included.
+    /// The cases whose fault affected no packet, including those that failed.
     pub(super) fn not_reached<'a>(
         &'a self,
         cases: &'a Cases<'a>,
     ) -> impl Iterator<Item = &'a Case<'a>> {
-        let missed = |fate: &Fate| match fate {
-            Fate::Survived => false,
-            Fate::NotReached => true,
-            Fate::Failed(failing) => failing.missed,
+        let not_reached = |result: &CaseResult| match result {
+            CaseResult::Passed => false,
+            CaseResult::NotReached => true,
+            CaseResult::Failed(failure) => failure.not_reached,
         };
-        cases
-            .list
-            .iter()
-            .zip(&self.fates)
-            .filter(move |(_, fate)| missed(fate))
-            .map(|(case, _)| case)
+        let both = cases.list.iter().zip(&self.list);
+        both.filter(move |(_, result)| not_reached(result)).map(|(case, _)| case)
     }
 }
 
-/// Runs every case by `run`, on up to `workers` threads, each of which calls `hold`
-/// with its number before a run, and drops what it got after it. An error of either
-/// ends the sweep: the machine's doing, not the test's.
+/// Runs every case with `run`, on up to `workers` threads. Before each run, a thread calls
+/// `acquire` with its number, and drops the returned value after the run.
+///
+/// # Errors
+/// The first error of `acquire` or `run`. It ends the sweep: the machine failed, not the
+/// test.
 pub(super) fn sweep<G>(
     cases: &Cases<'_>,
     workers: usize,
-    hold: impl Fn(usize) -> Result<G> + Sync,
-    run: impl Fn(String) -> Result<Ran> + Sync,
-) -> Result<Swept> {
+    acquire: impl Fn(usize) -> Result<G> + Sync,
+    run: impl Fn(Plan) -> Result<RunResult> + Sync,
+) -> Result<Results> {
     let sweep = Sweep {
         cases,
         next: AtomicUsize::new(0),
-        kept: Mutex::default(),
-        stopped: OnceLock::new(),
+        collected: Mutex::default(),
+        error: OnceLock::new(),
     };
-    let work = |worker| sweep.work(worker, &hold, &run);
+    let work = |worker| sweep.work(worker, &acquire, &run);
     thread::scope(|scope| {
-        // This thread is the first worker: there is always one.
+        // The calling thread is the first worker, so there is always one.
         for worker in 1..workers.min(cases.list.len()) {
             let work = &work;
             if let Err(error) = thread::Builder::new().spawn_scoped(scope, move || work(worker)) {
-                eprintln!("nstest: note: explores on {worker} threads: the next one: {error}");
+                eprintln!("nstest: note: exploring on {worker} threads only: {error}");
                 break;
             }
         }
         work(0);
     });
-    let Kept { mut fates, first } = ignore_poison(sweep.kept.into_inner());
-    if let Some(error) = sweep.stopped.into_inner() {
+    let Collected { mut results, first } = ignore_poison(sweep.collected.into_inner());
+    if let Some(error) = sweep.error.into_inner() {
         return Err(error);
     }
-    fates.sort_unstable_by_key(|(index, _)| *index);
-    let fates = fates.into_iter().map(|(_, fate)| fate).collect();
-    Ok(Swept { fates, printed: first.map(|(_, printed)| printed).unwrap_or_default() })
+    results.sort_unstable_by_key(|(index, _)| *index);
+    let list = results.into_iter().map(|(_, result)| result).collect();
+    Ok(Results { list, printed: first.map(|(_, printed)| printed).unwrap_or_default() })
 }
 
+/// A sweep in progress.
 struct Sweep<'a> {
     cases: &'a Cases<'a>,
     next: AtomicUsize,
-    kept: Mutex<Kept>,
-    stopped: OnceLock<Error>,
+    collected: Mutex<Collected>,
+    error: OnceLock<Error>,
 }
 
 #[derive(Default)]
-struct Kept {
-    fates: Vec<(usize, Fate)>,
-    /// Of the failing case that comes first, its index and what it printed.
+struct Collected {
+    results: Vec<(usize, CaseResult)>,
+    /// Of the failed case with the lowest index: that index, and its output.
     first: Option<(usize, String)>,
 }
 
@@ -148,51 +148,47 @@ impl Sweep<'_> {
     fn work<G>(
         &self,
         worker: usize,
-        hold: &impl Fn(usize) -> Result<G>,
-        run: &impl Fn(String) -> Result<Ran>,
+        acquire: &impl Fn(usize) -> Result<G>,
+        run: &impl Fn(Plan) -> Result<RunResult>,
     ) {
-        while self.stopped.get().is_none() {
+        while self.error.get().is_none() {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(case) = self.cases.list.get(index) else { return };
-            let ran = hold(worker).and_then(|_held| run(case.plan()));
-            match ran {
-                Ok(ran) => self.keep(index, ran),
+            match acquire(worker).and_then(|_job| run(case.plan())) {
+                Ok(result) => self.collect(index, result),
                 Err(error) => {
-                    let _ = self.stopped.set(error); // the first one counts
+                    let _ = self.error.set(error); // the first one is reported
                     return;
                 }
             }
         }
     }
 
-    fn keep(&self, index: usize, Ran { verdict, found, printed }: Ran) {
-        let fate = match how(verdict) {
-            None if found.as_ref().is_some_and(Findings::reached) => Fate::Survived,
-            None => Fate::NotReached,
-            Some(how) => {
-                let missed = found.as_ref().is_some_and(|found| !found.reached());
+    fn collect(&self, index: usize, RunResult { verdict, found, printed }: RunResult) {
+        let result = match failure_text(verdict) {
+            None if found.as_ref().is_some_and(Findings::reached) => CaseResult::Passed,
+            None => CaseResult::NotReached,
+            Some(text) => {
+                let not_reached = found.as_ref().is_some_and(|found| !found.reached());
                 let packet = found.and_then(|found| found.injected?.packet);
-                Fate::Failed(Failing { how, missed, packet })
+                CaseResult::Failed(CaseFailure { text, not_reached, packet })
             }
         };
-        let mut kept = self.lock();
-        if matches!(fate, Fate::Failed(_)) && kept.first.as_ref().is_none_or(|(i, _)| index < *i) {
-            kept.first = Some((index, printed));
+        let mut collected = lock(&self.collected);
+        let is_first = collected.first.as_ref().is_none_or(|(first, _)| index < *first);
+        if matches!(result, CaseResult::Failed(_)) && is_first {
+            collected.first = Some((index, printed));
         }
-        kept.fates.push((index, fate));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        lock(&self.kept)
+        collected.results.push((index, result));
     }
 }
 
-/// In which way a run failed, if it did.
-fn how(verdict: Verdict) -> Option<String> {
+/// How a run failed, if it did.
+fn failure_text(verdict: Verdict) -> Option<String> {
     Some(match verdict {
         Verdict::Passed => return None,
         Verdict::Failed(Failure::Panic(text)) => format!("panicked: {text}"),
-        Verdict::Failed(Failure::PanicAny) => "panicked, with no text".to_owned(),
+        Verdict::Failed(Failure::PanicAny) => "panicked without a message".to_owned(),
         Verdict::Failed(Failure::Returned(code)) => format!("returned a failure: {code}"),
         Verdict::Failed(Failure::Reported(report)) => report,
         Verdict::Broken(error) | Verdict::NotStarted(error) => error.to_string(),

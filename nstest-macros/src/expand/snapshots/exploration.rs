@@ -15,7 +15,36 @@ fn pays() {
                 ::nstest::__private::Options {
                     seed: ::core::option::Option::Some(7u64),
                     explore: ::core::option::Option::Some(::nstest::__private::Explore {
-                        faults: &["reset", "drop"],
+                        faults: &[
+                            ::nstest::__private::ExploreFault {
+                                then: false,
+                                action: ::nstest::__private::Action::Reset,
+                            },
+                            ::nstest::__private::ExploreFault {
+                                then: false,
+                                action: ::nstest::__private::Action::Drop,
+                            },
+                            ::nstest::__private::ExploreFault {
+                                then: true,
+                                action: ::nstest::__private::Action::Cut,
+                            },
+                            ::nstest::__private::ExploreFault {
+                                then: false,
+                                action: ::nstest::__private::Action::Delay(
+                                    ::nstest::__private::Action::DEFAULT_DELAY,
+                                ),
+                            },
+                            ::nstest::__private::ExploreFault {
+                                then: false,
+                                action: ::nstest::__private::Action::Delay(
+                                    ::core::time::Duration::new(0u64, 40000000u32),
+                                ),
+                            },
+                            ::nstest::__private::ExploreFault {
+                                then: false,
+                                action: ::nstest::__private::Action::Duplicate(2u8),
+                            },
+                        ],
                         max: ::core::option::Option::Some(200u32),
                     }),
                     ..::nstest::__private::Options::DEFAULT

@@ -6,7 +6,7 @@ use std::thread;
 
 use super::*;
 
-/// A directory that is gone in the end.
+/// A directory that is removed when dropped.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -32,15 +32,15 @@ impl Drop for Directory {
     }
 }
 
-/// Whether nobody has it, as another open file sees it.
+/// Whether a byte is not locked, as seen by another open file description.
 fn is_free(jobs: &Jobs, byte: i64) -> bool {
-    let file = jobs.again().unwrap();
+    let file = jobs.reopen().unwrap();
     let free = try_lock(&file, byte).is_ok();
     unlock(&file, byte);
     free
 }
 
-fn await_taken(jobs: &Jobs, byte: i64) {
+fn wait_until_locked(jobs: &Jobs, byte: i64) {
     while is_free(jobs, byte) {
         thread::yield_now();
     }
@@ -53,19 +53,19 @@ fn there_are_never_more_holders_than_jobs() {
     let most = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..3 {
-            // What three processes of one run have.
+            // As three processes of one test run do.
             let jobs = Jobs::open(&directory.0, "run", 2).unwrap();
             let (jobs, inside, most) = (std::sync::Arc::new(jobs), &inside, &most);
             for worker in 0..2 {
                 let jobs = std::sync::Arc::clone(&jobs);
                 scope.spawn(move || {
                     for _ in 0..50 {
-                        let held = jobs.hold(worker).unwrap();
+                        let job = jobs.acquire(worker).unwrap();
                         let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
                         most.fetch_max(now, Ordering::SeqCst);
                         thread::yield_now();
                         inside.fetch_sub(1, Ordering::SeqCst);
-                        drop(held);
+                        drop(job);
                     }
                 });
             }
@@ -76,20 +76,20 @@ fn there_are_never_more_holders_than_jobs() {
 }
 
 #[test]
-fn who_waits_for_a_slot_gets_it_before_who_had_it() {
+fn a_waiter_gets_the_slot_before_its_last_holder() {
     let directory = Directory::new("jobs-order");
     let first = Jobs::open(&directory.0, "run", 1).unwrap();
     let second = Jobs::open(&directory.0, "run", 1).unwrap();
     let order = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        let held = first.hold(0).unwrap();
+        let job = first.acquire(0).unwrap();
         scope.spawn(|| {
-            let _held = second.hold(0).unwrap();
+            let _job = second.acquire(0).unwrap();
             order.lock().unwrap().push("second");
         });
-        await_taken(&first, turnstile_of(0));
-        drop(held);
-        let _held = first.hold(0).unwrap();
+        wait_until_locked(&first, turnstile_of(0));
+        drop(job);
+        let _job = first.acquire(0).unwrap();
         order.lock().unwrap().push("first again");
     });
     assert_eq!(order.into_inner().unwrap(), ["second", "first again"]);
@@ -97,13 +97,13 @@ fn who_waits_for_a_slot_gets_it_before_who_had_it() {
 
 const DIRECTORY: &str = "NSTEST_CORE_TEST_JOBS";
 
-/// Holds both jobs and uses the file, until it is killed.
+/// Holds both jobs until it is killed.
 #[test]
-#[ignore = "the tests below start it"]
-fn holds_until_it_is_killed() {
-    let directory = std::env::var_os(DIRECTORY).expect("it is started by a test");
+#[ignore = "started by the tests below"]
+fn holds_jobs_until_killed() {
+    let directory = std::env::var_os(DIRECTORY).expect("a test starts it");
     let jobs = Jobs::open(Path::new(&directory), "run", 2).unwrap();
-    let _held = [jobs.hold(0).unwrap(), jobs.hold(1).unwrap()];
+    let _job = [jobs.acquire(0).unwrap(), jobs.acquire(1).unwrap()];
     println!("holds");
     loop {
         thread::park();
@@ -112,7 +112,7 @@ fn holds_until_it_is_killed() {
 
 fn holder(directory: &Directory) -> Child {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "runner::explore::jobs::tests::holds_until_it_is_killed"])
+        .args(["--exact", "runner::explore::jobs::tests::holds_jobs_until_killed"])
         .args(["--ignored", "--nocapture"])
         .env(DIRECTORY, &directory.0)
         .stdout(Stdio::piped())
@@ -132,8 +132,8 @@ fn the_jobs_of_a_killed_process_are_free_again() {
     thread::scope(|scope| {
         let waits = [0, 1].map(|worker| {
             let jobs = &jobs;
-            let wait = scope.spawn(move || drop(jobs.hold(worker).unwrap()));
-            await_taken(jobs, turnstile_of(worker));
+            let wait = scope.spawn(move || drop(jobs.acquire(worker).unwrap()));
+            wait_until_locked(jobs, turnstile_of(worker));
             wait
         });
         assert!(waits.iter().all(|wait| !wait.is_finished()));
@@ -143,7 +143,7 @@ fn the_jobs_of_a_killed_process_are_free_again() {
 }
 
 #[test]
-fn what_a_killed_process_leaves_is_removed_and_what_is_in_use_is_not() {
+fn files_without_users_are_removed() {
     let directory = Directory::new("jobs-left");
     let mut child = holder(&directory);
     let other = Jobs::open(&directory.0, "other", 2).unwrap();
@@ -159,7 +159,7 @@ fn what_a_killed_process_leaves_is_removed_and_what_is_in_use_is_not() {
 }
 
 #[test]
-fn a_directory_that_others_could_have_made_is_refused() {
+fn a_directory_that_another_user_could_write_is_refused() {
     let directory = Directory::new("jobs-private");
     let link = directory.0.join("link");
     std::os::unix::fs::symlink("/tmp", &link).unwrap();

@@ -1,140 +1,145 @@
 use expect_test::expect;
 
 use super::*;
+use crate::fault::{Action, ExploreFault};
 use crate::run_config::FoundPoint;
-use crate::runner::explore::sweep::Fate;
+use crate::runner::explore::sweep::CaseResult;
 use crate::runner::test::Explore;
+
+const RESET: ExploreFault = ExploreFault { then: true, action: Action::Reset };
+const DROP: ExploreFault = ExploreFault { then: false, action: Action::Drop };
 
 fn points() -> Vec<FoundPoint> {
     let point = |n| FoundPoint {
-        point: format!("client > server: tcp data {n}"),
-        packet: format!("10.0.2.1:40000 > 10.0.2.2:80 [ACK, PSH] {n} bytes"),
+        point: format!("server ingress tcp port 80 #1 data nth {n}"),
+        packet: format!("TCP 10.0.2.1:40000 > 10.0.2.2:80 PSH ACK seq 1 ack 1 len {n}"),
     };
     (1..=3).map(point).collect()
 }
 
-fn failing(how: &str) -> Fate {
-    Fate::Failed(Failing { how: how.to_owned(), missed: false, packet: None })
+fn failure(text: &str) -> CaseResult {
+    let text = text.to_owned();
+    CaseResult::Failed(CaseFailure { text, not_reached: false, packet: None })
 }
 
-fn swept(fates: Vec<Fate>, printed: &str) -> Swept {
-    Swept { fates, printed: printed.to_owned() }
+fn results(list: Vec<CaseResult>, printed: &str) -> Results {
+    Results { list, printed: printed.to_owned() }
 }
 
 fn cases(points: &[FoundPoint], max: Option<u32>) -> Cases<'_> {
-    Cases::of(points, &Explore { faults: &["reset", "drop"], max }, 7)
+    Cases::of(points, &Explore { faults: &[RESET, DROP], max }, 7).unwrap()
 }
 
-fn report<'a>(cases: &'a Cases<'a>, swept: &'a Swept) -> Report<'a> {
-    assert_eq!(cases.list.len(), swept.fates.len());
+fn report<'a>(cases: &'a Cases<'a>, results: &'a Results) -> Report<'a> {
+    assert_eq!(cases.list.len(), results.list.len());
     let package = Some("shop".to_owned());
-    Report { name: "pays::twice", package, seed: 7, cases, swept }
+    Report { name: "pays::twice", package, seed: 7, cases, results }
 }
 
 #[test]
-fn the_first_failure_is_told_whole_and_all_in_a_table() {
-    let swept = swept(
+fn the_first_failure_is_shown_whole_and_all_in_a_table() {
+    let results = results(
         vec![
-            Fate::Survived,
-            Fate::NotReached,
-            failing("panicked: assertion failed\n  left: 1\n right: 2"),
-            Fate::Survived,
-            failing(
+            CaseResult::Passed,
+            CaseResult::NotReached,
+            failure("panicked: assertion failed\n  left: 1\n right: 2"),
+            CaseResult::Passed,
+            failure(
                 "the test did not end within 10s; it was killed; processes alive then:\n  PID 2 (sleeping): shop",
             ),
-            Fate::Failed(Failing {
-                how: "returned a failure: 1".to_owned(),
-                missed: true,
+            CaseResult::Failed(CaseFailure {
+                text: "returned a failure: 1".to_owned(),
+                not_reached: true,
                 packet: None,
             }),
         ],
         "paid\nthread 'pays::twice' panicked\n",
     );
     expect![[r#"
-        nstest[exploration]: without a fault the test passes; with one it fails in 3 of 6 runs (3 points x 2 faults)
+        nstest[exploration]: the test passes without faults, but fails in 3 of 6 runs (3 points x 2 faults)
 
-        first: client > server: tcp data 2: then reset
-          packet: 10.0.2.1:40000 > 10.0.2.2:80 [ACK, PSH] 2 bytes
+        first failure: server ingress tcp port 80 #1 data nth 2: then reset
+          packet: TCP 10.0.2.1:40000 > 10.0.2.2:80 PSH ACK seq 1 ack 1 len 2
           panicked: assertion failed
               left: 1
              right: 2
-          it printed:
+          output:
             paid
             thread 'pays::twice' panicked
 
-        all that fail:
-          client > server: tcp data 2: then reset  panicked: assertion failed
-          client > server: tcp data 3: then reset  the test did not end within 10s; it was killed
-          client > server: tcp data 3: drop        returned a failure: 1
+        all failures:
+          server ingress tcp port 80 #1 data nth 2: then reset  panicked: assertion failed
+          server ingress tcp port 80 #1 data nth 3: then reset  the test did not end within 10s; it was killed
+          server ingress tcp port 80 #1 data nth 3: drop        returned a failure: 1
 
-        2 runs did not come to the point, so that nothing was injected:
-          client > server: tcp data 1: drop
-          client > server: tcp data 3: drop
+        no fault injected in 2 runs, which did not reach the point:
+          server ingress tcp port 80 #1 data nth 1: drop
+          server ingress tcp port 80 #1 data nth 3: drop
 
-        the first one alone:
-          NSTEST_PLAN="client > server: tcp data 2: then reset" NSTEST_SEED=7 cargo test -p shop -- --include-ignored --exact pays::twice
+        repeat the first failure:
+          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: then reset" NSTEST_SEED=7 cargo test -p shop -- --include-ignored --exact pays::twice
     "#]]
-    .assert_eq(&report(&cases(&points(), None), &swept).failed());
+    .assert_eq(&report(&cases(&points(), None), &results).failed());
 }
 
 #[test]
 fn one_failure_needs_no_table() {
-    let fate = Fate::Failed(Failing {
-        how: "panicked: x".to_owned(),
-        missed: true,
+    let fate = CaseResult::Failed(CaseFailure {
+        text: "panicked: x".to_owned(),
+        not_reached: true,
         packet: Some("as it was in this run".to_owned()),
     });
-    let swept = swept(vec![fate, Fate::Survived], "");
+    let results = results(vec![fate, CaseResult::Passed], "");
     expect![[r#"
-        nstest[exploration]: without a fault the test passes; with one it fails in 1 of 2 runs (3 points x 2 faults)
-        sampled from 6 runs by seed 7, since `max = 2`
+        nstest[exploration]: the test passes without faults, but fails in 1 of 2 runs (3 points x 2 faults)
+        the 2 runs are a sample of 6, drawn with seed 7 (`max = 2`)
 
-        first: client > server: tcp data 2: drop
+        first failure: server ingress tcp port 80 #1 data nth 2: drop
           packet: as it was in this run
           panicked: x
-          its fault affected nothing: the test fails by chance
+          the fault affected no packet in this run: the test fails at random
 
-        1 run did not come to the point, so that nothing was injected:
-          client > server: tcp data 2: drop
+        no fault injected in 1 run, which did not reach the point:
+          server ingress tcp port 80 #1 data nth 2: drop
 
-        the first one alone:
-          NSTEST_PLAN="client > server: tcp data 2: drop" NSTEST_SEED=7 cargo test -p shop -- --include-ignored --exact pays::twice
+        repeat the first failure:
+          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: drop" NSTEST_SEED=7 cargo test -p shop -- --include-ignored --exact pays::twice
     "#]]
-    .assert_eq(&report(&cases(&points(), Some(2)), &swept).failed());
+    .assert_eq(&report(&cases(&points(), Some(2)), &results).failed());
 }
 
 #[test]
-fn a_test_that_survives_says_how_much() {
-    let all = swept(vec![Fate::Survived; 6], "");
+fn a_test_that_passes_reports_the_number_of_runs() {
+    let all = results(vec![CaseResult::Passed; 6], "");
     expect![[r#"
-        nstest: survived 3 points x 2 faults, in 6 runs
+        nstest: passed 6 runs (3 points x 2 faults)
     "#]]
-    .assert_eq(&report(&cases(&points(), None), &all).survived());
-    let sample = swept(vec![Fate::Survived, Fate::NotReached], "");
+    .assert_eq(&report(&cases(&points(), None), &all).passed());
+    let sample = results(vec![CaseResult::Passed, CaseResult::NotReached], "");
     expect![[r#"
-        nstest: survived 3 points x 2 faults, in 2 runs
-        sampled from 6 runs by seed 7, since `max = 2`
+        nstest: passed 2 runs (3 points x 2 faults)
+        the 2 runs are a sample of 6, drawn with seed 7 (`max = 2`)
 
-        1 run did not come to the point, so that nothing was injected:
-          client > server: tcp data 3: drop
+        no fault injected in 1 run, which did not reach the point:
+          server ingress tcp port 80 #1 data nth 3: drop
     "#]]
-    .assert_eq(&report(&cases(&points(), Some(2)), &sample).survived());
+    .assert_eq(&report(&cases(&points(), Some(2)), &sample).passed());
 }
 
 #[test]
-fn an_exploration_that_injected_nothing_is_an_error() {
-    let none = swept(vec![Fate::NotReached; 6], "");
-    assert!(none.reaches_nothing());
+fn an_exploration_without_an_injected_fault_is_an_error() {
+    let none = results(vec![CaseResult::NotReached; 6], "");
+    assert!(none.none_reached());
     expect![[r#"
         nstest[exploration]: explore the test: inject a fault in any of 6 runs (3 points x 2 faults)
-          cause: the packets of its run without faults did not come in any other run: each time it sends others
-          help: let the test do the same each time: fixed ports and one order of its connections
+          cause: no run reached its injection point: the test sends different packets in each run
+          help: let the test send the same packets in each run: use fixed ports, and open connections in a fixed order
     "#]]
-    .assert_eq(&format!("{:?}\n", report(&cases(&points(), None), &none).nothing_reached()));
+    .assert_eq(&format!("{:?}\n", report(&cases(&points(), None), &none).none_reached()));
 }
 
 #[test]
-fn the_line_to_repeat_a_run_is_for_a_shell() {
+fn text_is_quoted_for_a_shell() {
     assert_eq!(quoted("a > b: drop"), "\"a > b: drop\"");
     assert_eq!(quoted("a'$b"), r"'a'\''$b'");
     assert_eq!(quoted("a!"), "'a!'");

@@ -2,14 +2,24 @@ use std::sync::{Barrier, Condvar};
 
 use super::*;
 use crate::error::ErrorCode;
+use crate::fault::{Action, ExploreFault};
 use crate::run_config::{FoundPoint, PlanOutcome};
 use crate::runner::test::Explore;
 
-const EXPLORE: Explore = Explore { faults: &["reset", "drop"], max: None };
+const EXPLORE: Explore = Explore { faults: &[RESET, DROP], max: None };
+const RESET: ExploreFault = ExploreFault { then: false, action: Action::Reset };
+const DROP: ExploreFault = ExploreFault { then: false, action: Action::Drop };
+
+const POINT: &str = "server egress tcp port 7000 #1 data nth ";
 
 fn points(count: usize) -> Vec<FoundPoint> {
-    let point = |n| FoundPoint { point: format!("p{n}"), packet: format!("packet {n}") };
-    (0..count).map(point).collect()
+    let point = |n| FoundPoint { point: format!("{POINT}{n}"), packet: format!("packet {n}") };
+    (1..=count).map(point).collect()
+}
+
+/// A plan without what all plans here have in common: `1: reset`.
+fn short(plan: &Plan) -> String {
+    plan.to_string().strip_prefix(POINT).expect("all are at one of the points").to_owned()
 }
 
 fn found(reached: bool) -> Option<Findings> {
@@ -17,13 +27,13 @@ fn found(reached: bool) -> Option<Findings> {
     Some(Findings { injected, ..Findings::default() })
 }
 
-fn passed(reached: bool) -> Ran {
-    Ran { verdict: Verdict::Passed, found: found(reached), printed: String::new() }
+fn passed(reached: bool) -> RunResult {
+    RunResult { verdict: Verdict::Passed, found: found(reached), printed: String::new() }
 }
 
-fn failed(text: &str) -> Ran {
+fn failed(text: &str) -> RunResult {
     let verdict = Verdict::Failed(Failure::Panic(text.to_owned()));
-    Ran { verdict, found: None, printed: format!("printed by {text}") }
+    RunResult { verdict, found: None, printed: format!("printed by {text}") }
 }
 
 fn free(_: usize) -> Result<()> {
@@ -31,51 +41,58 @@ fn free(_: usize) -> Result<()> {
 }
 
 #[test]
-fn fates_are_in_the_order_of_the_cases_whoever_ends_first() {
+fn results_are_in_the_order_of_the_cases() {
     let points = points(3);
-    let cases = Cases::of(&points, &EXPLORE, 1);
+    let cases = Cases::of(&points, &EXPLORE, 1).unwrap();
     // The first case ends last: it waits until the five others have.
     let (others, ended) = (Mutex::new(0), Condvar::new());
-    let swept = sweep(&cases, 2, free, |plan| {
+    let results = sweep(&cases, 2, free, |plan| {
         let mut others = others.lock().unwrap();
-        if plan == "p0: then reset" {
+        if short(&plan) == "1: reset" {
             drop(ended.wait_while(others, |others| *others < 5).unwrap());
             return Ok(failed("first"));
         }
         *others += 1;
         ended.notify_all();
-        Ok(match plan.as_str() {
-            "p1: drop" => failed("second"),
-            "p2: then reset" => passed(false),
+        Ok(match short(&plan).as_str() {
+            "2: drop" => failed("second"),
+            "3: reset" => passed(false),
             _ => passed(true),
         })
     });
-    let swept = swept.unwrap();
-    let failing = |how: &str| {
-        Fate::Failed(Failing { how: format!("panicked: {how}"), missed: false, packet: None })
+    let results = results.unwrap();
+    let failure = |text: &str| {
+        let text = format!("panicked: {text}");
+        CaseResult::Failed(CaseFailure { text, not_reached: false, packet: None })
     };
-    let (survived, missed) = (Fate::Survived, Fate::NotReached);
-    assert_eq!(
-        swept.fates,
-        [failing("first"), survived.clone(), survived.clone(), failing("second"), missed, survived]
-    );
-    assert_eq!(swept.printed, "printed by first");
-    assert!(swept.fails() && !swept.reaches_nothing());
-    let plans: Vec<_> = swept.failing(&cases).map(|(case, _)| case.plan()).collect();
-    assert_eq!(plans, ["p0: then reset", "p1: drop"]);
-    let plans: Vec<_> = swept.not_reached(&cases).map(Case::plan).collect();
-    assert_eq!(plans, ["p2: then reset"]);
+    let expected = [
+        failure("first"),
+        CaseResult::Passed,
+        CaseResult::Passed,
+        failure("second"),
+        CaseResult::NotReached,
+        CaseResult::Passed,
+    ];
+    assert_eq!(results.list, expected);
+    assert_eq!(results.printed, "printed by first");
+    assert!(results.any_failed() && !results.none_reached());
+    let plans: Vec<_> = results.failed(&cases).map(|(case, _)| short(&case.plan())).collect();
+    assert_eq!(plans, ["1: reset", "2: drop"]);
+    let plans: Vec<_> = results.not_reached(&cases).map(|case| short(&case.plan())).collect();
+    assert_eq!(plans, ["3: reset"]);
 }
 
 #[test]
-fn a_run_that_tells_nothing_is_not_known_to_have_met_its_point() {
+fn a_run_without_findings_did_not_reach_its_point() {
     let points = points(1);
-    let cases = Cases::of(&points, &EXPLORE, 1);
-    let swept = sweep(&cases, 1, free, |_| Ok(Ran { found: None, ..passed(true) })).unwrap();
-    assert!(swept.reaches_nothing());
-    let swept = sweep(&cases, 1, free, |_| Ok(Ran { found: found(false), ..failed("x") })).unwrap();
-    assert!(!swept.reaches_nothing());
-    assert_eq!(swept.not_reached(&cases).count(), 2);
+    let cases = Cases::of(&points, &EXPLORE, 1).unwrap();
+    let results =
+        sweep(&cases, 1, free, |_| Ok(RunResult { found: None, ..passed(true) })).unwrap();
+    assert!(results.none_reached());
+    let results =
+        sweep(&cases, 1, free, |_| Ok(RunResult { found: found(false), ..failed("x") })).unwrap();
+    assert!(!results.none_reached());
+    assert_eq!(results.not_reached(&cases).count(), 2);
 }
 
 /// Counts how many there are at a time.
@@ -106,7 +123,7 @@ impl Drop for Inside<'_> {
 #[test]
 fn every_worker_holds_a_job_while_it_runs_and_no_longer() {
     let points = points(30);
-    let cases = Cases::of(&points, &EXPLORE, 1);
+    let cases = Cases::of(&points, &EXPLORE, 1).unwrap();
     let gauge = Gauge::default();
     // Two by two: there are as many at a time as workers.
     let both = Barrier::new(2);
@@ -114,11 +131,11 @@ fn every_worker_holds_a_job_while_it_runs_and_no_longer() {
         assert!(worker < 2);
         Ok(gauge.enter())
     };
-    let swept = sweep(&cases, 2, hold, |_| {
+    let results = sweep(&cases, 2, hold, |_| {
         both.wait();
         Ok(passed(true))
     });
-    assert_eq!(swept.unwrap().fates, vec![Fate::Survived; 60]);
+    assert_eq!(results.unwrap().list, vec![CaseResult::Passed; 60]);
     assert_eq!(gauge.most(), 2);
     assert_eq!(gauge.0.lock().unwrap().0, 0);
 }
@@ -126,7 +143,7 @@ fn every_worker_holds_a_job_while_it_runs_and_no_longer() {
 #[test]
 fn there_are_no_more_workers_than_cases() {
     let points = points(1);
-    let cases = Cases::of(&points, &EXPLORE, 1);
+    let cases = Cases::of(&points, &EXPLORE, 1).unwrap();
     let hold = |worker| {
         assert!(worker < 2);
         Ok(())
@@ -135,9 +152,9 @@ fn there_are_no_more_workers_than_cases() {
 }
 
 #[test]
-fn what_the_machine_refuses_ends_the_sweep() {
+fn an_error_of_the_machine_ends_the_sweep() {
     let points = points(100);
-    let cases = Cases::of(&points, &EXPLORE, 1);
+    let cases = Cases::of(&points, &EXPLORE, 1).unwrap();
     let refused = || Error::new(ErrorCode::Nproc, "start the test");
     let runs = AtomicUsize::new(0);
     let run = |_| {
