@@ -1,4 +1,4 @@
-//! The network of the machine, as the parent finds it.
+//! The network of the machine: its routes and resolvers, and what this process may do with it.
 
 use std::fs;
 use std::net::IpAddr;
@@ -14,35 +14,37 @@ use crate::error::Result;
 use crate::netlink::route::{self, RouteTarget};
 use crate::netlink::{NetlinkFamily, Socket, link};
 
-/// What the machine's ends of tests' uplinks are called, before a number.
-pub(super) const OURS: &str = "nstest";
+/// The first part of the names of the machine's uplink interfaces. A number follows.
+pub(super) const INTERFACE_PREFIX: &str = "nstest";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Machine {
-    /// Whether this process may configure the network that it is in.
+    /// Whether this process may configure the machine's network, and enter the test's.
     pub(super) may_configure: bool,
-    /// Whether it has the machine's uid 0.
+    /// Whether its user is root.
     pub(super) root: bool,
-    /// Whether a tap interface can be made.
+    /// Whether /dev/net/tun can be opened, to make a tap interface.
     pub(super) tun: Result<(), Errno>,
     pub(super) pasta: Option<PathBuf>,
     pub(super) slirp4netns: Option<PathBuf>,
-    /// Whether there is a default route of IPv4, and of IPv6.
+    /// Whether there is a default route for IPv4.
     pub(super) v4: bool,
+    /// Whether there is a default route for IPv6.
     pub(super) v6: bool,
-    /// The interface that the default route of IPv4 leads to.
+    /// The interface of the default route for IPv4.
     pub(super) outbound: Option<String>,
-    /// What it reaches without the default route.
-    pub(super) networks: Vec<Network>,
+    /// The subnets that have a route of their own.
+    pub(super) subnets: Vec<MachineSubnet>,
+    /// The name servers of /etc/resolv.conf.
     pub(super) resolvers: Vec<IpAddr>,
-    /// Those behind a resolver on the loopback.
+    /// The name servers that systemd-resolved(8) uses.
     pub(super) upstream: Vec<IpAddr>,
     /// The `search` line of resolv.conf(5).
     pub(super) search: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Network {
+pub(super) struct MachineSubnet {
     pub(super) subnet: Subnet,
     pub(super) device: String,
 }
@@ -50,7 +52,6 @@ pub(super) struct Network {
 impl Machine {
     pub(super) fn read() -> Result<Self> {
         let mut machine = Self {
-            // And to enter the test's, to configure the other end.
             may_configure: capability::has(capability::NET_ADMIN | capability::SYS_ADMIN),
             root: geteuid().is_root(),
             tun: access("/dev/net/tun", AccessFlags::R_OK | AccessFlags::W_OK),
@@ -59,7 +60,7 @@ impl Machine {
             v4: false,
             v6: false,
             outbound: None,
-            networks: Vec::new(),
+            subnets: Vec::new(),
             resolvers: Vec::new(),
             upstream: Vec::new(),
             search: None,
@@ -90,12 +91,12 @@ impl Machine {
                 continue;
             }
             let subnet = Subnet::of(route.destination.ip, route.destination.length);
-            let network = Network { subnet, device };
             let link_local =
                 matches!(subnet.network(), IpAddr::V6(ip) if ip.is_unicast_link_local());
-            let others_uplink = network.device.starts_with(OURS);
-            if !link_local && !others_uplink && !self.networks.contains(&network) {
-                self.networks.push(network);
+            let of_an_uplink = device.starts_with(INTERFACE_PREFIX);
+            let found = MachineSubnet { subnet, device };
+            if !link_local && !of_an_uplink && !self.subnets.contains(&found) {
+                self.subnets.push(found);
             }
         }
         Ok(())
@@ -108,19 +109,19 @@ impl Machine {
             resolv_conf.lines().rfind(|line| line.starts_with("search ")).map(str::to_owned);
     }
 
-    /// The resolvers that a test can ask itself. One that listens on the
-    /// machine's loopback (systemd-resolved(8) does) is not among them; those
-    /// that it asks in turn are.
+    /// The resolvers that a test can reach through a routed uplink. A resolver on the machine's
+    /// loopback, as systemd-resolved(8), is replaced by the name servers that it uses.
     pub(super) fn reachable_resolvers(&self) -> Vec<IpAddr> {
-        let beyond = |all: &[IpAddr]| -> Vec<IpAddr> {
+        let remote = |all: &[IpAddr]| -> Vec<IpAddr> {
             all.iter().copied().filter(|ip| ip.is_ipv4() && !ip.is_loopback()).collect()
         };
-        let own = beyond(&self.resolvers);
-        if own.is_empty() { beyond(&self.upstream) } else { own }
+        let own = remote(&self.resolvers);
+        if own.is_empty() { remote(&self.upstream) } else { own }
     }
 }
 
-/// The addresses of resolv.conf(5); of one with a zone, there is none for a test.
+/// The name servers of a resolv.conf(5). Addresses with a zone are left out, because a test
+/// does not have the interface that the zone names.
 fn nameservers(text: &str) -> Vec<IpAddr> {
     let mut servers: Vec<IpAddr> = Vec::new();
     for line in text.lines() {
@@ -132,7 +133,7 @@ fn nameservers(text: &str) -> Vec<IpAddr> {
     servers
 }
 
-/// As a shell finds it; Debian keeps some in directories that only root's PATH has.
+/// Finds a program in PATH. Debian installs some in directories that are only in root's PATH.
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resolvers_behind_the_loopback_are_found() {
+    fn a_resolver_on_the_loopback_is_replaced_by_its_name_servers() {
         let mut machine = Machine::read().unwrap();
         machine.read_resolvers(
             "# stub\nnameserver 127.0.0.53\nsearch example.org\nnameserver fe80::1%eth0\n",

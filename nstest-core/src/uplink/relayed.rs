@@ -1,19 +1,20 @@
-//! The way of an ordinary user: a program between a tap interface in the test
-//! and sockets outside.
+//! The uplink of an ordinary user: a program that connects a tap interface in the test with
+//! sockets on the machine.
 //!
-//! The program needs the machine's network for its sockets, and rights over the
-//! test's for the interface; so it goes into the test's *user* namespace, and
-//! not into its network. The traps:
-//! - It must die with the test, whatever happens. pasta survives its target and
-//!   PR_SET_PDEATHSIG (its change of credentials clears it, prctl(2)). So it is
-//!   born in the test's *PID* namespace, and the kernel kills it with init.
-//! - It goes into the background when it is ready, with which its start ends;
-//!   there init adopts it.
-//! - It gives up CAP_SYS_PTRACE, and then `/proc/PID/ns/net` of a process with
-//!   more rights is EACCES (ptrace(2)); newer versions close inherited
-//!   descriptors. So the namespace is bound to a path that only it sees.
-//! - `--no-map-gw` and `-t none -u none -T none -U none` keep the machine's
-//!   loopback closed: passt(1). For slirp4netns it is `--disable-host-loopback`.
+//! The program needs the machine's network for its sockets, and privileges in the test's
+//! network for the interface. So it joins the test's *user* namespace, but not its network
+//! namespace. The traps:
+//! - The program must end with the test. pasta continues after the end of its target, and its
+//!   change of credentials clears PR_SET_PDEATHSIG (prctl(2)). So it is started in the test's
+//!   *PID* namespace, and the kernel kills it with the namespace's init.
+//! - pasta goes into the background when it is ready: the started process ends, and its child
+//!   continues.
+//! - pasta gives up CAP_SYS_PTRACE. Then opening `/proc/PID/ns/net` of a process with more
+//!   privileges fails with EACCES (ptrace(2)). Newer versions close inherited descriptors. So
+//!   the namespace is bound to a path in a mount namespace of the program.
+//! - The machine's loopback stays unreachable by `--no-map-gw` and
+//!   `-t none -u none -T none -U none` (passt(1)), and `--disable-host-loopback` for
+//!   slirp4netns.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -34,14 +35,14 @@ use crate::sys::call::c_string;
 use crate::sys::spawn::{Act, Image, Refused, spawn};
 use crate::sys::step::{Mount, Step};
 
-/// A program that relays.
+/// The program that relays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Relay {
     Pasta(PathBuf),
     Slirp4netns(PathBuf),
 }
 
-/// Where the program finds the test's network namespace, in mounts of its own.
+/// The path of the test's network namespace in the mount namespace of the program.
 const NETNS: &str = "/tmp/netns";
 
 impl Relay {
@@ -58,7 +59,7 @@ impl Relay {
         }
     }
 
-    /// `ready` is the descriptor through which slirp4netns says that it is.
+    /// slirp4netns writes to the descriptor `ready` when it is ready.
     fn arguments(&self, machine: &Machine, ready: i32) -> Vec<String> {
         let mut arguments = vec![self.name().to_owned()];
         let mut add = |words: &[&str]| arguments.extend(words.iter().map(|w| (*w).to_owned()));
@@ -83,7 +84,7 @@ impl Relay {
                 add(&["--ns-ifname", DEVICE, "--netns", NETNS]);
             }
             Relay::Slirp4netns(_) => {
-                // Of this range the guest has .100, the gateway .2, the resolver .3.
+                // It uses .100 for the guest, .2 for the gateway, and .3 for the resolver.
                 add(&["--cidr=198.18.0.0/24", "--disable-host-loopback", "--netns-type=path"]);
                 add(&[&format!("--mtu={MTU}"), &format!("--ready-fd={ready}"), NETNS, DEVICE]);
             }
@@ -94,10 +95,10 @@ impl Relay {
     /// Starts the program for the test whose init is `pid`, and waits until it is ready.
     pub(super) fn attach(&self, machine: &Machine, pid: &str) -> Result<()> {
         let failed = |errno: Errno| self.failed(errno);
-        // A pipe that nobody reads any more would kill the program when it complains.
-        let complaints = memfd_create(c"complaints", MFdFlags::MFD_CLOEXEC).map_err(failed)?;
+        // A file, not a pipe: a write to a pipe without reader would kill the program (SIGPIPE).
+        let stderr = memfd_create(c"stderr", MFdFlags::MFD_CLOEXEC).map_err(failed)?;
         let (ready, ready_end) = pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
-        let acts = self.acts(pid, &complaints, &ready_end);
+        let acts = self.acts(pid, &stderr, &ready_end);
         let arguments = self.arguments(machine, ready_end.as_raw_fd());
         let image = Image::new(
             c_string(self.path().as_os_str().as_bytes()),
@@ -118,10 +119,10 @@ impl Relay {
             Relay::Pasta(_) => status == Some(0),
             Relay::Slirp4netns(_) => File::from(ready).read(&mut [0]).is_ok_and(|n| n == 1),
         };
-        if is_ready { Ok(()) } else { Err(self.failed(said(complaints, status))) }
+        if is_ready { Ok(()) } else { Err(self.failed(error_output(stderr, status))) }
     }
 
-    fn acts(&self, pid: &str, complaints: &OwnedFd, ready: &OwnedFd) -> Vec<Act> {
+    fn acts(&self, pid: &str, stderr: &OwnedFd, ready: &OwnedFd) -> Vec<Act> {
         let of = |kind: &str| c_string(format!("/proc/{pid}/ns/{kind}").as_bytes());
         let mount = |kind: Option<&str>, target: &str, flags| {
             Step::Mount(Mount {
@@ -133,7 +134,7 @@ impl Relay {
             })
         };
         let null = |flags, to| Step::Open { path: c_string(b"/dev/null"), flags, to };
-        // pasta ends when it is in the background; slirp4netns stays, and says when it is ready.
+        // The started process of pasta ends when pasta is ready. That of slirp4netns does not.
         let wait = matches!(self, Relay::Pasta(_));
         let steps = [
             Step::DefaultSignals,
@@ -150,7 +151,7 @@ impl Relay {
             Step::BindHeld { slot: 0, target: c_string(NETNS.as_bytes()) },
             null(libc::O_RDONLY, 0),
             null(libc::O_WRONLY, 1),
-            Step::Duplicate { from: complaints.as_raw_fd(), to: 2 },
+            Step::Duplicate { from: stderr.as_raw_fd(), to: 2 },
             Step::KeepOnly(vec![ready.as_raw_fd()]),
         ];
         steps.into_iter().map(|step| Act { step, required: true }).collect()
@@ -158,27 +159,28 @@ impl Relay {
 
     fn failed(&self, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         refused().source(why).help(format!(
-            "{} is what serves it: {} (an AppArmor profile of it may refuse what it is asked for here: see `journalctl -k`)",
-            self.name(),
+            "{} failed. If `journalctl -k` shows that AppArmor denied it something, change its profile",
             self.path().display()
         ))
     }
 }
 
-/// What the program wrote before it gave up.
-fn said(complaints: OwnedFd, status: Option<i32>) -> String {
-    let mut file = File::from(complaints);
+/// What a program that failed has written to its standard error.
+fn error_output(stderr: OwnedFd, status: Option<i32>) -> String {
+    let mut file = File::from(stderr);
     let mut bytes = Vec::new();
     let read = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
     let text = read.map(|_| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    // pasta's attempts to reach a system log that most containers lack.
+    // pasta reports that it cannot reach the system log, as in most containers.
     let lines: Vec<&str> = text
         .lines()
         .filter(|line| !line.trim().is_empty() && !line.contains("to syslog"))
         .collect();
     match (lines.as_slice(), status) {
-        ([], Some(status)) => format!("the program ended with status {status} and said nothing"),
-        ([], None) => "the program was killed and said nothing".to_owned(),
+        ([], Some(status)) => {
+            format!("the program ended with exit status {status}, without a message")
+        }
+        ([], None) => "a signal killed the program, and it wrote no message".to_owned(),
         (lines, _) => lines.join("\n"),
     }
 }

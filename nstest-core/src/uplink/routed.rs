@@ -1,32 +1,30 @@
-//! The way of whoever may configure the machine's network: a veth pair from the
-//! test into it, and NAT.
+//! The uplink of a user who may configure the machine's network: a veth pair between the test
+//! and the machine, and NAT by the kernel.
 //!
-//! Between the two stands a namespace of ours, the gateway, that nothing but this
-//! process holds. A test's own namespace can outlive all of its processes: TCP
-//! goes on telling the peer that a connection is closed (FIN_WAIT1, minutes), and
-//! each such socket holds it. Without the gateway the machine's end of the pair
-//! would stay as long (seen).
+//! Between the two is another network namespace, the gateway. Only this process holds it. A
+//! test's own namespace can exist for minutes after the end of its processes: TCP sockets in
+//! FIN_WAIT1 hold it while they retransmit their FIN. Without the gateway, the machine's end of
+//! the veth pair would exist as long (this was observed).
 //!
-//! What touches the machine, and what takes it back, also when this process is
-//! killed:
-//! - a veth end `nstestN` with an address of 198.18.0.0/15, and that device's own
-//!   `forwarding`: they go with the gateway, which goes with this process;
-//! - a table `nstestN` of nftables, owned by the socket that made it
-//!   (NFT_TABLE_F_OWNER, Linux 5.12): the kernel deletes it when the socket closes.
+//! What changes on the machine, and how the kernel removes it, also after SIGKILL:
+//! - A veth end `nstestN` with an address of 198.18.0.0/15, and the setting `forwarding` of this
+//!   interface. The kernel removes them with the gateway, when this process ends.
+//! - An nftables table `nstestN`, owned by the socket that made it (NFT_TABLE_F_OWNER, Linux
+//!   5.12). The kernel deletes it when the socket is closed.
 //!
-//! `net.ipv4.ip_forward` stays as it is. Whether the kernel forwards a packet is
-//! asked of the interface by which it came *in* (`IN_DEV_FORWARD`,
-//! net/ipv4/route.c): for the test's packets that is our own. For the answers it
-//! is the machine's, and where that one does not forward, the answers are handed
-//! over before the question comes up: a rule after address translation sends them
-//! to our device (`dup to`, net/ipv4/netfilter/nf_dup_ipv4.c) and drops them.
+//! `net.ipv4.ip_forward` does not change. Whether the kernel forwards a packet depends on the
+//! setting of the interface on which it *arrived* (`IN_DEV_FORWARD`, net/ipv4/route.c). Packets
+//! from the test arrive on `nstestN`. Answers arrive on the machine's own interface. If that
+//! does not forward, a rule copies the answers to `nstestN` after address translation and
+//! before the routing decision (`dup to`, net/ipv4/netfilter/nf_dup_ipv4.c), and drops the
+//! originals.
 
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 
-use super::machine::{Machine, OURS};
+use super::machine::{INTERFACE_PREFIX, Machine};
 use super::{DEVICE, GATEWAY, GUEST, INDEX, LENGTH, METRIC, MTU, refused};
 use crate::addr::{Family, Prefix, Subnet};
 use crate::error::{Error, Result};
@@ -40,31 +38,32 @@ use crate::netlink::{Mode, NetlinkFamily, Socket, addr};
 use crate::netns::Namespace;
 use crate::sysctl;
 
-/// What an uplink consists of on the machine, all of which goes with this.
+/// All parts of an uplink on the machine. Dropping it removes them.
 #[derive(Debug)]
 pub(super) struct Gateway {
     _namespace: Namespace,
-    /// The socket that owns the rules.
+    /// The socket that owns the nftables table.
     _owner: Socket,
 }
 
-/// The gateway's ends: towards the machine, and towards the test.
+/// The interface of the gateway towards the machine.
 const OUTER: &str = "outer";
+/// The interface of the gateway towards the test.
 const INNER: &str = "inner";
 
-/// A slice of 198.18.0.0/15: four addresses, of which the machine has the second
-/// and the gateway the third.
+/// The subnet between the machine and the gateway: the /30 of 198.18.0.0/15 with this index.
 #[derive(Debug, Clone, Copy)]
-struct Slot(u32);
+struct GatewaySubnet(u32);
 
-impl Slot {
+impl GatewaySubnet {
+    /// The first 64 are in 198.18.0.0/24, which the test's end uses.
     const ALL: std::ops::Range<u32> = 64..(1 << 15);
 
     fn name(self) -> String {
-        format!("{OURS}{}", self.0)
+        format!("{INTERFACE_PREFIX}{}", self.0)
     }
 
-    fn subnet(self) -> Subnet {
+    fn to_subnet(self) -> Subnet {
         Subnet::of(self.address(0).into(), 30)
     }
 
@@ -88,31 +87,32 @@ pub(super) fn connect(machine: &Machine, pid: &str) -> Result<Gateway> {
         Socket::open(NetlinkFamily::Route, "the uplink's gateway")
     })?;
     let mut outside = Socket::open(NetlinkFamily::Route, "the machine")?;
-    let slot = claim(machine, &gateway, &mut outside)?;
-    let index = link::get_by_name(&mut outside, &slot.name())?.index;
-    outside.request(&addr::add(index, Prefix::new(slot.machine(), 30)))?;
+    let subnet = claim(machine, &gateway, &mut outside)?;
+    let index = link::get_by_name(&mut outside, &subnet.name())?.index;
+    outside.request(&addr::add(index, Prefix::new(subnet.machine(), 30)))?;
     outside.request(&link::set(index).up().request())?;
-    sysctl::write(&format!("ipv4/conf/{}/forwarding", slot.name()), "1").map_err(failed)?;
-    furnish_gateway(slot, &test, &mut inside)?;
-    gateway.enter(translate)??;
-    test.enter(furnish_test)??;
+    sysctl::write(&format!("ipv4/conf/{}/forwarding", subnet.name()), "1").map_err(failed)?;
+    configure_gateway(subnet, &test, &mut inside)?;
+    gateway.enter(masquerade)??;
+    test.enter(configure_test)??;
     let mut owner = Socket::open(NetlinkFamily::Netfilter, "the machine")?;
-    install(slot, index, answers_come_through(machine), &mut owner)?;
+    install(subnet, index, forwards_answers(machine), &mut owner)?;
     Ok(Gateway { _namespace: gateway, _owner: owner })
 }
 
-/// The name of the device claims the slot: the kernel gives it to one.
-fn claim(machine: &Machine, gateway: &Namespace, socket: &mut Socket) -> Result<Slot> {
-    for slot in Slot::ALL.map(Slot) {
-        if machine.networks.iter().any(|network| network.subnet.overlaps(&slot.subnet())) {
+/// Finds a free subnet, and makes the veth pair between the machine and the gateway. The name
+/// of the machine's interface reserves the subnet, because an interface name is unique.
+fn claim(machine: &Machine, gateway: &Namespace, socket: &mut Socket) -> Result<GatewaySubnet> {
+    for subnet in GatewaySubnet::ALL.map(GatewaySubnet) {
+        if machine.subnets.iter().any(|used| used.subnet.overlaps(&subnet.to_subnet())) {
             continue;
         }
         let near =
             NewLink { mtu: Some(MTU), netns: Some(gateway.as_fd()), ..NewLink::named(OUTER) };
-        let name = slot.name();
+        let name = subnet.name();
         let far = NewLink { mtu: Some(MTU), ..NewLink::named(&name) };
         match socket.request(&link::veth(&near, &far)) {
-            Ok(()) => return Ok(slot),
+            Ok(()) => return Ok(subnet),
             Err(error) if crate::netlink::refusal(&error) == Some(Errno::EEXIST) => {}
             Err(error) => return Err(failed(error)),
         }
@@ -120,7 +120,7 @@ fn claim(machine: &Machine, gateway: &Namespace, socket: &mut Socket) -> Result<
     Err(refused().source("every subnet of 198.18.0.0/15 is in use on this machine"))
 }
 
-fn furnish_gateway(slot: Slot, test: &Namespace, socket: &mut Socket) -> Result<()> {
+fn configure_gateway(subnet: GatewaySubnet, test: &Namespace, socket: &mut Socket) -> Result<()> {
     let near = NewLink {
         index: Some(INDEX),
         mtu: Some(MTU),
@@ -134,14 +134,15 @@ fn furnish_gateway(slot: Slot, test: &Namespace, socket: &mut Socket) -> Result<
     socket.batch(&[
         link::set(inner).up().request(),
         addr::add(inner, Prefix::new(GATEWAY, LENGTH)),
-        addr::add(outer, Prefix::new(slot.gateway(), 30)),
-        route::add(&default(slot.machine(), outer), Mode::Create),
+        addr::add(outer, Prefix::new(subnet.gateway(), 30)),
+        route::add(&default(subnet.machine(), outer), Mode::Create),
     ])?;
-    link::get(socket, inner).map(drop)
+    link::flush_carrier(socket, inner)
 }
 
-/// In the gateway: outside it is one address, of the slot; inside always the same.
-fn translate() -> Result<()> {
+/// In the gateway: gives packets of the test the gateway's outer address. The inner addresses
+/// are the same for all tests.
+fn masquerade() -> Result<()> {
     let rule = vec![Statement::OutInterface(OUTER.to_owned()), Statement::Masquerade];
     let table = Table {
         family: Family::V4,
@@ -166,8 +167,8 @@ fn chain(
     Chain { name, hook: Some(NftHook { kind, point, priority }), rules: vec![NftRule(rule)] }
 }
 
-/// In the test: its end is up from the start.
-fn furnish_test() -> Result<()> {
+/// In the test: its end of the veth pair is up from the start.
+fn configure_test() -> Result<()> {
     let mut socket = Socket::open(NetlinkFamily::Route, "the test")?;
     let mut default = default(GATEWAY, INDEX);
     default.metric = Some(METRIC);
@@ -175,7 +176,7 @@ fn furnish_test() -> Result<()> {
         addr::add(INDEX, Prefix::new(GUEST, LENGTH)),
         route::add(&default, Mode::Create),
     ])?;
-    link::get(&mut socket, INDEX).map(drop) // and with it the carrier is there
+    link::flush_carrier(&mut socket, INDEX)
 }
 
 fn default(gateway: Ipv4Addr, device: u32) -> route::Route {
@@ -183,28 +184,29 @@ fn default(gateway: Ipv4Addr, device: u32) -> route::Route {
     route::Route::to(Prefix::new(Ipv4Addr::UNSPECIFIED, 0), target)
 }
 
-/// Whether the machine forwards what comes in where the answers will.
-fn answers_come_through(machine: &Machine) -> bool {
+/// Whether the machine forwards packets that arrive on the interface of its default route, as
+/// the answers to the test do.
+fn forwards_answers(machine: &Machine) -> bool {
     machine.outbound.as_ref().is_some_and(|device| {
         sysctl::read(&format!("ipv4/conf/{device}/forwarding")).is_ok_and(|value| value == "1")
     })
 }
 
-fn install(slot: Slot, index: u32, forwarded: bool, owner: &mut Socket) -> Result<()> {
-    let table = rules(slot, index, forwarded);
+fn install(subnet: GatewaySubnet, index: u32, forwarded: bool, owner: &mut Socket) -> Result<()> {
+    let table = table(subnet, index, forwarded);
     Batch::new().add(&table).commit(owner).map_err(|error| {
         let error = refused().source(error);
         match forwarded {
-            true => error.help("the rules need nf_tables with NAT, and Linux 5.12: modprobe nft_masq nft_chain_nat"),
-            false => error.help("the rules need nf_tables with NAT and `dup`, and Linux 5.12: modprobe nft_masq nft_chain_nat nft_dup_ipv4; or let the machine forward: sysctl -w net.ipv4.ip_forward=1"),
+            true => error.help("load the modules for NAT (Linux 5.12 or newer): sudo modprobe -a nft_masq nft_chain_nat"),
+            false => error.help("load the modules for NAT and `dup` (Linux 5.12 or newer): sudo modprobe -a nft_masq nft_chain_nat nft_dup_ipv4; or turn on forwarding: sudo sysctl -w net.ipv4.ip_forward=1"),
         }
     })
 }
 
-/// On the machine.
-fn rules(slot: Slot, index: u32, forwarded: bool) -> Table {
-    let name = slot.name();
-    let gateway = slot.gateway();
+/// The table on the machine.
+fn table(subnet: GatewaySubnet, index: u32, forwarded: bool) -> Table {
+    let name = subnet.name();
+    let gateway = subnet.gateway();
     let is = |field: fn(Family) -> Field, addr: Ipv4Addr| {
         Statement::Equals(field(Family::V4), FieldValue::Addr(addr.into()))
     };
@@ -216,7 +218,7 @@ fn rules(slot: Slot, index: u32, forwarded: bool) -> Table {
             100,
             vec![is(Field::SourceAddr, gateway), Statement::Masquerade],
         ),
-        // The machine's end is a way, and no host to talk to.
+        // The test cannot reach the machine at the address of `nstestN`.
         chain(
             "in",
             HookKind::Filter,
@@ -224,11 +226,11 @@ fn rules(slot: Slot, index: u32, forwarded: bool) -> Table {
             0,
             vec![
                 Statement::InInterface(name.clone()),
-                is(Field::DestAddr, slot.machine()),
+                is(Field::DestAddr, subnet.machine()),
                 Statement::Drop,
             ],
         ),
-        // Nobody outside begins a conversation with a test.
+        // Other hosts cannot open connections to the test.
         chain(
             "forward",
             HookKind::Filter,
@@ -259,5 +261,5 @@ fn rules(slot: Slot, index: u32, forwarded: bool) -> Table {
 }
 
 fn failed(error: Error) -> Error {
-    refused().source(error).help("in a container, give it the right over its network: --cap-add=NET_ADMIN; or run the tests as an ordinary user, with Debian's package passt")
+    refused().source(error).help("start the container with --cap-add=NET_ADMIN; or run the tests as an ordinary user with pasta installed: apt install passt")
 }

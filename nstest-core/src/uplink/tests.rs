@@ -1,9 +1,8 @@
 use expect_test::{Expect, expect};
 
-use super::machine::Network;
 use super::*;
 
-/// An ordinary user's machine that lacks nothing.
+/// A machine that has everything an ordinary user needs.
 fn machine() -> Machine {
     Machine {
         may_configure: false,
@@ -14,7 +13,10 @@ fn machine() -> Machine {
         v4: true,
         v6: false,
         outbound: Some("eth0".into()),
-        networks: vec![Network { subnet: "192.0.2.0/24".parse().unwrap(), device: "eth0".into() }],
+        subnets: vec![MachineSubnet {
+            subnet: "192.0.2.0/24".parse().unwrap(),
+            device: "eth0".into(),
+        }],
         resolvers: vec!["127.0.0.53".parse().unwrap()],
         upstream: vec![],
         search: None,
@@ -22,74 +24,77 @@ fn machine() -> Machine {
 }
 
 #[test]
-fn the_kernels_way_comes_first_then_pasta_then_slirp4netns() {
+fn the_kernel_is_preferred_then_pasta_then_slirp4netns() {
     let root = Machine { may_configure: true, root: true, ..machine() };
-    assert_eq!(choose(&root).unwrap(), Way::Routed);
-    assert_eq!(choose(&machine()).unwrap(), Way::Relayed(Relay::Pasta("/usr/bin/pasta".into())));
-    let second = Way::Relayed(Relay::Slirp4netns("/usr/bin/slirp4netns".into()));
+    assert_eq!(choose(&root).unwrap(), Mechanism::Routed);
+    assert_eq!(
+        choose(&machine()).unwrap(),
+        Mechanism::Relayed(Relay::Pasta("/usr/bin/pasta".into()))
+    );
+    let second = Mechanism::Relayed(Relay::Slirp4netns("/usr/bin/slirp4netns".into()));
     assert_eq!(choose(&Machine { pasta: None, ..machine() }).unwrap(), second);
     assert_eq!(choose(&Machine { root: true, ..machine() }).unwrap(), second);
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn errors_name_what_is_missing() {
     let check = |machine: Machine, text: Expect| {
         text.assert_eq(&format!("{:?}\n", choose(&machine).unwrap_err()));
     };
     check(
         Machine { pasta: None, slirp4netns: None, ..machine() },
         expect![[r#"
-        nstest[uplink]: give the test an uplink to the machine's network
-          cause: neither `pasta` nor `slirp4netns` is in PATH, and only root has an uplink without them
-          help: install pasta: apt install passt (Fedora, Arch, Alpine: passt); or slirp4netns: apt install slirp4netns
-    "#]],
+            nstest[uplink]: give the test an uplink to the machine's network
+              cause: an uplink needs `pasta` or `slirp4netns`, unless root runs the tests, and neither is in PATH
+              help: install pasta: apt install passt (Fedora, Arch, Alpine: passt); or slirp4netns: apt install slirp4netns
+        "#]],
     );
     check(
         Machine { root: true, slirp4netns: None, ..machine() },
         expect![[r#"
-        nstest[uplink]: give the test an uplink to the machine's network
-          cause: pasta does not serve root, and this root may not configure the machine's network (it is without CAP_NET_ADMIN)
-          help: run the tests as an ordinary user, or in a container with --cap-add=NET_ADMIN, or install slirp4netns: apt install slirp4netns
-    "#]],
+            nstest[uplink]: give the test an uplink to the machine's network
+              cause: pasta does not work for root, and this root may not configure the network (no CAP_NET_ADMIN)
+              help: install slirp4netns: apt install slirp4netns; or run the tests as an ordinary user; or start the container with --cap-add=NET_ADMIN
+        "#]],
     );
     check(
         Machine { tun: Err(Errno::ENOENT), ..machine() },
         expect![[r#"
-        nstest[uplink]: give the test an uplink to the machine's network
-          cause: there is no /dev/net/tun, through which an uplink without root is made
-          help: sudo modprobe tun    # in a container: --device=/dev/net/tun
-    "#]],
+            nstest[uplink]: give the test an uplink to the machine's network
+              cause: /dev/net/tun does not exist, and an uplink without root needs it
+              help: sudo modprobe tun    # in a container: --device=/dev/net/tun
+        "#]],
     );
     check(
         Machine { tun: Err(Errno::EACCES), ..machine() },
         expect![[r#"
-        nstest[uplink]: give the test an uplink to the machine's network
-          cause: /dev/net/tun must be readable and writable for whoever runs the tests, and is not (EACCES)
-          help: sudo chmod 0666 /dev/net/tun    # until the next boot; it gives no right over the machine's network
-    "#]],
+            nstest[uplink]: give the test an uplink to the machine's network
+              cause: this user may not read and write /dev/net/tun (EACCES)
+              help: sudo chmod 0666 /dev/net/tun    # until the next boot; users still cannot change the machine's network
+        "#]],
     );
     check(
         Machine { may_configure: true, v4: false, v6: true, ..machine() },
         expect![[r#"
-        nstest[uplink]: give the test an uplink to the machine's network
-          cause: this machine has no default route of IPv4, and the rules that an uplink of root's is made of translate IPv4 only
-          help: run the tests as an ordinary user, with Debian's package passt
-    "#]],
+            nstest[uplink]: give the test an uplink to the machine's network
+              cause: this machine has no default route for IPv4, and the uplink for root is IPv4 only
+              help: run the tests as an ordinary user with pasta installed: apt install passt
+        "#]],
     );
-    let ours = Network { subnet: "198.18.0.0/16".parse().unwrap(), device: "tun3".into() };
+    let ours = MachineSubnet { subnet: "198.18.0.0/16".parse().unwrap(), device: "tun3".into() };
     check(
-        Machine { networks: vec![ours], ..machine() },
+        Machine { subnets: vec![ours], ..machine() },
         expect![[r#"
-        nstest[subnet-overlap]: give the test's uplink the subnets 198.18.0.0/24 and fd00:1::/64
-          cause: the machine has 198.18.0.0/16 on `tun3`
-          help: run the tests as root, where the uplink can have another subnet
-    "#]],
+            nstest[subnet-overlap]: use the subnets 198.18.0.0/24 and fd00:1::/64 for the test's uplink
+              cause: the machine already uses 198.18.0.0/16 on its interface `tun3`
+              help: run the tests as root: then the uplink uses a subnet that is free
+        "#]],
     );
 }
 
 #[test]
-fn the_test_is_told_what_it_leads_to() {
-    let relayed = Uplink { way: choose(&machine()).unwrap(), machine: machine() };
+fn the_test_gets_a_description_and_a_resolv_conf() {
+    let relayed = Uplink { mechanism: choose(&machine()).unwrap(), machine: machine() };
     expect![[r#"
         relayed inet
         198.18.0.0/15 uplink
@@ -104,10 +109,10 @@ fn the_test_is_told_what_it_leads_to() {
     "#]]
     .assert_eq(&relayed.resolv_conf());
     let machine = Machine { may_configure: true, ..machine() };
-    let routed = Uplink { way: Way::Routed, machine };
+    let routed = Uplink { mechanism: Mechanism::Routed, machine };
     expect![[r#"
         # nstest: through the uplink
-        # the machine's own resolver listens on its loopback, which is closed
+        # the machine's name server listens on its loopback, which the test cannot reach
         nameserver 127.0.0.1
         options timeout:2 attempts:2
     "#]]

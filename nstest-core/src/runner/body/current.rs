@@ -59,7 +59,7 @@ impl Current {
         parameters.without_root = !options.root;
         parameters.netns = options.netns.map(str::to_owned);
         if options.uplink {
-            parameters.outside = uplink::inside::join()?;
+            parameters.outside = uplink::test_side::configure()?;
         }
         if !options.ipv6 {
             disable_ipv6()?;

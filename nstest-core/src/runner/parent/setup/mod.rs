@@ -107,7 +107,7 @@ fn network(steps: &mut StepList, extras: Extras<'_>) {
 /// runner's, and this step waits for it.
 fn add_uplink(steps: &mut StepList, uplink: &Uplink, channel: Option<RawFd>) {
     let text = uplink.description().into_bytes();
-    steps.must("describe the uplink", Step::Create { path: c_string(uplink::FILE), text });
+    steps.must("describe the uplink", Step::Create { path: c_string(uplink::DESCRIPTION), text });
     if let Some(step) = uplink.interface() {
         steps.must("make the uplink's interface", step);
     }

@@ -1,9 +1,11 @@
-//! The body's side of an uplink: joined before anything else of the test.
+//! The test's end of an uplink, configured by the test's process before its network is built.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{DEVICE, FILE, GATEWAY, GATEWAY6, GUEST, GUEST6, INDEX, LENGTH, LENGTH6, METRIC};
+use super::{
+    DESCRIPTION, DEVICE, GATEWAY, GATEWAY6, GUEST, GUEST6, INDEX, LENGTH, LENGTH6, METRIC,
+};
 use crate::addr::Prefix;
 use crate::error::{Error, ErrorCode, Result};
 use crate::netlink::route::{self, RouteTarget};
@@ -11,19 +13,19 @@ use crate::netlink::{Mode, NetlinkFamily, Socket, addr, link};
 use crate::sysctl;
 use crate::topology::spec::Outside;
 
-/// Brings up the test's end of its uplink, where the parent could not, and
-/// returns the networks that it leads to.
-pub(crate) fn join() -> Result<Vec<Outside>> {
-    let text = fs::read_to_string(FILE).map_err(|error| {
-        Error::new(ErrorCode::Inline, "join the test's uplink")
-            .source(error)
-            .help("an uplink is made by the process that starts the test's, which inline mode does without: leave NSTEST_INLINE unset")
+/// Configures the test's end of the uplink, unless the parent process has done so. Returns
+/// the networks that the test reaches through it.
+pub(crate) fn configure() -> Result<Vec<Outside>> {
+    let text = fs::read_to_string(DESCRIPTION).map_err(|error| {
+        Error::new(ErrorCode::Inline, "connect the test to its uplink").source(error).help(
+            "unset NSTEST_INLINE: inline mode has no parent process, which would make the uplink",
+        )
     })?;
     let mut lines = text.lines();
-    let mut way = lines.next().unwrap_or_default().split(' ');
-    if way.next() == Some("relayed") {
-        let families: Vec<&str> = way.collect();
-        furnish(families.contains(&"inet"), families.contains(&"inet6"))?;
+    let mut first = lines.next().unwrap_or_default().split(' ');
+    if first.next() == Some("relayed") {
+        let versions: Vec<&str> = first.collect();
+        configure_interface(versions.contains(&"inet"), versions.contains(&"inet6"))?;
     }
     lines.map(parse).collect()
 }
@@ -33,9 +35,9 @@ fn parse(line: &str) -> Result<Outside> {
     Ok(Outside { subnet: subnet.parse()?, device: device.to_owned() })
 }
 
-fn furnish(v4: bool, v6: bool) -> Result<()> {
-    // Nobody else is on this link: no second is spent on asking for duplicates.
-    // Where it cannot be said, the addresses below say it for themselves.
+fn configure_interface(v4: bool, v6: bool) -> Result<()> {
+    // No other host is on this link, so duplicate address detection would only cost a second.
+    // If the setting cannot be written, the flag IFA_F_NODAD of the addresses does the same.
     let _ = sysctl::write_all([(&*format!("ipv6/conf/{DEVICE}/accept_dad"), "0")]);
     let mut socket = Socket::open(NetlinkFamily::Route, "the test")?;
     socket.request(&link::set(INDEX).up().request())?;
@@ -54,5 +56,5 @@ fn furnish(v4: bool, v6: bool) -> Result<()> {
         family(GUEST6.into(), LENGTH6, Ipv6Addr::UNSPECIFIED.into(), GATEWAY6.into());
     }
     socket.batch(&requests)?;
-    link::get(&mut socket, INDEX).map(drop) // and with it the carrier is there
+    link::flush_carrier(&mut socket, INDEX)
 }
