@@ -5,14 +5,16 @@ use std::io::Write;
 use super::test::Test;
 use super::verdict::{SeededVerdict, Verdict};
 use crate::ipc::Failure;
-use crate::preflight::policy::{self, Policy};
+use crate::preflight::policy::Policy;
 
 /// Returns, prints and returns, or panics, so that libtest shows the verdict.
+/// `unsupported` says what becomes of a test that the machine cannot run.
 ///
 /// Only a panic of the body may look like one. Where one is expected (`#[should_panic]`),
 /// every other failure is printed and then returned from, and libtest reports that the
 /// test did not panic.
-pub(super) fn announce(test: &Test, SeededVerdict { verdict, seed }: SeededVerdict) {
+pub(super) fn announce(test: &Test, verdict: SeededVerdict, unsupported: Policy) {
+    let SeededVerdict { verdict, seed } = verdict;
     if let (Some(seed), false) = (seed, matches!(verdict, Verdict::Passed)) {
         eprintln!("nstest: seed {seed} (repeat with NSTEST_SEED={seed})");
     }
@@ -29,10 +31,8 @@ pub(super) fn announce(test: &Test, SeededVerdict { verdict, seed }: SeededVerdi
             (Some(error), text)
         }
     };
-    match Policy::parse(std::env::var_os(policy::VARIABLE).as_deref()) {
-        Ok(policy) if error.is_some_and(|error| policy.skips(&error)) => return skip(test, &text),
-        Ok(_) => {}
-        Err(misread) => eprintln!("{misread:?}"),
+    if error.is_some_and(|error| unsupported.skips(&error)) {
+        return skip(test, &text);
     }
     eprintln!("{text}");
     if test.options.should_panic.is_none() {

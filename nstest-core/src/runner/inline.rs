@@ -8,7 +8,6 @@ use std::process::Termination;
 
 use nix::sched::{CloneFlags, unshare};
 
-use super::announce::announce;
 use super::body::fixtures::Fixtures;
 use super::body::play;
 use super::settings::Settings;
@@ -17,20 +16,19 @@ use super::verdict::{SeededVerdict, Verdict};
 use crate::error::{Error, ErrorCode, Result};
 use crate::sys::step::loopback_up;
 
-pub(super) fn play<R: Termination>(test: &'static Test, function: impl FnOnce(&mut Fixtures) -> R) {
-    let settings = Settings::read(&test.options)
-        .and_then(|settings| refuse_unsuited(&test.options, &settings).map(|()| settings))
-        .and_then(|settings| isolate().map(|()| settings));
-    let verdict = match settings {
-        Ok(Settings { timeout, run_config, seed_given, .. }) => {
-            let played = play::play(test, run_config.clone(), timeout, function);
-            let (result, findings) = played.conclude();
-            let verdict = result.map_or_else(Verdict::Failed, |()| Verdict::Passed);
-            SeededVerdict::with_findings(verdict, &run_config, seed_given, Some(&findings))
-        }
-        Err(error) => Verdict::Broken(error).into(),
-    };
-    announce(test, verdict);
+/// Runs the test function on this thread.
+pub(super) fn play<R: Termination>(
+    test: &'static Test,
+    settings: &Settings,
+    function: impl FnOnce(&mut Fixtures) -> R,
+) -> SeededVerdict {
+    if let Err(error) = refuse_unsuited(&test.options, settings).and_then(|()| isolate()) {
+        return Verdict::Broken(error).into();
+    }
+    let Settings { timeout, run_config, seed_given, .. } = settings;
+    let (result, findings) = play::play(test, run_config.clone(), *timeout, function).conclude();
+    let verdict = result.map_or_else(Verdict::Failed, |()| Verdict::Passed);
+    SeededVerdict::with_findings(verdict, run_config, *seed_given, Some(&findings))
 }
 
 /// # Errors

@@ -1,24 +1,32 @@
-//! What the macro calls: plays the test here if this process was started for it, and
-//! otherwise starts a process for it.
+//! What the macro calls. In the body's process it runs the test function; in the parent's
+//! it has the test run in a new process, and reports the verdict to libtest.
 
 use std::process::Termination;
 
+use super::announce::announce;
 use super::body::channel::Channel;
 use super::body::fixtures::Fixtures;
+use super::settings::Settings;
 #[cfg(feature = "tokio")]
 use super::test::Runtime;
 use super::test::Test;
-use super::{inline, settings, supervise};
+use super::verdict::Verdict;
+use super::{inline, supervise};
+use crate::preflight::policy::Policy;
 
-/// Runs a test: in this process if it is the test's body, else in a new one.
+/// Runs a test: in this process if it is the test's body, otherwise in a new one.
 pub fn run<R: Termination>(test: &'static Test, function: impl FnOnce(&mut Fixtures) -> R) {
     if let Some(channel) = Channel::claim(&test.path()) {
         channel.play(test, function)
-    } else if settings::inline() {
-        inline::play(test, function);
-    } else {
-        supervise::supervise(test);
     }
+    let (verdict, unsupported) = match Settings::read(&test.options) {
+        Err(error) => (Verdict::Broken(error).into(), Policy::default()),
+        Ok(settings) if settings.inline => {
+            (inline::play(test, &settings, function), settings.unsupported)
+        }
+        Ok(settings) => (supervise::supervise(test, &settings), settings.unsupported),
+    };
+    announce(test, verdict, unsupported);
 }
 
 /// [`run`] for an `async fn`. The runtime is built in the body's process only.

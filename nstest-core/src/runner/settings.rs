@@ -1,13 +1,16 @@
-//! The environment variables that a user may set, read once for each test.
+//! How a test is run: what its attribute, the environment variables and libtest's command
+//! line say, read once for each test.
 //!
-//! A value that cannot be read is an error. Otherwise a misspelt timeout, say, would
+//! A variable with an invalid value is an error. Otherwise a misspelt timeout would
 //! silently be the default one.
 
 use std::ffi::OsStr;
 use std::time::Duration;
 
+use super::libtest;
 use super::test::{Explore, Options, Timeout};
 use crate::error::{Error, ErrorCode, Result};
+use crate::preflight::policy::{self, Policy};
 use crate::run_config::{DEFAULT_SEED, RunConfig};
 
 /// The timeout of a test without `timeout = "…"`.
@@ -26,7 +29,7 @@ const SEED: &str = "NSTEST_SEED";
 pub(super) const PLAN: &str = "NSTEST_PLAN";
 const JOBS: &str = "NSTEST_JOBS";
 
-/// How a test is run: the arguments of its attribute and the environment variables.
+/// How a test is run.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     /// How long the test, or each run of an exploration, may take. `None` is without limit.
@@ -37,6 +40,12 @@ pub(super) struct Settings {
     pub(super) seed_given: bool,
     /// Present if the test is explored.
     pub(super) exploration: Option<Exploration>,
+    /// Whether the test function runs in the parent's process.
+    pub(super) inline: bool,
+    /// Whether libtest lets tests print as they run.
+    pub(super) streams_output: bool,
+    /// What happens if the machine cannot run the test.
+    pub(super) unsupported: Policy,
 }
 
 /// How a test is explored.
@@ -48,6 +57,8 @@ pub(super) struct Exploration {
 }
 
 impl Settings {
+    /// # Errors
+    /// If an environment variable has an invalid value.
     pub(super) fn read(options: &Options) -> Result<Self> {
         let timeout = scaled(asked(options), std::env::var_os(TIMEOUT).as_deref())?;
         let given = std::env::var_os(SEED).map(|value| seed(&value)).transpose()?.or(options.seed);
@@ -59,16 +70,19 @@ impl Settings {
             .transpose()?;
         let run_config =
             RunConfig { seed: given.unwrap_or(DEFAULT_SEED), plan, census: exploration.is_some() };
-        Ok(Self { timeout, run_config, seed_given: given.is_some(), exploration })
+        Ok(Self {
+            timeout,
+            run_config,
+            seed_given: given.is_some(),
+            exploration,
+            inline: std::env::var_os(INLINE).is_some_and(|value| !value.is_empty() && value != "0"),
+            streams_output: libtest::streams_output(),
+            unsupported: Policy::parse(std::env::var_os(policy::VARIABLE).as_deref())?,
+        })
     }
 }
 
-/// Whether `NSTEST_INLINE` asks for the body in this very process.
-pub(super) fn inline() -> bool {
-    std::env::var_os(INLINE).is_some_and(|value| !value.is_empty() && value != "0")
-}
-
-/// The timeout without the environment's factor.
+/// The timeout before `NSTEST_TIMEOUT` scales it.
 fn asked(options: &Options) -> Option<Duration> {
     match options.timeout {
         Timeout::Default if options.explore.is_some() => Some(DEFAULT_TIMEOUT_OF_RUNS),

@@ -1,7 +1,6 @@
-//! The parent's way through a test: read the settings, then launch, watch, judge and
-//! announce.
+//! The parent's way through a test: launch, watch, verdict, and exploration if the test
+//! has one.
 
-use super::announce::announce;
 use super::explore::explore;
 use super::parent::environment::refuse_stale_environment;
 use super::parent::launch::Launch;
@@ -11,27 +10,25 @@ use super::verdict::{SeededVerdict, Verdict};
 use crate::error::Result;
 use crate::run_config::FoundPoint;
 
-/// Runs a test in a process of its own, and reports the verdict to libtest.
-pub(super) fn supervise(test: &'static Test) {
-    let verdict = attempt(test).unwrap_or_else(|error| Verdict::Broken(error).into());
-    announce(test, verdict);
+/// Runs a test in a process of its own.
+pub(super) fn supervise(test: &Test, settings: &Settings) -> SeededVerdict {
+    attempt(test, settings).unwrap_or_else(|error| Verdict::Broken(error).into())
 }
 
-fn attempt(test: &Test) -> Result<SeededVerdict> {
+fn attempt(test: &Test, settings: &Settings) -> Result<SeededVerdict> {
     refuse_stale_environment()?;
     let names = test.names();
     test.refuse_second_call(&names[0])?;
-    let settings = Settings::read(&test.options)?;
     let mut not_started = None;
     for name in &names {
-        let mut observed = Launch::of(test, name, &settings).start()?.watch();
+        let mut observed = Launch::of(test, name, settings).start()?.watch();
         let points = observed.take_points();
-        match SeededVerdict::of(observed, name, &settings) {
+        match SeededVerdict::of(observed, name, settings) {
             // libtest may know the test by the next name.
             SeededVerdict { verdict: Verdict::NotStarted(error), .. } => {
                 not_started.get_or_insert(error);
             }
-            verdict => return after_census(test, name, &settings, verdict, &points),
+            verdict => return after_census(test, name, settings, verdict, &points),
         }
     }
     Ok(not_started.map_or(Verdict::Passed, Verdict::NotStarted).into())

@@ -67,7 +67,6 @@ impl<'a> Launch<'a> {
     /// The start of a test that libtest knows by `name`.
     pub(crate) fn of(test: &Test, name: &'a str, settings: &Settings) -> Self {
         let argv0 = std::env::args_os().next().unwrap_or_default();
-        let streams = libtest::streams_output();
         Self {
             test: test.path(),
             arguments: libtest::arguments(argv0, name),
@@ -75,7 +74,11 @@ impl<'a> Launch<'a> {
             options: test.options,
             run_config: settings.run_config.clone(),
             timeout: settings.timeout,
-            output: if streams { BodyOutput::Streamed } else { BodyOutput::Captured },
+            output: if settings.streams_output {
+                BodyOutput::Streamed
+            } else {
+                BodyOutput::Captured
+            },
         }
     }
 
