@@ -30,11 +30,9 @@ pub(crate) enum Step {
     /// Give up the controlling terminal, if there is one: outside of its foreground
     /// process group, whoever reads from it (a question for a password) is stopped.
     LeaveTerminal,
-    /// Tell the parent's helper that this process exists, and wait until the
-    /// helper has written its id maps.
-    AwaitIdMap { channel: RawFd },
-    /// As `AwaitIdMap`, once the namespaces are furnished: for the test's uplink.
-    AwaitUplink { channel: RawFd },
+    /// Ask the parent's helper for its next service, by a byte into `channel`, and wait
+    /// for the answer, an `errno`. `call` names what the helper does, for messages.
+    AwaitHelper { channel: RawFd, call: &'static str },
     /// Close the child's copy of a descriptor. That of the helper's end of the
     /// channel would hide that the parent is dead, where that was before the child
     /// could ask for a signal.
@@ -111,8 +109,7 @@ impl Step {
             Step::DieWithParent => "prctl(PR_SET_PDEATHSIG)".into(),
             Step::OwnProcessGroup => "setpgid".into(),
             Step::LeaveTerminal => "ioctl(/dev/tty, TIOCNOTTY)".into(),
-            Step::AwaitIdMap { .. } => "write(/proc/PID/uid_map)".into(),
-            Step::AwaitUplink { .. } => "read(the runner's answer)".into(),
+            Step::AwaitHelper { call, .. } => (*call).into(),
             Step::Close(_) => "close".into(),
             Step::Join { path: p, .. } => format!("setns({})", path(p)),
             Step::OwnMounts => "unshare(CLONE_NEWNS)".into(),
@@ -144,7 +141,7 @@ impl Step {
             // SAFETY: setpgid(2) takes numbers.
             Step::OwnProcessGroup => check(unsafe { libc::setpgid(0, 0) }).map(drop),
             Step::LeaveTerminal => leave_terminal(),
-            Step::AwaitIdMap { channel } | Step::AwaitUplink { channel } => await_answer(*channel),
+            Step::AwaitHelper { channel, .. } => await_answer(*channel),
             Step::Close(fd) => {
                 close(*fd);
                 Ok(())

@@ -6,6 +6,7 @@ use std::io;
 
 use nix::errno::Errno;
 
+use super::setup::identity::WRITE_ID_MAPS;
 use super::setup::steps::PlannedStep;
 use crate::error::Error;
 use crate::preflight::{self, Operation, Refusal};
@@ -57,7 +58,7 @@ pub(super) fn spawn_error(refused: &Refused, steps: &[PlannedStep]) -> Error {
 fn kind(step: &Step) -> Operation {
     let text = |path: &CString| path.to_string_lossy().into_owned();
     match step {
-        Step::AwaitIdMap { .. } => Operation::IdMap,
+        Step::AwaitHelper { call: WRITE_ID_MAPS, .. } => Operation::IdMap,
         Step::Write { path, .. } if text(path).ends_with("/setgroups") => Operation::SetGroups,
         Step::Write { path, .. } if text(path).ends_with("id_map") => Operation::IdMap,
         Step::Write { path, .. } => Operation::Sysctl { path: text(path) },

@@ -19,6 +19,9 @@ use crate::sys::step::Step;
 /// uid 0 and look up the name of any other id; this one is in every passwd(5).
 const NOBODY: u32 = 65534;
 
+/// What the parent's helper does for a child that asks for its id maps.
+pub(crate) const WRITE_ID_MAPS: &str = "write(/proc/PID/uid_map)";
+
 /// The id maps of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Identity {
@@ -54,7 +57,10 @@ impl Identity {
             Identity::Callers => {}
             Identity::All { .. } => {
                 let channel = channel.unwrap_or(-1);
-                steps.must("map every id to itself", Step::AwaitIdMap { channel });
+                steps.must(
+                    "map every id to itself",
+                    Step::AwaitHelper { channel, call: WRITE_ID_MAPS },
+                );
             }
             Identity::One { inside, outside } => {
                 let write = |path, text: String| Step::Write {

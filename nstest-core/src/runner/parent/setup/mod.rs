@@ -112,7 +112,10 @@ fn add_uplink(steps: &mut StepList, uplink: &Uplink, channel: Option<RawFd>) {
         steps.must("make the uplink's interface", step);
     }
     let channel = channel.unwrap_or(-1);
-    steps.must("connect the uplink", Step::AwaitUplink { channel });
+    steps.must(
+        "connect the uplink",
+        Step::AwaitHelper { channel, call: "read(the runner's answer)" },
+    );
 }
 
 fn descriptors(steps: &mut StepList, fds: Descriptors) {
