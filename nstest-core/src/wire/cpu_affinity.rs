@@ -1,9 +1,8 @@
-//! Which processor the engine sends from.
+//! Keeps the wire's thread on one processor while its frames are under way.
 //!
 //! The kernel queues what is sent on a veth by processor (enqueue_to_backlog,
-//! net/core/dev.c). A thread that goes on to send from another one overtakes what
-//! still waits at the first: so while anything waits, it stays where it is. Between
-//! times it goes where the scheduler wants it.
+//! net/core/dev.c). A thread that continues on another processor would overtake its own
+//! frames. So it stays while any frame waits. Otherwise the scheduler may move it.
 
 use std::time::{Duration, Instant};
 
@@ -12,28 +11,28 @@ use nix::unistd::Pid;
 
 use crate::sys::packet::PacketSocket;
 
-/// How long it stays at least: choosing anew takes two system calls.
+/// How long the thread stays at least: each change takes two system calls.
 const STAY: Duration = Duration::from_millis(5);
 
-/// The thread that it was made on.
+/// The calling thread.
 const SELF: Pid = Pid::from_raw(0);
 
 #[derive(Debug)]
-pub(super) struct Processor {
-    /// Where the thread may be; nothing if it cannot be held at all.
+pub(super) struct CpuAffinity {
+    /// Where the thread may run; `None` if it cannot be bound to a processor.
     allowed: Option<CpuSet>,
     held: bool,
     since: Instant,
 }
 
-impl Processor {
+impl CpuAffinity {
     pub(super) fn new() -> Self {
         let allowed = sched_getaffinity(SELF).ok();
         Self { allowed, held: false, since: Instant::now() }
     }
 
-    /// Stays on the present one. Where that is refused, order is what the scheduler
-    /// leaves of it, and nearly always kept all the same.
+    /// Binds the thread to its present processor. If the kernel refuses that, frames are
+    /// reordered when the scheduler moves the thread, which is rare.
     pub(super) fn hold(&mut self, now: Instant) {
         if self.held || self.allowed.is_none() {
             return;
@@ -46,7 +45,7 @@ impl Processor {
         }
     }
 
-    /// May go elsewhere, if all that was sent has arrived.
+    /// Lets the scheduler move the thread, if all frames that it sent have arrived.
     pub(super) fn release(&mut self, now: Instant, socket: &PacketSocket) {
         let Some(allowed) = &self.allowed else { return };
         let settled = || matches!(socket.unsent(), Ok(0));

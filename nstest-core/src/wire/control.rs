@@ -1,0 +1,200 @@
+//! What the fabric calls: starting the wire, giving link ends a stage, ending it.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
+
+use super::deferred_close::DeferredClose;
+use super::hidden_pair::HiddenPair;
+use super::rings::{CaptureRing, Rings};
+use super::spliced::{FastPaths, SharedStage, SplicedEnd, WireState};
+use super::thread::WireThread;
+use crate::error::{Error, ErrorCode, Result};
+use crate::sync::lock;
+use crate::sys::packet::PacketSocket;
+
+/// The longest that [`Wire::settle`] waits.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// All wires of a test, and the thread that serves them. The thread ends with the value.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    state: Arc<WireState>,
+    index: Arc<PacketSocket>,
+    long: Option<Arc<PacketSocket>>,
+    /// Where the thread fetches the long ring.
+    new_long: Arc<Mutex<Option<CaptureRing>>>,
+    /// The thread wakes when something is written to it, and when it is closed.
+    wakeup: OwnedFd,
+    thread: Option<JoinHandle<()>>,
+    /// Until the process has ended.
+    deferred: Vec<DeferredClose>,
+}
+
+/// A wire without its thread: the part that is opened in a network namespace.
+#[derive(Debug)]
+pub(crate) struct Opened(CaptureRing);
+
+impl Wire {
+    /// Opens the packet socket, in the calling thread's network namespace.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub(crate) fn open() -> Result<Opened> {
+        let ring = CaptureRing::index();
+        ring.map(Opened).map_err(|errno| failed("open the packet socket of the wire", errno))
+    }
+
+    /// Starts the thread, which serves no link end yet.
+    pub(crate) fn start(Opened(ring): Opened) -> Result<Self> {
+        let refused = |errno| failed("start the thread of the wire", errno);
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (wakeups, wakeup) =
+            socketpair(AddressFamily::Unix, SockType::Stream, None, flags).map_err(refused)?;
+        let (state, new_long) = (Arc::<WireState>::default(), Arc::default());
+        let index = Arc::clone(ring.socket());
+        let deferred = vec![DeferredClose::of(&index).map_err(refused)?];
+        let rings = Rings::new(ring, Arc::clone(&new_long));
+        let thread = WireThread::new(Arc::clone(&state), rings, wakeups);
+        let thread = thread.start().map_err(|error| {
+            Error::new(ErrorCode::Wire, "start the thread of the wire").source(error)
+        })?;
+        Ok(Self { state, index, long: None, new_long, wakeup, thread: Some(thread), deferred })
+    }
+
+    /// Lets frames longer than [`MAX_SHORT`](super::MAX_SHORT) arrive complete. To be
+    /// called in the namespace in which the wire was opened.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub(crate) fn take_long_frames(&mut self) -> Result<()> {
+        if self.long.is_none() {
+            let what = "open the packet socket of the wire for long frames";
+            let ring = CaptureRing::long().map_err(|errno| failed(what, errno))?;
+            let deferred = DeferredClose::of(ring.socket()).map_err(|errno| failed(what, errno))?;
+            self.deferred.push(deferred);
+            self.long = Some(Arc::clone(ring.socket()));
+            *lock(&self.new_long) = Some(ring);
+        }
+        Ok(())
+    }
+
+    /// Whether the kernel cuts frames into segments and completes their checksums before
+    /// they arrive at the hidden devices of a link end.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub(crate) fn set_segments(&self, link_end: u32, on: bool) -> Result<()> {
+        let pair = HiddenPair::of(link_end);
+        for name in [pair.outer_name(), pair.inner_name()] {
+            self.index.set_checksum_offload(&name, !on).map_err(|errno| {
+                failed(&format!("switch the transmit checksumming of {name}"), errno)
+            })?;
+        }
+        if let Some(spliced) = self.state.spliced().get_mut(&link_end) {
+            spliced.segments = on;
+        }
+        Ok(())
+    }
+
+    /// Gives a link end a stage, in place of its present one. Every frame that arrives
+    /// after this call meets the new stage. The hidden devices must exist.
+    pub(crate) fn attach(&self, link_end: u32, stage: SharedStage, segments: bool) {
+        let mut spliced = self.state.spliced();
+        let fast_paths = spliced.get(&link_end).map(|end| end.fast_paths.clone());
+        let fast_paths = fast_paths.unwrap_or_default();
+        spliced.insert(link_end, SplicedEnd { stage, segments, fast_paths });
+    }
+
+    /// Sets the fast paths of each link end. A device on a fast path must not have a
+    /// qdisc, which would hold frames that the wire has sent.
+    pub(crate) fn set_fast_paths(&self, mut fast_paths: BTreeMap<u32, FastPaths>) {
+        for (link_end, spliced) in self.state.spliced().iter_mut() {
+            spliced.fast_paths = fast_paths.remove(link_end).unwrap_or_default();
+        }
+    }
+
+    /// Takes the stage of a link end away. Frames that still arrive pass unchanged.
+    pub(crate) fn detach(&self, link_end: u32) {
+        self.state.spliced().remove(&link_end);
+    }
+
+    /// The stage of a link end.
+    pub(crate) fn stage(&self, link_end: u32) -> Option<SharedStage> {
+        self.state.spliced().get(&link_end).map(|spliced| Arc::clone(&spliced.stage))
+    }
+
+    /// How many frames have been lost for lack of room, not by a decision of a stage. If
+    /// there are any, the network was not the one that the test asked for.
+    pub(crate) fn lost(&self) -> u64 {
+        for socket in [Some(&self.index), self.long.as_ref()].into_iter().flatten() {
+            match socket.dropped() {
+                Ok(dropped) => {
+                    self.state.lost.fetch_add(dropped.into(), Ordering::Relaxed);
+                }
+                Err(errno) => self.state.fail(|| format!("its losses cannot be counted: {errno}")),
+            }
+        }
+        self.state.lost.load(Ordering::Relaxed)
+    }
+
+    /// Waits until all frames that were sent before this call have met their stage. What
+    /// is counted then includes them, and what is changed then does not concern them. A
+    /// wire that is never idle is waited for 500 ms at most.
+    pub(crate) fn settle(&self) {
+        let request = self.state.settle_requests.fetch_add(1, Ordering::SeqCst) + 1;
+        if !self.wake() {
+            return; // the thread has ended, and has said why
+        }
+        let settled = lock(&self.state.settled);
+        let waits = |settled: &mut u64| *settled < request;
+        drop(self.state.has_settled.wait_timeout_while(settled, SETTLING, waits));
+    }
+
+    /// What has failed on the wire.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let lost = self.lost();
+        if lost > 0 {
+            self.state.fail(|| {
+                format!(
+                    "{lost} frames were lost because the queue of the wire was full: send less at \
+                     a time, or give the test more processor time"
+                )
+            });
+        }
+        self.state.failure().map(|what| format!("the wire failed: {what}"))
+    }
+
+    /// Ends the thread, and with it the rings. The sockets stay open until the process has
+    /// ended, and the kernel closes them then: see [`DeferredClose`].
+    pub(crate) fn end(&mut self) {
+        self.state.stop.store(true, Ordering::Relaxed);
+        self.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // its panic has been printed
+        }
+        lock(&self.new_long).take();
+    }
+
+    /// Whether the thread could be woken.
+    fn wake(&self) -> bool {
+        send(self.wakeup.as_raw_fd(), &[0], MsgFlags::MSG_NOSIGNAL).is_ok()
+    }
+}
+
+impl Drop for Wire {
+    /// Does not wait for the thread: closing a packet socket waits for RCU.
+    fn drop(&mut self) {
+        self.state.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn failed(what: &str, errno: Errno) -> Error {
+    Error::new(ErrorCode::Wire, what).source(errno)
+}

@@ -1,0 +1,347 @@
+//! The one thread that moves the frames of all wires.
+//!
+//! It sleeps until a frame arrives, a delayed frame is due, or the test ends. A frame that
+//! is not delayed is sent from the ring's memory. One that is delayed is copied.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::time::TimeSpec;
+
+use super::backlog::Backlog;
+use super::busy_poll::BusyPoll;
+use super::checksum;
+use super::cpu_affinity::CpuAffinity;
+use super::hidden_pair::HiddenPair;
+use super::rings::{Arrival, Rings};
+use super::spliced::{SplicedEnd, WireState};
+use super::timer_queue::TimerQueue;
+use crate::addr::MacAddr;
+use crate::frame::{Direction, Emission, Outlet};
+use crate::panics;
+use crate::sync::lock;
+use crate::sys::packet::{Offloads, Outgoing, PacketSocket, Sender};
+use crate::sys::slice::set_slice;
+
+/// How many frames are taken and sent at once. With more, the last would be late.
+const BATCH: usize = 32;
+
+/// How long it asks stages before it sends frames and empties the rings.
+const ROUND: Duration = Duration::from_micros(200);
+
+/// The time slice that it asks the scheduler for, in nanoseconds: the shortest possible.
+const SLICE: u64 = 100_000;
+
+/// How long it waits for room in a full send buffer.
+const DRAINING: Duration = Duration::from_millis(100);
+
+pub(super) struct WireThread {
+    state: Arc<WireState>,
+    backlog: Backlog,
+    delayed: TimerQueue<Delayed>,
+    sender: Sender,
+    outlet: Outlet,
+    /// Readable when a caller wants the thread to wake; closed when the test ends.
+    wakeups: OwnedFd,
+}
+
+impl WireThread {
+    pub(super) fn new(state: Arc<WireState>, rings: Rings, wakeups: OwnedFd) -> Self {
+        Self {
+            state,
+            backlog: Backlog::new(rings),
+            delayed: TimerQueue::new(),
+            sender: Sender::default(),
+            outlet: Outlet::default(),
+            wakeups,
+        }
+    }
+
+    /// Starts it. It blocks all signals: those are for the test's threads.
+    pub(super) fn start(self) -> io::Result<JoinHandle<()>> {
+        let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+        let started = std::thread::Builder::new().name("nstest wire".to_owned()).spawn(|| {
+            // It needs no network, so it does not keep the one where it was started.
+            let home = std::fs::File::open("/proc/self/ns/net");
+            let _ = home.map(|home| setns(home, CloneFlags::CLONE_NEWNET));
+            // Without this the kernel may add 50 µs to each timeout (PR_SET_TIMERSLACK).
+            let _ = prctl::set_timerslack(1);
+            // A busy thread on the same processor must give way soon: the rings hold the
+            // frames of some milliseconds only.
+            let _ = set_slice(SLICE);
+            self.run();
+        });
+        before.thread_set_mask()?;
+        started
+    }
+
+    fn run(mut self) {
+        let mut affinity = CpuAffinity::new();
+        let mut busy_poll = BusyPoll::default();
+        while !self.state.stop.load(Ordering::Relaxed) {
+            let request = self.state.settle_requests.load(Ordering::SeqCst);
+            let now = Instant::now();
+            affinity.hold(now);
+            if self.round(now) {
+                busy_poll.found_work();
+                continue;
+            }
+            self.state.answer(request);
+            if busy_poll.polls(now) {
+                std::hint::spin_loop();
+                continue;
+            }
+            affinity.release(now, self.backlog.rings().socket());
+            if let Err(errno) = self.wait() {
+                self.state.fail(|| format!("its thread cannot wait: {errno}"));
+                return;
+            }
+        }
+    }
+
+    /// Moves the frames that are there. Returns whether there were any.
+    fn round(&mut self, now: Instant) -> bool {
+        let Self { state, backlog, delayed, sender, outlet, .. } = self;
+        let socket = Arc::clone(backlog.rings().socket());
+        let mut outgoing: Vec<Outgoing<'_>> = Vec::with_capacity(BATCH);
+        if delayed.next().is_some_and(|at| at <= now) {
+            let spliced = state.spliced();
+            let due = std::iter::from_fn(|| delayed.due(now));
+            outgoing.extend(due.map(|frame| frame.outgoing(&spliced)));
+        }
+        let counted = backlog.rings().counts_long();
+        let arrivals = backlog.arrivals(BATCH);
+        if outgoing.is_empty() && arrivals.is_empty() {
+            return false;
+        }
+        // Read after all of them have arrived, so that none is sent too early.
+        let now = Instant::now();
+        let mut decided = 0;
+        {
+            // Under the lock, so that a stage that was replaced is not asked any more.
+            let spliced = state.spliced();
+            for arrival in arrivals {
+                decided += 1;
+                let Some((pair, direction)) = HiddenPair::with_device(arrival.device) else { continue };
+                if arrival.frame.is_none() && !counted {
+                    state.lost.fetch_add(1, Ordering::Relaxed);
+                }
+                let pass = Pass { state, pair, direction, now };
+                pass.decide(spliced.get(&pair.link_end), arrival, outlet, &mut outgoing, delayed);
+                if now.elapsed() > ROUND {
+                    break;
+                }
+            }
+        }
+        send(sender, &socket, &outgoing, state);
+        drop(outgoing);
+        backlog.finish(decided);
+        true
+    }
+
+    /// Waits until a frame arrives, a delayed frame is due, or a caller wakes the thread.
+    fn wait(&self) -> nix::Result<()> {
+        let socket = self.backlog.rings().socket();
+        let mut waiting = [
+            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.wakeups.as_fd(), PollFlags::POLLIN),
+        ];
+        let left = self.delayed.next().map(|at| at.saturating_duration_since(Instant::now()));
+        match ppoll(&mut waiting, left.map(TimeSpec::from), None) {
+            Ok(_) if waiting[1].any() == Some(true) => {
+                nix::unistd::read(&self.wakeups, &mut [0; 64]).map(drop)
+            }
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+/// Sends frames, in order.
+fn send(sender: &mut Sender, socket: &PacketSocket, mut frames: &[Outgoing<'_>], state: &WireState) {
+    let mut waited = false;
+    while let Some(first) = frames.first() {
+        let errno = match sender.send(socket, &frames[..frames.len().min(BATCH)]) {
+            Ok(sent) => {
+                frames = &frames[sent..];
+                waited = false;
+                continue;
+            }
+            Err(errno) => errno,
+        };
+        match errno {
+            Errno::EINTR => continue,
+            // The buffer empties as the kernel processes frames: the devices of link ends
+            // have no qdisc.
+            Errno::EAGAIN if !waited => {
+                let mut waiting = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+                let limit = TimeSpec::from(DRAINING);
+                waited = ppoll(&mut waiting, Some(limit), None) != Err(Errno::EINTR);
+                continue;
+            }
+            // The link is down or removed: no frame passes.
+            Errno::ENETDOWN | Errno::ENXIO | Errno::ENODEV => {}
+            // The node cannot keep up, as on any link.
+            Errno::ENOBUFS if HiddenPair::with_device(first.device).is_none() => {}
+            Errno::ENOBUFS | Errno::EAGAIN | Errno::ENOMEM => {
+                state.lost.fetch_add(1, Ordering::Relaxed);
+            }
+            errno => state.fail(|| {
+                let (length, device) = (first.frame.len(), first.device);
+                format!("a frame of {length} bytes cannot be sent on link #{device}: {errno}")
+            }),
+        }
+        frames = &frames[1..];
+        waited = false;
+    }
+}
+
+/// A frame that is delayed. Its device is chosen when it is sent.
+#[derive(Debug)]
+struct Delayed {
+    pair: HiddenPair,
+    direction: Direction,
+    offloads: Offloads,
+    frame: Vec<u8>,
+}
+
+impl Delayed {
+    fn outgoing(self, spliced: &BTreeMap<u32, SplicedEnd>) -> Outgoing<'static> {
+        let Self { pair, direction, offloads, frame } = self;
+        outgoing(spliced.get(&pair.link_end), (pair, direction), offloads, Cow::Owned(frame))
+    }
+}
+
+/// A frame with the device and the mark to send it with.
+fn outgoing<'f>(
+    spliced: Option<&SplicedEnd>,
+    (pair, direction): (HiddenPair, Direction),
+    offloads: Offloads,
+    frame: Cow<'f, [u8]>,
+) -> Outgoing<'f> {
+    let fits = |to: &Option<MacAddr>| to.is_none_or(|to| frame.starts_with(&to.octets()));
+    let fast_path = match direction {
+        Direction::Egress => spliced.and_then(|end| end.fast_paths.iter().find(|(to, _)| fits(to))),
+        Direction::Ingress => None,
+    };
+    let device = fast_path.map_or(pair.sends_on(direction), |(_, device)| *device);
+    Outgoing { device, mark: pair.mark(direction), offloads, frame }
+}
+
+/// Where a frame meets a stage, and when.
+struct Pass<'a> {
+    state: &'a WireState,
+    pair: HiddenPair,
+    direction: Direction,
+    now: Instant,
+}
+
+impl Pass<'_> {
+    /// Lets a stage decide about a frame, and sends or delays what it lets through.
+    fn decide<'f>(
+        &self,
+        spliced: Option<&SplicedEnd>,
+        arrival: Arrival<'f>,
+        outlet: &mut Outlet,
+        sent: &mut Vec<Outgoing<'f>>,
+        delayed: &mut TimerQueue<Delayed>,
+    ) {
+        let Arrival { mut offloads, frame, .. } = arrival;
+        let Some(mut frame) = frame else {
+            return;
+        };
+        if !can_be_described(offloads, &frame) {
+            self.state.fail(|| {
+                let link_end = self.pair.link_end;
+                format!(
+                    "a frame of a tunnel or of SCTP that is to be segmented arrived at the link end with index \
+                     {link_end}, and the wire cannot forward it: switch segmentation offload of the tunnel off \
+                     (`ethtool -K`)"
+                )
+            });
+            return;
+        }
+        let Self { pair, now, .. } = *self;
+        let Some(SplicedEnd { stage, segments, .. }) = spliced else {
+            sent.push(outgoing(None, (pair, self.direction), offloads, frame));
+            return;
+        };
+        outlet.clear();
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            let mut stage = lock(stage);
+            if *segments && stage.needs_segments() {
+                // It arrived before the hidden devices were switched to do it.
+                if let Some(completed) = checksum::complete(offloads, &frame) {
+                    (offloads, frame) = (Offloads::default(), Cow::Owned(completed));
+                }
+                if offloads.cuts() {
+                    return false;
+                }
+            }
+            stage.pass(self.direction, &frame, self.now, outlet);
+            true
+        }));
+        match decided {
+            Ok(true) => {}
+            Ok(false) => {
+                let device = pair.redirected_to(self.direction);
+                sent.push(Outgoing { device, mark: 0, offloads, frame });
+                return;
+            }
+            Err(panic) => {
+                outlet.clear();
+                self.state.fail(|| {
+                    let what = panics::message(&*panic).unwrap_or("(no message)");
+                    format!("a stage panicked at the link end with index {}: {what}", pair.link_end)
+                });
+            }
+        }
+        let mut send = |at, direction, offloads, frame: Cow<'f, [u8]>| {
+            if at <= now {
+                sent.push(outgoing(spliced, (pair, direction), offloads, frame));
+            } else {
+                let frame = frame.into_owned();
+                delayed.push(at, Delayed { pair, direction, offloads, frame });
+            }
+        };
+        for at in outlet.forward.drain(..) {
+            send(at, self.direction, offloads, frame.clone());
+        }
+        for Emission { at, direction, frame } in outlet.emissions.drain(..) {
+            send(at, direction, Offloads::default(), Cow::Owned(frame));
+        }
+    }
+}
+
+/// Whether `struct virtio_net_hdr` can describe how a frame is to be cut into segments.
+/// That is so for TCP and UDP on IP and Ethernet. The kernel drops all others.
+fn can_be_described(offloads: Offloads, frame: &[u8]) -> bool {
+    let Some(kind) = offloads.cut_as() else { return true };
+    let tags =
+        frame[12..].chunks_exact(4).take_while(|tag| matches!(tag[..2], [0x81, 0] | [0x88, 0xa8]));
+    let at = 12 + 4 * tags.count();
+    let byte = |offset: usize| frame.get(at + offset).copied();
+    match (byte(0), byte(1)) {
+        (Some(8), Some(0)) => byte(2 + 9) == Some(kind),
+        // There may be an extension header between; a tunnel's header is IPv4, IPv6, GRE or
+        // UDP.
+        (Some(0x86), Some(0xdd)) => match byte(2 + 6) {
+            Some(4 | 41 | 47 | 132) => false,
+            Some(17) => kind == 17,
+            _ => true,
+        },
+        _ => false,
+    }
+}
