@@ -125,5 +125,5 @@ fn what_the_wire_loses_by_itself_fails_the_test() {
     let outcome = Run::of(&["receipts::floods_the_wire"]).run();
     let text = outcome.text();
     assert!(!outcome.status.success(), "{text}");
-    assert!(text.contains("frames found no room in the queue of the wire"), "{text}");
+    assert!(text.contains("frames were lost because the queue of the wire was full"), "{text}");
 }

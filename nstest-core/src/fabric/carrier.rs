@@ -1,25 +1,25 @@
-//! Cables that are pulled, and plugged in again.
+//! Links that are down and up, and what that leaves pending.
 
-use super::{Fabric, Stopped};
+use super::base::{Fabric, Stopped};
 use crate::error::Result;
 use crate::netlink::{Request, link, neigh};
 use crate::topology::changes::{Change, Changes};
 use crate::topology::spec::{LinkEndId, NodeId, interface_index};
 
 impl Fabric {
-    /// Pulls or plugs the ports at which these interfaces' cables end: the
-    /// interfaces follow, and the kernel is made to notice at once.
+    /// Sets the devices of link ends down or up. The interfaces in the nodes lose or get
+    /// their carrier, and the kernel is made to act on that at once.
     pub(crate) fn set_carrier(&mut self, ends: &[(NodeId, u8, LinkEndId)], up: bool) -> Result<()> {
-        for (.., port) in ends {
+        for (.., end) in ends {
             if up {
-                self.taps.pulled.remove(port);
+                self.splices.down.remove(end);
             } else {
-                self.taps.pulled.insert(*port);
+                self.splices.down.insert(*end);
             }
         }
-        self.steer();
-        for (.., port) in ends {
-            let set = link::set(port.ifindex());
+        self.update_fast_paths();
+        for (.., end) in ends {
+            let set = link::set(end.ifindex());
             self.route.request(&if up { set.up() } else { set.down() }.request())?;
         }
         for (node, slot, _) in ends {
@@ -27,11 +27,10 @@ impl Fabric {
                 link::flush_carrier(&mut member.route, interface_index(*slot))?;
             }
         }
-        if up { self.ask_again(ends.iter().map(|(.., port)| *port)) } else { Ok(()) }
+        if up { self.ask_again(ends.iter().map(|(.., end)| *end)) } else { Ok(()) }
     }
 
-    /// After a change of a world that was in use: the same for addresses that are
-    /// new where they are.
+    /// [`ask_again`](Self::ask_again) for the addresses that changes have added.
     pub(crate) fn ask_again_after(&mut self, changes: &Changes) -> Result<(), Stopped> {
         let ends = changes.list.iter().filter_map(|change| match change {
             Change::AddAddr { at, slot, .. } => self.members.get(&at.id)?.links.get(slot).copied(),
@@ -42,13 +41,12 @@ impl Fabric {
         asked.map_err(|error| Stopped { done: changes.list.len(), error })
     }
 
-    /// Everybody who can reach these ports again, or be reached from there, and
-    /// asked in vain meanwhile who has an address, asks at once and not after a
-    /// second.
+    /// Re-sends pending ARP and ND requests on the segments of these link ends, instead of
+    /// waiting for the kernel's timer of 1 s.
     pub(crate) fn ask_again(&mut self, ends: impl Iterator<Item = LinkEndId>) -> Result<()> {
-        let ports = self.joints.reached_from(ends);
+        let reached = self.forwarding.on_same_segments(ends);
         for member in self.members.values_mut() {
-            let slots = member.links.iter().filter(|(_, port)| ports.contains(port));
+            let slots = member.links.iter().filter(|(_, end)| reached.contains(end));
             let devices: Vec<u32> = slots.map(|(slot, _)| interface_index(*slot)).collect();
             if devices.is_empty() {
                 continue;

@@ -1,4 +1,4 @@
-//! The names of nodes: /etc/hosts (hosts(5)); who is asked for others:
+//! The names of nodes in /etc/hosts (hosts(5)), and the servers for other names:
 //! [`resolv_conf`].
 
 pub(super) mod resolv_conf;
@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::layout::{HOSTS, LOCALHOST, NODE};
 use crate::topology::state::HostEntry;
 
-/// The file is the test's own, and every node sees it at /etc/hosts. In inline
-/// mode there is none: names of nodes do not resolve there.
+/// Writes the names of nodes. The file is the test's own, and every node sees it at
+/// /etc/hosts. In inline mode there is none, and names of nodes do not resolve.
 pub(super) fn set(entries: &[HostEntry]) -> Result<()> {
     use std::fmt::Write;
     let path = Path::new(HOSTS);
@@ -32,9 +32,9 @@ pub(super) fn set(entries: &[HostEntry]) -> Result<()> {
     })
 }
 
-/// Gives a file that is mounted over another, and cannot be renamed over, a new
-/// content. Whoever reads it meanwhile, for a look-up, never finds it empty: what
-/// is too short is written with blank lines first, and then cut off.
+/// Replaces the content of a file that is a mount point, so that no other file can be
+/// renamed over it. A look-up at the same time never finds it empty: a shorter content is
+/// first written with blank lines behind it, and the file is truncated then.
 fn replace(path: &Path, mut text: Vec<u8>) -> io::Result<()> {
     let file = fs::OpenOptions::new().write(true).open(path)?;
     let (before, length) = (file.metadata()?.len(), text.len() as u64);

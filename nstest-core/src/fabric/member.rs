@@ -1,4 +1,4 @@
-//! What is held of a node: its namespace, and sockets that act in it.
+//! What the fabric has of each node: its namespace, and sockets that act in it.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -29,15 +29,15 @@ pub(crate) struct Member {
     /// Indices by interface name.
     pub(super) devices: BTreeMap<String, u32>,
     watch: AddressMonitor,
-    /// Addresses that have not come into force yet.
+    /// Addresses that were added and cannot be used yet.
     expected: Vec<(u32, Ipv6Addr)>,
     ipv6: bool,
-    /// What `ip netns` knows it by.
+    /// Its name for `ip netns`.
     _name: Option<Published>,
 }
 
 impl Member {
-    /// The node that the test itself is, and what of its settings was refused.
+    /// The test's own node, and the settings that were refused.
     pub(super) fn of_test(
         at: &NodeRef,
         hostname: &str,
@@ -50,7 +50,7 @@ impl Member {
         Ok((member.knowing(settings), unwritten))
     }
 
-    /// A new one with `lo` up, and what of its settings was refused.
+    /// A new node with `lo` up, and the settings that were refused.
     pub(super) fn create(
         at: &NodeRef,
         hostname: &str,
@@ -69,7 +69,7 @@ impl Member {
 
     fn new(namespace: Namespace, sockets: Sockets, hostname: &str, panics: &Arc<Panics>) -> Self {
         let Sockets { route, watch, ipv6 } = sockets;
-        // Where /run is not the test's own (inline mode), nodes have no names.
+        // In inline mode /run is not the test's own, and nodes have no names there.
         let directory = Path::new(NETNS);
         let name = directory.is_dir().then(|| namespace.publish(directory).ok()).flatten();
         let view = View { hostname: hostname.to_owned() };
@@ -87,19 +87,19 @@ impl Member {
         }
     }
 
-    /// Writes settings, and returns what was refused.
+    /// Writes settings, and returns those that were refused.
     pub(super) fn set(&mut self, settings: &[Sysctl]) -> Result<Vec<Unwritten>> {
-        self.heed(settings);
+        self.note_ipv6(settings);
         self.executor.namespace().enter(|| write(settings))
     }
 
     fn knowing(mut self, settings: &[Sysctl]) -> Self {
-        self.heed(settings);
+        self.note_ipv6(settings);
         self
     }
 
-    /// Where IPv6 is switched off, no address of it will come into force.
-    fn heed(&mut self, settings: &[Sysctl]) {
+    /// Notes whether IPv6 is switched off: then no IPv6 address is waited for.
+    fn note_ipv6(&mut self, settings: &[Sysctl]) {
         let off = |s: &Sysctl| s.key.ends_with(".disable_ipv6") && s.value == "1";
         self.ipv6 &= !settings.iter().any(off);
     }
@@ -111,7 +111,7 @@ impl Member {
         })
     }
 
-    /// An address that is being added must come into force before it is used.
+    /// Notes that an address is added and is to be waited for.
     pub(super) fn expect(&mut self, slot: u8, ip: IpAddr) {
         if let (true, IpAddr::V6(ip)) = (self.ipv6, ip) {
             if self.expected.is_empty() {
@@ -121,19 +121,20 @@ impl Member {
         }
     }
 
-    /// The kernel adds one of its own to each interface.
+    /// As [`expect`](Self::expect), for the link-local address that the kernel adds to each
+    /// interface.
     pub(super) fn expect_link_local(&mut self, slot: u8, mac: MacAddr) {
         self.expect(slot, mac.link_local().into());
     }
 
-    /// It is being taken away, or never came.
+    /// Does not wait for an address any more.
     pub(super) fn forget_address(&mut self, slot: u8, ip: IpAddr) {
         self.expected.retain(|(index, expected)| {
             (*index, IpAddr::V6(*expected)) != (interface_index(slot), ip)
         });
     }
 
-    /// All of an interface.
+    /// Does not wait for any address of an interface any more.
     pub(super) fn forget_addresses(&mut self, slot: u8) {
         self.expected.retain(|(index, _)| *index != interface_index(slot));
     }
@@ -156,7 +157,7 @@ impl Member {
     }
 }
 
-/// Sockets act where they were opened, wherever they are used.
+/// Sockets act in the namespace in which they were opened.
 struct Sockets {
     route: Socket,
     watch: AddressMonitor,

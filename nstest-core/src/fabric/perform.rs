@@ -1,12 +1,14 @@
-//! One operation after the other, batched where the kernel allows.
+//! One change. Requests are sent together where the kernel allows it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ahead::Ahead;
+use super::base::Fabric;
+use super::hosts;
 use super::member::Member;
-use super::queue::Owner;
-use super::{Fabric, hosts, rules};
+use super::node_factory::NodeFactory;
+use super::request_queue::Owner;
+use super::rules;
 use crate::addr::{Prefix, Subnet};
 use crate::error::Result;
 use crate::netlink::link::{self, NewLink};
@@ -17,14 +19,14 @@ use crate::topology::changes::{Change, NodeRef};
 use crate::topology::spec::{LinkEndId, interface_index};
 use crate::topology::state::{LinkState, RouteEntry};
 
-/// How long a node's addresses may take to come into force; it is far below a
-/// millisecond on a machine that is not overloaded.
+/// How long a node's addresses may take until they can be used. On a machine that is not
+/// overloaded it takes far less than a millisecond.
 const SETTLING: Duration = Duration::from_secs(10);
 
 impl Fabric {
-    pub(super) fn perform(&mut self, change: &Change, ahead: &Ahead<'_>) -> Result<()> {
+    pub(super) fn perform(&mut self, change: &Change, factory: &NodeFactory<'_>) -> Result<()> {
         match change {
-            Change::AddNode { at, .. } => self.add_node(at, ahead),
+            Change::AddNode { at, .. } => self.add_node(at, factory),
             Change::DelNode { at } => self.del_node(at),
             Change::SetSysctls { at, settings } => {
                 let unwritten = match self.written.remove(&at.id) {
@@ -45,7 +47,7 @@ impl Fabric {
                 let member = self.member(at)?;
                 member.links.remove(slot);
                 member.forget_addresses(*slot);
-                self.delete_port(*port)
+                self.delete_link_end(*port)
             }
             Change::SetMtu { at, slot, port, mtu, .. } => {
                 self.queue(Owner::Fabric, link::set(port.ifindex()).mtu(*mtu).request())?;
@@ -68,13 +70,13 @@ impl Fabric {
                 Ok(())
             }
             Change::Wire { segment, wiring } => {
-                let requests = self.joints.join(*segment, wiring);
-                self.steer();
+                let requests = self.forwarding.join(*segment, wiring);
+                self.update_fast_paths();
                 requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
             }
             Change::Unwire { segment, .. } => {
-                let requests = self.joints.part(*segment);
-                self.steer();
+                let requests = self.forwarding.separate(*segment);
+                self.update_fast_paths();
                 requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
             }
             Change::AddAddr { at, slot, addr: ip, len, .. } => {
@@ -113,13 +115,13 @@ impl Fabric {
         }
     }
 
-    fn add_node(&mut self, at: &NodeRef, ahead: &Ahead<'_>) -> Result<()> {
-        let made = match ahead.made(at.id) {
+    fn add_node(&mut self, at: &NodeRef, factory: &NodeFactory<'_>) -> Result<()> {
+        let made = match factory.made(at.id) {
             Some(made) => made?,
             None => {
-                // Others may be making it meanwhile.
+                // Another thread may be creating it.
                 self.flush()?;
-                ahead.wait_for(at.id)?
+                factory.wait_for(at.id)?
             }
         };
         self.members.insert(at.id, made.member);
@@ -129,15 +131,15 @@ impl Fabric {
         Ok(())
     }
 
-    /// The namespace lives on as long as somebody holds a socket in it; its
-    /// links do not.
+    /// A namespace exists as long as a process has a socket in it, but the node's links are
+    /// deleted now.
     fn del_node(&mut self, at: &NodeRef) -> Result<()> {
         self.flush()?;
         let member = self.members.remove(&at.id);
         let ports: Vec<LinkEndId> =
             member.iter().flat_map(|member| member.links.values().copied()).collect();
         for port in ports {
-            self.delete_port(port)?;
+            self.delete_link_end(port)?;
         }
         Ok(())
     }
@@ -169,7 +171,7 @@ impl Fabric {
         self.queue(Owner::Fabric, link::set(state.port.ifindex()).up().request())
     }
 
-    /// Nothing is handed out before its first packet would pass.
+    /// Waits until the first packet would pass these links.
     fn settle(&mut self, links: &[(NodeRef, String, LinkEndId)]) -> Result<()> {
         self.flush()?;
         for (at, device, port) in links {
@@ -181,7 +183,7 @@ impl Fabric {
         self.await_addresses()
     }
 
-    /// An address that is handed out can be used.
+    /// Waits until all addresses that were added can be used.
     pub(super) fn await_addresses(&mut self) -> Result<()> {
         self.members.values_mut().try_for_each(|member| member.await_addresses(SETTLING))
     }

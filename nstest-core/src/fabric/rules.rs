@@ -1,11 +1,11 @@
 //! nftables for routers.
 //!
-//! A ruleset takes the place of another in one transaction: at no time do
-//! packets meet half of it, or none. Conversations that are there go on as they
-//! began, since translation is decided by their first packet (nft(8), "nat").
+//! A ruleset replaces another in one transaction: no packet meets half of it, or none.
+//! Existing conversations continue as they began, because the first packet of each
+//! decides about translation (nft(8), "nat").
 //!
-//! Trap: connection tracking's settings appear in /proc/sys/net/netfilter with
-//! its module, which the first rule that needs it loads; so they come last.
+//! The trap: the settings of connection tracking appear in /proc/sys/net/netfilter when
+//! its module is loaded, by the first rule that needs it. So they are written last.
 
 use super::member::Member;
 use crate::addr::Family;
@@ -16,7 +16,7 @@ use crate::sysctl::Unwritten;
 use crate::topology::RULES;
 use crate::topology::state::Ruleset;
 
-/// Puts the ruleset in the place of the one that the node has.
+/// Replaces the ruleset of a node.
 pub(super) fn replace(member: &mut Member, rules: &Ruleset) -> Result<Vec<Unwritten>> {
     let mut batch = Batch::new();
     for family in Family::BOTH {
@@ -29,7 +29,7 @@ pub(super) fn replace(member: &mut Member, rules: &Ruleset) -> Result<Vec<Unwrit
     member.set(&rules.timeouts)
 }
 
-/// Forgets every conversation.
+/// Removes every conversation from connection tracking.
 pub(super) fn flush_conntrack(member: &mut Member) -> Result<()> {
     member.netfilter()?.request(&conntrack::flush())
 }

@@ -1,34 +1,34 @@
-//! Root qdiscs of ports, for what comes to a node.
+//! Root qdiscs of link ends, for what is sent to a node.
 
 use nix::errno::Errno;
 
-use super::Fabric;
+use super::base::Fabric;
 use crate::error::Result;
 use crate::fault::shape::Shape;
 use crate::netlink::{qdisc, refusal};
 use crate::topology::spec::LinkEndId;
 
-/// What a port may send at once, whatever its rate: a millisecond's worth, and one
-/// frame of 1500 bytes at least, or it would never be sent.
+/// How many bytes may be sent at once, whatever the rate: those of a millisecond, and at
+/// least a frame of 1500 bytes, which could never be sent otherwise.
 fn burst(rate: u64) -> u32 {
     u32::try_from(rate / 1000).unwrap_or(u32::MAX).max(1600)
 }
 
 impl Fabric {
-    /// Has the kernel shape what a port sends to its node, in place of what shaped
-    /// it before; false if this kernel has no such qdisc.
-    pub(crate) fn shape(&mut self, port: LinkEndId, shape: Shape) -> Result<bool> {
-        let device = port.ifindex();
+    /// Gives a link end a qdisc for what is sent to its node, in place of the present one.
+    /// Returns false if this kernel has no such qdisc.
+    pub(crate) fn shape(&mut self, end: LinkEndId, shape: Shape) -> Result<bool> {
+        let device = end.ifindex();
         let request = match shape {
             Shape::Rate { rate, queue } => qdisc::tbf(device, rate, burst(rate), queue),
             Shape::Delay { delay, rate, queue } => qdisc::netem(device, delay, rate, queue),
         };
-        let new = self.taps.shaped.insert(port);
-        self.steer();
+        let new = self.splices.shaped.insert(end);
+        self.update_fast_paths();
         let answer = self.route.request(&request);
         if answer.is_err() && new {
-            self.taps.shaped.remove(&port);
-            self.steer();
+            self.splices.shaped.remove(&end);
+            self.update_fast_paths();
         }
         match answer {
             Ok(()) => Ok(true),
@@ -37,17 +37,17 @@ impl Fabric {
         }
     }
 
-    /// Shapes it no longer.
-    pub(crate) fn unshape(&mut self, port: LinkEndId) -> Result<()> {
-        self.route.request(&qdisc::delete_root(port.ifindex()))?;
-        self.taps.shaped.remove(&port);
-        self.steer();
+    /// Takes the qdisc of a link end away.
+    pub(crate) fn unshape(&mut self, end: LinkEndId) -> Result<()> {
+        self.route.request(&qdisc::delete_root(end.ifindex()))?;
+        self.splices.shaped.remove(&end);
+        self.update_fast_paths();
         Ok(())
     }
 
-    /// How many packets the qdisc of a port has had.
-    pub(crate) fn shaped(&mut self, port: LinkEndId) -> u64 {
-        let count = qdisc::count(&mut self.route, port.ifindex()).ok().flatten();
+    /// How many packets the qdisc of a link end has had.
+    pub(crate) fn shaped(&mut self, end: LinkEndId) -> u64 {
+        let count = qdisc::count(&mut self.route, end.ifindex()).ok().flatten();
         count.map_or(0, |count| count.passed + count.dropped)
     }
 }

@@ -50,7 +50,7 @@ impl CaptureRing {
     fn open(geometry: Geometry, longer_than: u32) -> nix::Result<Self> {
         let socket = PacketSocket::open()?;
         socket.attach(&mut program(longer_than))?;
-        socket.innew_long_with_offloads()?;
+        socket.incoming_with_offloads()?;
         socket.widen()?;
         let ring = Ring::map(&socket, geometry)?;
         socket.bind()?;
@@ -146,9 +146,7 @@ impl Rings {
                     self.long = lock(&self.new_long).take();
                     self.taken = vec![false; LONG.slots()];
                 }
-                self.long
-                    .as_ref()
-                    .map_or(Found::Missing, |long| find(long, &mut self.taken, &slot))
+                self.long.as_ref().map_or(Found::Missing, |long| find(long, &mut self.taken, &slot))
             };
             self.found.push(found);
         }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -134,7 +134,9 @@ impl WireThread {
             let spliced = state.spliced();
             for arrival in arrivals {
                 decided += 1;
-                let Some((pair, direction)) = HiddenPair::with_device(arrival.device) else { continue };
+                let Some((pair, direction)) = HiddenPair::with_device(arrival.device) else {
+                    continue;
+                };
                 if arrival.frame.is_none() && !counted {
                     state.lost.fetch_add(1, Ordering::Relaxed);
                 }
@@ -170,7 +172,12 @@ impl WireThread {
 }
 
 /// Sends frames, in order.
-fn send(sender: &mut Sender, socket: &PacketSocket, mut frames: &[Outgoing<'_>], state: &WireState) {
+fn send(
+    sender: &mut Sender,
+    socket: &PacketSocket,
+    mut frames: &[Outgoing<'_>],
+    state: &WireState,
+) {
     let mut waited = false;
     while let Some(first) = frames.first() {
         let errno = match sender.send(socket, &frames[..frames.len().min(BATCH)]) {

@@ -63,7 +63,7 @@ impl Played {
         let planned = current.run_config().plan.is_some();
         if init::handover().is_some() {
             // The kernel removes the network with the process, all at once, and faster than
-            // handle by handle. The packet sockets are closed later: `wire::custody`.
+            // handle by handle. The packet sockets are closed later: `wire::deferred_close`.
             current.end();
             std::mem::forget(current);
         }

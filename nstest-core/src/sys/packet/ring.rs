@@ -1,20 +1,22 @@
 //! A ring of slots that the kernel fills with frames (TPACKET_V2).
 //!
 //! The traps:
-//! - Who owns a slot stands in its first word. The kernel writes a slot only
-//!   while that says so, and the program reads it only while it does not:
-//!   everything else is ordered by that one word (acquire, release).
-//! - Version 3 packs frames more tightly, but hands them over in blocks, when full
-//!   or after a millisecond at the earliest: far too late to delay a frame by less.
-//! - A frame longer than its slot is cut, and its own length says so.
+//! - The first word of a slot says whether the kernel or the program owns it. The kernel
+//!   writes to a slot only while it is the owner, and the program reads only while the
+//!   program is. That word orders all other accesses (acquire, release).
+//! - Version 3 packs frames more tightly, but delivers them in blocks, when a block is full
+//!   or after a millisecond: too late to delay a frame by less.
+//! - A frame longer than its slot is cut off. The slot keeps its full length.
 
+use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::errno::Errno;
 use nix::libc;
 
-use super::{OFFLOADS, Offloads, PacketSocket};
+use super::offloads::{OFFLOADS, Offloads};
+use super::socket::PacketSocket;
 
 /// The size of a ring. Slots do not cross blocks, and blocks are contiguous.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +38,8 @@ impl Geometry {
         self.per_block() * self.blocks
     }
 
-    /// The longest Ethernet frame that a slot holds uncut: what is before it is the
-    /// slot's header, address and padding (tpacket_rcv).
+    /// The longest Ethernet frame that a slot holds completely. Before it are the slot's
+    /// header, address and padding (tpacket_rcv).
     pub(crate) const fn room(self) -> usize {
         const HEADER: usize = size_of::<libc::tpacket2_hdr>() + size_of::<libc::sockaddr_ll>();
         const ETHERNET: usize = 14;
@@ -61,9 +63,9 @@ unsafe impl Send for Ring {}
 pub(crate) struct Slot<'a> {
     /// The device that it came in on.
     pub(crate) device: u32,
-    /// The length that it had before it was put here.
+    /// The length of the frame before it was cut off.
     pub(crate) length: usize,
-    /// The tag that the kernel keeps beside the frame: protocol and value.
+    /// The VLAN tag, which the kernel keeps beside the frame: protocol and value.
     pub(crate) tag: Option<(u16, u16)>,
     pub(crate) offloads: Offloads,
     pub(crate) frame: &'a [u8],
@@ -83,7 +85,7 @@ impl Ring {
         socket.set(libc::PACKET_RX_RING, &request)?;
         let length = geometry.block * geometry.blocks;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let fd = std::os::fd::AsRawFd::as_raw_fd(&socket.0);
+        let fd = socket.as_fd().as_raw_fd();
         // SAFETY: a new mapping, at an address that the kernel chooses.
         let memory = unsafe {
             libc::mmap(std::ptr::null_mut(), length, protection, libc::MAP_SHARED, fd, 0)
@@ -100,8 +102,8 @@ impl Ring {
         self.geometry.slots()
     }
 
-    /// The frame in a slot, once the kernel has put one there. It stays until the
-    /// slot is given back.
+    /// The frame in a slot, if the kernel has put one there. It stays until the slot is
+    /// released.
     pub(crate) fn get(&self, index: usize) -> Option<Slot<'_>> {
         let status = self.status(index).load(Ordering::Acquire);
         if status & libc::TP_STATUS_USER == 0 {

@@ -1,23 +1,24 @@
-//! Many frames in one call (sendmmsg(2)), each with device and mark of its own.
+//! Sends many frames in one call (sendmmsg(2)), each with its own device and mark.
 //!
-//! The trap: a call that sent some and then failed tells only how many it sent; the
-//! error comes with the next call, for the frame that is first then.
+//! The trap: a call that fails after some frames returns only how many it sent. The next
+//! call returns the error, for its first frame.
 
 use std::borrow::Cow;
 use std::mem::zeroed;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
 use nix::libc;
 
-use super::{OFFLOADS, Offloads, PacketSocket};
+use super::offloads::{OFFLOADS, Offloads};
+use super::socket::PacketSocket;
 
 /// A frame that is to be sent.
 #[derive(Debug)]
 pub(crate) struct Outgoing<'a> {
     /// The device that it leaves on.
     pub(crate) device: u32,
-    /// What filters know it by (SO_MARK).
+    /// The mark that filters see (SO_MARK).
     pub(crate) mark: u32,
     pub(crate) offloads: Offloads,
     pub(crate) frame: Cow<'a, [u8]>,
@@ -52,10 +53,10 @@ struct Control {
 const CONTROL: usize = std::mem::offset_of!(Control, padding);
 
 impl Sender {
-    /// Sends as many as go, in order: how many of them went. Nothing waits.
+    /// Sends frames in order, as many as possible without waiting. Returns how many.
     ///
     /// # Errors
-    /// What befell the first of them.
+    /// Why the first of them was not sent.
     pub(crate) fn send(
         &mut self,
         socket: &PacketSocket,
@@ -65,7 +66,7 @@ impl Sender {
         self.messages.extend(frames.iter().map(message));
         self.headers.clear();
         self.headers.extend(self.messages.iter_mut().map(header));
-        let fd = socket.0.as_raw_fd();
+        let fd = socket.as_fd().as_raw_fd();
         let count = u32::try_from(self.headers.len()).map_err(|_| Errno::EINVAL)?;
         // SAFETY: every header leads to a message in `self.messages`, which has not
         // moved since, and from there to frames that are borrowed until the end of

@@ -5,7 +5,7 @@ use std::net::{IpAddr, TcpListener, TcpStream};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::{Arc, Node, Taught, network, port_at, sound, teach};
+use super::{Arc, Node, Taught, link_end_at, network, sound, teach};
 use crate::frame::{Direction, Outlet};
 use crate::testing::isolated;
 
@@ -162,7 +162,7 @@ fn frames_longer_than_ethernets_own_are_whole() {
         peer.run(window).unwrap();
         let seen = Arc::default();
         let stage = Taught { segments: true, pass: counting(&seen) };
-        net.shared().splice(port_at(&link, &peer), Arc::new(Mutex::new(stage))).unwrap();
+        net.shared().splice(link_end_at(&link, &peer), Arc::new(Mutex::new(stage))).unwrap();
         let ip = *peer.addrs().iter().rfind(|ip| ip.is_ipv4()).unwrap();
         transfer(&local, &peer, ip, 50_000_000);
         let seen = *seen.lock().unwrap();

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::{Arc, Pair, bound, network, pair, pass, port_of, round_trip, sound, teach};
+use super::{Arc, Pair, bound, link_end_of, network, pair, pass, round_trip, sound, teach};
 use crate::frame::{Direction, Emission};
 use crate::testing::isolated;
 
@@ -34,7 +34,7 @@ fn what_is_delayed_comes_late_and_in_order() {
 fn what_is_dropped_does_not_come_from_the_moment_that_it_is_said() {
     isolated(|| {
         let Pair { net, local, ends, .. } = pair();
-        let port = port_of(&local);
+        let port = link_end_of(&local);
         let dropping = Arc::new(Mutex::new(false));
         let told = Arc::clone(&dropping);
         teach(&local, true, move |direction, frame, now, out| {
@@ -158,7 +158,10 @@ fn what_finds_no_room_fails_the_test() {
             ends.0.send(b"too much").unwrap();
         }
         let failure = net.unseen_failure().unwrap();
-        assert!(failure.contains("frames found no room"), "{failure}");
+        assert!(
+            failure.contains("frames were lost because the queue of the wire was full"),
+            "{failure}"
+        );
         drop(holding);
     });
 }

@@ -38,11 +38,11 @@ impl<F: FnMut(Direction, &[u8], Instant, &mut Outlet) + Send> Stage for Taught<F
 }
 
 /// The port of a node that has one link.
-fn port_of(node: &Node) -> LinkEndId {
-    port_at(&node.link(), node)
+fn link_end_of(node: &Node) -> LinkEndId {
+    link_end_at(&node.link(), node)
 }
 
-fn port_at(link: &Link, node: &Node) -> LinkEndId {
+fn link_end_at(link: &Link, node: &Node) -> LinkEndId {
     link.ends().find(|(id, _)| *id == node.id()).unwrap().1
 }
 
@@ -53,7 +53,7 @@ fn teach(
     pass: impl FnMut(Direction, &[u8], Instant, &mut Outlet) + Send + 'static,
 ) {
     let stage = Arc::new(Mutex::new(Taught { segments, pass }));
-    node.link().net().splice(port_of(node), stage).unwrap();
+    node.link().net().splice(link_end_of(node), stage).unwrap();
 }
 
 /// Lets everything pass, at once.

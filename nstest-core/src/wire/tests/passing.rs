@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{Arc, Net, Node, bound, connected, network, pass, port_of, round_trip, sound, teach};
+use super::{
+    Arc, Net, Node, bound, connected, link_end_of, network, pass, round_trip, sound, teach,
+};
 use crate::fault::{Condition, Rate};
 use crate::frame::Direction;
 use crate::testing::isolated;
-use crate::wire::Ends;
+use crate::wire::HiddenPair;
 use crate::world::Backend;
 
 fn talk(a: &Node, b: &Node) {
@@ -77,7 +79,7 @@ fn what_leaves_a_node_goes_straight_on_where_nothing_is_in_the_way() {
             out.forward.extend([now, now + delay]);
         });
         // What comes to the node comes in where what leaves it would go back.
-        let outer = Ends::of(port_of(&near).ifindex()).outer_name();
+        let outer = HiddenPair::of(link_end_of(&near).ifindex()).outer_name();
         let back = || net.shared().received(&outer) as i64 - come.load(Ordering::Relaxed) as i64;
         let goes_straight = |expected: bool| {
             let before = back();

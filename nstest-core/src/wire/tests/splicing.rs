@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::{Arc, LIMIT, Pair, connected, network, pair, pass, round_trip, sound, teach};
 use crate::testing::isolated;
 
-/// Threads of this process by the name of the engine's.
-fn backends() -> usize {
+/// Threads of this process by the name of the wire.
+fn wire_threads() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
     tasks.filter_map(|task| name(task.unwrap()).ok()).filter(|name| name == "nstest wire\n").count()
@@ -17,11 +17,11 @@ fn backends() -> usize {
 fn no_wire_no_thread() {
     isolated(|| {
         let Pair { net, local, peer, ends } = pair();
-        assert_eq!(backends(), 0);
+        assert_eq!(wire_threads(), 0);
         teach(&local, true, pass);
         teach(&peer, true, pass);
         round_trip(&ends);
-        assert_eq!(backends(), 1);
+        assert_eq!(wire_threads(), 1);
         sound(&net);
     });
 }

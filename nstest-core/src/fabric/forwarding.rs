@@ -1,10 +1,10 @@
-//! Which port's frames go where, and the requests that make it so.
+//! How frames are forwarded between link ends, and the requests that set it up.
 //!
-//! A cable is two ports, each redirected to the other. A hub is, on each port,
-//! a filter for the MAC address of every other one and a last filter that floods;
-//! a bridge is the kernel's own. Hubs are preferred while they are small: a
-//! bridge's end waits for `rcu_barrier` under RTNL (br_dev_delete), which stalls
-//! the set-up of every other test on the machine.
+//! A *cable* joins two link ends: a filter of each redirects to the other. A *hub* has, at
+//! each link end, a filter for the MAC address of every other one and a last filter that
+//! floods. A *bridge* is the kernel's. Small segments are hubs, because the deletion of a
+//! bridge waits for `rcu_barrier` under RTNL (br_dev_delete), which stalls the set-up of
+//! every other test on the machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,51 +14,51 @@ use crate::netlink::{Mode, Request, qdisc};
 use crate::topology::spec::{LinkEndId, SegmentId};
 use crate::topology::state::{Medium, Wiring};
 
-/// The number of the filter that floods, and so the last one.
+/// The number of the filter that floods. It is the last one.
 const FLOOD: u16 = 0xfff;
 
-/// How ports are joined at present.
+/// How link ends are joined at present.
 #[derive(Debug, Default)]
-pub(super) struct Joints {
+pub(super) struct ForwardingTable {
     segments: BTreeMap<SegmentId, Segment>,
-    /// By port, the filters that it has, by number. A port without an entry has
-    /// no qdisc for filters yet.
+    /// The filters of each link end, by number. A link end without an entry has no qdisc
+    /// for filters yet.
     filters: BTreeMap<LinkEndId, BTreeMap<u16, Forward>>,
 }
 
 #[derive(Debug)]
 struct Segment {
-    ports: Vec<LinkEndId>,
+    ends: Vec<LinkEndId>,
     bridge: Option<LinkEndId>,
 }
 
-/// One filter: which frames, and out of which ports.
+/// One filter: which frames are sent on which devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Forward {
     matches: Match,
     to: Vec<u32>,
 }
 
-impl Joints {
-    /// Joins the ports of a wiring, and no others.
+impl ForwardingTable {
+    /// Joins the link ends of a wiring, and no others.
     pub(super) fn join(&mut self, id: SegmentId, wiring: &Wiring) -> Vec<Request> {
         let mut requests = Vec::new();
         let before = self.segments.remove(&id);
         let was_bridge = before.as_ref().and_then(|segment| segment.bridge);
-        let ports: Vec<LinkEndId> = wiring.ports.keys().copied().collect();
-        let known = before.map(|segment| segment.ports).unwrap_or_default();
+        let ends: Vec<LinkEndId> = wiring.ports.keys().copied().collect();
+        let known = before.map(|segment| segment.ends).unwrap_or_default();
         let left: Vec<LinkEndId> =
-            known.iter().filter(|port| !wiring.ports.contains_key(port)).copied().collect();
+            known.iter().filter(|end| !wiring.ports.contains_key(end)).copied().collect();
         match wiring.medium {
             Medium::Cable | Medium::Hub => {
                 if let Some(bridge) = was_bridge {
                     requests.push(link::delete(bridge.ifindex()));
                 }
-                for port in &left {
-                    self.filter(*port, BTreeMap::new(), &mut requests);
+                for end in &left {
+                    self.set_filters(*end, BTreeMap::new(), &mut requests);
                 }
-                for port in &ports {
-                    self.filter(*port, forwards(*port, wiring), &mut requests);
+                for end in &ends {
+                    self.set_filters(*end, forwards(*end, wiring), &mut requests);
                 }
             }
             Medium::Bridge(bridge) => {
@@ -67,16 +67,14 @@ impl Joints {
                     let end = NewLink { index: Some(bridge.ifindex()), ..NewLink::named(&name) };
                     requests.push(link::bridge(&end));
                 }
-                for port in &left {
-                    requests.push(link::set(port.ifindex()).controller(None).request());
+                for end in &left {
+                    requests.push(link::set(end.ifindex()).controller(None).request());
                 }
-                // Hundreds of ports are not told again for each that comes.
-                for port in
-                    ports.iter().filter(|port| was_bridge.is_none() || !known.contains(port))
-                {
-                    self.filter(*port, BTreeMap::new(), &mut requests);
+                // Only new link ends: a bridge may have hundreds.
+                for end in ends.iter().filter(|end| was_bridge.is_none() || !known.contains(end)) {
+                    self.set_filters(*end, BTreeMap::new(), &mut requests);
                     requests.push(
-                        link::set(port.ifindex()).controller(Some(bridge.ifindex())).request(),
+                        link::set(end.ifindex()).controller(Some(bridge.ifindex())).request(),
                     );
                 }
             }
@@ -85,72 +83,71 @@ impl Joints {
             Medium::Bridge(bridge) => Some(bridge),
             Medium::Cable | Medium::Hub => None,
         };
-        self.segments.insert(id, Segment { ports, bridge });
+        self.segments.insert(id, Segment { ends, bridge });
         requests
     }
 
-    /// Joins them no longer.
-    pub(super) fn part(&mut self, id: SegmentId) -> Vec<Request> {
+    /// Separates the link ends of a segment.
+    pub(super) fn separate(&mut self, id: SegmentId) -> Vec<Request> {
         let mut requests = Vec::new();
         if let Some(segment) = self.segments.remove(&id) {
-            for port in segment.ports {
-                self.filter(port, BTreeMap::new(), &mut requests);
+            for end in segment.ends {
+                self.set_filters(end, BTreeMap::new(), &mut requests);
             }
             requests.extend(segment.bridge.map(|bridge| link::delete(bridge.ifindex())));
         }
         requests
     }
 
-    /// Has a port take filters of others: the request, if it does not yet.
-    pub(super) fn prepare(&mut self, port: LinkEndId) -> Option<Request> {
-        let new = !self.filters.contains_key(&port);
-        self.filters.entry(port).or_default();
-        new.then(|| qdisc::clsact(port.ifindex()))
+    /// Lets a link end have filters: the request, if it needs one.
+    pub(super) fn prepare(&mut self, end: LinkEndId) -> Option<Request> {
+        let new = !self.filters.contains_key(&end);
+        self.filters.entry(end).or_default();
+        new.then(|| qdisc::clsact(end.ifindex()))
     }
 
-    /// By port, the frames of its node that its filters send out of one port only, and
-    /// of which.
-    pub(super) fn ways(&self) -> impl Iterator<Item = (LinkEndId, Match, u32)> {
-        self.filters.iter().flat_map(|(port, filters)| {
+    /// The frames of each link end's node that its filters send on one device only, and the
+    /// index of that device.
+    pub(super) fn fast_paths(&self) -> impl Iterator<Item = (LinkEndId, Match, u32)> {
+        self.filters.iter().flat_map(|(end, filters)| {
             let one = |forward: &Forward| match *forward.to {
-                [to] => Some((*port, forward.matches, to)),
+                [to] => Some((*end, forward.matches, to)),
                 _ => None,
             };
             filters.values().filter_map(one)
         })
     }
 
-    /// Every port on the segments of these.
-    pub(super) fn reached_from(
+    /// Every link end on the segments of these.
+    pub(super) fn on_same_segments(
         &self,
         ports: impl Iterator<Item = LinkEndId>,
     ) -> BTreeSet<LinkEndId> {
-        let segments = ports.filter_map(|port| {
-            self.segments.values().find(|segment| segment.ports.contains(&port))
-        });
-        segments.flat_map(|segment| segment.ports.iter().copied()).collect()
+        let segments = ports
+            .filter_map(|end| self.segments.values().find(|segment| segment.ends.contains(&end)));
+        segments.flat_map(|segment| segment.ends.iter().copied()).collect()
     }
 
-    /// A port that is deleted takes its filters along.
-    pub(super) fn forget(&mut self, port: LinkEndId) {
-        self.filters.remove(&port);
+    /// Forgets a link end that is deleted, and its filters with it.
+    pub(super) fn forget(&mut self, end: LinkEndId) {
+        self.filters.remove(&end);
         for segment in self.segments.values_mut() {
-            segment.ports.retain(|other| *other != port);
+            segment.ends.retain(|other| *other != end);
         }
     }
 
-    /// Gives a port these filters, in place of those that it has.
-    fn filter(
+    /// Gives a link end these filters, in place of those that it has.
+    fn set_filters(
         &mut self,
-        port: LinkEndId,
+        end: LinkEndId,
         wanted: BTreeMap<u16, Forward>,
         requests: &mut Vec<Request>,
     ) {
-        if wanted.is_empty() && !self.filters.contains_key(&port) {
+        if wanted.is_empty() && !self.filters.contains_key(&end) {
             return;
         }
-        let device = port.ifindex();
-        let present = self.filters.entry(port).or_insert_with(|| {
+        let device = end.ifindex();
+        let present = self.filters.entry(end).or_insert_with(|| {
             requests.push(qdisc::clsact(device));
             BTreeMap::new()
         });
@@ -160,7 +157,7 @@ impl Joints {
         for (number, Forward { matches, to }) in &wanted {
             let mode = match present.get(number) {
                 Some(before) if before.matches == *matches && before.to == *to => continue,
-                // The match of a filter stays: see `filter`.
+                // The match of a filter cannot be changed: see `netlink::u32_filter`.
                 Some(before) if before.matches != *matches => {
                     requests.push(u32_filter::delete(device, *number));
                     Mode::Create
@@ -177,9 +174,9 @@ impl Joints {
     }
 }
 
-/// The filters of one port of a cable or hub.
-fn forwards(port: LinkEndId, wiring: &Wiring) -> BTreeMap<u16, Forward> {
-    let others: Vec<_> = wiring.ports.iter().filter(|(other, _)| **other != port).collect();
+/// The filters of one link end of a cable or hub.
+fn forwards(end: LinkEndId, wiring: &Wiring) -> BTreeMap<u16, Forward> {
+    let others: Vec<_> = wiring.ports.iter().filter(|(other, _)| **other != end).collect();
     let all: Vec<u32> = others.iter().map(|(other, _)| other.ifindex()).collect();
     let mut forwards = BTreeMap::new();
     if all.len() > 1 {

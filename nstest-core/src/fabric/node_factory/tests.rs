@@ -1,4 +1,4 @@
-//! Whoever makes a node, it is the same.
+//! A node is the same, whichever thread creates it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,17 +25,17 @@ fn changes(nodes: &[&str]) -> Changes {
 }
 
 #[test]
-fn nobody_helps_with_nothing() {
+fn there_are_no_helpers_without_nodes() {
     for changes in [Changes::default(), changes(&[])] {
-        assert_eq!(Ahead::of(&changes, &Arc::default()).helpers(), 0);
+        assert_eq!(NodeFactory::of(&changes, &Arc::default()).helpers(), 0);
     }
 }
 
-/// All nodes of a plan, made by so many and the caller.
+/// All nodes of the changes, created by `helpers` threads and the caller.
 fn make(changes: &Changes, helpers: usize) -> BTreeMap<NodeId, Result<Made>> {
-    let ahead = Ahead::of(changes, &Arc::default());
-    let ids = ahead.orders.iter().map(|order| order.at.id);
-    ahead.with_helpers(helpers, || ids.map(|id| (id, ahead.wait_for(id))).collect())
+    let factory = NodeFactory::of(changes, &Arc::default());
+    let ids = factory.new_nodes.iter().map(|new| new.at.id);
+    factory.with_helpers(helpers, || ids.map(|id| (id, factory.wait_for(id))).collect())
 }
 
 /// The names of nodes stay in the test's own mounts.
@@ -46,27 +46,27 @@ fn own_run() {
 }
 
 #[test]
-fn whoever_makes_them_all_nodes_have_all_settings() {
+fn all_nodes_have_all_settings_with_any_number_of_helpers() {
     isolated(|| {
         own_run();
         let changes = changes(&["a", "b", "c", "d"]);
         for helpers in [0, 1, 3, 9] {
-            let ahead = make(&changes, helpers);
-            assert_eq!(ahead.len(), 5);
+            let all = make(&changes, helpers);
+            assert_eq!(all.len(), 5);
             let mut seen = BTreeSet::new();
-            for order in orders(&changes) {
-                let made = ahead[&order.at.id].as_ref().unwrap();
+            for new in new_nodes(&changes) {
+                let made = all[&new.at.id].as_ref().unwrap();
                 assert!(made.unwritten.as_ref().is_some_and(Vec::is_empty), "{made:?}");
-                let settings = order.settings.unwrap();
+                let settings = new.settings.unwrap();
                 assert!(settings.len() > 20);
                 let namespace = made.member.executor.namespace();
-                assert_eq!(namespace.name(), order.at.name);
+                assert_eq!(namespace.name(), new.at.name);
                 let here = || std::fs::read_link("/proc/thread-self/ns/net").unwrap();
                 seen.insert(namespace.enter(here).unwrap());
                 for Sysctl { key, value } in settings {
                     let path = key.strip_prefix("net.").unwrap().replace('.', "/");
                     let present = namespace.enter(|| sysctl::read(&path)).unwrap().unwrap();
-                    assert_eq!(present, *value, "{key} in {} of {helpers}", order.at);
+                    assert_eq!(present, *value, "{key} in {} with {helpers} helpers", new.at);
                 }
             }
             assert_eq!(seen.len(), 5, "each is another namespace");
@@ -75,15 +75,15 @@ fn whoever_makes_them_all_nodes_have_all_settings() {
 }
 
 #[test]
-fn a_refusal_waits_for_its_node() {
+fn a_refusal_is_returned_for_its_node() {
     isolated(|| {
         own_run();
         // One is the test's own.
         std::fs::write("/proc/sys/user/max_net_namespaces", "3").unwrap();
         let changes = changes(&["a", "b", "c", "d"]);
-        let ahead = make(&changes, 2);
-        assert_eq!(ahead.len(), 5);
-        let refused: Vec<_> = ahead.values().filter_map(|made| made.as_ref().err()).collect();
+        let made = make(&changes, 2);
+        assert_eq!(made.len(), 5);
+        let refused: Vec<_> = made.values().filter_map(|made| made.as_ref().err()).collect();
         assert_eq!(refused.len(), 2, "{refused:?}");
         for error in refused {
             let text = format!("{error:?}");
@@ -93,18 +93,18 @@ fn a_refusal_waits_for_its_node() {
 }
 
 #[test]
-fn what_is_not_asked_for_any_more_is_not_begun() {
+fn nodes_are_not_begun_after_the_changes() {
     let changes = changes(&["a"]);
-    let ahead = Ahead::of(&changes, &Arc::default());
-    ahead.with_helpers(0, || ());
-    assert_eq!(ahead.claim(), None);
+    let factory = NodeFactory::of(&changes, &Arc::default());
+    factory.with_helpers(0, || ());
+    assert_eq!(factory.claim(), None);
 }
 
 #[test]
-fn what_a_panic_left_is_open_again() {
+fn a_node_that_panicked_is_open_again() {
     let changes = changes(&["a"]);
-    let ahead = Ahead::of(&changes, &Arc::default());
-    assert_eq!((ahead.claim(), ahead.claim()), (Some(0), Some(1)));
-    drop(Claim { ahead: &ahead, nth: 1, becomes: Progress::Open });
-    assert_eq!((ahead.claim(), ahead.claim()), (Some(1), None));
+    let factory = NodeFactory::of(&changes, &Arc::default());
+    assert_eq!((factory.claim(), factory.claim()), (Some(0), Some(1)));
+    drop(Claim { factory: &factory, nth: 1, becomes: Progress::Open });
+    assert_eq!((factory.claim(), factory.claim()), (Some(1), None));
 }

@@ -1,18 +1,17 @@
-//! The nodes that a plan asks for, made by several threads.
+//! Creates the nodes of a list of changes on several threads.
 //!
-//! To make a namespace and write its settings is the larger part of what a node
-//! costs. It keeps one processor busy and hardly waits for locks, while links are
-//! made under RTNL, one after the other. So threads help with the former only, if there
-//! are processors for them, and more nodes than the test's own.
+//! Most of a node's cost is its namespace and the settings there. That work keeps a
+//! processor busy and hardly waits for locks, while links are created under RTNL, one
+//! after the other. So other threads create nodes only, if there are idle processors and
+//! if the changes have nodes beside the test's own.
 //!
-//! The plan is carried out in its own order all the same, by one thread. It takes each
-//! node when its operation comes, and so an error; until then it has the links made
-//! that are wanted by then, or makes a node itself.
+//! One thread carries the changes out, in their order. When it comes to a node, it takes the
+//! node that was created, or the error. Until then it creates links, or nodes itself.
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
@@ -21,29 +20,30 @@ use nix::unistd::Pid;
 use super::member::Member;
 use crate::error::Result;
 use crate::node::Panics;
+use crate::sync::lock;
 use crate::sysctl::Unwritten;
 use crate::topology::Sysctl;
 use crate::topology::changes::{Change, Changes, NodeRef};
 use crate::topology::spec::NodeId;
 
-/// The thread that asks.
+/// The calling thread.
 const SELF: Pid = Pid::from_raw(0);
 
-/// The nodes of a plan, and how far they are.
+/// The nodes of a list of changes, and the progress of each.
 #[derive(Debug)]
-pub(super) struct Ahead<'p> {
-    orders: Vec<Order<'p>>,
+pub(super) struct NodeFactory<'p> {
+    new_nodes: Vec<NewNode<'p>>,
     panics: Arc<Panics>,
     progress: Mutex<Vec<Progress>>,
     changed: Condvar,
 }
 
-/// A node that a plan adds.
+/// A node that a change adds.
 #[derive(Debug, Clone, Copy)]
-struct Order<'p> {
+struct NewNode<'p> {
     at: &'p NodeRef,
     hostname: &'p str,
-    /// Written as the plan says right behind the node, if it does.
+    /// What the next change sets right after the node.
     settings: Option<&'p [Sysctl]>,
 }
 
@@ -55,31 +55,31 @@ enum Progress {
     Taken,
 }
 
-/// A node that was made: nobody has been told of it yet.
+/// A node that was created and not taken yet.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) member: Member,
-    /// What its settings were refused, if they were written.
+    /// The settings that were refused, if they were written.
     pub(super) unwritten: Option<Vec<Unwritten>>,
 }
 
-impl<'p> Ahead<'p> {
-    /// None of them is made yet.
+impl<'p> NodeFactory<'p> {
+    /// None of them is created yet.
     pub(super) fn of(changes: &'p Changes, panics: &Arc<Panics>) -> Self {
-        let mut orders = orders(changes);
-        // The test's own is the first that is asked for, and by then the asker's to make.
-        orders.sort_by_key(|order| order.at.id == NodeId::TEST);
-        let open = orders.iter().map(|_| Progress::Open).collect();
+        let mut new_nodes = new_nodes(changes);
+        // The test's own is needed first, so the thread that carries the changes out creates it.
+        new_nodes.sort_by_key(|new| new.at.id == NodeId::TEST);
+        let open = new_nodes.iter().map(|_| Progress::Open).collect();
         Self {
-            orders,
+            new_nodes,
             panics: Arc::clone(panics),
             progress: Mutex::new(open),
             changed: Condvar::new(),
         }
     }
 
-    /// Does something that asks for the nodes, with so many threads to help, if there
-    /// can be any. They are gone when it returns.
+    /// Runs `body`, which takes the nodes, while up to `count` threads create nodes. The
+    /// threads have ended when this returns.
     pub(super) fn with_helpers<R>(&self, count: usize, body: impl FnOnce() -> R) -> R {
         thread::scope(|scope| {
             let here = sched_getcpu().ok();
@@ -89,11 +89,11 @@ impl<'p> Ahead<'p> {
                     self.make(nth);
                 }
             };
-            let started = (0..count.min(self.orders.len()))
-                // Where there can be no thread, this one does it all.
+            let started = (0..count.min(self.new_nodes.len()))
+                // If no thread can be started, this one creates all nodes.
                 .map_while(|_| thread::Builder::new().spawn_scoped(scope, help).ok())
                 .count();
-            // Where they begin on this processor, they do so now, and leave it.
+            // Threads that begin on this processor run now, and move to another.
             (0..started).for_each(|_| thread::yield_now());
             let result = body();
             self.close();
@@ -101,15 +101,15 @@ impl<'p> Ahead<'p> {
         })
     }
 
-    /// How many threads are worth their start: as many as there are processors with
-    /// nothing to do, and one more, but none where more is runnable than there are
-    /// processors, or for the test's own node alone. What runs beside a test is often the
-    /// kernel, busy for some 100 µs with the namespaces of the last one; and what a
-    /// helper has not begun, nobody waits for.
+    /// How many threads are worth their start: one more than there are idle processors,
+    /// but none if more threads are runnable than there are processors, or for the test's
+    /// own node alone. Beside a test it is often the kernel that runs, for some 100 µs,
+    /// and removes the namespaces of the last test. A node that no helper has begun is
+    /// not waited for.
     ///
-    /// `available_parallelism` would read the files of the control group as well.
+    /// `available_parallelism` would also read the files of the control group.
     pub(super) fn helpers(&self) -> usize {
-        if self.orders.iter().all(|order| order.at.id == NodeId::TEST) {
+        if self.new_nodes.iter().all(|new| new.at.id == NodeId::TEST) {
             return 0;
         }
         let Ok(allowed) = sched_getaffinity(SELF) else { return 0 };
@@ -120,16 +120,16 @@ impl<'p> Ahead<'p> {
         (processors + 1).saturating_sub(busy).min(processors.saturating_sub(1))
     }
 
-    /// The node, if it has been made.
+    /// The node, if it has been created.
     pub(super) fn made(&self, id: NodeId) -> Option<Result<Made>> {
         let nth = self.position(id)?;
         take(&mut self.lock()[nth])
     }
 
-    /// The node, made by this thread if nobody has begun it. While others are at it,
-    /// this thread makes what is still open.
+    /// The node, created by this thread if no other has begun it. While another creates
+    /// it, this thread creates other nodes.
     pub(super) fn wait_for(&self, id: NodeId) -> Result<Made> {
-        let nth = self.position(id).expect("a node that is added is among the orders");
+        let nth = self.position(id).expect("a change adds this node");
         loop {
             let mut progress = self.lock();
             if let Some(made) = take(&mut progress[nth]) {
@@ -145,7 +145,7 @@ impl<'p> Ahead<'p> {
         }
     }
 
-    /// Whoever has begun one makes it; what is open stays so.
+    /// Lets no thread begin another node.
     fn close(&self) {
         for progress in self.lock().iter_mut() {
             if matches!(progress, Progress::Open) {
@@ -154,23 +154,23 @@ impl<'p> Ahead<'p> {
         }
     }
 
-    /// One that is open: it is the caller's to make.
+    /// Begins a node that is open, for the caller to create.
     fn claim(&self) -> Option<usize> {
         begin(&mut self.lock(), 0)
     }
 
     fn make(&self, nth: usize) {
-        let mut claim = Claim { ahead: self, nth, becomes: Progress::Open };
-        let made = self.orders[nth].make(&self.panics);
+        let mut claim = Claim { factory: self, nth, becomes: Progress::Open };
+        let made = self.new_nodes[nth].make(&self.panics);
         claim.becomes = Progress::Made(Box::new(made));
     }
 
     fn position(&self, id: NodeId) -> Option<usize> {
-        self.orders.iter().position(|order| order.at.id == id)
+        self.new_nodes.iter().position(|new| new.at.id == id)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Progress>> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.progress)
     }
 }
 
@@ -192,9 +192,9 @@ fn take(progress: &mut Progress) -> Option<Result<Made>> {
     }
 }
 
-/// A node that somebody is making; dropped by a panic, it is open again.
+/// A node that a thread creates. If it is dropped by a panic, the node is open again.
 struct Claim<'a> {
-    ahead: &'a Ahead<'a>,
+    factory: &'a NodeFactory<'a>,
     nth: usize,
     becomes: Progress,
 }
@@ -202,12 +202,12 @@ struct Claim<'a> {
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
         let becomes = std::mem::replace(&mut self.becomes, Progress::Taken);
-        self.ahead.lock()[self.nth] = becomes;
-        self.ahead.changed.notify_all();
+        self.factory.lock()[self.nth] = becomes;
+        self.factory.changed.notify_all();
     }
 }
 
-impl Order<'_> {
+impl NewNode<'_> {
     fn make(self, panics: &Arc<Panics>) -> Result<Made> {
         let Self { at, hostname, settings } = self;
         let all = settings.unwrap_or_default();
@@ -220,8 +220,8 @@ impl Order<'_> {
     }
 }
 
-/// The nodes that a plan adds.
-fn orders(changes: &Changes) -> Vec<Order<'_>> {
+/// The nodes that the changes add.
+fn new_nodes(changes: &Changes) -> Vec<NewNode<'_>> {
     let list = changes.list.iter().enumerate();
     list.filter_map(|(index, change)| match change {
         Change::AddNode { at, hostname } => {
@@ -231,22 +231,22 @@ fn orders(changes: &Changes) -> Vec<Order<'_>> {
                 }
                 _ => None,
             };
-            Some(Order { at, hostname: hostname.as_str(), settings })
+            Some(NewNode { at, hostname: hostname.as_str(), settings })
         }
         _ => None,
     })
     .collect()
 }
 
-/// Has the calling thread run on another processor than this one, if it may.
+/// Moves the calling thread to another processor than this one, if it may.
 ///
-/// A new thread may begin where its parent runs, and wait there for a slice of some
-/// milliseconds beside an idle processor: schedulers balance late, and on some
-/// machines are told to pack.
+/// A new thread may begin on the processor of its parent and wait there for some
+/// milliseconds, although another processor is idle: schedulers balance late, and some
+/// are configured to fill one processor first.
 fn leave(processor: Option<usize>) {
     let Some(processor) = processor.filter(|that| sched_getcpu() == Ok(*that)) else { return };
     if let Ok(mut others) = sched_getaffinity(SELF) {
-        // Refused where there is no other.
+        // The kernel refuses this if there is no other.
         let _ = others.unset(processor).and_then(|()| sched_setaffinity(SELF, &others));
     }
 }

@@ -1,0 +1,133 @@
+//! The fabric: its namespace, and what there is in it and in nodes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::forwarding::ForwardingTable;
+use super::member::Member;
+use super::request_queue::{Owner, RequestQueue};
+use super::splice_state::SpliceState;
+use crate::error::{Error, ErrorCode, Result};
+use crate::layout::NODE;
+use crate::netlink::{NetlinkFamily, Request, Socket};
+use crate::netns::Namespace;
+use crate::node::{NodeExecutor, Panics};
+use crate::sysctl;
+use crate::topology::changes::NodeRef;
+use crate::topology::spec::NodeId;
+
+/// What there is in the kernel for a test's network.
+#[derive(Debug)]
+pub(crate) struct Fabric {
+    pub(super) namespace: Namespace,
+    pub(super) route: Socket,
+    pub(super) members: BTreeMap<NodeId, Member>,
+    pub(super) forwarding: ForwardingTable,
+    pub(super) splices: SpliceState,
+    pub(super) requests: RequestQueue,
+    /// Settings that were refused while a node was created, for the change that sets
+    /// them.
+    pub(super) written: BTreeMap<NodeId, Vec<sysctl::Unwritten>>,
+    pub(super) panics: Arc<Panics>,
+    /// Settings that this machine refused, each once.
+    notes: Vec<String>,
+}
+
+/// A list of changes that was stopped by an error.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    /// How many of them were carried out. The last may be incomplete.
+    pub(crate) done: usize,
+    pub(crate) error: Error,
+}
+
+impl Fabric {
+    pub(super) fn new(panics: Arc<Panics>) -> Result<Self> {
+        let (namespace, (route, unwritten)) = Namespace::create("the fabric", || {
+            // It sends nothing by itself. It has no address and no route, so it forwards
+            // nothing.
+            let unwritten = sysctl::write_all([("ipv6/conf/all/disable_ipv6", "1")]);
+            Ok((Socket::open(NetlinkFamily::Route, "the fabric")?, unwritten))
+        })?;
+        let mut fabric = Self {
+            namespace,
+            route,
+            members: BTreeMap::new(),
+            forwarding: ForwardingTable::default(),
+            splices: SpliceState::default(),
+            requests: RequestQueue::default(),
+            written: BTreeMap::new(),
+            panics,
+            notes: Vec::new(),
+        };
+        fabric.note(&unwritten);
+        Ok(fabric)
+    }
+
+    /// Takes the namespace that the test is in as its own node, and changes nothing in it.
+    pub(crate) fn adopt(&mut self) -> Result<()> {
+        let at = NodeRef { id: NodeId::TEST, name: NODE.to_owned() };
+        let (member, _) = Member::of_test(&at, NODE, &[], &self.panics)?;
+        self.members.insert(at.id, member);
+        Ok(())
+    }
+
+    /// What runs code in a node.
+    pub(crate) fn executor(&self, id: NodeId) -> Option<&Arc<NodeExecutor>> {
+        Some(&self.members.get(&id)?.executor)
+    }
+
+    /// Settings that this machine refused.
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Adds a request, which is sent before [`flush`](Self::flush) returns.
+    pub(super) fn queue(&mut self, to: Owner, request: Request) -> Result<()> {
+        if self.requests.to != Some(to) {
+            self.flush()?;
+            self.requests.to = Some(to);
+        }
+        self.requests.requests.push(request);
+        Ok(())
+    }
+
+    /// Sends the requests that wait.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        let RequestQueue { to, requests } = std::mem::take(&mut self.requests);
+        match to {
+            None => Ok(()),
+            Some(Owner::Fabric) => self.route.batch(&requests),
+            // A node that was removed needs no request.
+            Some(Owner::Node(id)) => {
+                self.members.get_mut(&id).map_or(Ok(()), |member| member.route.batch(&requests))
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn visit<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.namespace.enter(body).unwrap()
+    }
+
+    pub(crate) fn member(&mut self, at: &NodeRef) -> Result<&mut Member> {
+        self.members.get_mut(&at.id).ok_or_else(|| {
+            Error::new(ErrorCode::Namespace, format!("use node {at}, which has been removed"))
+        })
+    }
+
+    pub(super) fn note(&mut self, unwritten: &[sysctl::Unwritten]) {
+        for sysctl::Unwritten { key, value, cause } in unwritten {
+            let note = format!("could not set net/{key} to {value}: {cause}");
+            self.add_note(note);
+        }
+    }
+
+    /// Adds a note and prints it, each once.
+    pub(crate) fn add_note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            eprintln!("nstest: note: {note}");
+            self.notes.push(note);
+        }
+    }
+}

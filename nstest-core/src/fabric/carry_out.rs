@@ -1,0 +1,61 @@
+//! A whole list of changes: carries it out, or undoes it.
+
+use std::sync::Arc;
+
+use super::base::{Fabric, Stopped};
+use super::node_factory::NodeFactory;
+use super::request_queue::RequestQueue;
+use crate::error::Result;
+use crate::node::Panics;
+use crate::topology::changes::Changes;
+
+impl Fabric {
+    /// Creates the fabric, and carries out the first changes.
+    pub(crate) fn build(panics: &Arc<Panics>, changes: &Changes) -> Result<Self> {
+        let factory = NodeFactory::of(changes, panics);
+        factory.with_helpers(factory.helpers(), || {
+            let mut fabric = Self::new(Arc::clone(panics))?;
+            fabric.carry_out_with(changes, &factory).map_err(|stopped| stopped.error)?;
+            Ok(fabric)
+        })
+    }
+
+    /// Carries out changes in their order, up to the first error.
+    pub(crate) fn carry_out(&mut self, changes: &Changes) -> Result<(), Stopped> {
+        let factory = NodeFactory::of(changes, &self.panics);
+        self.carry_out_with(changes, &factory)
+    }
+
+    fn carry_out_with(
+        &mut self,
+        changes: &Changes,
+        factory: &NodeFactory<'_>,
+    ) -> Result<(), Stopped> {
+        let mut list = changes.list.iter().enumerate();
+        let result = list.try_for_each(|(index, change)| {
+            self.perform(change, factory).map_err(|error| (index, error))
+        });
+        let result = result.and_then(|()| {
+            self.flush()
+                .and_then(|()| self.await_addresses())
+                .map_err(|error| (changes.list.len(), error))
+        });
+        self.written.clear();
+        result.map_err(|(done, error)| {
+            self.requests = RequestQueue::default();
+            Stopped { done, error }
+        })
+    }
+
+    /// Undoes changes that were stopped, by the changes that lead back. It ignores refusals:
+    /// what does not exist is as it must be, and the first error is the one to report.
+    pub(crate) fn take_back(&mut self, changes: &Changes) {
+        let factory = NodeFactory::of(changes, &self.panics);
+        for change in &changes.list {
+            if self.perform(change, &factory).and_then(|()| self.flush()).is_err() {
+                self.requests = RequestQueue::default();
+            }
+        }
+        let _ = self.await_addresses();
+    }
+}

@@ -1,0 +1,161 @@
+//! Splices the wire in at the end of a link.
+//!
+//! One filter for each direction redirects the frames of the link end's device to the
+//! hidden devices, before any filter that forwards them. The change is between one frame
+//! and the next: none is lost, duplicated or reordered. The wire stays until the link
+//! goes, because removing a wire under load would reorder frames.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::base::Fabric;
+use super::request_queue::Owner;
+use super::splice_state::{SpliceState, filters_from_wire, filters_to_wire};
+use crate::error::Result;
+use crate::netlink::bpf_filter;
+use crate::netlink::link::{self, NewLink};
+use crate::netlink::u32_filter::Match;
+use crate::netlink::{Request, qdisc};
+use crate::sync::lock;
+use crate::topology::spec::LinkEndId;
+use crate::wire::{FastPaths, HiddenPair, MAX_SHORT, SharedStage, Wire};
+
+/// The MTU of hidden devices: no frame is too long for them, whatever the MTU of the link.
+const MTU: u32 = 65535;
+
+/// A VLAN tag and the Ethernet header.
+const HEADERS: usize = 18;
+
+impl Fabric {
+    /// Shows every frame of a link end, in both directions, to a stage, in place of its
+    /// present stage. It holds for frames that arrive after the call. All wires wait while
+    /// a stage is locked.
+    pub(crate) fn splice(&mut self, end: LinkEndId, stage: SharedStage) -> Result<()> {
+        self.flush()?;
+        if self.splices.wire.is_none() {
+            let opened = self.namespace.enter(Wire::open)??;
+            self.splices.wire = Some(Wire::start(opened)?);
+        }
+        let spliced = self.wire().stage(end.ifindex()).is_some();
+        if !spliced {
+            let pair = HiddenPair::of(end.ifindex());
+            if let Err(error) = self.create_pair(end, pair) {
+                // The first error is the one to report.
+                let _ = self.route.request(&link::delete(pair.outer));
+                return Err(error);
+            }
+        }
+        self.attach(end, &stage)?;
+        if spliced {
+            return Ok(());
+        }
+        self.update_fast_paths();
+        let filters = filters_to_wire(HiddenPair::of(end.ifindex()));
+        self.route.batch(&filters.map(|filter| bpf_filter::add(&filter)))
+    }
+
+    /// Adapts how frames arrive to what the stage of a link end needs now.
+    pub(crate) fn refresh(&mut self, end: LinkEndId) -> Result<()> {
+        self.flush()?;
+        let wire = self.splices.wire.as_ref();
+        match wire.and_then(|wire| wire.stage(end.ifindex())) {
+            Some(stage) => self.attach(end, &stage),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the wire which frames have a fast path now.
+    pub(super) fn update_fast_paths(&self) {
+        let SpliceState { wire: Some(wire), down, shaped } = &self.splices else { return };
+        let mut fast_paths = BTreeMap::<u32, FastPaths>::new();
+        for (end, matches, to) in self.forwarding.fast_paths() {
+            if down.contains(&end) || shaped.iter().any(|shaped| shaped.ifindex() == to) {
+                continue;
+            }
+            let address = match matches {
+                Match::All => None,
+                Match::Destination(mac) => Some(mac),
+            };
+            fast_paths.entry(end.ifindex()).or_default().push((address, to));
+        }
+        wire.set_fast_paths(fast_paths);
+    }
+
+    /// Deletes the device of a link end, and the hidden devices that it may have.
+    pub(super) fn delete_link_end(&mut self, end: LinkEndId) -> Result<()> {
+        self.forwarding.forget(end);
+        self.splices.down.remove(&end);
+        self.splices.shaped.remove(&end);
+        self.update_fast_paths();
+        let hidden = self.unsplice(end);
+        let all = hidden.into_iter().chain([link::delete(end.ifindex())]);
+        all.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
+    }
+
+    /// Takes the wire away from a link end that is to be deleted: the request that deletes
+    /// its hidden devices.
+    fn unsplice(&mut self, end: LinkEndId) -> Option<Request> {
+        let wire = self.splices.wire.as_ref()?;
+        wire.stage(end.ifindex())?;
+        wire.detach(end.ifindex());
+        Some(link::delete(HiddenPair::of(end.ifindex()).outer))
+    }
+
+    /// Waits until all frames that were sent before have met their faults: [`Wire::settle`].
+    pub(crate) fn settle_wire(&self) {
+        if let Some(wire) = &self.splices.wire {
+            wire.settle();
+        }
+    }
+
+    /// Ends the wire, when the test has ended.
+    pub(crate) fn end_wire(&mut self) {
+        if let Some(wire) = &mut self.splices.wire {
+            wire.end();
+        }
+    }
+
+    /// What has failed on the wire.
+    pub(crate) fn wire_failure(&self) -> Option<String> {
+        self.splices.wire.as_ref()?.failure()
+    }
+
+    fn wire(&mut self) -> &mut Wire {
+        self.splices.wire.as_mut().expect("a wire that has been spliced is there")
+    }
+
+    /// Creates the hidden devices of a link end and their filters. No frame is redirected
+    /// to them yet.
+    fn create_pair(&mut self, end: LinkEndId, pair: HiddenPair) -> Result<()> {
+        let (outer, inner) = (pair.outer_name(), pair.inner_name());
+        let near = NewLink { index: Some(pair.outer), mtu: Some(MTU), ..NewLink::named(&outer) };
+        let far = NewLink { index: Some(pair.inner), mtu: Some(MTU), ..NewLink::named(&inner) };
+        let mut requests = vec![
+            link::veth(&near, &far).described(format!("make the wire of link end {end}")),
+            qdisc::clsact(pair.outer),
+            qdisc::clsact(pair.inner),
+        ];
+        requests.extend(self.forwarding.prepare(end));
+        requests.extend(filters_from_wire(pair).map(|filter| bpf_filter::add(&filter)));
+        requests.push(link::set(pair.inner).up().request());
+        self.route.batch(&requests)?;
+        for device in [pair.outer, pair.inner] {
+            link::flush_carrier(&mut self.route, device)?;
+        }
+        Ok(())
+    }
+
+    /// Lets frames arrive as the stage needs them, and shows them to it.
+    fn attach(&mut self, end: LinkEndId, stage: &SharedStage) -> Result<()> {
+        let segments = lock(stage).needs_segments();
+        let mtu = link::get(&mut self.route, end.ifindex())?.mtu as usize;
+        if !segments || mtu + HEADERS > MAX_SHORT {
+            let wire = self.splices.wire.as_mut().expect("a wire that has been spliced is there");
+            self.namespace.enter(|| wire.take_long_frames())??;
+        }
+        let wire = self.wire();
+        wire.set_segments(end.ifindex(), segments)?;
+        wire.attach(end.ifindex(), Arc::clone(stage), segments);
+        Ok(())
+    }
+}
