@@ -15,9 +15,7 @@ use crate::tree;
 const TESTS: [&str; 5] = ["tests", "tests.rs", "testing.rs", "snapshots", "recorded"];
 
 /// Circles that are still to be removed: the directory, and one of the files.
-const KNOWN: [(&str, &str); 5] = [
-    ("nstest-core/src/fault", "grammar"),
-    ("nstest-core/src/frame", "flow"),
+const KNOWN: [(&str, &str); 3] = [
     ("nstest-core/src/topology", "spec"),
     ("nstest-core/src/topology", "state"),
     ("nstest-core/src/topology/spec", "edit"),

@@ -42,7 +42,7 @@ const CORE: Modules = &[
     ("dns", &["error", "sync", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "addr", "layout", "netlink"]),
-    ("fault", &["error", "addr", "sync", "frame", "topology"]),
+    ("fault", &["error", "addr", "frame"]),
     (
         "fabric",
         &[

@@ -63,6 +63,29 @@ fn nothing_sleeps_to_wait() {
     tree::none("sleeps in the library: wait for the event, with a deadline", &broken);
 }
 
+/// What decides about packets: the time comes in with each frame.
+const NO_CLOCK: [&str; 2] = ["nstest-core/src/fault", "nstest-core/src/frame"];
+
+#[test]
+fn fault_reads_no_clock() {
+    let mut broken = Vec::new();
+    for directory in NO_CLOCK {
+        for file in tree::files(directory, "rs") {
+            if file.components().any(|part| part.as_os_str() == "tests") {
+                continue;
+            }
+            for (number, line) in code(&tree::read(&file)).lines().enumerate() {
+                let reads = line.contains("Instant::now")
+                    || words(line).any(|word| matches!(word, "SystemTime" | "elapsed"));
+                if reads {
+                    broken.push(format!("{}:{}", file.display(), number + 1));
+                }
+            }
+        }
+    }
+    tree::none("clocks where decisions follow from their input alone", &broken);
+}
+
 fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| c != '_' && !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }

@@ -1,11 +1,9 @@
 //! What a direction of a link is like.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::burst_loss::GilbertElliott;
-use super::grammar;
 use super::jitter::Jitter;
 use super::percent::Percent;
 use super::rate::Rate;
@@ -198,13 +196,5 @@ impl fmt::Display for Condition {
             return f.write_str("perfect");
         }
         f.write_str(&words.join(" "))
-    }
-}
-
-impl FromStr for Condition {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        grammar::whole("condition", text, grammar::condition)
     }
 }

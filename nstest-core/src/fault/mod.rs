@@ -38,7 +38,6 @@ pub(crate) mod shape;
 mod span;
 #[cfg(test)]
 mod tests;
-pub(crate) mod traffic;
 
 pub use action::{Action, Unreachable};
 pub use burst_loss::GilbertElliott;

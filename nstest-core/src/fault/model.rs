@@ -1,12 +1,10 @@
 //! A fault, as data.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use super::action::Action;
 use super::condition::Condition;
-use super::grammar;
 use super::occurrence::Occurrence;
 use super::packets::Packets;
 use super::partition::Partition;
@@ -342,19 +340,5 @@ impl Fault {
             (FaultEffect::Action(action), _) => action.nonsense(&self.packets),
             _ => None,
         }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&grammar::fault_text(self))
-    }
-}
-
-impl FromStr for Fault {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        grammar::whole("fault", text, grammar::fault)
     }
 }

@@ -2,11 +2,8 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 
-use super::grammar;
 use crate::addr::{Family, MacAddr, Subnet};
-use crate::error::Error;
 use crate::frame::kind::{ControlKind, PacketKind};
 use crate::frame::parse::ethertype;
 use crate::frame::view::{PacketView, flag, protocol};
@@ -318,19 +315,5 @@ impl Packets {
                 .tcp()
                 .is_some_and(|tcp| tcp.has(self.flags.set) && tcp.flags & self.flags.unset == 0);
         layer && family && ports && peers && flags && self.kind.is_none_or(|k| k == view.kind())
-    }
-}
-
-impl fmt::Display for Packets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&grammar::packets_text(self))
-    }
-}
-
-impl FromStr for Packets {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        grammar::whole("packets", text, grammar::packets)
     }
 }

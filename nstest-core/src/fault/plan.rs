@@ -1,9 +1,7 @@
 //! Faults together.
 
 use std::fmt;
-use std::str::FromStr;
 
-use super::grammar;
 use super::model::{Fault, FaultEffect};
 use crate::error::{Error, ErrorCode};
 
@@ -131,15 +129,5 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults: Vec<String> = self.faults.iter().map(Fault::to_string).collect();
         f.write_str(&faults.join("; "))
-    }
-}
-
-impl FromStr for Plan {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let plan = grammar::whole("plan", text, grammar::plan)?;
-        plan.check()?;
-        Ok(plan)
     }
 }

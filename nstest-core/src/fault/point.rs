@@ -1,14 +1,11 @@
 //! A place in a test's traffic.
 
 use std::fmt;
-use std::str::FromStr;
 
 use super::action::Action;
-use super::grammar;
 use super::model::{Fault, FaultTarget};
 use super::occurrence::Occurrence;
 use super::packets::{Layer, Packets};
-use crate::error::Error;
 use crate::frame::Direction;
 use crate::frame::kind::PacketKind;
 
@@ -78,13 +75,5 @@ impl InjectionPoint {
 impl fmt::Display for InjectionPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {} nth {}", self.link, self.direction, self.packets(), self.nth)
-    }
-}
-
-impl FromStr for InjectionPoint {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        grammar::whole("point", text, grammar::point)
     }
 }

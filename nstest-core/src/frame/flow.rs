@@ -15,20 +15,21 @@ pub(crate) struct Flow {
     pub(crate) high: (IpAddr, u16),
 }
 
-impl Flow {
-    pub(super) fn of(view: &PacketView<'_>) -> Option<Self> {
-        let (src, dst) = ends(view)?;
-        let protocol = view.ip.as_ref()?.protocol;
-        Some(Self { protocol, low: src.min(dst), high: src.max(dst) })
+impl PacketView<'_> {
+    /// The flow of the packet; `None` without an IP header.
+    pub(crate) fn flow(&self) -> Option<Flow> {
+        let (src, dst) = self.ends()?;
+        let protocol = self.ip.as_ref()?.protocol;
+        Some(Flow { protocol, low: src.min(dst), high: src.max(dst) })
     }
-}
 
-/// Where the packet comes from, and where it goes.
-pub(crate) fn ends(view: &PacketView<'_>) -> Option<((IpAddr, u16), (IpAddr, u16))> {
-    let ip = view.ip.as_ref()?;
-    let (sport, dport) = match view.transport {
-        Transport::Icmp { echo: Some(id), .. } => (id, id),
-        _ => view.ports().unwrap_or((0, 0)),
-    };
-    Some(((ip.src, sport), (ip.dst, dport)))
+    /// Source and destination, each as address and port.
+    pub(crate) fn ends(&self) -> Option<((IpAddr, u16), (IpAddr, u16))> {
+        let ip = self.ip.as_ref()?;
+        let (sport, dport) = match self.transport {
+            Transport::Icmp { echo: Some(id), .. } => (id, id),
+            _ => self.ports().unwrap_or((0, 0)),
+        };
+        Some(((ip.src, sport), (ip.dst, dport)))
+    }
 }

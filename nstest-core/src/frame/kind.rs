@@ -58,26 +58,6 @@ impl PacketKind {
     pub(crate) fn is_point(self) -> bool {
         matches!(self, Self::Syn | Self::SynAck | Self::Data | Self::Fin | Self::Datagram)
     }
-
-    pub(crate) fn of(view: &PacketView<'_>) -> Self {
-        if view.control().is_some() {
-            return Self::Control;
-        }
-        if view.ip.as_ref().is_some_and(|ip| ip.fragment == Fragment::Later) {
-            return Self::Fragment;
-        }
-        match &view.transport {
-            Transport::Tcp(tcp) if tcp.has(flag::RST) => Self::Rst,
-            Transport::Tcp(tcp) if tcp.has(flag::SYN | flag::ACK) => Self::SynAck,
-            Transport::Tcp(tcp) if tcp.has(flag::SYN) => Self::Syn,
-            Transport::Tcp(tcp) if tcp.has(flag::FIN) => Self::Fin,
-            Transport::Tcp(tcp) if tcp.len > 0 => Self::Data,
-            Transport::Tcp(_) => Self::Ack,
-            Transport::Udp { .. } => Self::Datagram,
-            Transport::Icmp { .. } => Self::Icmp,
-            Transport::Other => Self::Other,
-        }
-    }
 }
 
 impl fmt::Display for PacketKind {
@@ -94,24 +74,46 @@ pub(crate) enum ControlKind {
     Neighbour,
     /// What hosts say by themselves: MLD, IGMP, router discovery, redirects, and
     /// duplicate address detection.
-    Chatter,
+    Unsolicited,
 }
 
-impl ControlKind {
-    pub(super) fn of(view: &PacketView<'_>) -> Option<Self> {
-        if view.ethertype == super::parse::ethertype::ARP {
-            return Some(Self::Neighbour);
+impl PacketView<'_> {
+    /// The kind of the packet.
+    pub(crate) fn kind(&self) -> PacketKind {
+        if self.control().is_some() {
+            return PacketKind::Control;
         }
-        let ip = view.ip.as_ref()?;
-        match view.transport {
+        if self.ip.as_ref().is_some_and(|ip| ip.fragment == Fragment::Later) {
+            return PacketKind::Fragment;
+        }
+        match &self.transport {
+            Transport::Tcp(tcp) if tcp.has(flag::RST) => PacketKind::Rst,
+            Transport::Tcp(tcp) if tcp.has(flag::SYN | flag::ACK) => PacketKind::SynAck,
+            Transport::Tcp(tcp) if tcp.has(flag::SYN) => PacketKind::Syn,
+            Transport::Tcp(tcp) if tcp.has(flag::FIN) => PacketKind::Fin,
+            Transport::Tcp(tcp) if tcp.len > 0 => PacketKind::Data,
+            Transport::Tcp(_) => PacketKind::Ack,
+            Transport::Udp { .. } => PacketKind::Datagram,
+            Transport::Icmp { .. } => PacketKind::Icmp,
+            Transport::Other => PacketKind::Other,
+        }
+    }
+
+    /// The kind of control traffic; `None` for all other packets.
+    pub(crate) fn control(&self) -> Option<ControlKind> {
+        if self.ethertype == super::parse::ethertype::ARP {
+            return Some(ControlKind::Neighbour);
+        }
+        let ip = self.ip.as_ref()?;
+        match self.transport {
             // RFC 4861 §4, RFC 2710, RFC 3810.
             Transport::Icmp { version: 6, kind, .. } => match kind {
                 // From `::`, it is duplicate address detection (RFC 4862 §5.4.2).
-                135 | 136 if !ip.src.is_unspecified() => Some(Self::Neighbour),
-                130..=137 | 143 => Some(Self::Chatter),
+                135 | 136 if !ip.src.is_unspecified() => Some(ControlKind::Neighbour),
+                130..=137 | 143 => Some(ControlKind::Unsolicited),
                 _ => None,
             },
-            _ if ip.protocol == protocol::IGMP => Some(Self::Chatter),
+            _ if ip.protocol == protocol::IGMP => Some(ControlKind::Unsolicited),
             _ => None,
         }
     }

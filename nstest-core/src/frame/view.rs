@@ -3,8 +3,6 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::flow::Flow;
-use super::kind::{ControlKind, PacketKind};
 use crate::addr::MacAddr;
 
 /// IP protocol numbers (IANA, "Protocol Numbers").
@@ -150,20 +148,5 @@ impl PacketView<'_> {
     pub(crate) fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
         let of_ip = self.ip.as_ref().map(|ip| (ip.src, ip.dst));
         of_ip.or_else(|| self.arp.map(|arp| (arp.sender, arp.target)))
-    }
-
-    /// What kind of packet it is.
-    pub(crate) fn kind(&self) -> PacketKind {
-        PacketKind::of(self)
-    }
-
-    /// What keeps the network itself going, as opposed to what programs send.
-    pub(crate) fn control(&self) -> Option<ControlKind> {
-        ControlKind::of(self)
-    }
-
-    /// The conversation that it belongs to.
-    pub(crate) fn flow(&self) -> Option<Flow> {
-        Flow::of(self)
     }
 }

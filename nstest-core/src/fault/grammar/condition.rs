@@ -27,7 +27,7 @@ pub(super) fn is_knob(word: &str) -> bool {
     KNOBS.contains(&word) || Condition::PRESETS.iter().any(|(preset, _)| *preset == word)
 }
 
-pub(in crate::fault) fn condition(words: &mut Words<'_>) -> Result<Condition> {
+pub(super) fn condition(words: &mut Words<'_>) -> Result<Condition> {
     let preset = words.one_of(&Condition::PRESETS);
     let is_perfect = words.take("perfect");
     let mut condition = preset.unwrap_or_default();

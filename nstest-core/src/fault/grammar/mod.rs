@@ -1,9 +1,12 @@
-//! The plan grammar, version 1: faults as people write them.
+//! The plan grammar, version 1: faults and what they consist of, as text.
 //!
-//! Words with white space between them; a colon behind a word parts what a fault
-//! takes from what it does, `;` or a new line one fault from the next. What is
-//! printed can be read and is the same value again; what could be read in one
-//! release can be in the next.
+//! A text is words separated by white space. A colon ends the part of a fault that says
+//! where it is and which packets it takes; the effect follows. `;` or a new line separates
+//! faults. What a value prints parses to the same value, and what one release reads, later
+//! ones read, too.
+//!
+//! `read` makes values of words and `write` the reverse. The values do not depend on this
+//! module: it implements `FromStr` and `Display` for them.
 
 mod condition;
 mod packets;
@@ -11,19 +14,62 @@ mod read;
 mod words;
 mod write;
 
-pub(super) use condition::condition;
-pub(super) use packets::packets;
-pub(super) use read::{fault, plan, point};
-pub(super) use write::{fault_text, packets_text};
-
+use std::str::FromStr;
 use std::time::Duration;
 
+use super::condition::Condition;
+use super::model::Fault;
+use super::packets::Packets;
+use super::plan::Plan;
+use super::point::InjectionPoint;
 use super::span;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use words::Words;
 
-/// Reads all of a text as one thing.
-pub(super) fn whole<T>(
+impl FromStr for Condition {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        whole("condition", text, condition::condition)
+    }
+}
+
+impl FromStr for Packets {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        whole("packets", text, packets::packets)
+    }
+}
+
+impl FromStr for Fault {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        whole("fault", text, read::fault)
+    }
+}
+
+impl FromStr for Plan {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let plan = whole("plan", text, read::plan)?;
+        plan.check()?;
+        Ok(plan)
+    }
+}
+
+impl FromStr for InjectionPoint {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        whole("point", text, read::point)
+    }
+}
+
+/// Reads a whole text as one value. `what` names it in errors.
+fn whole<T>(
     what: &'static str,
     text: &str,
     read: impl FnOnce(&mut Words<'_>) -> Result<T>,
@@ -34,7 +80,7 @@ pub(super) fn whole<T>(
     Ok(value)
 }
 
-/// A word, and the time behind it.
+/// Skips the next word, and reads the one after it as a time.
 fn span_of(words: &mut Words<'_>) -> Result<Duration> {
     words.next();
     words.value(span::read, span::HELP)

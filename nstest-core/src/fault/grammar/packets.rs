@@ -36,7 +36,7 @@ pub(super) fn occurrence(words: &mut Words<'_>) -> Result<Occurrence> {
     }
 }
 
-pub(in crate::fault) fn packets(words: &mut Words<'_>) -> Result<Packets> {
+pub(super) fn packets(words: &mut Words<'_>) -> Result<Packets> {
     let mut packets = Packets::all();
     while let Some(word) = words.peek() {
         if let Some(version) = words.one_of(&VERSIONS) {

@@ -1,8 +1,9 @@
-//! Words as values.
+//! Faults, plans and points.
 
+use super::condition::{self, condition};
 use super::packets::{occurrence, packets};
+use super::span_of;
 use super::words::{BREAK, COLON, TWICE, Words};
-use super::{condition, span_of};
 use crate::error::Result;
 use crate::fault::action::{Action, Unreachable, is_word};
 use crate::fault::model::{Fault, FaultEffect, FaultTarget};
@@ -18,7 +19,7 @@ use crate::frame::kind::PacketKind;
 const DIRECTIONS: [(&str, Direction); 2] =
     [("egress", Direction::Egress), ("ingress", Direction::Ingress)];
 
-pub(in crate::fault) fn plan(words: &mut Words<'_>) -> Result<Plan> {
+pub(super) fn plan(words: &mut Words<'_>) -> Result<Plan> {
     let mut plan = Plan::new();
     loop {
         while words.take(BREAK) {}
@@ -32,7 +33,7 @@ pub(in crate::fault) fn plan(words: &mut Words<'_>) -> Result<Plan> {
     }
 }
 
-pub(in crate::fault) fn fault(words: &mut Words<'_>) -> Result<Fault> {
+pub(super) fn fault(words: &mut Words<'_>) -> Result<Fault> {
     let mut fault = Fault::on(target(words)?);
     fault.direction = words.one_of(&DIRECTIONS);
     fault.packets = packets(words)?;
@@ -89,7 +90,7 @@ fn target(words: &mut Words<'_>) -> Result<FaultTarget> {
     words.value(read, TARGET)
 }
 
-pub(in crate::fault) fn point(words: &mut Words<'_>) -> Result<InjectionPoint> {
+pub(super) fn point(words: &mut Words<'_>) -> Result<InjectionPoint> {
     let link = target(words)?;
     let Some(direction) = words.one_of(&DIRECTIONS) else {
         return Err(words.expected(&["egress", "ingress"]));
@@ -188,7 +189,7 @@ fn action(words: &mut Words<'_>) -> Result<Action> {
             let mtu = words.value(read, "write a number of octets, as in `mtu 1280`")?;
             Ok(Action::Mtu { mtu, told: words.take("told") })
         }
-        Some(word) if super::condition::is_knob(word) => Err(words.refuse(
+        Some(word) if condition::is_knob(word) => Err(words.refuse(
             format!("`{word}` is of a condition"),
             &format!("write it with its value behind that word: `condition {word} …`"),
         )),

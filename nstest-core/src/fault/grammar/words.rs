@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::error::{Error, ErrorCode, Result};
 
 /// The words of a text, read one after the other.
-pub(in crate::fault) struct Words<'a> {
+pub(super) struct Words<'a> {
     /// What is read: "plan", "condition".
     what: &'static str,
     text: &'a str,

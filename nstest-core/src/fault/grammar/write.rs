@@ -1,4 +1,6 @@
-//! Values as words.
+//! Values as text.
+
+use std::fmt;
 
 use crate::addr::Family;
 use crate::fault::model::Fault;
@@ -6,7 +8,19 @@ use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::{Flags, Layer, Packets};
 use crate::frame::kind::PacketKind;
 
-pub(in crate::fault) fn packets_text(packets: &Packets) -> String {
+impl fmt::Display for Packets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&packets_text(self))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&fault_text(self))
+    }
+}
+
+fn packets_text(packets: &Packets) -> String {
     let mut words = Vec::new();
     words.extend(packets.family.map(|version| match version {
         Family::V4 => "ip4".to_owned(),
@@ -42,7 +56,7 @@ fn flags_text(flags: Flags) -> Option<String> {
     (!all.is_empty()).then(|| format!("flags {}", all.join(",")))
 }
 
-pub(in crate::fault) fn fault_text(fault: &Fault) -> String {
+fn fault_text(fault: &Fault) -> String {
     let mut words = vec![fault.target.to_string()];
     words.extend(fault.direction.map(|direction| direction.to_string()));
     if !fault.packets.is_all() {

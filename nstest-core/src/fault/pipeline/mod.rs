@@ -10,7 +10,6 @@ mod line;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::flows::Flows;
@@ -22,13 +21,11 @@ use super::point::{Conversation, InjectionPoint};
 use super::random::{Draw, Draws};
 use super::receipt::Receipt;
 use super::rule::{Rule, RuleAction};
-use super::traffic::Traffic;
 use crate::frame::build;
 use crate::frame::flow::Flow;
 use crate::frame::kind::{ControlKind, PacketKind};
 use crate::frame::view::{PacketView, flag};
 use crate::frame::{Direction, Emission, Outlet, Stage};
-use crate::topology::spec::LinkEndId;
 
 /// A rule of a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +36,10 @@ pub(crate) type Census = Box<dyn FnMut(Direction, &PacketView<'_>, &InjectionPoi
 
 /// Is told of a [`RuleAction::Tell`]: its number, and when.
 pub(crate) type Listener = Box<dyn FnMut(u64, Instant) + Send>;
+
+/// Is called with each packet that is not [`ControlKind::Unsolicited`], after the decision
+/// about it, and with the time at which the last resulting frame leaves.
+pub(crate) type TrafficListener = Box<dyn FnMut(Direction, &PacketView<'_>, Instant) + Send>;
 
 /// What there is to decide at one end of a link.
 pub(crate) struct Pipeline {
@@ -53,8 +54,7 @@ pub(crate) struct Pipeline {
     census: Option<Census>,
     counts: HashMap<(Direction, Conversation, PacketKind), u64>,
     listener: Option<Listener>,
-    /// Who is told of each packet, and as which port this is known there.
-    traffic: Option<(Arc<Traffic>, LinkEndId)>,
+    traffic: Option<TrafficListener>,
 }
 
 struct Numbered {
@@ -146,10 +146,8 @@ impl Pipeline {
         self.listener = listener;
     }
 
-    /// Who is told of each packet but chatter, when it has been decided about, and as
-    /// which port this is known there.
-    pub(crate) fn set_traffic(&mut self, traffic: Arc<Traffic>, number: LinkEndId) {
-        self.traffic = Some((traffic, number));
+    pub(crate) fn set_traffic(&mut self, listener: TrafficListener) {
+        self.traffic = Some(listener);
     }
 
     /// The packet as a point, and its conversation.
@@ -162,7 +160,7 @@ impl Pipeline {
         if control.is_some() || (self.rules.is_empty() && self.census.is_none()) {
             return None;
         }
-        let (flow, ends) = (view.flow()?, crate::frame::flow::ends(view)?);
+        let (flow, ends) = (view.flow()?, view.ends()?);
         let conversation = self.flows.of(flow, ends, view);
         let kind = view.kind();
         let is_point = kind.is_point() && !self.flows.is_sent_again(flow, direction, view);
@@ -326,12 +324,12 @@ impl Stage for Pipeline {
         let view = PacketView::parse(frame);
         let control = view.control();
         self.decide(direction, (&view, control), now, out);
-        // Who asks for a neighbour has a packet to send.
-        let counts = control != Some(ControlKind::Chatter);
-        if let Some((traffic, number)) = self.traffic.as_ref().filter(|_| counts) {
+        // A node that solicits a neighbour has a packet to send.
+        let counts = control != Some(ControlKind::Unsolicited);
+        if let Some(traffic) = self.traffic.as_mut().filter(|_| counts) {
             let emitted = out.emissions.iter().map(|emission| emission.at);
-            let gone = out.forward.iter().copied().chain(emitted).fold(now, Instant::max);
-            traffic.note(*number, direction, &view, gone);
+            let sent = out.forward.iter().copied().chain(emitted).fold(now, Instant::max);
+            traffic(direction, &view, sent);
         }
     }
 
@@ -367,7 +365,7 @@ fn fits(view: &PacketView<'_>, mtu: u32) -> bool {
 }
 
 fn touch_lost(receipt: &Receipt, control: Option<ControlKind>) {
-    if control != Some(ControlKind::Chatter) {
+    if control != Some(ControlKind::Unsolicited) {
         receipt.touch();
     }
 }

@@ -72,7 +72,7 @@ fn upkeep_is_told_from_what_programs_send() {
         assert_eq!(control(frame), Some(ControlKind::Neighbour));
     }
     for frame in [ROUTER_SOLICITATION, MLD_REPORT, IGMP_REPORT] {
-        assert_eq!(control(frame), Some(ControlKind::Chatter));
+        assert_eq!(control(frame), Some(ControlKind::Unsolicited));
     }
     for frame in [SYN, UDP, UDP6, PORT_UNREACHABLE, PORT_UNREACHABLE6, FRAGMENT, FRAGMENT6] {
         assert_eq!(control(frame), None);
@@ -80,7 +80,7 @@ fn upkeep_is_told_from_what_programs_send() {
     // Duplicate address detection asks from `::`.
     let mut probe = hex(NEIGHBOUR_SOLICITATION);
     probe[22..38].fill(0);
-    assert_eq!(PacketView::parse(&probe).control(), Some(ControlKind::Chatter));
+    assert_eq!(PacketView::parse(&probe).control(), Some(ControlKind::Unsolicited));
 }
 
 #[test]

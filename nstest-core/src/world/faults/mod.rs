@@ -32,6 +32,7 @@ mod report;
 mod rivals;
 mod scheduler;
 mod targets;
+mod traffic;
 
 pub use backend::Backend;
 pub(super) use id::FaultId;

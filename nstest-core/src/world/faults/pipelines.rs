@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::traffic::Traffic;
 use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::fault::pipeline::{Pipeline, RuleId};
 use crate::fault::rule::Rule;
-use crate::fault::traffic::Traffic;
 use crate::sync::lock;
 use crate::topology::spec::{LinkEnd, LinkEndId, Spec};
 
@@ -54,7 +54,10 @@ impl Pipelines {
         }
         let mut pipeline = Pipeline::new(self.seed, &spec.link_name(end).unwrap_or_default());
         if let Some(traffic) = &self.traffic {
-            pipeline.set_traffic(Arc::clone(traffic), end.port);
+            let (traffic, end) = (Arc::clone(traffic), end.port);
+            pipeline.set_traffic(Box::new(move |direction, view, sent| {
+                traffic.note(end, direction, view, sent);
+            }));
         }
         let pipeline = Arc::new(Mutex::new(pipeline));
         fabric.splice(end.port, Arc::clone(&pipeline) as _)?;

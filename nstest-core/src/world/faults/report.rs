@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::census::Census;
 use super::id::FaultId;
 use super::register::Faults;
+use super::traffic::Traffic;
 use crate::error::Result;
 use crate::fabric::Fabric;
-use crate::fault::traffic::Traffic;
 use crate::fault::{FaultEffect, Plan, Receipt};
 use crate::topology::spec::Spec;
 
