@@ -76,7 +76,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
         a.set_address(&peers, taken),
         &expect![[r#"
         nstest[netlink]: add address fd00:2::77/64 to link #2 in node a
-          cause: EEXIST: File exists (the kernel says: ipv6: address already assigned)
+          cause: EEXIST: File exists (kernel: ipv6: address already assigned)
     "#]],
     );
     // What is in the way goes along: it is taken for what the plan made of it.

@@ -54,7 +54,7 @@ impl Fabric {
             let asked = neigh::list(&mut member.route)?;
             let asked = asked.iter().filter(|n| n.incomplete && devices.contains(&n.index));
             let requests: Vec<Request> =
-                asked.flat_map(|n| neigh::ask_again(n.index, n.ip)).collect();
+                asked.flat_map(|n| neigh::resolve_again(n.index, n.ip)).collect();
             member.route.batch(&requests)?;
         }
         Ok(())

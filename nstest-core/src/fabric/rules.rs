@@ -11,14 +11,14 @@ use super::member::Member;
 use crate::addr::Family;
 use crate::error::Result;
 use crate::netlink::conntrack;
-use crate::netlink::nftables::{Batch, TableName};
+use crate::netlink::nftables::{TableName, Transaction};
 use crate::sysctl::Unwritten;
 use crate::topology::RULES;
 use crate::topology::state::Ruleset;
 
 /// Replaces the ruleset of a node.
 pub(super) fn replace(member: &mut Member, rules: &Ruleset) -> Result<Vec<Unwritten>> {
-    let mut batch = Batch::new();
+    let mut batch = Transaction::new();
     for family in Family::BOTH {
         batch = batch.remove(TableName { family, name: RULES });
     }

@@ -28,20 +28,20 @@ pub(super) fn filters_from_wire(pair: HiddenPair) -> [BpfFilter; 3] {
         BpfFilter {
             device: outer,
             hook,
-            takes: MarkMatch::With(mark),
-            fate: FilterAction::ReceivedOn(link_end),
+            matches: MarkMatch::With(mark),
+            action: FilterAction::ReceiveOn(link_end),
         },
         BpfFilter {
             device: outer,
             hook,
-            takes: MarkMatch::Without(mark),
-            fate: FilterAction::Dropped,
+            matches: MarkMatch::Without(mark),
+            action: FilterAction::Drop,
         },
         BpfFilter {
             device: inner,
             hook,
-            takes: MarkMatch::Without(mark),
-            fate: FilterAction::Dropped,
+            matches: MarkMatch::Without(mark),
+            action: FilterAction::Drop,
         },
     ]
 }
@@ -50,19 +50,19 @@ pub(super) fn filters_from_wire(pair: HiddenPair) -> [BpfFilter; 3] {
 /// hidden devices.
 pub(super) fn filters_to_wire(pair: HiddenPair) -> [BpfFilter; 2] {
     let HiddenPair { link_end, outer, inner } = pair;
-    let takes = |direction| MarkMatch::Without(pair.mark(direction));
+    let matches = |direction| MarkMatch::Without(pair.mark(direction));
     [
         BpfFilter {
             device: link_end,
             hook: ClsactHook::Ingress,
-            takes: takes(Direction::Egress),
-            fate: FilterAction::SentOn(outer),
+            matches: matches(Direction::Egress),
+            action: FilterAction::SendOn(outer),
         },
         BpfFilter {
             device: link_end,
             hook: ClsactHook::Egress,
-            takes: takes(Direction::Ingress),
-            fate: FilterAction::SentOn(inner),
+            matches: matches(Direction::Ingress),
+            action: FilterAction::SendOn(inner),
         },
     ]
 }

@@ -1,10 +1,9 @@
-//! Addresses of devices.
+//! Addresses of interfaces.
 //!
-//! The trap: an IPv6 address is *tentative* until duplicate address detection
-//! has waited for a second, and while it is, `connect` may choose `::1` as the
-//! source and hang. Every address of ours says IFA_F_NODAD; `accept_dad = 0`
-//! before the device exists covers those that the kernel adds (RFC 4862 §5.4,
-//! net/ipv6/addrconf.c).
+//! The trap: an IPv6 address is *tentative* for a second, during duplicate address detection.
+//! In that time, `connect` may choose `::1` as its source and hang. So all addresses are added
+//! with IFA_F_NODAD. `accept_dad = 0`, written before the interface exists, has the same effect
+//! for the addresses that the kernel adds (RFC 4862, section 5.4; net/ipv6/addrconf.c).
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -19,14 +18,14 @@ use super::message::{Mode, Request, malformed};
 use crate::addr::Prefix;
 use crate::error::Result;
 
-/// Gives the device an address; the kernel adds the route to its network.
+/// Adds an address to the interface. The kernel adds the route to its subnet.
 pub(crate) fn add<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Request {
     let device = device.into();
     let mut message = message(device.index, address);
     match address.ip {
         IpAddr::V6(_) => message.header.flags = AddressHeaderFlags::Nodad,
-        // Programs ask the interface whom a broadcast goes to (netdevice(7)); the
-        // two addresses of a /31 have none (RFC 3021).
+        // Programs read the broadcast address from the interface (netdevice(7)). A /31 has none
+        // (RFC 3021).
         IpAddr::V4(ip) if address.length < 31 => {
             let broadcast = ip | Ipv4Addr::from_bits(u32::MAX >> address.length);
             message.attributes.push(AddressAttribute::Broadcast(broadcast));
@@ -40,7 +39,7 @@ pub(crate) fn add<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Request
     )
 }
 
-/// Takes an address away, and with it the routes that depend on it.
+/// Removes an address, and the routes that depend on it.
 pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Request {
     let device = device.into();
     Request::route(
@@ -50,14 +49,14 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Requ
     )
 }
 
-/// An address as the kernel shows it.
+/// An address of an interface, as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) index: u32,
     pub(crate) prefix: Prefix,
-    /// Not usable yet.
+    /// Not usable yet, because duplicate address detection runs.
     pub(crate) tentative: bool,
-    /// Never usable: somebody else has it.
+    /// Not usable, because another host has it.
     pub(crate) duplicate: bool,
 }
 
@@ -94,7 +93,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Address>> {
             _ => {}
         }
     }
-    // IPv6 says IFA_LOCAL only on point-to-point links.
+    // For IPv6, IFA_LOCAL is present only on point-to-point links.
     Ok(local.or(other).map(|ip| Address {
         index: message.header.index,
         prefix: Prefix::new(ip, message.header.prefix_len),

@@ -1,15 +1,14 @@
-//! When an IPv6 address has arrived: it is in force, and answers.
+//! Waits until IPv6 addresses are usable.
 //!
-//! The trap: an address that was added, be it with IFA_F_NODAD or with
-//! `accept_dad = 0`, is not there yet. The kernel joins its solicited-node
-//! group (RFC 4861 §2.3) in a *work item*, `addrconf_dad_begin`, that runs some
-//! time after the request was acknowledged; a neighbour solicitation that comes
-//! sooner is dropped unheard, and is repeated after a second. No flag of the
-//! address tells (IFA_F_TENTATIVE was never set), but the work item ends in
-//! `addrconf_dad_completed`, which announces the address with RTM_NEWADDR, for
-//! the first time. See net/ipv6/addrconf.c.
+//! The trap: a new address does not answer at once, also with IFA_F_NODAD or `accept_dad = 0`.
+//! The kernel joins its solicited-node multicast group (RFC 4861, section 2.3) in a *work item*,
+//! `addrconf_dad_begin`, some time after it acknowledged the request. It drops a neighbour
+//! solicitation that arrives earlier, and the sender repeats it after a second. No flag of the
+//! address shows this, as IFA_F_TENTATIVE is never set. But the work item ends in
+//! `addrconf_dad_completed`, which sends the first RTM_NEWADDR for the address
+//! (net/ipv6/addrconf.c).
 //!
-//! So: open a watch before the addresses are added, do the other work, wait last.
+//! So: open a monitor before you add the addresses, and wait for it last.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
@@ -24,20 +23,21 @@ use nix::sys::socket::{
 };
 
 use super::addr;
-use super::socket::split;
+use super::socket::split_message;
 use crate::error::{Error, ErrorCode, Result};
 
-/// Hears of every IPv6 address that comes into force in one namespace.
+/// Receives the notifications about IPv6 addresses of one network namespace.
 #[derive(Debug)]
 pub(crate) struct AddressMonitor {
     fd: OwnedFd,
-    place: String,
+    /// As [`super::Socket::open`] has it.
+    owner: String,
 }
 
 impl AddressMonitor {
-    /// Begins to listen, in the calling thread's network namespace.
-    pub(crate) fn open(place: impl Into<String>) -> Result<Self> {
-        let place = place.into();
+    /// Starts receiving, in the calling thread's network namespace.
+    pub(crate) fn open(owner: impl Into<String>) -> Result<Self> {
+        let owner = owner.into();
         let listen = || {
             let fd = socket(
                 AddressFamily::Netlink,
@@ -50,23 +50,24 @@ impl AddressMonitor {
             Ok(fd)
         };
         match listen() {
-            Ok(fd) => Ok(Self { fd, place }),
-            Err(errno) => Err(failed(&format!("watch the addresses of {place}"), errno)),
+            Ok(fd) => Ok(Self { fd, owner }),
+            Err(errno) => Err(failed(&format!("monitor the addresses of {owner}"), errno)),
         }
     }
 
-    /// Forgets what was seen up to now: nobody reads between two waits, and what a
-    /// test does in its node may have filled the queue (ENOBUFS, netlink(7)).
+    /// Discards all notifications that have arrived. Between two waits they are not read, and a
+    /// test that changes addresses can fill the queue (ENOBUFS, netlink(7)).
     pub(crate) fn clear(&self) {
         let mut buffer = [0; 4096];
         let mut unread = || recv(self.fd.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT);
         while matches!(unread(), Ok(_) | Err(Errno::EINTR | Errno::ENOBUFS)) {}
     }
 
-    /// Returns when each of these addresses of devices has been announced.
+    /// Waits until the kernel has announced each of these addresses, given with the index of
+    /// their interface.
     ///
     /// # Errors
-    /// Names those that have not within `limit`.
+    /// Names the addresses that were not announced within `limit`.
     pub(crate) fn wait(&self, addresses: &[(u32, Ipv6Addr)], limit: Duration) -> Result<()> {
         let deadline = Instant::now() + limit;
         let mut missing = addresses.to_vec();
@@ -80,7 +81,7 @@ impl AddressMonitor {
                     if left.is_zero() {
                         return Err(failed(&self.what(&missing), Errno::ETIMEDOUT));
                     }
-                    // Rounded up, lest the last millisecond be a busy loop.
+                    // Rounded up, so that the last millisecond is not a busy loop.
                     let left = u16::try_from(left.as_millis() + 1).unwrap_or(u16::MAX);
                     let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
                     match poll(&mut fds, PollTimeout::from(left)) {
@@ -96,18 +97,18 @@ impl AddressMonitor {
 
     fn what(&self, missing: &[(u32, Ipv6Addr)]) -> String {
         let ips: Vec<_> = missing.iter().map(|(_, ip)| ip.to_string()).collect();
-        format!("wait for {} to come into force in {}", ips.join(", "), self.place)
+        format!("wait until {} can be used in {}", ips.join(", "), self.owner)
     }
 }
 
-/// Strikes out the addresses that a datagram announces.
+/// Removes the addresses that a datagram announces from `missing`.
 fn arrived(mut datagram: &[u8], missing: &mut Vec<(u32, Ipv6Addr)>) -> Result<()> {
-    while let Some((answer, rest)) = split(datagram) {
+    while let Some((reply, rest)) = split_message(datagram) {
         datagram = rest;
-        if answer.kind != libc::RTM_NEWADDR {
+        if reply.kind != libc::RTM_NEWADDR {
             continue;
         }
-        if let Some(address) = addr::parse(answer.payload)? {
+        if let Some(address) = addr::parse(reply.payload)? {
             missing.retain(|(index, ip)| {
                 (*index, IpAddr::V6(*ip)) != (address.index, address.prefix.ip)
             });

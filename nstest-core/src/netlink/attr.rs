@@ -1,9 +1,8 @@
-//! AttributeBuilder (type, length, value; padded to four bytes), for the formats that
-//! no crate carries: nftables, conntrack, socket diagnosis.
+//! Attributes of netlink messages (type, length, value; padded to four bytes), for the formats
+//! that no crate has: nftables, conntrack, sock_diag.
 //!
-//! The trap: a length counts the header but not the padding, and a nested
-//! attribute that lacks NLA_F_NESTED is refused by newer families only.
-//! See netlink(7) and the kernel's include/uapi/linux/netlink.h.
+//! The traps: a length includes the header but not the padding. Only newer families refuse a
+//! nested attribute without NLA_F_NESTED. See netlink(7) and include/uapi/linux/netlink.h.
 
 use nix::libc;
 
@@ -11,12 +10,12 @@ const HEADER: usize = 4;
 const NESTED: u16 = libc::NLA_F_NESTED as u16;
 const TYPE_MASK: u16 = libc::NLA_TYPE_MASK as u16;
 
-/// A message body under construction: a fixed header, then attributes.
+/// Builds the body of a message: a fixed header, then attributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AttributeBuilder(Vec<u8>);
 
 impl AttributeBuilder {
-    /// Starts after the family's fixed header.
+    /// Starts with the fixed header of the family.
     pub(crate) fn after(header: &[u8]) -> Self {
         debug_assert_eq!(header.len() % HEADER, 0);
         Self(header.to_vec())
@@ -45,7 +44,7 @@ impl AttributeBuilder {
         self.put(kind, &[value])
     }
 
-    /// A string, with the NUL that the kernel counts as part of it.
+    /// A string, with its terminating NUL.
     pub(crate) fn put_str(&mut self, kind: u16, value: &str) -> &mut Self {
         let start = self.open(kind);
         self.0.extend_from_slice(value.as_bytes());
@@ -54,7 +53,7 @@ impl AttributeBuilder {
         self
     }
 
-    /// An attribute whose value is attributes.
+    /// A nested attribute: its value consists of attributes.
     pub(crate) fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) -> &mut Self {
         let start = self.open(kind | NESTED);
         fill(self);
@@ -71,16 +70,15 @@ impl AttributeBuilder {
 
     fn close(&mut self, start: usize) {
         let length =
-            u16::try_from(self.0.len() - start).expect("an attribute of ours is far below 64 KiB");
+            u16::try_from(self.0.len() - start).expect("an attribute has less than 64 KiB");
         self.0[start..start + 2].copy_from_slice(&length.to_ne_bytes());
         self.0.resize(self.0.len().next_multiple_of(HEADER), 0);
     }
 }
 
-/// The attributes in `bytes`: type without its flags, and value.
+/// The attributes in `bytes`: the type without its flags, and the value.
 ///
-/// What does not parse ends the iteration: a kernel that says less than we
-/// expect is met by the `Option` of whoever looks an attribute up.
+/// Malformed bytes end the iteration. Callers handle a missing attribute.
 pub(crate) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16_at(bytes, 0)?);

@@ -1,19 +1,19 @@
-//! Filters that are programs: cls_bpf with classic BPF, which every user may load.
+//! Filters that are programs: cls_bpf with classic BPF, which each user may load.
 //!
-//! They come before the u32 filters of [`u32_filter`](super::u32_filter), and so decide
-//! about a frame before it is forwarded. Programs here look at the frame's mark
-//! only. See tc-bpf(8), net/sched/cls_bpf.c, and for the ancillary data
-//! Documentation/networking/filter.rst.
+//! They have a higher priority than the filters of [`u32_filter`](super::u32_filter), so they
+//! decide about a frame before it is forwarded. The programs read only the mark of the frame.
+//! See tc-bpf(8), net/sched/cls_bpf.c, and Documentation/networking/filter.rst for the
+//! ancillary data.
 //!
-//! The trap: without `direct-action` a program says whether the filter matches
-//! (0: no), and with it what becomes of the frame (TC_ACT_SHOT drops).
+//! The trap: without `direct-action`, a program returns whether the filter matches (0: no). With
+//! it, it returns the action (TC_ACT_SHOT drops the frame).
 
 use nix::libc::{self, sock_filter};
 
 use super::attr::AttributeBuilder;
 use super::message::{Mode, Request};
 
-/// Before that of u32 filters.
+/// Less than that of u32 filters. The filter with the lowest number is tried first.
 const PRIORITY: u32 = 1;
 
 const TCA_KIND: u16 = 1;
@@ -31,41 +31,41 @@ const TC_ACT_STOLEN: u32 = 4;
 const TCA_EGRESS_REDIR: u32 = 1;
 const TCA_INGRESS_REDIR: u32 = 3;
 
-/// Which frames of a device.
+/// Where a filter is attached: to received or to sent frames of an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClsactHook {
     Ingress,
     Egress,
 }
 
-/// What the filter takes, by mark.
+/// Which marks the filter matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MarkMatch {
     With(u32),
     Without(u32),
 }
 
-/// What becomes of it.
+/// What the filter does with a matching frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FilterAction {
-    /// It leaves on this device.
-    SentOn(u32),
-    /// It has come in on this device.
-    ReceivedOn(u32),
-    Dropped,
+    /// Sends it on the interface with this index.
+    SendOn(u32),
+    /// Makes the interface with this index receive it.
+    ReceiveOn(u32),
+    Drop,
 }
 
-/// A filter. Of several at one hook, no two may take the same frame: the last that was
-/// added is asked first.
+/// A filter. The filters of one hook must not match the same frames, because the last one that
+/// was added is tried first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BpfFilter {
     pub(crate) device: u32,
     pub(crate) hook: ClsactHook,
-    pub(crate) takes: MarkMatch,
-    pub(crate) fate: FilterAction,
+    pub(crate) matches: MarkMatch,
+    pub(crate) action: FilterAction,
 }
 
-/// Adds it.
+/// Adds the filter.
 pub(crate) fn add(filter: &BpfFilter) -> Request {
     let parent: u32 = match filter.hook {
         ClsactHook::Ingress => 0xffff_fff2,
@@ -79,47 +79,46 @@ pub(crate) fn add(filter: &BpfFilter) -> Request {
     body.put_str(TCA_KIND, "bpf").nest(TCA_OPTIONS, |options| {
         options.put(TCA_BPF_OPS_LEN, &(program.len() as u16).to_ne_bytes());
         options.put(TCA_BPF_OPS, &program.concat());
-        match filter.fate {
-            FilterAction::SentOn(device) => redirect(options, TCA_EGRESS_REDIR, device),
-            FilterAction::ReceivedOn(device) => redirect(options, TCA_INGRESS_REDIR, device),
-            FilterAction::Dropped => {
+        match filter.action {
+            FilterAction::SendOn(device) => redirect(options, TCA_EGRESS_REDIR, device),
+            FilterAction::ReceiveOn(device) => redirect(options, TCA_INGRESS_REDIR, device),
+            FilterAction::Drop => {
                 options.put(TCA_BPF_FLAGS, &TCA_BPF_FLAG_ACT_DIRECT.to_ne_bytes());
             }
         }
     });
-    let BpfFilter { device, hook, takes, fate } = filter;
+    let BpfFilter { device, hook, matches, action } = filter;
     Request::raw(
         libc::RTM_NEWTFILTER,
         Mode::Create,
         body.into_bytes(),
-        format!("set the filter at the {hook:?} of link #{device} ({takes:?}: {fate:?})"),
+        format!("set the filter at the {hook:?} of interface #{device} ({matches:?}: {action:?})"),
     )
 }
 
-fn redirect(options: &mut AttributeBuilder, way: u32, device: u32) {
+fn redirect(options: &mut AttributeBuilder, eaction: u32, device: u32) {
     options.nest(TCA_BPF_ACT, |actions| {
         actions.nest(1, |action| {
             action.put_str(TCA_ACT_KIND, "mirred").nest(TCA_ACT_OPTIONS, |mirred| {
-                // struct tc_mirred: index, capabilities, what comes after, two
-                // counts of references, the way, the device.
-                let parameters = [0, 0, TC_ACT_STOLEN, 0, 0, way, device];
+                // struct tc_mirred: index, capab, action, refcnt, bindcnt, eaction, ifindex.
+                let parameters = [0, 0, TC_ACT_STOLEN, 0, 0, eaction, device];
                 mirred.put(TCA_MIRRED_PARMS, &parameters.map(u32::to_ne_bytes).concat());
             });
         });
     });
 }
 
-/// Four instructions, as bytes: load the mark, compare, and the two answers.
+/// Four instructions, as bytes: load the mark, compare it, and return one of two values.
 fn program(filter: &BpfFilter) -> [[u8; 8]; 4] {
-    // -1 is a match without a class of its own; but as an action, TC_ACT_UNSPEC: the
-    // next filter is asked.
-    let (taken, left) = match filter.fate {
-        FilterAction::Dropped => (TC_ACT_SHOT, u32::MAX),
-        FilterAction::SentOn(_) | FilterAction::ReceivedOn(_) => (u32::MAX, 0),
+    // Without `direct-action`, -1 is a match without a class. With it, -1 is TC_ACT_UNSPEC, and
+    // the next filter is tried.
+    let (matched, other) = match filter.action {
+        FilterAction::Drop => (TC_ACT_SHOT, u32::MAX),
+        FilterAction::SendOn(_) | FilterAction::ReceiveOn(_) => (u32::MAX, 0),
     };
-    let (mark, yes, no) = match filter.takes {
-        MarkMatch::With(mark) => (mark, taken, left),
-        MarkMatch::Without(mark) => (mark, left, taken),
+    let (mark, yes, no) = match filter.matches {
+        MarkMatch::With(mark) => (mark, matched, other),
+        MarkMatch::Without(mark) => (mark, other, matched),
     };
     let load_mark = (libc::SKF_AD_OFF + libc::SKF_AD_MARK) as u32;
     let code = |code: u32, k: u32| sock_filter { code: code as u16, jt: 0, jf: 0, k };

@@ -27,7 +27,7 @@ impl fmt::Display for Device<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name {
             Some(name) => f.write_str(name),
-            None => write!(f, "link #{}", self.index),
+            None => write!(f, "interface #{}", self.index),
         }
     }
 }

@@ -1,16 +1,16 @@
-//! Network devices: veth pairs, bridges, and what can be set on any of them.
+//! Network interfaces: veth pairs, bridges, and their properties.
 //!
 //! The traps:
-//! - A veth end *moved* to another namespace costs 22–29 ms of RCU waits; one
-//!   *born* there (IFLA_NET_NS_FD inside VETH_INFO_PEER) costs nothing extra.
-//! - Of the two ends only the first can be created up: the second is configured
-//!   before it has a peer, and `veth_open` says ENOTCONN (drivers/net/veth.c).
-//! - Carrier reaches the stack through `linkwatch`, up to a second late; an
-//!   RTM_GETLINK flushes it (net/core/rtnetlink.c, `rtnl_getlink` →
-//!   `linkwatch_sync_dev`). So [`flush_carrier`] is also what "ready" means.
-//! - Deleting links one by one costs 15–27 ms each; let their namespace go.
+//! - *Moving* a veth end to another namespace takes 22 to 29 ms of RCU waits. *Creating* it there
+//!   (IFLA_NET_NS_FD inside VETH_INFO_PEER) takes no additional time.
+//! - Only the first end of a pair can be created up. The kernel configures the second before it
+//!   has a peer, and `veth_open` fails with ENOTCONN (drivers/net/veth.c).
+//! - The stack learns of a change of the carrier through `linkwatch`, up to a second later. An
+//!   RTM_GETLINK makes it process the change at once (`rtnl_getlink` and `linkwatch_sync_dev`,
+//!   net/core/rtnetlink.c). So a link is ready after [`flush_carrier`].
+//! - Deleting an interface takes 15 to 27 ms. Closing its namespace is cheaper.
 //!
-//! See rtnetlink(7), veth(4), and the kernel's include/uapi/linux/if_link.h.
+//! See rtnetlink(7), veth(4), and include/uapi/linux/if_link.h.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -27,18 +27,18 @@ use super::socket::Socket;
 use crate::addr::MacAddr;
 use crate::error::Result;
 
-/// The index that the kernel gives to `lo` in every namespace.
+/// The index of `lo` in each namespace.
 pub(crate) const LOOPBACK: u32 = 1;
 
-/// A device to be made.
+/// An interface to be made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewLink<'a> {
     pub(crate) name: &'a str,
-    /// Fixed, so that plans can name devices before they exist.
+    /// Fixed, so that requests can refer to interfaces before they exist.
     pub(crate) index: Option<u32>,
     pub(crate) mac: Option<MacAddr>,
     pub(crate) mtu: Option<u32>,
-    /// Where it is born, if not where the socket is bound.
+    /// The namespace in which it is created. `None`: that of the socket.
     pub(crate) netns: Option<BorrowedFd<'a>>,
 }
 
@@ -56,13 +56,12 @@ impl<'a> NewLink<'a> {
     }
 }
 
-/// Makes a veth pair, each end where it belongs. `first` is up at once; the
-/// carrier comes when `second` is set up, too.
+/// Makes a veth pair, each end in its namespace. `first` is up at once. There is carrier when
+/// `second` is up, too.
 ///
-/// Each end has one queue in each direction, on every machine. Unasked, an end is
-/// born with as many as there may be processors and cut down to one before the
-/// request ends (`veth_init_queues`, drivers/net/veth.c), which waits for RCU
-/// (`netif_set_real_num_tx_queues`, net/core/dev.c).
+/// Each end gets one queue in each direction. By default, the kernel creates a queue for each
+/// possible processor and then reduces them to one (`veth_init_queues`, drivers/net/veth.c).
+/// The reduction waits for RCU (`netif_set_real_num_tx_queues`, net/core/dev.c).
 pub(crate) fn veth(first: &NewLink<'_>, second: &NewLink<'_>) -> Request {
     let one_queue = [LinkAttribute::NumTxQueues(1), LinkAttribute::NumRxQueues(1)];
     let mut other = second.message();
@@ -78,8 +77,7 @@ pub(crate) fn veth(first: &NewLink<'_>, second: &NewLink<'_>) -> Request {
     create(message, format!("make the veth pair {} and {}", first.name, second.name))
 }
 
-/// Makes a bridge that forwards at once and runs no protocol of its own: no
-/// spanning tree, no multicast snooping.
+/// Makes a bridge that forwards at once, without spanning tree and multicast snooping.
 pub(crate) fn bridge(end: &NewLink<'_>) -> Request {
     let mut message = end.message();
     message.header.flags = LinkFlags::Up;
@@ -98,7 +96,7 @@ fn create(message: LinkMessage, what: String) -> Request {
     Request::route(&RouteNetlinkMessage::NewLink(message), Mode::Create, what)
 }
 
-/// Changes to one device, in one message.
+/// Changes of one interface, in one message.
 #[derive(Debug, Clone)]
 pub(crate) struct LinkChange {
     message: LinkMessage,
@@ -106,7 +104,7 @@ pub(crate) struct LinkChange {
     what: Vec<String>,
 }
 
-/// Begins a change of a device.
+/// Begins a change of an interface.
 pub(crate) fn set<'a>(device: impl Into<Device<'a>>) -> LinkChange {
     let device = device.into();
     LinkChange {
@@ -120,20 +118,20 @@ impl LinkChange {
     pub(crate) fn up(mut self) -> Self {
         self.message.header.flags |= LinkFlags::Up;
         self.message.header.change_mask |= LinkFlags::Up;
-        self.saying("up")
+        self.also("up")
     }
 
     pub(crate) fn down(mut self) -> Self {
         self.message.header.flags -= LinkFlags::Up;
         self.message.header.change_mask |= LinkFlags::Up;
-        self.saying("down")
+        self.also("down")
     }
 
     pub(crate) fn mtu(self, mtu: u32) -> Self {
         self.attribute(LinkAttribute::Mtu(mtu), format!("mtu {mtu}"))
     }
 
-    /// Makes it a port of the bridge with that index; `None` takes it out.
+    /// Connects it to the bridge with this index. `None` disconnects it.
     pub(crate) fn controller(self, bridge: Option<u32>) -> Self {
         let index = bridge.unwrap_or(0);
         self.attribute(LinkAttribute::Controller(index), format!("master {index}"))
@@ -147,16 +145,16 @@ impl LinkChange {
 
     fn attribute(mut self, attribute: LinkAttribute, what: impl Into<String>) -> Self {
         self.message.attributes.push(attribute);
-        self.saying(what)
+        self.also(what)
     }
 
-    fn saying(mut self, what: impl Into<String>) -> Self {
+    fn also(mut self, what: impl Into<String>) -> Self {
         self.what.push(what.into());
         self
     }
 }
 
-/// Deletes one device (of a veth pair: both). 15–27 ms.
+/// Deletes an interface, and the other end of its veth pair.
 pub(crate) fn delete<'a>(device: impl Into<Device<'a>>) -> Request {
     let device = device.into();
     Request::route(
@@ -166,25 +164,25 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>) -> Request {
     )
 }
 
-/// A device as the kernel shows it.
+/// An interface, as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Interface {
     pub(crate) index: u32,
     pub(crate) name: String,
     pub(crate) mac: Option<MacAddr>,
     pub(crate) mtu: u32,
-    /// LinkChange up by its administrator.
+    /// Set up administratively.
     pub(crate) up: bool,
-    /// The other end is up as well.
+    /// Set up, and the other end of its link too (IFF_LOWER_UP).
     pub(crate) carrier: bool,
-    /// The stack knows of it, and sends.
+    /// The stack knows of the carrier, and sends (RFC 2863).
     pub(crate) operational: bool,
-    /// The bridge that it is a port of.
+    /// The index of its bridge.
     pub(crate) controller: Option<u32>,
     pub(crate) stats: Stats,
 }
 
-/// What a device has carried since it was made.
+/// The counters of an interface since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Stats {
     pub(crate) rx_packets: u64,
@@ -208,28 +206,28 @@ impl From<&Stats64> for Stats {
     }
 }
 
-/// Has the kernel take note of pending changes of a device's carrier.
+/// Makes the kernel process pending changes of an interface's carrier.
 pub(crate) fn flush_carrier(socket: &mut Socket, index: u32) -> Result<()> {
-    let request = request_for(index, Vec::new(), format!("get link #{index}"));
+    let request = request_for(index, Vec::new(), format!("get interface #{index}"));
     socket.query(&request, |_| Ok(()))
 }
 
-/// Reads one device, and with that flushes pending changes of its carrier.
+/// Reads one interface, and makes the kernel process pending changes of its carrier.
 pub(crate) fn get(socket: &mut Socket, index: u32) -> Result<Interface> {
-    let request = request_for(index, Vec::new(), format!("get link #{index}"));
+    let request = request_for(index, Vec::new(), format!("get interface #{index}"));
     socket.query(&request, parse)
 }
 
-/// Reads one device by its name.
+/// Reads one interface by its name.
 pub(crate) fn get_by_name(socket: &mut Socket, name: &str) -> Result<Interface> {
     let named = vec![LinkAttribute::IfName(name.to_owned())];
-    let request = request_for(0, named, format!("get link {name}"));
+    let request = request_for(0, named, format!("get interface {name}"));
     socket.query(&request, parse)
 }
 
-/// Reads every device of the socket's namespace.
+/// Reads all interfaces of the socket's namespace.
 pub(crate) fn list(socket: &mut Socket) -> Result<Vec<Interface>> {
-    let request = request_for(0, Vec::new(), "list the links".to_owned());
+    let request = request_for(0, Vec::new(), "list the interfaces".to_owned());
     socket.dump(&request, |bytes| parse(bytes).map(Some))
 }
 
@@ -245,7 +243,7 @@ fn message(index: u32, attributes: Vec<LinkAttribute>) -> LinkMessage {
 }
 
 fn parse(bytes: &[u8]) -> Result<Interface> {
-    let message = LinkMessage::parse(bytes).map_err(|error| malformed("a link", error))?;
+    let message = LinkMessage::parse(bytes).map_err(|error| malformed("an interface", error))?;
     let mut link = Interface {
         index: message.header.index,
         name: String::new(),
@@ -266,7 +264,7 @@ fn parse(bytes: &[u8]) -> Result<Interface> {
             LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
             LinkAttribute::Controller(index) => link.controller = Some(*index),
             LinkAttribute::OperState(state) => {
-                // `lo` never leaves UNKNOWN; RFC 2863 counts it as usable.
+                // `lo` is always UNKNOWN, which RFC 2863 counts as usable.
                 link.operational = matches!(state, State::Up | State::Unknown);
             }
             LinkAttribute::Stats64(stats) => link.stats = stats.into(),

@@ -1,4 +1,4 @@
-//! One request to the kernel, and how a refusal reads.
+//! Requests to the kernel, and its refusals.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,14 +14,14 @@ use crate::error::{Error, ErrorCode};
 /// Length of `struct nlmsghdr`.
 pub(super) const HEADER: usize = 16;
 
-/// What a request does where its object exists already, or does not.
+/// What a request does if its object already exists, and if it does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Make it; refuse if it exists.
+    /// Makes it. If it exists, the request fails.
     Create,
-    /// Make it, or put it in the place of the one that exists.
+    /// Makes it, and replaces an existing one.
     Replace,
-    /// Change or remove the one that exists.
+    /// Changes or removes an existing one.
     Existing,
 }
 
@@ -36,7 +36,7 @@ impl Mode {
     }
 }
 
-/// A message that is ready to be sent, alone or in a batch, any number of times.
+/// A message that a socket can send, alone or in a batch, any number of times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     kind: u16,
@@ -46,15 +46,15 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// A message of NETLINK_ROUTE. `what` names operation and object, as in
-    /// "add address 10.0.2.1/24 to eth0".
+    /// A message of NETLINK_ROUTE. `what` names the operation and the object: "add address
+    /// 10.0.2.1/24 to eth0".
     pub(super) fn route(message: &RouteNetlinkMessage, mode: Mode, what: String) -> Self {
         let mut body = vec![0; message.buffer_len()];
         message.serialize(&mut body);
         Self::raw(message.message_type(), mode, body, what)
     }
 
-    /// A message of any family, its body encoded by the caller.
+    /// A message of any family, with the encoded `body`.
     pub(super) fn raw(kind: u16, mode: Mode, body: Vec<u8>, what: String) -> Self {
         Self { kind, flags: mode.flags(), body, what }
     }
@@ -64,7 +64,7 @@ impl Request {
         self
     }
 
-    /// Says it in the words of whoever asks, who knows what it is for.
+    /// Replaces the text that names the operation in error messages.
     #[must_use]
     pub(crate) fn described(self, what: String) -> Self {
         Self { what, ..self }
@@ -81,13 +81,13 @@ impl Request {
 
     pub(super) fn write(&self, out: &mut Vec<u8>, sequence: u32, flags: libc::c_int) {
         let length =
-            u32::try_from(HEADER + self.body.len()).expect("a request of ours is far below 4 GiB");
+            u32::try_from(HEADER + self.body.len()).expect("a request has less than 4 GiB");
         let flags = libc::NLM_F_REQUEST as u16 | self.flags | flags as u16;
         out.extend_from_slice(&length.to_ne_bytes());
         out.extend_from_slice(&self.kind.to_ne_bytes());
         out.extend_from_slice(&flags.to_ne_bytes());
         out.extend_from_slice(&sequence.to_ne_bytes());
-        out.extend_from_slice(&[0; 4]); // port: the kernel fills in the sender's
+        out.extend_from_slice(&[0; 4]); // the kernel fills in the port id of the sender
         out.extend_from_slice(&self.body);
         out.resize(out.len().next_multiple_of(4), 0);
     }
@@ -103,7 +103,7 @@ impl Request {
     }
 }
 
-/// The kernel's answer to a request that it did not carry out.
+/// The kernel's reply to a request that it refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KernelRefusal {
     errno: Errno,
@@ -111,14 +111,14 @@ pub(crate) struct KernelRefusal {
 }
 
 impl KernelRefusal {
-    /// Reads an NLMSG_ERROR or NLMSG_DONE; `None` is success.
+    /// Parses an NLMSG_ERROR or NLMSG_DONE. `None` is success.
     pub(super) fn parse(kind: u16, flags: u16, payload: &[u8]) -> Option<Self> {
         let code = i32_at(payload, 0)?;
         if code >= 0 {
-            return None; // also NLMSG_DONE of a dump that counts what it sent
+            return None; // in the NLMSG_DONE of some dumps: the number of messages
         }
-        // An error carries the header of its request, and unless the socket has
-        // NETLINK_CAP_ACK the request itself, before the attributes.
+        // Before the attributes, an error contains the header of its request. Without
+        // NETLINK_CAP_ACK it also contains the body.
         let mut extended = 4;
         if i32::from(kind) == libc::NLMSG_ERROR {
             let echoed = i32_at(payload, 4).unwrap_or_default();
@@ -136,7 +136,7 @@ impl KernelRefusal {
         Some(Self { errno: Errno::from_raw(-code), reason })
     }
 
-    /// The error number, for callers that have another way to go.
+    /// The error number.
     pub(crate) fn errno(&self) -> Errno {
         self.errno
     }
@@ -148,7 +148,7 @@ impl fmt::Display for KernelRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.errno)?;
         match &self.reason {
-            Some(reason) => write!(f, " (the kernel says: {reason})"),
+            Some(reason) => write!(f, " (kernel: {reason})"),
             None => Ok(()),
         }
     }
@@ -173,9 +173,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_carries_the_kernels_words() {
-        // As NETLINK_CAP_ACK makes it: -EEXIST, the header of the request, and
-        // NLMSGERR_ATTR_MSG. (The kernel's own words: tests/kernel.rs.)
+    fn a_refusal_contains_the_explanation_of_the_kernel() {
+        // With NETLINK_CAP_ACK: -EEXIST, the header of the request, and NLMSGERR_ATTR_MSG.
+        // tests/kernel.rs tests real messages of the kernel.
         let mut payload = (-17i32).to_ne_bytes().to_vec();
         payload.extend_from_slice(&[0; HEADER]);
         payload.extend_from_slice(&[9, 0, 1, 0, b't', b'a', b'k', b'e', 0, 0, 0, 0]);
@@ -183,7 +183,7 @@ mod tests {
         let flags = (libc::NLM_F_CAPPED | libc::NLM_F_ACK_TLVS) as u16;
         let refused = KernelRefusal::parse(kind, flags, &payload).unwrap();
         assert_eq!(refused.errno(), Errno::EEXIST);
-        assert_eq!(refused.to_string(), "EEXIST: File exists (the kernel says: take)");
+        assert_eq!(refused.to_string(), "EEXIST: File exists (kernel: take)");
     }
 
     #[test]

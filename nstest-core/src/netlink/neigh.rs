@@ -1,9 +1,10 @@
-//! Neighbours: which Ethernet address answers to which IP address (ARP, NDP).
+//! The neighbour table: which MAC address belongs to which IP address (ARP, ND).
 //!
-//! The traps: the entry that resolution leaves behind outlives the neighbour by
-//! up to a minute, so whoever takes an address over elsewhere must have the old
-//! entries deleted (or announce itself). And a question that got no answer is
-//! asked again only after `retrans_time_ms`, a second, whatever happens meanwhile.
+//! The traps:
+//! - An entry exists for up to a minute after its neighbour is gone. If another host takes over
+//!   the address, the old entries must be deleted.
+//! - The kernel repeats an unanswered request only after `retrans_time_ms`, which is 1 s.
+//!
 //! See ip-neighbour(8), arp(7).
 
 use std::net::IpAddr;
@@ -22,7 +23,7 @@ use super::socket::Socket;
 use crate::addr::MacAddr;
 use crate::error::Result;
 
-/// A fixed entry, which no resolution touches.
+/// Adds a permanent entry, which the kernel does not resolve.
 pub(crate) fn add<'a>(device: impl Into<Device<'a>>, ip: IpAddr, mac: MacAddr) -> Request {
     let device = device.into();
     let mut message = message(device.index, ip);
@@ -35,49 +36,49 @@ pub(crate) fn add<'a>(device: impl Into<Device<'a>>, ip: IpAddr, mac: MacAddr) -
     )
 }
 
-/// Forgets one entry.
+/// Deletes an entry.
 pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> Request {
     let device = device.into();
     Request::route(
         &RouteNetlinkMessage::DelNeighbour(message(device.index, ip)),
         Mode::Existing,
-        format!("forget neighbour {ip} on {device}"),
+        format!("delete neighbour {ip} on {device}"),
     )
 }
 
-/// Asks at once for a neighbour that has been asked for in vain.
+/// Repeats the ARP or ND request for an unresolved neighbour at once.
 ///
-/// Packets that wait for the answer go on waiting, where deleting the entry would
-/// fail them (EHOSTUNREACH). First the entry is taken back to "never asked",
-/// which stops its timer, then used, which asks: `__neigh_update` and
-/// `neigh_event_send` in net/core/neighbour.c.
-pub(crate) fn ask_again<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> [Request; 2] {
+/// Packets that wait for the neighbour continue to wait. Deleting the entry would make them
+/// fail with EHOSTUNREACH. The first request sets the entry to NUD_NONE, which stops its
+/// timer. The second uses the entry, which sends the ARP or ND request (`__neigh_update`,
+/// `neigh_event_send`, net/core/neighbour.c).
+pub(crate) fn resolve_again<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> [Request; 2] {
     let device = device.into();
-    let (mut afresh, mut used) = (message(device.index, ip), message(device.index, ip));
-    afresh.header.state = NeighbourState::None;
+    let (mut reset, mut used) = (message(device.index, ip), message(device.index, ip));
+    reset.header.state = NeighbourState::None;
     used.header.flags = NeighbourFlags::Use;
-    [afresh, used].map(|message| {
+    [reset, used].map(|message| {
         Request::route(
             &RouteNetlinkMessage::NewNeighbour(message),
             Mode::Replace,
-            format!("ask for neighbour {ip} on {device}"),
+            format!("resolve neighbour {ip} on {device}"),
         )
     })
 }
 
-/// An entry as the kernel shows it.
+/// An entry, as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NeighbourEntry {
     pub(crate) index: u32,
     pub(crate) ip: IpAddr,
-    /// `None` while resolution has not succeeded.
+    /// `None` while it is not resolved.
     pub(crate) mac: Option<MacAddr>,
     pub(crate) permanent: bool,
-    /// It is being asked for, and has not answered yet.
+    /// A request was sent, and there is no answer yet.
     pub(crate) incomplete: bool,
 }
 
-/// Every entry of the socket's namespace, v4 and v6.
+/// All entries of the socket's namespace, of both IP versions.
 pub(crate) fn list(socket: &mut Socket) -> Result<Vec<NeighbourEntry>> {
     let request = Request::route(
         &RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()),

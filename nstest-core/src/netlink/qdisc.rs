@@ -1,15 +1,14 @@
 //! Queueing disciplines.
 //!
-//! `clsact` queues nothing and holds the filters of a port (tc(8),
-//! net/sched/sch_ingress.c). `tbf` and `netem` hold back what a port sends to its
-//! node: tc-tbf(8), tc-netem(8), include/uapi/linux/pkt_sched.h. Not every kernel
-//! has them; one that lacks them says ENOENT.
+//! `clsact` has no queue, but filters (tc(8), net/sched/sch_ingress.c). `tbf` and `netem` delay
+//! the packets that a link end sends to its node (tc-tbf(8), tc-netem(8),
+//! include/uapi/linux/pkt_sched.h). A kernel without one of them answers ENOENT.
 //!
 //! The traps:
-//! - Times of `netem` and `tbf` count in ticks of 64 ns (PSCHED_SHIFT,
-//!   include/net/pkt_sched.h), whatever the clock.
-//! - `tbf` wants a table of times by packet length unless the link layer is named
-//!   (TC_LINKLAYER_ETHERNET): `tbf_change`, net/sched/sch_tbf.c.
+//! - `netem` and `tbf` count time in ticks of 64 ns, independent of the clock (PSCHED_SHIFT,
+//!   include/net/pkt_sched.h).
+//! - `tbf` needs a table of transmission times by packet length, unless the link layer is given
+//!   (TC_LINKLAYER_ETHERNET; `tbf_change`, net/sched/sch_tbf.c).
 
 use std::time::Duration;
 
@@ -30,10 +29,10 @@ const TCA_TBF_BURST: u16 = 6;
 const TCA_NETEM_RATE: u16 = 6;
 const TCA_NETEM_RATE64: u16 = 8;
 const TICK: u128 = 64;
-/// By its number a root qdisc of ours is told from what a device has by default.
-const OURS: u16 = 1;
+/// The handle of root qdiscs of nstest. That of a default qdisc is 0.
+const ROOT_HANDLE: u16 = 1;
 
-/// Prepares a device for filters.
+/// Adds a `clsact` qdisc, so that filters can be added.
 pub(crate) fn clsact<'a>(device: impl Into<Device<'a>>) -> Request {
     let device = device.into();
     let mut message = message(device.index);
@@ -45,8 +44,8 @@ pub(crate) fn clsact<'a>(device: impl Into<Device<'a>>) -> Request {
     )
 }
 
-/// Lets a device send no faster than `rate` bytes a second, in bursts of `burst`
-/// bytes at most, with `limit` bytes waiting at most; in place of what it had.
+/// Replaces the root qdisc by `tbf`, with `rate` in bytes per second. `burst` and `limit` are
+/// in bytes; `limit` is the length of the queue.
 pub(crate) fn tbf(device: u32, rate: u64, burst: u32, limit: u32) -> Request {
     let ticks = u128::from(burst) * 1_000_000_000 / u128::from(rate.max(1)) / TICK;
     let mut parameters = rate_spec(rate);
@@ -63,8 +62,8 @@ pub(crate) fn tbf(device: u32, rate: u64, burst: u32, limit: u32) -> Request {
     root(device, "tbf", options.into_bytes())
 }
 
-/// Has a device send everything `delay` later, no faster than `rate` bytes a
-/// second, with `limit` packets waiting at most; in place of what it had.
+/// Replaces the root qdisc by `netem`, with `rate` in bytes per second. `limit` is the length
+/// of the queue, in packets.
 pub(crate) fn netem(device: u32, delay: Duration, rate: Option<u64>, limit: u32) -> Request {
     let ticks = u32::try_from(delay.as_nanos() / TICK).unwrap_or(u32::MAX);
     // struct tc_netem_qopt: latency, limit, loss, gap, duplicate, jitter.
@@ -81,42 +80,41 @@ pub(crate) fn netem(device: u32, delay: Duration, rate: Option<u64>, limit: u32)
     root(device, "netem", options.into_bytes())
 }
 
-/// Takes it away again.
+/// Deletes the root qdisc. The kernel then uses the default one.
 pub(crate) fn delete_root(device: u32) -> Request {
     Request::route(
         &RouteNetlinkMessage::DelQueueDiscipline(at(device, 0, TcHandle::ROOT)),
         Mode::Existing,
-        format!("delete the root qdisc of link #{device}"),
+        format!("delete the root qdisc of interface #{device}"),
     )
 }
 
-/// How many packets the root qdisc of a device has let go, and how many it has
-/// dropped, since it is there.
+/// How many packets the root qdisc of an interface has sent and dropped since it was added.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Count {
+pub(crate) struct QdiscCount {
     pub(crate) passed: u64,
     pub(crate) dropped: u64,
 }
 
-/// `None`: the device has no root qdisc of ours.
-pub(crate) fn count(socket: &mut Socket, device: u32) -> Result<Option<Count>> {
+/// Reads the counters. `None`: the interface has no root qdisc of nstest.
+pub(crate) fn count(socket: &mut Socket, device: u32) -> Result<Option<QdiscCount>> {
     let request = Request::route(
         &RouteNetlinkMessage::GetQueueDiscipline(at(device, 0, TcHandle::UNSPEC)),
         Mode::Existing,
-        format!("list the qdiscs of link #{device}"),
+        format!("list the qdiscs of interface #{device}"),
     );
     let index = i32::try_from(device).unwrap_or_default();
     let counts = socket.dump(&request, |bytes| {
         let message = TcMessage::parse(bytes).map_err(|error| malformed("a qdisc", error))?;
         let TcHeader { index: device, handle, parent, .. } = message.header;
-        let ours = device == index && parent == TcHandle::ROOT && handle.major == OURS;
-        Ok(ours.then(|| counted(&message)))
+        let matches = device == index && parent == TcHandle::ROOT && handle.major == ROOT_HANDLE;
+        Ok(matches.then(|| counted(&message)))
     })?;
     Ok(counts.into_iter().next())
 }
 
-fn counted(message: &TcMessage) -> Count {
-    let mut count = Count::default();
+fn counted(message: &TcMessage) -> QdiscCount {
+    let mut count = QdiscCount::default();
     for attribute in &message.attributes {
         let TcAttribute::Stats2(all) = attribute else { continue };
         for one in all {
@@ -138,13 +136,13 @@ fn rate_spec(rate: u64) -> Vec<u8> {
 }
 
 fn root(device: u32, kind: &str, options: Vec<u8>) -> Request {
-    let mut message = at(device, OURS, TcHandle::ROOT);
+    let mut message = at(device, ROOT_HANDLE, TcHandle::ROOT);
     message.attributes.push(TcAttribute::Kind(kind.to_owned()));
     message.attributes.push(TcAttribute::Other(DefaultNla::new(TCA_OPTIONS, options)));
     Request::route(
         &RouteNetlinkMessage::NewQueueDiscipline(message),
         Mode::Replace,
-        format!("make {kind} the root qdisc of link #{device}"),
+        format!("make {kind} the root qdisc of interface #{device}"),
     )
 }
 

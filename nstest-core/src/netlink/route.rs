@@ -1,9 +1,11 @@
 //! Routes.
 //!
-//! The traps: an IPv4 route "via" a gateway needs the device to be up, or it is
-//! ENETUNREACH; setting a device's own end down removes its IPv6 routes for
-//! good (which is why links of ours are unplugged at the far end); and the
-//! kernel keeps a `local` table beside the `main` one, which dumps include.
+//! The traps:
+//! - Adding an IPv4 route through a gateway fails with ENETUNREACH while the interface is down.
+//! - Setting an interface down removes its IPv6 routes. Setting it up again does not restore
+//!   them. So nstest sets down the far end of a link.
+//! - A dump also contains the `local` table.
+//!
 //! See rtnetlink(7) and ip-route(8).
 
 use std::fmt;
@@ -24,30 +26,30 @@ use crate::error::Result;
 
 const TABLE_MAIN: u8 = 254;
 
-/// What becomes of a packet that a route matches.
+/// What the kernel does with a packet that matches a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RouteTarget {
-    /// Sent on.
+    /// Sends it to the gateway, or to the destination itself.
     Via { gateway: Option<IpAddr>, device: Option<u32> },
-    /// Silence (a local sender sees EINVAL).
+    /// Drops it. A local sender gets EINVAL.
     Blackhole,
-    /// ICMP host unreachable (EHOSTUNREACH).
+    /// Answers with ICMP host unreachable. A local sender gets EHOSTUNREACH.
     Unreachable,
-    /// ICMP administratively prohibited (EACCES).
+    /// Answers with ICMP administratively prohibited. A local sender gets EACCES.
     Prohibit,
 }
 
 /// A route of the main table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Route {
-    /// `0.0.0.0/0` and `::/0` are the defaults.
+    /// A default route has `0.0.0.0/0` or `::/0`.
     pub(crate) destination: Prefix,
     pub(crate) target: RouteTarget,
-    /// The source address that local packets get.
+    /// The source address of packets that this host sends.
     pub(crate) source: Option<IpAddr>,
-    /// Smaller is preferred.
+    /// The route with the smallest metric is preferred.
     pub(crate) metric: Option<u32>,
-    /// Whether the gateway is taken to be on the link, whatever the addresses say.
+    /// The gateway is on the link, although no subnet of the interface contains it.
     pub(crate) onlink: bool,
 }
 
@@ -102,7 +104,7 @@ impl fmt::Display for Route {
                     write!(f, " via {gateway}")?;
                 }
                 match device {
-                    Some(device) => write!(f, " on link #{device}"),
+                    Some(device) => write!(f, " on interface #{device}"),
                     None => Ok(()),
                 }
             }
@@ -113,7 +115,7 @@ impl fmt::Display for Route {
     }
 }
 
-/// Adds a route; `Mode::Replace` takes the place of one to the same destination.
+/// Adds a route. `Mode::Replace` replaces the route to the same destination.
 pub(crate) fn add(route: &Route, mode: Mode) -> Request {
     Request::route(
         &RouteNetlinkMessage::NewRoute(route.message()),
@@ -131,7 +133,7 @@ pub(crate) fn delete(route: &Route) -> Request {
     )
 }
 
-/// The routes of the main table, v4 and v6, those that the kernel made included.
+/// The routes of the main table, of both IP versions, including those of the kernel.
 pub(crate) fn list(socket: &mut Socket) -> Result<Vec<Route>> {
     let request = Request::route(
         &RouteNetlinkMessage::GetRoute(RouteMessage::default()),

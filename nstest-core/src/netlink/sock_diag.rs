@@ -1,9 +1,11 @@
-//! Sockets: which exist, in which state; and their end.
+//! Sockets: listing them, and closing TCP connections.
 //!
-//! The traps: a dump walks the hash tables without a lock over all of it, so it
-//! may miss a socket that moves between them (listening sockets do not move);
-//! and an IPv6 socket that accepts IPv4 as well is listed once, as IPv6. See
-//! sock_diag(7) and include/uapi/linux/inet_diag.h.
+//! The traps:
+//! - A dump does not lock the whole hash table. It can miss a socket whose state changes during
+//!   the dump. A listening socket does not change.
+//! - An IPv6 socket that also accepts IPv4 is listed once, as IPv6.
+//!
+//! See sock_diag(7) and include/uapi/linux/inet_diag.h.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -16,7 +18,7 @@ use super::socket::Socket;
 use crate::addr::Family;
 use crate::error::Result;
 
-/// A set of states (of RFC 9293; UDP uses ESTABLISHED and CLOSE).
+/// A set of states of TCP (RFC 9293). UDP sockets are in ESTABLISHED or CLOSE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct States(u32);
 
@@ -26,33 +28,33 @@ impl States {
     pub(crate) const LISTEN: Self = Self(1 << 10);
 }
 
-/// A socket as the kernel shows it.
+/// A socket, as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Inet {
+pub(crate) struct InetSocket {
     /// As in tcp_states.h.
     pub(crate) state: u8,
     pub(crate) local: SocketAddr,
-    /// All zeroes where it is not connected.
+    /// All zeros if it is not connected.
     pub(crate) remote: SocketAddr,
-    /// Bytes not yet read, or connections not yet accepted.
+    /// Unread bytes. For a listening socket: connections that are not accepted yet.
     pub(crate) receive_queue: u32,
-    /// Bytes not yet acknowledged, or the limit of the backlog.
+    /// Unacknowledged bytes. For a listening socket: the limit of the backlog.
     pub(crate) send_queue: u32,
     pub(crate) uid: u32,
     /// As in the links of /proc/PID/fd.
     pub(crate) inode: u32,
-    /// `struct inet_diag_sockid`, cookie included: this very socket and no later
-    /// one with its addresses.
+    /// `struct inet_diag_sockid`. Its cookie distinguishes this socket from a later one with the
+    /// same addresses.
     id: [u8; ID],
 }
 
-/// The sockets in these states, of a [`super::NetlinkFamily::SockDiag`] socket's namespace.
+/// The sockets in these states. `socket` must be of [`super::NetlinkFamily::SockDiag`].
 pub(crate) fn list(
     socket: &mut Socket,
     protocol: L4Proto,
     version: Family,
     states: States,
-) -> Result<Vec<Inet>> {
+) -> Result<Vec<InetSocket>> {
     let request = Request::raw(
         SOCK_DIAG_BY_FAMILY,
         Mode::Existing,
@@ -62,21 +64,20 @@ pub(crate) fn list(
     socket.dump(&request, |bytes| Ok(parse(bytes)))
 }
 
-/// Ends a TCP connection as if the administrator had: its owner sees
-/// ECONNABORTED, the other end an RST (`tcp_abort`, net/ipv4/tcp.c; the kernel
-/// needs CONFIG_INET_DIAG_DESTROY).
-pub(crate) fn destroy(connection: &Inet, version: Family) -> Request {
-    let Inet { local, remote, .. } = connection;
+/// Aborts a TCP connection, as `ss --kill` does. Its owner gets ECONNABORTED, the peer an RST
+/// (`tcp_abort`, net/ipv4/tcp.c). The kernel needs CONFIG_INET_DIAG_DESTROY.
+pub(crate) fn destroy(connection: &InetSocket, version: Family) -> Request {
+    let InetSocket { local, remote, .. } = connection;
     Request::raw(
         SOCK_DESTROY,
         Mode::Existing,
         body(L4Proto::Tcp, version, States::ALL, connection.id),
-        format!("end the connection from {local} to {remote}"),
+        format!("kill the connection from {local} to {remote}"),
     )
 }
 
-/// struct inet_diag_req_v2: family, protocol, extensions, pad, states, and an
-/// identity that a dump leaves empty.
+/// `struct inet_diag_req_v2`: family, protocol, extensions, padding, states, and a socket id,
+/// which is empty for a dump.
 fn body(protocol: L4Proto, version: Family, states: States, id: [u8; ID]) -> Vec<u8> {
     let address_family = match version {
         Family::V4 => libc::AF_INET,
@@ -90,8 +91,8 @@ fn body(protocol: L4Proto, version: Family, states: States, id: [u8; ID]) -> Vec
     [&head[..], &states.0.to_ne_bytes(), &id].concat()
 }
 
-/// Reads `struct inet_diag_msg`; its ports and addresses are in network order.
-fn parse(bytes: &[u8]) -> Option<Inet> {
+/// Parses `struct inet_diag_msg`. Its ports and addresses are in network byte order.
+fn parse(bytes: &[u8]) -> Option<InetSocket> {
     let six = i32::from(*bytes.first()?) == libc::AF_INET6;
     let ip = |at: usize| -> Option<IpAddr> {
         Some(if six {
@@ -103,7 +104,7 @@ fn parse(bytes: &[u8]) -> Option<Inet> {
         })
     };
     let port = |at| u16_at(bytes, at).map(u16::from_be);
-    Some(Inet {
+    Some(InetSocket {
         state: *bytes.get(1)?,
         local: SocketAddr::new(ip(8)?, port(4)?),
         remote: SocketAddr::new(ip(24)?, port(6)?),

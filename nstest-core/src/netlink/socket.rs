@@ -1,18 +1,17 @@
 //! A blocking netlink socket.
 //!
-//! It stays bound to the network namespace in which it was made, wherever the
-//! thread that uses it goes later: so one socket per namespace, made while
-//! inside, and no entering afterwards.
+//! It belongs to the network namespace in which it was opened, also when its thread enters
+//! another one. So there is one socket for each namespace, opened by a visit.
 //!
-//! The traps, all in net/netlink/af_netlink.c and netlink(7):
-//! - The kernel carries requests out *inside* `send`, in order, and does not
-//!   stop at one that fails; the answers wait in the receive buffer. A failure
-//!   is always answered, success only with NLM_F_ACK (`netlink_rcv_skb`). So a
-//!   batch asks for one acknowledgement, of its last message, and the receive
-//!   buffer cannot overflow as long as most messages succeed.
-//! - A dump that raced a change says so (NLM_F_DUMP_INTR) and must be repeated.
-//! - Answers to requests that were abandoned half-read must not be taken for
-//!   answers to the next: everything is matched by sequence number.
+//! The traps (net/netlink/af_netlink.c, netlink(7)):
+//! - The kernel processes requests *inside* `send`, in order, and continues after a failure.
+//!   Its replies wait in the receive buffer. It reports each failure, but success only with
+//!   NLM_F_ACK (`netlink_rcv_skb`). So a batch requests one acknowledgement, of its last
+//!   message. The receive buffer cannot overflow as long as most messages succeed.
+//! - If a table changed during a dump, the kernel sets NLM_F_DUMP_INTR, and the dump must be
+//!   repeated.
+//! - Replies to an earlier request can still be in the buffer. So all replies are matched by
+//!   their sequence numbers.
 
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -28,7 +27,7 @@ use super::message::{HEADER, KernelRefusal, Request};
 use crate::error::{Error, ErrorCode, Result};
 use crate::sys::netlink::{NetlinkOption, enable};
 
-/// What a socket talks to.
+/// The part of the kernel to which a socket sends its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NetlinkFamily {
     /// Links, addresses, routes, neighbours, traffic control.
@@ -39,23 +38,25 @@ pub(crate) enum NetlinkFamily {
     SockDiag,
 }
 
-/// The kernel never makes a dump's datagram larger (`netlink_dump`).
+/// The largest datagram of a dump (`netlink_dump`).
 const RECEIVE: usize = 32 * 1024;
 
-/// Stays well below the stock send buffer (208 KiB).
+/// The most bytes in one datagram. The default send buffer has 208 KiB.
 const SEND: usize = 32 * 1024;
 
-/// So many refusals, of some 1.3 KiB of kernel memory each, fit into the stock
-/// receive buffer: were it to overflow, the first failure could not be named.
+/// The most messages in one datagram. If all fail, their replies, of about 1.3 KiB of kernel
+/// memory each, fit into the default receive buffer. If that overflowed, the first failure
+/// could not be named.
 const MESSAGES: usize = 128;
 
-/// A dump that keeps being interrupted this often meets a table in constant change.
+/// A dump that is interrupted this often fails.
 const DUMP_ATTEMPTS: u32 = 16;
 
-/// A socket, and the name of the place it acts in.
+/// A netlink socket.
 pub(crate) struct Socket {
     fd: OwnedFd,
-    place: String,
+    /// What its network namespace belongs to, for error messages: "node server".
+    owner: String,
     sequence: u32,
     outgoing: Vec<u8>,
     incoming: Box<[u8]>,
@@ -69,17 +70,28 @@ pub(super) struct Reply<'a> {
     pub(super) payload: &'a [u8],
 }
 
-/// How an exchange goes on after an answer.
+/// Whether more replies are expected.
 enum Next {
     Continue,
     Done,
 }
 
+impl NetlinkFamily {
+    /// For error messages.
+    fn subject(self) -> &'static str {
+        match self {
+            Self::Route => "links and routes",
+            Self::Netfilter => "nftables",
+            Self::SockDiag => "sockets",
+        }
+    }
+}
+
 impl Socket {
-    /// Opens a socket in the calling thread's network namespace. `place` ends
-    /// the sentences of its errors: "node server".
-    pub(crate) fn open(family: NetlinkFamily, place: impl Into<String>) -> Result<Self> {
-        let place = place.into();
+    /// Opens a socket in the calling thread's network namespace. `owner` names the namespace in
+    /// error messages: "node server".
+    pub(crate) fn open(family: NetlinkFamily, owner: impl Into<String>) -> Result<Self> {
+        let owner = owner.into();
         let number = match family {
             NetlinkFamily::Route => SockProtocol::NetlinkRoute,
             NetlinkFamily::Netfilter => SockProtocol::NetlinkNetFilter,
@@ -89,35 +101,35 @@ impl Socket {
             .map_err(|errno| {
                 Error::new(
                     ErrorCode::Netlink,
-                    format!("open a {family:?} netlink socket in {place}"),
+                    format!("open a netlink socket for {} in {owner}", family.subject()),
                 )
                 .source(errno)
             })?;
         for option in [NetlinkOption::CapAck, NetlinkOption::ExtAck, NetlinkOption::StrictCheck] {
-            // Before Linux 4.3, 4.12 and 4.20: refusals are less well explained
-            // and dumps less well filtered, which the readers allow for.
+            // Linux 4.3, 4.12 and 4.20 introduced them. On older kernels, errors have no
+            // explanation, and dumps contain more. The readers handle both.
             let _ = enable(fd.as_fd(), option);
         }
         Ok(Self {
             fd,
-            place,
+            owner,
             sequence: 0,
             outgoing: Vec::new(),
             incoming: vec![0; RECEIVE].into_boxed_slice(),
         })
     }
 
-    /// Has one request carried out.
+    /// Sends one request, and waits for its acknowledgement.
     pub(crate) fn request(&mut self, request: &Request) -> Result<()> {
         self.batch(std::slice::from_ref(request))
     }
 
-    /// Has many requests carried out, in order, in as few system calls as the
-    /// socket's buffers allow.
+    /// Sends many requests, in order, in as few system calls as the socket's buffers allow, and
+    /// waits for the acknowledgement.
     ///
     /// # Errors
-    /// Names the *first* message that failed. The kernel has tried those after
-    /// it in the same datagram all the same: some may have succeeded.
+    /// The error of the *first* request that failed. The kernel also processes the requests
+    /// after it in the same datagram, so some of them may have succeeded.
     pub(crate) fn batch(&mut self, requests: &[Request]) -> Result<()> {
         let mut rest = requests;
         while !rest.is_empty() {
@@ -138,13 +150,12 @@ impl Socket {
         Ok(())
     }
 
-    /// Commits an nftables transaction: all of it or nothing.
+    /// Commits an nftables transaction: the kernel applies all requests, or none.
     ///
-    /// `requests` begins with the batch's begin and ends with its end message.
-    /// Only kernels since 6.10 acknowledge those two, so the last message
-    /// between them is the one to wait for; but what befalls the transaction as
-    /// a whole is reported for the begin message
-    /// (net/netfilter/nfnetlink.c, `nfnetlink_rcv_batch`).
+    /// `requests` begins with the begin message and ends with the end message. Only Linux 6.10
+    /// and newer acknowledge these two. So this waits for the acknowledgement of the last
+    /// message between them. A failure of the whole transaction is reported for the begin
+    /// message (net/netfilter/nfnetlink.c, `nfnetlink_rcv_batch`).
     pub(crate) fn transaction(&mut self, requests: &[Request]) -> Result<()> {
         match requests {
             [] | [_] | [_, _] => Ok(()), // nothing between begin and end
@@ -152,8 +163,8 @@ impl Socket {
         }
     }
 
-    /// One datagram of requests, of which one is acknowledged in any case, and
-    /// some end the exchange by failing.
+    /// Sends requests in one datagram, and waits for the acknowledgement of the request with
+    /// the index `acknowledged`, or the failure of one that is fatal.
     fn datagram(
         &mut self,
         requests: &[Request],
@@ -169,15 +180,15 @@ impl Socket {
         }
         self.send(&requests[0])?;
         let mut failed = None;
-        self.receive(&requests[0], |answer| {
-            let index = answer.sequence.wrapping_sub(first) as usize;
+        self.receive(&requests[0], |reply| {
+            let index = reply.sequence.wrapping_sub(first) as usize;
             let Some(request) = requests.get(index) else {
                 return Ok(Next::Continue);
             };
-            if i32::from(answer.kind) != libc::NLMSG_ERROR {
+            if i32::from(reply.kind) != libc::NLMSG_ERROR {
                 return Ok(Next::Continue); // an echo
             }
-            let refused = KernelRefusal::parse(answer.kind, answer.flags, answer.payload);
+            let refused = KernelRefusal::parse(reply.kind, reply.flags, reply.payload);
             let over = index == acknowledged || refused.is_some() && is_fatal(index);
             if let (Some(refused), None) = (refused, &failed) {
                 failed = Some((request, refused));
@@ -190,7 +201,7 @@ impl Socket {
         }
     }
 
-    /// Asks for one object, and reads its message with `read`.
+    /// Requests one object. `read` parses the reply.
     pub(crate) fn query<T>(
         &mut self,
         request: &Request,
@@ -203,14 +214,14 @@ impl Socket {
         self.send(request)?;
         let mut found = None;
         let mut refused = None;
-        self.receive(request, |answer| {
-            if answer.sequence != wanted {
+        self.receive(request, |reply| {
+            if reply.sequence != wanted {
                 return Ok(Next::Continue);
             }
-            if i32::from(answer.kind) == libc::NLMSG_ERROR {
-                refused = KernelRefusal::parse(answer.kind, answer.flags, answer.payload);
+            if i32::from(reply.kind) == libc::NLMSG_ERROR {
+                refused = KernelRefusal::parse(reply.kind, reply.flags, reply.payload);
             } else {
-                found = Some(read(answer.payload)?);
+                found = Some(read(reply.payload)?);
             }
             Ok(Next::Done)
         })?;
@@ -221,7 +232,7 @@ impl Socket {
         }
     }
 
-    /// Asks for every object of a table. `read` says `None` of those it skips.
+    /// Requests all objects of a table. `read` parses each reply, and skips it with `None`.
     pub(crate) fn dump<T>(
         &mut self,
         request: &Request,
@@ -236,18 +247,18 @@ impl Socket {
             let mut found = Vec::new();
             let mut refused = None;
             let mut interrupted = false;
-            self.receive(request, |answer| {
-                if answer.sequence != wanted {
+            self.receive(request, |reply| {
+                if reply.sequence != wanted {
                     return Ok(Next::Continue);
                 }
-                interrupted |= i32::from(answer.flags) & libc::NLM_F_DUMP_INTR != 0;
-                match i32::from(answer.kind) {
+                interrupted |= i32::from(reply.flags) & libc::NLM_F_DUMP_INTR != 0;
+                match i32::from(reply.kind) {
                     libc::NLMSG_DONE | libc::NLMSG_ERROR => {
-                        refused = KernelRefusal::parse(answer.kind, answer.flags, answer.payload);
+                        refused = KernelRefusal::parse(reply.kind, reply.flags, reply.payload);
                         Ok(Next::Done)
                     }
                     _ => {
-                        found.extend(read(answer.payload)?);
+                        found.extend(read(reply.payload)?);
                         Ok(Next::Continue)
                     }
                 }
@@ -272,14 +283,14 @@ impl Socket {
         }
     }
 
-    /// Hands every answer to `take` until it is done.
+    /// Calls `take` with each reply, until it returns [`Next::Done`].
     fn receive(
         &mut self,
         request: &Request,
         mut take: impl FnMut(Reply<'_>) -> Result<Next>,
     ) -> Result<()> {
         loop {
-            // MSG_TRUNC: the length that the datagram had, not what fitted.
+            // With MSG_TRUNC, `recv` returns the full length, also of a datagram that is cut.
             let length = match recv(self.fd.as_raw_fd(), &mut self.incoming, MsgFlags::MSG_TRUNC) {
                 Ok(length) => length,
                 Err(Errno::EINTR) => continue,
@@ -288,9 +299,9 @@ impl Socket {
             let Some(mut datagram) = self.incoming.get(..length) else {
                 return Err(self.error_from(request, Errno::EMSGSIZE));
             };
-            while let Some((answer, rest)) = split(datagram) {
+            while let Some((reply, rest)) = split_message(datagram) {
                 datagram = rest;
-                if let Next::Done = take(answer)? {
+                if let Next::Done = take(reply)? {
                     return Ok(());
                 }
             }
@@ -298,24 +309,18 @@ impl Socket {
     }
 
     fn error(&self, request: &Request, refused: KernelRefusal) -> Error {
-        Error::new(ErrorCode::Netlink, format!("{} in {}", request.what(), self.place))
+        Error::new(ErrorCode::Netlink, format!("{} in {}", request.what(), self.owner))
             .source(refused)
     }
 
     fn error_from(&self, request: &Request, errno: Errno) -> Error {
-        Error::new(ErrorCode::Netlink, format!("{} in {}", request.what(), self.place))
+        Error::new(ErrorCode::Netlink, format!("{} in {}", request.what(), self.owner))
             .source(errno)
     }
 
     fn unexpected(&self, request: &Request) -> Error {
-        Error::new(
-            ErrorCode::Netlink,
-            format!(
-                "{} in {}: the kernel acknowledged it without an answer",
-                request.what(),
-                self.place
-            ),
-        )
+        Error::new(ErrorCode::Netlink, format!("{} in {}", request.what(), self.owner))
+            .source("the kernel acknowledged the request, but did not send the object")
     }
 }
 
@@ -323,20 +328,20 @@ impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Socket")
             .field("fd", &self.fd)
-            .field("place", &self.place)
+            .field("owner", &self.owner)
             .finish_non_exhaustive()
     }
 }
 
-/// The first message of a datagram, and what follows it.
-pub(super) fn split(datagram: &[u8]) -> Option<(Reply<'_>, &[u8])> {
+/// Splits the first message from a datagram.
+pub(super) fn split_message(datagram: &[u8]) -> Option<(Reply<'_>, &[u8])> {
     let length = u32_at(datagram, 0)? as usize;
-    let answer = Reply {
+    let reply = Reply {
         kind: u16_at(datagram, 4)?,
         flags: u16_at(datagram, 6)?,
         sequence: u32_at(datagram, 8)?,
         payload: datagram.get(HEADER..length)?,
     };
     let rest = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
-    Some((answer, rest))
+    Some((reply, rest))
 }

@@ -1,15 +1,15 @@
-//! Where a port's frames go: u32 filters with `mirred` actions at its ingress.
+//! Filters that forward the frames of a link end: u32 filters with `mirred` actions, at ingress.
 //!
-//! The traps, all in net/sched/cls_u32.c:
-//! - Each priority gets a hash table of its own, numbered in the order in which
-//!   they come (0x800, 0x801, …), so a handle is predictable only if one
-//!   priority serves all filters of a device. Within one table they are tried
-//!   in the order of their numbers: so a filter's number is its precedence.
-//! - Replacing by handle exchanges the actions atomically and keeps the
-//!   *match* of the old filter; the message must repeat it all the same.
-//! - A filter takes at most 32 actions (TCA_ACT_MAX_PRIO), and `mirred` hands
-//!   the original on only to a `pipe`: the last action *redirects*, which saves
-//!   a copy and keeps the frame from the fabric's own stack.
+//! The traps (net/sched/cls_u32.c):
+//! - Each priority gets its own hash table. The tables are numbered in the order in which they
+//!   are made (0x800, 0x801, …). So a handle is predictable only if all filters of an interface
+//!   have the same priority. Within a table, the filters are tried in the order of their
+//!   numbers.
+//! - Replacing a filter by its handle exchanges the actions atomically and keeps the *match* of
+//!   the old filter. The message must still contain the match.
+//! - A filter has at most 32 actions (TCA_ACT_MAX_PRIO). `mirred` continues with the next
+//!   action only after `pipe`. So the last action *redirects* the frame. That saves a copy, and
+//!   the frame does not reach the stack of the namespace.
 //!
 //! See tc-u32(8), tc-mirred(8).
 
@@ -24,35 +24,35 @@ use nix::libc;
 use super::message::{Mode, Request};
 use crate::addr::MacAddr;
 
-/// As many actions as one filter can have.
-pub(crate) const MAX_PORTS: usize = 32;
+/// The most actions of one filter.
+pub(crate) const MAX_ACTIONS: usize = 32;
 
 const PRIORITY: u32 = 2;
-/// The first hash table of a device, in the upper 12 bits of a handle.
+/// The first hash table of an interface, in the upper 12 bits of a handle.
 const TABLE: u32 = 0x800 << 20;
 
-/// Which frames a filter takes.
+/// Which frames a filter matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Match {
     All,
     Destination(MacAddr),
 }
 
-/// A filter at the ingress of a device.
+/// A filter at the ingress of an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct U32Filter<'a> {
     pub(crate) device: u32,
-    /// 1 to 0xfff: its name, and its precedence (smaller comes first).
+    /// 1 to 0xfff. Filters with smaller numbers are tried first.
     pub(crate) number: u16,
     pub(crate) matches: Match,
-    /// Where each taken frame goes: out of each of these devices, once.
+    /// The interfaces that send each matching frame.
     pub(crate) to: &'a [u32],
 }
 
 impl U32Filter<'_> {
     fn message(&self) -> TcMessage {
         debug_assert!((1..=0xfff).contains(&self.number));
-        debug_assert!((1..=MAX_PORTS).contains(&self.to.len()));
+        debug_assert!((1..=MAX_ACTIONS).contains(&self.to.len()));
         let options = vec![
             TcOption::U32(TcFilterU32Option::Action(self.actions())),
             TcOption::U32(TcFilterU32Option::Selector(selector(self.matches))),
@@ -87,14 +87,14 @@ impl U32Filter<'_> {
     }
 }
 
-/// Adds a filter, or with `Mode::Replace` exchanges the actions of the one that
-/// has its number, with no frame in between lost or sent twice.
+/// Adds a filter. `Mode::Replace` exchanges the actions of the filter with the same number,
+/// without losing or duplicating a frame.
 pub(crate) fn add(filter: &U32Filter<'_>, mode: Mode) -> Request {
     Request::route(
         &RouteNetlinkMessage::NewTrafficFilter(filter.message()),
         mode,
         format!(
-            "set filter {} of link #{} ({:?} to {:?})",
+            "set filter {} of interface #{} ({:?} to {:?})",
             filter.number, filter.device, filter.matches, filter.to
         ),
     )
@@ -109,7 +109,7 @@ pub(crate) fn delete(device: u32, number: u16) -> Request {
             vec![kind],
         )),
         Mode::Existing,
-        format!("delete filter {number} of link #{device}"),
+        format!("delete filter {number} of interface #{device}"),
     )
 }
 
@@ -124,8 +124,8 @@ pub(super) fn header(device: u32, number: Option<u16>) -> TcHeader {
     }
 }
 
-/// Offsets count from the network header, in words: the destination address
-/// begins 14 bytes before it, in the middle of one.
+/// Offsets count from the network header, in multiples of 4 bytes. The destination MAC address
+/// begins 14 bytes before it.
 fn selector(matches: Match) -> TcU32Selector {
     let key = |mask: u32, val: u32, off: i32| {
         let mut key = TcU32Key::default();

@@ -1,7 +1,7 @@
 //! A thread that lives in a node and starts the node's threads and programs.
 //!
 //! A child inherits the namespaces of the *thread* that starts it (clone(2)). So a program
-//! needs no code of ours between fork and exec. `pre_exec` would make std use fork instead of
+//! needs no code of nstest between fork and exec. `pre_exec` would make std use fork instead of
 //! vfork, and copy the memory of the test.
 
 use std::fmt;

@@ -30,8 +30,8 @@ use crate::addr::{Family, Prefix, Subnet};
 use crate::error::{Error, Result};
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::nftables::{
-    Batch, Chain, CtMatch, Field, FieldValue, HookKind, HookPoint, NftHook, NftRule, Statement,
-    Table,
+    Chain, CtMatch, Field, FieldValue, HookKind, HookPoint, NftHook, NftRule, Statement, Table,
+    Transaction,
 };
 use crate::netlink::route::{self, RouteTarget};
 use crate::netlink::{Mode, NetlinkFamily, Socket, addr};
@@ -151,7 +151,7 @@ fn masquerade() -> Result<()> {
         sets: Vec::new(),
         chains: vec![chain("post", HookKind::Nat, HookPoint::Postrouting, 100, rule)],
     };
-    Batch::new()
+    Transaction::new()
         .add(&table)
         .commit(&mut Socket::open(NetlinkFamily::Netfilter, "the uplink's gateway")?)
 }
@@ -194,7 +194,7 @@ fn forwards_answers(machine: &Machine) -> bool {
 
 fn install(subnet: GatewaySubnet, index: u32, forwarded: bool, owner: &mut Socket) -> Result<()> {
     let table = table(subnet, index, forwarded);
-    Batch::new().add(&table).commit(owner).map_err(|error| {
+    Transaction::new().add(&table).commit(owner).map_err(|error| {
         let error = refused().source(error);
         match forwarded {
             true => error.help("load the modules for NAT (Linux 5.12 or newer): sudo modprobe -a nft_masq nft_chain_nat"),

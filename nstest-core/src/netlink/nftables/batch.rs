@@ -1,4 +1,4 @@
-//! Transactions: the kernel carries out all messages of one, or none.
+//! Transactions: the kernel applies all messages of one, or none.
 
 use nix::libc;
 
@@ -15,29 +15,29 @@ use crate::error::Result;
 
 /// A transaction under construction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Batch<'a> {
+pub(crate) struct Transaction<'a> {
     requests: Vec<Request>,
-    /// The sets that it makes; rules find one by its number, from 1.
+    /// The sets that it adds. Rules refer to a set by its number, which starts at 1.
     sets: Vec<(TableName<'a>, &'static str)>,
 }
 
-impl<'a> Batch<'a> {
+impl<'a> Transaction<'a> {
     pub(crate) fn new() -> Self {
         let begin = boundary(libc::NFNL_MSG_BATCH_BEGIN, "commit nftables rules");
         Self { requests: vec![begin], sets: Vec::new() }
     }
 
-    /// Deletes the table and all that is in it, where it exists.
+    /// Deletes the table with its contents, if it exists.
     pub(crate) fn remove(self, table: TableName<'a>) -> Self {
-        // Only since Linux 6.3 does the kernel know "delete, if it is there".
+        // Linux 6.3 and newer have a message for this (NFT_MSG_DESTROYTABLE).
         self.table(table).delete(table)
     }
 
-    /// Makes a table that does not exist, and all that is in it.
+    /// Adds a table that does not exist, with its contents.
     pub(crate) fn add(mut self, table: &'a Table) -> Self {
         let id = table.id();
         self = if table.owned { self.owned_table(id) } else { self.table(id) };
-        // Rules may jump to any chain and look up any set.
+        // First all chains and sets, because rules can refer to any of them.
         for chain in &table.chains {
             self = self.chain(id, chain);
         }
@@ -52,14 +52,14 @@ impl<'a> Batch<'a> {
         self
     }
 
-    /// Makes the table, unless it exists.
+    /// Adds the table, unless it exists.
     fn table(mut self, table: TableName<'a>) -> Self {
         self.new_table(table, libc::NLM_F_CREATE, 0);
         self
     }
 
-    /// Makes a table that only the socket of this transaction can change, and that
-    /// goes when the socket is closed. Linux 5.12.
+    /// Adds a table that only the socket of this transaction can change. The kernel deletes it
+    /// when the socket is closed (Linux 5.12).
     fn owned_table(mut self, table: TableName<'a>) -> Self {
         self.new_table(table, libc::NLM_F_CREATE | libc::NLM_F_EXCL, NFT_TABLE_F_OWNER);
         self
@@ -78,7 +78,7 @@ impl<'a> Batch<'a> {
         self
     }
 
-    /// Makes the chain, without its rules.
+    /// Adds the chain, without its rules.
     fn chain(mut self, table: TableName<'a>, chain: &Chain) -> Self {
         let mut body = header(table);
         body.put_str(NFTA_CHAIN_TABLE, table.name).put_str(NFTA_CHAIN_NAME, chain.name);
@@ -102,7 +102,7 @@ impl<'a> Batch<'a> {
         self
     }
 
-    /// Makes the set or map, without elements: rules add them.
+    /// Adds the set or map, without elements. Rules add them.
     fn set(mut self, table: TableName<'a>, set: &NftSet) -> Self {
         let mut flags = libc::NFT_SET_EVAL | libc::NFT_SET_TIMEOUT;
         if set.data.is_some() {
@@ -130,7 +130,7 @@ impl<'a> Batch<'a> {
         self
     }
 
-    /// Makes a set for the next rule: the transports that have ports.
+    /// Adds an anonymous set for the next rule: the protocols that have ports.
     fn transports(mut self, table: TableName<'a>) -> Self {
         let transports = [L4Proto::Tcp, L4Proto::Udp];
         let what = || format!("add a set of transports to nftables table {table}");
@@ -169,7 +169,7 @@ impl<'a> Batch<'a> {
             self = self.transports(table);
         }
         let id = |name: &str| {
-            // The last of that name, for those without one.
+            // The last one, because all anonymous sets have the same name.
             let nth = self.sets.iter().rposition(|set| *set == (table, name))?;
             Some(nth as u32 + 1)
         };
@@ -185,7 +185,7 @@ impl<'a> Batch<'a> {
         self
     }
 
-    /// Has it carried out by a socket of [`super::NetlinkFamily::Netfilter`].
+    /// Sends the transaction on a socket of [`crate::netlink::NetlinkFamily::Netfilter`].
     pub(crate) fn commit(mut self, socket: &mut Socket) -> Result<()> {
         let end = boundary(libc::NFNL_MSG_BATCH_END, "commit nftables rules");
         self.requests.push(end);
@@ -216,13 +216,13 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// How much of a register values take side by side, in bytes.
+/// The length of a concatenation in registers, in bytes.
 fn length(types: &[DataType]) -> u32 {
     types.iter().map(|of| 4 * u32::from(statement::words(*of))).sum()
 }
 
-/// A number that the kernel keeps for nft(8), which shows elements by it: six
-/// bits for each type (nftables' include/datatype.h).
+/// The type of a concatenation, six bits for each part. The kernel stores it for nft(8), which
+/// uses it to print elements (include/datatype.h of nftables).
 fn type_number(types: &[DataType]) -> u32 {
     types.iter().fold(0, |number, of| {
         let of = match of {

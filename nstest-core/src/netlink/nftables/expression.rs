@@ -1,7 +1,7 @@
-//! The kernel's expressions, which pass values on in registers.
+//! The expressions of the kernel, which exchange values through registers.
 //!
-//! There are 64 bytes of registers, in words of four. AttributeBuilder are in nft's
-//! order, so that its bytes are our fixtures.
+//! The registers have 64 bytes, in words of 4 bytes. Attributes are in the order of nft(8), so
+//! that tests can compare them with messages that nft sent.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::super::attr::AttributeBuilder;
 use super::header::{NFTA_DATA_VALUE, milliseconds, number};
 use crate::addr::Family;
 
-/// The expressions of a rule under construction. `id` finds a set that its
-/// transaction makes.
+/// Builds the expressions of a rule. `id` returns the number of a set that the same transaction
+/// adds.
 pub(super) struct Expressions<'a> {
     pub(super) list: AttributeBuilder,
     pub(super) id: &'a dyn Fn(&str) -> Option<u32>,
@@ -23,11 +23,12 @@ pub(super) struct Expressions<'a> {
 pub(super) struct Register(pub(super) u8);
 
 impl Register {
-    /// Where comparisons happen.
+    /// The register for comparisons.
     pub(super) const FIRST: Self = Self(0);
     pub(super) const WORDS: u8 = 16;
 
-    /// Where each word and each four of them have a number: the four's, if it is one.
+    /// Single words and aligned groups of four words have different numbers. An aligned register
+    /// gets the number of the group.
     pub(super) fn number(self) -> u32 {
         let word = u32::from(self.0);
         if word % 4 == 0 {
@@ -37,15 +38,15 @@ impl Register {
         }
     }
 
-    /// As nft counts them: whole ones.
+    /// The group of four words with this index.
     pub(super) fn whole(nth: u8) -> Self {
         Self(4 * nth)
     }
 }
 
-/// Where, besides the first register, a translation finds what it may choose from.
+/// The registers with the range of a translation. The first address is in the first register.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Range {
+pub(super) struct NatRange {
     pub(super) last_addr: Option<Register>,
     pub(super) port: Option<Register>,
     pub(super) last_port: Option<Register>,
@@ -54,8 +55,8 @@ pub(super) struct Range {
 }
 
 impl Expressions<'_> {
-    /// The kernel adds "map the address" to the flags by itself, from the register.
-    pub(super) fn nat(&mut self, kind: libc::c_int, family: Family, range: Range) {
+    /// The kernel itself adds NF_NAT_RANGE_MAP_IPS to the flags.
+    pub(super) fn nat(&mut self, kind: libc::c_int, family: Family, range: NatRange) {
         self.expression("nat", |body| {
             body.put_be32(NFTA_NAT_TYPE, kind as u32)
                 .put_be32(NFTA_NAT_FAMILY, u32::from(number(family)))
@@ -79,7 +80,7 @@ impl Expressions<'_> {
         self.expression("masq", |_| {});
     }
 
-    /// To the next hop in the first register.
+    /// The next hop is in the first register.
     pub(super) fn duplicate(&mut self, device: Register) {
         self.expression("dup", |body| {
             body.put_be32(NFTA_DUP_SREG_ADDR, Register::FIRST.number())
@@ -108,7 +109,7 @@ impl Expressions<'_> {
         });
     }
 
-    /// Of the conversation's first packet.
+    /// A field of the connection's first packet.
     pub(super) fn original(&mut self, key: libc::c_int, to: Register) {
         self.expression("ct", |body| {
             body.put_be32(NFTA_CT_KEY, key as u32)
@@ -117,7 +118,7 @@ impl Expressions<'_> {
         });
     }
 
-    /// Adds an element under the key in the first register, or refreshes it.
+    /// Adds or refreshes the element with the key in the first register.
     pub(super) fn dynset(&mut self, set: &str, timeout: Duration, data: Option<Register>) {
         let id = (self.id)(set);
         self.expression("dynset", |body| {

@@ -23,7 +23,7 @@ mod ruleset;
 mod statement;
 mod text;
 
-pub(crate) use batch::Batch;
+pub(crate) use batch::Transaction;
 pub(crate) use ruleset::{
     Chain, CtMatch, DataType, Field, FieldValue, HookKind, HookPoint, L4Proto, NftHook, NftRule,
     NftSet, Statement, Table, TableName,

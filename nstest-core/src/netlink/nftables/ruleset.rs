@@ -1,8 +1,8 @@
-//! The rule language: nftables' own nouns, as data.
+//! The rule language of nftables, as data.
 //!
-//! A value says what nft(8) would say, no more than is needed here; `Display`
-//! ([`super::text`]) writes it as text that `nft -f` takes, and [`super::expression`]
-//! as the kernel's bytes (include/uapi/linux/netfilter/nf_tables.h).
+//! The types have the names of nft(8), and only the features that nstest uses. `text` formats
+//! them as input for `nft -f`. `batch`, `statement` and `expression` encode them for the kernel
+//! (include/uapi/linux/netfilter/nf_tables.h).
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::addr::{Family, Prefix};
 
-/// A table by its name, and so everything in it.
+/// The family and the name of a table, which identify it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TableName<'a> {
     pub(crate) family: Family,
@@ -21,7 +21,7 @@ pub(crate) struct TableName<'a> {
 pub(crate) struct Table {
     pub(crate) family: Family,
     pub(crate) name: Cow<'static, str>,
-    /// It goes when the socket that made it is closed, and only that can change it.
+    /// Only the socket that added it can change it. The kernel deletes it with the socket.
     pub(crate) owned: bool,
     pub(crate) sets: Vec<NftSet>,
     pub(crate) chains: Vec<Chain>,
@@ -33,7 +33,7 @@ impl Table {
     }
 }
 
-/// A set, or with `data` a map, whose elements rules add and time lets go.
+/// A set, or a map if it has `data`. Rules add its elements, which expire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NftSet {
     pub(crate) name: &'static str,
@@ -43,7 +43,7 @@ pub(crate) struct NftSet {
 }
 
 impl NftSet {
-    /// How many elements fit, which is every port of an address.
+    /// The largest number of elements: one for each port of an address.
     pub(super) const SIZE: u32 = 65535;
 }
 
@@ -57,8 +57,8 @@ pub(crate) enum DataType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Chain {
     pub(crate) name: &'static str,
-    /// A base chain's place; others are only jumped to. What no rule decides
-    /// on passes.
+    /// The hook of a base chain. Other chains are reached only by a jump. Packets about which no
+    /// rule decides are accepted.
     pub(crate) hook: Option<NftHook>,
     pub(crate) rules: Vec<NftRule>,
 }
@@ -67,7 +67,7 @@ pub(crate) struct Chain {
 pub(crate) struct NftHook {
     pub(crate) kind: HookKind,
     pub(crate) point: HookPoint,
-    /// Smaller comes first: -100 is nft's `dstnat`, 0 `filter`, 100 `srcnat`.
+    /// The smallest comes first. nft calls -100 `dstnat`, 0 `filter` and 100 `srcnat`.
     pub(crate) priority: i32,
 }
 
@@ -85,11 +85,11 @@ pub(crate) enum HookPoint {
     Postrouting,
 }
 
-/// Conditions, and what happens to a packet that meets them all.
+/// Conditions, and the actions for a packet that meets all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NftRule(pub(crate) Vec<Statement>);
 
-/// What a rule looks at.
+/// A field of a packet or of its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
     SourceAddr(Family),
@@ -97,7 +97,7 @@ pub(crate) enum Field {
     Proto,
     SourcePort,
     DestPort,
-    /// The source of the conversation's first packet, before any translation.
+    /// The source of the connection's first packet, before any translation.
     OriginalSourceAddr(Family),
     OriginalSourcePort,
     OriginalDestAddr(Family),
@@ -120,7 +120,7 @@ impl Field {
 pub(crate) enum Statement {
     InInterface(String),
     OutInterface(String),
-    /// `meta l4proto { tcp, udp }`: all that has ports. Once in a rule.
+    /// `meta l4proto { tcp, udp }`: the protocols that have ports. At most once in a rule.
     HasPorts,
     Is(L4Proto),
     Equals(Field, FieldValue),
@@ -144,8 +144,8 @@ pub(crate) enum Statement {
         ports: Option<(u16, u16)>,
         random: bool,
     },
-    /// To the address and port that a map holds; without an entry the packet
-    /// goes on to the next rule.
+    /// Translates to the address and port in a map. If the map has no such entry, the next rule
+    /// applies.
     SnatMap {
         family: Family,
         key: Vec<Field>,
@@ -160,15 +160,15 @@ pub(crate) enum Statement {
         addr: IpAddr,
         port: u16,
     },
-    /// To the address that the packet's way out gives; the port stays where it can.
+    /// Translates to the address of the outgoing interface. Keeps the port if it is free.
     Masquerade,
-    /// Sends a copy to this next hop, by the device with this index, past the
-    /// question whether the machine forwards.
+    /// Sends a copy to this next hop on the interface with this index, also if the host does
+    /// not forward.
     DupTo {
         addr: IpAddr,
         device: u32,
     },
-    /// Replaces the prefix and keeps the rest.
+    /// Replaces the prefix of the address.
     SnatPrefix(Prefix),
     DnatPrefix(Prefix),
     Jump(&'static str),
@@ -188,12 +188,12 @@ pub(crate) enum FieldValue {
     Port(u16),
 }
 
-/// What connection tracking knows of a packet.
+/// A condition on the connection of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CtMatch {
     EstablishedOrRelated,
     New,
-    /// What begins a conversation, or belongs to none.
+    /// The first packet of a connection, or a packet of no connection.
     NewOrInvalid,
     Original,
     SourceTranslated,

@@ -1,27 +1,28 @@
-//! What a statement is to the kernel: expressions.
+//! Encodes statements as expressions of the kernel.
 //!
-//! A field takes as many words of registers as it fills, and a concatenation is
-//! fields side by side.
+//! Each field takes one or more words of the registers. A concatenation is fields in
+//! consecutive words.
 //!
-//! The traps: numbers are in network byte order on netlink's wire, but what
-//! registers hold is compared as bytes, and what connection tracking loads into
-//! them (`ct state`, `ct status`) is in the machine's order (nft_ct.c). A key and
-//! its data together take up to 60 of the 64 bytes for IPv6; nft(8) 1.0 and 1.1
-//! abort over such rules, the kernel carries them out.
+//! The traps:
+//! - Numbers in netlink messages are in network byte order. Registers are compared as bytes, and
+//!   connection tracking loads its values (`ct state`, `ct status`) in the machine's byte order
+//!   (net/netfilter/nft_ct.c).
+//! - For IPv6, a key and its data take up to 60 of the 64 bytes. nft(8) 1.0 and 1.1 abort on
+//!   such rules. The kernel accepts them.
 
 use std::net::IpAddr;
 
 use nix::libc;
 
 use super::super::attr::AttributeBuilder;
-use super::expression::{Expressions, Range, Register};
+use super::expression::{Expressions, NatRange, Register};
 use super::ruleset::{CtMatch, DataType, Field, FieldValue, L4Proto, NftRule, Statement};
 use crate::addr::{Family, Prefix};
 
-/// The name of every set without a name; the kernel puts a number to it.
+/// The name of anonymous sets. The kernel replaces `%d` by a number.
 pub(super) const ANONYMOUS: &str = "__set%d";
 
-/// The expressions of a rule. `id` finds a set that its transaction makes.
+/// The expressions of a rule. `id` returns the number of a set that the transaction adds.
 pub(super) fn expressions(rule: &NftRule, id: &dyn Fn(&str) -> Option<u32>) -> AttributeBuilder {
     let mut expressions = Expressions { list: AttributeBuilder::default(), id };
     for statement in &rule.0 {
@@ -31,7 +32,8 @@ pub(super) fn expressions(rule: &NftRule, id: &dyn Fn(&str) -> Option<u32>) -> A
 }
 
 impl Register {
-    fn behind(self, fields: &[Field]) -> Self {
+    /// The first word after `fields`.
+    fn after(self, fields: &[Field]) -> Self {
         Self(self.0 + fields.iter().map(|field| words(field.of())).sum::<u8>())
     }
 }
@@ -74,12 +76,12 @@ impl Expressions<'_> {
                 self.lookup(set, None, *found);
             }
             Statement::Update { set, key, timeout, data } => {
-                let behind = self.load(key, Register::FIRST);
-                // nft begins a whole register, for which there is no room behind
-                // the longest keys of IPv6.
-                let whole = Register(behind.0.next_multiple_of(4));
-                let fits = whole.behind(data).0 <= Register::WORDS;
-                let start = if fits { whole } else { behind };
+                let after = self.load(key, Register::FIRST);
+                // nft aligns the data to four words. After the longest keys of IPv6 there is no
+                // space for that.
+                let whole = Register(after.0.next_multiple_of(4));
+                let fits = whole.after(data).0 <= Register::WORDS;
+                let start = if fits { whole } else { after };
                 self.load(data, start);
                 let data = (!data.is_empty()).then_some(start);
                 self.dynset(set, *timeout, data);
@@ -111,7 +113,7 @@ impl Expressions<'_> {
         }
     }
 
-    /// Fields side by side; says which register comes behind them.
+    /// Loads fields into consecutive words. Returns the register after them.
     fn load(&mut self, fields: &[Field], mut to: Register) -> Register {
         use libc::{
             NFT_PAYLOAD_NETWORK_HEADER as NETWORK, NFT_PAYLOAD_TRANSPORT_HEADER as TRANSPORT,
@@ -130,7 +132,7 @@ impl Expressions<'_> {
                 Field::OriginalDestAddr(Family::V6) => self.original(libc::NFT_CT_DST_IP6, to),
                 Field::OriginalSourcePort => self.original(libc::NFT_CT_PROTO_SRC, to),
             }
-            to = to.behind(&[*field]);
+            to = to.after(&[*field]);
         }
         to
     }
@@ -157,8 +159,8 @@ impl Expressions<'_> {
     }
 
     fn conntrack(&mut self, what: CtMatch) {
-        // Of include/uapi/linux/netfilter/nf_conntrack_common.h: a state is a bit,
-        // by its number in ip_conntrack_info; a status is one already.
+        // From include/uapi/linux/netfilter/nf_conntrack_common.h. A state is the bit with its
+        // number in ip_conntrack_info. A status is a bit itself.
         const INVALID: u32 = 1;
         const ESTABLISHED_OR_RELATED: u32 = 1 << 1 | 1 << 2;
         const NEW: u32 = 1 << 3;
@@ -188,7 +190,7 @@ impl Expressions<'_> {
         ports: Option<(u16, u16)>,
         random: bool,
     ) {
-        let mut range = Range::default();
+        let mut range = NatRange::default();
         self.immediate(Register::FIRST, &octets(addr));
         if let Some((first, last)) = ports {
             range.flags |= NF_NAT_RANGE_PROTO_SPECIFIED;
@@ -207,15 +209,15 @@ impl Expressions<'_> {
         self.nat(kind, Family::of(addr), range);
     }
 
-    /// To an address and port that lie side by side in a map.
+    /// Translates to the address and port in a map.
     fn translate_by(&mut self, kind: libc::c_int, family: Family, key: &[Field], map: &str) {
         self.load(key, Register::FIRST);
         self.lookup(map, Some(Register::FIRST), true);
-        let port = Register::FIRST.behind(&[Field::SourceAddr(family)]);
-        self.nat(kind, family, Range { port: Some(port), ..Range::default() });
+        let port = Register::FIRST.after(&[Field::SourceAddr(family)]);
+        self.nat(kind, family, NatRange { port: Some(port), ..NatRange::default() });
     }
 
-    /// To the same host of another network: the first and the last address of it.
+    /// Translates to the same host number in another prefix, from its first to its last address.
     fn translate_prefix(&mut self, kind: libc::c_int, prefix: Prefix) {
         let first = octets(prefix.ip);
         let mask = mask(first.len(), prefix.length);
@@ -223,12 +225,13 @@ impl Expressions<'_> {
         let end = Register::whole(1);
         self.immediate(Register::FIRST, &first);
         self.immediate(end, &last);
-        let range = Range { last_addr: Some(end), flags: NF_NAT_RANGE_NETMAP, ..Range::default() };
+        let range =
+            NatRange { last_addr: Some(end), flags: NF_NAT_RANGE_NETMAP, ..NatRange::default() };
         self.nat(kind, Family::of(prefix.ip), range);
     }
 }
 
-/// The number of a protocol in the header of IP.
+/// The number of the protocol in an IP header.
 pub(super) fn number(transport: L4Proto) -> u8 {
     let number = match transport {
         L4Proto::Tcp => libc::IPPROTO_TCP,
@@ -237,7 +240,7 @@ pub(super) fn number(transport: L4Proto) -> u8 {
     number as u8
 }
 
-/// What a value of this type takes of a register.
+/// The length of a value in registers, in words.
 pub(super) fn words(of: DataType) -> u8 {
     match of {
         DataType::Addr(Family::V6) => 4,
@@ -245,7 +248,7 @@ pub(super) fn words(of: DataType) -> u8 {
     }
 }
 
-/// Where an address is in the header of its family (RFC 791 §3.1, RFC 8200 §3).
+/// The offset of an address in the IP header (RFC 791, section 3.1; RFC 8200, section 3).
 fn offset(field: Field) -> u32 {
     match field {
         Field::SourceAddr(Family::V4) => 12,
@@ -267,7 +270,7 @@ fn octets(addr: IpAddr) -> Vec<u8> {
     }
 }
 
-/// An interface's name as the kernel compares it: filled up with zeroes.
+/// The name of an interface, padded with zeros, as the kernel compares it.
 fn padded(name: &str) -> [u8; libc::IFNAMSIZ] {
     let mut padded = [0; libc::IFNAMSIZ];
     for (to, from) in padded.iter_mut().zip(name.bytes()) {

@@ -1,4 +1,4 @@
-//! Tables as `nft -f` reads them: for people, and for the tests of plans.
+//! Formats tables as input for `nft -f`: for messages, and for tests.
 
 use std::fmt;
 use std::net::IpAddr;

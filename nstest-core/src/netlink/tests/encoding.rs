@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::fixtures::{self, Fixture, Sent};
 use crate::addr::{Family, MacAddr, Prefix};
 use crate::netlink::nftables::{
-    Batch, Chain, CtMatch, DataType, Field, FieldValue, HookKind, HookPoint, L4Proto, NftHook,
-    NftRule, NftSet, Statement as S, Table,
+    Chain, CtMatch, DataType, Field, FieldValue, HookKind, HookPoint, L4Proto, NftHook, NftRule,
+    NftSet, Statement as S, Table, Transaction,
 };
 use crate::netlink::u32_filter::{self, Match, U32Filter};
 use crate::netlink::{Mode, Request, qdisc};
 
-/// The indices of `va`, `vb` and `vc` where the fixtures were made.
+/// The indexes of `va`, `vb` and `vc` on the machine on which the fixtures were captured.
 const VA: u32 = 3;
 const VB: u32 = 5;
 const VC: u32 = 7;
@@ -70,8 +70,7 @@ fn tables_of_ipv6() {
     same_table(&table, &fixtures::IPV6);
 }
 
-/// What a way out of the machine takes: translation to whatever address the way
-/// has, copies past forwarding, and a table that goes with its maker.
+/// The rules of a routed uplink: masquerading, copies of answers, and an owned table.
 #[test]
 fn a_table_that_is_owned() {
     let gateway = "169.254.1.6".parse::<IpAddr>().unwrap();
@@ -118,11 +117,12 @@ fn a_table_that_is_owned() {
     same_table(&table, &fixtures::UPLINK);
 }
 
-/// What it says as text is what was given to nft, and nft sent these bytes.
+/// Compares the text of a table with the input of nft, and its encoding with the bytes that nft
+/// sent.
 #[track_caller]
 fn same_table(table: &Table, sent: &Sent) {
     assert_eq!(table.to_string(), sent.text);
-    let batch = Batch::new().add(table);
+    let batch = Transaction::new().add(table);
     let messages = sent.messages();
     assert_eq!(batch.requests().len(), messages.len());
     for (request, message) in batch.requests().iter().zip(&messages) {
@@ -140,7 +140,7 @@ fn base(
     Chain { name, hook: Some(NftHook { kind, point, priority }), rules }
 }
 
-/// Sets and filters as both families have them, and the chains of one.
+/// The sets and filters of both families, and the chains of one.
 fn table(family: Family, chains: Vec<Chain>) -> Table {
     let addr = DataType::Addr(family);
     let set = |name, key: &[DataType], data: Option<&[DataType]>| NftSet {
@@ -224,7 +224,7 @@ fn translation_v4() -> Vec<NftRule> {
     ]
 }
 
-/// All but an `update` of a map, over which nft 1.0.6 aborts.
+/// Without the `update` of a map, on which nft 1.0.6 aborts.
 fn translation_v6() -> Vec<NftRule> {
     let ip = |text: &str| text.parse::<IpAddr>().unwrap();
     vec![

@@ -1,12 +1,12 @@
-//! What iproute2 6.1.0 and nft 1.0.6 send, for the formats that we encode.
+//! Messages of iproute2 6.1.0 and nft 1.0.6, in the formats that nstest encodes.
 //!
-//! Captured with `strace -e trace=sendmsg -e write=all COMMAND` in a fresh user
-//! and network namespace; the headers of netlink and of nft's batches are cut
-//! off. Little-endian machines only: the formats use the machine's order.
+//! Captured with `strace -e trace=sendmsg -e write=all COMMAND` in a fresh user and network
+//! namespace, without the headers of netlink and of nft's batches. For little-endian machines
+//! only, because the formats use the machine's byte order.
 
 use std::borrow::Cow;
 
-/// What a command sent.
+/// A message that a command sent.
 pub(super) struct Fixture {
     /// The message's type.
     pub(super) kind: u16,
@@ -34,8 +34,8 @@ pub(super) const CLSACT: Fixture = Fixture {
 };
 
 /// `tc qdisc replace dev va root handle 1: tbf rate 10mbit burst 3200 limit 150000`,
-/// without the table of times by packet length (TCA_TBF_RTAB) and its scale: the
-/// kernel reads it only where the link layer is not named.
+/// without the table of times by packet length (TCA_TBF_RTAB) and its scale. The kernel reads
+/// them only if the link layer is not given.
 pub(super) const TBF: Fixture = Fixture {
     kind: 0x0024,
     body: Cow::Borrowed(

@@ -1,4 +1,4 @@
-//! Reads what only the tests need to see: addresses, u32 filters and nftables rules.
+//! Readers that only tests need: addresses, u32 filters and nftables rules.
 
 use netlink_packet_core::Parseable;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -17,7 +17,7 @@ use crate::netlink::nftables::header::{GENERIC_HEADER, SUBSYSTEM, header};
 use crate::netlink::socket::Socket;
 use crate::netlink::{addr, u32_filter};
 
-/// Every address of the socket's namespace, v4 and v6.
+/// All addresses of the socket's namespace, of both IP versions.
 pub(super) fn addresses(socket: &mut Socket) -> Result<Vec<addr::Address>> {
     let request = Request::route(
         &RouteNetlinkMessage::GetAddress(AddressMessage::default()),
@@ -27,14 +27,14 @@ pub(super) fn addresses(socket: &mut Socket) -> Result<Vec<addr::Address>> {
     socket.dump(&request, addr::parse)
 }
 
-/// A filter as the kernel shows it.
+/// A filter, as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InstalledFilter {
     pub(super) number: u16,
     pub(super) actions: Vec<Mirred>,
 }
 
-/// One action of a filter, and what it has carried since it was installed.
+/// One action of a filter, with its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mirred {
     pub(super) device: u32,
@@ -43,7 +43,7 @@ pub(super) struct Mirred {
     pub(super) bytes: u64,
 }
 
-/// The filters of a device, in order.
+/// The filters of an interface, in order.
 pub(super) fn filters(socket: &mut Socket, device: u32) -> Result<Vec<InstalledFilter>> {
     let request = Request::route(
         &RouteNetlinkMessage::GetTrafficFilter(TcMessage::from_parts(
@@ -51,7 +51,7 @@ pub(super) fn filters(socket: &mut Socket, device: u32) -> Result<Vec<InstalledF
             Vec::new(),
         )),
         Mode::Existing,
-        format!("list the filters of link #{device}"),
+        format!("list the filters of interface #{device}"),
     );
     socket.dump(&request, parse_filter)
 }
@@ -60,7 +60,7 @@ fn parse_filter(bytes: &[u8]) -> Result<Option<InstalledFilter>> {
     let message = TcMessage::parse(bytes).map_err(|error| malformed("a filter", error))?;
     let number = message.header.handle.minor & 0xfff;
     if number == 0 {
-        return Ok(None); // the priority and the hash table are listed, too
+        return Ok(None); // the dump also contains the priority and the hash table
     }
     let mut actions = Vec::new();
     for attribute in &message.attributes {
@@ -105,10 +105,10 @@ fn mirred(action: &TcAction) -> Option<Mirred> {
     })
 }
 
-/// A rule as the kernel shows it.
+/// A rule, as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InstalledRule {
-    /// By which it can be deleted.
+    /// Identifies the rule in its table.
     pub(super) handle: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Worlds on the real kernel: each is ready when it is handed out.
+//! Networks of the real kernel: no first packet is lost, and requests have their effects.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use super::installed;
-use super::worlds::{
-    ETH0, Join, Place, default_via, direct_pair, exchange, exchange_all, ipv4, ipv6, lan,
+use super::networks::{
+    ETH0, Join, TestNode, default_via, direct_pair, exchange, exchange_all, ipv4, ipv6, lan,
 };
 use crate::addr::{Family, MacAddr, Prefix};
 use crate::netlink::link::{self, LOOPBACK, NewLink};
@@ -17,7 +17,7 @@ use crate::netlink::sock_diag::{self, States};
 use crate::netlink::{Mode, NetlinkFamily, Socket, addr, neigh, qdisc, refusal, u32_filter};
 use crate::testing::isolated;
 
-/// A lost first packet is repeated after a second.
+/// Less than the second after which a lost first packet is repeated.
 const RETRY: Duration = Duration::from_millis(500);
 const REPETITIONS: usize = 50;
 
@@ -62,10 +62,10 @@ fn a_bridge_of_three_loses_no_first_packet() {
 }
 
 #[test]
-fn unplugging_at_the_port_keeps_addresses_and_routes() {
+fn setting_the_far_end_down_keeps_addresses_and_routes() {
     isolated(|| {
-        let mut places = lan(2, Join::Hub).unwrap();
-        let [node, peer, fabric] = &mut places[..] else { unreachable!() };
+        let mut nodes = lan(2, Join::Hub).unwrap();
+        let [node, peer, fabric] = &mut nodes[..] else { unreachable!() };
         let addresses = installed::addresses(&mut node.route).unwrap();
         let routes = route::list(&mut node.route).unwrap();
         let down = link::set(ETH0).down().request();
@@ -84,12 +84,12 @@ fn unplugging_at_the_port_keeps_addresses_and_routes() {
     });
 }
 
-/// What a kernel lacks, it says so of; what it has, it counts with.
+/// A kernel without one of the qdiscs answers ENOENT.
 #[test]
-fn a_port_is_held_back_and_counts() {
+fn tbf_and_netem_count_packets() {
     isolated(|| {
-        let mut places = lan(2, Join::Hub).unwrap();
-        let [node, peer, fabric] = &mut places[..] else { unreachable!() };
+        let mut nodes = lan(2, Join::Hub).unwrap();
+        let [node, peer, fabric] = &mut nodes[..] else { unreachable!() };
         let to_peer = ETH0 + 1;
         for request in [
             qdisc::tbf(to_peer, 10_000_000, 3_000, 100_000),
@@ -111,9 +111,9 @@ fn a_port_is_held_back_and_counts() {
 #[test]
 fn filters_count_and_are_replaced_and_deleted() {
     isolated(|| {
-        let mut places = lan(3, Join::Hub).unwrap();
-        exchange(&places[0].ns, &places[1].ns, ipv4(1));
-        let fabric = &mut places[3].route;
+        let mut nodes = lan(3, Join::Hub).unwrap();
+        exchange(&nodes[0].ns, &nodes[1].ns, ipv4(1));
+        let fabric = &mut nodes[3].route;
         let filters = installed::filters(fabric, ETH0).unwrap();
         assert_eq!(filters.iter().map(|f| f.number).collect::<Vec<_>>(), [2, 3, 0xfff]);
         let [to_second] = filters[0].actions[..] else { panic!("{filters:?}") };
@@ -144,12 +144,12 @@ fn filters_count_and_are_replaced_and_deleted() {
 #[test]
 fn links_are_read_changed_and_deleted() {
     isolated(|| {
-        let mut place = Place::node("a").unwrap();
+        let mut node = TestNode::node("a").unwrap();
         let mac = MacAddr::new([2, 0, 0, 0, 0, 9]);
         let near =
             NewLink { index: Some(20), mac: Some(mac), mtu: Some(1400), ..NewLink::named("near") };
         let far = NewLink { index: Some(21), ..NewLink::named("far") };
-        let socket = &mut place.route;
+        let socket = &mut node.route;
         socket.request(&link::veth(&near, &far)).unwrap();
         let link = link::get_by_name(socket, "near").unwrap();
         assert_eq!((link.index, link.mac, link.mtu), (20, Some(mac), 1400));
@@ -171,8 +171,8 @@ fn links_are_read_changed_and_deleted() {
 #[test]
 fn addresses_routes_and_neighbours() {
     isolated(|| {
-        let mut places = direct_pair().unwrap();
-        let socket = &mut places[0].route;
+        let mut nodes = direct_pair().unwrap();
+        let socket = &mut nodes[0].route;
         let seen = installed::addresses(socket).unwrap();
         assert!(seen.iter().all(|a| !a.tentative && !a.duplicate), "{seen:?}");
         let ours = Prefix::new(ipv6(0), 64);
@@ -213,7 +213,7 @@ fn addresses_routes_and_neighbours() {
         assert_eq!((fixed.mac, fixed.index), (Some(mac), ETH0));
         assert!(fixed.permanent);
         socket.request(&neigh::delete(ETH0, ip)).unwrap();
-        // What is deleted lingers as FAILED until nobody uses it.
+        // A deleted entry can remain in the state FAILED while it is referenced.
         let seen = neigh::list(socket).unwrap();
         assert!(!seen.iter().any(|n| n.ip == ip && n.permanent), "{seen:?}");
     });
@@ -222,9 +222,9 @@ fn addresses_routes_and_neighbours() {
 #[test]
 fn an_error_names_the_message_that_failed() {
     isolated(|| {
-        let mut place = Place::node("server").unwrap();
+        let mut node = TestNode::node("server").unwrap();
         let address = Prefix::new(ipv4(0), 24);
-        let error = place
+        let error = node
             .route
             .batch(&[
                 link::set(LOOPBACK).up().request(),
@@ -237,31 +237,31 @@ fn an_error_names_the_message_that_failed() {
         assert_eq!(
             format!("{error:?}"),
             "nstest[netlink]: add address 10.0.2.1/24 to lo in node server\n  \
-             cause: EEXIST: File exists (the kernel says: ipv4: Address already assigned)"
+             cause: EEXIST: File exists (kernel: ipv4: Address already assigned)"
         );
-        // The kernel went on after it; and the socket is in step.
+        // The kernel continued after the failure, and the socket can be used again.
         let ips: Vec<_> =
-            installed::addresses(&mut place.route).unwrap().iter().map(|a| a.prefix.ip).collect();
+            installed::addresses(&mut node.route).unwrap().iter().map(|a| a.prefix.ip).collect();
         assert!(ips.contains(&ipv4(1)), "{ips:?}");
-        let error = link::get(&mut place.route, 99).unwrap_err();
+        let error = link::get(&mut node.route, 99).unwrap_err();
         assert_eq!(refusal(&error), Some(Errno::ENODEV));
-        assert_eq!(error.to_string(), "get link #99 in node server");
+        assert_eq!(error.to_string(), "get interface #99 in node server");
     });
 }
 
 #[test]
-fn a_batch_may_be_longer_than_a_datagram() {
+fn a_batch_can_be_longer_than_a_datagram() {
     isolated(|| {
-        let mut place = Place::node("a").unwrap();
+        let mut node = TestNode::node("a").unwrap();
         let network = |i: u16| {
             let [c, d] = i.to_be_bytes();
             Route::to(Prefix::new(Ipv4Addr::new(10, 7, c, d), 32), RouteTarget::Blackhole)
         };
         let requests: Vec<_> = (0..3000).map(|i| route::add(&network(i), Mode::Create)).collect();
-        place.route.batch(&requests).unwrap();
-        assert_eq!(route::list(&mut place.route).unwrap().len(), 3000);
-        // Nor do refusals of all of them hide the first.
-        let error = place.route.batch(&requests).unwrap_err();
+        node.route.batch(&requests).unwrap();
+        assert_eq!(route::list(&mut node.route).unwrap().len(), 3000);
+        // If all fail, the error names the first.
+        let error = node.route.batch(&requests).unwrap_err();
         assert_eq!(error.to_string(), "add the route to 10.7.0.0/32 (blackhole) in node a");
         assert_eq!(refusal(&error), Some(Errno::EEXIST));
     });
@@ -270,9 +270,9 @@ fn a_batch_may_be_longer_than_a_datagram() {
 #[test]
 fn listening_sockets_are_listed() {
     isolated(|| {
-        let place = Place::node("a").unwrap();
+        let node = TestNode::node("a").unwrap();
         let open = || Socket::open(NetlinkFamily::SockDiag, "node a").unwrap();
-        let mut diag = place.ns.enter(open).unwrap();
+        let mut diag = node.ns.enter(open).unwrap();
         let mut ports = |version| -> Vec<u16> {
             sock_diag::list(&mut diag, L4Proto::Tcp, version, States::LISTEN)
                 .unwrap()
@@ -281,13 +281,13 @@ fn listening_sockets_are_listed() {
                 .collect()
         };
         assert_eq!(ports(Family::V4), []);
-        let bind = |to: &str| place.ns.enter(|| TcpListener::bind(to)).unwrap().unwrap();
+        let bind = |to: &str| node.ns.enter(|| TcpListener::bind(to)).unwrap().unwrap();
         let _v4 = bind("0.0.0.0:80");
         let _v6 = bind("[::]:81");
         assert_eq!(ports(Family::V4), [80]);
         assert_eq!(ports(Family::V6), [81]);
         let udp = || std::net::UdpSocket::bind("0.0.0.0:53").unwrap();
-        let _udp = place.ns.enter(udp).unwrap();
+        let _udp = node.ns.enter(udp).unwrap();
         let seen = sock_diag::list(&mut diag, L4Proto::Udp, Family::V4, States::ALL).unwrap();
         let [udp] = &seen[..] else { panic!("{seen:?}") };
         assert_eq!(udp.local, "0.0.0.0:53".parse().unwrap());

@@ -1,15 +1,15 @@
-//! What set-up costs, as ratios: `cargo test --release -p nstest-core -- --ignored
+//! The cost of setting up networks, as ratios: `cargo test --release -p nstest-core -- --ignored
 //! --nocapture set_up`.
 
 use std::time::{Duration, Instant};
 
-use super::worlds::{Join, Place, direct_pair, exchange_all, lan};
+use super::networks::{Join, TestNode, direct_pair, exchange_all, lan};
 use crate::netns::Namespace;
 use crate::testing::isolated;
 
 const ROUNDS: usize = 24;
 
-type Build = fn() -> Vec<Place>;
+type Build = fn() -> Vec<TestNode>;
 
 #[test]
 #[ignore = "measures"]
@@ -40,23 +40,23 @@ fn set_up() {
     });
 }
 
-/// From nothing to the first exchange, v4 and v6; interleaved, each world kept
-/// until all are built, so that no teardown is in the figures.
-fn compare(worlds: &[(&str, usize, Build)]) {
+/// Measures the time until the first exchange, with IPv4 and IPv6. The networks are built in
+/// turns, and kept until all are built, so that the times contain no teardown.
+fn compare(networks: &[(&str, usize, Build)]) {
     let mut kept = settle();
-    let mut times = vec![Vec::new(); worlds.len()];
+    let mut times = vec![Vec::new(); networks.len()];
     for _ in 0..ROUNDS {
-        for ((_, nodes, build), times) in worlds.iter().zip(&mut times) {
+        for ((_, nodes, build), times) in networks.iter().zip(&mut times) {
             let start = Instant::now();
-            let world = build();
+            let network = build();
             let built = start.elapsed();
-            exchange_all(&world[..2.min(*nodes)]);
+            exchange_all(&network[..2.min(*nodes)]);
             times.push((start.elapsed(), built));
-            kept.push(world);
+            kept.push(network);
         }
     }
     let mut floor = None;
-    for ((name, ..), times) in worlds.iter().zip(&mut times) {
+    for ((name, ..), times) in networks.iter().zip(&mut times) {
         times.sort_unstable();
         let (median, built) = times[ROUNDS / 2];
         let (quick, _) = times[ROUNDS / 10];
@@ -72,12 +72,12 @@ fn compare(worlds: &[(&str, usize, Build)]) {
     }
 }
 
-/// Waits until the kernel has cleaned up what was dropped before: until building
-/// a pair takes as long as it does on an idle machine.
-fn settle() -> Vec<Vec<Place>> {
+/// Waits until the kernel has removed the earlier networks: until building a pair takes as long
+/// as on an idle machine.
+fn settle() -> Vec<Vec<TestNode>> {
     let deadline = Instant::now() + Duration::from_secs(20);
     let mut quick = 0;
-    let mut kept = Vec::new(); // dropped here, they would be in what follows
+    let mut kept = Vec::new(); // the caller drops them, so that their teardown is not measured
     while quick < 5 && Instant::now() < deadline {
         let start = Instant::now();
         kept.push(direct_pair().unwrap());

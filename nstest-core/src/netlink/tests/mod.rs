@@ -1,5 +1,5 @@
-//! The bytes, against those of other programs; and the kernel, in worlds built
-//! as a plan would build them.
+//! The encoding of requests, compared with that of other programs, and their effects on the
+//! real kernel.
 
 mod encoding;
 mod fixtures;
@@ -8,5 +8,5 @@ mod kernel;
 mod measure;
 mod namespaces;
 mod nat;
+mod networks;
 mod witness;
-mod worlds;

@@ -1,11 +1,11 @@
-//! Going into namespaces and back; their settings and their names.
+//! Entering and leaving namespaces; their settings and names.
 
 use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{NSFS_MAGIC, statfs};
 
-use super::worlds::Place;
+use super::networks::TestNode;
 use crate::layout::NETNS;
 use crate::netns::Namespace;
 use crate::sysctl;
@@ -21,14 +21,14 @@ fn settings_are_those_of_the_namespace_that_the_thread_is_in() {
         theirs.enter(|| sysctl::write("ipv4/ip_forward", "1")).unwrap().unwrap();
         assert_eq!(forwarding(), "0");
         assert_eq!(theirs.enter(forwarding).unwrap(), "1");
-        // Nested, and back out again after a panic.
+        // Nested visits, and a visit that ends with a panic.
         let nested = theirs.enter(|| (ours.enter(forwarding).unwrap(), forwarding()));
         assert_eq!(nested.unwrap(), ("0".to_owned(), "1".to_owned()));
-        let panicked = std::panic::catch_unwind(|| theirs.enter(|| panic!("on purpose")));
+        let panicked = std::panic::catch_unwind(|| theirs.enter(|| panic!("deliberately")));
         assert!(panicked.is_err());
         assert_eq!(forwarding(), "0");
 
-        // Read-only, and so already.
+        // A read-only setting that already has the value is no error.
         let available = sysctl::read("ipv4/tcp_available_congestion_control").unwrap();
         let unwritten = sysctl::write_all([
             ("ipv4/ip_forward", "0"),
@@ -50,16 +50,16 @@ fn named_namespaces_are_opened_by_name() {
         let none = None::<&str>;
         mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
         std::fs::create_dir(NETNS).unwrap();
-        let place = Place::node("server").unwrap();
-        let name = place.ns.publish(Path::new(NETNS)).unwrap();
+        let node = TestNode::node("server").unwrap();
+        let name = node.ns.publish(Path::new(NETNS)).unwrap();
         // `ip netns list` shows the names in this directory.
         let listed: Vec<_> = std::fs::read_dir(NETNS).unwrap().map(|e| e.unwrap().path()).collect();
         assert_eq!(listed, [Path::new(NETNS).join("server")]);
         assert_eq!(statfs(&listed[0]).unwrap().filesystem_type(), NSFS_MAGIC);
-        assert!(place.ns.publish(Path::new(NETNS)).is_err(), "the name is taken");
+        assert!(node.ns.publish(Path::new(NETNS)).is_err(), "the name is taken");
         let opened = Namespace::open("server").unwrap();
         opened.enter(|| sysctl::write("ipv4/ip_default_ttl", "77")).unwrap().unwrap();
-        let ttl = place.ns.enter(|| sysctl::read("ipv4/ip_default_ttl").unwrap());
+        let ttl = node.ns.enter(|| sysctl::read("ipv4/ip_default_ttl").unwrap());
         assert_eq!((opened.name(), &*ttl.unwrap()), ("server", "77"));
         drop(name);
         let error = Namespace::open("server").unwrap_err();

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::installed;
-use super::worlds::{ETH0, Place, default_via};
+use super::networks::{ETH0, TestNode, default_via};
 use crate::addr::{Family, Prefix};
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::nftables::{
-    Batch, Chain, CtMatch, Field, FieldValue, HookKind, HookPoint, L4Proto, NftHook, NftRule,
-    Statement as S, Table, TableName,
+    Chain, CtMatch, Field, FieldValue, HookKind, HookPoint, L4Proto, NftHook, NftRule,
+    Statement as S, Table, TableName, Transaction,
 };
 use crate::netlink::route::{self, Route};
 use crate::netlink::{Mode, NetlinkFamily, Socket, addr, conntrack, refusal};
@@ -26,25 +26,25 @@ const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 254);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 254);
 const SERVER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 
-/// How long `connect` waits before a test takes its packets as dropped.
+/// How long `connect` waits before a test assumes that its packets are dropped.
 const DROPPED: Duration = Duration::from_millis(500);
 
 const POST: NftHook = NftHook { kind: HookKind::Nat, point: HookPoint::Postrouting, priority: 100 };
 const FORWARD: NftHook = NftHook { kind: HookKind::Filter, point: HookPoint::Forward, priority: 0 };
 
 /// client — router — server.
-struct World {
-    client: Place,
-    _router: Place,
-    server: Place,
+struct Network {
+    client: TestNode,
+    _router: TestNode,
+    server: TestNode,
     netfilter: Socket,
 }
 
-impl World {
+impl Network {
     fn build() -> Self {
-        let mut client = Place::node("client").unwrap();
-        let mut router = Place::node("router").unwrap();
-        let mut server = Place::node("server").unwrap();
+        let mut client = TestNode::node("client").unwrap();
+        let mut router = TestNode::node("router").unwrap();
+        let mut server = TestNode::node("server").unwrap();
         let netfilter = router
             .ns
             .enter(|| {
@@ -53,16 +53,16 @@ impl World {
             })
             .unwrap();
         let of_router = |name, index| NewLink { index: Some(index), ..NewLink::named(name) };
-        let of_node = |place: &Place| {
+        let of_node = |node: &TestNode| {
             link::veth(
                 &NewLink {
                     index: Some(ETH0),
-                    netns: Some(place.ns.as_fd()),
+                    netns: Some(node.ns.as_fd()),
                     ..NewLink::named("eth0")
                 },
                 &of_router(
-                    if place.ns.name() == "client" { "eth0" } else { "eth1" },
-                    if place.ns.name() == "client" { ETH0 } else { ETH1 },
+                    if node.ns.name() == "client" { "eth0" } else { "eth1" },
+                    if node.ns.name() == "client" { ETH0 } else { ETH1 },
                 ),
             )
         };
@@ -84,8 +84,8 @@ impl World {
             .batch(&[addr::add(ETH0, on(INSIDE)), route::add(&default, Mode::Create)])
             .unwrap();
         server.route.request(&addr::add(ETH0, on(SERVER))).unwrap();
-        for place in [&mut client, &mut server] {
-            assert!(link::get(&mut place.route, ETH0).unwrap().operational);
+        for node in [&mut client, &mut server] {
+            assert!(link::get(&mut node.route, ETH0).unwrap().operational);
         }
         for index in [ETH0, ETH1] {
             assert!(link::get(&mut router.route, index).unwrap().operational);
@@ -94,7 +94,7 @@ impl World {
     }
 
     fn commit(&mut self, table: &Table) {
-        let batch = Batch::new().remove(table.id()).add(table);
+        let batch = Transaction::new().remove(table.id()).add(table);
         batch.commit(&mut self.netfilter).unwrap();
         self.netfilter.request(&conntrack::flush()).unwrap();
     }
@@ -139,9 +139,9 @@ fn the_first_packet_is_translated() {
         let post = table(Family::V4, "post", POST, rules);
         let mut slowest = Duration::ZERO;
         for _ in 0..50 {
-            let mut world = World::build();
-            world.commit(&post);
-            let (seen, took) = world.connect().unwrap();
+            let mut network = Network::build();
+            network.commit(&post);
+            let (seen, took) = network.connect().unwrap();
             assert_eq!(seen.ip(), OUTSIDE);
             slowest = slowest.max(took);
         }
@@ -153,7 +153,7 @@ fn the_first_packet_is_translated() {
 #[test]
 fn rules_are_replaced_and_removed() {
     isolated(|| {
-        let mut world = World::build();
+        let mut network = Network::build();
         let snat = |first, last| S::SnatTo {
             addr: OUTSIDE.into(),
             ports: Some((first, last)),
@@ -161,20 +161,20 @@ fn rules_are_replaced_and_removed() {
         };
         let post = |snat| table(Family::V4, "post", POST, vec![rule(&[S::HasPorts, snat])]);
         let of_4000 = post(snat(4000, 4009));
-        world.commit(&of_4000);
-        let (seen, _) = world.connect().unwrap();
+        network.commit(&of_4000);
+        let (seen, _) = network.connect().unwrap();
         assert!((4000..=4009).contains(&seen.port()), "{seen}");
-        let rules = installed::rules(&mut world.netfilter, of_4000.id(), "post").unwrap();
+        let rules = installed::rules(&mut network.netfilter, of_4000.id(), "post").unwrap();
         assert_eq!(rules.len(), 1, "{rules:?}");
 
-        // Changed while running.
-        world.commit(&post(snat(5000, 5001)));
-        let (seen, _) = world.connect().unwrap();
+        // The rules change while the router runs.
+        network.commit(&post(snat(5000, 5001)));
+        let (seen, _) = network.connect().unwrap();
         assert!((5000..=5001).contains(&seen.port()), "{seen}");
         for _ in 0..2 {
-            // What is not there is gone already.
-            Batch::new().remove(of_4000.id()).commit(&mut world.netfilter).unwrap();
-            let gone = installed::rules(&mut world.netfilter, of_4000.id(), "post").unwrap();
+            // Removing a table that does not exist has no effect.
+            Transaction::new().remove(of_4000.id()).commit(&mut network.netfilter).unwrap();
+            let gone = installed::rules(&mut network.netfilter, of_4000.id(), "post").unwrap();
             assert_eq!(gone, []);
         }
     });
@@ -183,29 +183,29 @@ fn rules_are_replaced_and_removed() {
 #[test]
 fn a_stateful_filter_lets_answers_in_and_drops_the_rest() {
     isolated(|| {
-        let mut world = World::build();
+        let mut network = Network::build();
         let filter = |last| {
             let known = rule(&[S::Ct(CtMatch::EstablishedOrRelated), S::Accept]);
             table(Family::V4, "forward", FORWARD, vec![known, last])
         };
-        // The server needs a way to the client, so that only the filter is in it.
+        // The server has a route to the client, so that only the filter can stop packets.
         let back = Route::to(
             Prefix::new(Ipv4Addr::new(10, 0, 2, 0), 24),
             route::RouteTarget::Via { gateway: Some(OUTSIDE.into()), device: None },
         );
-        world.server.route.request(&route::add(&back, Mode::Create)).unwrap();
+        network.server.route.request(&route::add(&back, Mode::Create)).unwrap();
         let from_server = S::InInterface("eth1".into());
-        world.commit(&filter(rule(&[from_server, S::Drop])));
-        let (seen, _) = world.connect().unwrap();
+        network.commit(&filter(rule(&[from_server, S::Drop])));
+        let (seen, _) = network.connect().unwrap();
         assert_eq!(seen.ip(), INSIDE);
 
         let http = S::Equals(Field::DestPort, FieldValue::Port(80));
-        world.commit(&filter(rule(&[S::Is(L4Proto::Tcp), http, S::Drop])));
-        let dropped = world.connect_within(DROPPED).unwrap_err();
+        network.commit(&filter(rule(&[S::Is(L4Proto::Tcp), http, S::Drop])));
+        let dropped = network.connect_within(DROPPED).unwrap_err();
         assert_eq!(dropped.kind(), ErrorKind::TimedOut);
 
-        world.commit(&filter(rule(&[S::InInterface("eth0".into()), S::Drop])));
-        let dropped = world.connect_within(DROPPED).unwrap_err();
+        network.commit(&filter(rule(&[S::InInterface("eth0".into()), S::Drop])));
+        let dropped = network.connect_within(DROPPED).unwrap_err();
         assert_eq!(dropped.kind(), ErrorKind::TimedOut);
     });
 }
@@ -213,16 +213,16 @@ fn a_stateful_filter_lets_answers_in_and_drops_the_rest() {
 #[test]
 fn ipv6_is_filtered_where_it_leaves() {
     isolated(|| {
-        let mut node = Place::node("node").unwrap();
+        let mut node = TestNode::node("node").unwrap();
         let up = link::set(link::LOOPBACK).up().request();
         node.route.request(&up).unwrap();
         let open = || Socket::open(NetlinkFamily::Netfilter, "node node").unwrap();
         let mut netfilter = node.ns.enter(open).unwrap();
-        let network = Prefix::new(Ipv6Addr::LOCALHOST, 127); // ::0 and ::1
+        let subnet = Prefix::new(Ipv6Addr::LOCALHOST, 127); // ::0 and ::1
         let http = S::Equals(Field::DestPort, FieldValue::Port(80));
         let requests = rule(&[
-            S::In(Field::SourceAddr(Family::V6), network),
-            S::In(Field::DestAddr(Family::V6), network),
+            S::In(Field::SourceAddr(Family::V6), subnet),
+            S::In(Field::DestAddr(Family::V6), subnet),
             S::Is(L4Proto::Tcp),
             http,
             S::Drop,
@@ -231,7 +231,7 @@ fn ipv6_is_filtered_where_it_leaves() {
         let answers = S::Equals(Field::SourcePort, FieldValue::Port(82));
         let answers = rule(&[S::Is(L4Proto::Tcp), answers, S::Drop]);
         let table = table(Family::V6, "in", hook, vec![requests, answers]);
-        Batch::new().add(&table).commit(&mut netfilter).unwrap();
+        Transaction::new().add(&table).commit(&mut netfilter).unwrap();
         let connect = |port| {
             let to = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
             let _listener = TcpListener::bind(to).unwrap();
@@ -252,24 +252,24 @@ fn ipv6_is_filtered_where_it_leaves() {
 #[test]
 fn a_transaction_is_all_or_nothing() {
     isolated(|| {
-        let mut world = World::build();
+        let mut network = Network::build();
         let good = table(Family::V4, "forward", FORWARD, vec![]);
         let lost = TableName { family: Family::V4, name: "lost" };
-        let error = Batch::new()
+        let error = Transaction::new()
             .add(&good)
             .rule(lost, "forward", &rule(&[S::Accept]))
-            .commit(&mut world.netfilter)
+            .commit(&mut network.netfilter)
             .unwrap_err();
         assert_eq!(
             error.to_string(),
             "add a rule to chain forward of nftables table ip lost in node router"
         );
         assert_eq!(refusal(&error), Some(Errno::ENOENT));
-        let error = Batch::new()
+        let error = Transaction::new()
             .rule(good.id(), "forward", &rule(&[S::Accept]))
-            .commit(&mut world.netfilter)
+            .commit(&mut network.netfilter)
             .unwrap_err();
         assert_eq!(refusal(&error), Some(Errno::ENOENT), "no table was left");
-        Batch::new().commit(&mut world.netfilter).unwrap();
+        Transaction::new().commit(&mut network.netfilter).unwrap();
     });
 }

@@ -1,18 +1,17 @@
-//! What rtnetlink, which shares no line of socket code with us, sees of a world
-//! that we have built.
+//! What rtnetlink, which shares no socket code with nstest, reports about a network of ours.
 
 use futures::TryStreamExt;
 use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::packet_route::link::LinkAttribute;
 
-use super::worlds::{Join, ipv4, ipv6, lan};
+use super::networks::{Join, ipv4, ipv6, lan};
 use crate::testing::isolated;
 
 #[test]
 fn rtnetlink_sees_what_we_built() {
     isolated(|| {
-        let places = lan(2, Join::Hub).unwrap();
-        let (names, ips) = places[0].ns.enter(look).unwrap();
+        let nodes = lan(2, Join::Hub).unwrap();
+        let (names, ips) = nodes[0].ns.enter(look).unwrap();
         assert_eq!(names, ["lo", "eth0"]);
         assert!(ips.contains(&ipv4(0)) && ips.contains(&ipv6(0)), "{ips:?}");
     });

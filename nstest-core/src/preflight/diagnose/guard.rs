@@ -47,7 +47,7 @@ pub(super) fn seccomp(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let Filter::Answers(errno) = filter else {
         return None;
     };
-    let whose = match evidence.container() {
+    let default = match evidence.container() {
         Some(Container::Docker) => ", as Docker's default profile does",
         Some(Container::Podman) => ", as Podman's default profile does",
         Some(Container::Kubernetes) => ", as the profile RuntimeDefault does",
@@ -55,7 +55,7 @@ pub(super) fn seccomp(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     };
     found(
         ErrorCode::Seccomp,
-        format!("a seccomp filter answers this system call with {errno:?}{whose}"),
+        format!("a seccomp filter answers this system call with {errno:?}{default}"),
         remedy::seccomp(evidence.facts),
     )
 }

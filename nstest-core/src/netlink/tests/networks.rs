@@ -1,4 +1,4 @@
-//! Small worlds, built in as few messages as each needs.
+//! Small networks, built with as few messages as possible.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use crate::netlink::{AddressMonitor, Mode, NetlinkFamily, Request, Socket, addr,
 use crate::netns::Namespace;
 use crate::sysctl;
 
-/// The index of a node's first interface, `lo` being 1.
+/// The index of a node's first interface. `lo` has 1.
 pub(super) const ETH0: u32 = 2;
 const ALL: u16 = 0xfff;
 
@@ -26,43 +26,43 @@ const NODE: [(&str, &str); 5] = [
     ("ipv4/conf/default/rp_filter", "0"),
 ];
 
-/// `default` alone: it is what every port will start from.
+/// Only `default`: each new interface starts with these settings.
 const FABRIC: [(&str, &str); 2] =
     [("ipv6/conf/default/disable_ipv6", "1"), ("ipv4/ip_forward", "0")];
 
-/// A namespace, and a socket that acts in it.
-pub(super) struct Place {
+/// A namespace, and a socket in it.
+pub(super) struct TestNode {
     pub(super) ns: Namespace,
     pub(super) route: Socket,
-    /// Only nodes have addresses to wait for.
-    watch: Option<AddressMonitor>,
+    /// Not for the fabric, which has no addresses.
+    monitor: Option<AddressMonitor>,
 }
 
-impl Place {
-    fn new(name: &str, settings: &[(&str, &str)], watch: bool) -> Result<Self> {
-        let (ns, (route, watch)) = Namespace::create(name, || {
+impl TestNode {
+    fn new(name: &str, settings: &[(&str, &str)], monitor: bool) -> Result<Self> {
+        let (ns, (route, monitor)) = Namespace::create(name, || {
             let unwritten = sysctl::write_all(settings.iter().copied());
             assert!(unwritten.is_empty(), "{unwritten:?}");
-            let place = format!("node {name}");
+            let owner = format!("node {name}");
             Ok((
-                Socket::open(NetlinkFamily::Route, &*place)?,
-                watch.then(|| AddressMonitor::open(place)).transpose()?,
+                Socket::open(NetlinkFamily::Route, &*owner)?,
+                monitor.then(|| AddressMonitor::open(owner)).transpose()?,
             ))
         })?;
-        Ok(Self { ns, route, watch })
+        Ok(Self { ns, route, monitor })
     }
 
     pub(super) fn node(name: &str) -> Result<Self> {
         Self::new(name, &NODE, true)
     }
 
-    /// Waits until the interface and the addresses of node `i` answer.
+    /// Waits until the interface and the addresses of node `i` can be used.
     fn ready(&mut self, i: usize) -> Result<()> {
         let IpAddr::V6(ours) = ipv6(i) else { unreachable!() };
         assert!(link::get(&mut self.route, ETH0)?.operational);
         let expected = [(ETH0, ours), (ETH0, mac(i).link_local())];
-        let watch = self.watch.as_ref().expect("a node has one");
-        watch.wait(&expected, Duration::from_secs(5))
+        let monitor = self.monitor.as_ref().expect("a node has one");
+        monitor.wait(&expected, Duration::from_secs(5))
     }
 
     fn fabric() -> Result<Self> {
@@ -86,10 +86,10 @@ fn addresses(i: usize) -> [Request; 2] {
     [addr::add(ETH0, Prefix::new(ipv4(i), 24)), addr::add(ETH0, Prefix::new(ipv6(i), 64))]
 }
 
-/// Two nodes on one veth pair, with no fabric: what others are measured by.
-pub(super) fn direct_pair() -> Result<Vec<Place>> {
-    let mut a = Place::node("a")?;
-    let mut b = Place::node("b")?;
+/// Two nodes on one veth pair, without a fabric.
+pub(super) fn direct_pair() -> Result<Vec<TestNode>> {
+    let mut a = TestNode::node("a")?;
+    let mut b = TestNode::node("b")?;
     let end = |i| NewLink { index: Some(ETH0), mac: Some(mac(i)), ..NewLink::named("eth0") };
     let far = NewLink { netns: Some(b.ns.as_fd()), ..end(1) };
     let [v4, v6] = addresses(0);
@@ -102,20 +102,20 @@ pub(super) fn direct_pair() -> Result<Vec<Place>> {
     Ok(vec![a, b])
 }
 
-/// How the ports of the fabric are joined.
+/// How the fabric connects the nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Join {
     Hub,
     Bridge,
 }
 
-/// Nodes on one network: `n` of them, and last the fabric.
-pub(super) fn lan(n: usize, join: Join) -> Result<Vec<Place>> {
-    let mut places = Vec::new();
+/// `n` nodes on one LAN, and after them the fabric.
+pub(super) fn lan(n: usize, join: Join) -> Result<Vec<TestNode>> {
+    let mut nodes = Vec::new();
     for i in 0..n {
-        places.push(Place::node(&format!("node{i}"))?);
+        nodes.push(TestNode::node(&format!("node{i}"))?);
     }
-    let mut fabric = Place::fabric()?;
+    let mut fabric = TestNode::fabric()?;
     let port = |i: usize| ETH0 + i as u32;
     let bridge = ETH0 + n as u32;
     let mut requests = Vec::new();
@@ -123,11 +123,11 @@ pub(super) fn lan(n: usize, join: Join) -> Result<Vec<Place>> {
         let end = NewLink { index: Some(bridge), ..NewLink::named("lan") };
         requests.push(link::bridge(&end));
     }
-    for (i, place) in places.iter().enumerate() {
+    for (i, node) in nodes.iter().enumerate() {
         let near = NewLink {
             index: Some(ETH0),
             mac: Some(mac(i)),
-            netns: Some(place.ns.as_fd()),
+            netns: Some(node.ns.as_fd()),
             ..NewLink::named("eth0")
         };
         let name = format!("p{i}");
@@ -158,20 +158,20 @@ pub(super) fn lan(n: usize, join: Join) -> Result<Vec<Place>> {
         }
     }
     fabric.route.batch(&requests)?;
-    for (i, place) in places.iter_mut().enumerate() {
+    for (i, node) in nodes.iter_mut().enumerate() {
         let [v4, v6] = addresses(i);
         let lo = link::set(LOOPBACK).up().request();
-        place.route.batch(&[lo, v4, v6])?;
+        node.route.batch(&[lo, v4, v6])?;
     }
-    for (i, place) in places.iter_mut().enumerate() {
+    for (i, node) in nodes.iter_mut().enumerate() {
         assert!(link::get(&mut fabric.route, port(i))?.carrier);
-        place.ready(i)?;
+        node.ready(i)?;
     }
-    places.push(fabric);
-    Ok(places)
+    nodes.push(fabric);
+    Ok(nodes)
 }
 
-/// A byte there and a byte back; how long `connect` took.
+/// Sends a byte in each direction. Returns how long `connect` took.
 pub(super) fn exchange(client: &Namespace, server: &Namespace, ip: IpAddr) -> Duration {
     let bind = || TcpListener::bind(SocketAddr::new(ip, 7000)).unwrap();
     let listener = server.enter(bind).unwrap();
@@ -190,8 +190,8 @@ pub(super) fn exchange(client: &Namespace, server: &Namespace, ip: IpAddr) -> Du
     took
 }
 
-/// From the first node to each other one, on v4 and v6; the slowest `connect`.
-pub(super) fn exchange_all(nodes: &[Place]) -> Duration {
+/// From the first node to each other one, with IPv4 and IPv6. Returns the time of the slowest `connect`.
+pub(super) fn exchange_all(nodes: &[TestNode]) -> Duration {
     let (first, others) = nodes.split_first().unwrap();
     let times = others.iter().enumerate().flat_map(|(i, other)| {
         [ipv4(i + 1), ipv6(i + 1)].map(|ip| exchange(&first.ns, &other.ns, ip))
@@ -199,7 +199,7 @@ pub(super) fn exchange_all(nodes: &[Place]) -> Duration {
     times.max().unwrap()
 }
 
-/// The default route of the gateway's family.
+/// The default route through a gateway.
 pub(super) fn default_via(gateway: IpAddr) -> Route {
     let any = match gateway {
         IpAddr::V4(_) => Prefix::new(Ipv4Addr::UNSPECIFIED, 0),
