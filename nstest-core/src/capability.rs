@@ -1,7 +1,7 @@
-//! The rights that this process has, as bits: capabilities(7).
+//! The capabilities of this process, as bits: capabilities(7).
 //!
-//! A capability counts in the user namespace of whoever has it: root of a
-//! container or of another test has it over what was made there.
+//! A capability is valid for what belongs to the user namespace of the process. Root of a
+//! container has it for what was made in the container, not for the machine.
 
 use std::fs;
 
@@ -9,8 +9,9 @@ pub(crate) const SETUID: u64 = 1 << 7;
 pub(crate) const NET_ADMIN: u64 = 1 << 12;
 pub(crate) const NET_RAW: u64 = 1 << 13;
 pub(crate) const SYS_ADMIN: u64 = 1 << 21;
+pub(crate) const SETFCAP: u64 = 1 << 31;
 
-/// Whether all of these are in the effective set.
+/// Whether all of these capabilities are in the effective set of the calling thread.
 pub(crate) fn has(bits: u64) -> bool {
     let status = fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     effective(&status).is_some_and(|effective| effective & bits == bits)

@@ -33,7 +33,7 @@ const CORE: Modules = &[
     ("sys", &[]),
     ("ipc", &["run_config", "sys"]),
     ("sysctl", &["error"]),
-    ("preflight", &["error", "sys"]),
+    ("preflight", &["error", "capability", "sys"]),
     // Network namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout"]),
     ("netlink", &["error", "addr", "sys", "sysctl", "netns"]),

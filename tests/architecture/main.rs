@@ -8,5 +8,6 @@ mod circles;
 mod documentation;
 mod imports;
 mod manifests;
+mod purity;
 mod source;
 mod tree;

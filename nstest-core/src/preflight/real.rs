@@ -5,7 +5,6 @@
 //! error. Nothing outside changes, so the tests can run in parallel, under any runner and as
 //! any user.
 
-use std::ffi::CString;
 use std::process::Command;
 
 use expect_test::{Expect, expect};
@@ -16,6 +15,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use super::explain::{error, investigate};
 use super::recorded::{clone, id_map, mount, refusal, sysctl};
 use super::refusal::{Operation, Refusal};
+use crate::sys::call::c_string;
 use crate::sys::namespaces;
 use crate::sys::seccomp_filter::{FilterAnswer, refuse_namespaces};
 use crate::sys::trial::{self, Trial, TrialOutcome};
@@ -79,7 +79,7 @@ fn refused(attempt: &str) -> Option<Refusal> {
 }
 
 fn tried(trial: Trial, refused: impl Fn(Errno) -> Refusal) -> Option<Refusal> {
-    let uid_map = CString::new(format!("0 {} 1", nix::unistd::geteuid())).unwrap();
+    let uid_map = c_string(format!("0 {} 1", nix::unistd::geteuid()));
     let report = trial::run(&[trial], &uid_map);
     match (report.process, report.outcomes[0]) {
         (TrialOutcome::Refused(errno), _) | (_, TrialOutcome::Refused(errno)) => {

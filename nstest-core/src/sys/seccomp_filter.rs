@@ -18,7 +18,7 @@ pub(crate) enum FilterAnswer {
 
 /// Puts the filter on this thread and the children that it makes from now on.
 pub(crate) fn refuse_namespaces(answer: FilterAnswer) {
-    let verdict = match answer {
+    let answered = match answer {
         FilterAnswer::Errno(errno) => libc::SECCOMP_RET_ERRNO | errno as u32,
         FilterAnswer::Kill => libc::SECCOMP_RET_KILL_PROCESS,
     };
@@ -31,7 +31,7 @@ pub(crate) fn refuse_namespaces(answer: FilterAnswer) {
         op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 3, libc::SYS_clone as u32),
         op(load, 0, 0, low_half),
         op(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 0, 1, NAMESPACE_FLAGS),
-        op(libc::BPF_RET | libc::BPF_K, 0, 0, verdict),
+        op(libc::BPF_RET | libc::BPF_K, 0, 0, answered),
         op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };

@@ -15,10 +15,6 @@ pub(crate) struct Diagnosis {
     pub(crate) remedy: String,
 }
 
-/// CAP_SYS_ADMIN and CAP_SETFCAP, as bits of capabilities(7).
-pub(super) const CAP_SYS_ADMIN: u64 = 1 << 21;
-pub(super) const CAP_SETFCAP: u64 = 1 << 31;
-
 /// What is known about one refusal.
 pub(super) struct Evidence<'a> {
     pub(super) refusal: &'a Refusal,

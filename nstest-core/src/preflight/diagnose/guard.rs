@@ -7,7 +7,8 @@ use super::super::facts::Container;
 use super::super::probe::{Filter, TrialOutcome};
 use super::super::refusal::Operation;
 use super::super::remedy;
-use super::evidence::{CAP_SETFCAP, CAP_SYS_ADMIN, Diagnosis, Evidence, found};
+use super::evidence::{Diagnosis, Evidence, found};
+use crate::capability;
 use crate::error::ErrorCode;
 
 /// The profile into which Ubuntu puts a process that makes a user namespace.
@@ -90,7 +91,7 @@ fn ubuntu() -> Option<Diagnosis> {
 pub(super) fn setfcap(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let root_without = evidence.facts.uid == Some(0)
         && evidence.facts.capabilities.is_some()
-        && !evidence.has(CAP_SETFCAP);
+        && !evidence.has(capability::SETFCAP);
     if !(evidence.at(&Operation::IdMap) && evidence.errno == Errno::EPERM && root_without) {
         return None;
     }
@@ -108,7 +109,9 @@ pub(super) fn apparmor(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     if !evidence.denied() || evidence.at(&Operation::Exec) {
         return None;
     }
-    if evidence.facts.apparmor_restricts_userns == Some(true) && !evidence.has(CAP_SYS_ADMIN) {
+    if evidence.facts.apparmor_restricts_userns == Some(true)
+        && !evidence.has(capability::SYS_ADMIN)
+    {
         return ubuntu();
     }
     let label = evidence.facts.confined_by.as_deref()?;

@@ -6,7 +6,8 @@ use super::super::facts::IdMap;
 use super::super::probe::{Filter, KINDS, TrialOutcome};
 use super::super::refusal::Operation;
 use super::super::remedy;
-use super::evidence::{CAP_SYS_ADMIN, Diagnosis, Evidence, found};
+use super::evidence::{Diagnosis, Evidence, found};
+use crate::capability;
 use crate::error::ErrorCode;
 
 /// ENOSPC because of the limit on user namespaces, here or in an outer user namespace.
@@ -142,7 +143,7 @@ pub(super) fn userns_clone_sysctl(evidence: &Evidence<'_>) -> Option<Diagnosis> 
     if !(evidence.at(&Operation::Clone)
         && evidence.errno == Errno::EPERM
         && off
-        && !evidence.has(CAP_SYS_ADMIN))
+        && !evidence.has(capability::SYS_ADMIN))
     {
         return None;
     }
