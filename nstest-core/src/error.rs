@@ -69,7 +69,8 @@ codes! {
     StaleEnvironment = "stale-environment",
     /// Inline mode was requested, but the process may not create a network namespace.
     Inline = "inline",
-    /// A network namespace could not be created, opened, entered or named.
+    /// A network namespace could not be created, opened, entered or named, or a thread, program
+    /// or socket in a node could not be started.
     Namespace = "namespace",
     /// A node, LAN or interface cannot have this name.
     Name = "name",
@@ -277,8 +278,8 @@ where
 
 impl fmt::Debug for TestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(ours) = self.error.downcast_ref::<Error>() {
-            write!(f, "{ours:?}")?;
+        if let Some(error) = self.error.downcast_ref::<Error>() {
+            write!(f, "{error:?}")?;
         } else {
             write!(f, "{}", self.error)?;
             let mut cause = self.error.source();

@@ -114,16 +114,16 @@ impl Namespace {
     }
 
     /// Makes the namespace visible to `ip netns` under its name, by a symbolic link in
-    /// `directory` to our descriptor. A mount, as ip-netns(8) makes it, costs five times as
+    /// `directory` to a descriptor of this process. A mount, as ip-netns(8) makes it, costs five times as
     /// much, and as much again when the test ends.
     #[must_use = "the name is removed when the value is dropped"]
     pub(crate) fn publish(&self, directory: &Path) -> Result<Published> {
         let path = directory.join(&self.name);
-        let ours = format!("/proc/{}/fd/{}", std::process::id(), self.fd.as_raw_fd());
-        symlink(ours, &path).map_err(|error| {
+        let target = format!("/proc/{}/fd/{}", std::process::id(), self.fd.as_raw_fd());
+        symlink(target, &path).map_err(|error| {
             Error::new(
                 ErrorCode::Namespace,
-                format!("name the network namespace {}", path.display()),
+                format!("create the name {} for a network namespace", path.display()),
             )
             .source(error)
         })?;
@@ -210,7 +210,10 @@ pub(crate) fn return_home() {
     let returned = open(Path::new(OF_LEADER))
         .and_then(|home| setns(home, CloneFlags::CLONE_NEWNET).map_err(io::Error::from));
     if let Err(error) = returned {
-        eprintln!("nstest: a new thread cannot leave the node in which it was started: {error}");
+        eprintln!(
+            "nstest: a new thread cannot leave the node in which it was started: {error}. The \
+             process aborts, because the thread would continue in the wrong network"
+        );
         std::process::abort();
     }
 }

@@ -55,7 +55,8 @@ pub(crate) fn write_all<'a>(
 /// Writes one setting of the calling thread's namespace.
 pub(crate) fn write(key: &str, value: &str) -> Result<()> {
     Directories::default().store(key, value).map_err(|cause| {
-        let error = Error::new(ErrorCode::Sysctl, format!("set net/{key} to {value:?}"));
+        let error =
+            Error::new(ErrorCode::Sysctl, format!("set the sysctl {} to {value:?}", name(key)));
         match cause.raw_os_error() {
             Some(nix::libc::EROFS) => error
                 .source(cause)
@@ -77,8 +78,17 @@ pub(crate) fn has_ipv6() -> bool {
 
 /// Reads one setting of the calling thread's namespace.
 pub(crate) fn read(key: &str) -> Result<String> {
-    load(key)
-        .map_err(|cause| Error::new(ErrorCode::Sysctl, format!("read net/{key}")).source(cause))
+    load(key).map_err(|cause| {
+        Error::new(ErrorCode::Sysctl, format!("read the sysctl {}", name(key))).source(cause)
+    })
+}
+
+/// The name of a setting as sysctl(8) has it, such as `net.ipv4.ip_forward`.
+///
+/// If the name of an interface in it contains a dot, the separator stays `/`.
+pub(crate) fn name(key: &str) -> String {
+    let separator = if key.contains('.') { "/" } else { "." };
+    format!("net/{key}").replace('/', separator)
 }
 
 fn load(key: &str) -> io::Result<String> {

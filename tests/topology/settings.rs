@@ -126,10 +126,10 @@ fn a_read_only_proc_sys_is_told_and_lived_with() {
     let text = outcome.text();
     assert!(outcome.status.success(), "{text}");
     assert!(
-        text.contains("nstest: note: could not set net/ipv4/conf/all/arp_ignore to 1: "),
+        text.contains("nstest: note: could not set the sysctl net.ipv4.conf.all.arp_ignore to 1: "),
         "{text}"
     );
-    assert!(text.contains("notes, such as: could not set net/"), "{text}");
+    assert!(text.contains("notes, such as: could not set the sysctl net."), "{text}");
 }
 
 #[netns_test]

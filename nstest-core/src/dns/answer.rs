@@ -25,7 +25,7 @@ use crate::error::{Error, ErrorCode, Result};
 /// let alias = Answer::from(Record::cname("db-1.example").ttl(Duration::from_secs(60)));
 /// let once = Answer::SERVFAIL.times(1);
 /// let one_family = Answer::SILENT.only(QueryType::AAAA);
-/// # assert_eq!(once.to_string(), "SERVFAIL, 1 times");
+/// # assert_eq!(once.to_string(), "SERVFAIL, once");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "an answer is given by `Resolver::answer`"]
@@ -159,7 +159,7 @@ impl Answer {
             ));
         }
         if self.times == Some(0) {
-            return Err(refused("it would answer 0 queries")
+            return Err(refused("`times(0)` answers no query")
                 .help("remove `times(0)`, or do not give the answer"));
         }
         if self.times.is_some() && !self.stale.is_zero() {
@@ -205,7 +205,11 @@ impl fmt::Display for Answer {
         if let Some(kind) = self.only {
             write!(f, ", only for {kind}")?;
         }
-        self.times.map_or(Ok(()), |times| write!(f, ", {times} times"))
+        match self.times {
+            None => Ok(()),
+            Some(1) => f.write_str(", once"),
+            Some(times) => write!(f, ", {times} times"),
+        }
     }
 }
 

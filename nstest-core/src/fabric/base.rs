@@ -118,7 +118,8 @@ impl Fabric {
 
     pub(super) fn note(&mut self, unwritten: &[sysctl::Unwritten]) {
         for sysctl::Unwritten { key, value, cause } in unwritten {
-            let note = format!("could not set net/{key} to {value}: {cause}");
+            let note =
+                format!("could not set the sysctl {} to {value}: {cause}", sysctl::name(key));
             self.add_note(note);
         }
     }

@@ -269,7 +269,10 @@ impl Socket {
                 None => return Ok(found),
             }
         }
-        Err(self.error_from(request, Errno::EINTR))
+        Err(self.error_from(
+            request,
+            format!("the table changed during each of {DUMP_ATTEMPTS} attempts to read it"),
+        ))
     }
 
     fn send(&self, request: &Request) -> Result<()> {
@@ -313,9 +316,13 @@ impl Socket {
             .source(refused)
     }
 
-    fn error_from(&self, request: &Request, errno: Errno) -> Error {
+    fn error_from(
+        &self,
+        request: &Request,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
         Error::new(ErrorCode::Netlink, format!("{} in {}", request.what(), self.owner))
-            .source(errno)
+            .source(cause)
     }
 
     fn unexpected(&self, request: &Request) -> Error {

@@ -35,8 +35,12 @@ impl NodeExecutor {
             format!("kill established TCP connections{which} in node {}", self.name()),
         );
         Err(match others.as_slice() {
-            [] => error.source("the node has no established TCP connection"),
-            others => error.source(format!("the node has only {}", others.join(", "))),
+            [] => error
+                .source("the node has no established TCP connection")
+                .help("call it after the connection was made, on the node of its client or server"),
+            others => {
+                error.source(format!("the node has only connections from {}", others.join(", ")))
+            }
         })
     }
 }

@@ -38,7 +38,7 @@ impl NodeExecutor {
     ) -> Result<ConnectOutcome> {
         self.run(|| attempt(to, bytes, patience)).map_err(|error| {
             Error::new(
-                ErrorCode::Setup,
+                ErrorCode::Namespace,
                 format!("try to connect to {to} from node {}", self.name()),
             )
             .source(error)

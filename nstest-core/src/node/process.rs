@@ -31,8 +31,11 @@ impl Command {
     /// If the runtime was built without `enable_io`, as with `tokio::process`. Every runtime of
     /// nstest has it.
     pub fn spawn_async(&mut self) -> io::Result<Child> {
-        let runtime = Handle::try_current()
-            .map_err(|error| self.refused(&io::Error::other(format!("{error}; use `spawn`"))))?;
+        let runtime = Handle::try_current().map_err(|error| {
+            self.refused(&io::Error::other(format!(
+                "{error}. Call it in an `async fn` test, or use `spawn`"
+            )))
+        })?;
         let kill_on_drop = self.kill_on_drop;
         let child = self.in_node(move |inner| {
             let _context = runtime.enter();

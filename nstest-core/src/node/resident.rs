@@ -44,8 +44,8 @@ impl Resident {
                     inbox.into_iter().for_each(|job| job());
                 }
             })
-            .map_err(|error| gone(&name, "start the thread").source(error))?;
-        arrival.recv().map_err(|_| gone(&name, "move the thread"))??;
+            .map_err(|error| failed("start", &name).source(error))?;
+        arrival.recv().map_err(|_| failed("start", &name).source(ENDED))??;
         Ok(Self { jobs, name })
     }
 
@@ -58,11 +58,18 @@ impl Resident {
         let job = Box::new(move || {
             let _ = done.send(work());
         });
-        self.jobs.send(job).map_err(|_| gone(&self.name, "send work to the thread"))?;
-        result.recv().map_err(|_| gone(&self.name, "get a result from the thread"))
+        let ended = || failed("run code on", &self.name).source(ENDED);
+        self.jobs.send(job).map_err(|_| ended())?;
+        result.recv().map_err(|_| ended())
     }
 }
 
-fn gone(node: &str, what: &str) -> Error {
-    Error::new(ErrorCode::Namespace, format!("{what} that lives in node {node}"))
+const ENDED: &str = "the thread has ended unexpectedly";
+
+/// The node's threads, tasks and programs are started by this thread.
+fn failed(operation: &str, node: &str) -> Error {
+    Error::new(
+        ErrorCode::Namespace,
+        format!("{operation} the thread for threads, tasks and programs in node {node}"),
+    )
 }

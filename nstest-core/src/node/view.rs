@@ -33,7 +33,7 @@ impl View {
             }
         };
         unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)
-            .map_err(refused("unshare mounts and hostname".into()))?;
+            .map_err(refused("create a mount and a UTS namespace".into()))?;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
             .map_err(refused("make mounts private".into()))?;
         let flags =

@@ -24,8 +24,9 @@ pub(crate) struct Stopped {
 
 impl Fabric {
     pub(crate) fn build(_: &Arc<Panics>, _: &Changes) -> Result<Self> {
-        Err(Error::new(ErrorCode::Platform, "build a network")
-            .help("nstest needs the network namespaces of Linux"))
+        Err(Error::new(ErrorCode::Platform, "build a network").help(
+            "nstest needs the network namespaces of Linux: run the tests there, outside of Miri",
+        ))
     }
 
     pub(crate) fn adopt(&mut self) -> Result<()> {

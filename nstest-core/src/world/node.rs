@@ -203,12 +203,16 @@ impl Node {
     }
 
     /// Opens a connection of the crate [`rtnetlink`] in the node's network, for tests that
-    /// change links, addresses, routes or neighbours themselves.
+    /// change interfaces, addresses, routes or neighbours themselves.
     ///
     /// The task that serves the connection runs on the caller's tokio runtime, until the last
-    /// clone of the handle is dropped. Needs the cargo feature `rtnetlink`. The crate is
-    /// re-exported as `nstest::rtnetlink`. Its lists are streams: import
-    /// `futures::TryStreamExt` of the crate futures to read them.
+    /// clone of the handle is dropped. Needs the cargo feature `rtnetlink`.
+    ///
+    /// The crate is re-exported as `nstest::rtnetlink`, so a test needs no dependency on it. Its
+    /// lists are streams. To read them, add the dependency `futures = "0.3"` and import
+    /// `futures::TryStreamExt`. Code that opens connections itself, also with another version of
+    /// rtnetlink, runs in the node by [`scope`](Self::scope), [`run`](Self::run) or
+    /// [`spawn_async`](Self::spawn_async).
     ///
     /// ```no_run
     /// # use nstest::netns as netns_test;
@@ -216,24 +220,27 @@ impl Node {
     ///
     /// use futures::TryStreamExt;
     /// use nstest::rtnetlink::RouteMessageBuilder;
+    /// use nstest::rtnetlink::packet_route::route::RouteAttribute;
     /// use nstest::{Node, TestResult};
     ///
     /// #[netns_test]
-    /// async fn reads_its_own_route(router: Node) -> TestResult {
+    /// async fn adds_an_address_and_a_route(router: Node) -> TestResult {
+    ///     let handle = router.rtnetlink()?;
+    ///     let link = handle.link().get().match_name("eth0").execute().try_next().await?;
+    ///     let index = link.expect("each node has it").header.index;
+    ///     handle.address().add(index, Ipv4Addr::new(10, 0, 2, 99).into(), 24).execute().await?;
+    ///
     ///     let network = Ipv4Addr::new(192, 0, 2, 0);
     ///     let route = RouteMessageBuilder::<Ipv4Addr>::new()
     ///         .destination_prefix(network, 24)
     ///         .gateway(Ipv4Addr::new(10, 0, 2, 1))
     ///         .build();
-    ///     let handle = router.rtnetlink()?;
-    ///     handle.route().add(route.clone()).execute().await?;
+    ///     handle.route().add(route).execute().await?;
     ///
     ///     let all = RouteMessageBuilder::<Ipv4Addr>::new().build();
     ///     let routes: Vec<_> = handle.route().get(all).execute().try_collect().await?;
-    ///     assert!(routes.iter().any(|found| {
-    ///         found.header.destination_prefix_length == 24
-    ///             && route.attributes.iter().all(|wanted| found.attributes.contains(wanted))
-    ///     }));
+    ///     let destination = RouteAttribute::Destination(network.into());
+    ///     assert!(routes.iter().any(|route| route.attributes.contains(&destination)));
     ///     Ok(())
     /// }
     /// ```

@@ -40,7 +40,7 @@ fn settings_are_those_of_the_namespace_that_the_thread_is_in() {
         assert_eq!(keys, [("ipv4/no_such_setting", "1"), ("ipv4/ip_default_ttl", "no number")]);
         assert_eq!(unwritten[0].cause.raw_os_error(), Some(nix::libc::ENOENT));
         let error = sysctl::write("ipv4/no_such_setting", "1").unwrap_err();
-        assert_eq!(error.to_string(), "set net/ipv4/no_such_setting to \"1\"");
+        assert_eq!(error.to_string(), "set the sysctl net.ipv4.no_such_setting to \"1\"");
     });
 }
 
