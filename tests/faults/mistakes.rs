@@ -18,9 +18,9 @@ fn percentages() {
     says(
         Percent::try_new(101.0),
         &expect![[r#"
-        nstest[fault]: take `101` for a percentage
-          help: write a number from 0 to 100: `2.5%`
-    "#]],
+            nstest[fault]: use `101` as a percentage
+              help: write a number from 0 to 100: `2.5%`
+        "#]],
     );
     says(
         "101%".parse::<Percent>(),
@@ -43,12 +43,12 @@ fn percentages() {
     says(
         "loss -1%".parse::<Condition>(),
         &expect![[r#"
-        nstest[plan]: read the condition `loss -1%`
-          cause: `-1%` is no percentage
-            loss -1%
-                 ^^^
-          help: write a number from 0 to 100: `2.5%`
-    "#]],
+            nstest[plan]: read the condition `loss -1%`
+              cause: `-1%` is not a percentage
+                loss -1%
+                     ^^^
+              help: write a number from 0 to 100: `2.5%`
+        "#]],
     );
 }
 
@@ -62,78 +62,78 @@ fn plans_that_do_not_parse() {
                   cause: `dorp` is not expected here
                     server: dorp
                             ^^^^
-                  help: write one of: drop, reject KIND, reset, duplicate, delay TIME, corrupt, mtu OCTETS, half-open, cut, then reset, condition …, down, partition A | B
+                  help: write one of: drop, reject KIND, reset, duplicate, delay, corrupt, mtu OCTETS, blackhole, cut, then reset, then blackhole, then cut, condition …, down, partition A | B
             "#]],
         ),
         (
             "server tcp prot 80: drop",
             expect![[r#"
-            nstest[plan]: read the plan `server tcp prot 80: drop`
-              cause: `prot` is not expected here
-                server tcp prot 80: drop
-                           ^^^^
-              help: write one of: a colon and what happens, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
-        "#]],
+                nstest[plan]: read the plan `server tcp prot 80: drop`
+                  cause: `prot` is not expected here
+                    server tcp prot 80: drop
+                               ^^^^
+                  help: write one of: a colon and an effect, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
+            "#]],
         ),
         (
             "server: down at soon",
             expect![[r#"
-            nstest[plan]: read the plan `server: down at soon`
-              cause: `soon` is no time
-                server: down at soon
-                                ^^^^
-              help: write a number and a unit: `250us`, `40ms`, `1.5s`, `2m`
-        "#]],
+                nstest[plan]: read the plan `server: down at soon`
+                  cause: `soon` is not a duration
+                    server: down at soon
+                                    ^^^^
+                  help: write a number and a unit: `250us`, `40ms`, `1.5s`, `2m`
+            "#]],
         ),
         (
             "server: down lasting 1s every 500ms",
             expect![[r#"
-            nstest[plan]: read the plan `server: down lasting 1s every 500ms`
-              cause: it comes again before it has gone
-                server: down lasting 1s every 500ms
-                        ^^^^
-              help: let it last less than the time after which it comes again
-        "#]],
+                nstest[plan]: read the plan `server: down lasting 1s every 500ms`
+                  cause: the fault would repeat before it has ended
+                    server: down lasting 1s every 500ms
+                            ^^^^
+                  help: make `lasting` shorter than `every`
+            "#]],
         ),
         (
             "server udp: reset",
             expect![[r#"
-            nstest[plan]: read the plan `server udp: reset`
-              cause: only TCP can be reset
-                server udp: reset
-                            ^^^^^
-              help: take `tcp` packets, or `reject port-unreachable`
-        "#]],
+                nstest[plan]: read the plan `server udp: reset`
+                  cause: only TCP can be reset
+                    server udp: reset
+                                ^^^^^
+                  help: match `tcp` packets, or use `reject port-unreachable`
+            "#]],
         ),
         (
             "server",
             expect![[r#"
-            nstest[plan]: read the plan `server`
-              cause: here something is missing
-                server
-                      ^
-              help: write one of: a colon and what happens, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
-        "#]],
+                nstest[plan]: read the plan `server`
+                  cause: something is missing here
+                    server
+                          ^
+                  help: write one of: a colon and an effect, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
+            "#]],
         ),
         (
             "server: condition queue-limit 9",
             expect![[r#"
-            nstest[plan]: read the plan `server: condition queue-limit 9`
-              cause: without a rate no packet waits, and the queue is always empty
-                server: condition queue-limit 9
-                                        ^
-              help: add a rate, as in `rate 10mbit queue-limit 100`
-        "#]],
+                nstest[plan]: read the plan `server: condition queue-limit 9`
+                  cause: without a rate no packet waits in the queue
+                    server: condition queue-limit 9
+                                                  ^
+                  help: add a rate, as in `rate 10mbit queue-limit 100`
+            "#]],
         ),
         (
             "*: partition a b",
             expect![[r#"
-            nstest[plan]: read the plan `*: partition a b`
-              cause: there is one group, and nothing that it is apart from
-                *: partition a b
-                               ^
-              help: name two groups or more: `partition a | b c`
-        "#]],
+                nstest[plan]: read the plan `*: partition a b`
+                  cause: there is only one group
+                    *: partition a b
+                                   ^
+                  help: name two or more groups: `partition a | b c`
+            "#]],
         ),
     ] {
         says(plan.parse::<Plan>(), &expected);
@@ -146,18 +146,18 @@ fn plans_that_contradict_themselves() {
         (
             "server: condition lte; server egress: condition dsl at 1s",
             expect![[r#"
-            nstest[plan-conflict]: take `server: condition delay 35ms jitter 5ms normal loss 0.2% rate 12mbit` and `server egress: condition delay 25ms rate 1500kbit at 1s` together
-              cause: a direction of a link has one condition at a time
-              help: make one of the two, or let the first end before the second begins (`lasting`)
-        "#]],
+                nstest[plan-conflict]: use `server: condition delay 35ms jitter 5ms normal loss 0.2% rate 12mbit` and `server egress: condition delay 25ms rate 1500kbit at 1s` together
+                  cause: a direction of a link has one condition at a time
+                  help: remove one of them, or let the first end before the second starts (`lasting`)
+            "#]],
         ),
         (
             "server: down at 1s lasting 1s every 5s; server: down at 3m",
             expect![[r#"
-            nstest[plan-conflict]: take `server: down at 1s lasting 1s every 5s` and `server: down at 3m` together
-              cause: the cable would be pulled twice
-              help: make one of the two, or let the first end before the second begins (`lasting`)
-        "#]],
+                nstest[plan-conflict]: use `server: down at 1s lasting 1s every 5s` and `server: down at 3m` together
+                  cause: the link would be down twice
+                  help: remove one of them, or let the first end before the second starts (`lasting`)
+            "#]],
         ),
     ] {
         says(plan.parse::<Plan>(), &expected);
@@ -221,76 +221,76 @@ fn faults_that_cannot_be(server: Node, net: Net) -> TestResult {
     says(
         link.condition(Condition::new().queue_limit(5)),
         &expect![[r#"
-        nstest[fault]: take the condition `queue-limit 5`
-          cause: without a rate no packet waits, and the queue is always empty
-          help: add a rate, as in `rate 10mbit queue-limit 100`
-    "#]],
+            nstest[fault]: use the condition `queue-limit 5`
+              cause: without a rate no packet waits in the queue
+              help: add a rate, as in `rate 10mbit queue-limit 100`
+        "#]],
     );
     says(
         link.reset(Packets::udp()),
         &expect![[r#"
-        nstest[fault]: take the fault `server udp: reset`
-          cause: only TCP can be reset
-          help: take `tcp` packets, or `reject port-unreachable`
-    "#]],
+            nstest[fault]: use the fault `server udp: reset`
+              cause: only TCP can be reset
+              help: match `tcp` packets, or use `reject port-unreachable`
+        "#]],
     );
     says(
         link.reject(Packets::arp(), Unreachable::Net),
         &expect![[r#"
-        nstest[fault]: take the fault `server arp: reject net-unreachable`
-          cause: ARP and neighbour discovery are never answered so
-          help: take `drop`
-    "#]],
+            nstest[fault]: use the fault `server arp: reject net-unreachable`
+              cause: control traffic is never answered with an ICMP error
+              help: use `drop`
+        "#]],
     );
     says(
         link.mtu_blackhole(67),
         &expect![[r#"
-        nstest[fault]: take the fault `server: mtu 67`
-          cause: 68 octets pass everywhere (RFC 791 §3.2)
-          help: take an MTU from 68, for IPv6 from 1280
-    "#]],
+            nstest[fault]: use the fault `server: mtu 67`
+              cause: every link carries packets of 68 octets (RFC 791 §3.2)
+              help: write an MTU of at least 68, for IPv6 at least 1280
+        "#]],
     );
     says(
         link.flap(Duration::ZERO),
         &expect![[r#"
-        nstest[fault]: take the fault `server: down lasting 0s`
-          cause: what lasts no time never happens
-          help: leave `lasting` out, or give it a time
-    "#]],
+            nstest[fault]: use the fault `server: down lasting 0s`
+              cause: a fault that lasts 0s is never active
+              help: remove `lasting`, or make it longer
+        "#]],
     );
     says(
         net.partition(&[&[&server]]),
         &expect![[r#"
-        nstest[fault]: take the partition server
-          cause: there is one group, and nothing that it is apart from
-          help: name two groups or more, as in `partition a | b c`
-    "#]],
+            nstest[fault]: use the partition server
+              cause: there is only one group
+              help: name two groups or more, as in `partition a | b c`
+        "#]],
     );
     says(
         net.partition_one_way(&[&server], &[&server]),
         &expect![[r#"
-        nstest[fault]: take the partition server > server
-          cause: `server` is on both sides
-          help: name two groups or more, as in `partition a | b c`
-    "#]],
+            nstest[fault]: use the partition server > server
+              cause: `server` is in both groups
+              help: name two groups or more, as in `partition a | b c`
+        "#]],
     );
     let duplicate = link.fault()?.action(Action::Duplicate(0));
     says(
         net.inject(duplicate),
         &expect![[r#"
-        nstest[fault]: take the fault `server: duplicate 0`
-          cause: no copy is no fault
-          help: take 1 or more
-    "#]],
+            nstest[fault]: use the fault `server: duplicate 0`
+              cause: a duplicate of 0 copies has no effect
+              help: write 1 or more copies
+        "#]],
     );
     let reorder = Condition::new().jitter(Jitter::uniform(Duration::ZERO)).reorder(Percent::ALL);
     says(
         link.condition(reorder),
         &expect![[r#"
-        nstest[fault]: take the condition `jitter 0s reorder 100%`
-          cause: a reordered packet is one without the delay of the others, and there is none
-          help: add a delay, as in `delay 10ms reorder 25%`
-    "#]],
+            nstest[fault]: use the condition `jitter 0s reorder 100%`
+              cause: a reordered packet is sent without the delay of the others, and there is no delay
+              help: add a delay, as in `delay 10ms reorder 25%`
+        "#]],
     );
     Ok(())
 }
@@ -302,37 +302,37 @@ fn faults_that_contradict_each_other(server: Node, net: Net) -> TestResult {
     says(
         net.inject(same),
         &expect![[r#"
-        nstest[plan-conflict]: take `server: condition rate 1mbit optional` and `server egress: condition delay 35ms jitter 5ms normal loss 0.2% rate 12mbit` together
-          cause: a direction of a link has one condition at a time
-          help: make one of the two, or let the first end before the second begins (`lasting`)
-    "#]],
+            nstest[plan-conflict]: use `server: condition rate 1mbit optional` and `server egress: condition delay 35ms jitter 5ms normal loss 0.2% rate 12mbit` together
+              cause: a direction of a link has one condition at a time
+              help: remove one of them, or let the first end before the second starts (`lasting`)
+        "#]],
     );
     // The same cable, by its other name.
     says(
         net.inject(Fault::on("test").ingress().condition(Condition::LTE)),
         &expect![[r#"
-        nstest[plan-conflict]: take `server: condition rate 1mbit optional` and `test ingress: condition delay 35ms jitter 5ms normal loss 0.2% rate 12mbit` together
-          cause: a direction of a link has one condition at a time
-          help: make one of the two, or let the first end before the second begins (`lasting`)
-    "#]],
+            nstest[plan-conflict]: use `server: condition rate 1mbit optional` and `test ingress: condition delay 35ms jitter 5ms normal loss 0.2% rate 12mbit` together
+              cause: a direction of a link has one condition at a time
+              help: remove one of them, or let the first end before the second starts (`lasting`)
+        "#]],
     );
     net.partition(&[&[&server], &[&net.local()]])?.optional();
     says(
         net.isolate(&server),
         &expect![[r#"
-        nstest[plan-conflict]: take `*: partition server | test` and `*: partition server | test` together
-          cause: the network falls apart in one way at a time
-          help: make one of the two, or let the first end before the second begins (`lasting`)
-    "#]],
+            nstest[plan-conflict]: use `*: partition server | test` and `*: partition server | test` together
+              cause: a network has one partition at a time
+              help: remove one of them, or let the first end before the second starts (`lasting`)
+        "#]],
     );
     server.link().drop_packets(Packets::udp())?.optional();
     says(
         server.link().drop_packets(Packets::udp()),
         &expect![[r#"
-        nstest[plan-conflict]: take `server udp: drop` and `server udp: drop` together
-          cause: both are the same
-          help: make one of the two, or let the first end before the second begins (`lasting`)
-    "#]],
+            nstest[plan-conflict]: use `server udp: drop` and `server udp: drop` together
+              cause: both are the same fault
+              help: remove one of them, or let the first end before the second starts (`lasting`)
+        "#]],
     );
     Ok(())
 }

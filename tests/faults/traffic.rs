@@ -236,12 +236,12 @@ fn path_mtu_discovery_needs_to_be_told(server: Node, net: Net) -> TestResult {
         hole.end()?;
 
         let (mut client, mut served) = pair(&net, &server, ip)?;
-        let told = server.link().fault()?.action(Action::Mtu { mtu: 1300, told: true });
-        let told = net.inject(told)?;
+        let reported = server.link().fault()?.action(Action::Mtu { mtu: 1300, notify: true });
+        let reported = net.inject(reported)?;
         client.write_all(&[1; 20_000])?;
         served.read_exact(&mut [0; 20_000])?;
-        assert!(told.affected() > 0);
-        told.end()?;
+        assert!(reported.affected() > 0);
+        reported.end()?;
     }
     Ok(())
 }

@@ -1,42 +1,42 @@
-//! What becomes of a packet that a fault takes.
+//! Actions: what a fault does to the packets that it matches.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::packets::{Layer, Packets};
-use super::span;
+use super::duration;
+use super::packets::{Packets, Protocol};
 pub use crate::frame::build::Unreachable;
 
-/// What becomes of a packet that a fault takes.
+/// What a fault does to a packet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
-    /// It is lost, and nobody is told: a black hole.
+    /// Drops the packet. Neither end is notified.
     Drop,
-    /// It is lost, and its sender is told by ICMP. What must not be answered
-    /// (RFC 1122 §3.2.2), such as multicast, is only lost.
+    /// Drops the packet, and sends an ICMP error to its sender. A packet that must not be
+    /// answered (RFC 1122 §3.2.2), such as multicast, is only dropped.
     Reject(Unreachable),
-    /// It is lost, and both ends of its TCP connection are reset, now and whenever
-    /// they send again. What is no TCP is only lost.
+    /// Drops the packet, and resets its TCP connection at both ends, now and whenever one
+    /// of them sends again. A packet that is not TCP is only dropped.
     Reset,
-    /// It arrives so many times more.
+    /// Sends this many copies in addition to the packet.
     Duplicate(u8),
-    /// It is held back so long.
+    /// Delays the packet, in addition to the delay of the link.
     Delay(Duration),
-    /// One bit of it is wrong.
+    /// Inverts one bit of the packet.
     Corrupt,
-    /// It is lost if it is longer than so many octets from its IP header on, and
-    /// may not be fragmented; its sender is told so, or not: the black hole of path
-    /// MTU discovery (RFC 2923 §2.1).
+    /// Drops the packet if it is longer than the MTU and must not be fragmented. If the
+    /// sender is not notified, this is the black hole of path MTU discovery (RFC 2923 §2.1).
     Mtu {
-        /// Octets.
+        /// The longest packet that passes, in octets from its IP header on.
         mtu: u32,
-        /// Whether the sender is told ("packet too big").
-        told: bool,
+        /// Whether the sender gets an ICMP error ("packet too big").
+        notify: bool,
     },
-    /// With it, everything in its direction is lost from now on, but for control.
+    /// Drops the packet and everything after it in its direction, except control traffic.
     Blackhole,
-    /// With it, everything in both directions is lost from now on, control included.
+    /// Drops the packet and everything after it in both directions, control traffic
+    /// included.
     Cut,
 }
 
@@ -64,10 +64,10 @@ impl fmt::Display for Action {
             Self::Reset => f.write_str("reset"),
             Self::Duplicate(1) => f.write_str("duplicate"),
             Self::Duplicate(copies) => write!(f, "duplicate {copies}"),
-            Self::Delay(delay) => write!(f, "delay {}", span::text(*delay)),
+            Self::Delay(delay) => write!(f, "delay {}", duration::text(*delay)),
             Self::Corrupt => f.write_str("corrupt"),
-            Self::Mtu { mtu, told: false } => write!(f, "mtu {mtu}"),
-            Self::Mtu { mtu, told: true } => write!(f, "mtu {mtu} told"),
+            Self::Mtu { mtu, notify: false } => write!(f, "mtu {mtu}"),
+            Self::Mtu { mtu, notify: true } => write!(f, "mtu {mtu} notify"),
             Self::Blackhole => f.write_str("blackhole"),
             Self::Cut => f.write_str("cut"),
         }
@@ -79,38 +79,45 @@ impl Action {
     /// after at least as long (`TCP_RTO_MIN` in the kernel's `include/net/tcp.h`).
     pub const DEFAULT_DELAY: Duration = Duration::from_millis(200);
 
-    /// Whether anything is left to chance: which bit of a packet is wrong.
+    /// Whether part of it is random: the choice of the inverted bit is.
     pub(crate) fn is_random(&self) -> bool {
         matches!(self, Self::Corrupt)
     }
 
-    /// Whether it goes on when the packet that it began with is gone.
-    pub(super) fn outlasts_its_packet(&self) -> bool {
+    /// Whether it has an effect after the packet, so that the packet itself may pass.
+    pub(super) fn affects_later_packets(&self) -> bool {
         matches!(self, Self::Reset | Self::Blackhole | Self::Cut)
     }
 
-    /// Why it cannot be with these packets, and what to do about it.
-    pub(super) fn nonsense(&self, packets: &Packets) -> Option<(String, String)> {
+    /// Why it cannot be combined with these packets, and the remedy.
+    pub(super) fn problem(&self, packets: &Packets) -> Option<(String, String)> {
         let says = |why: &str, help: &str| Some((why.to_owned(), help.to_owned()));
         match self {
-            Self::Reset if packets.layer.is_some_and(|layer| layer != Layer::Tcp) => {
-                says("only TCP can be reset", "take `tcp` packets, or `reject port-unreachable`")
+            Self::Reset if packets.protocol.is_some_and(|protocol| protocol != Protocol::Tcp) => {
+                says(
+                    "only TCP can be reset",
+                    "match `tcp` packets, or use `reject port-unreachable`",
+                )
             }
             Self::Reject(_) if packets.is_control() => {
-                says("ARP and neighbour discovery are never answered so", "take `drop`")
+                says("control traffic is never answered with an ICMP error", "use `drop`")
             }
-            Self::Duplicate(0) => says("no copy is no fault", "take 1 or more"),
-            Self::Delay(Duration::ZERO) => says("no delay is no fault", "give it a time"),
+            Self::Duplicate(0) => {
+                says("a duplicate of 0 copies has no effect", "write 1 or more copies")
+            }
+            Self::Delay(Duration::ZERO) => {
+                says("a delay of 0 has no effect", "write a longer delay")
+            }
             Self::Mtu { mtu: ..68, .. } => says(
-                "68 octets pass everywhere (RFC 791 §3.2)",
-                "take an MTU from 68, for IPv6 from 1280",
+                "every link carries packets of 68 octets (RFC 791 §3.2)",
+                "write an MTU of at least 68, for IPv6 at least 1280",
             ),
             _ => None,
         }
     }
 }
 
-/// Whether the grammar can carry it.
+/// Whether the plan grammar can print a name as one word.
 pub(super) fn is_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
 }

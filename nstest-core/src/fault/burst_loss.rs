@@ -1,17 +1,16 @@
-//! Losses that come together.
+//! Loss in bursts: the Gilbert-Elliott model.
 
 use std::fmt;
 
 use super::percent::Percent;
 
-/// Loss in burst_loss: Gilbert's and Elliott's model (E. N. Gilbert, 1960; E. O.
-/// Elliott, 1963), as in netem's `loss gemodel` (tc-netem(8)).
+/// Loss in bursts: the Gilbert-Elliott model (E. N. Gilbert, 1960; E. O. Elliott, 1963), as
+/// in netem's `loss gemodel` (tc-netem(8)).
 ///
-/// A direction of a link is in a good or in a bad state, at first in the good one.
-/// Each packet, before its fate is decided, may change the state: with `enter` from
-/// good to bad, with `leave` back. In the long run a part of
-/// `enter / (enter + leave)` of all packets meets the bad state, in runs of
-/// `1 / leave` packets on average.
+/// A direction of a link is in a good or a bad state, and starts in the good one. Before
+/// each packet the state may change: from good to bad with the chance `enter`, back with
+/// `leave`. In the long run, `enter / (enter + leave)` of all packets are in the bad state,
+/// in bursts of `1 / leave` packets on average.
 ///
 /// ```
 /// use nstest::{Condition, GilbertElliott, Percent};
@@ -30,34 +29,34 @@ pub struct GilbertElliott {
 }
 
 impl GilbertElliott {
-    /// Everything is lost in the bad state and nothing in the good one (Gilbert's
-    /// simple model). `enter` and `leave` are the chances of a change, per packet.
+    /// The simple model by Gilbert: all packets are lost in the bad state, none in the good
+    /// one. `enter` and `leave` are the chances of a change, per packet.
     #[must_use]
     pub const fn new(enter: Percent, leave: Percent) -> Self {
         Self { enter, leave, bad: Percent::ALL, good: Percent::ZERO }
     }
 
-    /// What is lost in the bad state: `1-h` in netem's terms.
+    /// The loss in the bad state: `1-h` in netem's terms.
     #[must_use]
     pub const fn loss_in_bad(mut self, loss: Percent) -> Self {
         self.bad = loss;
         self
     }
 
-    /// What is lost in the good state: `1-k` in netem's terms.
+    /// The loss in the good state: `1-k` in netem's terms.
     #[must_use]
     pub const fn loss_in_good(mut self, loss: Percent) -> Self {
         self.good = loss;
         self
     }
 
-    /// The state for a packet, after the one before it.
+    /// The state for the next packet: whether it is the bad one.
     pub(crate) const fn step(self, is_bad: bool, draw: u64) -> bool {
-        if is_bad { !self.leave.takes(draw) } else { self.enter.takes(draw) }
+        if is_bad { !self.leave.hits(draw) } else { self.enter.hits(draw) }
     }
 
     pub(crate) const fn loses(self, is_bad: bool, draw: u64) -> bool {
-        if is_bad { self.bad.takes(draw) } else { self.good.takes(draw) }
+        if is_bad { self.bad.hits(draw) } else { self.good.hits(draw) }
     }
 }
 

@@ -1,20 +1,20 @@
-//! What a direction of a link is like.
+//! Conditions: the quality of a link, such as delay, loss and rate.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::burst_loss::GilbertElliott;
+use super::duration;
 use super::jitter::Jitter;
 use super::percent::Percent;
 use super::rate::Rate;
-use super::span;
 use crate::error::{Error, ErrorCode};
 
-/// What happens to the packets in one direction of a link.
+/// The quality of a link in one direction.
 ///
-/// They pass these, in this order: loss (`loss`, `burst_loss`), `duplicate`,
-/// `corrupt`, the queue in front of the link (`queue_limit`), the link's speed
-/// (`rate`), and its length (`delay`, `jitter`, `reorder`).
+/// Its parts apply to a packet in this order: loss (`loss`, `burst_loss`), `duplicate`,
+/// `corrupt`, the queue in front of the link (`queue_limit`), the bandwidth (`rate`), and
+/// the propagation delay (`delay`, `jitter`, `reorder`).
 ///
 /// ```
 /// use nstest::{Condition, Jitter, Percent, Rate};
@@ -44,11 +44,11 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// How many packets wait for a link with a rate where `queue_limit` is not given:
-    /// netem's default (tc-netem(8)), and Linux's `txqueuelen`.
+    /// The queue limit of a link that has a rate and no [`queue_limit`](Self::queue_limit),
+    /// in packets. It is netem's default (tc-netem(8)), and Linux's `txqueuelen`.
     pub const DEFAULT_QUEUE_LIMIT: u32 = 1000;
 
-    /// A perfect link: everything passes at once.
+    /// A perfect link: no loss, no delay, no limit.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -64,73 +64,74 @@ impl Condition {
         }
     }
 
-    /// How long a packet takes, in this direction: half of what a round trip takes
-    /// where both have it.
+    /// The one-way delay. If both directions have the same, it is half of the round-trip
+    /// time.
     #[must_use]
     pub const fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// How the delay varies. It may let packets overtake each other.
+    /// The variation of the delay. It can reorder packets.
     #[must_use]
     pub const fn jitter(mut self, jitter: Jitter) -> Self {
         self.jitter = Some(jitter);
         self
     }
 
-    /// How likely a packet is lost, each independently (Bernoulli).
+    /// The chance that a packet is lost, independent of all others (Bernoulli).
     #[must_use]
     pub const fn loss(mut self, loss: Percent) -> Self {
         self.loss = loss;
         self
     }
 
-    /// Loss in bursts. With [`loss`](Self::loss) beside it, either may lose a packet.
+    /// Loss in bursts. It applies in addition to [`loss`](Self::loss).
     #[must_use]
     pub const fn burst_loss(mut self, burst_loss: GilbertElliott) -> Self {
         self.burst_loss = Some(burst_loss);
         self
     }
 
-    /// How likely a packet arrives twice.
+    /// The chance that a packet arrives twice.
     #[must_use]
     pub const fn duplicate(mut self, duplicate: Percent) -> Self {
         self.duplicate = duplicate;
         self
     }
 
-    /// How likely a packet overtakes those before it: it has no delay (as with
-    /// netem), which therefore has to be set.
+    /// The chance that a packet is sent without delay, as with netem, so that it overtakes
+    /// those before it. This needs a [`delay`](Self::delay).
     #[must_use]
     pub const fn reorder(mut self, reorder: Percent) -> Self {
         self.reorder = reorder;
         self
     }
 
-    /// How likely a packet arrives with one bit wrong, so that its checksum fails.
+    /// The chance that one bit of a packet is inverted, so that its checksum is wrong.
     #[must_use]
     pub const fn corrupt(mut self, corrupt: Percent) -> Self {
         self.corrupt = corrupt;
         self
     }
 
-    /// How fast the link carries. Packets wait their turn.
+    /// The bandwidth. Packets that come faster wait in a queue.
     #[must_use]
     pub const fn rate(mut self, rate: Rate) -> Self {
         self.rate = Some(rate);
         self
     }
 
-    /// How many packets may wait for the link or be on their way into it; those
-    /// that come to a full queue are dropped. It needs a rate: without, nobody waits.
+    /// The number of packets that the queue in front of the link holds, including the one
+    /// that is being sent. Packets that find it full are dropped. This needs a
+    /// [`rate`](Self::rate): without one, no packet waits.
     #[must_use]
     pub const fn queue_limit(mut self, packets: u32) -> Self {
         self.queue_limit = Some(packets);
         self
     }
 
-    /// Whether anything is left to chance.
+    /// Whether any part of it is random.
     pub(crate) fn is_random(&self) -> bool {
         let chances = [self.loss, self.duplicate, self.reorder, self.corrupt];
         chances.iter().any(|chance| chance.is_chance())
@@ -139,37 +140,36 @@ impl Condition {
             || self.burst_loss.is_some()
     }
 
-    /// Whether each packet has to be looked at by itself. What has not been cut
-    /// into segments yet can only be dropped, delayed and paced as a whole.
+    /// Whether it needs single packets. Frames that segmentation offload has not cut yet
+    /// can only be dropped, delayed and paced as a whole.
     pub(crate) fn is_per_packet(&self) -> bool {
         self.is_random() || self.duplicate == Percent::ALL || self.queue_limit.is_some()
     }
 
-    /// Whether it means what it says.
+    /// Checks that every part has an effect.
     ///
     /// # Errors
-    /// `fault`: a queue without a rate, or reordering without a delay, since
-    /// neither would ever do anything.
+    /// `fault`, if it has a queue limit without a rate, or reordering without a delay.
     pub fn check(&self) -> Result<(), Error> {
-        match self.nonsense() {
+        match self.problem() {
             None => Ok(()),
             Some((why, help)) => {
-                Err(Error::new(ErrorCode::Fault, format!("take the condition `{self}`"))
+                Err(Error::new(ErrorCode::Fault, format!("use the condition `{self}`"))
                     .source(why)
                     .help(help))
             }
         }
     }
 
-    /// Why it cannot be, and what to do about it.
-    pub(super) fn nonsense(&self) -> Option<(&'static str, &'static str)> {
+    /// Why a part of it has no effect, and the remedy.
+    pub(super) fn problem(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self { queue_limit: Some(_), rate: None, .. } => Some((
-                "without a rate no packet waits, and the queue is always empty",
+                "without a rate no packet waits in the queue",
                 "add a rate, as in `rate 10mbit queue-limit 100`",
             )),
             Self { reorder, delay: Duration::ZERO, .. } if *reorder != Percent::ZERO => Some((
-                "a reordered packet is one without the delay of the others, and there is none",
+                "a reordered packet is sent without the delay of the others, and there is no delay",
                 "add a delay, as in `delay 10ms reorder 25%`",
             )),
             _ => None,
@@ -181,7 +181,7 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words = Vec::new();
         if self.delay != Duration::ZERO {
-            words.push(format!("delay {}", span::text(self.delay)));
+            words.push(format!("delay {}", duration::text(self.delay)));
         }
         words.extend(self.jitter.map(|jitter| format!("jitter {jitter}")));
         let chance = |name, chance| (chance != Percent::ZERO).then(|| format!("{name} {chance}"));

@@ -1,4 +1,4 @@
-//! Decimal numbers, read and printed without rounding.
+//! Reads and prints decimal numbers without rounding.
 
 /// `text` times 10^`places`, if that is a whole number.
 pub(super) fn scaled(text: &str, places: u32) -> Option<u128> {

@@ -1,4 +1,4 @@
-//! What an exploration injects at each point.
+//! The faults that an exploration injects at each point.
 
 use std::fmt;
 

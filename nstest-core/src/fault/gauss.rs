@@ -1,7 +1,7 @@
-//! The quantiles of the normal distribution, the same to the last bit everywhere.
+//! The quantile function of the normal distribution, with the same result on every machine.
 //!
-//! `ln` is not: it comes from each platform's libm. What is used here, the four
-//! operations and the square root, IEEE 754 rounds in one way only.
+//! `f64::ln` comes from the libm of the platform, and can differ in the last bit. So this
+//! module uses only the four operations and the square root, which IEEE 754 defines exactly.
 
 /// Acklam's rational approximation of the inverse of the normal distribution
 /// function (P. J. Acklam, "An algorithm for computing the inverse normal
@@ -64,7 +64,7 @@ pub(super) fn ln(x: f64) -> f64 {
     if m > std::f64::consts::SQRT_2 {
         (m, exponent) = (m / 2.0, exponent + 1);
     }
-    // ln m = 2 artanh z, of which |z| < 0.1716: twelve terms leave 1e-19.
+    // ln m = 2 artanh z, with |z| < 0.1716: after twelve terms the error is below 1e-19.
     let z = (m - 1.0) / (m + 1.0);
     let series = (0..12).rev().fold(0.0, |sum, k| sum * z * z + 1.0 / f64::from(2 * k + 1));
     2.0 * z * series + f64::from(exponent) * std::f64::consts::LN_2

@@ -1,14 +1,14 @@
-//! How the delay varies.
+//! Jitter: the random part of a delay.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::{random, span};
+use super::{duration, random};
 
-/// By how much each packet's delay differs from the condition's, at random.
+/// The random difference of each packet's delay from that of the condition.
 ///
-/// Packets whose delays differ overtake each other, as with netem (tc-netem(8)).
-/// Where that must not be, set no jitter.
+/// Packets with different delays can overtake each other, as with netem (tc-netem(8)). If
+/// the order must be kept, set no jitter.
 ///
 /// ```
 /// use nstest::{Condition, Jitter};
@@ -21,52 +21,52 @@ use super::{random, span};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Jitter {
     pub(crate) amount: Duration,
-    pub(crate) shape: Shape,
+    pub(crate) distribution: Distribution,
 }
 
 /// The distribution of a jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Shape {
+pub(crate) enum Distribution {
     Uniform,
     Normal,
     Pareto,
 }
 
-impl Shape {
+impl Distribution {
     pub(super) const WORDS: [(&'static str, Self); 3] =
         [("uniform", Self::Uniform), ("normal", Self::Normal), ("pareto", Self::Pareto)];
 }
 
 impl Jitter {
-    /// Evenly distributed, by up to `amount` in either direction.
+    /// Uniformly distributed, from `-amount` to `amount`.
     #[must_use]
     pub const fn uniform(amount: Duration) -> Self {
-        Self { amount, shape: Shape::Uniform }
+        Self { amount, distribution: Distribution::Uniform }
     }
 
-    /// Normally distributed, with `deviation` as the standard deviation. A delay
-    /// never gets below 0: keep it at several deviations.
+    /// Normally distributed, with `deviation` as the standard deviation. A delay that would
+    /// be negative is 0, so choose a delay of several deviations.
     #[must_use]
     pub const fn normal(deviation: Duration) -> Self {
-        Self { amount: deviation, shape: Shape::Normal }
+        Self { amount: deviation, distribution: Distribution::Normal }
     }
 
-    /// Added to the delay, `mean` on average, mostly less and sometimes much more:
-    /// Pareto's distribution of the second kind (Lomax) with shape 3, cut off at
-    /// a hundred times the mean.
+    /// Added to the delay: `mean` on average, usually less, rarely much more. It is the
+    /// Pareto distribution of the second kind (Lomax) with shape 3, limited to a hundred
+    /// times the mean.
     #[must_use]
     pub const fn pareto(mean: Duration) -> Self {
-        Self { amount: mean, shape: Shape::Pareto }
+        Self { amount: mean, distribution: Distribution::Pareto }
     }
 
-    /// `delay`, varied by a draw.
+    /// The delay of a packet, by a random number.
     pub(crate) fn vary(self, delay: Duration, bits: u64) -> Duration {
-        let factor = match self.shape {
-            Shape::Uniform => random::symmetric(bits),
-            Shape::Normal => random::normal(bits),
-            Shape::Pareto => random::pareto(bits),
+        let factor = match self.distribution {
+            Distribution::Uniform => random::symmetric(bits),
+            Distribution::Normal => random::normal(bits),
+            Distribution::Pareto => random::pareto(bits),
         };
-        // Whole nanoseconds: a conversion to an integer truncates, everywhere.
+        // The conversion truncates to whole nanoseconds on every platform.
         let by = (self.amount.as_nanos() as f64 * factor) as i64;
         let by_ns = Duration::from_nanos(by.unsigned_abs());
         if by < 0 { delay.saturating_sub(by_ns) } else { delay.saturating_add(by_ns) }
@@ -75,9 +75,12 @@ impl Jitter {
 
 impl fmt::Display for Jitter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&span::text(self.amount))?;
-        match Shape::WORDS.iter().find(|(_, shape)| *shape == self.shape) {
-            Some((word, Shape::Normal | Shape::Pareto)) => write!(f, " {word}"),
+        f.write_str(&duration::text(self.amount))?;
+        match Distribution::WORDS
+            .iter()
+            .find(|(_, distribution)| *distribution == self.distribution)
+        {
+            Some((word, Distribution::Normal | Distribution::Pareto)) => write!(f, " {word}"),
             _ => Ok(()),
         }
     }

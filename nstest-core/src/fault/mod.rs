@@ -1,21 +1,20 @@
-//! Failure on purpose: what is to go wrong, as data, and what follows for each
-//! packet.
+//! Fault injection: faults as data, and the decision about each packet.
 //!
-//! - [`condition`] says what a direction of a link is like, [`packets`] and
-//!   [`occurrence`] which packets a fault takes, [`action`] what becomes of them,
-//!   [`model`] (a fault), [`plan`] where and when; `grammar` reads it all;
-//! - [`pipeline`] decides about each frame at the end of a link, with [`random`] for
-//!   chance and [`receipt`] for what was affected;
-//! - [`point`] is a place in a test's traffic, for exploration; [`traffic`] tells when
-//!   it has come to rest.
+//! - A fault ([`model`]) has packets ([`packets`], [`occurrence`]), an [`action`] on them or
+//!   a [`condition`] of the link, and a [`schedule`]. A [`plan`] is a list of faults, and
+//!   `grammar` reads and prints it.
+//! - [`pipeline`] decides about each frame at a link end. Its random numbers come from
+//!   [`random`], and it counts affected packets in a [`receipt`].
+//! - [`point`] identifies a packet of a test's traffic, for exploration.
 //!
-//! No thread, no kernel, and but for the last one no clock: time comes in with the frame. The page
-//! `docs/src/design/faults.md` has the order, the seeds and the grammar.
+//! There is no thread, no kernel and no clock here: the time comes in with each frame.
+//! `docs/src/design/faults.md` describes the order of decisions, the seeds and the grammar.
 
 pub(crate) mod action;
 pub(crate) mod burst_loss;
 pub(crate) mod condition;
 mod decimal;
+mod duration;
 mod explore_fault;
 mod gauss;
 mod grammar;
@@ -35,7 +34,6 @@ pub(crate) mod receipt;
 pub(crate) mod rule;
 pub(crate) mod schedule;
 pub(crate) mod shape;
-mod span;
 #[cfg(test)]
 mod tests;
 

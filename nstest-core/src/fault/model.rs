@@ -1,4 +1,4 @@
-//! A fault, as data.
+//! Faults as data: target, packets, effect and schedule.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use super::schedule::FaultSchedule;
 use crate::error::{Error, ErrorCode};
 use crate::frame::Direction;
 
-/// Where a fault is.
+/// The target of a fault: one link, or the whole network.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FaultTarget {
-    /// The link of a node; if it has several, the named interface's.
+    /// The link of a node. If the node has several, the interface selects one.
     Link {
         /// The name of the node.
         node: String,
         /// The name of its interface.
         interface: Option<String>,
     },
-    /// The whole network, written `*`: where a partition is.
+    /// The whole network, written `*`. Partitions have this target.
     Net,
 }
 
@@ -41,8 +41,8 @@ impl From<&str> for FaultTarget {
 }
 
 impl FaultTarget {
-    /// Whether both may be one link.
-    pub(super) fn meets(&self, other: &Self) -> bool {
+    /// Whether both can mean the same link.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Net, Self::Net) => true,
             (Self::Link { node: a, interface: i }, Self::Link { node: b, interface: j }) => {
@@ -63,17 +63,17 @@ impl fmt::Display for FaultTarget {
     }
 }
 
-/// What a fault does.
+/// The effect of a fault.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FaultEffect {
-    /// Something becomes of the packets that it takes.
+    /// An action on each matching packet.
     Action(Action),
-    /// The link gets worse.
+    /// A condition of the link.
     Condition(Condition),
-    /// The cable is pulled.
+    /// The link is down: both ends lose their carrier.
     Down,
-    /// The network falls apart.
+    /// A partition of the network.
     Partition(Partition),
 }
 
@@ -88,7 +88,7 @@ impl fmt::Display for FaultEffect {
     }
 }
 
-/// Something that goes wrong: where, with which packets, what, and when.
+/// A fault: a target, the packets that match, an effect, and a schedule.
 ///
 /// ```
 /// use nstest::{Action, Fault, PacketKind, Packets};
@@ -111,23 +111,22 @@ impl fmt::Display for FaultEffect {
 /// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[must_use = "a fault is data: it happens when it is given to a network"]
+#[must_use = "a fault has no effect until it is injected into a network"]
 pub struct Fault {
     pub(crate) target: FaultTarget,
     pub(crate) direction: Option<Direction>,
     pub(crate) packets: Packets,
     pub(crate) occurrence: Occurrence,
     pub(crate) effect: FaultEffect,
-    /// The packets pass, and the action comes after them.
-    pub(crate) passes: bool,
+    /// Whether the packets pass, and the action follows them.
+    pub(crate) then: bool,
     pub(crate) schedule: FaultSchedule,
     pub(crate) optional: bool,
 }
 
 impl Fault {
-    /// A fault of a link: `"server"`, or `"server.eth1"` where the node has several;
-    /// or of the whole network, `"*"`. Until something else is said, it drops every
-    /// packet in both directions.
+    /// A fault of a link: `"server"`, or `"server.eth1"` if the node has several. `"*"` is
+    /// the whole network. By default, the fault drops every packet in both directions.
     pub fn on(target: impl Into<FaultTarget>) -> Self {
         Self {
             target: target.into(),
@@ -135,48 +134,48 @@ impl Fault {
             packets: Packets::all(),
             occurrence: Occurrence::Every,
             effect: FaultEffect::Action(Action::Drop),
-            passes: false,
+            then: false,
             schedule: FaultSchedule::default(),
             optional: false,
         }
     }
 
-    /// These groups of nodes apart from each other.
+    /// A partition of the whole network.
     pub fn partition(partition: Partition) -> Self {
         let mut fault = Self::on(FaultTarget::Net);
         fault.effect = FaultEffect::Partition(partition);
         fault
     }
 
-    /// In one direction only, as the node sees it.
+    /// Affects one direction only, seen from the node.
     pub fn direction(mut self, direction: Direction) -> Self {
         self.direction = Some(direction);
         self
     }
 
-    /// Only with what leaves the node.
+    /// Affects only packets that leave the node.
     pub fn egress(self) -> Self {
         self.direction(Direction::Egress)
     }
 
-    /// Only with what comes to the node.
+    /// Affects only packets that come to the node.
     pub fn ingress(self) -> Self {
         self.direction(Direction::Ingress)
     }
 
-    /// Only with these packets.
+    /// Affects only these packets.
     pub fn packets(mut self, packets: Packets) -> Self {
         self.packets = packets;
         self
     }
 
-    /// Only with some of the packets.
+    /// Affects only some of the matching packets.
     pub fn occurrence(mut self, occurrence: Occurrence) -> Self {
         self.occurrence = occurrence;
         self
     }
 
-    /// Only with the `n`th of the packets, from 1.
+    /// Affects only the `n`th matching packet, counted from 1.
     ///
     /// # Panics
     /// If `n` is 0.
@@ -185,74 +184,74 @@ impl Fault {
         self.occurrence(Occurrence::nth(n))
     }
 
-    /// What becomes of the packets.
+    /// Sets an action on each matching packet.
     pub fn action(mut self, action: Action) -> Self {
-        (self.effect, self.passes) = (FaultEffect::Action(action), false);
+        (self.effect, self.then) = (FaultEffect::Action(action), false);
         self
     }
 
-    /// The packets pass, and right after each of them this happens: a reset, or that
-    /// the link is cut or a black hole. `then reset` in a plan.
+    /// Lets the matching packets pass, and applies the action right after each: `Reset`,
+    /// `Cut` or `Blackhole`. In a plan this is `then reset`.
     pub fn then(mut self, action: Action) -> Self {
-        (self.effect, self.passes) = (FaultEffect::Action(action), true);
+        (self.effect, self.then) = (FaultEffect::Action(action), true);
         self
     }
 
-    /// The link is like this.
+    /// Sets a condition of the link.
     pub fn condition(mut self, condition: Condition) -> Self {
-        (self.effect, self.passes) = (FaultEffect::Condition(condition), false);
+        (self.effect, self.then) = (FaultEffect::Condition(condition), false);
         self
     }
 
-    /// The cable is pulled.
+    /// Takes the link down: both ends lose their carrier.
     pub fn down(mut self) -> Self {
-        (self.effect, self.passes) = (FaultEffect::Down, false);
+        (self.effect, self.then) = (FaultEffect::Down, false);
         self
     }
 
-    /// It begins so long after the start of the plan; at once, if not said.
+    /// Starts this long after the injection. The default is 0.
     pub fn at(mut self, at: Duration) -> Self {
         self.schedule.at = at;
         self
     }
 
-    /// It ends so long after it began; never, if not said.
+    /// Ends this long after its start. By default it has no end.
     pub fn lasting(mut self, lasting: Duration) -> Self {
         self.schedule.lasting = Some(lasting);
         self
     }
 
-    /// It comes again so long after it last began.
+    /// Repeats with this period, from start to start.
     pub fn every(mut self, every: Duration) -> Self {
         self.schedule.every = Some(every);
         self
     }
 
-    /// The test may pass though this affected no packet.
+    /// Lets the test pass even if the fault affects no packet.
     pub fn optional(mut self) -> Self {
         self.optional = true;
         self
     }
 
-    /// Where it is.
+    /// The target.
     #[must_use]
     pub fn target(&self) -> &FaultTarget {
         &self.target
     }
 
-    /// What it does.
+    /// The effect.
     #[must_use]
     pub fn effect(&self) -> &FaultEffect {
         &self.effect
     }
 
-    /// When it is there.
+    /// The schedule.
     #[must_use]
     pub fn schedule(&self) -> FaultSchedule {
         self.schedule
     }
 
-    /// A record for it.
+    /// A new receipt for it.
     pub(crate) fn receipt(&self) -> Receipt {
         let receipt = Receipt::new(self.to_string());
         if self.optional {
@@ -261,19 +260,18 @@ impl Fault {
         receipt
     }
 
-    /// Whether it begins with a packet: its effect is not about packets, and packets
-    /// are chosen.
+    /// Whether a packet starts it: its effect is not an action, and it selects packets.
     pub(crate) fn is_triggered(&self) -> bool {
-        !matches!(self.effect, FaultEffect::Action(_)) && self.is_choosy()
+        !matches!(self.effect, FaultEffect::Action(_)) && self.selects_packets()
     }
 
-    fn is_choosy(&self) -> bool {
+    fn selects_packets(&self) -> bool {
         !self.packets.is_all() || self.occurrence != Occurrence::Every
     }
 
-    /// The rule that waits for the packet that it begins with, and tells `number`.
+    /// The rule that notifies the listener with `number` of the packet that starts it.
     pub(crate) fn trigger(&self, number: u64, receipt: Receipt) -> Rule {
-        let mut rule = Rule::new(self.packets, RuleAction::Tell(number), receipt);
+        let mut rule = Rule::new(self.packets, RuleAction::Notify(number), receipt);
         rule.direction = self.direction;
         rule.occurrence = match self.occurrence {
             Occurrence::Every => Occurrence::nth(1),
@@ -282,62 +280,63 @@ impl Fault {
         rule
     }
 
-    /// The rule that carries it out at a port, if packets are what it is about.
+    /// The rule that carries it out at a link end, if its effect is an action.
     pub(crate) fn rule(&self, receipt: Receipt) -> Option<Rule> {
         let FaultEffect::Action(action) = &self.effect else { return None };
         let mut rule = Rule::new(self.packets, RuleAction::Action(action.clone()), receipt);
         (rule.direction, rule.occurrence) = (self.direction, self.occurrence);
-        rule.passes = self.passes;
+        rule.then = self.then;
         Some(rule)
     }
 
-    /// Whether it can be.
+    /// Checks that its parts fit together and that it has an effect.
     ///
     /// # Errors
-    /// `fault`: a part that does not go with another, or that would never do
-    /// anything.
+    /// `fault`, if they do not.
     pub fn check(&self) -> Result<(), Error> {
         if let FaultEffect::Condition(condition) = &self.effect {
             condition.check()?;
         }
-        match self.nonsense() {
+        match self.problem() {
             None => Ok(()),
             Some((why, help)) => {
-                Err(Error::new(ErrorCode::Fault, format!("take the fault `{self}`"))
+                Err(Error::new(ErrorCode::Fault, format!("use the fault `{self}`"))
                     .source(why)
                     .help(help))
             }
         }
     }
 
-    /// Why it cannot be, and what to do about it.
-    pub(super) fn nonsense(&self) -> Option<(String, String)> {
+    /// Why it is not possible, and the remedy.
+    pub(super) fn problem(&self) -> Option<(String, String)> {
         let says = |why: &str, help: &str| Some((why.to_owned(), help.to_owned()));
-        if let Some((why, help)) = self.schedule.nonsense() {
+        if let Some((why, help)) = self.schedule.problem() {
             return says(why, help);
         }
-        let chosen = self.is_choosy();
+        let chosen = self.selects_packets();
         match (&self.effect, &self.target) {
             (FaultEffect::Partition(partition), FaultTarget::Net) => {
-                if let Some(why) = partition.nonsense() {
-                    return says(&why, "name two groups or more, as in `partition a | b c`");
+                if let Some(why) = partition.problem() {
+                    return says(&why, "name two or more groups, as in `partition a | b c`");
                 }
                 (chosen || self.direction.is_some()).then(|| {
-                    let why = "a partition takes all packets of its nodes";
-                    (why.to_owned(), "leave packets and direction out".to_owned())
+                    let why = "a partition affects all packets of its nodes";
+                    (why.to_owned(), "remove the packets and the direction".to_owned())
                 })
             }
             (FaultEffect::Partition(_), _) => {
-                says("a partition is not of one link", "begin with `*`, as in `*: partition a | b`")
+                says("a partition has no link", "start with `*`, as in `*: partition a | b`")
             }
-            (_, FaultTarget::Net) => says("it is of one link", "begin with the name of a node"),
+            (_, FaultTarget::Net) => {
+                says("only a partition has the target `*`", "start with the name of a node")
+            }
             (FaultEffect::Down, _) if !chosen && self.direction.is_some() => {
-                says("a cable is pulled for both directions", "leave the direction out")
+                says("a link is down in both directions", "remove the direction")
             }
-            (FaultEffect::Action(action), _) if self.passes && !action.outlasts_its_packet() => {
-                says("that is of the packet itself, which cannot have passed", "leave `then` out")
+            (FaultEffect::Action(action), _) if self.then && !action.affects_later_packets() => {
+                says("the action is on the packet itself, so it cannot follow it", "remove `then`")
             }
-            (FaultEffect::Action(action), _) => action.nonsense(&self.packets),
+            (FaultEffect::Action(action), _) => action.problem(&self.packets),
             _ => None,
         }
     }

@@ -1,37 +1,37 @@
-//! Which of the packets that match.
+//! Selects some of the packets that match, by their number.
 
 use std::fmt;
 use std::num::NonZeroU64;
 
-/// Which of the matching packets a fault takes, counted from 1.
+/// Which of the matching packets a fault affects. They are counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Occurrence {
-    /// Each of them.
+    /// All of them.
     #[default]
     Every,
-    /// One only.
+    /// Only the nth.
     Nth(NonZeroU64),
-    /// The nth, the 2nth, the 3nth and so on.
+    /// Every nth: the nth, the 2nth, and so on.
     EveryNth(NonZeroU64),
-    /// So many at the beginning.
+    /// The first n.
     First(NonZeroU64),
-    /// All that come after so many.
+    /// All after the first n.
     After(NonZeroU64),
 }
 
 impl Occurrence {
-    /// The `n`th only.
+    /// Only the `n`th.
     ///
     /// # Panics
-    /// If `n` is 0: the first is 1. So do the others here.
+    /// If `n` is 0: packets are counted from 1.
     #[must_use]
     #[track_caller]
     pub const fn nth(n: u64) -> Self {
         Self::Nth(count(n))
     }
 
-    /// The `n`th, the `2n`th and so on.
+    /// Every `n`th: the `n`th, the `2n`th, and so on.
     ///
     /// # Panics
     /// If `n` is 0.
@@ -44,7 +44,7 @@ impl Occurrence {
     /// The first `n`.
     ///
     /// # Panics
-    /// If `n` is 0: a fault that takes nothing is none.
+    /// If `n` is 0: the fault would have no effect.
     #[must_use]
     #[track_caller]
     pub const fn first(n: u64) -> Self {
@@ -54,15 +54,15 @@ impl Occurrence {
     /// All after the first `n`.
     ///
     /// # Panics
-    /// If `n` is 0: that is [`Every`](Self::Every).
+    /// If `n` is 0: use [`Every`](Self::Every).
     #[must_use]
     #[track_caller]
     pub const fn after(n: u64) -> Self {
         Self::After(count(n))
     }
 
-    /// Whether it takes the `n`th packet that matches.
-    pub(crate) fn takes(self, n: u64) -> bool {
+    /// Whether the `n`th matching packet is among them.
+    pub(crate) fn includes(self, n: u64) -> bool {
         match self {
             Self::Every => true,
             Self::Nth(nth) => n == nth.get(),

@@ -1,4 +1,4 @@
-//! Which packets a fault takes.
+//! Packet filters: which packets a fault matches.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,11 +8,11 @@ use crate::frame::kind::{ControlKind, PacketKind};
 use crate::frame::parse::ethertype;
 use crate::frame::view::{PacketView, flag, protocol};
 
-/// Which packets a fault takes: those that meet everything that is said here.
+/// A packet filter. A packet matches if it meets all criteria.
 ///
-/// ARP, neighbour and router discovery, MLD and IGMP (*control*) come when the
-/// kernel likes, and are not counted: only [`control`](Self::control) and
-/// [`arp`](Self::arp) take them, and faults that let nothing at all pass.
+/// The kernel sends ARP, neighbour and router discovery, MLD and IGMP (*control traffic*) at
+/// times of its own. So only [`control`](Self::control) and [`arp`](Self::arp) match it, and
+/// faults that drop everything affect it.
 ///
 /// ```
 /// use nstest::{PacketKind, Packets};
@@ -24,7 +24,7 @@ use crate::frame::view::{PacketView, flag, protocol};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Packets {
-    pub(crate) layer: Option<Layer>,
+    pub(crate) protocol: Option<Protocol>,
     pub(crate) family: Option<Family>,
     pub(crate) port: Option<u16>,
     pub(crate) sport: Option<u16>,
@@ -37,26 +37,26 @@ pub struct Packets {
     pub(crate) flags: Flags,
 }
 
-/// What a packet carries.
+/// The protocol of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Layer {
+pub(crate) enum Protocol {
     Tcp,
     Udp,
     Icmp,
     Arp,
-    ControlKind,
+    Control,
 }
 
-impl Layer {
+impl Protocol {
     pub(crate) const WORDS: [(&'static str, Self); 5] = [
         ("tcp", Self::Tcp),
         ("udp", Self::Udp),
         ("icmp", Self::Icmp),
         ("arp", Self::Arp),
-        ("control", Self::ControlKind),
+        ("control", Self::Control),
     ];
 
-    /// Of an IP protocol, if it is one of these.
+    /// By the number of an IP protocol.
     pub(crate) const fn of(number: u8) -> Option<Self> {
         match number {
             protocol::TCP => Some(Self::Tcp),
@@ -67,10 +67,10 @@ impl Layer {
     }
 }
 
-/// Somebody at an end of a packet's way.
+/// The addresses that the source or the destination of a packet must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AddrMatch {
-    /// An IP address, or any of a subnet.
+    /// An IP address, or all addresses of a subnet.
     Subnet(Subnet),
     /// An Ethernet address.
     Mac(MacAddr),
@@ -119,7 +119,7 @@ impl fmt::Display for AddrMatch {
     }
 }
 
-/// TCP flags that must be set, and that must not.
+/// TCP flags that must be set, and flags that must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Flags {
     pub(crate) set: u8,
@@ -140,11 +140,11 @@ impl Flags {
 }
 
 impl Packets {
-    /// All but control.
+    /// All packets except control traffic.
     #[must_use]
     pub const fn all() -> Self {
         Self {
-            layer: None,
+            protocol: None,
             family: None,
             port: None,
             sport: None,
@@ -158,143 +158,143 @@ impl Packets {
         }
     }
 
-    const fn of(layer: Layer) -> Self {
+    const fn of(protocol: Protocol) -> Self {
         let mut packets = Self::all();
-        packets.layer = Some(layer);
+        packets.protocol = Some(protocol);
         packets
     }
 
     /// TCP segments.
     #[must_use]
     pub const fn tcp() -> Self {
-        Self::of(Layer::Tcp)
+        Self::of(Protocol::Tcp)
     }
 
-    /// UDP datagrams. Of a fragmented one, this and ports match the first fragment.
+    /// UDP datagrams. Of a fragmented one, the first fragment matches.
     #[must_use]
     pub const fn udp() -> Self {
-        Self::of(Layer::Udp)
+        Self::of(Protocol::Udp)
     }
 
-    /// ICMP of either version, without what is control.
+    /// ICMP and ICMPv6, except control traffic.
     #[must_use]
     pub const fn icmp() -> Self {
-        Self::of(Layer::Icmp)
+        Self::of(Protocol::Icmp)
     }
 
     /// ARP messages.
     #[must_use]
     pub const fn arp() -> Self {
-        Self::of(Layer::Arp)
+        Self::of(Protocol::Arp)
     }
 
-    /// ARP, neighbour and router discovery, MLD, IGMP.
+    /// Control traffic: ARP, neighbour and router discovery, MLD, IGMP.
     #[must_use]
     pub const fn control() -> Self {
-        Self::of(Layer::ControlKind)
+        Self::of(Protocol::Control)
     }
 
-    /// Of IPv4 only.
+    /// Only IPv4.
     #[must_use]
     pub const fn ipv4(mut self) -> Self {
         self.family = Some(Family::V4);
         self
     }
 
-    /// Of IPv6 only.
+    /// Only IPv6.
     #[must_use]
     pub const fn ipv6(mut self) -> Self {
         self.family = Some(Family::V6);
         self
     }
 
-    /// From this port or to it.
+    /// With this source or destination port.
     #[must_use]
     pub const fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
     }
 
-    /// From this port.
+    /// With this source port.
     #[must_use]
     pub const fn sport(mut self, port: u16) -> Self {
         self.sport = Some(port);
         self
     }
 
-    /// To this port.
+    /// With this destination port.
     #[must_use]
     pub const fn dport(mut self, port: u16) -> Self {
         self.dport = Some(port);
         self
     }
 
-    /// From this address.
+    /// With this source address.
     #[must_use]
     pub fn from(mut self, peer: impl Into<AddrMatch>) -> Self {
         self.from = Some(peer.into());
         self
     }
 
-    /// To this address.
+    /// With this destination address.
     #[must_use]
     pub fn to(mut self, peer: impl Into<AddrMatch>) -> Self {
         self.to = Some(peer.into());
         self
     }
 
-    /// From this address or to it.
+    /// With this source or destination address.
     #[must_use]
     pub fn host(mut self, peer: impl Into<AddrMatch>) -> Self {
         self.host = Some(peer.into());
         self
     }
 
-    /// Of the `nth` connection, from 1, that this end of the link has seen with a
-    /// server's port, that of [`pipeline`](Self::port) if it is said. With UDP, which
-    /// has no connections, who sends first is the client.
+    /// Of the `nth` connection that passed this link end, counted from 1 for each port of a
+    /// server. [`port`](Self::port) selects the port. A UDP exchange counts as a connection;
+    /// its client is the sender of the first datagram.
     #[must_use]
     pub const fn connection(mut self, nth: u32) -> Self {
         self.connection = Some(nth);
         self
     }
 
-    /// Of this kind.
+    /// Only this kind of packet.
     #[must_use]
     pub const fn kind(mut self, kind: PacketKind) -> Self {
         self.kind = Some(kind);
         self
     }
 
-    /// TCP segments whose flags are these among others: bits of the header's 14th
-    /// octet (RFC 9293 §3.1).
+    /// TCP segments with all flags of `set` and none of `unset`, as bits of the 14th octet of
+    /// the header (RFC 9293 §3.1).
     #[must_use]
     pub const fn flags(mut self, set: u8, unset: u8) -> Self {
         self.flags = Flags { set, unset };
         self
     }
 
-    /// Whether it says nothing: all packets.
+    /// Whether it has no criteria.
     pub(crate) fn is_all(&self) -> bool {
         *self == Self::all()
     }
 
-    /// Whether it takes control.
+    /// Whether it matches control traffic.
     pub(crate) fn is_control(&self) -> bool {
-        matches!(self.layer, Some(Layer::Arp | Layer::ControlKind))
+        matches!(self.protocol, Some(Protocol::Arp | Protocol::Control))
             || self.kind == Some(PacketKind::Control)
     }
 
-    /// Whether a packet meets it, but for its connection.
-    pub(crate) fn takes(&self, view: &PacketView<'_>, control: Option<ControlKind>) -> bool {
+    /// Whether a packet matches, apart from its connection.
+    pub(crate) fn matches(&self, view: &PacketView<'_>, control: Option<ControlKind>) -> bool {
         if control.is_some() != self.is_control() {
             return false;
         }
-        let layer = match self.layer {
+        let protocol = match self.protocol {
             None => true,
-            Some(Layer::Arp) => view.ethertype == ethertype::ARP,
-            Some(Layer::ControlKind) => control.is_some(),
-            layer => view.ip.as_ref().is_some_and(|ip| Layer::of(ip.protocol) == layer),
+            Some(Protocol::Arp) => view.ethertype == ethertype::ARP,
+            Some(Protocol::Control) => control.is_some(),
+            protocol => view.ip.as_ref().is_some_and(|ip| Protocol::of(ip.protocol) == protocol),
         };
         let addrs = view.addresses();
         let (src, dst) = (addrs.map(|(src, _)| src), addrs.map(|(_, dst)| dst));
@@ -314,6 +314,6 @@ impl Packets {
             || view
                 .tcp()
                 .is_some_and(|tcp| tcp.has(self.flags.set) && tcp.flags & self.flags.unset == 0);
-        layer && family && ports && peers && flags && self.kind.is_none_or(|k| k == view.kind())
+        protocol && family && ports && peers && flags && self.kind.is_none_or(|k| k == view.kind())
     }
 }

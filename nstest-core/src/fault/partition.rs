@@ -1,15 +1,15 @@
-//! Who can talk to whom.
+//! Partitions: which nodes of a network cannot reach each other.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::error::{Error, ErrorCode};
 
-/// A network that has fallen apart: groups of nodes, by name.
+/// A partition of a network: groups of nodes, by name.
 ///
-/// Two nodes can talk if some group has them both; a node that is in two groups
-/// is the bridge between them. What is in no group is not concerned. In a one-way
-/// partition, nothing passes from the first group to the others.
+/// Two nodes can reach each other if they are in one group. A node that is in two groups
+/// reaches both. Nodes in no group are not affected. In a one-way partition, packets from
+/// the first group to the second are dropped.
 ///
 /// ```
 /// use nstest::Partition;
@@ -28,10 +28,10 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// These groups, apart from each other.
+    /// Separates these groups from each other.
     ///
     /// # Errors
-    /// `fault`, if there are fewer than two, or one is empty: nothing would be apart.
+    /// `fault`, if no two nodes would be separated, or a group is empty.
     pub fn new<G, N>(groups: impl IntoIterator<Item = G>) -> Result<Self, Error>
     where
         G: IntoIterator<Item = N>,
@@ -41,10 +41,10 @@ impl Partition {
         Self { groups: groups.collect(), is_one_way: false }.checked()
     }
 
-    /// Nothing passes from the first to the second; all passes back.
+    /// Drops packets from the first group to the second, and lets those back pass.
     ///
     /// # Errors
-    /// `fault`, if one of them is empty, or a node is in both.
+    /// `fault`, if a group is empty, or a node is in both.
     pub fn one_way<N: Into<String>>(
         from: impl IntoIterator<Item = N>,
         to: impl IntoIterator<Item = N>,
@@ -54,33 +54,34 @@ impl Partition {
         Self { groups: vec![from, to], is_one_way: true }.checked()
     }
 
-    /// Itself, if it is one.
+    /// The partition, if it separates anything.
     pub(super) fn checked(self) -> Result<Self, Error> {
-        match self.nonsense() {
+        match self.problem() {
             None => Ok(self),
-            Some(why) => Err(Error::new(ErrorCode::Fault, format!("take the {self}"))
+            Some(why) => Err(Error::new(ErrorCode::Fault, format!("use the {self}"))
                 .source(why)
                 .help("name two groups or more, as in `partition a | b c`")),
         }
     }
 
-    pub(super) fn nonsense(&self) -> Option<String> {
+    /// Why it is not a partition.
+    pub(super) fn problem(&self) -> Option<String> {
         if self.groups.len() < 2 {
-            return Some("there is one group, and nothing that it is apart from".to_owned());
+            return Some("there is only one group".to_owned());
         }
         if self.groups.iter().any(Vec::is_empty) {
             return Some("a group is empty".to_owned());
         }
         if self.is_one_way {
             let both = self.groups[0].iter().find(|name| self.groups[1].contains(name))?;
-            return Some(format!("`{both}` is on both sides"));
+            return Some(format!("`{both}` is in both groups"));
         }
         let nodes = self.nodes();
         let apart = nodes.iter().any(|a| nodes.iter().any(|b| !self.lets(a, b)));
-        (!apart).then(|| "no two nodes are apart: some group has each two of them".to_owned())
+        (!apart).then(|| "no two nodes are separated: each two are in one group".to_owned())
     }
 
-    /// Every node that it names, once.
+    /// The nodes that it names.
     pub(crate) fn nodes(&self) -> BTreeSet<&str> {
         self.groups.iter().flatten().map(String::as_str).collect()
     }
@@ -98,12 +99,12 @@ impl Partition {
             || self.groups.iter().any(|group| has(group, from) && has(group, to))
     }
 
-    /// Those from whom nothing comes to a node.
+    /// The nodes from which no packet reaches `node`.
     pub(crate) fn cut_off_from(&self, node: &str) -> BTreeSet<&str> {
         self.nodes().into_iter().filter(|other| !self.lets(other, node)).collect()
     }
 
-    /// Those to whom nothing goes from a node.
+    /// The nodes that no packet from `node` reaches.
     pub(crate) fn out_of_reach_of(&self, node: &str) -> BTreeSet<&str> {
         self.nodes().into_iter().filter(|other| !self.lets(node, other)).collect()
     }

@@ -1,4 +1,4 @@
-//! Percentages, within 0 and 100.
+//! Percentages from 0 to 100.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,14 +6,14 @@ use std::str::FromStr;
 use super::decimal;
 use crate::error::{Error, ErrorCode};
 
-/// Of a hundred: how likely something is, from 0 to 100, in steps of 0.0000001.
+/// A chance in per cent, from 0 to 100, in steps of 0.0000001.
 ///
-/// 100 % is always, and 0 % never.
+/// 100 % means always, and 0 % never.
 ///
 /// ```
 /// use nstest::Percent;
 ///
-/// const LOSS: Percent = Percent::new(2.5); // nonsense would not compile
+/// const LOSS: Percent = Percent::new(2.5); // a value above 100 does not compile
 /// assert_eq!(LOSS.to_string(), "2.5%");
 /// assert_eq!("2.5%".parse::<Percent>()?, LOSS);
 /// assert!(Percent::try_new(101.0).is_err());
@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorCode};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Percent(u32);
 
-/// Parts in one per cent.
+/// Decimal places of one per cent.
 const PLACES: u32 = 7;
 const ONE: u32 = 10u32.pow(PLACES);
 
@@ -35,8 +35,8 @@ impl Percent {
     /// `value` per cent.
     ///
     /// # Panics
-    /// If it is not within 0 and 100, or so small that it would count as 0. In
-    /// a `const`, that is an error of compilation.
+    /// If it is not from 0 to 100, or so small that it would be rounded to 0. In a `const`,
+    /// this is a compile error.
     #[must_use]
     #[track_caller]
     pub const fn new(value: f64) -> Self {
@@ -49,10 +49,10 @@ impl Percent {
     /// `value` per cent.
     ///
     /// # Errors
-    /// `fault`, if it is not within 0 and 100, or so small that it would count as 0.
+    /// `fault`, if it is not from 0 to 100, or so small that it would be rounded to 0.
     pub fn try_new(value: f64) -> Result<Self, Error> {
         Self::checked(value).ok_or_else(|| {
-            Error::new(ErrorCode::Fault, format!("take `{value}` for a percentage")).help(HELP)
+            Error::new(ErrorCode::Fault, format!("use `{value}` as a percentage")).help(HELP)
         })
     }
 
@@ -60,7 +60,7 @@ impl Percent {
         if !(value >= 0.0 && value <= 100.0) {
             return None;
         }
-        // Within the type: at most 100 * ONE, and a half more.
+        // It fits into the type: it is at most 100 * ONE.
         let parts = (value * ONE as f64 + 0.5) as u32;
         if parts == 0 && value > 0.0 { None } else { Some(Self(parts)) }
     }
@@ -71,12 +71,12 @@ impl Percent {
         self.0 as f64 / ONE as f64
     }
 
-    /// Whether a uniform draw of 64 bits is within it.
-    pub(crate) const fn takes(self, draw: u64) -> bool {
+    /// Whether the event happens, by 64 random bits.
+    pub(crate) const fn hits(self, draw: u64) -> bool {
         (draw as u128 * Self::ALL.0 as u128) >> 64 < self.0 as u128
     }
 
-    /// Whether it depends on the draw.
+    /// Whether the outcome is random: neither never nor always.
     pub(crate) const fn is_chance(self) -> bool {
         self.0 != 0 && self.0 != Self::ALL.0
     }
@@ -84,7 +84,7 @@ impl Percent {
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let number = text.strip_suffix('%').unwrap_or(text).trim_end();
         let Some(parts) = decimal::scaled(number, PLACES) else {
-            return Err(format!("`{text}` is no percentage"));
+            return Err(format!("`{text}` is not a percentage"));
         };
         match u32::try_from(parts) {
             Ok(parts) if parts <= Self::ALL.0 => Ok(Self(parts)),

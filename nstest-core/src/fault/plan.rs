@@ -1,14 +1,14 @@
-//! Faults together.
+//! Fault plans.
 
 use std::fmt;
 
 use super::model::{Fault, FaultEffect};
 use crate::error::{Error, ErrorCode};
 
-/// Faults that happen in one test, each at its time.
+/// A fault plan: the faults of one run of a test.
 ///
-/// It is written fault after fault, with `;` or a new line between them; what
-/// `NSTEST_PLAN` holds, and what a failed run prints.
+/// As text, its faults are separated by `;` or new lines. `NSTEST_PLAN` contains a plan, and
+/// a failed run prints one.
 ///
 /// ```
 /// use nstest::Plan;
@@ -22,29 +22,29 @@ use crate::error::{Error, ErrorCode};
 /// # Ok::<(), nstest::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-#[must_use = "a plan is data: it happens when it is given to a network"]
+#[must_use = "a plan has no effect until it is applied to a network"]
 pub struct Plan {
     faults: Vec<Fault>,
 }
 
 impl Plan {
-    /// Nothing goes wrong.
+    /// A plan without faults.
     pub const fn new() -> Self {
         Self { faults: Vec::new() }
     }
 
-    /// With one more.
+    /// Adds a fault.
     pub fn with(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
     }
 
-    /// What it consists of.
+    /// The faults.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
 
-    /// Both together.
+    /// Combines two plans.
     ///
     /// # Errors
     /// As [`check`](Self::check).
@@ -54,37 +54,37 @@ impl Plan {
         Ok(self)
     }
 
-    /// Whether all of it can be, and be together.
+    /// Checks each fault, and that no two of them exclude each other.
     ///
     /// # Errors
-    /// `fault`, for one that cannot be; `plan-conflict`, for two that cannot be at
-    /// the same time: two conditions of one direction of a link, a cable pulled
-    /// twice, two partitions, or the same fault twice.
+    /// `fault`, if a fault is not possible. `plan-conflict`, if two faults are active at the
+    /// same time and exclude each other: two conditions of one direction of a link, one link
+    /// down twice, two partitions, or twice the same fault.
     pub fn check(&self) -> Result<(), Error> {
         for (index, fault) in self.faults.iter().enumerate() {
             fault.check()?;
             for earlier in &self.faults[..index] {
-                against(earlier, fault)?;
+                check_pair(earlier, fault)?;
             }
         }
         Ok(())
     }
 }
 
-/// Whether two faults can be at the same time.
+/// Checks that two faults do not exclude each other.
 ///
 /// # Errors
 /// `plan-conflict`, with both of them.
-fn against(first: &Fault, second: &Fault) -> Result<(), Error> {
+fn check_pair(first: &Fault, second: &Fault) -> Result<(), Error> {
     match clash(first, second) {
         None => Ok(()),
         Some(why) => Err(conflict(first, second, why)),
     }
 }
 
-/// Why two faults cannot be at the same time, if so.
+/// Why two faults exclude each other, if they do.
 pub(crate) fn clash(first: &Fault, second: &Fault) -> Option<&'static str> {
-    if !(first.target.meets(&second.target) && first.schedule.meets(&second.schedule)) {
+    if !(first.target.overlaps(&second.target) && first.schedule.overlaps(&second.schedule)) {
         return None;
     }
     let same_way = match (first.direction, second.direction) {
@@ -95,28 +95,28 @@ pub(crate) fn clash(first: &Fault, second: &Fault) -> Option<&'static str> {
         (FaultEffect::Condition(_), FaultEffect::Condition(_)) if same_way => {
             Some("a direction of a link has one condition at a time")
         }
-        (FaultEffect::Down, FaultEffect::Down) => Some("the cable would be pulled twice"),
+        (FaultEffect::Down, FaultEffect::Down) => Some("the link would be down twice"),
         (FaultEffect::Partition(_), FaultEffect::Partition(_)) => {
-            Some("the network falls apart in one way at a time")
+            Some("a network has one partition at a time")
         }
         (FaultEffect::Action(one), FaultEffect::Action(other))
             if one == other
-                && first.passes == second.passes
+                && first.then == second.then
                 && first.direction == second.direction
                 && first.packets == second.packets
                 && first.occurrence == second.occurrence =>
         {
-            Some("both are the same")
+            Some("both are the same fault")
         }
         _ => None,
     }
 }
 
-/// The error for two faults that cannot be at the same time.
+/// The error for two faults that exclude each other.
 pub(crate) fn conflict(first: &Fault, second: &Fault, why: &'static str) -> Error {
-    Error::new(ErrorCode::PlanConflict, format!("take `{first}` and `{second}` together"))
+    Error::new(ErrorCode::PlanConflict, format!("use `{first}` and `{second}` together"))
         .source(why)
-        .help("make one of the two, or let the first end before the second begins (`lasting`)")
+        .help("remove one of them, or let the first end before the second starts (`lasting`)")
 }
 
 impl FromIterator<Fault> for Plan {

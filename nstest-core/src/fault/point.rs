@@ -1,19 +1,19 @@
-//! A place in a test's traffic.
+//! Injection points: single packets of a test's traffic.
 
 use std::fmt;
 
 use super::action::Action;
 use super::model::{Fault, FaultTarget};
 use super::occurrence::Occurrence;
-use super::packets::{Layer, Packets};
+use super::packets::{Packets, Protocol};
 use crate::frame::Direction;
 use crate::frame::kind::PacketKind;
 
-/// One packet of a test's traffic, named so that another run finds it again.
+/// One packet of a test's traffic, with a name that is valid in other runs, too.
 ///
-/// The ephemeral port of a client is another one in each run, and so are sequence
-/// numbers; the connection is named by its server's port and its number among
-/// those to this port. Control is never counted.
+/// The ephemeral port of a client and the sequence numbers differ in each run. So a
+/// connection is identified by the port of its server and its number among the connections
+/// to this port. Control traffic is not counted.
 ///
 /// ```
 /// use nstest::{Action, InjectionPoint};
@@ -32,43 +32,43 @@ pub struct InjectionPoint {
     pub(crate) direction: Direction,
     pub(crate) conversation: Conversation,
     pub(crate) kind: PacketKind,
-    /// From 1, among those of the same kind, direction and conversation.
+    /// Its number among the packets of this kind, direction and conversation, from 1.
     pub(crate) nth: u64,
 }
 
-/// A flow, by what stays the same from run to run.
+/// The identity of a flow, the same in each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Conversation {
-    /// `None` for what is neither TCP nor UDP nor ICMP.
-    pub(crate) layer: Option<Layer>,
-    /// Of the server; `None` without ports.
+    /// `None` if it is not TCP, UDP or ICMP.
+    pub(crate) protocol: Option<Protocol>,
+    /// The port of the server; `None` if the protocol has no ports.
     pub(crate) port: Option<u16>,
-    /// From 1, among those of the same protocol and port.
+    /// Its number among the flows of this protocol and port, from 1.
     pub(crate) nth: u32,
 }
 
 impl InjectionPoint {
-    /// The fault that takes this packet.
+    /// A fault that affects only this packet.
     pub fn fault(&self, action: Action) -> Fault {
         let nth = Occurrence::nth(self.nth.max(1));
         let fault = Fault::on(self.link.clone()).packets(self.packets()).occurrence(nth);
         fault.direction(self.direction).action(action)
     }
 
-    /// Whether an action can do anything to this packet: only TCP can be reset, and
-    /// not by a packet that does so itself.
+    /// Whether an action has an effect on this packet. Only TCP can be reset, and a RST
+    /// itself cannot.
     #[must_use]
     pub fn suits(&self, action: &Action) -> bool {
         let packets = self.packets();
         let resets = matches!(action, Action::Reset);
-        let is_reset = self.kind == PacketKind::Rst || packets.layer != Some(Layer::Tcp);
-        action.nonsense(&packets).is_none() && !(resets && is_reset)
+        let is_reset = self.kind == PacketKind::Rst || packets.protocol != Some(Protocol::Tcp);
+        action.problem(&packets).is_none() && !(resets && is_reset)
     }
 
     pub(crate) fn packets(&self) -> Packets {
-        let Conversation { layer, port, nth } = self.conversation;
+        let Conversation { protocol, port, nth } = self.conversation;
         let kind = Some(self.kind).filter(|kind| *kind != PacketKind::Icmp);
-        Packets { layer, port, connection: Some(nth), kind, ..Packets::all() }
+        Packets { protocol, port, connection: Some(nth), kind, ..Packets::all() }
     }
 }
 

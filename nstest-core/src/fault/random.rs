@@ -1,37 +1,37 @@
-//! Chance that comes out the same on every machine and in every release.
+//! Random numbers that are the same on every machine and in every release.
 //!
-//! *Random v1.* The generator is SplitMix64 (Steele, Lea and Flood, "Fast
-//! Splittable Pseudorandom Number Generators", OOPSLA 2014): its n-th output is a
-//! function of its seed and n alone, so that a packet's draws follow from its
-//! number, and nothing that is decided about one packet moves those of another.
+//! *Random v1.* The generator is SplitMix64 (Steele, Lea and Flood, "Fast Splittable
+//! Pseudorandom Number Generators", OOPSLA 2014). Its n-th output is a function of its seed
+//! and n only. So the random numbers of a packet follow from the packet's number, and
+//! decisions about one packet do not change those about another.
 //!
-//! A stream has a seed of its own, made of the test's seed, the name of the
-//! link, the direction and the class of the packets. The k-th packet of a class
-//! owns the outputs `16 k` to `16 k + 15`; which one is for what is [`Draw`]'s
-//! order. The whole is a promise: another algorithm would be v2.
+//! Each stream has a seed of its own, made of the test's seed, the name of the link, the
+//! direction and the class of the packets. The k-th packet of a class has the outputs `16 k`
+//! to `16 k + 15`; [`Draw`] lists their purposes in order. Users rely on all of this: another
+//! algorithm needs a new version.
 
 use super::gauss;
 use crate::frame::Direction;
 
-/// The version of all that is in this file.
+/// The version of everything in this file.
 pub(crate) const VERSION: u64 = 1;
 
 /// What SplitMix64 adds at each step: 2^64 divided by the golden ratio.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Draws that a packet owns.
+/// The number of outputs for each packet.
 const DRAWS: u64 = 16;
 
-/// Which packets share a stream.
+/// The packets that share a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// What programs send.
+    /// Sent by programs.
     Payload,
-    /// What keeps the network going by itself: it comes when the kernel likes.
+    /// Control traffic, which the kernel sends at times of its own.
     Control,
 }
 
-/// What a packet's draws are for.
+/// The purposes of a packet's random numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Draw {
     Loss,
@@ -47,7 +47,7 @@ pub(crate) enum Draw {
     CopyJitter,
 }
 
-/// The generator itself, for what is about no packet.
+/// The generator, for decisions that are not about packets.
 #[derive(Debug)]
 pub(crate) struct SplitMix(u64);
 
@@ -56,28 +56,28 @@ impl SplitMix {
         Self(seed)
     }
 
-    /// 64 uniform bits.
+    /// 64 random bits.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GAMMA);
         mix(self.0)
     }
 }
 
-/// The draws of one packet.
+/// The random numbers of one packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Draws {
-    /// The state of the generator before the first of them.
+    /// The state of the generator before the first one.
     state: u64,
 }
 
 impl Draws {
-    /// 64 uniform bits.
+    /// 64 random bits for a purpose.
     pub(crate) fn bits(self, draw: Draw) -> u64 {
         mix(self.state.wrapping_add(GAMMA.wrapping_mul(draw as u64 + 1)))
     }
 }
 
-/// The draws of one packet after the other.
+/// The random numbers of a sequence of packets.
 #[derive(Debug, Clone)]
 pub(crate) struct Stream {
     state: u64,
@@ -97,7 +97,7 @@ impl Stream {
         Self { state: mix(mix(seed.wrapping_add(GAMMA.wrapping_mul(VERSION))) ^ name) }
     }
 
-    /// Those of the next packet.
+    /// The random numbers of the next packet.
     pub(crate) fn next(&mut self) -> Draws {
         let draws = Draws { state: self.state };
         self.state = self.state.wrapping_add(GAMMA.wrapping_mul(DRAWS));
@@ -120,16 +120,15 @@ pub(crate) fn symmetric(bits: u64) -> f64 {
 
 /// Normal, of mean 0 and standard deviation 1.
 pub(crate) fn normal(bits: u64) -> f64 {
-    // The middles of 2^52 equal parts of (0, 1): neither 0 nor 1.
+    // The centres of 2^52 equal parts of (0, 1): neither 0 nor 1.
     gauss::quantile(((bits >> 12) as f64 + 0.5) / (1u64 << 52) as f64)
 }
 
-/// Pareto of the second kind (Lomax) with shape 3 and mean 1; at least 0, and cut
-/// off at 100.
+/// Pareto of the second kind (Lomax) with shape 3 and mean 1, from 0 to 100.
 ///
-/// A Lomax value is `scale * (U^(-1/3) - 1)`, its mean `scale / 2`; and the cube
-/// root of a uniform number has the distribution of the largest of three, so that
-/// no root need be taken. The three have 21 bits each.
+/// A Lomax value is `scale * (U^(-1/3) - 1)`, with the mean `scale / 2`. The cube root of a
+/// uniform number has the distribution of the largest of three uniform numbers, so no root
+/// is calculated. The three have 21 bits each.
 pub(crate) fn pareto(bits: u64) -> f64 {
     let part = |shift: u32| (bits >> shift) & 0x1f_ffff;
     let largest = part(0).max(part(21)).max(part(42));

@@ -1,4 +1,4 @@
-//! Bits per second.
+//! Rates in bits per second.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::decimal;
 use crate::error::{Error, ErrorCode};
 
-/// How fast a link carries: bits per second, counted from the Ethernet header on,
-/// without checksum, preamble and gap, as tc-tbf(8) counts.
+/// The bandwidth of a link in bits per second. A frame counts from its Ethernet header on,
+/// without checksum, preamble and gap, as in tc-tbf(8).
 ///
-/// A rate of 0 lets nothing pass.
+/// With a rate of 0, no packet passes.
 ///
 /// ```
 /// use nstest::Rate;
@@ -28,7 +28,7 @@ const UNITS: [(&str, u32); 4] = [("gbit", 9), ("mbit", 6), ("kbit", 3), ("bit", 
 pub(super) const HELP: &str = "write a number and a unit: `500bit`, `64kbit`, `1.6mbit`, `10gbit`";
 
 impl Rate {
-    /// Nothing passes.
+    /// No packet passes.
     pub const ZERO: Self = Self(0);
 
     /// Bits per second.
@@ -40,7 +40,7 @@ impl Rate {
     /// Thousands of bits per second.
     ///
     /// # Panics
-    /// If that many bits per second do not fit into 64 bits; so do the larger units.
+    /// If the number of bits per second does not fit into 64 bits.
     #[must_use]
     #[track_caller]
     pub const fn kbit(value: u64) -> Self {
@@ -81,7 +81,7 @@ impl Rate {
         self.0
     }
 
-    /// How long so many octets take; `None` for ever.
+    /// How long a number of octets takes; `None` if they never pass.
     pub(crate) fn time_for(self, octets: usize) -> Option<Duration> {
         let nanos = (octets as u128 * 8_000_000_000).checked_div(u128::from(self.0))?;
         // More than 64 bits of nanoseconds are five centuries.
@@ -92,10 +92,10 @@ impl Rate {
         let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
         let (number, unit) = (text[..at].trim_end(), text[at..].to_ascii_lowercase());
         let Some((_, places)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-            return Err(format!("`{text}` is no rate"));
+            return Err(format!("`{text}` is not a rate"));
         };
         let bits = decimal::scaled(number, *places).and_then(|bits| u64::try_from(bits).ok());
-        bits.map(Self).ok_or_else(|| format!("`{text}` is no whole number of bits per second"))
+        bits.map(Self).ok_or_else(|| format!("`{text}` is not a whole number of bits per second"))
     }
 }
 

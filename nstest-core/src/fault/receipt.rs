@@ -1,17 +1,16 @@
-//! What a fault has done.
+//! Receipts: how many packets a fault has affected.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
-/// The record of one fault: how many packets it has affected.
+/// The number of packets that one fault has affected.
 ///
-/// A packet is affected when a fault decided something about it: that it was lost,
-/// delayed, changed, doubled, answered; or, for a link with a rate, that it took
-/// its time. Of control, only ARP and neighbour discovery that were lost count:
-/// somebody wanted to talk.
+/// A fault affects a packet when it drops, delays, changes, duplicates or answers it, or
+/// when the packet waits for a rate. Of control traffic, only ARP and neighbour discovery
+/// that was dropped counts: a node had a packet to send.
 ///
-/// It is a record and no guard: dropping it changes nothing. Clones are one record.
+/// Clones share the count. Dropping a receipt has no effect.
 #[derive(Clone)]
 pub(crate) struct Receipt(Arc<Inner>);
 
@@ -19,12 +18,12 @@ struct Inner {
     affected: AtomicU64,
     optional: AtomicBool,
     fault: String,
-    /// The first packet, in words.
+    /// The first packet, as text.
     first: OnceLock<String>,
 }
 
 impl Receipt {
-    /// `fault` says what it waits for, in the plan grammar.
+    /// `fault` is the fault in the plan grammar.
     pub(crate) fn new(fault: impl Into<String>) -> Self {
         Self(Arc::new(Inner {
             affected: AtomicU64::new(0),
@@ -34,40 +33,42 @@ impl Receipt {
         }))
     }
 
-    /// How many packets it has affected up to now.
+    /// The number of packets until now.
     pub(crate) fn affected(&self) -> u64 {
         self.0.affected.load(Relaxed)
     }
 
-    /// The fault, as a plan writes it.
+    /// The fault, in the plan grammar.
     pub(crate) fn fault(&self) -> &str {
         &self.0.fault
     }
 
-    /// The test may pass though the fault never affected a packet.
+    /// Lets the test pass even if the fault affects no packet.
     pub(crate) fn optional(&self) {
         self.0.optional.store(true, Relaxed);
     }
 
-    /// Whether [`optional`](Self::optional) was said.
+    /// Whether [`optional`](Self::optional) was called.
     pub(crate) fn is_optional(&self) -> bool {
         self.0.optional.load(Relaxed)
     }
 
-    /// The first packet that a rule has affected.
+    /// The first packet that a rule affected, as text.
     pub(crate) fn first(&self) -> Option<&str> {
         self.0.first.get().map(String::as_str)
     }
 
-    /// If this is the first packet, it is remembered.
+    /// Keeps the text of a packet, if it is the first one.
     pub(crate) fn remember(&self, packet: impl FnOnce() -> String) {
         self.0.first.get_or_init(packet);
     }
 
-    pub(crate) fn touch(&self) {
+    /// Counts one packet.
+    pub(crate) fn count_one(&self) {
         self.add(1);
     }
 
+    /// Counts a number of packets.
     pub(crate) fn add(&self, affected: u64) {
         self.0.affected.fetch_add(affected, Relaxed);
     }

@@ -1,4 +1,4 @@
-//! A fault as one port sees it.
+//! Rules: the part of a fault that one link end carries out.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,40 +12,40 @@ use crate::frame::Direction;
 use crate::frame::kind::ControlKind;
 use crate::frame::view::PacketView;
 
-/// Which packets one port treats how. It counts what matches, in both directions
-/// together where it has none.
+/// Applies an action to the matching packets at one link end. A rule without a direction
+/// counts packets of both directions together.
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) direction: Option<Direction>,
     pub(crate) packets: Packets,
     pub(crate) occurrence: Occurrence,
     pub(crate) action: RuleAction,
-    /// What it takes passes, and the action comes after it.
-    pub(crate) passes: bool,
-    /// Only what goes to or comes from these.
-    pub(crate) others: Option<Others>,
+    /// Whether the packet passes, and the action follows it.
+    pub(crate) then: bool,
+    /// If set, only packets to or from these addresses match.
+    pub(crate) remote: Option<RemoteAddrs>,
     pub(crate) receipt: Receipt,
 }
 
-/// What becomes of a packet that a rule takes.
+/// What a rule does to a packet.
 #[derive(Debug, Clone)]
 pub(crate) enum RuleAction {
     Action(Action),
-    /// It passes, and who listens is told this number.
-    Tell(u64),
+    /// Lets the packet pass, and calls the listener with this number.
+    Notify(u64),
 }
 
-/// Nodes that this port's node cannot talk to: all their addresses.
+/// The addresses of the nodes that a partition separates from this one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Others {
+pub(crate) struct RemoteAddrs {
     pub(crate) macs: BTreeSet<MacAddr>,
     pub(crate) ips: BTreeSet<IpAddr>,
 }
 
-impl Others {
-    /// Whether the far end of a packet is one of them: where it comes from when it
-    /// comes in, where it goes when it goes out.
-    fn are_at(&self, direction: Direction, view: &PacketView<'_>) -> bool {
+impl RemoteAddrs {
+    /// Whether the remote address of a packet is one of them: the source of an incoming
+    /// packet, the destination of an outgoing one.
+    fn contain(&self, direction: Direction, view: &PacketView<'_>) -> bool {
         let (src, dst) = view.addresses().unzip();
         let (mac, ip) = match direction {
             Direction::Ingress => (view.from, src),
@@ -62,29 +62,29 @@ impl Rule {
             packets,
             occurrence: Occurrence::Every,
             action,
-            passes: false,
-            others: None,
+            then: false,
+            remote: None,
             receipt,
         }
     }
 
-    /// A side of a partition: nothing passes in a direction between the port's node
-    /// and these others, multicast and neighbour discovery included.
-    pub(crate) fn apart(direction: Direction, others: Others, receipt: Receipt) -> Self {
+    /// One side of a partition: drops all packets in a direction between this node and the
+    /// remote addresses, including multicast and neighbour discovery.
+    pub(crate) fn partition(direction: Direction, remote: RemoteAddrs, receipt: Receipt) -> Self {
         let mut rule = Self::new(Packets::all(), RuleAction::Action(Action::Drop), receipt);
         rule.direction = Some(direction);
-        rule.others = Some(others);
+        rule.remote = Some(remote);
         rule
     }
 
-    /// Whether it takes control as well as everything else: it lets nothing pass.
-    fn is_wall(&self) -> bool {
+    /// Whether it drops everything. Only such a rule matches control traffic, too.
+    fn blocks_everything(&self) -> bool {
         self.packets.is_all()
             && self.occurrence == Occurrence::Every
             && matches!(self.action, RuleAction::Action(Action::Drop))
     }
 
-    /// Whether a packet matches, but for its connection and its number.
+    /// Whether a packet matches, apart from its connection and its number.
     pub(super) fn matches(
         &self,
         direction: Direction,
@@ -92,15 +92,15 @@ impl Rule {
         control: Option<ControlKind>,
     ) -> bool {
         self.direction.is_none_or(|ours| ours == direction)
-            && (self.is_wall() || self.packets.takes(view, control))
-            && self.others.as_ref().is_none_or(|others| others.are_at(direction, view))
+            && (self.blocks_everything() || self.packets.matches(view, control))
+            && self.remote.as_ref().is_none_or(|remote| remote.contain(direction, view))
     }
 
-    /// Whether it can only be told of a packet as it is on the cable.
+    /// Whether it needs single packets, not frames before segmentation.
     pub(super) fn is_per_packet(&self) -> bool {
         let whole = matches!(
             self.action,
-            RuleAction::Action(Action::Drop | Action::Delay(_)) | RuleAction::Tell(_)
+            RuleAction::Action(Action::Drop | Action::Delay(_)) | RuleAction::Notify(_)
         );
         let counted = self.occurrence != Occurrence::Every;
         let finer = self.packets.kind.is_some() || self.packets.flags != Default::default();

@@ -1,14 +1,14 @@
-//! When a fault is there.
+//! Schedules: when a fault is active.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::span;
+use super::duration;
 
-/// When a fault is there: times since the schedule was started.
+/// When a fault is active, in time since the start of its schedule.
 ///
-/// From `at` on, for as long as `lasting` says or until the end; and again
-/// every so often.
+/// It starts `at` a time, and is active for `lasting`, or until the end of the test. It
+/// repeats with the period `every`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct FaultSchedule {
     pub(crate) at: Duration,
@@ -17,25 +17,26 @@ pub struct FaultSchedule {
 }
 
 impl FaultSchedule {
-    /// Why it cannot be, and what to do about it.
-    pub(super) fn nonsense(&self) -> Option<(&'static str, &'static str)> {
+    /// Why it is not possible, and the remedy.
+    pub(super) fn problem(&self) -> Option<(&'static str, &'static str)> {
         match (self.lasting, self.every) {
-            (Some(Duration::ZERO), _) => {
-                Some(("what lasts no time never happens", "leave `lasting` out, or give it a time"))
-            }
+            (Some(Duration::ZERO), _) => Some((
+                "a fault that lasts 0s is never active",
+                "remove `lasting`, or make it longer",
+            )),
             (None, Some(_)) => Some((
-                "what is there for ever cannot come again",
-                "say how long it lasts, as in `down lasting 100ms every 1s`",
+                "a fault without an end cannot repeat",
+                "add how long it lasts, as in `down lasting 100ms every 1s`",
             )),
             (Some(lasting), Some(every)) if lasting >= every => Some((
-                "it comes again before it has gone",
-                "let it last less than the time after which it comes again",
+                "the fault would repeat before it has ended",
+                "make `lasting` shorter than `every`",
             )),
             _ => None,
         }
     }
 
-    /// Whether the fault is there at a time.
+    /// Whether the fault is active at a time.
     #[must_use]
     pub fn is_on(&self, at: Duration) -> bool {
         let Some(since) = at.checked_sub(self.at) else { return false };
@@ -43,8 +44,8 @@ impl FaultSchedule {
         self.lasting.is_none_or(|lasting| phase < lasting)
     }
 
-    /// When it comes or goes next after a time, and whether it is there then;
-    /// `None` if never.
+    /// The next start or end after a time, and whether the fault is active from then on.
+    /// `None` if nothing changes any more.
     #[must_use]
     pub fn next_change(&self, after: Duration) -> Option<(Duration, bool)> {
         let Some(since) = after.checked_sub(self.at) else { return Some((self.at, true)) };
@@ -57,11 +58,11 @@ impl FaultSchedule {
         Some(if after < end { (end, false) } else { (start + every, true) })
     }
 
-    /// Whether both are ever there at the same time.
-    pub(super) fn meets(&self, other: &Self) -> bool {
+    /// Whether both are active at the same time at some point.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
         let (first, second) = if self.at <= other.at { (self, other) } else { (other, self) };
         match (first.every, second.every) {
-            // Somewhere the two phases are as close as they ever get.
+            // At some time the two phases are at their smallest distance.
             (Some(one), Some(two)) => {
                 let common = nanos(gcd(one.as_nanos(), two.as_nanos()));
                 let apart = modulo(second.at - first.at, common);
@@ -87,7 +88,7 @@ fn gcd(a: u128, b: u128) -> u128 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// Schedules are written in at most 64 bits of nanoseconds, five centuries.
+/// The grammar limits times to 64 bits of nanoseconds, five centuries.
 fn nanos(nanos: u128) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
@@ -96,10 +97,10 @@ impl fmt::Display for FaultSchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words = Vec::new();
         if self.at != Duration::ZERO {
-            words.push(format!("at {}", span::text(self.at)));
+            words.push(format!("at {}", duration::text(self.at)));
         }
-        words.extend(self.lasting.map(|lasting| format!("lasting {}", span::text(lasting))));
-        words.extend(self.every.map(|every| format!("every {}", span::text(every))));
+        words.extend(self.lasting.map(|lasting| format!("lasting {}", duration::text(lasting))));
+        words.extend(self.every.map(|every| format!("every {}", duration::text(every))));
         f.write_str(&words.join(" "))
     }
 }

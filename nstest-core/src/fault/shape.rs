@@ -1,23 +1,23 @@
-//! Conditions that the kernel's qdiscs are exact for.
+//! Conditions that a qdisc of the kernel implements exactly.
 
 use std::time::Duration;
 
 use super::condition::Condition;
 
-/// The longest frame that a port sends: an MTU of 1500 and the Ethernet header.
+/// The longest frame in octets: an MTU of 1500 and the Ethernet header.
 const FRAME: u64 = 1514;
 
-/// What a qdisc is asked for. Nothing in it is left to chance.
+/// The parameters of a qdisc. None of them is random.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// Bytes a second, and bytes that may wait.
+    /// The rate in bytes per second, and the queue limit in bytes.
     Rate { rate: u64, queue: u32 },
-    /// A delay, perhaps bytes a second, and packets that may wait.
+    /// A delay, possibly a rate in bytes per second, and the queue limit in packets.
     Delay { delay: Duration, rate: Option<u64>, queue: u32 },
 }
 
 impl Shape {
-    /// The shape of a condition, if it has one.
+    /// The shape of a condition; `None` if no qdisc implements it exactly.
     pub(crate) fn of(condition: &Condition) -> Option<Self> {
         let Condition { delay, rate, queue_limit, .. } = *condition;
         let random =
@@ -28,9 +28,9 @@ impl Shape {
         let bytes = rate.map(|rate| rate.bits_per_second() / 8);
         let packets = queue_limit.unwrap_or(Condition::DEFAULT_QUEUE_LIMIT);
         match (delay.is_zero(), bytes, queue_limit) {
-            // No qdisc stands for a link that carries nothing.
+            // No qdisc has a rate of 0.
             (_, Some(0), _) => None,
-            // A queue of packets is not one of bytes.
+            // tbf limits its queue in bytes, so it cannot implement a limit in packets.
             (true, Some(rate), None) => {
                 let queue = u32::try_from(u64::from(packets) * FRAME).unwrap_or(u32::MAX);
                 Some(Self::Rate { rate, queue })
@@ -47,7 +47,7 @@ mod tests {
     use crate::fault::{Percent, Rate};
 
     #[test]
-    fn what_is_fixed_has_a_shape() {
+    fn fixed_rates_and_delays_have_a_shape() {
         let ten = Duration::from_millis(10);
         let rate = Condition::new().rate(Rate::mbit(8));
         assert_eq!(Shape::of(&rate), Some(Shape::Rate { rate: 1_000_000, queue: 1_514_000 }));

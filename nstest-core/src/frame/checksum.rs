@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-/// A one's complement sum that is being taken.
+/// A one's complement sum.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Sum(u64);
 
 impl Sum {
-    /// Adds octets; an odd last one is padded with zero, so only the last part
-    /// may be odd.
+    /// Adds octets. An odd number is padded with a zero, which is correct for the last part
+    /// only.
     pub(crate) fn add(mut self, bytes: &[u8]) -> Self {
         let mut pairs = bytes.chunks_exact(2);
         for pair in pairs.by_ref() {
@@ -31,7 +31,7 @@ impl Sum {
         sum
     }
 
-    /// The checksum: what goes into the header, and 0 over a header that has it.
+    /// The checksum. Over data that contains its checksum, it is 0.
     pub(crate) fn finish(self) -> u16 {
         let mut sum = self.0;
         while sum > 0xffff {

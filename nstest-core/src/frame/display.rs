@@ -1,4 +1,4 @@
-//! A packet in one line, for people.
+//! Prints a packet in one line.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -68,7 +68,7 @@ fn at(addr: IpAddr, port: u16) -> SocketAddr {
     SocketAddr::new(addr, port)
 }
 
-/// What ICMP messages are called (RFC 792, RFC 4443, RFC 4861, RFC 2710, RFC 3810).
+/// The names of ICMP messages (RFC 792, RFC 4443, RFC 4861, RFC 2710, RFC 3810).
 fn message(version: u8, kind: u8, code: u8) -> Option<&'static str> {
     Some(match (version, kind, code) {
         (4, 0, _) | (6, 129, _) => "echo reply",

@@ -1,16 +1,17 @@
-//! Which packets belong together.
+//! Flows: the packets between two addresses and ports.
 
 use std::net::IpAddr;
 
 use super::view::{PacketView, Transport};
 
-/// One conversation, the same value for both of its directions.
+/// A protocol and two ends. Both directions have the same value.
 ///
-/// The ports of an ICMP echo are its identifier; of what has no ports, 0.
+/// For an ICMP echo, both ports are its identifier. For other packets without ports, they
+/// are 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Flow {
     pub(crate) protocol: u8,
-    /// The lower end in order of address and port.
+    /// The lower end, ordered by address and port.
     pub(crate) low: (IpAddr, u16),
     pub(crate) high: (IpAddr, u16),
 }

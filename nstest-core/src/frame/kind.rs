@@ -1,43 +1,41 @@
-//! What kind of packet it is.
+//! Kinds of packets.
 
 use std::fmt;
 
 use super::view::{Fragment, PacketView, Transport, flag, protocol};
 
-/// What a packet is for, as far as its headers say.
+/// The kind of a packet, by its headers.
 ///
-/// A segment is of one kind only: of a reset, a SYN, a FIN and data the first
-/// that applies.
+/// A TCP segment has the first kind that applies of: RST, SYN, FIN, data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum PacketKind {
-    /// TCP's first segment: SYN without ACK.
+    /// The first TCP segment: SYN without ACK.
     Syn,
-    /// TCP's answer to it: SYN and ACK.
+    /// The answer to it: SYN and ACK.
     SynAck,
-    /// A TCP segment with data in it.
+    /// A TCP segment with data.
     Data,
-    /// A TCP segment with FIN, whether or not there is data in it.
+    /// A TCP segment with FIN, with or without data.
     Fin,
     /// A TCP segment with RST.
     Rst,
-    /// A TCP segment with nothing but an acknowledgement.
+    /// A TCP segment that only acknowledges.
     Ack,
     /// A UDP datagram, or its first fragment.
     Datagram,
-    /// An ICMP message that is not control: an echo, an error.
+    /// An ICMP message that is not control traffic: an echo, an error.
     Icmp,
-    /// A fragment but the first, which has no transport header.
+    /// A fragment after the first, which has no transport header.
     Fragment,
-    /// ARP, neighbour and router discovery, MLD, IGMP: what keeps the network
-    /// itself going.
+    /// Control traffic: ARP, neighbour and router discovery, MLD, IGMP.
     Control,
     /// Anything else.
     Other,
 }
 
 impl PacketKind {
-    /// Each of them, with its word in the plan grammar.
+    /// All kinds, with their words in the plan grammar.
     pub(crate) const WORDS: [(&'static str, Self); 11] = [
         ("syn", Self::Syn),
         ("synack", Self::SynAck),
@@ -52,9 +50,9 @@ impl PacketKind {
         ("other", Self::Other),
     ];
 
-    /// Whether it is of those that programs send, in an order that is the same from
-    /// run to run: what exploration takes for a point. Acknowledgements alone, which
-    /// come when the kernel likes, and answers to what went wrong are not.
+    /// Whether exploration uses it as a point: programs send it, in the same order in each
+    /// run. Acknowledgements without data are not: the kernel sends them at times of its
+    /// own. Neither are answers to errors.
     pub(crate) fn is_point(self) -> bool {
         matches!(self, Self::Syn | Self::SynAck | Self::Data | Self::Fin | Self::Datagram)
     }
@@ -67,13 +65,13 @@ impl fmt::Display for PacketKind {
     }
 }
 
-/// What keeps a network going without anybody's asking.
+/// Kinds of control traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ControlKind {
-    /// ARP, neighbour solicitations and advertisements: somebody wants to talk.
+    /// ARP, neighbour solicitations and advertisements: a node has a packet to send.
     Neighbour,
-    /// What hosts say by themselves: MLD, IGMP, router discovery, redirects, and
-    /// duplicate address detection.
+    /// Sent by the kernel without a packet of a program: MLD, IGMP, router discovery,
+    /// redirects, and duplicate address detection.
     Unsolicited,
 }
 

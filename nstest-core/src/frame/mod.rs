@@ -1,10 +1,9 @@
-//! Ethernet frames, and the stage that they pass on their way: values only.
+//! Ethernet frames as values, and the interface between the wire and faults.
 //!
-//! A *port* is where a node's cable ends in the fabric. What passes it goes in
-//! one of two directions, which are the node's own: [`Direction::Egress`] leaves
-//! the node, [`Direction::Ingress`] comes to it. A [`Stage`] says of each frame
-//! when it goes on, if at all, and what goes with it; who carries frames (the
-//! wire) knows nothing of why, and who decides (faults) nothing of sockets. So
+//! Frames pass a link end in one of two directions, seen from its node:
+//! [`Direction::Egress`] leaves the node, [`Direction::Ingress`] comes to it. For each frame
+//! a [`Stage`] decides whether and when it is sent, and which other frames are. The wire
+//! carries frames and knows no faults; `fault` implements `Stage` and knows no sockets. So
 //! decisions are tested without a kernel.
 
 use std::fmt;
@@ -20,7 +19,7 @@ pub(crate) mod parse;
 mod tests;
 pub(crate) mod view;
 
-/// Which way a packet goes past the end of a link, seen from the node there.
+/// The direction of a packet at a link end, seen from the node there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// From the node into the network.
@@ -52,29 +51,29 @@ impl fmt::Display for Direction {
     }
 }
 
-/// What becomes of the frames at one port, in both directions.
+/// Decides about the frames at one link end, in both directions.
 pub(crate) trait Stage: Send {
-    /// Decides about one frame, which begins with its Ethernet header. What is
-    /// not put into `out` is dropped.
+    /// Decides about one frame, which starts with its Ethernet header. Unless it is put
+    /// into `out`, it is dropped.
     fn pass(&mut self, direction: Direction, frame: &[u8], now: Instant, out: &mut Outlet);
 
-    /// Whether frames must come as they would be on a cable: cut to the MTU, with
-    /// finished checksums. Otherwise they may be what segmentation offload has
-    /// not cut yet, of up to 64 KiB.
+    /// Whether frames must be as on a physical link: within the MTU, with complete
+    /// checksums. Otherwise they may be frames of up to 64 KiB that segmentation offload
+    /// has not cut yet.
     fn needs_segments(&self) -> bool;
 }
 
-/// What a stage lets out.
+/// The result of a stage for one frame.
 #[derive(Debug, Default)]
 pub(crate) struct Outlet {
-    /// When the frame itself goes on in its direction: once for each copy.
+    /// When the frame itself is sent in its direction, once for each copy.
     pub(crate) forward: Vec<Instant>,
-    /// Frames that it did not come with.
+    /// Other frames that are sent.
     pub(crate) emissions: Vec<Emission>,
 }
 
-/// A frame of a stage's own making: a changed copy, an answer in somebody's name.
-/// It is complete, with its checksums.
+/// A frame that a stage has made, with complete checksums: a changed copy, or an answer in
+/// the name of another host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Emission {
     pub(crate) at: Instant,

@@ -1,4 +1,4 @@
-//! From bytes to a [`PacketView`].
+//! Parses a frame into a [`PacketView`].
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -36,7 +36,7 @@ fn array_at<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 }
 
 impl<'a> PacketView<'a> {
-    /// Reads a frame as far as it can be read.
+    /// Parses a frame, as far as its headers are valid.
     pub(crate) fn parse(frame: &'a [u8]) -> Self {
         let mut view = Self {
             frame,

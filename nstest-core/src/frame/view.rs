@@ -1,4 +1,4 @@
-//! A frame, read: borrowed bytes and where in them things are.
+//! A parsed frame: the values of its headers, and where they are.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -14,7 +14,7 @@ pub(crate) mod protocol {
     pub(crate) const ICMPV6: u8 = 58;
 }
 
-/// TCP flags (RFC 9293 §3.1), as they stand in the header's 14th octet.
+/// TCP flags (RFC 9293 §3.1), as bits of the 14th octet of the header.
 pub(crate) mod flag {
     pub(crate) const FIN: u8 = 0x01;
     pub(crate) const SYN: u8 = 0x02;
@@ -27,23 +27,23 @@ pub(crate) mod flag {
     pub(crate) const CWR: u8 = 0x80;
 }
 
-/// A frame from its Ethernet header on, and what could be read of it.
+/// A frame from its Ethernet header on, and the values of its headers.
 ///
-/// Nothing is required to be whole: what a broken header hides is `None`.
+/// Any frame can be parsed. A value behind an invalid header is `None`.
 #[derive(Debug, Clone)]
 pub(crate) struct PacketView<'a> {
     pub(crate) frame: &'a [u8],
-    /// Ethernet addresses; zeroes in a frame that is shorter than its header.
+    /// Ethernet addresses; zero if the frame is shorter than its header.
     pub(crate) to: MacAddr,
     pub(crate) from: MacAddr,
-    /// Behind VLAN tags, if there are any.
+    /// The type after VLAN tags.
     pub(crate) ethertype: u16,
     pub(crate) arp: Option<Arp>,
     pub(crate) ip: Option<Ip>,
     pub(crate) transport: Transport,
 }
 
-/// Of an ARP message for IPv4 (RFC 826).
+/// An ARP message for IPv4 (RFC 826).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arp {
     pub(crate) request: bool,
@@ -51,36 +51,36 @@ pub(crate) struct Arp {
     pub(crate) target: IpAddr,
 }
 
-/// Of an IP header.
+/// An IP header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ip {
-    /// Where the header begins in the frame.
+    /// The position of the header in the frame.
     pub(crate) offset: usize,
     pub(crate) src: IpAddr,
     pub(crate) dst: IpAddr,
-    /// Of what is carried, behind IPv6 extension headers.
+    /// The protocol of the payload, after IPv6 extension headers.
     pub(crate) protocol: u8,
-    /// Of the whole packet, header included, as the header says; what segmentation
-    /// offload has not cut may say 0 (a jumbogram's form): then what is there.
+    /// The length of the packet with its header, from the header. Before segmentation, the
+    /// header can have 0 there; then it is the actual length.
     pub(crate) total_len: usize,
     pub(crate) hop_limit: u8,
-    /// IPv4's DF; IPv6 is never fragmented on its way.
+    /// The DF bit of IPv4. Routers never fragment IPv6.
     pub(crate) dont_fragment: bool,
     pub(crate) fragment: Fragment,
-    /// The transport header and what follows it, in the frame; padding excluded.
+    /// The position of the transport header and its data in the frame, without padding.
     pub(crate) payload: Range<usize>,
 }
 
-/// Which part of a packet this is.
+/// Whether the packet is a fragment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fragment {
     Whole,
     First,
-    /// No transport header here.
+    /// It has no transport header.
     Later,
 }
 
-/// Of a transport header.
+/// A transport header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
     Tcp(Tcp),
@@ -93,14 +93,14 @@ pub(crate) enum Transport {
         version: u8,
         kind: u8,
         code: u8,
-        /// The identifier of an echo, its request's and its reply's.
+        /// The identifier of an echo request or reply.
         echo: Option<u16>,
     },
-    /// Another protocol, a later fragment, or too short to be read.
+    /// Another protocol, a later fragment, or a header that is too short.
     Other,
 }
 
-/// Of a TCP header.
+/// A TCP header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tcp {
     pub(crate) sport: u16,
@@ -118,7 +118,7 @@ impl Tcp {
         self.flags & flags == flags
     }
 
-    /// SEG.LEN of RFC 9293: data, and one each for SYN and FIN.
+    /// SEG.LEN of RFC 9293: octets of data, plus one for SYN and one for FIN.
     pub(crate) fn sequence_len(&self) -> u32 {
         let controls = u32::from(self.has(flag::SYN)) + u32::from(self.has(flag::FIN));
         // A segment is shorter than 4 GiB.
@@ -134,7 +134,7 @@ impl PacketView<'_> {
         }
     }
 
-    /// Source and destination port, of what has ports.
+    /// Source and destination port, if the protocol has ports.
     pub(crate) fn ports(&self) -> Option<(u16, u16)> {
         match self.transport {
             Transport::Tcp(Tcp { sport, dport, .. }) | Transport::Udp { sport, dport, .. } => {
@@ -144,7 +144,7 @@ impl PacketView<'_> {
         }
     }
 
-    /// The addresses of the packet, or those that an ARP message speaks of.
+    /// Source and destination address, or sender and target of an ARP message.
     pub(crate) fn addresses(&self) -> Option<(IpAddr, IpAddr)> {
         let of_ip = self.ip.as_ref().map(|ip| (ip.src, ip.dst));
         of_ip.or_else(|| self.arp.map(|arp| (arp.sender, arp.target)))

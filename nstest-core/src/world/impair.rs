@@ -101,7 +101,7 @@ impl Link {
     /// # Errors
     /// As [`drop_packets`](Self::drop_packets); `fault`, for less than 68.
     pub fn mtu_blackhole(&self, mtu: u32) -> Result<Injection> {
-        self.inject(None, Packets::all(), Action::Mtu { mtu, told: false })
+        self.inject(None, Packets::all(), Action::Mtu { mtu, notify: false })
     }
 
     /// Pulls the cable, and plugs it in again after this time, by itself.
@@ -194,6 +194,6 @@ impl LinkDirection {
     /// # Errors
     /// As there.
     pub fn mtu_blackhole(&self, mtu: u32) -> Result<Injection> {
-        self.link.inject(Some(self.direction), Packets::all(), Action::Mtu { mtu, told: false })
+        self.link.inject(Some(self.direction), Packets::all(), Action::Mtu { mtu, notify: false })
     }
 }

@@ -1,15 +1,15 @@
-//! What a link is like.
+//! Conditions.
 
-use super::span_of;
+use super::duration_of;
 use super::words::{TWICE, Words};
 use crate::error::Result;
 use crate::fault::burst_loss::GilbertElliott;
 use crate::fault::condition::Condition;
-use crate::fault::jitter::{Jitter, Shape};
+use crate::fault::jitter::{Distribution, Jitter};
 use crate::fault::percent::{self, Percent};
 use crate::fault::rate::{self, Rate};
 
-const KNOBS: [&str; 10] = [
+const PARAMETERS: [&str; 10] = [
     "delay",
     "jitter",
     "loss",
@@ -22,26 +22,27 @@ const KNOBS: [&str; 10] = [
     "perfect",
 ];
 
-/// Whether a word is the first of a condition.
-pub(super) fn is_knob(word: &str) -> bool {
-    KNOBS.contains(&word) || Condition::PRESETS.iter().any(|(preset, _)| *preset == word)
+/// Whether a condition can start with a word.
+pub(super) fn is_parameter(word: &str) -> bool {
+    PARAMETERS.contains(&word) || Condition::PRESETS.iter().any(|(preset, _)| *preset == word)
 }
 
 pub(super) fn condition(words: &mut Words<'_>) -> Result<Condition> {
     let preset = words.one_of(&Condition::PRESETS);
     let is_perfect = words.take("perfect");
     let mut condition = preset.unwrap_or_default();
-    let (start, mut said) = (condition, Vec::new());
+    let (start, mut seen) = (condition, Vec::new());
     while let Some(word) = words.peek() {
-        if said.contains(&word) {
-            return Err(words.refuse(TWICE, "say it once"));
+        if seen.contains(&word) {
+            return Err(words.refuse(TWICE, "write it once"));
         }
         match word {
-            "delay" => condition.delay = span_of(words)?,
+            "delay" => condition.delay = duration_of(words)?,
             "jitter" => {
-                let amount = span_of(words)?;
-                let shape = words.one_of(&Shape::WORDS).unwrap_or(Shape::Uniform);
-                condition.jitter = Some(Jitter { amount, shape });
+                let amount = duration_of(words)?;
+                let distribution =
+                    words.one_of(&Distribution::WORDS).unwrap_or(Distribution::Uniform);
+                condition.jitter = Some(Jitter { amount, distribution });
             }
             "burst-loss" => {
                 words.next();
@@ -57,7 +58,8 @@ pub(super) fn condition(words: &mut Words<'_>) -> Result<Condition> {
             }
             "queue-limit" => {
                 words.next();
-                let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is no number"));
+                let read =
+                    |word: &str| word.parse().map_err(|_| format!("`{word}` is not a number"));
                 condition.queue_limit = Some(words.value(read, "write a number of packets")?);
             }
             _ => {
@@ -72,14 +74,14 @@ pub(super) fn condition(words: &mut Words<'_>) -> Result<Condition> {
                 *place = percent(words)?;
             }
         }
-        said.push(word);
+        seen.push(word);
     }
-    if start == condition && said.is_empty() && preset.is_none() && !is_perfect {
-        let mut valid = Vec::from(KNOBS);
+    if start == condition && seen.is_empty() && preset.is_none() && !is_perfect {
+        let mut valid = Vec::from(PARAMETERS);
         valid.extend(Condition::PRESETS.map(|(word, _)| word));
         return Err(words.expected(&valid));
     }
-    match condition.nonsense() {
+    match condition.problem() {
         None => Ok(condition),
         Some((why, help)) => Err(words.refuse_last(why, help)),
     }

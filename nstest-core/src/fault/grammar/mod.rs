@@ -18,11 +18,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::condition::Condition;
+use super::duration;
 use super::model::Fault;
 use super::packets::Packets;
 use super::plan::Plan;
 use super::point::InjectionPoint;
-use super::span;
 use crate::error::{Error, Result};
 use words::Words;
 
@@ -81,7 +81,7 @@ fn whole<T>(
 }
 
 /// Skips the next word, and reads the one after it as a time.
-fn span_of(words: &mut Words<'_>) -> Result<Duration> {
+fn duration_of(words: &mut Words<'_>) -> Result<Duration> {
     words.next();
-    words.value(span::read, span::HELP)
+    words.value(duration::read, duration::HELP)
 }

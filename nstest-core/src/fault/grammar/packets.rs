@@ -1,4 +1,4 @@
-//! Which packets, and how many of them.
+//! Packet filters and occurrences.
 
 use std::num::NonZeroU64;
 
@@ -6,7 +6,7 @@ use super::words::{TWICE, Words};
 use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::{AddrMatch, Flags, Layer, Packets};
+use crate::fault::packets::{AddrMatch, Flags, Packets, Protocol};
 use crate::frame::kind::PacketKind;
 
 const VERSIONS: [(&str, Family); 2] = [("ip4", Family::V4), ("ip6", Family::V6)];
@@ -15,7 +15,7 @@ fn number(word: &str) -> std::result::Result<NonZeroU64, String> {
     match word.parse::<u64>().map(NonZeroU64::new) {
         Ok(Some(number)) => Ok(number),
         Ok(None) => Err("packets are counted from 1".to_owned()),
-        Err(_) => Err(format!("`{word}` is no number")),
+        Err(_) => Err(format!("`{word}` is not a number")),
     }
 }
 
@@ -41,8 +41,8 @@ pub(super) fn packets(words: &mut Words<'_>) -> Result<Packets> {
     while let Some(word) = words.peek() {
         if let Some(version) = words.one_of(&VERSIONS) {
             once(words, &mut packets.family, version)?;
-        } else if let Some(layer) = words.one_of(&Layer::WORDS) {
-            once(words, &mut packets.layer, layer)?;
+        } else if let Some(protocol) = words.one_of(&Protocol::WORDS) {
+            once(words, &mut packets.protocol, protocol)?;
         } else if words.take("kind") {
             let kind = words.one_of(&PacketKind::WORDS);
             let kind =
@@ -53,13 +53,13 @@ pub(super) fn packets(words: &mut Words<'_>) -> Result<Packets> {
         } else if word.starts_with('#') {
             let read = |word: &str| {
                 let nth = word[1..].parse::<u32>().ok().filter(|nth| *nth > 0);
-                nth.ok_or_else(|| format!("`{word}` is no connection"))
+                nth.ok_or_else(|| format!("`{word}` is not a connection"))
             };
             let nth = words.value(read, "write `#1` for the first connection")?;
             once(words, &mut packets.connection, nth)?;
         } else if words.take("flags") {
             if packets.flags != Flags::default() {
-                return Err(words.refuse_last(TWICE, "put all of them into one list"));
+                return Err(words.refuse_last(TWICE, "write all flags in one list"));
             }
             packets.flags = words.value(flags, "write names, as in `flags syn,!ack`")?;
         } else {
@@ -82,7 +82,7 @@ pub(super) fn packets(words: &mut Words<'_>) -> Result<Packets> {
                 }
             };
             words.next();
-            let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is no port"));
+            let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is not a port"));
             let value = words.value(read, "write a number from 0 to 65535")?;
             once(words, port, value)?;
         }
@@ -90,10 +90,10 @@ pub(super) fn packets(words: &mut Words<'_>) -> Result<Packets> {
     Ok(packets)
 }
 
-/// What has been read already cannot be something else as well.
+/// Sets a value that may be given once.
 fn once<T>(words: &Words<'_>, place: &mut Option<T>, value: T) -> Result<()> {
     if place.replace(value).is_some() {
-        let help = "say it once; write another fault for other packets";
+        let help = "write it once, and another fault for other packets";
         return Err(words.refuse_last(TWICE, help));
     }
     Ok(())
@@ -103,7 +103,7 @@ fn peer(word: &str) -> std::result::Result<AddrMatch, String> {
     let addr = word.parse::<std::net::IpAddr>().ok().map(AddrMatch::from);
     let subnet = || word.parse::<Subnet>().ok().map(AddrMatch::Subnet);
     let mac = || word.parse::<MacAddr>().ok().map(AddrMatch::Mac);
-    addr.or_else(subnet).or_else(mac).ok_or_else(|| format!("`{word}` is no address"))
+    addr.or_else(subnet).or_else(mac).ok_or_else(|| format!("`{word}` is not an address"))
 }
 
 fn flags(word: &str) -> std::result::Result<Flags, String> {
@@ -112,13 +112,13 @@ fn flags(word: &str) -> std::result::Result<Flags, String> {
         let bare = name.strip_prefix('!').unwrap_or(name);
         let Some((_, bit)) = Flags::WORDS.iter().find(|(word, _)| *word == bare) else {
             let names = Flags::WORDS.map(|(word, _)| word).join(", ");
-            return Err(format!("`{name}` is none of {names}"));
+            return Err(format!("`{name}` is not one of {names}"));
         };
         let place = if name == bare { &mut flags.set } else { &mut flags.unset };
         *place |= bit;
     }
     if flags.set & flags.unset != 0 {
-        return Err("a flag cannot be set and not set".to_owned());
+        return Err("a flag cannot be both set and unset".to_owned());
     }
     Ok(flags)
 }

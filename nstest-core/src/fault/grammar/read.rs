@@ -1,18 +1,18 @@
 //! Faults, plans and points.
 
 use super::condition::{self, condition};
+use super::duration_of;
 use super::packets::{occurrence, packets};
-use super::span_of;
-use super::words::{BREAK, COLON, TWICE, Words};
+use super::words::{COLON, SEPARATOR, TWICE, Words};
 use crate::error::Result;
 use crate::fault::action::{Action, Unreachable, is_word};
+use crate::fault::duration;
 use crate::fault::model::{Fault, FaultEffect, FaultTarget};
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::Layer;
+use crate::fault::packets::Protocol;
 use crate::fault::partition::Partition;
 use crate::fault::plan::Plan;
 use crate::fault::point::{Conversation, InjectionPoint};
-use crate::fault::span;
 use crate::frame::Direction;
 use crate::frame::kind::PacketKind;
 
@@ -22,12 +22,12 @@ const DIRECTIONS: [(&str, Direction); 2] =
 pub(super) fn plan(words: &mut Words<'_>) -> Result<Plan> {
     let mut plan = Plan::new();
     loop {
-        while words.take(BREAK) {}
+        while words.take(SEPARATOR) {}
         if words.peek().is_none() {
             return Ok(plan);
         }
         plan = plan.with(fault(words)?);
-        if words.peek().is_some_and(|word| word != BREAK) {
+        if words.peek().is_some_and(|word| word != SEPARATOR) {
             return Err(words.expected(&["`;` and another fault", "`at`", "`lasting`", "`every`"]));
         }
     }
@@ -39,7 +39,7 @@ pub(super) fn fault(words: &mut Words<'_>) -> Result<Fault> {
     fault.packets = packets(words)?;
     fault.occurrence = occurrence(words)?;
     if !words.take(COLON) {
-        let mut valid = vec!["a colon and what happens, as in `: drop`"];
+        let mut valid = vec!["a colon and an effect, as in `: drop`"];
         valid.extend(["`egress` or `ingress`", "packets, as in `tcp port 80 data`", "`nth 3`"]);
         return Err(words.expected(&valid));
     }
@@ -51,38 +51,40 @@ pub(super) fn fault(words: &mut Words<'_>) -> Result<Fault> {
             fault
         }
     };
-    let mut said = Vec::new();
+    let mut seen = Vec::new();
     while let Some(word) = words.peek() {
-        if said.contains(&word) {
-            return Err(words.refuse(TWICE, "say it once"));
+        if seen.contains(&word) {
+            return Err(words.refuse(TWICE, "write it once"));
         }
         match word {
-            "at" => fault.schedule.at = span_of(words)?,
-            "lasting" => fault.schedule.lasting = Some(span_of(words)?),
-            "every" => fault.schedule.every = Some(span_of(words)?),
+            "at" => fault.schedule.at = duration_of(words)?,
+            "lasting" => fault.schedule.lasting = Some(duration_of(words)?),
+            "every" => fault.schedule.every = Some(duration_of(words)?),
             "optional" => {
                 words.next();
                 fault.optional = true;
             }
             _ => break,
         }
-        said.push(word);
+        seen.push(word);
     }
-    match fault.nonsense() {
+    match fault.problem() {
         None => Ok(fault),
         Some((why, help)) => Err(words.refuse_at(mark, why, &help)),
     }
 }
 
-const TARGET: &str = "begin with the name of a node, `server` or `server.eth1`, or with `*`";
+const TARGET: &str = "start with the name of a node, `server` or `server.eth1`, or with `*`";
 
 fn target(words: &mut Words<'_>) -> Result<FaultTarget> {
     let read = |word: &str| {
         let target = FaultTarget::from(word);
         match &target {
-            FaultTarget::Link { node, .. } if !is_word(node) => Err(format!("`{word}` is no node")),
+            FaultTarget::Link { node, .. } if !is_word(node) => {
+                Err(format!("`{word}` is not a node"))
+            }
             FaultTarget::Link { interface: Some(name), .. } if name.is_empty() => {
-                Err(format!("`{word}` names no interface"))
+                Err(format!("the name of the interface is missing in `{word}`"))
             }
             _ => Ok(target),
         }
@@ -98,20 +100,20 @@ pub(super) fn point(words: &mut Words<'_>) -> Result<InjectionPoint> {
     let packets = packets(words)?;
     let (Some(nth), Some(kind)) = (
         packets.connection,
-        packets.kind.or((packets.layer == Some(Layer::Icmp)).then_some(PacketKind::Icmp)),
+        packets.kind.or((packets.protocol == Some(Protocol::Icmp)).then_some(PacketKind::Icmp)),
     ) else {
         return Err(words.refuse(
-            "a point names a connection and a kind of packet",
+            "a point needs a connection and a kind of packet",
             "write it as `server egress tcp port 7000 #1 data nth 3`",
         ));
     };
     let place = words.refuse("a point is one packet", "end it with a number, as in `nth 3`");
     let Occurrence::Nth(number) = occurrence(words)? else { return Err(place) };
-    let conversation = Conversation { layer: packets.layer, port: packets.port, nth };
+    let conversation = Conversation { protocol: packets.protocol, port: packets.port, nth };
     let point = InjectionPoint { link, direction, conversation, kind, nth: number.get() };
     if point.packets() != packets {
         return Err(words.refuse_last(
-            format!("a point is not told by all of `{packets}`"),
+            format!("a point cannot have all criteria of `{packets}`"),
             "write it as `server egress tcp port 7000 #1 data nth 3`",
         ));
     }
@@ -173,7 +175,7 @@ fn action(words: &mut Words<'_>) -> Result<Action> {
             if !words.is_number() {
                 return Ok(Action::Duplicate(1));
             }
-            let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is no number"));
+            let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is not a number"));
             words.value(read, "write a number of copies, from 1 to 255").map(Action::Duplicate)
         }
         Some("delay") => {
@@ -181,24 +183,24 @@ fn action(words: &mut Words<'_>) -> Result<Action> {
             if !words.is_number() {
                 return Ok(Action::Delay(Action::DEFAULT_DELAY));
             }
-            words.value(span::read, span::HELP).map(Action::Delay)
+            words.value(duration::read, duration::HELP).map(Action::Delay)
         }
         Some("mtu") => {
             words.next();
-            let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is no number"));
+            let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is not a number"));
             let mtu = words.value(read, "write a number of octets, as in `mtu 1280`")?;
-            Ok(Action::Mtu { mtu, told: words.take("told") })
+            Ok(Action::Mtu { mtu, notify: words.take("notify") })
         }
-        Some(word) if condition::is_knob(word) => Err(words.refuse(
-            format!("`{word}` is of a condition"),
-            &format!("write it with its value behind that word: `condition {word} …`"),
+        Some(word) if condition::is_parameter(word) => Err(words.refuse(
+            format!("`{word}` is part of a condition"),
+            &format!("write `condition` before it: `condition {word} …`"),
         )),
         _ => Err(words.expected(&EFFECTS)),
     }
 }
 
 fn partition(words: &mut Words<'_>) -> Result<Partition> {
-    const ENDS: [&str; 5] = ["at", "lasting", "every", "optional", BREAK];
+    const ENDS: [&str; 5] = ["at", "lasting", "every", "optional", SEPARATOR];
     let (mut groups, mut is_one_way) = (vec![Vec::new()], false);
     while let Some(word) = words.peek().filter(|word| !ENDS.contains(word)) {
         match word {
@@ -210,14 +212,14 @@ fn partition(words: &mut Words<'_>) -> Result<Partition> {
             _ if is_word(word) => groups.last_mut().expect("there is one").push(word.to_owned()),
             _ => {
                 let help = "write nodes with `|` between groups, or one `>`: `partition a > b c`";
-                return Err(words.refuse(format!("`{word}` is no node"), help));
+                return Err(words.refuse(format!("`{word}` is not a node"), help));
             }
         }
         words.next();
     }
     let partition = Partition { groups, is_one_way };
-    match partition.nonsense() {
+    match partition.problem() {
         None => Ok(partition),
-        Some(why) => Err(words.refuse_last(why, "name two groups or more: `partition a | b c`")),
+        Some(why) => Err(words.refuse_last(why, "name two or more groups: `partition a | b c`")),
     }
 }

@@ -1,4 +1,4 @@
-//! A text as words, and errors that point at one.
+//! A text as words, and errors that point at a word.
 
 use std::ops::Range;
 
@@ -6,20 +6,20 @@ use crate::error::{Error, ErrorCode, Result};
 
 /// The words of a text, read one after the other.
 pub(super) struct Words<'a> {
-    /// What is read: "plan", "condition".
+    /// The name of the text in errors: "plan", "condition".
     what: &'static str,
     text: &'a str,
     words: Vec<Range<usize>>,
     at: usize,
 }
 
-/// What stands between two faults.
-pub(super) const BREAK: &str = ";";
-/// What stands between what a fault takes and what it does.
+/// Separates two faults.
+pub(super) const SEPARATOR: &str = ";";
+/// Separates the packets of a fault from its effect.
 pub(super) const COLON: &str = ":";
 
-/// Why a word may not stand where it stands.
-pub(super) const TWICE: &str = "this has been said before";
+/// The cause of an error about a repeated word.
+pub(super) const TWICE: &str = "this is given twice";
 
 impl<'a> Words<'a> {
     pub(super) fn new(what: &'static str, text: &'a str) -> Self {
@@ -28,7 +28,7 @@ impl<'a> Words<'a> {
 
     pub(super) fn peek(&self) -> Option<&'a str> {
         let word = &self.text[self.words.get(self.at)?.clone()];
-        Some(if word == "\n" { BREAK } else { word })
+        Some(if word == "\n" { SEPARATOR } else { word })
     }
 
     pub(super) fn next(&mut self) -> Option<&'a str> {
@@ -42,14 +42,14 @@ impl<'a> Words<'a> {
         self.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit()))
     }
 
-    /// Goes past a word, if it is the next one.
+    /// Skips the next word if it is this one. Returns whether it was.
     pub(super) fn take(&mut self, word: &str) -> bool {
         let is_next = self.peek() == Some(word);
         self.at += usize::from(is_next);
         is_next
     }
 
-    /// Goes past a word of a table, if one is next.
+    /// Reads the next word if it is in a table.
     pub(super) fn one_of<T: Copy>(&mut self, table: &[(&str, T)]) -> Option<T> {
         let word = self.peek()?;
         let (_, value) = table.iter().find(|(name, _)| *name == word)?;
@@ -57,14 +57,14 @@ impl<'a> Words<'a> {
         Some(*value)
     }
 
-    /// Reads the next word as a value; `help` says how one is written.
+    /// Reads the next word as a value. `help` says how to write one.
     pub(super) fn value<T>(
         &mut self,
         read: impl FnOnce(&'a str) -> std::result::Result<T, String>,
         help: &str,
     ) -> Result<T> {
-        match self.peek().filter(|word| ![BREAK, COLON].contains(word)) {
-            None => Err(self.refuse("here a value is missing", help)),
+        match self.peek().filter(|word| ![SEPARATOR, COLON].contains(word)) {
+            None => Err(self.refuse("a value is missing here", help)),
             Some(word) => {
                 let value = read(word).map_err(|why| self.refuse(why, help))?;
                 self.at += 1;
@@ -73,10 +73,10 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The next word is none of those that may stand here.
+    /// The error for a next word that is not one of `valid`.
     pub(super) fn expected(&self, valid: &[&str]) -> Error {
         let why = match self.peek() {
-            None | Some(BREAK) => "here something is missing".to_owned(),
+            None | Some(SEPARATOR) => "something is missing here".to_owned(),
             Some(word) => format!("`{word}` is not expected here"),
         };
         self.refuse(why, &format!("write one of: {}", valid.join(", ")))
@@ -92,16 +92,16 @@ impl<'a> Words<'a> {
         self.refuse_at(self.at.saturating_sub(1), why, help)
     }
 
-    /// The next word, for [`refuse_at`](Self::refuse_at).
+    /// The position of the next word, for [`refuse_at`](Self::refuse_at).
     pub(super) fn mark(&self) -> usize {
         self.at
     }
 
-    /// An error about a word that was marked.
+    /// An error about the word at a position.
     pub(super) fn refuse_at(&self, at: usize, why: impl Into<String>, help: &str) -> Error {
         let end = self.text.trim_end().len();
         let place = self.words.get(at).cloned().unwrap_or(end..end);
-        // The line of the text in which the word is.
+        // The line of the text that contains the word.
         let from = self.text[..place.start].rfind('\n').map_or(0, |newline| newline + 1);
         let line = self.text[from..].lines().next().unwrap_or_default();
         let before = self.text[from..place.start].chars().count();
@@ -112,20 +112,20 @@ impl<'a> Words<'a> {
             .help(help)
     }
 
-    /// Nothing may follow.
+    /// Checks that no word is left.
     pub(super) fn end(&self) -> Result<()> {
         match self.peek() {
             None => Ok(()),
             Some(word) => Err(self.refuse(
                 format!("`{word}` is not expected here"),
-                &format!("end the {} before it", self.what),
+                &format!("remove it, or end the {} before it", self.what),
             )),
         }
     }
 }
 
-/// Words; `;` and each new line are one of their own, and so is a colon at the end
-/// of a word.
+/// Splits a text at white space. `;`, a new line, and a colon at the end of a word are words
+/// of their own.
 fn split(text: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut start = None;
@@ -135,7 +135,7 @@ fn split(text: &str) -> Vec<Range<usize>> {
             continue;
         }
         if let Some(start) = start.take() {
-            // Two colons are the end of an IPv6 address: `fd00::`, and `fd00:::`.
+            // An IPv6 address can end in two colons: `fd00::`, and `fd00:::` with ours.
             let word = &text[start..at];
             let colons = word.len() - word.trim_end_matches(':').len();
             let end = at - usize::from(colons % 2 == 1);

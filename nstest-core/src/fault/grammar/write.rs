@@ -5,7 +5,7 @@ use std::fmt;
 use crate::addr::Family;
 use crate::fault::model::Fault;
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::{Flags, Layer, Packets};
+use crate::fault::packets::{Flags, Packets, Protocol};
 use crate::frame::kind::PacketKind;
 
 impl fmt::Display for Packets {
@@ -26,8 +26,8 @@ fn packets_text(packets: &Packets) -> String {
         Family::V4 => "ip4".to_owned(),
         Family::V6 => "ip6".to_owned(),
     }));
-    let layer = Layer::WORDS.iter().find(|(_, layer)| Some(*layer) == packets.layer);
-    words.extend(layer.map(|(word, _)| (*word).to_owned()));
+    let protocol = Protocol::WORDS.iter().find(|(_, protocol)| Some(*protocol) == packets.protocol);
+    words.extend(protocol.map(|(word, _)| (*word).to_owned()));
     for (word, port) in [("port", packets.port), ("sport", packets.sport), ("dport", packets.dport)]
     {
         words.extend(port.map(|port| format!("{word} {port}")));
@@ -37,7 +37,7 @@ fn packets_text(packets: &Packets) -> String {
     }
     words.extend(packets.connection.map(|nth| format!("#{nth}")));
     words.extend(packets.kind.map(|kind| match kind {
-        // Alone, the word is a protocol's.
+        // Without `kind`, these words are protocols.
         PacketKind::Icmp | PacketKind::Control => format!("kind {kind}"),
         _ => kind.to_string(),
     }));
@@ -67,7 +67,7 @@ fn fault_text(fault: &Fault) -> String {
     }
     let takes = words.join(" ");
     let mut words = vec![format!("{takes}:")];
-    words.extend(fault.passes.then(|| "then".to_owned()));
+    words.extend(fault.then.then(|| "then".to_owned()));
     words.push(fault.effect.to_string());
     let schedule = fault.schedule.to_string();
     words.extend(Some(schedule).filter(|text| !text.is_empty()));

@@ -1,26 +1,26 @@
-//! The conversations that a port has seen.
+//! The flows that passed a link end, numbered.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::fault::packets::Layer;
+use crate::fault::packets::Protocol;
 use crate::fault::point::Conversation;
 use crate::frame::Direction;
 use crate::frame::flow::Flow;
 use crate::frame::view::{PacketView, flag};
 
-/// Numbers conversations in the order in which they begin.
+/// Numbers flows in the order of their first packets.
 #[derive(Debug, Default)]
 pub(super) struct Flows {
-    seen: HashMap<Flow, Seen>,
-    /// The sequence number behind all that was sent, by flow and direction.
+    known: HashMap<Flow, Known>,
+    /// The sequence number after the last octet sent, by flow and direction.
     sent: HashMap<(Flow, Direction), u32>,
-    /// How many there were of a protocol with a server's port.
-    begun: HashMap<(Option<Layer>, Option<u16>), u32>,
+    /// The number of conversations by protocol and server port.
+    begun: HashMap<(Option<Protocol>, Option<u16>), u32>,
 }
 
 #[derive(Debug)]
-struct Seen {
+struct Known {
     conversation: Conversation,
     /// The sequence number of the SYN that opened it.
     opened: Option<u32>,
@@ -29,12 +29,12 @@ struct Seen {
 type End = (IpAddr, u16);
 
 impl Flows {
-    /// The conversation of a packet, a new one if it begins one.
+    /// The conversation of a packet, which is a new one if the packet starts one.
     ///
-    /// The server is to whom the first packet goes, or who sends it if that is a SYN
-    /// and ACK. A SYN with another sequence number begins a new connection between
-    /// the same ports.
-    pub(super) fn of(
+    /// The server is the destination of the first packet, or its source if that has SYN and
+    /// ACK. A SYN with another sequence number starts a new connection between the same
+    /// ports.
+    pub(super) fn conversation(
         &mut self,
         flow: Flow,
         (src, dst): (End, End),
@@ -43,25 +43,25 @@ impl Flows {
         let tcp = view.tcp();
         let syn = tcp.filter(|tcp| tcp.has(flag::SYN) && !tcp.has(flag::ACK));
         let opened = syn.map(|tcp| tcp.seq);
-        if let Some(seen) = self.seen.get(&flow) {
-            if opened.is_none() || opened == seen.opened {
-                return seen.conversation;
+        if let Some(known) = self.known.get(&flow) {
+            if opened.is_none() || opened == known.opened {
+                return known.conversation;
             }
         }
         let is_answer = tcp.is_some_and(|tcp| tcp.has(flag::SYN | flag::ACK));
         let server = if is_answer { src } else { dst };
-        let layer = Layer::of(flow.protocol);
+        let protocol = Protocol::of(flow.protocol);
         let port = view.ports().map(|_| server.1);
-        let begun = self.begun.entry((layer, port)).or_default();
+        let begun = self.begun.entry((protocol, port)).or_default();
         *begun += 1;
-        let conversation = Conversation { layer, port, nth: *begun };
-        self.seen.insert(flow, Seen { conversation, opened });
+        let conversation = Conversation { protocol, port, nth: *begun };
+        self.known.insert(flow, Known { conversation, opened });
         conversation
     }
 
-    /// Whether all of a segment has been sent before: TCP does so when the machine is
-    /// slow, too, and nothing was lost. Asked once for each packet.
-    pub(super) fn is_sent_again(
+    /// Whether a segment contains nothing new. TCP also retransmits when the machine is slow
+    /// and nothing was lost. To be called once for each packet.
+    pub(super) fn is_retransmission(
         &mut self,
         flow: Flow,
         direction: Direction,
@@ -80,8 +80,8 @@ impl Flows {
         true
     }
 
-    /// The sequence number of the SYN that opened it, if that was seen.
+    /// The sequence number of the SYN that opened a connection, if the SYN passed here.
     pub(super) fn opened(&self, flow: Flow) -> Option<u32> {
-        self.seen.get(&flow)?.opened
+        self.known.get(&flow)?.opened
     }
 }

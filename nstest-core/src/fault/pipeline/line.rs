@@ -1,10 +1,11 @@
-//! One direction of a link.
+//! One direction of a link: random decisions, queue, rate and delay.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::touch_lost;
+use super::count_lost;
 use crate::fault::condition::Condition;
+use crate::fault::jitter::Jitter;
 use crate::fault::random::{Class, Draw, Draws, Stream};
 use crate::fault::rate::Rate;
 use crate::fault::receipt::Receipt;
@@ -13,26 +14,26 @@ use crate::frame::kind::ControlKind;
 use crate::frame::view::PacketView;
 use crate::frame::{Direction, Emission, Outlet};
 
-/// A direction: its condition, and what the packets before have left behind.
+/// A direction with its condition, and the state that earlier packets left.
 pub(super) struct Line {
     direction: Direction,
     pub(super) condition: Option<(Condition, Receipt)>,
     payload: Stream,
     control: Stream,
-    /// The states of the Gilbert-Elliott chains: payload's, control's.
+    /// The states of the Gilbert-Elliott chains of payload and of control traffic.
     is_bad: [bool; 2],
-    /// When the link is free again.
+    /// When the last frame in the queue has been sent.
     free: Option<Instant>,
-    /// When those in the queue leave it, in order.
+    /// When each frame in the queue leaves it, in order.
     departures: VecDeque<Instant>,
 }
 
-/// What goes on of a packet.
+/// The copies of a packet that are sent.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Copies {
-    /// Beside the packet itself.
+    /// The number of copies in addition to the packet.
     pub(super) more: u32,
-    /// The draw that chooses the bit, if the packet itself is to be corrupted.
+    /// If the packet is corrupted, the random number that selects the bit.
     pub(super) corrupt: Option<u64>,
 }
 
@@ -50,27 +51,27 @@ impl Line {
         }
     }
 
-    /// Begins with a condition, in place of the one before.
+    /// Replaces the condition.
     pub(super) fn set(&mut self, condition: Option<(Condition, Receipt)>) {
         let bursts =
             |it: &Option<(Condition, Receipt)>| it.as_ref().and_then(|(c, _)| c.burst_loss);
         if bursts(&condition) != bursts(&self.condition) {
-            self.is_bad = [false; 2]; // a chain begins in its good state
+            self.is_bad = [false; 2]; // a chain starts in its good state
         }
         self.condition = condition;
     }
 
-    /// The draws of the next packet. Each has its own, whatever becomes of it.
+    /// The random numbers of the next packet. Each packet uses them up, even if it is dropped.
     pub(super) fn draws(&mut self, is_control: bool) -> Draws {
         if is_control { self.control.next() } else { self.payload.next() }
     }
 
-    /// How long a packet is on its way at least, as things are.
-    pub(super) fn length(&self) -> Duration {
+    /// The delay of the condition, without jitter.
+    pub(super) fn delay(&self) -> Duration {
         self.condition.as_ref().map_or(Duration::ZERO, |(condition, _)| condition.delay)
     }
 
-    /// Sends a packet on, as the condition has it.
+    /// Applies the condition to a packet.
     pub(super) fn carry(
         &mut self,
         (view, control): (&PacketView<'_>, Option<ControlKind>),
@@ -86,50 +87,49 @@ impl Line {
             return;
         };
         if self.loses(&condition, control.is_some(), draws) {
-            touch_lost(&receipt, control);
+            count_lost(&receipt, control);
             return;
         }
-        let mut is_touched = condition.delay != Duration::ZERO || condition.jitter.is_some();
-        if condition.duplicate.takes(draws.bits(Draw::Duplicate)) {
+        let mut is_affected = condition.delay != Duration::ZERO || condition.jitter.is_some();
+        if condition.duplicate.hits(draws.bits(Draw::Duplicate)) {
             copies.more += 1;
-            is_touched = true;
+            is_affected = true;
         }
-        if condition.corrupt.takes(draws.bits(Draw::Corrupt)) {
+        if condition.corrupt.hits(draws.bits(Draw::Corrupt)) {
             copies.corrupt = Some(draws.bits(Draw::CorruptBit));
-            is_touched = true;
+            is_affected = true;
         }
         for copy in 0..=copies.more {
             let Some(departure) = self.queue(&condition, view.frame.len(), now) else {
-                touch_lost(&receipt, control);
+                count_lost(&receipt, control);
                 continue;
             };
-            is_touched |= condition.rate.is_some();
+            is_affected |= condition.rate.is_some();
             let (reorder, jitter) = match copy {
                 0 => (Draw::Reorder, Draw::Jitter),
                 _ => (Draw::CopyReorder, Draw::CopyJitter),
             };
-            let delay = if condition.reorder.takes(draws.bits(reorder)) {
-                is_touched = true;
+            let delay = if condition.reorder.hits(draws.bits(reorder)) {
+                is_affected = true;
                 Duration::ZERO
             } else {
-                let vary = |jitter: crate::fault::jitter::Jitter, draw| {
-                    jitter.vary(condition.delay, draws.bits(draw))
-                };
+                let vary = |jitter: Jitter, draw| jitter.vary(condition.delay, draws.bits(draw));
                 condition.jitter.map_or(condition.delay, |shape| vary(shape, jitter))
             };
             let corrupt = copies.corrupt.filter(|_| copy == 0);
             self.send(view, corrupt, departure + delay, out);
         }
-        if is_touched && control.is_none() {
-            receipt.touch();
+        if is_affected && control.is_none() {
+            receipt.count_one();
         }
     }
 
-    /// Whether the packet is lost. ControlKind has a burst chain of its own: it must not
-    /// move that of payload, and would never get through if it were stuck in a bad
-    /// state of it, since without a neighbour there is no payload.
+    /// Whether the packet is lost. Control traffic has a burst chain of its own. It must not
+    /// change the chain of payload, because the kernel sends it at times of its own. And in a
+    /// bad state of that chain it would never pass: without ARP there is no payload that
+    /// ends the state.
     fn loses(&mut self, condition: &Condition, is_control: bool, draws: Draws) -> bool {
-        let mut is_lost = condition.loss.takes(draws.bits(Draw::Loss));
+        let mut is_lost = condition.loss.hits(draws.bits(Draw::Loss));
         if let Some(bursts) = condition.burst_loss {
             let is_bad = &mut self.is_bad[usize::from(is_control)];
             *is_bad = bursts.step(*is_bad, draws.bits(Draw::BurstState));
@@ -138,8 +138,7 @@ impl Line {
         is_lost
     }
 
-    /// When a frame has left the queue and gone into the link; `None` if it never
-    /// will, for a full queue or no speed at all.
+    /// When a frame leaves the queue; `None` if the queue is full or the rate is 0.
     fn queue(&mut self, condition: &Condition, octets: usize, now: Instant) -> Option<Instant> {
         let Some(rate) = condition.rate else { return Some(now) };
         while self.departures.front().is_some_and(|departure| *departure <= now) {

@@ -1,9 +1,8 @@
-//! The end of a link, where it is decided what becomes of each frame.
+//! The pipeline: decides about each frame at a link end.
 //!
-//! A frame meets, in this order: what is cut already, the connections that were
-//! reset, the rules in the order in which they were added, the condition of its
-//! direction. What a rule lets pass meets the next; what it takes away, nothing
-//! else, and no later rule counts it.
+//! A frame passes these stages in order: cuts and black holes, reset connections, the rules
+//! in the order of their addition, the condition of its direction. A frame that one stage
+//! drops does not come to the next, and no later rule counts it.
 
 mod flows;
 mod line;
@@ -27,29 +26,29 @@ use crate::frame::kind::{ControlKind, PacketKind};
 use crate::frame::view::{PacketView, flag};
 use crate::frame::{Direction, Emission, Outlet, Stage};
 
-/// A rule of a port.
+/// A rule of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RuleId(u64);
 
-/// Is shown every packet that is a point, before anything happens to it.
+/// Is called with each packet that is an injection point, before the decision about it.
 pub(crate) type Census = Box<dyn FnMut(Direction, &PacketView<'_>, &InjectionPoint) + Send>;
 
-/// Is told of a [`RuleAction::Tell`]: its number, and when.
+/// Is called for a [`RuleAction::Notify`] with its number and the time.
 pub(crate) type Listener = Box<dyn FnMut(u64, Instant) + Send>;
 
 /// Is called with each packet that is not [`ControlKind::Unsolicited`], after the decision
 /// about it, and with the time at which the last resulting frame leaves.
 pub(crate) type TrafficListener = Box<dyn FnMut(Direction, &PacketView<'_>, Instant) + Send>;
 
-/// What there is to decide at one end of a link.
+/// The faults at one link end, and their state.
 pub(crate) struct Pipeline {
     link: FaultTarget,
     lines: [Line; 2],
     rules: Vec<Numbered>,
     added: u64,
     flows: Flows,
-    /// Connections that are reset whenever they send.
-    reset: HashMap<Flow, Dead>,
+    /// The connections that are reset whenever one of their ends sends.
+    reset: HashMap<Flow, ResetConnection>,
     cut: Cut,
     census: Option<Census>,
     counts: HashMap<(Direction, Conversation, PacketKind), u64>,
@@ -63,30 +62,30 @@ struct Numbered {
     matched: u64,
 }
 
-/// A connection that was reset, and on whose account.
-struct Dead {
-    /// The first sequence number of the connection, if it was seen.
+/// A connection that a rule has reset.
+struct ResetConnection {
+    /// The sequence number of its SYN, if the SYN passed here.
     opened: Option<u32>,
     receipt: Receipt,
 }
 
-/// Directions in which nothing passes any more, and on whose account.
+/// Directions in which everything is dropped, each with the rule that caused it.
 #[derive(Default)]
 struct Cut {
     all: Option<(RuleId, Receipt)>,
-    half: [Option<(RuleId, Receipt)>; 2],
+    blackholed: [Option<(RuleId, Receipt)>; 2],
 }
 
-/// What the rules leave of a packet.
+/// A packet that all rules let pass.
 struct Passing {
     copies: Copies,
-    /// Held back on top of the condition.
-    held: Duration,
+    /// The delay in addition to that of the condition.
+    delay: Duration,
 }
 
 impl Pipeline {
-    /// A port of the link `name` (`server`, or `server.eth1`), with nothing wrong.
-    /// Chance comes from `seed`, this name, the direction and the packets only.
+    /// A pipeline without faults for the link `name` (`server`, or `server.eth1`). Random
+    /// decisions follow only from `seed`, this name, the direction and the packets.
     pub(crate) fn new(seed: u64, name: &str) -> Self {
         let line = |direction| Line::new(seed, name, direction);
         Self {
@@ -104,8 +103,8 @@ impl Pipeline {
         }
     }
 
-    /// What the link is like in a direction from now on. What is on its way or in
-    /// the queue stays what it is.
+    /// Sets the condition of a direction. It does not apply to packets that are in the queue
+    /// or on the link.
     pub(crate) fn set_condition(
         &mut self,
         direction: Direction,
@@ -114,7 +113,7 @@ impl Pipeline {
         self.lines[index(direction)].set(condition);
     }
 
-    /// A rule behind all others.
+    /// Adds a rule after all others.
     pub(crate) fn add(&mut self, rule: Rule) -> RuleId {
         self.added += 1;
         let id = RuleId(self.added);
@@ -122,13 +121,13 @@ impl Pipeline {
         id
     }
 
-    /// Takes a rule away, with what it has cut; whether there was one. Connections
-    /// that it reset stay so.
+    /// Removes a rule, and ends its cuts and black holes. Connections that it reset stay
+    /// reset. Returns whether the rule existed.
     pub(crate) fn remove(&mut self, id: RuleId) -> bool {
         let before = self.rules.len();
         self.rules.retain(|numbered| numbered.id != id);
         let of_it = |cut: &Option<(RuleId, Receipt)>| cut.as_ref().is_some_and(|(by, _)| *by == id);
-        for cut in self.cut.half.iter_mut().chain([&mut self.cut.all]) {
+        for cut in self.cut.blackholed.iter_mut().chain([&mut self.cut.all]) {
             if of_it(cut) {
                 *cut = None;
             }
@@ -136,7 +135,7 @@ impl Pipeline {
         self.rules.len() != before
     }
 
-    /// Who is shown every packet that is a point. Counting starts anew.
+    /// Sets the census, and starts its counts again.
     pub(crate) fn set_census(&mut self, census: Option<Census>) {
         self.census = census;
         self.counts.clear();
@@ -150,7 +149,7 @@ impl Pipeline {
         self.traffic = Some(listener);
     }
 
-    /// The packet as a point, and its conversation.
+    /// Shows the packet to the census if it is a point. Returns its conversation.
     fn observe(
         &mut self,
         direction: Direction,
@@ -161,9 +160,9 @@ impl Pipeline {
             return None;
         }
         let (flow, ends) = (view.flow()?, view.ends()?);
-        let conversation = self.flows.of(flow, ends, view);
+        let conversation = self.flows.conversation(flow, ends, view);
         let kind = view.kind();
-        let is_point = kind.is_point() && !self.flows.is_sent_again(flow, direction, view);
+        let is_point = kind.is_point() && !self.flows.is_retransmission(flow, direction, view);
         if let Some(census) = self.census.as_mut().filter(|_| is_point) {
             let count = self.counts.entry((direction, conversation, kind)).or_default();
             *count += 1;
@@ -179,20 +178,20 @@ impl Pipeline {
         Some(conversation)
     }
 
-    /// Whether the packet ends at a cut.
+    /// Whether a cut or a black hole drops the packet.
     fn is_cut(&self, direction: Direction, control: Option<ControlKind>) -> bool {
-        let half = self.cut.half[index(direction)].as_ref().filter(|_| control.is_none());
+        let half = self.cut.blackholed[index(direction)].as_ref().filter(|_| control.is_none());
         match self.cut.all.as_ref().or(half) {
             None => false,
             Some((_, receipt)) => {
-                touch_lost(receipt, control);
+                count_lost(receipt, control);
                 true
             }
         }
     }
 
-    /// Whether the packet is of a connection that was reset: then its sender is
-    /// told again. A new connection of the same addresses and ports is none.
+    /// Whether the packet belongs to a connection that was reset. Then its sender gets
+    /// another RST. A new connection with the same addresses and ports is not reset.
     fn is_reset(
         &mut self,
         direction: Direction,
@@ -204,13 +203,13 @@ impl Pipeline {
             return false;
         }
         let (Some(flow), Some(tcp)) = (view.flow(), view.tcp()) else { return false };
-        let Some(dead) = self.reset.get(&flow) else { return false };
+        let Some(connection) = self.reset.get(&flow) else { return false };
         let is_first = tcp.has(flag::SYN) && !tcp.has(flag::ACK);
-        if is_first && dead.opened != Some(tcp.seq) {
+        if is_first && connection.opened != Some(tcp.seq) {
             self.reset.remove(&flow);
             return false;
         }
-        dead.receipt.touch();
+        connection.receipt.count_one();
         emit(out, now, direction.reverse(), build::reset_answer(view));
         true
     }
@@ -227,11 +226,11 @@ impl Pipeline {
             return;
         }
         let Some(passing) = self.apply(direction, (view, control), draws, now, out) else { return };
-        let Passing { copies, held } = passing;
-        self.lines[index(direction)].carry((view, control), draws, copies, now + held, out);
+        let Passing { copies, delay } = passing;
+        self.lines[index(direction)].carry((view, control), draws, copies, now + delay, out);
     }
 
-    /// What the rules make of a packet; `None` if it ends here.
+    /// Applies the rules to a packet; `None` if one of them drops it.
     fn apply(
         &mut self,
         direction: Direction,
@@ -241,7 +240,7 @@ impl Pipeline {
         out: &mut Outlet,
     ) -> Option<Passing> {
         let conversation = self.observe(direction, view, control);
-        let mut passing = Passing { copies: Copies::default(), held: Duration::ZERO };
+        let mut passing = Passing { copies: Copies::default(), delay: Duration::ZERO };
         for numbered in &mut self.rules {
             let rule = &numbered.rule;
             let is_connection = rule.packets.connection.is_none_or(|nth| {
@@ -258,14 +257,14 @@ impl Pipeline {
                 continue;
             }
             numbered.matched += 1;
-            if !rule.occurrence.takes(numbered.matched) {
+            if !rule.occurrence.includes(numbered.matched) {
                 continue;
             }
             let (id, receipt) = (numbered.id, &rule.receipt);
             receipt.remember(|| view.to_string());
             let back = direction.reverse();
             match &rule.action {
-                RuleAction::Tell(number) => {
+                RuleAction::Notify(number) => {
                     if let Some(listener) = &mut self.listener {
                         listener(*number, now);
                     }
@@ -273,22 +272,22 @@ impl Pipeline {
                 RuleAction::Action(Action::Duplicate(copies)) => {
                     passing.copies.more += u32::from(*copies);
                 }
-                RuleAction::Action(Action::Delay(delay)) => passing.held += *delay,
+                RuleAction::Action(Action::Delay(delay)) => passing.delay += *delay,
                 RuleAction::Action(Action::Corrupt) => {
                     passing.copies.corrupt = Some(draws.bits(Draw::CorruptBit));
                 }
                 RuleAction::Action(lost) => {
-                    touch_lost(receipt, control);
+                    count_lost(receipt, control);
                     match lost {
                         Action::Reject(why) => emit(out, now, back, build::unreachable(view, *why)),
-                        Action::Mtu { mtu, told: true } => {
+                        Action::Mtu { mtu, notify: true } => {
                             emit(out, now, back, build::too_big(view, *mtu));
                         }
                         Action::Reset => {
                             emit(out, now, back, build::reset_answer(view));
-                            // Behind what is on its way already.
-                            let at = now + self.lines[index(direction)].length();
-                            let onward = match rule.passes {
+                            // After the packets that are already on the link.
+                            let at = now + self.lines[index(direction)].delay();
+                            let onward = match rule.then {
                                 true => build::reset_after(view),
                                 false => build::reset_onward(view),
                             };
@@ -297,23 +296,24 @@ impl Pipeline {
                                 let first = tcp.has(flag::SYN) && !tcp.has(flag::ACK);
                                 let opened = first.then_some(tcp.seq);
                                 let opened = opened.or_else(|| self.flows.opened(flow));
-                                let dead = Dead { opened, receipt: receipt.clone() };
-                                self.reset.insert(flow, dead);
+                                let connection =
+                                    ResetConnection { opened, receipt: receipt.clone() };
+                                self.reset.insert(flow, connection);
                             }
                         }
                         Action::Blackhole => {
-                            self.cut.half[index(direction)] = Some((id, receipt.clone()));
+                            self.cut.blackholed[index(direction)] = Some((id, receipt.clone()));
                         }
                         Action::Cut => self.cut.all = Some((id, receipt.clone())),
                         _ => {}
                     }
-                    if rule.passes {
+                    if rule.then {
                         continue;
                     }
                     return None;
                 }
             }
-            receipt.touch();
+            receipt.count_one();
         }
         Some(passing)
     }
@@ -336,8 +336,8 @@ impl Stage for Pipeline {
     fn needs_segments(&self) -> bool {
         let condition =
             |line: &Line| line.condition.as_ref().is_some_and(|(c, _)| c.is_per_packet());
-        // What is explored is one packet each: said before any rule is there, this
-        // saves a ring for frames that are yet to be cut.
+        // Exploration adds rules for single packets later. Asking for segments from the
+        // start saves the ring for frames before segmentation.
         self.census.is_some()
             || self.traffic.is_some()
             || !self.reset.is_empty()
@@ -359,14 +359,14 @@ fn index(direction: Direction) -> usize {
     }
 }
 
-/// Whether a packet gets through a link of this MTU, as it is or in fragments.
+/// Whether a packet passes a link of this MTU, whole or in fragments.
 fn fits(view: &PacketView<'_>, mtu: u32) -> bool {
     view.ip.as_ref().is_none_or(|ip| ip.total_len <= mtu as usize || !ip.dont_fragment)
 }
 
-fn touch_lost(receipt: &Receipt, control: Option<ControlKind>) {
+fn count_lost(receipt: &Receipt, control: Option<ControlKind>) {
     if control != Some(ControlKind::Unsolicited) {
-        receipt.touch();
+        receipt.count_one();
     }
 }
 

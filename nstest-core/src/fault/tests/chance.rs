@@ -40,7 +40,7 @@ fn the_generator_is_splitmix64() {
 
 /// A change here breaks a promise to users: it needs a new version.
 #[test]
-fn a_seed_decides_the_same_in_every_release() {
+fn random_numbers_are_the_same_in_every_release() {
     let mut text = format!("random v{VERSION}\n");
     for (seed, link, direction, class) in [
         (1, "server", Direction::Egress, Class::Payload),
@@ -76,7 +76,7 @@ fn a_seed_decides_the_same_in_every_release() {
 
 /// The fates of the first packets of a seed, as a user sees them.
 #[test]
-fn a_seed_is_a_fate() {
+fn the_first_decisions_follow_from_the_seed() {
     let fates = |seed| {
         let mut bench = Bench::new(seed);
         bench.condition("delay 40ms jitter 5ms normal loss 20% duplicate 10% reorder 10%");
@@ -105,15 +105,15 @@ fn a_seed_is_a_fate() {
 }
 
 #[test]
-fn chances_are_what_they_say() {
+fn events_have_their_chance() {
     for value in [0.0, 0.1, 2.5, 20.0, 50.0, 99.0, 100.0] {
         let percent = Percent::new(value);
-        let taken = draws(Draw::Loss).filter(|bits| percent.takes(*bits)).count() as f64;
+        let taken = draws(Draw::Loss).filter(|bits| percent.hits(*bits)).count() as f64;
         let part = value / 100.0;
         let deviation = (part * (1.0 - part) / MANY as f64).sqrt();
         assert_near(taken / MANY as f64, part, 4.0 * deviation);
     }
-    assert!(Percent::ALL.takes(u64::MAX) && !Percent::ZERO.takes(0));
+    assert!(Percent::ALL.hits(u64::MAX) && !Percent::ZERO.hits(0));
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn quantiles_are_those_of_the_normal_distribution() {
 }
 
 #[test]
-fn burst_loss_are_as_long_and_as_frequent_as_they_should_be() {
+fn bursts_have_their_length_and_frequency() {
     let bursts = GilbertElliott::new(Percent::new(1.0), Percent::new(20.0));
     let mut stream = Stream::new(3, "server", Direction::Egress, Class::Payload);
     let (mut is_bad, mut lost, mut runs) = (false, 0, 0);

@@ -9,9 +9,9 @@ fn lost_of(bench: &mut Bench, packets: usize) -> usize {
 }
 
 #[test]
-fn nothing_wrong_is_nothing_done() {
+fn without_faults_frames_pass_unchanged() {
     let mut bench = Bench::new(1);
-    assert!(!bench.port.needs_segments());
+    assert!(!bench.pipeline.needs_segments());
     assert!(bench.egress(&udp(10)).is_whole() && bench.ingress(&[1, 2, 3]).is_whole());
     let receipt = bench.condition("perfect");
     assert!(bench.egress(&udp(10)).is_whole());
@@ -19,10 +19,10 @@ fn nothing_wrong_is_nothing_done() {
 }
 
 #[test]
-fn all_is_all_and_nothing_is_nothing() {
+fn a_chance_of_0_never_happens_and_100_always() {
     let mut bench = Bench::new(1);
     let receipt = bench.condition("loss 100%");
-    assert!(!bench.port.needs_segments());
+    assert!(!bench.pipeline.needs_segments());
     assert_eq!(lost_of(&mut bench, 1000), 1000);
     assert_eq!(receipt.affected(), 1000);
     assert!(bench.egress(&arp()).is_lost());
@@ -33,7 +33,7 @@ fn all_is_all_and_nothing_is_nothing() {
 }
 
 #[test]
-fn a_receipt_counts_what_was_lost() {
+fn a_receipt_counts_lost_packets() {
     let mut bench = Bench::new(1);
     let receipt = bench.condition("loss 20%");
     let lost = lost_of(&mut bench, 10_000);
@@ -42,15 +42,15 @@ fn a_receipt_counts_what_was_lost() {
 }
 
 #[test]
-fn each_direction_has_its_own() {
+fn each_direction_has_its_own_condition() {
     let mut bench = Bench::new(1);
     let receipt = Receipt::new("server egress: condition delay 40ms");
     let condition = Condition::new().delay(ms(40));
-    bench.port.set_condition(Direction::Egress, Some((condition, receipt.clone())));
+    bench.pipeline.set_condition(Direction::Egress, Some((condition, receipt.clone())));
     assert_eq!(bench.egress(&udp(10)).forward, [ms(40)]);
     assert!(bench.ingress(&udp(10)).is_whole());
     assert_eq!(receipt.affected(), 1);
-    bench.port.set_condition(Direction::Egress, None);
+    bench.pipeline.set_condition(Direction::Egress, None);
     assert!(bench.egress(&udp(10)).is_whole());
 }
 
@@ -68,11 +68,11 @@ fn a_rate_is_kept() {
     assert_eq!(bench.pass(Direction::Egress, &frame, ms(100)).forward, [ms(13)]);
     assert_eq!(bench.ingress(&frame).forward, [ms(13)]);
     assert_eq!(receipt.affected(), 11);
-    assert!(!bench.port.needs_segments());
+    assert!(!bench.pipeline.needs_segments());
 }
 
 #[test]
-fn a_full_queue_drops_what_comes() {
+fn a_full_queue_drops_new_packets() {
     let mut bench = Bench::new(1);
     let receipt = bench.condition("rate 1mbit queue-limit 3");
     let frame = udp(1000 - 42);
@@ -85,14 +85,14 @@ fn a_full_queue_drops_what_comes() {
 }
 
 #[test]
-fn a_queue_is_long_if_nothing_is_said() {
+fn the_default_queue_limit_is_1000() {
     let mut bench = Bench::new(1);
     bench.condition("rate 1kbit");
     assert_eq!(lost_of(&mut bench, 1005), 5);
 }
 
 #[test]
-fn duplicates_are_two() {
+fn a_duplicated_packet_arrives_twice() {
     let mut bench = Bench::new(1);
     let receipt = bench.condition("delay 10ms duplicate 100%");
     assert_eq!(bench.egress(&udp(10)).forward, [ms(10), ms(10)]);
@@ -100,7 +100,7 @@ fn duplicates_are_two() {
 }
 
 #[test]
-fn corruption_is_one_bit_of_the_packet_itself() {
+fn corruption_inverts_one_bit_of_the_packet() {
     let mut bench = Bench::new(1);
     bench.condition("delay 10ms duplicate 100% corrupt 100%");
     let frame = udp(10);
@@ -114,7 +114,7 @@ fn corruption_is_one_bit_of_the_packet_itself() {
 }
 
 #[test]
-fn what_is_reordered_has_no_delay() {
+fn a_reordered_packet_has_no_delay() {
     let mut bench = Bench::new(1);
     bench.condition("delay 10ms reorder 25%");
     let times: Vec<Duration> = (0..10_000).flat_map(|_| bench.egress(&udp(10)).forward).collect();
@@ -124,7 +124,7 @@ fn what_is_reordered_has_no_delay() {
 }
 
 #[test]
-fn jitter_stays_within_what_it_says() {
+fn jitter_stays_within_its_bounds() {
     let mut bench = Bench::new(1);
     bench.condition("delay 40ms jitter 10ms");
     let mut sum = Duration::ZERO;
@@ -143,7 +143,7 @@ fn jitter_stays_within_what_it_says() {
 /// The fate of a packet follows from its number in its own direction: neither the
 /// other direction, nor control, nor another knob moves it.
 #[test]
-fn one_knob_does_not_turn_another() {
+fn one_parameter_does_not_change_decisions_of_another() {
     let fates = |text: &str, disturb: bool| {
         let mut bench = Bench::new(5);
         bench.condition(text);
@@ -169,7 +169,7 @@ fn one_knob_does_not_turn_another() {
 }
 
 #[test]
-fn a_fate_does_not_depend_on_the_time() {
+fn decisions_do_not_depend_on_the_time() {
     let fates = |pace: u64| {
         let mut bench = Bench::new(5);
         bench.condition("loss 10% duplicate 10%");
@@ -196,12 +196,12 @@ fn who_needs_segments() {
     ] {
         let mut bench = Bench::new(1);
         bench.condition(text);
-        assert_eq!(bench.port.needs_segments(), needs, "{text}");
+        assert_eq!(bench.pipeline.needs_segments(), needs, "{text}");
     }
 }
 
 #[test]
-fn the_chatter_of_hosts_is_no_evidence() {
+fn unsolicited_control_traffic_is_not_counted() {
     let mut bench = Bench::new(1);
     let receipt = bench.condition("loss 100%");
     let mut igmp = ipv4(CLIENT, [224, 0, 0, 22], 2, &[0x22, 0, 0, 0, 0, 0, 0, 0]);
@@ -214,7 +214,7 @@ fn the_chatter_of_hosts_is_no_evidence() {
 
 /// Where nobody finds a neighbour, no payload comes that could end a burst.
 #[test]
-fn upkeep_gets_out_of_a_burst_by_itself() {
+fn control_traffic_ends_its_own_bursts() {
     let mut bench = Bench::new(1);
     bench.condition("burst-loss 100% 0.0001%");
     assert!(bench.egress(&arp()).is_lost());
@@ -224,7 +224,7 @@ fn upkeep_gets_out_of_a_burst_by_itself() {
 }
 
 #[test]
-fn another_chain_begins_in_its_good_state() {
+fn a_new_chain_starts_in_its_good_state() {
     let mut bench = Bench::new(1);
     bench.condition("burst-loss 100% 0.0001%");
     assert!(bench.egress(&arp()).is_lost());

@@ -11,7 +11,7 @@ fn schedule(at: u64, lasting: Option<u64>, every: Option<u64>) -> FaultSchedule 
 }
 
 #[test]
-fn a_schedule_comes_and_goes() {
+fn a_schedule_starts_ends_and_repeats() {
     let changes = |schedule: FaultSchedule| {
         let mut changes = vec![(ms(0), schedule.is_on(ms(0)))];
         while changes.len() < 6 {
@@ -32,7 +32,7 @@ fn a_schedule_comes_and_goes() {
 
 /// Against a look at each millisecond.
 #[test]
-fn two_schedules_meet_if_some_time_is_in_both() {
+fn schedules_overlap_if_both_are_active_at_some_time() {
     let mut all = Vec::new();
     for at in [0, 3, 7] {
         all.push(schedule(at, None, None));
@@ -46,13 +46,13 @@ fn two_schedules_meet_if_some_time_is_in_both() {
     for one in &all {
         for other in &all {
             let both = |at| one.is_on(ms(at)) && other.is_on(ms(at));
-            assert_eq!(one.meets(other), (0..200).any(both), "{one:?} {other:?}");
+            assert_eq!(one.overlaps(other), (0..200).any(both), "{one:?} {other:?}");
         }
     }
 }
 
 #[test]
-fn what_cannot_be_together_is_refused() {
+fn faults_that_exclude_each_other_are_refused() {
     for (plan, fits) in [
         ("a: condition lte; a: condition loss 1%", false),
         ("a egress: condition lte; a: condition loss 1%", false),
@@ -81,16 +81,16 @@ fn what_cannot_be_together_is_refused() {
     }
     let error = "server: condition lte; server egress: condition loss 1% at 1s".parse::<Plan>();
     expect![[r#"
-        nstest[plan-conflict]: take `server: condition delay 35ms jitter 5ms normal loss 0.2% rate 12mbit` and `server egress: condition loss 1% at 1s` together
+        nstest[plan-conflict]: use `server: condition delay 35ms jitter 5ms normal loss 0.2% rate 12mbit` and `server egress: condition loss 1% at 1s` together
           cause: a direction of a link has one condition at a time
-          help: make one of the two, or let the first end before the second begins (`lasting`)"#]].assert_eq(&format!("{:?}", error.unwrap_err()));
+          help: remove one of them, or let the first end before the second starts (`lasting`)"#]].assert_eq(&format!("{:?}", error.unwrap_err()));
 }
 
 #[test]
-fn plans_are_taken_together_if_they_can_be() {
+fn plans_are_combined_if_their_faults_fit() {
     let plan = |text: &str| text.parse::<Plan>().unwrap();
     let both = plan("a: down lasting 1s").and(plan("a: down at 1s; b: drop")).unwrap();
     assert_eq!(both.to_string(), "a: down lasting 1s; a: down at 1s; b: drop");
     let error = both.and(plan("a: down at 5s")).unwrap_err();
-    assert_eq!(error.to_string(), "take `a: down at 1s` and `a: down at 5s` together");
+    assert_eq!(error.to_string(), "use `a: down at 1s` and `a: down at 5s` together");
 }

@@ -83,7 +83,7 @@ fn a_reset_syn_is_refused() {
 
 /// What is on its way arrives first.
 #[test]
-fn a_reset_takes_as_long_as_what_it_stands_for() {
+fn a_reset_has_the_delay_of_its_segment() {
     let mut bench = Bench::new(1);
     bench.condition("delay 40ms");
     bench.fault("server tcp data: reset");
@@ -95,7 +95,7 @@ fn a_reset_takes_as_long_as_what_it_stands_for() {
 fn census(bench: &mut Bench) -> Arc<Mutex<Vec<String>>> {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let into = seen.clone();
-    bench.port.set_census(Some(Box::new(move |_, _, point: &InjectionPoint| {
+    bench.pipeline.set_census(Some(Box::new(move |_, _, point: &InjectionPoint| {
         into.lock().unwrap().push(point.to_string());
     })));
     seen
@@ -124,7 +124,7 @@ fn traffic(port: u16) -> Vec<(Direction, Vec<u8>)> {
 fn a_census_names_each_packet_that_is_a_point() {
     let mut bench = Bench::new(1);
     let seen = census(&mut bench);
-    assert!(bench.port.needs_segments());
+    assert!(bench.pipeline.needs_segments());
     for (direction, frame) in traffic(40000) {
         assert!(bench.pass(direction, &frame, ms(0)).is_whole());
     }
@@ -156,7 +156,7 @@ fn a_census_names_each_packet_that_is_a_point() {
 
 /// The fault of a point takes the packet that the census saw there, and no other.
 #[test]
-fn each_point_is_found_again() {
+fn a_fault_at_a_point_affects_that_packet() {
     let mut bench = Bench::new(1);
     let seen = census(&mut bench);
     for (direction, frame) in traffic(40000) {
@@ -180,7 +180,7 @@ fn each_point_is_found_again() {
 
 /// A port that is used again, and who was first seen in the middle.
 #[test]
-fn connections_are_numbered_as_they_begin() {
+fn connections_are_numbered_in_order() {
     let mut bench = Bench::new(1);
     let seen = census(&mut bench);
     bench.ingress(&tcp(false, 40000, 100, 0, flag::SYN, 0));
@@ -197,7 +197,7 @@ fn connections_are_numbered_as_they_begin() {
 }
 
 #[test]
-fn not_every_action_suits_every_packet() {
+fn only_suitable_actions_are_offered_for_a_packet() {
     for (point, reset) in [
         ("server egress tcp port 7000 #1 data nth 1", true),
         ("server egress tcp port 7000 #1 rst nth 1", false),

@@ -7,7 +7,7 @@ use crate::fault::condition::Condition;
 use crate::fault::jitter::Jitter;
 use crate::fault::model::FaultTarget;
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::{AddrMatch, Flags, Layer, Packets};
+use crate::fault::packets::{AddrMatch, Flags, Packets, Protocol};
 use crate::fault::partition::Partition;
 use crate::fault::percent::Percent;
 use crate::fault::plan::Plan;
@@ -83,7 +83,7 @@ impl Dice {
 
     fn packets(&mut self) -> Packets {
         Packets {
-            layer: self.maybe(|dice| dice.of(&Layer::WORDS).1),
+            protocol: self.maybe(|dice| dice.of(&Protocol::WORDS).1),
             family: self.maybe(|dice| {
                 let families = [Packets::all().ipv4().family, Packets::all().ipv6().family];
                 dice.of(&families).unwrap()
@@ -125,8 +125,8 @@ impl Dice {
             Action::Duplicate(9),
             Action::Delay(self.time()),
             Action::Corrupt,
-            Action::Mtu { mtu: 1280, told: false },
-            Action::Mtu { mtu: 1280, told: true },
+            Action::Mtu { mtu: 1280, notify: false },
+            Action::Mtu { mtu: 1280, notify: true },
             Action::Blackhole,
             Action::Cut,
         ];
@@ -170,7 +170,7 @@ impl Dice {
 }
 
 #[test]
-fn what_is_printed_is_read_as_the_same() {
+fn printed_faults_are_read_as_the_same_value() {
     let mut dice = Dice::new(1);
     let mut read = 0;
     for _ in 0..5000 {
@@ -197,14 +197,14 @@ fn what_is_printed_is_read_as_the_same() {
 }
 
 #[test]
-fn a_point_is_read_as_the_same_and_as_its_fault() {
+fn printed_points_are_read_as_the_same_value() {
     let mut dice = Dice::new(2);
     for _ in 0..2000 {
-        let layers = [Some(Layer::Tcp), Some(Layer::Udp), Some(Layer::Icmp), None];
-        let layer = dice.of(&layers);
-        let kinds = match layer {
-            Some(Layer::Icmp) => vec![PacketKind::Icmp, PacketKind::Fragment],
-            Some(Layer::Tcp) => vec![
+        let layers = [Some(Protocol::Tcp), Some(Protocol::Udp), Some(Protocol::Icmp), None];
+        let protocol = dice.of(&layers);
+        let kinds = match protocol {
+            Some(Protocol::Icmp) => vec![PacketKind::Icmp, PacketKind::Fragment],
+            Some(Protocol::Tcp) => vec![
                 PacketKind::Syn,
                 PacketKind::SynAck,
                 PacketKind::Data,
@@ -217,7 +217,7 @@ fn a_point_is_read_as_the_same_and_as_its_fault() {
             link: FaultTarget::from("server"),
             direction: dice.of(&Direction::BOTH),
             conversation: Conversation {
-                layer,
+                protocol,
                 port: dice.maybe(|dice| dice.below(65536) as u16),
                 nth: 1 + dice.below(99) as u32,
             },
@@ -234,7 +234,7 @@ fn a_point_is_read_as_the_same_and_as_its_fault() {
 
 /// Whatever is written, it is read or refused.
 #[test]
-fn no_text_breaks_the_reader() {
+fn no_text_makes_the_parser_panic() {
     let pieces = [
         "server",
         "*",
@@ -299,7 +299,7 @@ fn no_text_breaks_the_reader() {
 }
 
 #[test]
-fn white_space_and_breaks_are_free() {
+fn white_space_and_new_lines_are_free() {
     let plan: Plan = "\n server :  drop ;; \n\n\tclient:drop\n;".parse().unwrap_or_default();
     assert_eq!(plan.faults().len(), 0, "a colon ends a word");
     let plan: Plan = "\n server :  drop ;; \n\n\tclient: drop\n;".parse().unwrap();

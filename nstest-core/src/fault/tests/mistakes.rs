@@ -5,7 +5,7 @@ use expect_test::expect;
 use crate::fault::plan::Plan;
 
 #[test]
-fn mistakes_are_pointed_at() {
+fn errors_point_at_the_mistake() {
     let mut text = String::new();
     for plan in [
         "server: condition delay 40ms loss 101%",
@@ -54,7 +54,7 @@ fn mistakes_are_pointed_at() {
           help: write a number from 0 to 100: `2.5%`
 
         nstest[plan]: read the plan `server: condition delay 40 loss 1%`
-          cause: `40` is no time
+          cause: `40` is not a duration
             server: condition delay 40 loss 1%
                                     ^^
           help: write a number and a unit: `250us`, `40ms`, `1.5s`, `2m`
@@ -66,55 +66,55 @@ fn mistakes_are_pointed_at() {
           help: write one of: delay, jitter, loss, burst-loss, duplicate, reorder, corrupt, rate, queue-limit, perfect, lan, wifi, hotel-wifi, dsl, 3g, lte, 5g, satellite-geo, satellite-leo
 
         nstest[plan]: read the plan `server: condition rate 10mbps`
-          cause: `10mbps` is no rate
+          cause: `10mbps` is not a rate
             server: condition rate 10mbps
                                    ^^^^^^
           help: write a number and a unit: `500bit`, `64kbit`, `1.6mbit`, `10gbit`
 
         nstest[plan]: read the plan `server: condition delay 1ms delay 2ms`
-          cause: this has been said before
+          cause: this is given twice
             server: condition delay 1ms delay 2ms
                                         ^^^^^
-          help: say it once
+          help: write it once
 
         nstest[plan]: read the plan `server: condition queue-limit 10`
-          cause: without a rate no packet waits, and the queue is always empty
+          cause: without a rate no packet waits in the queue
             server: condition queue-limit 10
                                           ^^
           help: add a rate, as in `rate 10mbit queue-limit 100`
 
         nstest[plan]: read the plan `server: loss 10%`
-          cause: `loss` is of a condition
+          cause: `loss` is part of a condition
             server: loss 10%
                     ^^^^
-          help: write it with its value behind that word: `condition loss …`
+          help: write `condition` before it: `condition loss …`
 
         nstest[plan]: read the plan `server: lte`
-          cause: `lte` is of a condition
+          cause: `lte` is part of a condition
             server: lte
                     ^^^
-          help: write it with its value behind that word: `condition lte …`
+          help: write `condition` before it: `condition lte …`
 
         nstest[plan]: read the plan `server outgoing: drop`
           cause: `outgoing` is not expected here
             server outgoing: drop
                    ^^^^^^^^
-          help: write one of: a colon and what happens, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
+          help: write one of: a colon and an effect, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
 
         nstest[plan]: read the plan `server egress tcp port http: drop`
-          cause: `http` is no port
+          cause: `http` is not a port
             server egress tcp port http: drop
                                    ^^^^
           help: write a number from 0 to 65535
 
         nstest[plan]: read the plan `server egress tcp port 80 port 81: drop`
-          cause: this has been said before
+          cause: this is given twice
             server egress tcp port 80 port 81: drop
                                            ^^
-          help: say it once; write another fault for other packets
+          help: write it once, and another fault for other packets
 
         nstest[plan]: read the plan `server egress from server2: drop`
-          cause: `server2` is no address
+          cause: `server2` is not an address
             server egress from server2: drop
                                ^^^^^^^
           help: write an address, a subnet or a MAC: `10.0.2.2`, `10.0.2.0/24`
@@ -126,7 +126,7 @@ fn mistakes_are_pointed_at() {
           help: write a number from 1: `nth 3`
 
         nstest[plan]: read the plan `server tcp flags syn,!sin: drop`
-          cause: `!sin` is none of fin, syn, rst, psh, ack, urg, ece, cwr
+          cause: `!sin` is not one of fin, syn, rst, psh, ack, urg, ece, cwr
             server tcp flags syn,!sin: drop
                              ^^^^^^^^
           help: write names, as in `flags syn,!ack`
@@ -144,64 +144,64 @@ fn mistakes_are_pointed_at() {
           help: write one of: net-unreachable, host-unreachable, port-unreachable, admin-prohibited
 
         nstest[plan]: read the plan `server: down at noon`
-          cause: `noon` is no time
+          cause: `noon` is not a duration
             server: down at noon
                             ^^^^
           help: write a number and a unit: `250us`, `40ms`, `1.5s`, `2m`
 
         nstest[plan]: read the plan `server: down every 1s`
-          cause: what is there for ever cannot come again
+          cause: a fault without an end cannot repeat
             server: down every 1s
                     ^^^^
-          help: say how long it lasts, as in `down lasting 100ms every 1s`
+          help: add how long it lasts, as in `down lasting 100ms every 1s`
 
         nstest[plan]: read the plan `server egress: down`
-          cause: a cable is pulled for both directions
+          cause: a link is down in both directions
             server egress: down
                            ^^^^
-          help: leave the direction out
+          help: remove the direction
 
         nstest[plan]: read the plan `server: down at 1s at 2s`
-          cause: this has been said before
+          cause: this is given twice
             server: down at 1s at 2s
                                ^^
-          help: say it once
+          help: write it once
 
         nstest[plan]: read the plan `server flags syn flags ack: drop`
-          cause: this has been said before
+          cause: this is given twice
             server flags syn flags ack: drop
                              ^^^^^
-          help: put all of them into one list
+          help: write all flags in one list
 
         nstest[plan]: read the plan `server udp: reset`
           cause: only TCP can be reset
             server udp: reset
                         ^^^^^
-          help: take `tcp` packets, or `reject port-unreachable`
+          help: match `tcp` packets, or use `reject port-unreachable`
 
         nstest[plan]: read the plan `server: then drop`
-          cause: that is of the packet itself, which cannot have passed
+          cause: the action is on the packet itself, so it cannot follow it
             server: then drop
                     ^^^^
-          help: leave `then` out
+          help: remove `then`
 
         nstest[plan]: read the plan `server drop`
           cause: `drop` is not expected here
             server drop
                    ^^^^
-          help: write one of: a colon and what happens, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
+          help: write one of: a colon and an effect, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
 
         nstest[plan]: read the plan `server:`
-          cause: here something is missing
+          cause: something is missing here
             server:
                    ^
           help: write one of: drop, reject KIND, reset, duplicate, delay, corrupt, mtu OCTETS, blackhole, cut, then reset, then blackhole, then cut, condition …, down, partition A | B
 
         nstest[plan]: read the plan `:drop`
-          cause: `:drop` is no node
+          cause: `:drop` is not a node
             :drop
             ^^^^^
-          help: begin with the name of a node, `server` or `server.eth1`, or with `*`
+          help: start with the name of a node, `server` or `server.eth1`, or with `*`
 
         nstest[plan]: read the plan `server: drop; client: drip`
           cause: `drip` is not expected here
@@ -218,46 +218,46 @@ fn mistakes_are_pointed_at() {
           help: write one of: `;` and another fault, `at`, `lasting`, `every`
 
         nstest[plan]: read the plan `server: partition a | b`
-          cause: a partition is not of one link
+          cause: a partition has no link
             server: partition a | b
                     ^^^^^^^^^
-          help: begin with `*`, as in `*: partition a | b`
+          help: start with `*`, as in `*: partition a | b`
 
         nstest[plan]: read the plan `*: partition a`
-          cause: there is one group, and nothing that it is apart from
+          cause: there is only one group
             *: partition a
                          ^
-          help: name two groups or more: `partition a | b c`
+          help: name two or more groups: `partition a | b c`
 
         nstest[plan]: read the plan `*: partition a | | b`
           cause: a group is empty
             *: partition a | | b
                                ^
-          help: name two groups or more: `partition a | b c`
+          help: name two or more groups: `partition a | b c`
 
         nstest[plan]: read the plan `*: partition a > b a`
-          cause: `a` is on both sides
+          cause: `a` is in both groups
             *: partition a > b a
                                ^
-          help: name two groups or more: `partition a | b c`
+          help: name two or more groups: `partition a | b c`
 
         nstest[plan]: read the plan `*: partition a b | b a`
-          cause: no two nodes are apart: some group has each two of them
+          cause: no two nodes are separated: each two are in one group
             *: partition a b | b a
                                  ^
-          help: name two groups or more: `partition a | b c`
+          help: name two or more groups: `partition a | b c`
 
         nstest[plan]: read the plan `*: drop`
-          cause: it is of one link
+          cause: only a partition has the target `*`
             *: drop
                ^^^^
-          help: begin with the name of a node
+          help: start with the name of a node
 
         nstest[plan]: read the plan `ser/ver: drop`
-          cause: `ser/ver` is no node
+          cause: `ser/ver` is not a node
             ser/ver: drop
             ^^^^^^^
-          help: begin with the name of a node, `server` or `server.eth1`, or with `*`
+          help: start with the name of a node, `server` or `server.eth1`, or with `*`
 
     "#]].assert_eq(&text);
 }

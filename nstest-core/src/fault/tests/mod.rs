@@ -70,16 +70,16 @@ fn arp() -> Vec<u8> {
     frame
 }
 
-/// A port that frames are put through.
+/// Passes frames through a pipeline.
 struct Bench {
-    port: Pipeline,
+    pipeline: Pipeline,
     start: Instant,
     out: Outlet,
 }
 
 impl Bench {
     fn new(seed: u64) -> Self {
-        Self { port: Pipeline::new(seed, "server"), start: Instant::now(), out: Outlet::default() }
+        Self { pipeline: Pipeline::new(seed, "server"), start: Instant::now(), out: Outlet::default() }
     }
 
     /// The condition in both directions, and the receipt of egress.
@@ -87,7 +87,7 @@ impl Bench {
         let receipts = Direction::BOTH.map(|direction| {
             let receipt = Receipt::new(text);
             let condition = text.parse().unwrap();
-            self.port.set_condition(direction, Some((condition, receipt.clone())));
+            self.pipeline.set_condition(direction, Some((condition, receipt.clone())));
             receipt
         });
         let [receipt, _] = receipts;
@@ -103,13 +103,13 @@ impl Bench {
     }
 
     fn add(&mut self, rule: Rule) -> super::pipeline::RuleId {
-        self.port.add(rule)
+        self.pipeline.add(rule)
     }
 
     /// When the frame goes on, in milliseconds after it came, and what else.
     fn pass(&mut self, direction: Direction, frame: &[u8], at: Duration) -> Passed {
         self.out.clear();
-        self.port.pass(direction, frame, self.start + at, &mut self.out);
+        self.pipeline.pass(direction, frame, self.start + at, &mut self.out);
         let since = |then: &Instant| then.duration_since(self.start + at);
         Passed {
             forward: self.out.forward.iter().map(since).collect(),

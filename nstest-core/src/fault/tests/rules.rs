@@ -8,7 +8,7 @@ use crate::fault::action::Action;
 use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::Packets;
 use crate::fault::partition::Partition;
-use crate::fault::rule::{Others, RuleAction};
+use crate::fault::rule::{RemoteAddrs, RuleAction};
 use crate::frame::view::{PacketView, Transport, flag};
 
 /// The numbers, from 1, of those that are lost of ten datagrams.
@@ -31,7 +31,7 @@ fn occurrences() {
 }
 
 #[test]
-fn packets_are_chosen_by_what_is_in_them() {
+fn packets_match_by_their_headers() {
     let data = tcp(false, 40000, 1, 1, flag::ACK | flag::PSH, 5);
     let view = PacketView::parse(&data);
     for (text, takes) in [
@@ -63,21 +63,21 @@ fn packets_are_chosen_by_what_is_in_them() {
         ("flags !ack", false),
     ] {
         let packets: Packets = text.parse().unwrap();
-        assert_eq!(packets.takes(&view, view.control()), takes, "{text}");
+        assert_eq!(packets.matches(&view, view.control()), takes, "{text}");
     }
     let arp = arp();
     let view = PacketView::parse(&arp);
     for (text, takes) in [("", false), ("arp", true), ("control", true), ("kind control", true)] {
         let packets: Packets = text.parse().unwrap();
-        assert_eq!(packets.takes(&view, view.control()), takes, "{text}");
+        assert_eq!(packets.matches(&view, view.control()), takes, "{text}");
     }
     let packets: Packets = "arp from 10.0.2.1".parse().unwrap();
-    assert!(packets.takes(&view, view.control()));
+    assert!(packets.matches(&view, view.control()));
 }
 
 /// ARP is never counted, and only what lets nothing pass stops it.
 #[test]
-fn upkeep_is_left_alone() {
+fn control_traffic_is_not_affected() {
     let mut bench = Bench::new(1);
     let receipt = bench.fault("server nth 2: drop");
     assert!(bench.egress(&arp()).is_whole() && bench.egress(&udp(1)).is_whole());
@@ -89,7 +89,7 @@ fn upkeep_is_left_alone() {
 }
 
 #[test]
-fn each_rule_counts_what_reaches_it() {
+fn each_rule_counts_the_packets_that_reach_it() {
     let mut bench = Bench::new(1);
     let first = bench.fault("server udp nth 1: drop");
     let second = bench.fault("server udp nth 1: delay 5ms");
@@ -104,17 +104,17 @@ fn each_rule_counts_what_reaches_it() {
 }
 
 #[test]
-fn a_rule_goes() {
+fn a_removed_rule_has_no_effect() {
     let mut bench = Bench::new(1);
     let fault: Fault = "server: drop".parse().unwrap();
     let id = bench.add(fault.rule(fault.receipt()).unwrap());
     assert!(bench.egress(&udp(1)).is_lost());
-    assert!(bench.port.remove(id) && !bench.port.remove(id));
+    assert!(bench.pipeline.remove(id) && !bench.pipeline.remove(id));
     assert!(bench.egress(&udp(1)).is_whole());
 }
 
 #[test]
-fn copies_delays_and_damage() {
+fn a_rule_duplicates_delays_and_corrupts() {
     let mut bench = Bench::new(1);
     bench.fault("server udp: duplicate 2");
     bench.fault("server udp: delay 5ms");
@@ -130,7 +130,7 @@ fn copies_delays_and_damage() {
 }
 
 #[test]
-fn a_reject_is_answered_to_who_sent() {
+fn a_rejected_packet_is_answered_to_its_sender() {
     let mut bench = Bench::new(1);
     let receipt = bench.fault("server ingress udp port 7000: reject admin-prohibited");
     let passed = bench.ingress(&udp(9));
@@ -155,7 +155,7 @@ fn an_mtu_black_hole_lets_short_packets_pass() {
     assert!(bench.egress(&may_be_cut).is_whole());
     assert_eq!(silent.affected(), 1);
     let mut bench = Bench::new(1);
-    bench.fault("server: mtu 1280 told");
+    bench.fault("server: mtu 1280 notify");
     let passed = bench.egress(&udp(1400));
     let [(_, Direction::Ingress, frame)] = &passed.emitted[..] else { panic!("{passed:?}") };
     assert_eq!(
@@ -165,7 +165,7 @@ fn an_mtu_black_hole_lets_short_packets_pass() {
 }
 
 #[test]
-fn half_open_is_one_direction_from_then_on() {
+fn a_blackhole_drops_one_direction_from_then_on() {
     let mut bench = Bench::new(1);
     let fault: Fault = "server egress udp nth 2: blackhole".parse().unwrap();
     let receipt = fault.receipt();
@@ -175,12 +175,12 @@ fn half_open_is_one_direction_from_then_on() {
     assert!(bench.egress(&tcp(false, 1, 1, 1, flag::ACK, 1)).is_lost());
     assert!(bench.ingress(&udp(1)).is_whole() && bench.egress(&arp()).is_whole());
     assert_eq!(receipt.affected(), 3);
-    bench.port.remove(id);
+    bench.pipeline.remove(id);
     assert!(bench.egress(&udp(1)).is_whole());
 }
 
 #[test]
-fn a_cut_is_both_directions_and_upkeep() {
+fn a_cut_drops_both_directions_and_control_traffic() {
     let mut bench = Bench::new(1);
     let receipt = bench.fault("server egress udp nth 2: cut");
     assert!(bench.egress(&udp(1)).is_whole() && bench.egress(&udp(1)).is_lost());
@@ -189,16 +189,16 @@ fn a_cut_is_both_directions_and_upkeep() {
 }
 
 #[test]
-fn who_listens_is_told() {
+fn the_listener_is_notified() {
     let mut bench = Bench::new(1);
     let heard = Arc::new(Mutex::new(Vec::new()));
     let (into, start) = (heard.clone(), bench.start);
-    bench.port.set_listener(Some(Box::new(move |number, at| {
+    bench.pipeline.set_listener(Some(Box::new(move |number, at| {
         into.lock().unwrap().push((number, at.duration_since(start)));
     })));
     let (fault, receipt) = ("server udp nth 2: down".parse::<Fault>().unwrap(), Receipt::new(""));
     assert!(fault.is_triggered());
-    bench.port.add(fault.trigger(7, receipt.clone()));
+    bench.pipeline.add(fault.trigger(7, receipt.clone()));
     for n in 0..4 {
         bench.pass(Direction::Egress, &udp(1), ms(n));
     }
@@ -207,19 +207,19 @@ fn who_listens_is_told() {
 }
 
 #[test]
-fn a_partition_parts_by_either_address() {
+fn a_partition_matches_mac_and_ip_addresses() {
     let partition = Partition::new([vec!["server"], vec!["client", "third"]]).unwrap();
     assert_eq!(Vec::from_iter(partition.cut_off_from("server")), ["client", "third"]);
-    let others = Others {
+    let others = RemoteAddrs {
         macs: [MacAddr::of_interface(1, 0)].into(),
         ips: ["10.0.2.1".parse().unwrap()].into(),
     };
     let mut bench = Bench::new(1);
     let receipt = Receipt::new(partition.to_string());
     for direction in Direction::BOTH {
-        bench.add(Rule::apart(direction, others.clone(), receipt.clone()));
+        bench.add(Rule::partition(direction, others.clone(), receipt.clone()));
     }
-    assert!(!bench.port.needs_segments());
+    assert!(!bench.pipeline.needs_segments());
     assert!(bench.ingress(&udp(1)).is_lost() && bench.ingress(&arp()).is_lost());
     let mut multicast = udp(1);
     multicast[..6].copy_from_slice(&[1, 0, 0x5e, 0, 0, 1]);
@@ -236,7 +236,7 @@ fn a_partition_parts_by_either_address() {
 }
 
 #[test]
-fn groups_share_nodes() {
+fn a_node_in_two_groups_reaches_both() {
     let ring = Partition::new([["a", "b"], ["b", "c"], ["c", "d"], ["d", "a"]]).unwrap();
     assert!(ring.lets("a", "b") && ring.lets("a", "d") && !ring.lets("b", "d"));
     assert!(ring.lets("a", "elsewhere") && ring.lets("elsewhere", "a"));
@@ -261,7 +261,7 @@ fn who_needs_segments() {
     ] {
         let mut bench = Bench::new(1);
         bench.fault(fault);
-        assert_eq!(bench.port.needs_segments(), needs, "{fault}");
+        assert_eq!(bench.pipeline.needs_segments(), needs, "{fault}");
     }
     let action = Action::Drop;
     let counted = Rule::new(Packets::all(), RuleAction::Action(action), Receipt::new(""));

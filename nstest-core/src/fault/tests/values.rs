@@ -4,9 +4,9 @@ use expect_test::expect;
 
 use super::*;
 use crate::fault::condition::Condition;
+use crate::fault::duration;
 use crate::fault::percent::Percent;
 use crate::fault::rate::Rate;
-use crate::fault::span;
 
 #[test]
 fn percentages_are_from_0_to_100() {
@@ -24,7 +24,7 @@ fn percentages_are_from_0_to_100() {
         nstest[fault]: read the percentage `101%`
           cause: `101%` is more than 100%
           help: write a number from 0 to 100: `2.5%`
-        nstest[fault]: take `-1` for a percentage
+        nstest[fault]: use `-1` as a percentage
           help: write a number from 0 to 100: `2.5%`
     "#]]
     .assert_eq(&format!(
@@ -39,7 +39,7 @@ fn percentages_are_from_0_to_100() {
 
 #[test]
 #[should_panic(expected = "a percentage is a number from 0 to 100")]
-fn nonsense_panics() {
+fn a_percentage_out_of_range_panics() {
     let _ = Percent::new(101.0);
 }
 
@@ -59,7 +59,7 @@ fn rates_are_whole_bits_per_second() {
     assert_eq!("1.6Mbit".parse::<Rate>().unwrap(), Rate::kbit(1600));
     expect![[r#"
         nstest[fault]: read the rate `10mbps`
-          cause: `10mbps` is no rate
+          cause: `10mbps` is not a rate
           help: write a number and a unit: `500bit`, `64kbit`, `1.6mbit`, `10gbit`
     "#]]
     .assert_eq(&format!("{:?}\n", "10mbps".parse::<Rate>().unwrap_err()));
@@ -85,18 +85,18 @@ fn times_are_whole_nanoseconds() {
         (ms(120_000), "2m"),
         (ms(7_200_000), "2h"),
     ] {
-        assert_eq!(span::text(time), text);
-        assert_eq!(span::read(text), Ok(time));
+        assert_eq!(duration::text(time), text);
+        assert_eq!(duration::read(text), Ok(time));
     }
-    assert_eq!(span::read("1.5s"), Ok(ms(1500)));
-    assert_eq!(span::read("0.25us"), Ok(Duration::from_nanos(250)));
+    assert_eq!(duration::read("1.5s"), Ok(ms(1500)));
+    assert_eq!(duration::read("0.25us"), Ok(Duration::from_nanos(250)));
     for text in ["", "5", "ms", "1.5ns", "-1s", "1d", "9999999999999h", "1s1ms"] {
-        assert!(span::read(text).is_err(), "{text}");
+        assert!(duration::read(text).is_err(), "{text}");
     }
 }
 
 #[test]
-fn presets_are_promises() {
+fn presets_have_their_values() {
     let mut text = String::new();
     for (name, condition) in Condition::PRESETS {
         condition.check().unwrap();
@@ -119,13 +119,13 @@ fn presets_are_promises() {
 }
 
 #[test]
-fn a_preset_can_be_made_worse() {
+fn a_preset_can_be_changed() {
     let worse: Condition = "lte loss 5%".parse().unwrap();
     assert_eq!(worse, Condition::LTE.loss(Percent::new(5.0)));
 }
 
 #[test]
-fn what_would_do_nothing_is_refused() {
+fn conditions_without_effect_are_refused() {
     let queue = Condition::new().queue_limit(10);
     let reorder = Condition::new().reorder(Percent::new(5.0));
     for condition in [queue, reorder] {

@@ -1,16 +1,15 @@
-//! A copy with one bit turned over.
+//! Corrupted copies: one bit is inverted.
 
 use std::ops::Range;
 
 use crate::frame::view::{PacketView, Transport};
 
-/// One bit of what the packet carries is inverted, and no checksum put right, as
-/// netem does (`netem_enqueue` in `net/sched/sch_netem.c`: one random bit of the
-/// data). netem may hit any header; here it is the transport's or what follows
-/// it, so that it is the receiver's checksum that fails, and no packet goes
-/// astray. Without an IP header, any bit behind the Ethernet header.
+/// A copy with one inverted bit and unchanged checksums, as netem makes it (`netem_enqueue`
+/// in `net/sched/sch_netem.c`). netem inverts any bit of the packet. This inverts one of the
+/// transport header or its data, so that the checksum at the receiver fails and the packet
+/// reaches it. Without an IP header, it is any bit after the Ethernet header.
 ///
-/// `draw` chooses the bit: uniformly, if it is uniform.
+/// `draw` is a random number that selects the bit.
 pub(crate) fn corrupted(of: &PacketView<'_>, draw: u64) -> Vec<u8> {
     let range = place(of);
     let bits = range.len() as u128 * 8;
@@ -24,11 +23,11 @@ pub(crate) fn corrupted(of: &PacketView<'_>, draw: u64) -> Vec<u8> {
         frame
     };
     let frame = inverted(bit);
-    // The only bit of its checksum: the receiver would take it for good.
+    // If the UDP checksum becomes 0, the receiver accepts the datagram.
     if is_unsummed(of, &frame[range.start..]) { inverted(bit ^ 1) } else { frame }
 }
 
-/// Whether this is UDP that says to have no checksum: 0 (RFC 768).
+/// Whether this is UDP without a checksum: the field is 0 (RFC 768).
 fn is_unsummed(of: &PacketView<'_>, transport: &[u8]) -> bool {
     matches!(of.transport, Transport::Udp { .. }) && transport.get(6..8) == Some(&[0, 0])
 }

@@ -1,21 +1,21 @@
-//! ICMP errors: who sent a packet is told that it did not arrive, and why.
+//! ICMP errors, which notify the sender of a packet that was dropped.
 
 use std::net::IpAddr;
 
 use super::answer;
 use crate::frame::view::{Fragment, PacketView, Transport, protocol};
 
-/// Why a packet did not arrive (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3.1).
+/// The reason in an ICMP error (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unreachable {
-    /// No route to the network. ENETUNREACH.
+    /// No route to the network. Programs get ENETUNREACH.
     Net,
-    /// The host does not answer. EHOSTUNREACH.
+    /// The host does not answer. Programs get EHOSTUNREACH.
     Host,
-    /// Nobody listens on the port. ECONNREFUSED.
+    /// No program listens on the port. Programs get ECONNREFUSED.
     Port,
-    /// A firewall says no. EHOSTUNREACH for IPv4, EACCES for IPv6.
+    /// A firewall refuses the packet. Programs get EHOSTUNREACH for IPv4, EACCES for IPv6.
     AdminProhibited,
 }
 
@@ -34,8 +34,8 @@ impl Unreachable {
     }
 }
 
-/// The error for a packet, to who sent it, as from where it went. `None` for what
-/// must not be answered (RFC 1122 §3.2.2, RFC 4443 §2.4e).
+/// The error for a packet, from its destination to its sender. `None` if the packet must not
+/// be answered (RFC 1122 §3.2.2, RFC 4443 §2.4e).
 pub(crate) fn unreachable(of: &PacketView<'_>, why: Unreachable) -> Option<Vec<u8>> {
     let is_ipv4 = of.ip.as_ref()?.src.is_ipv4();
     error(of, why.type_and_code(is_ipv4), 0)

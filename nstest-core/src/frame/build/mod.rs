@@ -1,4 +1,4 @@
-//! Frames of our own making, with their checksums.
+//! Builds frames, with their checksums.
 
 mod corrupt;
 pub(crate) mod icmp;
@@ -16,23 +16,23 @@ pub use icmp::Unreachable;
 pub(crate) use icmp::{too_big, unreachable};
 pub(crate) use reset::{reset_after, reset_answer, reset_onward};
 
-/// What our own packets say: enough hops for any test, as Linux's default.
+/// The hop limit of the frames, as by default on Linux.
 const HOP_LIMIT: u8 = 64;
 
-/// A frame to where `of` comes from, from where it goes: Ethernet header, with
-/// the tags that it has, and IP header; `body` is what the packet carries.
+/// A frame back to the sender of `of`, with its Ethernet header, VLAN tags and an IP header.
+/// `body` is the payload of the packet.
 fn answer(of: &PacketView<'_>, protocol: u8, body: Vec<u8>) -> Option<Vec<u8>> {
     let ip = of.ip.as_ref()?;
     frame(of, (of.from, of.to), (ip.dst, ip.src), protocol, body)
 }
 
-/// A frame that goes on where `of` goes.
+/// A frame to the receiver of `of`.
 fn onward(of: &PacketView<'_>, protocol: u8, body: Vec<u8>) -> Option<Vec<u8>> {
     let ip = of.ip.as_ref()?;
     frame(of, (of.to, of.from), (ip.src, ip.dst), protocol, body)
 }
 
-/// `body` has its checksum field at the place of its protocol, as zero.
+/// A frame with headers like `of`. The checksum field in `body` must be zero.
 fn frame(
     of: &PacketView<'_>,
     (to, from): (MacAddr, MacAddr),

@@ -1,19 +1,17 @@
-//! RST segments that the ends accept.
+//! RST segments that both ends of a connection accept.
 //!
-//! Since RFC 5961 §3.2 (RFC 9293 §3.10.7.4) a receiver takes a reset only whose
-//! sequence number is exactly the next that it expects; for any other in the
-//! window it sends a *challenge ACK*. The next number that the sender of a
-//! segment expects is the one that the segment acknowledges; its receiver's is
-//! the segment's own, where nothing before it was lost. Where something was, or
-//! is still on its way, the challenge ACK says the number: who answers that with
-//! [`reset_answer`] again has reset both ends for certain.
+//! Since RFC 5961 §3.2 (RFC 9293 §3.10.7.4), a receiver accepts an RST only if its sequence
+//! number is exactly the next one that it expects. For another number in the window, it
+//! sends a *challenge ACK*. The sender of a segment expects the number that the segment
+//! acknowledges. The receiver expects the number of the segment itself, unless an earlier
+//! segment was lost or is on the link. In that case its challenge ACK contains the number,
+//! and a second [`reset_answer`] to it resets the connection.
 
 use super::{answer, onward};
 use crate::frame::view::{PacketView, flag, protocol};
 
-/// To the sender of a segment, as from its receiver: what a host answers that
-/// knows of no such connection (RFC 9293 §3.10.7.1). `None` for what is no
-/// segment, and for a reset, which is never answered.
+/// An RST to the sender of a segment: the answer of a host that has no such connection
+/// (RFC 9293 §3.10.7.1). `None` for an RST, which is never answered, and without TCP.
 pub(crate) fn reset_answer(of: &PacketView<'_>) -> Option<Vec<u8>> {
     let tcp = of.tcp().filter(|tcp| !tcp.has(flag::RST))?;
     let (seq, ack, flags) = if tcp.has(flag::ACK) {
@@ -24,17 +22,17 @@ pub(crate) fn reset_answer(of: &PacketView<'_>) -> Option<Vec<u8>> {
     answer(of, protocol::TCP, segment((tcp.dport, tcp.sport), seq, ack, flags))
 }
 
-/// To the receiver of a segment, in its place, as from its sender. `None` for
-/// what is no segment, and for a first SYN: its receiver knows of no connection.
+/// An RST to the receiver of a segment, in place of the segment. `None` for an RST, for a
+/// first SYN, because its receiver has no connection yet, and without TCP.
 pub(crate) fn reset_onward(of: &PacketView<'_>) -> Option<Vec<u8>> {
     let tcp = of.tcp().filter(|tcp| !tcp.has(flag::RST) && tcp.has(flag::ACK))?;
-    // A client that has sent its SYN wants it acknowledged (§3.10.7.3).
+    // A client accepts an RST to its SYN only with an acknowledgement (§3.10.7.3).
     let flags = flag::RST | flag::ACK;
     onward(of, protocol::TCP, segment((tcp.sport, tcp.dport), tcp.seq, tcp.ack, flags))
 }
 
-/// To the receiver of a segment that has passed, as from its sender: with the number
-/// that comes next. A first SYN has made a connection by now.
+/// An RST to the receiver of a segment that has passed, with the next sequence number.
+/// After a first SYN, the receiver has a connection.
 pub(crate) fn reset_after(of: &PacketView<'_>) -> Option<Vec<u8>> {
     let tcp = of.tcp().filter(|tcp| !tcp.has(flag::RST))?;
     let next = tcp.seq.wrapping_add(tcp.sequence_len());

@@ -113,7 +113,7 @@ fn kinds_of_rejection() {
 }
 
 #[test]
-fn too_big_says_what_would_pass() {
+fn too_big_contains_the_mtu() {
     let (v4, v6) = (hex(DATA), hex(SYN6));
     let answer = too_big(&PacketView::parse(&v4), 1280).unwrap();
     assert_sums(&answer);
@@ -139,7 +139,7 @@ fn a_long_packet_is_quoted_in_part() {
 }
 
 #[test]
-fn what_must_not_be_answered_is_not() {
+fn errors_and_multicast_are_not_answered() {
     let mut multicast = hex(UDP);
     multicast[30] = 0xe0;
     let silent = [
@@ -157,7 +157,7 @@ fn what_must_not_be_answered_is_not() {
 }
 
 #[test]
-fn corruption_turns_one_bit_behind_the_ip_header() {
+fn corruption_inverts_one_bit_after_the_ip_header() {
     for frame in [RST_TO_SYN, RST_TO_SYN6, ARP_REQUEST] {
         let frame = hex(frame);
         let view = PacketView::parse(&frame);

@@ -9,7 +9,7 @@ use super::view::PacketView;
 
 /// Every fixture, decoded, with its kind.
 #[test]
-fn what_the_kernel_sends_is_read() {
+fn frames_of_the_kernel_are_parsed() {
     let frames = [
         ARP_REQUEST,
         ARP_REPLY,
@@ -66,7 +66,7 @@ fn what_the_kernel_sends_is_read() {
 }
 
 #[test]
-fn upkeep_is_told_from_what_programs_send() {
+fn control_traffic_is_recognised() {
     let control = |frame: &str| PacketView::parse(&hex(frame)).control();
     for frame in [ARP_REQUEST, ARP_REPLY, NEIGHBOUR_SOLICITATION] {
         assert_eq!(control(frame), Some(ControlKind::Neighbour));
@@ -94,7 +94,7 @@ fn both_directions_are_one_flow() {
 }
 
 #[test]
-fn tags_are_looked_behind() {
+fn vlan_tags_are_skipped() {
     let plain = hex(DATA);
     let mut tagged = plain[..12].to_vec();
     tagged.extend([0x88, 0xa8, 0, 7, 0x81, 0, 0, 5]);
@@ -104,7 +104,7 @@ fn tags_are_looked_behind() {
 }
 
 #[test]
-fn padding_is_no_data() {
+fn padding_is_not_data() {
     let mut frame = hex(ACK);
     frame.resize(80, 0);
     assert_eq!(PacketView::parse(&frame).kind(), PacketKind::Ack);
@@ -112,7 +112,7 @@ fn padding_is_no_data() {
 
 /// Broken and short frames are read as far as they go, and never beyond.
 #[test]
-fn nothing_need_be_whole() {
+fn truncated_frames_are_parsed() {
     for frame in [ARP_REQUEST, DATA, SYN6, FRAGMENT6, MLD_REPORT, IGMP_REPORT, PORT_UNREACHABLE6] {
         let whole = hex(frame);
         for len in 0..=whole.len() {

@@ -14,7 +14,7 @@ use super::pipelines::Pipelines;
 use super::targets::{DirectedLink, directions};
 use crate::error::Result;
 use crate::fabric::Fabric;
-use crate::fault::rule::{Others, Rule};
+use crate::fault::rule::{RemoteAddrs, Rule};
 use crate::fault::{FaultEffect, Partition, Receipt};
 use crate::frame::Direction;
 use crate::topology::spec::{LinkEnd, LinkEndId, Spec};
@@ -223,8 +223,8 @@ fn partition_rules(
     let mut rules = Vec::new();
     for (direction, identities) in others {
         if !identities.macs.is_empty() {
-            let others = Others { macs: identities.macs, ips: identities.ips };
-            rules.push(Rule::apart(direction, others, receipt.clone()));
+            let remote = RemoteAddrs { macs: identities.macs, ips: identities.ips };
+            rules.push(Rule::partition(direction, remote, receipt.clone()));
         }
     }
     rules

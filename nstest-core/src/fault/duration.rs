@@ -1,4 +1,4 @@
-//! Times as the plan grammar writes them.
+//! Durations in the plan grammar: `40ms`.
 
 use std::time::Duration;
 
@@ -21,19 +21,19 @@ pub(super) fn read(text: &str) -> Result<Duration, String> {
     let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, name) = text.split_at(at);
     let Some((_, unit)) = UNITS.iter().find(|(unit, _)| *unit == name) else {
-        return Err(format!("`{text}` is no time"));
+        return Err(format!("`{text}` is not a duration"));
     };
-    // Nine places of the unit, and then what is below a nanosecond must be nothing.
+    // Nine decimal places of the unit; parts of a nanosecond are refused.
     let scaled = decimal::scaled(number, 9).and_then(|value| value.checked_mul((*unit).into()));
     let nanos =
         scaled.filter(|value| value % 1_000_000_000 == 0).map(|value| value / 1_000_000_000);
     match nanos.map(u64::try_from) {
         Some(Ok(nanos)) => Ok(Duration::from_nanos(nanos)),
-        _ => Err(format!("`{text}` is no whole number of nanoseconds")),
+        _ => Err(format!("`{text}` is not a whole number of nanoseconds")),
     }
 }
 
-/// In the largest unit of which it is a whole number.
+/// The text in the largest unit that gives a whole number.
 pub(super) fn text(span: Duration) -> String {
     let nanos = span.as_nanos();
     let exact = |unit: u64| nanos != 0 && nanos % u128::from(unit) == 0;
