@@ -79,7 +79,11 @@ struct Bench {
 
 impl Bench {
     fn new(seed: u64) -> Self {
-        Self { pipeline: Pipeline::new(seed, "server"), start: Instant::now(), out: Outlet::default() }
+        Self {
+            pipeline: Pipeline::new(seed, "server"),
+            start: Instant::now(),
+            out: Outlet::default(),
+        }
     }
 
     /// The condition in both directions, and the receipt of egress.
