@@ -1,15 +1,15 @@
-//! Cables that are pulled, and what survives it.
+//! Links that are down: what the nodes keep, and which reasons add up.
 
 use std::net::{IpAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use nstest::{Backend, Fault, Net, Node, ProbeOutcome, TestResult, netns_test};
+use nstest::{Backend, Fault, Injection, Net, Node, Plan, ProbeOutcome, TestResult, netns_test};
 
 use crate::stream::{PATIENCE, both};
 
 const SILENCE: Duration = Duration::from_millis(200);
 
-/// Silence is told soon; whoever answers under load may take longer.
+/// Waits briefly for silence, and longer for an answer, which may take time under load.
 #[track_caller]
 fn assert_reached(from: &Node, ip: IpAddr, expected: ProbeOutcome) {
     let patience = if expected == ProbeOutcome::NoReply { SILENCE } else { PATIENCE };
@@ -41,7 +41,7 @@ fn carrier(node: &Node) -> std::io::Result<String> {
 fn addresses_and_routes_survive(server: Node, net: Net) -> TestResult {
     let _listeners = both(&server).map(|ip| server.run(|| TcpListener::bind((ip, 80))).unwrap());
     let before = (state(&server)?, state(&net.local())?);
-    // By either name the cable is one.
+    // Both handles are of one link.
     for link in [server.link(), net.local().link()] {
         link.down()?;
         assert_eq!((carrier(&server)?, carrier(&net.local())?), ("0\n".into(), "0\n".into()));
@@ -62,9 +62,9 @@ fn addresses_and_routes_survive(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Of a LAN, one cable: the others are not concerned.
+/// The links of other nodes stay up.
 #[netns_test]
-fn one_cable_of_a_lan(a: Node, b: Node, net: Net) -> TestResult {
+fn one_link_of_a_lan(a: Node, b: Node, net: Net) -> TestResult {
     let _listeners: Vec<_> = [&a, &b]
         .map(|node| node.run(|| TcpListener::bind("0.0.0.0:80")))
         .into_iter()
@@ -101,9 +101,9 @@ fn a_flap_ends_by_itself(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// It has two names, and is pulled once at a time.
+/// A link between two nodes has two names. Two faults cannot take it down at one time.
 #[netns_test]
-fn a_cable_is_pulled_once(server: Node, net: Net) -> TestResult {
+fn a_second_down_is_refused(server: Node, net: Net) -> TestResult {
     let down = net.inject(Fault::on("server").down())?;
     for name in ["server", "test"] {
         let error = net.inject(Fault::on(name).down()).unwrap_err();
@@ -116,7 +116,7 @@ fn a_cable_is_pulled_once(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// What begins or ends a reason for the link to be down.
+/// What begins or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
     Down,
@@ -125,27 +125,38 @@ enum Change {
     FaultEnds,
 }
 
-/// A link is down while at least one reason holds: whatever the order in which they begin
-/// and end, and whichever of its names the link is taken down by.
+use Change::{Down, FaultBegins, FaultEnds, Up};
+
+/// All orders in which `down` precedes `up` and a fault begins before it ends.
+const ORDERS: [[Change; 4]; 6] = [
+    [Down, Up, FaultBegins, FaultEnds],
+    [Down, FaultBegins, Up, FaultEnds],
+    [Down, FaultBegins, FaultEnds, Up],
+    [FaultBegins, Down, Up, FaultEnds],
+    [FaultBegins, Down, FaultEnds, Up],
+    [FaultBegins, FaultEnds, Down, Up],
+];
+
+/// A link is down while at least one reason holds: in every order in which they begin and
+/// end, by both names of the link, and for each way to inject `down`.
 #[netns_test]
 fn a_link_is_down_while_a_reason_holds(server: Node, net: Net) -> TestResult {
-    use Change::{Down, FaultBegins, FaultEnds, Up};
-    let orders = [
-        [Down, Up, FaultBegins, FaultEnds],
-        [Down, FaultBegins, Up, FaultEnds],
-        [Down, FaultBegins, FaultEnds, Up],
-        [FaultBegins, Down, Up, FaultEnds],
-        [FaultBegins, Down, FaultEnds, Up],
-        [FaultBegins, FaultEnds, Down, Up],
+    const LONG: Duration = Duration::from_secs(600);
+    let plan: Plan = "test: down lasting 600s".parse()?;
+    let faults: [&dyn Fn() -> nstest::Result<Injection>; 4] = [
+        &|| net.inject(Fault::on("server").down()),
+        &|| net.inject(Fault::on("test").down().lasting(LONG)),
+        &|| server.link().flap(LONG),
+        &|| Ok(net.apply(&plan)?.remove(0)),
     ];
     for link in [server.link(), net.local().link()] {
-        for order in orders {
+        for (inject, order) in faults.iter().flat_map(|fault| ORDERS.map(|order| (fault, order))) {
             let (mut by_test, mut by_fault) = (false, None);
             for change in order {
                 match change {
                     Down => by_test = link.down().map(|()| true)?,
                     Up => by_test = link.up().map(|()| false)?,
-                    FaultBegins => by_fault = Some(net.inject(Fault::on("server").down())?),
+                    FaultBegins => by_fault = Some(inject()?),
                     FaultEnds => by_fault.take().expect("it began").end()?,
                 }
                 let expected = if by_test || by_fault.is_some() { "0\n" } else { "1\n" };
@@ -157,13 +168,38 @@ fn a_link_is_down_while_a_reason_holds(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
+/// A partition and a link that is down do not affect each other.
+#[netns_test]
+fn a_partition_outlasts_a_link_that_is_down(server: Node, net: Net) -> TestResult {
+    let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
+    let local = net.local();
+    for order in ORDERS {
+        let (mut is_down, mut partition) = (false, None);
+        for change in order {
+            match change {
+                Down => is_down = server.link().down().map(|()| true)?,
+                Up => is_down = server.link().up().map(|()| false)?,
+                FaultBegins => {
+                    partition = Some(net.partition(&[&[&server], &[&local]])?.optional());
+                }
+                FaultEnds => partition.take().expect("it began").end()?,
+            }
+            let expected = if is_down { "0\n" } else { "1\n" };
+            assert_eq!(carrier(&server)?, expected, "{change:?} in {order:?}");
+            let passes = !is_down && partition.is_none();
+            let expected = if passes { ProbeOutcome::Connected } else { ProbeOutcome::NoReply };
+            assert_reached(&local, server.ip(), expected);
+        }
+    }
+    Ok(())
+}
+
 /// A fault with a schedule comes and goes, and the link stays as the test has put it.
 #[netns_test]
 fn a_flap_does_not_bring_up_what_the_test_took_down(server: Node) -> TestResult {
     let link = server.link();
     let short = Duration::from_millis(50);
-    let ended =
-        |flap: &nstest::Injection| nstest::eventually(PATIENCE, || flap.backends().is_empty());
+    let ended = |flap: &Injection| nstest::eventually(PATIENCE, || flap.backends().is_empty());
     // Taken down before the flap, and during it.
     link.down()?;
     ended(&link.flap(short)?)?;
@@ -176,6 +212,19 @@ fn a_flap_does_not_bring_up_what_the_test_took_down(server: Node) -> TestResult 
     assert_eq!(carrier(&server)?, "0\n");
     link.up()?;
     assert_eq!(carrier(&server)?, "1\n");
+    // `up` comes before the end of the flap.
+    for down_first in [true, false] {
+        if down_first {
+            link.down()?;
+        }
+        let flap = link.flap(short)?;
+        if !down_first {
+            link.down()?;
+        }
+        link.up()?;
+        ended(&flap)?;
+        assert_eq!(carrier(&server)?, "1\n");
+    }
     // `up` does not end a flap.
     let flap = link.flap(Duration::from_secs(600))?;
     link.down()?;

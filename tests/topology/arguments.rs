@@ -175,5 +175,5 @@ fn what_has_no_effect_fails() {
     );
     check("subnet_of_loopback", &["nstest[subnet]", "127.0.0.0/8"]);
     check("no_panic_of_the_tests", &["nstest[config]", "did not panic as expected"]);
-    check("planned_too_late", &["nstest[config]", "before all parameters had spoken"]);
+    check("planned_too_late", &["nstest[config]", "before all parameters were planned"]);
 }

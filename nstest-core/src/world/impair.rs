@@ -66,7 +66,7 @@ impl Link {
     /// # Errors
     /// `fault`, if it is no condition; what the kernel refuses.
     pub fn condition(&self, condition: Condition) -> Result<Injection> {
-        self.set_condition(None, condition)
+        self.inject(None, |fault| fault.condition(condition), true)
     }
 
     /// Lets these packets vanish.
@@ -75,7 +75,7 @@ impl Link {
     /// `plan-conflict`, if they do already; what the kernel refuses. So do those
     /// below.
     pub fn drop_packets(&self, packets: Packets) -> Result<Injection> {
-        self.inject(None, packets, Action::Drop)
+        self.act_on(None, packets, Action::Drop)
     }
 
     /// Lets these packets vanish, and their senders be told by ICMP.
@@ -83,7 +83,7 @@ impl Link {
     /// # Errors
     /// As [`drop_packets`](Self::drop_packets).
     pub fn reject(&self, packets: Packets, why: Unreachable) -> Result<Injection> {
-        self.inject(None, packets, Action::Reject(why))
+        self.act_on(None, packets, Action::Reject(why))
     }
 
     /// Resets the TCP connection of each of these packets, at both of its ends.
@@ -91,7 +91,7 @@ impl Link {
     /// # Errors
     /// As [`drop_packets`](Self::drop_packets); `fault`, if they are not TCP.
     pub fn reset(&self, packets: Packets) -> Result<Injection> {
-        self.inject(None, packets, Action::Reset)
+        self.act_on(None, packets, Action::Reset)
     }
 
     /// Lets packets that are longer than `mtu` octets, from their IP header on, and
@@ -101,7 +101,7 @@ impl Link {
     /// # Errors
     /// As [`drop_packets`](Self::drop_packets); `fault`, for less than 68.
     pub fn mtu_blackhole(&self, mtu: u32) -> Result<Injection> {
-        self.inject(None, Packets::all(), Action::Mtu { mtu, notify: false })
+        self.act_on(None, Packets::all(), Action::Mtu { mtu, notify: false })
     }
 
     /// Pulls the cable, and plugs it in again after this time, by itself.
@@ -109,41 +109,30 @@ impl Link {
     /// # Errors
     /// `plan-conflict`, if it is pulled already; what the kernel refuses.
     pub fn flap(&self, down_for: Duration) -> Result<Injection> {
-        self.inject_here(|fault| fault.down().lasting(down_for), false)
+        self.inject(None, |fault| fault.down().lasting(down_for), false)
     }
 
+    /// Injects a fault of this link. The handle's link end goes along, so that the link
+    /// is not looked up by its name.
     fn inject(
+        &self,
+        direction: Option<Direction>,
+        fault: impl FnOnce(Fault) -> Fault,
+        replaces: bool,
+    ) -> Result<Injection> {
+        let (mut fault, handle) = (fault(self.fault()?), Some(self.end()));
+        fault.direction = direction;
+        self.net().inject(Request { fault, handle, since: Instant::now(), replaces })
+    }
+
+    fn act_on(
         &self,
         direction: Option<Direction>,
         packets: Packets,
         action: Action,
     ) -> Result<Injection> {
-        self.inject_here(
-            |fault| in_direction(fault, direction).packets(packets).action(action),
-            false,
-        )
+        self.inject(direction, |fault| fault.packets(packets).action(action), false)
     }
-
-    fn set_condition(
-        &self,
-        direction: Option<Direction>,
-        condition: Condition,
-    ) -> Result<Injection> {
-        self.inject_here(|fault| in_direction(fault, direction).condition(condition), true)
-    }
-
-    /// Injects a fault of this link. The handle's link end goes along, so that the link
-    /// is not looked up by its name.
-    fn inject_here(&self, fault: impl FnOnce(Fault) -> Fault, replaces: bool) -> Result<Injection> {
-        let (fault, since) = (fault(self.fault()?), Instant::now());
-        let handle = Some(self.end());
-        self.net().inject(Request { fault, handle, since, replaces })
-    }
-}
-
-fn in_direction(mut fault: Fault, direction: Option<Direction>) -> Fault {
-    fault.direction = direction;
-    fault
 }
 
 /// Failure on purpose, as for a [`Link`].
@@ -161,7 +150,7 @@ impl LinkDirection {
     /// # Errors
     /// As there.
     pub fn condition(&self, condition: Condition) -> Result<Injection> {
-        self.link.set_condition(Some(self.direction), condition)
+        self.link.inject(Some(self.direction), |fault| fault.condition(condition), true)
     }
 
     /// [`Link::drop_packets`], in this direction: with [`Packets::all`], the link is
@@ -170,7 +159,7 @@ impl LinkDirection {
     /// # Errors
     /// As there.
     pub fn drop_packets(&self, packets: Packets) -> Result<Injection> {
-        self.link.inject(Some(self.direction), packets, Action::Drop)
+        self.link.act_on(Some(self.direction), packets, Action::Drop)
     }
 
     /// [`Link::reject`], in this direction.
@@ -178,7 +167,7 @@ impl LinkDirection {
     /// # Errors
     /// As there.
     pub fn reject(&self, packets: Packets, why: Unreachable) -> Result<Injection> {
-        self.link.inject(Some(self.direction), packets, Action::Reject(why))
+        self.link.act_on(Some(self.direction), packets, Action::Reject(why))
     }
 
     /// [`Link::reset`], by packets of this direction.
@@ -186,7 +175,7 @@ impl LinkDirection {
     /// # Errors
     /// As there.
     pub fn reset(&self, packets: Packets) -> Result<Injection> {
-        self.link.inject(Some(self.direction), packets, Action::Reset)
+        self.link.act_on(Some(self.direction), packets, Action::Reset)
     }
 
     /// [`Link::mtu_blackhole`], in this direction.
@@ -194,6 +183,6 @@ impl LinkDirection {
     /// # Errors
     /// As there.
     pub fn mtu_blackhole(&self, mtu: u32) -> Result<Injection> {
-        self.link.inject(Some(self.direction), Packets::all(), Action::Mtu { mtu, notify: false })
+        self.link.act_on(Some(self.direction), Packets::all(), Action::Mtu { mtu, notify: false })
     }
 }

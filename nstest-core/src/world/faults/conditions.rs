@@ -38,6 +38,13 @@ pub(super) struct Assigned {
     pub(super) receipt: Receipt,
 }
 
+impl Assigned {
+    /// What a pipeline is given.
+    fn in_pipeline(&self) -> Option<(Condition, Receipt)> {
+        Some((self.condition, self.receipt.clone()))
+    }
+}
+
 #[derive(Debug)]
 struct Present {
     assigned: Assigned,
@@ -82,13 +89,7 @@ impl Conditions {
         let mechanism = match self.set_qdisc(link, &new.condition, pipelines, spec, fabric)? {
             Some(qdisc) => qdisc,
             None => {
-                pipelines.splice(link.end, spec, fabric)?;
-                self.move_to_wire(link.end, pipelines, spec, fabric)?;
-                if let Err(error) = set_on_wire(link, Some(&new), pipelines, fabric) {
-                    let before = self.present.get(&link).map(|present| &present.assigned);
-                    let _ = set_on_wire(link, before, pipelines, fabric); // the first error counts
-                    return Err(error);
-                }
+                self.set_on_wire(link, &new, pipelines, spec, fabric)?;
                 Mechanism::Wire
             }
         };
@@ -133,11 +134,35 @@ impl Conditions {
         Ok(Some(Mechanism::Qdisc { at: sender.port, backend, counted_before }))
     }
 
+    /// Has the wire implement a condition, in place of a qdisc if there is one.
+    fn set_on_wire(
+        &mut self,
+        link: DirectedLink,
+        new: &Assigned,
+        pipelines: &mut Pipelines,
+        spec: &Spec,
+        fabric: &mut Fabric,
+    ) -> Result<()> {
+        let spliced = pipelines.splice_with(link.end, spec, fabric, |pipeline| {
+            pipeline.set_condition(link.direction, new.in_pipeline());
+        });
+        let moved =
+            spliced.and_then(|()| self.move_to_wire(link.end, Some(link), pipelines, spec, fabric));
+        if moved.is_err() {
+            let on_wire = |present: &&Present| matches!(present.mechanism, Mechanism::Wire);
+            let before = self.present.get(&link).filter(on_wire).map(|present| &present.assigned);
+            let _ = change_on_wire(link, before, pipelines, fabric); // the first error counts
+        }
+        moved
+    }
+
     /// Has the wire implement what qdiscs have implemented on this link. To be called
-    /// when the link has got a pipeline.
+    /// when the link has got a pipeline. In the direction `replaced`, the pipeline has a
+    /// new condition already.
     pub(super) fn move_to_wire(
         &mut self,
         end: LinkEnd,
+        replaced: Option<DirectedLink>,
         pipelines: &mut Pipelines,
         spec: &Spec,
         fabric: &mut Fabric,
@@ -145,11 +170,14 @@ impl Conditions {
         let principal = spec.principal(end);
         for (link, present) in self.present.iter_mut().filter(|(link, _)| link.end == principal) {
             let Mechanism::Qdisc { at, .. } = present.mechanism else { continue };
-            pipelines.splice(principal, spec, fabric)?;
-            set_on_wire(*link, Some(&present.assigned), pipelines, fabric)?;
+            if replaced != Some(*link) {
+                pipelines.splice_with(principal, spec, fabric, |pipeline| {
+                    pipeline.set_condition(link.direction, present.assigned.in_pipeline());
+                })?;
+            }
             let count = present.count(fabric);
             if let Err(error) = fabric.unshape(at) {
-                let _ = set_on_wire(*link, None, pipelines, fabric); // the first error counts
+                let _ = change_on_wire(*link, None, pipelines, fabric); // the first error counts
                 return Err(error);
             }
             present.assigned.receipt.add(count);
@@ -171,7 +199,7 @@ impl Conditions {
         }
         let Some(present) = self.present.remove(&link) else { return Ok(false) };
         match present.mechanism {
-            Mechanism::Wire => set_on_wire(link, None, pipelines, fabric).map(|()| true),
+            Mechanism::Wire => change_on_wire(link, None, pipelines, fabric).map(|()| true),
             Mechanism::Qdisc { at, .. } => {
                 present.assigned.receipt.add(present.count(fabric));
                 fabric.unshape(at).map(|()| false)
@@ -215,13 +243,13 @@ impl Conditions {
     }
 }
 
-fn set_on_wire(
+fn change_on_wire(
     link: DirectedLink,
     new: Option<&Assigned>,
     pipelines: &Pipelines,
     fabric: &mut Fabric,
 ) -> Result<()> {
-    let condition = new.map(|new| (new.condition, new.receipt.clone()));
+    let condition = new.and_then(Assigned::in_pipeline);
     pipelines.change(link.end.port, fabric, |pipeline| {
         pipeline.set_condition(link.direction, condition);
     })

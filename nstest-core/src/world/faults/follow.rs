@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::id::FaultId;
 use super::injected::Injected;
 use super::register::Faults;
-use super::targets::{resolve, resolve_all};
+use super::targets::{MissingNode, resolve};
 use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::fault::{FaultEffect, Plan, Receipt};
@@ -92,14 +92,14 @@ impl Faults {
         for (id, injected) in self.injected.iter_mut().filter(|(_, injected)| !injected.over) {
             let Injected { fault, handle, .. } = &*injected;
             if injected.awaited {
-                if let Ok(ends) = resolve_all(spec, fault, *handle) {
+                if let Ok(ends) = resolve(spec, fault, *handle, MissingNode::Refuse) {
                     (injected.ends, injected.awaited) = (ends, false);
                     injected.since = Instant::now();
                     come.push(*id);
                 }
                 continue;
             }
-            let ends = resolve(spec, fault, *handle).unwrap_or_default();
+            let ends = resolve(spec, fault, *handle, MissingNode::Skip).unwrap_or_default();
             // The addresses of nodes may have changed, which a partition is about.
             let is_new =
                 ends != injected.ends || matches!(fault.effect(), FaultEffect::Partition(_));

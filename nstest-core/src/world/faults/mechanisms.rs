@@ -49,57 +49,48 @@ impl Mechanisms {
     pub(super) fn apply(
         &mut self,
         id: FaultId,
-        injected: &Injected,
+        Injected { fault, receipt, ends, .. }: &Injected,
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> Result<Vec<Applied>> {
         let mut done = Done::default();
-        for end in &injected.ends {
-            if let Err(error) = self.apply_at(*end, id, injected, &mut done, spec, fabric) {
+        let result = ends.iter().copied().try_for_each(|end| {
+            match fault.effect() {
+                FaultEffect::Partition(partition) => {
+                    for rule in partition_rules(partition, end, receipt, spec) {
+                        done.applied.push(self.add_rule_at(end, rule, spec, fabric)?);
+                    }
+                }
+                FaultEffect::Down => {
+                    self.carriers.down(Reason::Fault(id), end, spec, fabric)?;
+                    done.applied.push(Applied::Down(end));
+                }
+                FaultEffect::Condition(condition) => {
+                    for direction in directions(fault) {
+                        let link = DirectedLink::of(spec, end, *direction);
+                        let (condition, receipt) = (*condition, receipt.clone());
+                        let new = Assigned { owner: id, condition, receipt };
+                        let Self { pipelines, conditions, .. } = self;
+                        let before = conditions.set(link, new, pipelines, spec, fabric)?;
+                        done.replaced.push((link, before));
+                        done.applied.push(Applied::Condition(link));
+                    }
+                }
+                FaultEffect::Action(_) => {
+                    if let Some(rule) = fault.rule(receipt.clone()) {
+                        done.applied.push(self.add_rule(end, rule, spec, fabric)?);
+                    }
+                }
+            }
+            Ok(())
+        });
+        match result {
+            Ok(()) => Ok(done.applied),
+            Err(error) => {
                 self.undo(id, done, spec, fabric);
-                return Err(error);
+                Err(error)
             }
         }
-        Ok(done.applied)
-    }
-
-    fn apply_at(
-        &mut self,
-        end: LinkEnd,
-        id: FaultId,
-        Injected { fault, receipt, .. }: &Injected,
-        done: &mut Done,
-        spec: &Spec,
-        fabric: &mut Fabric,
-    ) -> Result<()> {
-        match fault.effect() {
-            FaultEffect::Partition(partition) => {
-                for rule in partition_rules(partition, end, receipt, spec) {
-                    done.applied.push(self.add_rule_at(end, rule, spec, fabric)?);
-                }
-            }
-            FaultEffect::Down => {
-                self.carriers.down(Reason::Fault(id), end, spec, fabric)?;
-                done.applied.push(Applied::Down(end));
-            }
-            FaultEffect::Condition(condition) => {
-                for direction in directions(fault) {
-                    let link = DirectedLink::of(spec, end, *direction);
-                    let (condition, receipt) = (*condition, receipt.clone());
-                    let new = Assigned { owner: id, condition, receipt };
-                    let Self { pipelines, conditions, .. } = self;
-                    let before = conditions.set(link, new, pipelines, spec, fabric)?;
-                    done.replaced.push((link, before));
-                    done.applied.push(Applied::Condition(link));
-                }
-            }
-            FaultEffect::Action(_) => {
-                if let Some(rule) = fault.rule(receipt.clone()) {
-                    done.applied.push(self.add_rule(end, rule, spec, fabric)?);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Takes back what was done before an error, which is the one to report.
@@ -147,7 +138,7 @@ impl Mechanisms {
     pub(super) fn splice(&mut self, end: LinkEnd, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
         let Self { pipelines, conditions, .. } = self;
         pipelines.splice(end, spec, fabric)?;
-        conditions.move_to_wire(end, pipelines, spec, fabric)
+        conditions.move_to_wire(end, None, pipelines, spec, fabric)
     }
 
     /// Takes out of force what was applied for a fault: all that is possible.

@@ -49,8 +49,20 @@ impl Pipelines {
 
     /// Splices the wire in at this end, if it is not there yet.
     pub(super) fn splice(&mut self, end: LinkEnd, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
+        if self.is_at(end) { Ok(()) } else { self.splice_with(end, spec, fabric, |_| ()) }
+    }
+
+    /// Changes the pipeline at this end. If there is none, splices the wire in with a
+    /// pipeline that has the change from its first frame on.
+    pub(super) fn splice_with(
+        &mut self,
+        end: LinkEnd,
+        spec: &Spec,
+        fabric: &mut Fabric,
+        change: impl FnOnce(&mut Pipeline),
+    ) -> Result<()> {
         if self.is_at(end) {
-            return Ok(());
+            return self.change(end.port, fabric, change);
         }
         let mut pipeline = Pipeline::new(self.seed, &spec.link_name(end).unwrap_or_default());
         if let Some(traffic) = &self.traffic {
@@ -59,6 +71,7 @@ impl Pipelines {
                 traffic.note(end, direction, view, sent);
             }));
         }
+        change(&mut pipeline);
         let pipeline = Arc::new(Mutex::new(pipeline));
         fabric.splice(end.port, Arc::clone(&pipeline) as _)?;
         self.by_end.insert(end.port, pipeline);

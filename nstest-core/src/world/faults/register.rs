@@ -11,7 +11,7 @@ use super::injected::Injected;
 use super::mechanisms::Mechanisms;
 use super::rivals::{self, Left};
 use super::scheduler::{Message, Scheduler};
-use super::targets::{resolve, resolve_all};
+use super::targets::{MissingNode, resolve};
 use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::fault::{Fault, FaultEffect, FaultSchedule, Receipt};
@@ -80,7 +80,7 @@ impl Faults {
         fabric: &mut Fabric,
     ) -> Result<(FaultId, Receipt)> {
         fault.check()?;
-        let ends = resolve_all(spec, &fault, handle)?;
+        let ends = resolve(spec, &fault, handle, MissingNode::Refuse)?;
         let injected = Injected::new(fault, handle, ends, since);
         if !replaces {
             rivals::check(self.present().map(|(_, injected)| injected), &injected, spec)?;
@@ -143,7 +143,7 @@ impl Faults {
         let Self { injected, mechanisms, .. } = self;
         let injected = injected.get_mut(&id).expect("it is registered");
         if injected.ends.is_empty() {
-            injected.ends = resolve(spec, &injected.fault, injected.handle)?;
+            injected.ends = resolve(spec, &injected.fault, injected.handle, MissingNode::Skip)?;
         }
         let applied = mechanisms.apply(id, injected, spec, fabric)?;
         injected.on = true;

@@ -40,13 +40,27 @@ impl DirectedLink {
     }
 }
 
-/// The ends of links that a fault is about. `end` is that of the handle which the
-/// fault comes from; a fault without one is looked up by name.
+/// What becomes of a node that a partition names and that does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MissingNode {
+    /// It is an error.
+    Refuse,
+    /// The partition separates the others.
+    Skip,
+}
+
+/// The ends of links that a fault is about. `handle` is the link end of the handle that
+/// the fault comes from. The link of any other fault is looked up by name.
 ///
 /// # Errors
-/// `not-found`, if the link does not exist.
-pub(super) fn resolve(spec: &Spec, fault: &Fault, end: Option<LinkEnd>) -> Result<Vec<LinkEnd>> {
-    if let Some(LinkEnd { node, slot, .. }) = end {
+/// `not-found`, if the link or a node does not exist.
+pub(super) fn resolve(
+    spec: &Spec,
+    fault: &Fault,
+    handle: Option<LinkEnd>,
+    missing: MissingNode,
+) -> Result<Vec<LinkEnd>> {
+    if let Some(LinkEnd { node, slot, .. }) = handle {
         let (_, port) = spec.interface(node, slot).ok_or_else(|| gone("link"))?;
         return Ok(vec![LinkEnd { node, slot, port }]);
     }
@@ -55,26 +69,19 @@ pub(super) fn resolve(spec: &Spec, fault: &Fault, end: Option<LinkEnd>) -> Resul
             Ok(vec![spec.find_link(node, interface.as_deref())?])
         }
         (FaultTarget::Net, FaultEffect::Partition(partition)) => {
-            // A node may have been removed, and another may come with its name.
-            let nodes = partition.nodes().into_iter().filter_map(|name| spec.find_node(name).ok());
-            Ok(nodes.flat_map(|id| spec.links_of(id)).collect())
+            let mut ends = Vec::new();
+            for name in partition.nodes() {
+                match spec.find_node(name) {
+                    Ok(id) => ends.extend(spec.links_of(id)),
+                    Err(error) if missing == MissingNode::Refuse => return Err(error),
+                    // It was removed, and another may come with its name.
+                    Err(_) => {}
+                }
+            }
+            Ok(ends)
         }
         (FaultTarget::Net, _) => Ok(Vec::new()), // refused by `Fault::check`
     }
-}
-
-/// As [`resolve`], and every node that a partition names must exist.
-pub(super) fn resolve_all(
-    spec: &Spec,
-    fault: &Fault,
-    end: Option<LinkEnd>,
-) -> Result<Vec<LinkEnd>> {
-    if let FaultEffect::Partition(partition) = fault.effect() {
-        for name in partition.nodes() {
-            spec.find_node(name)?;
-        }
-    }
-    resolve(spec, fault, end)
 }
 
 /// All ends of a link: one on a LAN, two between two nodes.
