@@ -1,31 +1,34 @@
-//! What the processes of a test tell the parent, on one pipe.
+//! The messages between the processes of a test, as bytes.
 //!
-//! A event is a tag, the length of its payload in four bytes (little endian),
-//! and the payload. The body writes all but [`Event::Ended`] and
-//! [`Event::InitFailed`], which are init's. Events are short of `PIPE_BUF` or
-//! written while nobody else writes, so they do not mix: see pipe(7). Findings may
-//! fill the pipe: who expects them reads while they are written.
+//! The parent gives the body an [`Assignment`] when it starts it. The body and its init
+//! write [`Event`]s into one pipe, which the parent reads.
+//!
+//! An event is a tag, the length of its payload in four bytes (little endian), and the
+//! payload. Init writes [`Event::Ended`] and [`Event::InitFailed`]; the body writes the
+//! others. Events do not mix (pipe(7)): they are shorter than `PIPE_BUF`, or written while
+//! no other process writes. Findings can be larger than the pipe, so a parent that expects
+//! them reads while they are written.
 
 use std::time::Duration;
 
 use crate::run_config::{Findings, RunConfig};
 use crate::sys::init::{message, tag};
 
-/// One event.
+/// What the body or its init reports to the parent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// The wrapper found itself chosen, in the process with this PID.
+    /// The wrapper found that this process, with this PID, is the body.
     Started(u32),
-    /// The message of a panic on the test's own thread; the verdict may never
-    /// follow (`panic = "abort"`).
+    /// The message of a panic on the test's own thread. No result may follow
+    /// (`panic = "abort"`).
     Panicked(String),
-    /// What the body found, before its verdict; nothing is not sent.
+    /// What the body found, sent before its result. Empty findings are not sent.
     Found(Findings),
     /// The body passed.
     Passed,
     /// The body failed.
     Failed(Failure),
-    /// Init could not start the body; an `errno`.
+    /// Init could not start the body, because of this `errno`.
     InitFailed(i32),
     /// The body's process ended with this wait status, as waitpid(2) gives it.
     Ended(i32),
@@ -36,12 +39,12 @@ pub(crate) enum Event {
 pub(crate) enum Failure {
     /// It panicked with this text.
     Panic(String),
-    /// It panicked with a payload that is no text.
+    /// It panicked with a payload other than a text.
     PanicAny,
-    /// It returned what its type says is a failure; the exit code, as text.
+    /// It returned a failure; the exit code, as text.
     Returned(String),
-    /// In a way that has a report of its own: a parameter could not be made, or
-    /// something failed in a node, where the test function did not see it.
+    /// It failed outside of the test function, with this report: a parameter could not be
+    /// made, or something failed in a node without the test function noticing.
     Reported(String),
 }
 
@@ -97,10 +100,10 @@ impl Event {
     }
 }
 
-/// With this status the body's process ends when it cannot deliver its verdict.
+/// The exit status of a body that cannot report its result.
 pub(crate) const VERDICT_LOST: i32 = 121;
 
-/// What the parent assigns to the body, in the payload of a [`Handover`](crate::sys::init::Handover).
+/// What the parent gives the body to do, in the payload of a [`Handover`](crate::sys::init::Handover).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Assignment {
     /// The path of the test function, without the crate.
@@ -140,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_survive_the_pipe_whole_and_in_order() {
+    fn events_are_decoded_whole_and_in_order() {
         let events = [
             Event::Started(2),
             Event::Panicked("ä\n".into()),
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_tag_is_no_record() {
+    fn an_unknown_tag_is_refused() {
         assert_eq!(Event::decode(&mut vec![b'?', 0, 0, 0, 0]), None);
     }
 

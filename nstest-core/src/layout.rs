@@ -1,23 +1,23 @@
-//! Where things are in a test's own file system, and what its own node is called.
+//! The paths of a test's own files, and the name of its node.
 
 /// The name of the test's own node, and its hostname.
 pub(crate) const NODE: &str = "test";
 
-/// `TMPDIR` of every test; short, for the sake of unix socket addresses.
+/// `TMPDIR` of every test. It is short, because addresses of unix sockets are.
 pub(crate) const TMP_DIR: &str = "/run/nstest/tmp";
 
-/// Where the files are kept that replace those in /etc.
+/// The directory of the files that replace those in /etc.
 pub(crate) const ETC: &str = "/run/nstest/etc";
 
-/// The file that /etc/hosts is.
+/// The file that is mounted at /etc/hosts.
 pub(crate) const HOSTS: &str = "/run/nstest/etc/hosts";
 
-/// The file that /etc/resolv.conf is.
+/// The file that is mounted at /etc/resolv.conf.
 pub(crate) const RESOLV_CONF: &str = "/run/nstest/etc/resolv.conf";
 
-/// With which every hosts file begins.
+/// The first lines of every hosts file.
 pub(crate) const LOCALHOST: &str =
     "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n";
 
-/// Where `ip netns` looks for names (ip-netns(8)).
+/// Where `ip netns` keeps named network namespaces (ip-netns(8)).
 pub(crate) const NETNS: &str = "/run/netns";

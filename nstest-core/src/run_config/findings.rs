@@ -1,17 +1,15 @@
-//! What the body found.
+//! What the body of a test found in its network.
 //!
-//! Encoded: numbers in four bytes, little endian; a list is led by the number
-//! of its items, a text by the number of its bytes; what may be absent by a byte,
-//! 0 or 1.
+//! The encoding: a number has four bytes, little endian. The number of its items precedes a
+//! list, the number of its bytes a text. A byte, 0 or 1, precedes an optional value.
 
-/// What became of a test's network, told when its body has ended.
+/// What the body of a test found in its network. It is sent when the body has ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// The points at which a fault could be injected, in the order in which they
-    /// came; only for a census.
+    /// The points at which a fault could be injected, in the order of time; only for a
+    /// census.
     pub points: Vec<FoundPoint>,
-    /// What became of the plan; absent where there was none, or where nothing was
-    /// there to apply it to.
+    /// The outcome of the plan. Absent without a plan, or without a network to apply it to.
     pub injected: Option<PlanOutcome>,
     /// The declared faults that affected no packet, each as a text.
     pub unmatched: Vec<String>,
@@ -22,28 +20,28 @@ pub struct Findings {
 /// A point of a test at which a fault can be injected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundPoint {
-    /// The point, as a plan names it.
+    /// The point, in the grammar of plans.
     pub point: String,
-    /// The packet that was there, decoded.
+    /// The packet at this point, decoded.
     pub packet: String,
 }
 
-/// What became of a plan.
+/// The outcome of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanOutcome {
-    /// Whether what it waited for came.
+    /// Whether the packet that it waits for was sent.
     pub reached: bool,
     /// The first packet that it affected, decoded.
     pub packet: Option<String>,
 }
 
 impl Findings {
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to report.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether a plan was applied, and affected something.
+    /// Whether a plan was applied, and its point was reached.
     pub(crate) fn reached(&self) -> bool {
         self.injected.as_ref().is_some_and(|injected| injected.reached)
     }
@@ -94,7 +92,7 @@ impl Findings {
     }
 }
 
-/// No list or text comes near the limit: all of it is in memory, and on a pipe.
+/// No list or text is near the limit, since all of it is in memory.
 fn number(out: &mut Vec<u8>, number: usize) {
     out.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
 }
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_survive_the_way() {
+    fn findings_are_decoded_as_they_were_encoded() {
         let injected = Some(PlanOutcome { reached: false, packet: None });
         for findings in [Findings::default(), full(), Findings { injected, ..Findings::default() }]
         {
@@ -156,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_too_long_is_refused() {
+    fn bytes_that_are_cut_or_too_long_are_refused() {
         let bytes = full().encode();
         for length in 0..bytes.len() {
             assert_eq!(Findings::decode(&bytes[..length]), None, "{length} bytes");

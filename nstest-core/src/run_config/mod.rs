@@ -1,24 +1,23 @@
-//! What the parent of a test run_config its body to do with the network, and what
-//! the body found, as values and as what travels between the two processes.
+//! What the parent tells a test's body to do with its network, and what the body found.
 //!
-//! RunConfig go with the start of the body, as text in its environment, so they
-//! hold no NUL; findings come back on the pipe for records, as bytes.
+//! A [`RunConfig`] is passed to the body when it starts, as text in its environment, so it
+//! contains no NUL. [`Findings`] come back as bytes, on the pipe for events.
 
 mod findings;
 
 pub use findings::{Findings, FoundPoint, PlanOutcome};
 
-/// The seed of a test for which none was chosen.
+/// The seed of a test for which none is configured.
 pub(crate) const DEFAULT_SEED: u64 = 1;
 
 /// What the body of a test is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunConfig {
-    /// From which everything random in the test's network follows.
+    /// Determines everything random in the test's network.
     pub seed: u64,
-    /// Faults to inject, as text; the world reads it.
+    /// The faults to inject, as the text of a fault plan.
     pub plan: Option<String>,
-    /// Whether to write down every point at which a fault could be injected.
+    /// Whether to record every point at which a fault could be injected.
     pub census: bool,
 }
 
@@ -29,8 +28,8 @@ impl Default for RunConfig {
 }
 
 impl RunConfig {
-    /// `seed:c:` or `seed:-:` and then the plan, led by its length in bytes and a
-    /// colon, or `-` where there is none.
+    /// `seed:census:length:plan`. `census` is `c` or `-`; `length` is that of the plan in
+    /// bytes, or `-` without a plan.
     pub(crate) fn encode(&self) -> String {
         let census = if self.census { 'c' } else { '-' };
         match &self.plan {
@@ -39,7 +38,7 @@ impl RunConfig {
         }
     }
 
-    /// The run_config with which `text` begins, and what follows them.
+    /// The `RunConfig` at the beginning of `text`, and the rest of the text.
     pub(crate) fn decode(text: &str) -> Option<(Self, &str)> {
         let mut fields = text.splitn(4, ':');
         let seed = fields.next()?.parse().ok()?;
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn orders_survive_the_way_and_leave_what_follows() {
+    fn a_run_config_is_decoded_as_it_was_encoded() {
         for plan in [None, Some(""), Some("a > b: tcp data 3: reset\n")] {
             for (seed, census) in [(0, true), (u64::MAX, false)] {
                 let run_config = RunConfig { seed, plan: plan.map(str::to_owned), census };
@@ -73,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_order_is_refused() {
+    fn a_malformed_run_config_is_refused() {
         for forged in
             ["", "1", "1:c", "1:x:-:", "-1:c:-:", "1:c:4:abc", "1:c:x:abc", "1:c:1:ä", "1:-:-"]
         {

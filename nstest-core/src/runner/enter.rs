@@ -24,7 +24,7 @@ const MAIN: &str = "main()";
 /// ```no_run
 /// fn main() -> nstest::Result<()> {
 ///     nstest::enter()?;
-///     // From here on, this process is root on a machine of its own, whose network is `lo`.
+///     // From here on, this process is root on a machine of its own, and its network is `lo`.
 ///     Ok(())
 /// }
 /// ```

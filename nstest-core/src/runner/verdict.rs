@@ -72,7 +72,7 @@ impl SeededVerdict {
         Self::with_findings(verdict, &settings.run_config, settings.seed_given, found.as_ref())
     }
 
-    /// Fails a test whose plan affected no packet. Adds the seed, if something in the
+    /// Fails a test if its plan affected no packet. Adds the seed, if something in the
     /// network was random; also if that is not known, since the body died, and the user
     /// chose the seed.
     pub(super) fn with_findings(

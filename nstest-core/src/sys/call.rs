@@ -1,5 +1,5 @@
-//! Bare system calls: their result, and open(2) and close(2), safe to use between
-//! clone and exec.
+//! Bare system calls: their results, and open(2) and close(2). All of it may be used
+//! between clone and exec, except [`c_string`].
 
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
@@ -9,7 +9,7 @@ use nix::libc::{self, c_int};
 /// An `errno`.
 pub(crate) type Errno = c_int;
 
-/// The `errno` of the calling thread. A child in its parent's memory has that of the
+/// The `errno` of the calling thread. A child in its parent's memory uses that of the
 /// parent's suspended thread.
 pub(super) fn errno() -> Errno {
     // SAFETY: __errno_location returns a pointer that is valid in this thread.
@@ -34,8 +34,8 @@ pub(super) fn close(fd: RawFd) {
     unsafe { libc::close(fd) };
 }
 
-/// A C string. NUL bytes, which neither paths of the system nor our own literals
-/// have, make it empty.
+/// A C string. It is empty if `text` contains a NUL byte, which neither paths nor our own
+/// literals do.
 pub(crate) fn c_string(text: impl Into<Vec<u8>>) -> CString {
     CString::new(text).unwrap_or_default()
 }

@@ -1,14 +1,14 @@
-//! Rights that survive `execve`: capset(2), which has no wrapper in the C library.
+//! Capabilities that survive `execve`: capset(2), which has no wrapper in the C library.
 //!
-//! The layout is that of linux/capability.h. Ambient capabilities are what a
-//! program without file capabilities starts with (capabilities(7)); they must be
-//! permitted and inheritable first.
+//! The layout is that of linux/capability.h. A program without file capabilities starts
+//! with the ambient capabilities (capabilities(7)). A capability must be permitted and
+//! inheritable before it can become ambient.
 
 use nix::libc::{self, c_int, c_ulong};
 
 use super::call::{Errno, check, errno};
 
-/// Makes these bits all that this process has, and what its programs begin with.
+/// Drops all capabilities except these (bits), and makes these ambient.
 pub(super) fn keep(bits: u64) -> Result<(), Errno> {
     const VERSION_3: u32 = 0x2008_0522;
     #[repr(C)]

@@ -1,18 +1,19 @@
-//! PID 1 of a test's namespaces: it starts the body, reaps, reports, and by
-//! its death ends whatever the body left running (pid_namespaces(7)).
+//! PID 1 (init) of the new PID namespace. It starts the *body*, the process that continues
+//! into `main`, reaps, and reports how the body ended. When it exits, the kernel kills all
+//! other processes of the namespace (pid_namespaces(7)).
 //!
-//! The parent cannot stay as init itself, since a child in its memory must exec
-//! soon, and a body that is PID 1 is no ordinary process: `raise(SIGTERM)` is
-//! ignored and `abort()` ends in SIGSEGV. So the test binary is exec'd as PID 1,
-//! and before `main`, in a constructor, while it has one thread, it splits: PID 1
-//! stays here, PID 2 goes on into `main` as if nothing had been.
+//! The body must not be PID 1 itself: there, `raise(SIGTERM)` is ignored and `abort()` ends
+//! in SIGSEGV. Init cannot be the cloned child either, since that runs in its parent's
+//! memory and has to exec soon. So the binary is exec'd as PID 1. Before `main`, in a
+//! constructor, while the process has one thread, it splits: PID 1 stays here, and PID 2
+//! returns from the constructor into an ordinary start of the program.
 //!
-//! PID 1 [lends](super::lend) PID 2 its memory and sleeps until that has ended.
-//! Orphans are not kept waiting: whoever ignores SIGCHLD has them reaped by the
-//! kernel. Where that cannot be had, PID 1 forks, and reaps.
+//! PID 1 [lends](super::lend) its memory to PID 2 and sleeps until PID 2 has ended. The
+//! kernel reaps orphans at once, because PID 1 ignores SIGCHLD. If lending is not possible,
+//! PID 1 forks instead, and reaps.
 //!
-//! In every other process the constructor is one `getenv`. It runs before
-//! Rust's runtime: no `std` that needs it, no panic.
+//! In every other process the constructor costs one `getenv`. It runs before Rust's
+//! runtime starts, so it must not panic or use parts of `std` that need the runtime.
 
 use std::ffi::CStr;
 use std::mem;
@@ -71,7 +72,7 @@ impl Handover {
 
 static HANDOVER: OnceLock<Handover> = OnceLock::new();
 
-/// What the parent handed over, if this process is the body of a test.
+/// What the parent handed over, if this process is a body.
 pub(crate) fn handover() -> Option<&'static Handover> {
     // Naming the constructor keeps its object file in the link.
     std::hint::black_box(&CONSTRUCTOR);
@@ -108,14 +109,14 @@ extern "C" fn constructor() {
     // SAFETY: getenv returned a string that ends in NUL.
     let value = unsafe { CStr::from_ptr(value) };
     let Some(handover) = value.to_str().ok().and_then(Handover::decode) else {
-        return; // stale or forged: the variable stays, and the wrapper says so
+        return; // stale or forged: the variable stays, so that the program can refuse it
     };
     // SAFETY: getpid(2) cannot fail.
     if unsafe { libc::getpid() } != 1 || !handover.report_is_open() {
         return;
     }
     set_name(b"nstest-init\0"); // before the body can look
-    let _ = die_with_parent(); // again: some exec's clear it
+    let _ = die_with_parent(); // again, since some execs clear it
     if parent_is_gone(handover.report) {
         exit_now(1);
     }
@@ -134,8 +135,8 @@ fn split(handover: Handover) {
         Lent::Refused(Some(errno)) => refused(errno),
         Lent::Refused(None) => {
             disposition(libc::SIG_DFL);
-            // SAFETY: fork(3), the C library's own: it leaves its state right in the
-            // child. The process has one thread (sanitizers' handle fork themselves).
+            // SAFETY: fork(3) of the C library keeps its own state consistent in the child.
+            // The process has one thread, except for sanitizers', which handle a fork.
             match unsafe { libc::fork() } {
                 -1 => refused(errno()),
                 0 => become_body(handover),
@@ -145,17 +146,17 @@ fn split(handover: Handover) {
     }
 }
 
-/// The pipe for records: where init finds it when it has nothing else.
+/// The pipe for reports, in a static, since init must not read its stack after lending.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
-/// What PID 1 does with SIGCHLD.
+/// Sets what PID 1 does with SIGCHLD.
 fn disposition(handler: libc::sighandler_t) {
     // SAFETY: neither of the two is a handler that could run.
     unsafe { libc::signal(libc::SIGCHLD, handler) };
 }
 
-/// The pipe's other end is the parent's alone: an error here means that it was
-/// gone before it could be told to take this process along.
+/// Only the parent has the pipe's read end, so an error means that the parent ended before
+/// this process asked to die with it.
 fn parent_is_gone(pipe: c_int) -> bool {
     let mut event = libc::pollfd { fd: pipe, events: 0, revents: 0 };
     // SAFETY: it is one element, as stated.
@@ -172,11 +173,11 @@ fn become_body(handover: Handover) {
     // SAFETY: the name ends in NUL; the process has one thread.
     unsafe { libc::unsetenv(VARIABLE_C.as_ptr()) };
     for fd in [handover.report, handover.stdout] {
-        // It survived one exec; what the test starts must not have it.
+        // It survived one exec; programs that the body starts must not have it.
         // SAFETY: F_SETFD takes a number.
         unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
-    // The same goes for capabilities that a test keeps although it is not root.
+    // The same for capabilities that the body keeps although it is not root.
     let (clear, unused) = (libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong, 0 as libc::c_ulong);
     // SAFETY: PR_CAP_AMBIENT takes numbers.
     unsafe { libc::prctl(libc::PR_CAP_AMBIENT, clear, unused, unused, unused) };
@@ -184,7 +185,7 @@ fn become_body(handover: Handover) {
     let _ = HANDOVER.set(handover);
 }
 
-/// exec'ing /proc/self/exe leaves "exe" as the name that ps(1) shows.
+/// After an exec of /proc/self/exe, ps(1) would show "exe" as the name.
 fn name_after_binary() {
     let mut path = [0u8; 4096];
     // SAFETY: the buffer is one byte longer than stated, so it ends in NUL.
@@ -204,13 +205,13 @@ fn set_name(name: &[u8]) {
 }
 
 fn report(frame: &[u8; 9]) {
-    // A write that fails leaves the parent without the record, which it diagnoses.
+    // If it fails, the parent gets no report, and diagnoses that.
     // SAFETY: the buffer is as long as stated.
     unsafe { libc::write(PIPE.load(Relaxed), frame.as_ptr().cast(), frame.len()) };
 }
 
-/// Ends with the body, and the kernel kills all others. `__WALL`, because the body
-/// may have no exit signal.
+/// Ends when the body has ended; the kernel then kills all other processes. `__WALL`,
+/// because the body may have no exit signal.
 fn await_body(body: libc::pid_t) -> ! {
     let mut status = 0;
     loop {
@@ -232,9 +233,7 @@ mod tests {
 
     #[test]
     fn a_handover_is_decoded_as_it_was_encoded() {
-        let payload = "a:b ä
-"
-        .to_owned();
+        let payload = "a:b ä\n".to_owned();
         let handover = Handover { report: 7, inode: 42, stdout: 8, payload };
         assert_eq!(Handover::decode(&handover.encode()), Some(handover));
         for forged in ["", "1", "7:42:8", "x:42:8:a", "7:-1:8:a", "7:42::a"] {
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_descriptor_that_is_no_pipe_of_the_parent_is_refused() {
+    fn a_descriptor_other_than_the_parents_pipe_is_refused() {
         let stale = |report, inode| Handover { report, inode, stdout: 1, payload: String::new() };
         assert!(!stale(-1, 0).report_is_open());
         assert!(!stale(0, 1).report_is_open());

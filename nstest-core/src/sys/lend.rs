@@ -1,13 +1,12 @@
-//! A child that goes on where its parent is, in the parent's memory, while the
-//! parent sleeps: vfork(2), but for life.
+//! A child that runs in its parent's memory, for its whole life, while the parent sleeps.
+//! vfork(2) does the same until the child's exec.
 //!
-//! What is called here twice returns, first in the child, and in the parent when
-//! the child is dead or has exec'd. By then the child has used the parent's stack
-//! for its own: nothing that stood there is of any worth, and the parent must not
-//! return. It may call on from where it is.
+//! [`lend`] returns twice: first in the child, and in the parent when the child is dead or
+//! has exec'd. By then the child has overwritten the parent's stack. The parent must not
+//! read its variables and must not return to its caller, but it can call functions.
 //!
-//! It saves what a fork costs: copied page tables, a copy of each page that either
-//! touches, and a second memory to take down.
+//! This saves the cost of a fork: copied page tables, a copy of each page that either
+//! process writes to, and the removal of a second address space.
 
 use std::ffi::c_long;
 
@@ -16,14 +15,15 @@ use nix::libc::{self, c_int};
 /// What [`lend`] returns.
 pub(super) enum Lent {
     Child,
-    /// Its PID. Nothing on the stack, and no variable from before, may be read.
+    /// The child's PID. Nothing on the stack, and no earlier variable, may be read.
     Parent(c_int),
-    /// No child: this kernel or processor cannot, or (an `errno`) would not.
+    /// There is no child: the kernel refused it (an `errno`), or it is not possible on this
+    /// kernel or processor (`None`).
     Refused(Option<c_int>),
 }
 
-/// Clones a child without an exit signal: no SIGCHLD, so a parent that ignores
-/// that signal, and so need not reap orphans, can still wait for it (`__WALL`).
+/// Clones a child without an exit signal. A parent that ignores SIGCHLD, so that the kernel
+/// reaps orphans, can still wait for this child (`__WALL`).
 #[inline(always)]
 pub(super) fn lend() -> Lent {
     let Some(tid) = tid_address() else { return Lent::Refused(None) };
@@ -36,22 +36,23 @@ pub(super) fn lend() -> Lent {
     }
 }
 
-/// Where the C library keeps the id of the only thread. It is told to set_tid_address(2),
-/// and the child's own must stand there. Needs CONFIG_CHECKPOINT_RESTORE.
+/// Where the C library keeps the id of the only thread, which it passed to
+/// set_tid_address(2). The kernel writes the child's id there. Needs
+/// CONFIG_CHECKPOINT_RESTORE.
 fn tid_address() -> Option<*mut c_int> {
     const PR_GET_TID_ADDRESS: c_int = 40;
     let mut address: *mut c_int = std::ptr::null_mut();
-    // SAFETY: the kernel writes a pointer to where it is told.
+    // SAFETY: the kernel writes a pointer to the address given.
     let result = unsafe { libc::prctl(PR_GET_TID_ADDRESS, &raw mut address) };
     (result == 0 && !address.is_null()).then_some(address)
 }
 
-/// The bare system call: a wrapper's return address would stand on the stack.
+/// The bare system call, because the child would overwrite a wrapper's return address.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn clone(flags: c_long, tid: *mut c_int) -> Option<c_long> {
     let result: c_long;
-    // SAFETY: clone(2) with a null stack: the child goes on with this one. The
+    // SAFETY: clone(2) with a null stack: the child continues on this one. The
     // operands are the kernel's for this architecture, the clobbers syscall(2)'s.
     unsafe {
         std::arch::asm!(
@@ -69,12 +70,12 @@ fn clone(flags: c_long, tid: *mut c_int) -> Option<c_long> {
     Some(result)
 }
 
-/// The bare system call: a wrapper's return address would stand on the stack.
+/// The bare system call, because the child would overwrite a wrapper's return address.
 #[cfg(target_arch = "aarch64")]
 #[inline(always)]
 fn clone(flags: c_long, tid: *mut c_int) -> Option<c_long> {
     let result: c_long;
-    // SAFETY: clone(2) with a null stack: the child goes on with this one. The
+    // SAFETY: clone(2) with a null stack: the child continues on this one. The
     // operands are the kernel's for this architecture.
     unsafe {
         std::arch::asm!(

@@ -1,22 +1,25 @@
-//! The only unsafe code: system calls that no safe wrapper offers in the form
-//! that is needed here, and code that runs where Rust's rules are suspended.
+//! System calls: all unsafe code of the crate is here.
 //!
-//! - [`step`]: one act of preparing a child, as data, and its execution between
-//!   clone and exec, where nothing may allocate, lock or panic;
-//! - [`spawn`]: the clone itself, on a stack of its own in the parent's memory;
+//! The module has the calls for which no safe wrapper exists in the form that is needed,
+//! and the code that runs between clone and exec or before `main`.
+//!
+//! - [`call`]: results of bare system calls, open(2) and close(2);
+//! - [`namespaces`]: sets of namespaces;
+//! - [`process`]: a process held by its pidfd, and calls without another module;
+//! - [`capset`]: capabilities that survive `execve`;
+//! - [`tap`]: tap interfaces;
+//! - [`step`]: one step of preparing a child, as data, and its execution between clone and
+//!   exec, where nothing may allocate, lock or panic;
+//! - [`spawn`]: the clone, on a stack of its own in the parent's memory;
+//! - [`lend`]: a child in the memory of its sleeping parent;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
-//! - [`lend`]: a child in the memory of a parent that sleeps;
-//! - [`process`]: a process held by its pidfd, and what has no other home;
-//! - [`capset`]: rights that survive `execve`;
-//! - [`tap`]: an interface whose other end is a file;
 //! - [`netlink`]: options of netlink sockets;
-//! - [`packet`]: frames of other devices, in memory shared with the kernel;
-//! - [`mod@slice`]: how long a thread runs at a time;
-//! - [`trial`]: system calls tried in a child, to learn which are refused;
-//! - [`namespaces`]: sets of namespaces.
+//! - [`packet`]: packet sockets, with memory shared with the kernel;
+//! - [`mod@slice`]: the time slice of a thread;
+//! - [`trial`]: system calls tried in a child, to learn which are refused.
 #![allow(
     unsafe_code,
-    reason = "the rest of the crate denies it; each block here says why it holds"
+    reason = "the rest of the crate denies it; each block here says why it is sound"
 )]
 
 pub(crate) mod call;

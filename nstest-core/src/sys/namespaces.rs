@@ -2,7 +2,7 @@
 
 use nix::libc::{self, c_int};
 
-/// All namespaces of a test: user, network, PID, mount, UTS and IPC.
+/// User, network, PID, mount, UTS and IPC namespaces.
 pub(crate) const EVERY: c_int = libc::CLONE_NEWUSER
     | libc::CLONE_NEWNET
     | libc::CLONE_NEWPID

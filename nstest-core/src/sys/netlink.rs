@@ -1,7 +1,7 @@
-//! Options of netlink sockets, for which `nix` has no types.
+//! Options of netlink sockets, for which `nix` has no types: netlink(7).
 //!
-//! The trap: an option unknown to an old kernel is ENOPROTOOPT, not a crash, so
-//! the caller decides whether it can do without. See netlink(7).
+//! An old kernel answers ENOPROTOOPT to an option that it does not know. The caller
+//! decides whether the option is required.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -14,13 +14,13 @@ use nix::libc;
 pub(crate) enum NetlinkOption {
     /// Leave the request's payload out of its acknowledgement.
     CapAck = libc::NETLINK_CAP_ACK,
-    /// Explain refusals in words (and in offsets).
+    /// Explain refusals with a text and an offset.
     ExtAck = libc::NETLINK_EXT_ACK,
-    /// Check dump requests strictly, and let them filter.
+    /// Check dump requests strictly, and allow filters in them.
     StrictCheck = libc::NETLINK_GET_STRICT_CHK,
 }
 
-/// Switches `option` on for `socket`.
+/// Enables `option` for `socket`.
 pub(crate) fn enable(socket: BorrowedFd<'_>, option: NetlinkOption) -> nix::Result<()> {
     let on: libc::c_int = 1;
     // SAFETY: `on` outlives the call, and the length given is its size; the

@@ -1,7 +1,7 @@
-//! A process held by its pidfd, and system calls that have no other home.
+//! A process held by its pidfd (pidfd_open(2)), and calls without another module.
 //!
-//! A PID can be reused between a look and a kill; a pidfd cannot. See
-//! pidfd_open(2).
+//! The kernel may reuse a PID before a signal is sent to it. A pidfd keeps referring to
+//! the same process.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -25,7 +25,7 @@ impl Process {
         self.pid
     }
 
-    /// Kills it. It may be dead already: then there is nothing to do.
+    /// Kills it. Does nothing if it is dead already.
     pub(crate) fn kill(&self) {
         let fd = self.pidfd.as_raw_fd();
         // SAFETY: pidfd_send_signal(2); the descriptor is open, a null siginfo is allowed.
@@ -40,9 +40,9 @@ impl Process {
         };
     }
 
-    /// Waits until it is dead and takes it out of the process table. `__WALL`,
-    /// because its exit signal is not SIGCHLD before it execs. Returns the number
-    /// of the signal that killed it, if one did and nobody else waited for it.
+    /// Waits until it is dead, and removes it from the process table. Returns the number
+    /// of the signal that killed it, if a signal did. `None` if other code of this process
+    /// has waited for it before.
     pub(crate) fn reap(&self) -> Option<i32> {
         match self.wait() {
             Ok(WaitStatus::Signaled(_, signal, _)) => Some(signal as i32),
@@ -58,6 +58,7 @@ impl Process {
         }
     }
 
+    /// With `__WALL`, because its exit signal is not SIGCHLD before it execs.
     fn wait(&self) -> nix::Result<WaitStatus> {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
         loop {
@@ -76,16 +77,16 @@ impl AsFd for Process {
     }
 }
 
-/// Ends this process at once: no destructor, no `atexit` handler, no flush.
+/// Ends this process at once, without destructors, `atexit` handlers or flushes.
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: _exit(2) does not return.
     unsafe { libc::_exit(code) }
 }
 
-/// A descriptor that another process handed to this one by number.
+/// Takes ownership of a descriptor that another process passed to this one by number.
 pub(crate) fn adopt(fd: i32) -> OwnedFd {
     use std::os::fd::FromRawFd;
-    // SAFETY: the caller has checked what it refers to, and nobody else here knows the number.
+    // SAFETY: the caller has checked what it refers to, and no other code here has the number.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 

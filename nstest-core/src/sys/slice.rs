@@ -1,11 +1,11 @@
-//! How long a thread runs at a time: who asks for little is served sooner
+//! The time slice of a thread. The scheduler runs a thread with a short slice sooner
 //! (sched_setattr(2); `sched_runtime` of a normal thread since Linux 6.12,
 //! `__setparam_fair` in kernel/sched/fair.c).
 
 use nix::errno::Errno;
 use nix::libc::{self, c_long};
 
-/// `struct sched_attr`, in the size that it was published with.
+/// `struct sched_attr`, in its first published size.
 #[repr(C)]
 struct SchedAttr {
     size: u32,
@@ -18,8 +18,8 @@ struct SchedAttr {
     period: u64,
 }
 
-/// Asks for slices of so many nanoseconds (0.1 to 100 ms) for the calling thread. Older
-/// kernels take no notice.
+/// Requests time slices of this length in nanoseconds (0.1 to 100 ms) for the calling
+/// thread. Older kernels ignore the request.
 pub(crate) fn set_slice(nanoseconds: u64) -> nix::Result<()> {
     let size = size_of::<SchedAttr>() as u32;
     let mut attributes = SchedAttr {

@@ -1,17 +1,17 @@
 //! The clone: a child in new namespaces, in the parent's memory until it execs.
 //!
-//! A clone that copies page tables costs time in proportion to the memory of
-//! the parent, so this one does not: `CLONE_VM | CLONE_VFORK`, on a stack of
-//! its own, as posix_spawn(3) does. The calling thread sleeps until the child
-//! has exec'd or exited; its other threads go on. Traps, see vfork(2), clone(2):
-//! - a signal handler of the parent run by the child would act on the parent's
-//!   memory: all signals are blocked around the clone;
-//! - the legacy `clone` is called, not `clone3`: its flags suffice, and
-//!   containers' seccomp filters answer `clone3` with ENOSYS;
-//! - exit signal 0: no SIGCHLD to the parent's handlers if the child ends before
-//!   it execs. execve(2) makes it SIGCHLD again, so that an ignored SIGCHLD or a
-//!   `wait(-1)` elsewhere in the parent may take the child away: its pidfd tells
-//!   of the end, and its status travels through the pipe, never through wait.
+//! A clone that copies page tables takes time in proportion to the parent's memory. This
+//! one shares the memory (`CLONE_VM | CLONE_VFORK`), on a stack of its own, as
+//! posix_spawn(3) does. The calling thread sleeps until the child has exec'd or exited. The
+//! other threads of the parent continue. The traps (vfork(2), clone(2)):
+//! - If the child ran a signal handler of the parent, the handler would act on the parent's
+//!   memory. All signals are blocked around the clone.
+//! - seccomp filters of containers answer `clone3` with ENOSYS, so the legacy `clone` is
+//!   called. Its flags suffice.
+//! - If the child ends before it execs, a SIGCHLD would reach handlers of the parent, so
+//!   the exit signal is 0. execve(2) sets it to SIGCHLD again. From then on an ignored
+//!   SIGCHLD, or a `wait(-1)` elsewhere in the parent, may reap the child. So its end is
+//!   seen on its pidfd, and its status is sent through the pipe.
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -38,21 +38,21 @@ impl Image {
     }
 }
 
-/// What the child reports, written by it into the parent's memory.
+/// What the child writes into the parent's memory.
 struct ChildReport {
     /// The kernel writes the pidfd here before the child runs.
     pidfd: AtomicI32,
-    /// The index of the step that failed; as many as there are steps: the exec;
-    /// -1: none.
+    /// The index of the step that failed. The number of steps stands for the exec, -1 for
+    /// none.
     failed: AtomicI32,
-    /// By step, the `errno` of each that failed; the last is that of the exec.
+    /// For each step, the `errno` if it failed. The last is that of the exec.
     errnos: Vec<AtomicI32>,
 }
 
-/// Why there is no child.
+/// What was refused, so that there is no child.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// clone(2) or what it needs.
+    /// clone(2), or memory or a thread for it.
     Clone(Errno),
     /// The step with this index.
     Step(usize, Errno),
@@ -60,26 +60,26 @@ pub(crate) enum Refused {
     Exec(Errno),
 }
 
-/// A child that has exec'd, and the steps that failed although they were allowed to.
+/// A child that has exec'd, and the failed steps that were not required, by index.
 #[derive(Debug)]
 pub(crate) struct Spawned {
     pub(crate) process: Process,
     pub(crate) tolerated: Vec<(usize, Errno)>,
 }
 
-/// One step, and whether the child may go on without it.
+/// One step, and whether the child fails without it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Act {
     pub(crate) step: Step,
     pub(crate) required: bool,
 }
 
-/// What is done for the child by a thread of the parent, whose rights the child
-/// does not have, while the thread that cloned it sleeps.
+/// A thread of the parent that serves the child while the thread that cloned it sleeps. The
+/// child does not have the parent's capabilities.
 pub(crate) struct Helper<'a> {
-    /// It gets the pidfd, which is there once the child runs.
+    /// Its argument returns the pidfd, which is valid once the child runs.
     pub(crate) serve: &'a (dyn Fn(&dyn Fn() -> c_int) + Sync),
-    /// The child's end of what the two talk through.
+    /// The child's end of the channel between the two.
     pub(crate) channel: OwnedFd,
 }
 
@@ -116,12 +116,13 @@ pub(crate) fn spawn(
                 .spawn_scoped(scope, move || serve(&pidfd))
                 .map_err(|error| error.raw_os_error().unwrap_or(libc::EAGAIN))?;
             let cloned = clone_and_exec(flags, acts, image, &report);
-            drop(channel); // the child's end: without it, the helper waits no longer
+            drop(channel); // so that the helper sees the end of a child that has died
             cloned
         }),
     };
     let pid = cloned.map_err(Refused::Clone)?;
-    // SAFETY: the clone succeeded, so the kernel stored a new descriptor there, ours to own.
+    // SAFETY: the clone succeeded, so the kernel stored a new descriptor there, which no
+    // other code owns.
     let pidfd = unsafe { OwnedFd::from_raw_fd(report.pidfd.load(Relaxed)) };
     let process = Process::new(pid, pidfd);
 
@@ -208,7 +209,7 @@ extern "C" fn child(job: *mut c_void) -> c_int {
     fail(job.acts.len(), errno())
 }
 
-/// Has a child go on with the rest of the job, and perhaps waits for its end. All
+/// Has a child continue with the rest of the job. Waits for its end if `wait` is set. All
 /// three processes share one memory until that child has exec'd; two of them sleep.
 fn fork(rest: &ChildJob<'_>, stack: &Stack, wait: bool) -> Result<c_int, Errno> {
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
@@ -259,15 +260,15 @@ impl Drop for BlockedSignals {
     }
 }
 
-/// The stack of the child; its lowest page cannot be affected.
+/// The stack of the child. Its lower end is a guard that cannot be written to.
 struct Stack(*mut c_void);
 
 impl Stack {
     const SIZE: usize = 256 * 1024;
-    const GUARD: usize = 64 * 1024; // a page, wherever pages are that large
+    const GUARD: usize = 64 * 1024; // the largest page size
 
     fn new() -> Result<Self, Errno> {
-        // SAFETY: a new private mapping; no memory that exists is affected.
+        // SAFETY: a new private mapping changes no memory that exists.
         let base = unsafe {
             libc::mmap(
                 ptr::null_mut(),

@@ -1,10 +1,10 @@
-//! One act of preparing a child process, as data.
+//! One step of preparing a child process, as data.
 //!
-//! A plan of steps is made in the parent, where allocating is allowed, and
-//! [performed](Step::perform) in the child between `clone` and `execve`. There
-//! the child lives in its parent's memory (`CLONE_VM`), so that code must not
-//! allocate, take a lock or panic: each step is a few system calls on memory
-//! prepared for it. signal-safety(7) has the rules, vfork(2) the reasons.
+//! The parent makes a list of steps, since it can allocate. The child
+//! [performs](Step::perform) them between `clone` and `execve`. There the child runs in its
+//! parent's memory (`CLONE_VM`), so it must not allocate, take a lock or panic. Each step
+//! is a few system calls on memory that was prepared for it. signal-safety(7) has the
+//! rules, vfork(2) the reasons.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::RawFd;
@@ -15,7 +15,7 @@ use nix::libc::{self, c_int, c_ulong};
 use super::call::{Errno, check, close, errno, open};
 use super::{capset, tap};
 
-/// What to do; every string ends in NUL already.
+/// One step. Its strings are made before the clone, so they end in NUL already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Give every signal its default disposition: an ignored one would stay
@@ -23,41 +23,41 @@ pub(crate) enum Step {
     DefaultSignals,
     /// Be killed when the thread that called `clone` ends.
     DieWithParent,
-    /// Leave the parent's process group, which spans PID namespaces. A session of
-    /// its own would do that, too, and cost a scheduling group (sched(7),
-    /// "The autogroup feature") for every test.
+    /// Leave the parent's process group, which spans PID namespaces. A new session would
+    /// also do that, but costs a scheduling group (sched(7), "The autogroup feature").
     OwnProcessGroup,
-    /// Give up the controlling terminal, if there is one: outside of its foreground
-    /// process group, whoever reads from it (a question for a password) is stopped.
+    /// Give up the controlling terminal, if there is one. A process outside of its
+    /// foreground process group that reads from it is stopped, such as a program that asks
+    /// for a password.
     LeaveTerminal,
     /// Ask the parent's helper for its next service, by a byte into `channel`, and wait
     /// for the answer, an `errno`. `call` names what the helper does, for messages.
     AwaitHelper { channel: RawFd, call: &'static str },
-    /// Close the child's copy of a descriptor. That of the helper's end of the
-    /// channel would hide that the parent is dead, where that was before the child
-    /// could ask for a signal.
+    /// Close the child's copy of a descriptor. With a copy of the helper's end of the
+    /// channel, the child would not see that the parent died before
+    /// [`DieWithParent`](Step::DieWithParent).
     Close(RawFd),
-    /// Go into a namespace of this kind (`CLONE_NEW…`), by a path in nsfs.
+    /// Join a namespace of this kind (`CLONE_NEW…`), by its path.
     Join { path: CString, kind: c_int },
-    /// Leave the mounts that this process shares with others, for a copy.
+    /// Leave the shared mount namespace for a copy of it.
     OwnMounts,
-    /// Have a child do the rest, since what went into a PID namespace is not in
-    /// it, only its children are (pid_namespaces(7)). End once that has exec'd,
-    /// or wait for its end and take its exit status.
+    /// Have a child do the rest. A process that joins a PID namespace is not in it; only
+    /// its children are (pid_namespaces(7)). The process ends when the child has exec'd or,
+    /// with `wait`, when the child has ended, with the child's exit status.
     Fork { wait: bool },
-    /// Make a tap interface that stays, of this name and index.
+    /// Make a persistent tap interface with this name and index.
     Tap { name: CString, index: c_int },
     /// Write into a file that exists.
     Write { path: CString, text: Vec<u8> },
-    /// Make a file that does not exist, readable by all whatever the umask.
+    /// Make a file, readable by all regardless of the umask.
     Create { path: CString, text: Vec<u8> },
-    /// Make a directory, with its mode whatever the umask; one that exists will do.
+    /// Make a directory with this mode regardless of the umask. It may exist already.
     MakeDir { path: CString, mode: libc::mode_t },
     /// Make a symbolic link.
     Symlink { target: CString, path: CString },
     /// mount(2).
     Mount(Mount),
-    /// Keep a directory reachable that a later mount will cover.
+    /// Open a directory that a later mount covers, so that it can be mounted elsewhere.
     Hold { path: CString, slot: usize },
     /// Mount a directory held before.
     BindHeld { slot: usize, target: CString },
@@ -72,7 +72,7 @@ pub(crate) enum Step {
     Duplicate { from: RawFd, to: RawFd },
     /// Make `to` refer to a file.
     Open { path: CString, flags: c_int, to: RawFd },
-    /// Close every descriptor above 2 at `execve`, but for these.
+    /// Close every descriptor above 2 at `execve`, except these.
     KeepOnly(Vec<RawFd>),
 }
 
@@ -133,7 +133,7 @@ impl Step {
         }
     }
 
-    /// Does it. Called in the child, where the module's rules hold.
+    /// Performs the step. Called in the child, where the rules of the module apply.
     pub(super) fn perform(&self, held: &mut HeldDirs) -> Result<(), Errno> {
         match self {
             Step::DefaultSignals => default_signals(),
@@ -215,8 +215,8 @@ pub(super) fn die_with_parent() -> Result<(), Errno> {
     check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as c_ulong) }).map(drop)
 }
 
-/// TIOCNOTTY in ioctl_tty(2): for whoever does not lead the session, it ends
-/// only the process's own tie.
+/// TIOCNOTTY in ioctl_tty(2). For a process that does not lead the session, it affects only
+/// that process.
 fn leave_terminal() -> Result<(), Errno> {
     let Ok(fd) = open(c"/dev/tty", libc::O_RDWR | libc::O_NOCTTY) else { return Ok(()) };
     // SAFETY: TIOCNOTTY takes no argument.
@@ -305,7 +305,7 @@ fn bind_descriptor(fd: RawFd, target: &CStr) -> Result<(), Errno> {
     .map(drop)
 }
 
-/// netdevice(7); a netlink message would do the same in more calls.
+/// By an ioctl of netdevice(7), which is fewer calls than netlink.
 pub(crate) fn loopback_up() -> Result<(), Errno> {
     // SAFETY: socket(2) takes numbers.
     let fd =
@@ -325,7 +325,7 @@ fn duplicate(from: RawFd, to: RawFd) -> Result<(), Errno> {
     if from == to {
         return cloexec(to, false);
     }
-    // SAFETY: dup2(2) takes numbers; what `to` was is meant to go.
+    // SAFETY: dup2(2) takes numbers; `to` is meant to be replaced.
     check(unsafe { libc::dup2(from, to) }).map(drop)
 }
 

@@ -1,10 +1,10 @@
 //! A tap interface: Ethernet frames that a program reads and writes as a file
 //! (Documentation/networking/tuntap.rst, drivers/net/tun.c).
 //!
-//! The interface is made here, and not by the program that serves it, for the
-//! sake of its index: a program's would be the lowest free one, which is that of
-//! the test's first link. It belongs to the namespace of the process that
-//! *opens* the device file.
+//! The interface is made here, and not by the program that serves it, so that it gets the
+//! wanted index. The program would get the lowest free index, which links made later need.
+//! The interface belongs to the network namespace of the process that *opens* the device
+//! file.
 
 use std::ffi::CStr;
 
@@ -12,10 +12,10 @@ use nix::libc::{self, c_int, c_ulong};
 
 use super::call::{Errno, check, close, open};
 
-/// The file that taps are made through.
+/// The device file through which tap interfaces are made.
 const DEVICE: &CStr = c"/dev/net/tun";
 
-/// Makes one that stays when its file is closed, for a program to open again.
+/// Makes an interface that stays when its file is closed, so that a program can open it.
 pub(super) fn persistent(name: &CStr, index: c_int) -> Result<(), Errno> {
     let fd = open(DEVICE, libc::O_RDWR)?;
     let made = make(fd, name, index);

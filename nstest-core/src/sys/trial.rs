@@ -1,22 +1,21 @@
 //! System calls tried in a child process, to learn which this machine refuses.
 //!
-//! One child, made by a raw `clone` that shares nothing, makes all the trials
-//! and writes what came of each onto a page that it shares with us. Every
-//! namespace is entered by a child of that child, which ends at once.
+//! One child, made by a raw `clone` that shares nothing, makes all the trials. It writes
+//! each result onto a page that it shares with the caller. A child of that child enters
+//! each namespace, and ends at once.
 //!
 //! The traps:
-//! - A seccomp filter may answer with a signal. A process that dies by SIGSYS
-//!   dumps core, and before Linux 5.16 a core dump kills every process with the
-//!   same memory (kernel/signal.c, fs/coredump.c). So the outer child has its own
-//!   memory, copied page tables and all; that cost is paid once, after a failure.
-//! - The caller has threads, so the child makes bare system calls only, and all
-//!   signals are blocked across the `clone`: no handler of the caller runs in it.
-//! - `exit_signal` is 0: no SIGCHLD, and a `wait` elsewhere in the caller cannot
-//!   take the child, since only `__WALL` sees it (waitpid(2)).
-//! - Some calls have arguments that the kernel refuses before it looks at
-//!   permissions: `CLONE_FS` with `CLONE_NEWUSER` is EINVAL (clone(2)), a bad
-//!   pointer for the type of a mount EFAULT. Any other answer is not the
-//!   kernel's own but a filter's in front of it.
+//! - A seccomp filter may answer with a signal. A process that dies by SIGSYS dumps core,
+//!   and before Linux 5.16 a core dump kills every process with the same memory
+//!   (kernel/signal.c, fs/coredump.c). So the outer child has its own memory, with copied
+//!   page tables. That cost is paid once, after a failure.
+//! - The caller has threads, so the child makes bare system calls only. All signals are
+//!   blocked across the `clone`, so that no handler of the caller runs in the child.
+//! - `exit_signal` is 0, so there is no SIGCHLD, and a `wait` elsewhere in the caller
+//!   cannot reap the child, since only `__WALL` sees it (waitpid(2)).
+//! - Some calls have arguments that the kernel refuses before it checks permissions:
+//!   `CLONE_FS` with `CLONE_NEWUSER` is EINVAL (clone(2)), a bad pointer for the type of a
+//!   mount is EFAULT. Any other answer comes from a seccomp filter.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::size_of;
@@ -29,25 +28,25 @@ use nix::sys::signal::{SigSet, SigmaskHow};
 
 use super::namespaces;
 
-/// What came of one trial.
+/// The result of one trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TrialOutcome {
     Allowed,
     Refused(Errno),
     /// The child that tried died by this signal.
     Killed(i32),
-    /// The child was not made, or ended before it came to this trial.
+    /// The child was not made, or ended before this trial.
     Untried,
 }
 
 /// What to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trial {
-    /// `clone` with the flags of every namespace and `CLONE_FS`: EINVAL, if the kernel is asked.
+    /// `clone` with the flags of every namespace and `CLONE_FS`: EINVAL without a filter.
     CloneFilter,
-    /// `mount` with a bad pointer: EFAULT, if the kernel is asked.
+    /// `mount` with a bad pointer: EFAULT without a filter.
     MountFilter,
-    /// `clone` with these flags of namespaces.
+    /// `clone` with these namespace flags.
     Clone(c_int),
     /// In a new user namespace: "deny" to `/proc/self/setgroups`. Its AppArmor label is read first.
     SetGroups,
@@ -55,10 +54,10 @@ pub(crate) enum Trial {
     IdMap,
 }
 
-/// What [`run`] brings back.
+/// What [`run`] returns.
 #[derive(Debug)]
 pub(crate) struct TrialReport {
-    /// Whether a child could be made at all, with no namespace of its own.
+    /// Whether a child without namespaces of its own could be made.
     pub(crate) process: TrialOutcome,
     /// One for each trial, in order.
     pub(crate) outcomes: Vec<TrialOutcome>,
@@ -139,9 +138,9 @@ pub(crate) fn run(trials: &[Trial], uid_map: &CStr) -> TrialReport {
     if let Ok(before) = blocked {
         mask = before;
     }
-    // SAFETY: with no flags and no stack this is fork(2) less glibc's handlers, whose locks
-    // another thread may hold; the child calls only async-signal-safe functions and exits.
-    // All arguments are 0, so their order, which differs between architectures, is no matter.
+    // SAFETY: with no flags and no stack this is fork(2) without glibc's handlers, which take
+    // locks that another thread may hold; the child calls only async-signal-safe functions and exits.
+    // All arguments are 0, so their order, which differs between architectures, does not matter.
     let pid = unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) };
     if pid == 0 {
         job.make(trials);
@@ -155,7 +154,7 @@ pub(crate) fn run(trials: &[Trial], uid_map: &CStr) -> TrialReport {
         Ok(pid) => pid,
         Err(errno) => return nothing(TrialOutcome::Refused(errno)),
     };
-    // A process id fits: the kernel's are at most 2^22.
+    // A process id fits: they are at most 2^22.
     let status = wait(pid as libc::pid_t);
     let killed_by = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
 
@@ -223,7 +222,7 @@ impl TrialJob<'_> {
 
     /// Runs `body` in a child with these namespaces: 0, or the errno of `clone` or of the body.
     fn clone(&self, flags: c_int, body: extern "C" fn(*mut c_void) -> c_int) -> i32 {
-        // SAFETY: the stack is 16-byte aligned, 64 KiB and used by nobody else, since
+        // SAFETY: the stack is 16-byte aligned, 64 KiB and not in use, since
         // CLONE_VFORK holds this process until the child has ended; `self` outlives it, too.
         let pid = unsafe {
             libc::clone(
@@ -247,7 +246,7 @@ extern "C" fn leave(_: *mut c_void) -> c_int {
 extern "C" fn set_groups(job: *mut c_void) -> c_int {
     // SAFETY: `TrialJob::clone` passes itself and stays alive until this process has ended.
     let job = unsafe { &*job.cast::<TrialJob<'_>>() };
-    // Where AppArmor is not the module in charge, reading its label is an error or says nothing of it.
+    // Without AppArmor, reading the label is an error, or gives that of another module.
     read_label(c"/proc/self/attr/apparmor/current", job.board)
         .or_else(|| read_label(c"/proc/self/attr/current", job.board));
     write(c"/proc/self/setgroups", c"deny")

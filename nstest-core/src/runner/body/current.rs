@@ -74,7 +74,7 @@ impl Current {
         })
     }
 
-    /// Lets a parameter say what it needs.
+    /// Has a parameter add what it needs to the network.
     pub(super) fn plan<T>(&self, plan: impl FnOnce(&mut NetworkSpec) -> Result<T>) -> Result<T> {
         // Not under the lock: the fixture may call `net()`, which is an error below.
         let mut spec = std::mem::take(&mut *self.spec());
@@ -196,9 +196,7 @@ impl Entered {
         OWN.set(Some(Arc::clone(&current)));
         Self(current)
     }
-}
 
-impl Entered {
     /// The test, which can be used after this is dropped.
     pub(super) fn shared(&self) -> Arc<Current> {
         Arc::clone(&self.0)
@@ -221,8 +219,8 @@ impl Drop for Entered {
     }
 }
 
-/// Has the running test tell these findings, made from its run_config, in place of
-/// its network's: for tests of the runner. On the thread of the test function only.
+/// Has the running test report these findings instead of its network's; for tests of the
+/// runner. Call it on the thread of the test function.
 pub fn pretend(findings: impl FnOnce(&RunConfig) -> Findings) {
     if let Some(current) = OWN.with_borrow(Clone::clone) {
         let findings = findings(&current.run_config);

@@ -1,6 +1,6 @@
 //! The body: the process in which the test function runs. In dependency order:
 //!
-//! - [`setup_failure`]: ends a test whose parameters could not be made;
+//! - [`setup_failure`]: ends a test if its parameters or its network could not be made;
 //! - [`current`]: the running test, for `nstest::net()`;
 //! - [`fixtures`]: makes the parameters;
 //! - [`play`]: calls the test function, and turns its end into a result;

@@ -1,4 +1,4 @@
-//! Ends a test whose parameters or network could not be made.
+//! Ends a test if its parameters or its network could not be made.
 
 use std::any::Any;
 

@@ -1,8 +1,8 @@
 //! Starts a body: pipes, identity, steps, clone.
 //!
-//! All of it happens on the thread on which libtest called the wrapper. It is the thread
-//! whose death kills init (PR_SET_PDEATHSIG counts threads, not processes), and the thread
-//! whose output libtest captures.
+//! All of it happens on the thread on which libtest called the wrapper. libtest captures the
+//! output of this thread, and init is killed when this thread ends (PR_SET_PDEATHSIG counts
+//! threads, not processes).
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};

@@ -83,7 +83,7 @@ impl Running {
 struct Watch {
     running: Running,
     text: Text,
-    /// The beginning of a event that is not complete yet.
+    /// The beginning of an event that is not complete yet.
     events: Vec<u8>,
     observed: Observed,
 }

@@ -80,7 +80,7 @@ impl Identity {
         }
     }
 
-    /// Adds the last steps: the rights that a test keeps which is not root.
+    /// Adds the last steps: the rights of a test that is not root.
     pub(super) fn add_rights(&self, steps: &mut StepList) {
         let Identity::One { inside: (uid, gid), .. } = self else { return };
         if *uid == 0 {

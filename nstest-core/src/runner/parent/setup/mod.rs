@@ -50,7 +50,7 @@ impl Extras<'_> {
 /// The file descriptors that the child uses.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Descriptors {
-    /// The write end of the pipe for records.
+    /// The write end of the pipe for events.
     pub(super) report: RawFd,
     /// What becomes standard output when the body begins.
     pub(super) stdout: RawFd,
