@@ -1,8 +1,8 @@
-//! `nstest::enter()`: a `main` of its own, as benches, examples and tests with
-//! `harness = false` have, in namespaces of its own.
+//! `nstest::enter()`: namespaces for a program with a `main` of its own, such as a benchmark,
+//! an example, or a test with `harness = false`.
 //!
-//! Without a role the program is the test: it runs itself in every role and
-//! looks at the outcome. cargo-nextest asks what tests there are (`--list`).
+//! Without a role the program is the test: it starts itself in every role and checks the
+//! result. With `--list` it lists its tests, for cargo-nextest.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};

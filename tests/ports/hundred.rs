@@ -1,6 +1,6 @@
 //! A hundred tests that all need 127.0.0.1:8080.
 
-/// Makes them, in ten modules, with further attributes.
+/// Defines them in ten modules, with these further attributes.
 macro_rules! hundred {
     ($(#[$attribute:meta])*) => {
         hundred!(modules [$(#[$attribute])*]
@@ -47,7 +47,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const ADDRESS: &str = "127.0.0.1:8080";
 
-/// A server that says who it is, and a client that must meet no other.
+/// A server that sends its test's name, and a client that must reach no other server.
 pub(crate) fn serves(module: &str, test: &str) -> TestResult {
     let name = format!("{module}::{test}");
     let listener = TcpListener::bind(ADDRESS)?;

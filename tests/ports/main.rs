@@ -1,5 +1,4 @@
-//! What nstest is for: a hundred tests, each with a server on the same port of
-//! the same address, in parallel.
+//! A hundred tests in parallel, each with a server on the same port of the same address.
 
 #[macro_use]
 mod hundred;

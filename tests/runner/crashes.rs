@@ -1,4 +1,4 @@
-//! Crashes: each is told by name, with what was printed before.
+//! A crash is named, and what the test printed before is shown.
 
 use expect_test::expect;
 use nix::sys::resource::{Resource, setrlimit};
@@ -8,13 +8,12 @@ use nstest_tests::driver::failure;
 use nstest_tests::raw;
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn aborts() {
     print!("no newline before abort");
     std::process::abort();
 }
 
-/// Case 6.
 #[test]
 fn abort_is_named() {
     expect![[r#"
@@ -24,12 +23,11 @@ fn abort_is_named() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn segfaults() {
     raw::write_to_null();
 }
 
-/// Case 7.
 #[test]
 fn a_segmentation_fault_is_named() {
     expect![[r#"
@@ -39,7 +37,7 @@ fn a_segmentation_fault_is_named() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn overflows_the_stack() {
     fn deeper(n: u64) -> u64 {
         let local = std::hint::black_box([n; 64]);
@@ -48,9 +46,8 @@ fn overflows_the_stack() {
     println!("{}", deeper(0));
 }
 
-/// Case 8.
 #[test]
-fn a_stack_overflow_is_told_by_std() {
+fn std_reports_a_stack_overflow() {
     expect![[r#"
 
         thread 'crashes::overflows_the_stack' (TID) has overflowed its stack
@@ -61,16 +58,15 @@ fn a_stack_overflow_is_told_by_std() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn runs_out_of_memory() {
     const LIMIT: usize = 1 << 30;
     setrlimit(Resource::RLIMIT_AS, LIMIT as u64, LIMIT as u64).unwrap();
     std::hint::black_box(Vec::<u8>::with_capacity(2 * LIMIT));
 }
 
-/// Case 9.
 #[test]
-fn a_failed_allocation_is_told_by_std() {
+fn std_reports_a_failed_allocation() {
     expect![[r#"
         memory allocation of 2147483648 bytes failed
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
@@ -80,12 +76,11 @@ fn a_failed_allocation_is_told_by_std() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn terminates_itself() {
     raise(Signal::SIGTERM).unwrap();
 }
 
-/// Case 10.
 #[test]
 fn a_signal_is_named() {
     expect![[r#"
@@ -95,14 +90,13 @@ fn a_signal_is_named() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn kills_itself() {
     raise(Signal::SIGKILL).unwrap();
 }
 
-/// Case 11.
 #[test]
-fn sigkill_hints_at_memory() {
+fn sigkill_suggests_a_lack_of_memory() {
     expect![[r#"
         nstest[signal]: the test's process was killed by SIGKILL (signal 9) before the test function returned
           help: if the test did not kill itself, the kernel may have run out of memory: see `dmesg`

@@ -1,5 +1,5 @@
-//! Where a test is started from: binaries that vanish, homes that nobody may
-//! read, environments that lie.
+//! What a test is started from: binaries that are deleted, private homes, stale or large
+//! environments, inline mode.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,17 +13,17 @@ use nstest_tests::driver::Run;
 use nstest_tests::{marks, raw};
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn a_waits() {
     marks::set("ready");
     marks::wait("go");
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn b_passes() {}
 
-/// A directory that is gone in the end.
+/// A directory that is removed on drop.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -36,9 +36,9 @@ impl Directory {
 
     fn with_binary(&self) -> PathBuf {
         let copy = self.0.join("runner");
-        // Written by another process: a child of a test beside this one could hold
-        // our descriptor of the copy, and the kernel starts no file that is open
-        // for writing (ETXTBSY).
+        // Another process writes it. If this one did, a child of another test could inherit
+        // the descriptor, and the kernel does not start a file that is open for writing
+        // (ETXTBSY).
         let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status();
         assert!(copied.unwrap().success());
         copy
@@ -51,9 +51,9 @@ impl Drop for Directory {
     }
 }
 
-/// Case 43: a build that goes on while tests run.
+/// As when a build replaces the binary while tests run.
 #[test]
-fn a_binary_that_is_deleted_or_replaced_runs_on() {
+fn a_binary_that_is_deleted_or_replaced_runs_all_tests() {
     for replaced in [false, true] {
         let directory = Directory::new(if replaced { "replaced" } else { "deleted" }, 0o755);
         let binary = directory.with_binary();
@@ -75,8 +75,8 @@ fn a_binary_that_is_deleted_or_replaced_runs_on() {
     }
 }
 
-/// Case 44. Real root may read every home (`sudo cargo test`), and so may its
-/// tests; an ordinary user may read its own, and its tests as root inside, too.
+/// Real root can read every home (`sudo cargo test`), and so can its tests. An ordinary
+/// user can read its own, and so can its tests as root of their namespace.
 #[test]
 fn a_private_home_can_be_read() {
     let home = Directory::new("home", 0o700);
@@ -96,14 +96,13 @@ fn a_private_home_can_be_read() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn reads_home() {
     let home = PathBuf::from(std::env::var_os("HOME").unwrap());
     assert_eq!(std::fs::read_to_string(home.join("secret")).unwrap(), "kept");
     assert_eq!(std::env::current_dir().unwrap(), home);
 }
 
-/// Case 51.
 #[test]
 fn a_stale_or_forged_environment_is_refused() {
     let with =
@@ -124,7 +123,7 @@ fn a_stale_or_forged_environment_is_refused() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn sees_its_environment() {
     let odd = std::env::var_os("NSTESTS_ODD").unwrap();
     assert_eq!(odd.as_bytes(), b"\xff=\xfe\n");
@@ -136,16 +135,15 @@ fn sees_its_environment() {
 fn below_a_large_environment() {}
 
 #[test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn makes_its_environment_large() {
     // The kernel takes no string of 128 KiB or more: execve(2), MAX_ARG_STRLEN.
     raw::set_variable("NSTESTS_LARGE", &"x".repeat(1 << 20));
     below_a_large_environment();
 }
 
-/// Case 52.
 #[test]
-fn an_odd_environment_travels_and_a_large_one_is_told() {
+fn invalid_utf8_in_variables_is_kept_and_a_large_environment_is_refused() {
     let odd = OsStr::from_bytes(b"\xff=\xfe\n");
     let outcome = Run::of(&["environment::sees_its_environment"]).env("NSTESTS_ODD", odd).run();
     expect![[r#"
@@ -186,20 +184,20 @@ fn inline_mode_has_no_process_of_its_own() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn inline_binds() {
     println!("pid {}", std::process::id());
     let _bound = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn inline_fails() {
     panic!("here");
 }
 
 #[test]
-fn inline_mode_without_rights_is_told() {
+fn inline_mode_without_rights_is_refused() {
     let mut command = Command::new("setpriv");
     if nix::unistd::geteuid().is_root() {
         command.args(["--bounding-set=-all", "--inh-caps=-all"]);
@@ -217,7 +215,7 @@ fn inline_mode_without_rights_is_told() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn enters() {
     nstest::enter().unwrap();
     println!("once");
@@ -241,7 +239,7 @@ fn a_test_is_entered_already() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn shares_its_etc() {
     let mode = |path: &str| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     for path in ["/etc/hosts", "/etc/resolv.conf", "/run/netns", "/run/nstest/tmp"] {

@@ -1,4 +1,4 @@
-//! Neither can a test change the machine, nor does the machine show in a test.
+//! A test cannot change the machine, and does not see the machine's network.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use nstest_tests::programs::{find, need};
 use nstest_tests::survivors::{self, on_a_machine_of_its_own};
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn attacks_the_machine() {
     nix::unistd::sethostname("taken-over").unwrap();
     for path in survivors::SETTINGS {
@@ -32,8 +32,8 @@ fn attacks_the_machine() {
     }
 }
 
-/// Case 50. What it prints differs between root and others; that the machine
-/// stays as it was does not.
+/// What the fixture prints differs between root and others, so only the machine is
+/// compared.
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn the_machine_stays_as_it_was() {
@@ -42,7 +42,7 @@ fn the_machine_stays_as_it_was() {
 }
 
 #[test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn is_attacked() {
     let before = survivors::machine();
     let outcome = Run::of(&["isolation::attacks_the_machine"]).args(["--show-output"]).run();
@@ -54,7 +54,7 @@ fn is_attacked() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn reaches_for_the_machine() {
     let port: u16 = fs::read_to_string(marks::directory().join("port")).unwrap().parse().unwrap();
     for address in ["127.0.0.1", "::1"] {
@@ -64,9 +64,8 @@ fn reaches_for_the_machine() {
     let _own = TcpListener::bind(("127.0.0.1", port)).unwrap();
 }
 
-/// Case 56.
 #[test]
-fn a_listener_of_the_machine_is_out_of_reach() {
+fn a_listener_of_the_machine_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let mut run = Run::of(&["isolation::reaches_for_the_machine"]);
@@ -81,7 +80,7 @@ fn a_listener_of_the_machine_is_out_of_reach() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn shows_its_world() {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_else(|error| format!("{error}\n"));
     let list = |path: &str| {
@@ -155,7 +154,7 @@ fn a_test_is_alone_on_a_machine_of_its_own() {
 }
 
 #[netns_test(root = false)]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn keeps_its_user() {
     println!("root: {}", nix::unistd::getuid().is_root());
     for address in ["127.0.0.1:80", "[::1]:80"] {
@@ -190,7 +189,7 @@ fn a_test_that_is_not_root_has_low_ports() {
 }
 
 #[netns_test(timeout = "10s")]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn asks_the_terminal() {
     let terminal = fs::File::options().read(true).write(true).open("/dev/tty");
     println!("open: {:?}", terminal.as_ref().map(drop).map_err(std::io::Error::raw_os_error));
@@ -200,17 +199,17 @@ fn asks_the_terminal() {
     }
 }
 
-/// A program that asks for a password must not wait for a person.
+/// A program that asks for a password must not wait for input from a terminal.
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs script; run ./check test")]
-fn nobody_is_asked_at_the_terminal() {
+fn a_test_has_no_terminal() {
     let mut command = Command::new(find("script"));
     let binary = std::env::current_exe().unwrap();
     let ask = format!(
         "{} --ignored --exact isolation::asks_the_terminal --show-output --color=never",
         binary.display()
     );
-    // script(1) has the terminal that this test may not have.
+    // script(1) provides a terminal, which this test may lack.
     command.args(["--quiet", "--return", "--command", &ask, "/dev/null"]);
     let outcome = Run::in_front(command).run();
     expect![[r#"

@@ -1,5 +1,5 @@
-//! When the machine gives less than a test needs: an error that names it, never
-//! a pass, never a hang.
+//! A machine that refuses what a test needs: the error names it, and the test neither
+//! passes nor hangs.
 
 use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use nstest_tests::driver::Run;
 use nstest_tests::marks::DEADLINE;
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn passes() {}
 
 /// A run in a user namespace whose own limit on namespaces is zero: see
@@ -24,10 +24,10 @@ pub(crate) fn without_namespaces(fixtures: &[&str]) -> Run {
     Run::under(command, fixtures)
 }
 
-/// Under the higher of these limits the fixture passes, under the lower ones it is
-/// told in these words.
+/// Asserts that the fixture passes under the higher limits, and fails with these texts
+/// under the lower ones.
 #[track_caller]
-fn passes_or_tells(limits: Range<u32>, run: impl Fn(u32) -> Run, words: [&str; 3]) {
+fn passes_or_fails_with(limits: Range<u32>, run: impl Fn(u32) -> Run, words: [&str; 3]) {
     let (mut passed, mut refused) = (0, 0);
     for limit in limits {
         let outcome = run(limit).run();
@@ -36,8 +36,8 @@ fn passes_or_tells(limits: Range<u32>, run: impl Fn(u32) -> Run, words: [&str; 3
             assert!(text.contains("1 passed"), "with {limit}: {text}");
             passed += 1;
         } else {
-            let told = words.iter().all(|words| text.contains(words));
-            assert!(told, "with {limit}, {words:?}: {text}");
+            let named = words.iter().all(|words| text.contains(words));
+            assert!(named, "with {limit}, {words:?}: {text}");
             refused += 1;
         }
         assert!(outcome.took < DEADLINE);
@@ -46,7 +46,7 @@ fn passes_or_tells(limits: Range<u32>, run: impl Fn(u32) -> Run, words: [&str; 3
     assert!(refused > 0, "the lowest is not");
 }
 
-/// Case 34: with ever fewer descriptors, it passes or names EMFILE.
+/// With fewer and fewer descriptors.
 #[test]
 fn too_few_descriptors_are_named() {
     let run = |limit| {
@@ -55,11 +55,11 @@ fn too_few_descriptors_are_named() {
         Run::under(command, &["limits::passes"])
     };
     let words = ["nstest[open-files]: ", ": EMFILE\n", "has reached its limit of open files"];
-    passes_or_tells(4..21, run, words);
+    passes_or_fails_with(4..21, run, words);
 }
 
-/// Case 35. Real root is not bound by the limit, so there it is run by another
-/// user, from a copy that this one may read.
+/// The limit does not apply to real root. Then another user runs the fixture, from a copy
+/// of the binary that this user can read.
 #[test]
 fn too_many_processes_are_named() {
     let directory = std::env::temp_dir().join(format!("nstest-nproc-{}", std::process::id()));
@@ -78,13 +78,13 @@ fn too_many_processes_are_named() {
         }
         Run::in_front(command)
     };
-    passes_or_tells(0..8, run, ["nstest[nproc]: ", ": EAGAIN\n", "RLIMIT_NPROC"]);
+    passes_or_fails_with(0..8, run, ["nstest[nproc]: ", ": EAGAIN\n", "RLIMIT_NPROC"]);
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
-/// Case 46: nothing is skipped unless the variable says so, and then it shows.
+/// Without the variable nothing is skipped; with it, the skipped test is printed.
 #[test]
-fn a_skip_is_asked_for_and_visible() {
+fn a_test_is_skipped_only_on_request_and_visibly() {
     let with = |policy: &str, fixture: &str| {
         without_namespaces(&[fixture]).env("NSTEST_UNSUPPORTED", policy).args(["--show-output"])
     };

@@ -1,8 +1,7 @@
-//! The acceptance cases of the runner: what it makes of tests that pass, fail,
-//! crash, hang, and damage what they can reach.
+//! The runner: tests that pass, fail, crash, hang, or damage their environment.
 //!
-//! A fixture is ignored, because it fails on purpose; the case below it runs it
-//! in a process of its own, and asserts what a user would see.
+//! A fixture is an ignored test, since most fixtures fail. The test below it runs it in a
+//! process of its own, and asserts what a user would see.
 #![deny(unsafe_code)]
 
 mod crashes;

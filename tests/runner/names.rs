@@ -1,5 +1,5 @@
-//! The test binary is started again by the test's name: a name that libtest
-//! does not know, or knows twice, must not pass.
+//! The test binary is started again with the test's name. A test that libtest does not
+//! know by that name, or that is registered twice, must not pass.
 
 use expect_test::expect;
 use nstest::{netns, netns_test};
@@ -9,7 +9,7 @@ use nstest_tests::driver::Run;
 fn unknown_to_libtest() {}
 
 #[test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn calls_from_a_thread() {
     let called = std::thread::spawn(unknown_to_libtest).join();
     if let Err(payload) = called {
@@ -17,7 +17,6 @@ fn calls_from_a_thread() {
     }
 }
 
-/// Case 47.
 #[test]
 fn a_name_that_libtest_does_not_know_fails() {
     expect![[r#"
@@ -31,10 +30,9 @@ fn a_name_that_libtest_does_not_know_fails() {
 
 #[test]
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn registered_twice() {}
 
-/// Case 48.
 #[test]
 fn a_test_that_is_registered_twice_fails() {
     let run = |threads| Run::of(&["names::registered_twice"]).args([threads]).run();
@@ -53,13 +51,13 @@ fn a_test_that_is_registered_twice_fails() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn inner() {
     println!("inner {}", std::fs::read_dir("/proc/self/task").unwrap().count());
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn outer() {
     let bound = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
     inner();
@@ -67,20 +65,19 @@ fn outer() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn inner_fails() {
     let _bound = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
     panic!("inside");
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn outer_fails() {
     let _bound = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
     inner_fails();
 }
 
-/// Case 53.
 #[test]
 fn a_test_in_a_test_has_a_namespace_of_its_own() {
     // Real root's tests have a read-only /proc/sys, and those in them no fresh /proc.
@@ -117,11 +114,11 @@ mod r#mod {
     use nstest::netns_test;
 
     #[netns_test]
-    #[ignore = "its case runs it"]
+    #[ignore = "a fixture; its test runs it"]
     fn r#fn() {}
 
     #[netns_test]
-    #[ignore = "its case runs it"]
+    #[ignore = "a fixture; its test runs it"]
     fn größe() {}
 }
 

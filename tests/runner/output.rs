@@ -1,4 +1,5 @@
-//! What a test prints arrives, whatever it is, and whatever becomes of its descriptors.
+//! What a test prints is shown: large amounts, invalid UTF-8, output before a crash, and
+//! tests that close their descriptors.
 
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -11,7 +12,7 @@ use nstest_tests::raw;
 const MEGABYTES: usize = 200;
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn prints_200_megabytes() {
     let line = [&[b'x'; 1023][..], b"\n"].concat();
     let mut stdout = std::io::stdout().lock();
@@ -22,7 +23,6 @@ fn prints_200_megabytes() {
     panic!("so that it is shown");
 }
 
-/// Case 36.
 #[test]
 fn no_amount_of_output_blocks() {
     for arguments in [&[][..], &["--nocapture"]] {
@@ -46,7 +46,7 @@ fn no_amount_of_output_blocks() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn prints_bytes() {
     let mut stdout = std::io::stdout();
     stdout.write_all(b"\xff \0 \xe2\x82\xac \xf0\x9d\x84").unwrap();
@@ -54,9 +54,8 @@ fn prints_bytes() {
     raw::exit_now(0);
 }
 
-/// Case 37.
 #[test]
-fn bytes_that_are_no_text_are_replaced() {
+fn invalid_utf8_is_replaced() {
     expect![[r#"
         � NUL € �
         nstest[early-exit]: the test's process exited with status 0 before the test function returned
@@ -65,7 +64,7 @@ fn bytes_that_are_no_text_are_replaced() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn closes_its_streams() {
     raw::close_range(1, 2);
     println!("to nowhere");
@@ -73,7 +72,7 @@ fn closes_its_streams() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn closes_its_streams_and_fails() {
     println!("before");
     raw::close_range(0, 2);
@@ -81,16 +80,15 @@ fn closes_its_streams_and_fails() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 #[should_panic(expected = "nowhere")]
 fn closes_its_streams_and_panics() {
     raw::close_range(0, 2);
     panic!("to nowhere");
 }
 
-/// Case 38.
 #[test]
-fn closed_streams_cost_the_output_and_not_the_verdict() {
+fn closed_streams_lose_output_and_keep_the_verdict() {
     passes_silently("output::closes_its_streams");
     expect![[r#"
         before
@@ -103,19 +101,19 @@ fn closed_streams_cost_the_output_and_not_the_verdict() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn closes_all_descriptors() {
     raw::close_range(0, u32::MAX);
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn closes_all_but_its_streams() {
     raw::close_range(3, u32::MAX);
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn puts_files_in_the_place_of_all_descriptors() {
     raw::close_range(3, u32::MAX);
     for _ in 0..20 {
@@ -123,14 +121,13 @@ fn puts_files_in_the_place_of_all_descriptors() {
     }
 }
 
-/// Case 39.
 #[test]
-fn a_closed_verdict_pipe_is_told() {
+fn a_closed_verdict_pipe_is_named() {
     expect![[r#"
         nstest[verdict-lost]: the test's process exited with status 121 before the test function returned
           help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom); leave open what others opened
     "#]].assert_eq(&failure("output::closes_all_descriptors"));
-    // With its streams, the test's process itself has a say.
+    // If its streams are open, the test's process prints the reason, too.
     for fixture in
         ["output::closes_all_but_its_streams", "output::puts_files_in_the_place_of_all_descriptors"]
     {
@@ -143,7 +140,7 @@ fn a_closed_verdict_pipe_is_told() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn prints_to_both() {
     for n in 1..4 {
         println!("out {n}");
@@ -163,7 +160,7 @@ fn both_streams_keep_their_order() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 #[should_panic(expected = "the end of it")]
 fn panics_at_length() {
     // Far more than a pipe holds.
@@ -180,7 +177,7 @@ fn a_long_message_arrives_whole() {
 }
 
 #[test]
-fn closed_standard_streams_of_the_runner_are_no_trap() {
+fn the_runner_works_with_closed_standard_streams() {
     for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
         let mut command = std::process::Command::new("sh");
         command.args(["-c", &format!("exec \"$0\" \"$@\" {closed}")]);

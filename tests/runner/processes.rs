@@ -1,5 +1,5 @@
-//! All that a test starts is dead when it has ended, whatever it did not to be.
-#![expect(clippy::zombie_processes, reason = "what is left behind is the point")]
+//! All processes of a test are dead when it has ended.
+#![expect(clippy::zombie_processes, reason = "the tests are about processes that are left behind")]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -12,13 +12,13 @@ use nstest_tests::driver::{Run, failure, passes_silently};
 use nstest_tests::marks::{self, eventually};
 
 #[netns_test(timeout = "2s")]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn hangs() {
     Command::new("sleep").arg("1000").spawn().unwrap();
     marks::hang();
 }
 
-/// Case 17. That none survives is what every run asserts.
+/// Every `Run` asserts that no process survives.
 #[test]
 fn a_hang_is_a_timeout_that_shows_what_hangs() {
     expect![[r#"
@@ -29,7 +29,7 @@ fn a_hang_is_a_timeout_that_shows_what_hangs() {
     "#]].assert_eq(&failure("processes::hangs"));
 }
 
-/// Starts a shell script, and waits until it says that it has come so far.
+/// Starts a shell script, and waits until it prints `ready`.
 fn script(text: &str) {
     let mut shell = Command::new("sh").arg("-c").arg(text).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
@@ -41,19 +41,18 @@ const STUBBORN: &str = "trap '' TERM HUP INT; exec setsid sh -c \
     'trap \"\" TERM HUP INT; (trap \"\" TERM; sleep 1000) & echo ready; while :; do sleep 1000; done'";
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn leaves_a_stubborn_tree() {
     script(STUBBORN);
 }
 
 #[netns_test(timeout = "2s")]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn hangs_with_a_stubborn_tree() {
     script(STUBBORN);
     marks::hang();
 }
 
-/// Case 18.
 #[test]
 fn a_tree_that_ignores_signals_in_its_own_session_dies() {
     passes_silently("processes::leaves_a_stubborn_tree");
@@ -62,15 +61,15 @@ fn a_tree_that_ignores_signals_in_its_own_session_dies() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn leaves_a_daemon_that_holds_the_output() {
     // It has the test's standard output and error.
     Command::new("sleep").arg("1000").spawn().unwrap();
 }
 
-/// Case 19: the run would last as long as the daemon.
+/// If the parent waited for the end of the pipe, the run would last as long as the daemon.
 #[test]
-fn nobody_waits_for_a_daemon_that_holds_the_pipe() {
+fn a_daemon_that_holds_the_pipe_does_not_delay_the_end() {
     for arguments in [&[][..], &["--nocapture"]] {
         let fixture = "processes::leaves_a_daemon_that_holds_the_output";
         Run::of(&[fixture]).args(arguments).run().passed_silently(fixture);
@@ -78,7 +77,7 @@ fn nobody_waits_for_a_daemon_that_holds_the_pipe() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn leaves_a_daemon() {
     // Forks, and its child becomes init's.
     let status = Command::new("setsid").args(["-f", "sleep", "1000"]).status().unwrap();
@@ -90,15 +89,14 @@ fn leaves_a_daemon() {
     });
 }
 
-/// Case 20.
 #[test]
 fn a_daemon_dies() {
     passes_silently("processes::leaves_a_daemon");
 }
 
-/// The number of processes that a bomb may have. The kernel counts them by user
-/// and user namespace, so that nobody else's count; real root is not bound, and
-/// drops one the bomb as another user.
+/// The number of processes that a fork bomb may have. The kernel counts them by user and
+/// user namespace, so other tests do not count. The limit does not apply to real root, which
+/// starts the bomb as another user.
 const BOMB_LIMIT: usize = 60;
 
 fn drop_a_fork_bomb() {
@@ -120,19 +118,18 @@ fn drop_a_fork_bomb() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn leaves_a_fork_bomb() {
     drop_a_fork_bomb();
 }
 
 #[netns_test(timeout = "4s")]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn hangs_with_a_fork_bomb() {
     drop_a_fork_bomb();
     marks::hang();
 }
 
-/// Case 21.
 #[test]
 fn a_fork_bomb_dies() {
     passes_silently("processes::leaves_a_fork_bomb");
@@ -142,7 +139,7 @@ fn a_fork_bomb_dies() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn kills_init() {
     let init = Pid::from_raw(1);
     for signal in [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGTERM, Signal::SIGSEGV] {
@@ -150,14 +147,13 @@ fn kills_init() {
     }
 }
 
-/// Case 22.
 #[test]
 fn init_cannot_be_killed_from_inside() {
     passes_silently("processes::kills_init");
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn kills_everybody() {
     let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
     kill(Pid::from_raw(-1), Signal::SIGKILL).unwrap();
@@ -166,22 +162,21 @@ fn kills_everybody() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn stays_beside_a_killer() {
     marks::set("beside");
     marks::wait("killed");
 }
 
-/// Case 23.
 #[test]
-fn kill_of_all_reaches_the_namespace_only() {
+fn kill_of_all_processes_stays_in_the_namespace() {
     let fixtures = ["processes::kills_everybody", "processes::stays_beside_a_killer"];
     let outcome = Run::of(&fixtures).args(["--test-threads=2"]).run();
     assert!(outcome.status.success(), "{}", outcome.text());
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn terminates_its_group() {
     marks::wait("beside");
     let _ = getuid();
@@ -190,13 +185,12 @@ fn terminates_its_group() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn stays_beside_a_group() {
     marks::set("beside");
     marks::wait("go");
 }
 
-/// Case 24.
 #[test]
 fn a_signal_to_the_group_ends_this_test_only() {
     let fixtures = ["processes::stays_beside_a_group", "processes::terminates_its_group"];

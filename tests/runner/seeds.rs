@@ -1,5 +1,5 @@
-//! Seeds, plans, and faults that affected nothing: orders to a body, and what it
-//! tells of its network. The fixtures pretend what a network would tell.
+//! Seeds, plans, and faults that affected no packet. The fixtures report invented findings,
+//! so that no network is needed.
 
 use expect_test::expect;
 use nstest::__private::{Findings, PlanOutcome, pretend};
@@ -7,40 +7,40 @@ use nstest::netns_test;
 use nstest_tests::driver::{Run, failure};
 
 fn random() {
-    pretend(|orders| {
-        println!("seed {}", orders.seed);
+    pretend(|run_config| {
+        println!("seed {}", run_config.seed);
         Findings { random: true, ..Findings::default() }
     });
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn default_seed() {
     random();
     panic!("by chance");
 }
 
 #[netns_test(seed = 18446744073709551615)]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn own_seed() {
     random();
     panic!("by chance");
 }
 
 #[netns_test(seed = 5)]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn nothing_random() {
     panic!("by itself");
 }
 
 #[netns_test(seed = 5)]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn dies() {
     std::process::abort();
 }
 
 #[test]
-fn a_failure_by_chance_tells_its_seed() {
+fn a_failure_that_may_be_random_prints_its_seed() {
     expect![[r#"
         seed 1
 
@@ -88,21 +88,21 @@ fn a_failure_by_chance_tells_its_seed() {
 fn unmatched() {
     let unmatched = ["drop of the 3rd SYN to server", "reset of port 80"];
     let unmatched = unmatched.map(str::to_owned).to_vec();
-    pretend(|orders| Findings {
+    pretend(|run_config| Findings {
         unmatched,
-        injected: orders.plan.as_ref().map(|_| PlanOutcome { reached: true, packet: None }),
+        injected: run_config.plan.as_ref().map(|_| PlanOutcome { reached: true, packet: None }),
         ..Findings::default()
     });
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn passes_beside_its_faults() {
     unmatched();
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn fails_beside_its_faults() {
     unmatched();
     panic!("for a reason");
@@ -110,14 +110,14 @@ fn fails_beside_its_faults() {
 
 #[netns_test]
 #[should_panic(expected = "for a reason")]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn panics_beside_its_faults() {
     unmatched();
     panic!("for a reason");
 }
 
 #[test]
-fn a_test_whose_faults_touched_nothing_fails() {
+fn a_test_fails_if_its_faults_affected_no_packet() {
     expect![[r#"
         nstest[fault-unmatched]: inject every fault that the test declares
           cause: these affected no packet:
@@ -152,7 +152,7 @@ fn a_test_whose_faults_touched_nothing_fails() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn has_no_network() {
     assert_eq!(std::env::var_os("NSTEST_PLAN"), None);
 }
@@ -172,7 +172,7 @@ fn a_plan_must_have_been_applied() {
           help: set it to a plan of faults as a failed exploration prints it; or unset it
     "#]]
     .assert_eq(&with(" ", fixture).failure_of(fixture));
-    // It changes the course of the test: faults of the test's own may miss.
+    // A plan changes what the test sends, so the test's own faults may affect no packet.
     let fixture = "seeds::passes_beside_its_faults";
     with("a: reset", fixture).passed_silently(fixture);
 }

@@ -1,4 +1,4 @@
-//! `#[should_panic]` is satisfied by a panic of the body, and by nothing else.
+//! Only a panic of the body satisfies `#[should_panic]`.
 
 use expect_test::expect;
 use nstest::netns_test;
@@ -8,29 +8,28 @@ use nstest_tests::marks;
 use crate::limits::without_namespaces;
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 #[should_panic(expected = "as expected")]
 fn matches() {
     panic!("just as expected");
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 #[should_panic]
 fn matches_anything() {
     panic!("whatever");
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 #[should_panic(expected = "as expected")]
 fn does_not_match() {
     panic!("otherwise");
 }
 
-/// Case 12.
 #[test]
-fn the_message_travels() {
+fn the_message_is_compared() {
     let outcome = Run::of(&["should_panic::matches", "should_panic::matches_anything"])
         .args(["--test-threads=1"])
         .run();
@@ -54,13 +53,12 @@ fn the_message_travels() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 #[should_panic]
 fn aborts() {
     std::process::abort();
 }
 
-/// Case 13.
 #[test]
 fn an_abort_is_no_panic() {
     expect![[r#"
@@ -74,13 +72,12 @@ fn an_abort_is_no_panic() {
 }
 
 #[netns_test(timeout = "1s")]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 #[should_panic]
 fn hangs() {
     marks::hang();
 }
 
-/// Case 14.
 #[test]
 fn a_timeout_is_no_panic() {
     expect![[r#"
@@ -94,7 +91,6 @@ fn a_timeout_is_no_panic() {
     "#]].assert_eq(&Run::of(&["should_panic::hangs"]).run().shown());
 }
 
-/// Case 15.
 #[test]
 fn denied_namespaces_are_no_panic() {
     let outcome = without_namespaces(&["should_panic::matches_anything"]).run();
@@ -110,18 +106,17 @@ fn denied_namespaces_are_no_panic() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 #[should_panic]
 fn exits() {
     std::process::exit(0);
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 #[should_panic]
 fn returns() {}
 
-/// Case 16.
 #[test]
 fn an_exit_is_no_panic() {
     expect![[r#"

@@ -1,4 +1,4 @@
-//! What other code in the same process does to a test: nothing.
+//! Other code in the same process does not affect a test.
 //!
 //! The fixtures share one process, which runs them in alphabetical order.
 
@@ -13,27 +13,27 @@ use nstest_tests::driver::Run;
 use nstest_tests::raw;
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn b_passes() {
     let status = std::process::Command::new("true").status().unwrap();
     assert!(status.success());
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn c_fails() {
     panic!("as it should");
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn d_aborts() {
     std::process::abort();
 }
 
 /// After a sibling that passes, each of them ends as it does without one.
 #[track_caller]
-fn are_as_ever_beside(sibling: &str) {
+fn are_unaffected_by(sibling: &str) {
     let fixtures = [sibling, "siblings::b_passes", "siblings::c_fails", "siblings::d_aborts"];
     let shown = Run::of(&fixtures).args(["--test-threads=1"]).run().shown();
     let Some(rest) = shown.strip_prefix(&format!("test {sibling} ... ok\n")) else {
@@ -57,19 +57,18 @@ fn are_as_ever_beside(sibling: &str) {
 }
 
 #[test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn a_ignores_children() {
     raw::ignore_children();
 }
 
-/// Case 31.
 #[test]
-fn a_sibling_that_ignores_sigchld() {
-    are_as_ever_beside("siblings::a_ignores_children");
+fn a_sibling_may_ignore_sigchld() {
+    are_unaffected_by("siblings::a_ignores_children");
 }
 
 #[test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn a_waits_for_any_child() {
     std::thread::spawn(|| {
         loop {
@@ -80,14 +79,13 @@ fn a_waits_for_any_child() {
     });
 }
 
-/// Case 32.
 #[test]
-fn a_sibling_that_waits_for_any_child() {
-    are_as_ever_beside("siblings::a_waits_for_any_child");
+fn a_sibling_may_wait_for_any_child() {
+    are_unaffected_by("siblings::a_waits_for_any_child");
 }
 
 #[test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn a_leaks_a_listener() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     fcntl(listener.as_fd(), FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
@@ -95,7 +93,7 @@ fn a_leaks_a_listener() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn b_sees_no_socket() {
     let mut seen = Vec::new();
     for entry in std::fs::read_dir("/proc/self/fd").unwrap().flatten() {
@@ -105,9 +103,8 @@ fn b_sees_no_socket() {
     assert!(!seen.iter().any(|target| target.starts_with("socket:")), "{seen:?}");
 }
 
-/// Case 33.
 #[test]
-fn a_sibling_that_leaks_a_listener() {
+fn a_listener_leaked_by_a_sibling_is_closed() {
     let fixtures = ["siblings::a_leaks_a_listener", "siblings::b_sees_no_socket"];
     let outcome = Run::of(&fixtures).args(["--test-threads=1"]).run();
     expect![[r#"

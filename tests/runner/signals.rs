@@ -1,5 +1,5 @@
-//! Whatever happens to the runner, nothing outlives it; and what it sleeps
-//! through is not the test's time.
+//! When the parent is killed or suspended: no process outlives it, and the time during which
+//! it is suspended does not count for the timeout.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use nstest_tests::driver::{Run, Running};
 use nstest_tests::marks::{self, eventually};
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn waits() {
     Command::new("setsid").args(["-f", "sleep", "1000"]).status().unwrap();
     let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
@@ -33,7 +33,7 @@ fn ready(arguments: &[&str]) -> Running {
     running
 }
 
-/// Case 25. That nobody survives is what the end of every run asserts.
+/// Every `Run` asserts at its end that no process survives.
 #[test]
 fn sigkill_of_the_runner_leaves_nothing() {
     for arguments in [&[][..], &["--nocapture"]] {
@@ -43,7 +43,7 @@ fn sigkill_of_the_runner_leaves_nothing() {
     }
 }
 
-/// Case 26: the terminal sends the signal to the process group.
+/// The terminal sends the signal to the process group.
 #[test]
 fn ctrl_c_leaves_nothing() {
     let running = ready(&[]);
@@ -51,7 +51,6 @@ fn ctrl_c_leaves_nothing() {
     assert_eq!(running.end().status.code(), None);
 }
 
-/// Case 27.
 #[test]
 fn a_closed_terminal_leaves_nothing() {
     let running = ready(&[]);
@@ -60,13 +59,13 @@ fn a_closed_terminal_leaves_nothing() {
 }
 
 #[netns_test(timeout = "3s")]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn waits_for_the_driver() {
     marks::set("ready");
     marks::wait("go");
 }
 
-/// Case 28: a runner that is suspended (Ctrl-Z, a debugger) for longer than the timeout.
+/// The parent is suspended (Ctrl-Z, a debugger) for longer than the timeout.
 #[test]
 fn suspended_time_does_not_count() {
     let running = Run::of(&["signals::waits_for_the_driver"]).start();

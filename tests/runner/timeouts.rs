@@ -6,19 +6,19 @@ use nstest_tests::driver::Run;
 use nstest_tests::marks;
 
 #[netns_test(timeout = "100ms")]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn hangs() {
     marks::hang();
 }
 
 #[netns_test(timeout = "none")]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn may_take_for_ever(context: TestContext) {
     println!("{:?}", context.timeout());
 }
 
 #[netns_test(timeout = "1m 30s")]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn may_take_a_while(context: TestContext) {
     println!("{:?}", context.timeout());
     assert!(context.remaining() <= context.timeout());
@@ -43,7 +43,7 @@ fn the_variable_scales_the_timeout() {
 }
 
 #[test]
-fn nonsense_in_the_variable_is_an_error() {
+fn an_invalid_value_of_the_variable_is_an_error() {
     for fixture in [A_WHILE, FOR_EVER] {
         let refused = Run::of(&[fixture]).env("NSTEST_TIMEOUT", "30s").run();
         expect![[r#"
@@ -54,7 +54,7 @@ fn nonsense_in_the_variable_is_an_error() {
 }
 
 #[netns_test(timeout = "2s")]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn prints_for_ever() {
     let line = "y\n".repeat(8 * 1024);
     let mut stdout = std::io::stdout().lock();
@@ -62,7 +62,7 @@ fn prints_for_ever() {
 }
 
 #[test]
-fn a_flood_of_output_does_not_drown_the_timeout() {
+fn a_flood_of_output_does_not_delay_the_timeout() {
     let text = Run::of(&["timeouts::prints_for_ever"]).run().text();
     let end = &text[text.len() - 2000..];
     assert!(end.contains("nstest[timeout]: the test did not end within 2s"), "{end}");

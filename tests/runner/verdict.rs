@@ -1,4 +1,4 @@
-//! Pass means: began, said that it passed, ended with status 0.
+//! A test has passed if it began, reported that it passed, and ended with status 0.
 
 use std::process::ExitCode;
 
@@ -10,10 +10,9 @@ use nstest_tests::driver::{Run, failure, passes_silently, success};
 use nstest_tests::raw;
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn passes() {}
 
-/// Case 1.
 #[test]
 fn a_pass_is_silent() {
     let fixture = "verdict::passes";
@@ -22,16 +21,15 @@ fn a_pass_is_silent() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn asserts() {
     assert_eq!(1 + 1, 3, "arithmetic");
 }
 
 const ASSERTS_LINE: u32 = line!() - 3;
 
-/// Case 2.
 #[test]
-fn a_panic_is_told_once_with_its_location() {
+fn a_panic_is_printed_once_with_its_location() {
     let outcome = Run::of(&["verdict::asserts"]).run();
     expect![[r#"
 
@@ -50,25 +48,24 @@ fn a_panic_is_told_once_with_its_location() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn returns_err() -> Result<(), String> {
     Err("no luck".to_owned())
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn returns_exit_code() -> ExitCode {
     ExitCode::from(3)
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 async fn returns_test_error() -> nstest::TestResult {
     "x".parse::<u16>()?;
     Ok(())
 }
 
-/// Case 3.
 #[test]
 fn a_returned_failure_fails() {
     expect![[r#"
@@ -89,15 +86,14 @@ fn a_returned_failure_fails() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn exits() {
     println!("on the way out");
     std::process::exit(0);
 }
 
-/// Case 4.
 #[test]
-fn exit_0_is_no_pass() {
+fn exit_0_is_a_failure() {
     expect![[r#"
         on the way out
         nstest[early-exit]: the test's process exited with status 0 before the test function returned
@@ -106,14 +102,13 @@ fn exit_0_is_no_pass() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn exits_at_once() {
     raw::exit_now(0);
 }
 
-/// Case 5.
 #[test]
-fn exit_0_without_handlers_is_no_pass() {
+fn exit_0_without_handlers_is_a_failure() {
     expect![[r#"
         nstest[early-exit]: the test's process exited with status 0 before the test function returned
           help: std::process::exit and _exit end the test's process without a verdict; return from the test function instead
@@ -130,7 +125,7 @@ fn forks() -> bool {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn forks_and_returns_twice() {
     if forks() {
         println!("the parent is the test");
@@ -138,14 +133,13 @@ fn forks_and_returns_twice() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn forks_and_fails_in_the_parent() {
     if forks() {
         panic!("in the parent");
     }
 }
 
-/// Case 40.
 #[test]
 fn a_fork_that_returns_twice_gives_one_verdict() {
     expect![[r#"
@@ -169,19 +163,19 @@ fn panics_aside() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn a_thread_panics() {
     panics_aside();
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn a_thread_panics_and_then_the_test() {
     panics_aside();
     panic!("the test");
 }
 
-/// Case 41: as under libtest, only the test's own thread decides.
+/// As under libtest, only the test's own thread decides.
 #[test]
 fn a_panic_in_a_side_thread_is_shown_and_decides_nothing() {
     expect![[r#"
@@ -203,14 +197,13 @@ fn a_panic_in_a_side_thread_is_shown_and_decides_nothing() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn panics_with_a_number() {
     std::panic::panic_any(42);
 }
 
-/// Case 42.
 #[test]
-fn a_payload_that_is_no_text_fails() {
+fn a_panic_without_a_text_fails() {
     expect![[r#"
 
         thread 'verdict::panics_with_a_number' (TID) panicked at tests/runner/verdict.rs:LINE:COLUMN:
@@ -220,13 +213,13 @@ fn a_payload_that_is_no_text_fails() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn aborts_at_exit() {
     raw::abort_at_exit();
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "a fixture that fails; its test runs it"]
 fn exits_with_7_at_exit() {
     struct Exits;
     impl Drop for Exits {
@@ -238,7 +231,6 @@ fn exits_with_7_at_exit() {
     EXITS.with(|_| {});
 }
 
-/// Case 54.
 #[test]
 fn a_crash_after_the_pass_fails() {
     expect![[r#"

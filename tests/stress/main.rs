@@ -1,7 +1,7 @@
-//! Often, in parallel, and killed at any moment.
+//! Many tests, in parallel, many times, and killed at random moments.
 //!
-//! How often is for the machine that has the time: `NSTESTS_STRESS=full` asks
-//! for the figures that the project promises, and is what CI sets.
+//! `NSTESTS_STRESS=full` runs them as often as the project promises; CI sets it. The default
+//! is fewer runs.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -53,7 +53,7 @@ fn a_hundred_tests_on_one_port_under_nextest() {
     }
 }
 
-/// 40 tests on 8 threads, 100 times. A run that hangs meets the driver's deadline.
+/// 40 tests on 8 threads, 100 times. The driver's deadline ends a run that hangs.
 #[test]
 fn many_threads_never_hang() {
     for run in 0..count(100, 5) {
@@ -63,9 +63,9 @@ fn many_threads_never_hang() {
     }
 }
 
-/// The test binary is killed at 200 moments of its run.
+/// The test binary is killed at 200 random moments of its run.
 #[test]
-fn killed_at_any_moment_it_leaves_nothing() {
+fn a_run_that_is_killed_leaves_nothing() {
     on_a_machine_of_its_own("kills").env("NSTESTS_STRESS", stress()).succeed();
 }
 
@@ -74,7 +74,7 @@ fn stress() -> std::ffi::OsString {
 }
 
 #[test]
-#[ignore = "its case runs it"]
+#[ignore = "a fixture; its test runs it"]
 fn kills() {
     let start = Instant::now();
     libtest(&["ports::"]).run();
@@ -91,12 +91,12 @@ fn kills() {
         let arguments: &[&str] =
             if kill % 2 == 0 { &["ports::"] } else { &["ports::", "--nocapture"] };
         let running = libtest(arguments).start();
-        // No wait for anything: the moment is the point.
+        // Not a wait for an event: the test is about random moments.
         std::thread::sleep(moment.min(Duration::from_secs(10)));
         alive += usize::from(survivors::processes(running.case()).len() > 1);
         running.signal(Signal::SIGKILL);
         running.end();
         assert_eq!(survivors::machine(), before, "after kill {kill}, at {moment:?} of {whole:?}");
     }
-    assert!(alive > 0, "no kill met a test");
+    assert!(alive > 0, "no test was running at any kill");
 }

@@ -68,7 +68,7 @@ mod fails {
 }
 "#;
 
-/// A crate that is kept between runs, so that only the first one builds nstest.
+/// A crate that is kept between runs, so that only the first run builds nstest.
 struct Built {
     directory: PathBuf,
     flags: &'static str,
@@ -122,11 +122,11 @@ fn profiles(directory: &Path) -> Vec<u64> {
     profiles.map(|entry| entry.metadata().unwrap().len()).collect()
 }
 
-/// Case 55: every body is PID 2, and none overwrites another's counters.
+/// Every body is PID 2, and must not overwrite the counters of another.
 #[test]
 fn coverage_of_every_body_is_kept() {
     let built = Built::new("coverage", "-Cinstrument-coverage", &[]);
-    // cargo itself and its build are not what is counted.
+    // Builds first, so that the profiles of cargo and of the build do not count.
     built.test(&["--list"], |_| {});
     for round in 0..3 {
         let kept = built.directory.join(format!("profiles-{round}"));
@@ -137,15 +137,15 @@ fn coverage_of_every_body_is_kept() {
         });
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let sizes = profiles(&kept);
-        // Eight bodies and their parent; doctests and build scripts are none.
+        // Eight bodies and their parent.
         assert_eq!(sizes.len(), 9, "{sizes:?}");
         assert!(sizes.iter().all(|size| *size == sizes[0] && *size > 0), "{sizes:?}");
     }
 }
 
 fn results(output: &Output) -> String {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.stdout.windows(8).any(|text| text == b"running "), "it did not build: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.stdout.windows(8).any(|text| text == b"running "), "it did not build: {stderr}");
     let text = normal(&String::from_utf8_lossy(&output.stdout));
     let mut lines: Vec<&str> =
         text.lines().filter(|line| line.starts_with("test ") && line.contains(" ... ")).collect();
@@ -153,8 +153,8 @@ fn results(output: &Output) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// Where a panic aborts: libtest starts a process for each test, the runner
-/// another one, and the message comes from the panic hook.
+/// With `panic = "abort"`, libtest starts a process for each test, and nstest another one.
+/// The message comes from the panic hook.
 #[test]
 fn panic_abort_gives_the_same_verdicts() {
     let built = Built::new("abort", "", &["-Zpanic-abort-tests"]);

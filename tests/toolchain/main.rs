@@ -1,5 +1,4 @@
-//! What needs cargo: cargo-nextest, and builds with other settings, each of a
-//! small crate that depends on nstest.
+//! Tests that run cargo: cargo-nextest, and builds of a small crate with other settings.
 
 mod builds;
 mod nextest;

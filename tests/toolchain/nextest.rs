@@ -1,5 +1,5 @@
-//! Under cargo-nextest: each test in a process of its own, with its own opinions
-//! on processes that hang or leak.
+//! Under cargo-nextest, which runs each test in a process of its own, and has its own
+//! checks for tests that hang or leak processes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ fn start(filter: &str, configuration: &str) -> Run {
     run
 }
 
-/// Case 29. That none is left is what every run asserts.
+/// Every `Run` asserts that no process survives.
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn a_timeout_of_nextest_leaves_nothing() {
@@ -32,17 +32,16 @@ fn a_timeout_of_nextest_leaves_nothing() {
     assert!(text.contains("1 timed out"), "{text}");
 }
 
-/// Case 30.
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
-fn a_daemon_is_no_leak() {
+fn a_daemon_is_not_reported_as_a_leak() {
     let leak = "leak-timeout = { period = \"500ms\", result = \"fail\" }";
     let text = run("test(=processes::leaves_a_daemon_that_holds_the_output)", leak).text();
     assert!(text.contains("1 test run: 1 passed,"), "{text}");
     assert!(!text.contains("LEAK"), "{text}");
 }
 
-/// Each of the two is a process, and runs several processes.
+/// Each of the two explorations is a process, and starts several processes.
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn explorations_of_several_processes_share_their_jobs() {
@@ -51,7 +50,7 @@ fn explorations_of_several_processes_share_their_jobs() {
     assert!(text.contains("2 tests run: 2 passed"), "{text}");
 }
 
-/// What libtest says of each fixture that needs no driver, nextest says too.
+/// nextest reports the same as libtest for each fixture that needs no driver.
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn both_runners_agree() {
