@@ -47,12 +47,12 @@ fn what_was_never_matched_is_told() {
         ---- receipts::nothing_was_touched stdout ----
         nstest: seed 1 (repeat with NSTEST_SEED=1)
         nstest[fault-unmatched]: inject every fault that the test declares
-          cause: these affected no packet:
+          cause: these had no effect:
             server tcp port 80 syn nth 3: drop
             server egress: condition loss 0.0001%
             server udp dport 53: reject port-unreachable
             server udp port 9: down lasting 1s
-          help: send matching packets while the fault is active, or mark it `.optional()`
+          help: send matching packets or queries while it is active, or mark it `.optional()`
     "#]]
     .assert_eq(&outcome.shown());
 }

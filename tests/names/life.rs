@@ -137,7 +137,7 @@ fn a_failure_that_no_query_gets_fails_the_test() {
     assert!(!outcome.status.success(), "{text}");
     assert!(
         text.contains(
-            "the resolver in node dns has not given the answer `SERVFAIL` for api.example. to any query: its queries were for db.example.\n  help: "
+            "resolver in node dns: no query got the answer `SERVFAIL` for api.example.; its queries were for db.example.\n  help: "
         ),
         "{text}"
     );

@@ -120,10 +120,10 @@ fn panics_beside_its_faults() {
 fn a_test_fails_if_its_faults_affected_no_packet() {
     expect![[r#"
         nstest[fault-unmatched]: inject every fault that the test declares
-          cause: these affected no packet:
+          cause: these had no effect:
             drop of the 3rd SYN to server
             reset of port 80
-          help: send matching packets while the fault is active, or mark it `.optional()`
+          help: send matching packets or queries while it is active, or mark it `.optional()`
     "#]]
     .assert_eq(&failure("seeds::passes_beside_its_faults"));
     expect![[r#"
@@ -142,10 +142,10 @@ fn a_test_fails_if_its_faults_affected_no_packet() {
         for a reason
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
         nstest[fault-unmatched]: inject every fault that the test declares
-          cause: these affected no packet:
+          cause: these had no effect:
             drop of the 3rd SYN to server
             reset of port 80
-          help: send matching packets while the fault is active, or mark it `.optional()`
+          help: send matching packets or queries while it is active, or mark it `.optional()`
         note: test did not panic as expected at tests/runner/seeds.rs:LINE:COLUMN
     "#]]
     .assert_eq(&Run::of(&["seeds::panics_beside_its_faults"]).run().shown());

@@ -110,7 +110,7 @@ impl Script {
         };
         let unused = self.failures.iter().filter(|(.., scripted)| scripted.count() == 0);
         let describe = |(name, answer, _): &(String, Answer, ScriptedAnswer)| {
-            format!("has not given the answer `{answer}` for {name} to any query: {queried}")
+            format!("no query got the answer `{answer}` for {name}; {queried}")
         };
         unused.map(describe).collect()
     }

@@ -58,7 +58,7 @@ impl Resolver {
     /// Describes the failures that no query has got.
     pub(super) fn unasked(&self) -> Vec<String> {
         let unasked = self.script().unused_failures().into_iter();
-        unasked.map(|what| format!("the resolver in node {} {what}", self.node)).collect()
+        unasked.map(|what| format!("resolver in node {}: {what}", self.node)).collect()
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {

@@ -88,7 +88,7 @@ fn check_matched(findings: &Findings, planned: bool) -> Result<(), Failure> {
     }
     let faults = findings.unmatched.join("\n");
     let error = Error::new(ErrorCode::FaultUnmatched, "inject every fault that the test declares")
-        .source(format!("these affected no packet:\n{faults}"))
-        .help("send matching packets while the fault is active, or mark it `.optional()`");
+        .source(format!("these had no effect:\n{faults}"))
+        .help("send matching packets or queries while it is active, or mark it `.optional()`");
     Err(Failure::Reported(format!("{error:?}")))
 }
