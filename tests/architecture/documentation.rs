@@ -55,31 +55,32 @@ fn the_map_lists_all_modules_in_order() {
     tree::none("modules that docs/src/architecture.md should list in this order", &broken);
 }
 
-/// A test's way on the map names functions with their files, as `` `name` (`file`) ``.
+/// The two ways on the map name functions with their files, as `` `name` (`file`) ``.
 #[test]
-fn functions_on_a_tests_way_are_where_the_map_says() {
+fn functions_on_a_way_are_where_the_map_says() {
     let map = tree::read(Path::new(BOOK).join("architecture.md"));
-    let way = map.split("#### A test's way").nth(1).expect("the map has this section");
-    let way = way.split("\n#").next().unwrap_or_default().replace('\n', " ");
-    let parts: Vec<&str> = way.split('`').collect();
     let mut broken = Vec::new();
-    let mut steps = 0;
-    for place in parts[1..].windows(3).step_by(2) {
-        let [name, between, file] = place else { continue };
-        if !between.trim_end().ends_with('(') || !file.ends_with(".rs") {
-            continue;
+    for (title, home) in [("A condition's way", ""), ("A test's way", "runner")] {
+        let way = map.split(&format!("#### {title}\n")).nth(1).expect("the map has this section");
+        let way = way.split("\n#").next().unwrap_or_default().replace('\n', " ");
+        let parts: Vec<&str> = way.split('`').collect();
+        let mut steps = 0;
+        for place in parts[1..].windows(3).step_by(2) {
+            let [name, between, file] = place else { continue };
+            if !between.trim_end().ends_with('(') || !file.ends_with(".rs") {
+                continue;
+            }
+            let source = Path::new("nstest-core/src");
+            let directory = if file.starts_with("sys/") { source } else { &source.join(home) };
+            let path = directory.join(file);
+            let function = format!("fn {name}");
+            if !tree::root().join(&path).exists() || !tree::read(&path).contains(&function) {
+                broken.push(format!("{name} in {}", path.display()));
+            }
+            steps += 1;
         }
-        let source = Path::new("nstest-core/src");
-        let directory = if file.starts_with("sys/") { source } else { &source.join("runner") };
-        let path = directory.join(file);
-        let is_there =
-            tree::root().join(&path).exists() && tree::read(&path).contains(&format!("fn {name}"));
-        if !is_there {
-            broken.push(format!("{name} in {}", path.display()));
-        }
-        steps += 1;
+        assert!(steps > 8, "only {steps} functions were found in {title}");
     }
-    assert!(steps > 8, "only {steps} functions were found");
     tree::none("functions that docs/src/architecture.md names in the wrong file", &broken);
 }
 

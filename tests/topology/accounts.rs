@@ -32,7 +32,7 @@ fn an_unheard_panic_fails_the_test() {
         thread 'accounts::leaves_a_panic_in_a_thread in peer' (TID) panicked at tests/topology/accounts.rs:LINE:COLUMN:
         nobody listens
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-        a thread or task in node peer panicked, and nobody joined it: nobody listens
+        a thread or task in node peer panicked, and was not joined: nobody listens
     "#]]
     .assert_eq(&failure("accounts::leaves_a_panic_in_a_thread"));
     expect![[r#"
@@ -40,7 +40,7 @@ fn an_unheard_panic_fails_the_test() {
         thread 'tokio in peer' (TID) panicked at tests/topology/accounts.rs:LINE:COLUMN:
         nobody awaits: 42
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-        a thread or task in node peer panicked, and nobody joined it: nobody awaits: 42
+        a thread or task in node peer panicked, and was not joined: nobody awaits: 42
     "#]]
     .assert_eq(&failure("accounts::leaves_a_panic_in_a_task"));
 }

@@ -63,7 +63,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     says(
         test.join(&lan),
         &expect![[r#"
-            nstest[netlink]: make interface eth1 (index 3) of node test, and its port p8 in the fabric
+            nstest[netlink]: make interface eth1 (index 3) of node test, and its link end p8 in the fabric
               cause: EEXIST: File exists
         "#]],
     );

@@ -164,7 +164,7 @@ impl Fabric {
             ..NewLink::named(&name)
         };
         let what = format!(
-            "make interface {} (index {}) of node {at}, and its port {name}",
+            "make interface {} (index {}) of node {at}, and its link end {name}",
             state.name, state.index
         );
         self.queue(Owner::Fabric, link::veth(&near, &far).described(what))?;

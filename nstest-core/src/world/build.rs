@@ -1,6 +1,6 @@
-//! Builders: what is asked of a LAN, node or router before it is made.
+//! Builders for LANs, nodes and routers.
 //!
-//! A builder collects; errors wait for `build`, which makes the thing or
+//! A builder collects what the test asks for. `build` creates it, or returns an error and
 //! changes nothing.
 
 use std::net::IpAddr;
@@ -14,9 +14,9 @@ use crate::error::Result;
 use crate::topology::spec::{self, DefaultVia, Join};
 use crate::topology::{DefaultRoute, Firewall, Nat, Nat6};
 
-/// Makes a [`Lan`].
+/// Creates a [`Lan`].
 #[derive(Debug, Clone)]
-#[must_use = "nothing is made before `build`"]
+#[must_use = "nothing is created before `build`"]
 pub struct LanBuilder {
     net: SharedNetwork,
     name: String,
@@ -40,8 +40,8 @@ impl LanBuilder {
         }
     }
 
-    /// A subnet, such as "192.168.1.0/24" or "2001:db8::/64"; one of each family
-    /// at most. What is not given is handed out.
+    /// A subnet, such as "192.168.1.0/24" or "2001:db8::/64", at most one of each IP
+    /// version. Without this, nstest chooses one.
     pub fn subnet(mut self, subnet: impl ToString) -> Self {
         self.subnets.push(subnet.to_string());
         self
@@ -65,13 +65,13 @@ impl LanBuilder {
         self
     }
 
-    /// Its subnets may be those of another LAN that no node is on as well.
+    /// Allows subnets of another LAN, as long as no node is on both.
     pub fn may_overlap(mut self) -> Self {
         self.may_overlap = true;
         self
     }
 
-    /// Makes it.
+    /// Creates it.
     ///
     /// # Errors
     /// `name-taken`, `subnet`, `subnet-overlap`; what the kernel refuses.
@@ -90,16 +90,16 @@ impl LanBuilder {
     }
 }
 
-/// A place on a LAN that is being asked for.
+/// An interface on a LAN, as asked for.
 #[derive(Debug, Clone)]
-struct Place {
+struct NewInterface {
     lan: Lan,
     addrs: Vec<IpAddr>,
     mac: Option<MacAddr>,
     interface: Option<String>,
 }
 
-impl Place {
+impl NewInterface {
     fn on(lan: &Lan) -> Self {
         Self { lan: lan.clone(), addrs: Vec::new(), mac: None, interface: None }
     }
@@ -114,14 +114,14 @@ impl Place {
     }
 }
 
-/// Makes a [`Node`].
+/// Creates a [`Node`].
 #[derive(Debug, Clone)]
-#[must_use = "nothing is made before `build`"]
+#[must_use = "nothing is created before `build`"]
 pub struct NodeBuilder {
     net: SharedNetwork,
     name: String,
     aliases: Vec<String>,
-    places: Vec<Place>,
+    interfaces: Vec<NewInterface>,
     default: DefaultVia,
     routes: Vec<(Subnet, IpAddr)>,
 }
@@ -132,19 +132,20 @@ impl NodeBuilder {
             net,
             name: name.to_owned(),
             aliases: Vec::new(),
-            places: Vec::new(),
+            interfaces: Vec::new(),
             default: DefaultVia::default(),
             routes: Vec::new(),
         }
     }
 
-    /// On this LAN; what is said after it until the next is of this place.
+    /// Adds an interface on this LAN. Calls after this one configure it, up to the next
+    /// `join`.
     pub fn join(mut self, lan: &Lan) -> Self {
-        self.places.push(Place::on(lan));
+        self.interfaces.push(NewInterface::on(lan));
         self
     }
 
-    /// Its address on the LAN last named; one of each family at most.
+    /// Its address on the LAN last named; at most one of each IP version.
     ///
     /// # Panics
     /// If no LAN was named.
@@ -175,11 +176,11 @@ impl NodeBuilder {
     }
 
     #[track_caller]
-    fn last(&mut self, what: &str) -> &mut Place {
-        match self.places.last_mut() {
-            Some(place) => place,
+    fn last(&mut self, what: &str) -> &mut NewInterface {
+        match self.interfaces.last_mut() {
+            Some(interface) => interface,
             None => panic!(
-                "`{what}` of node {} is said of a place on a LAN: `join` one first",
+                "`{what}` of node {} belongs to an interface on a LAN: call `join` first",
                 self.name
             ),
         }
@@ -203,14 +204,14 @@ impl NodeBuilder {
         self
     }
 
-    /// Where packets go that no other route takes; by default to the router of its
-    /// first LAN that has one.
+    /// Where packets go that no other route matches: by default to the router of its first
+    /// LAN that has one.
     pub fn default_route(mut self, route: DefaultRoute) -> Self {
         self.default = route.into();
         self
     }
 
-    /// Makes it.
+    /// Creates it.
     ///
     /// # Errors
     /// `name`, `name-taken`, `address`, `subnet-full`, `route`; what the kernel refuses.
@@ -218,7 +219,7 @@ impl NodeBuilder {
         let new = spec::NewNode {
             name: &self.name,
             aliases: self.aliases,
-            joins: self.places.iter().map(Place::join).collect(),
+            joins: self.interfaces.iter().map(NewInterface::join).collect(),
             default: self.default,
             routes: self.routes,
         };
@@ -227,13 +228,13 @@ impl NodeBuilder {
     }
 }
 
-/// Makes a [`Router`].
+/// Creates a [`Router`].
 #[derive(Debug, Clone)]
-#[must_use = "nothing is made before `build`"]
+#[must_use = "nothing is created before `build`"]
 pub struct RouterBuilder {
     net: SharedNetwork,
     name: String,
-    places: Vec<(Place, bool)>,
+    interfaces: Vec<(NewInterface, bool)>,
     nat: Option<Nat>,
     nat6: Nat6,
     firewall: Firewall,
@@ -244,7 +245,7 @@ impl RouterBuilder {
         Self {
             net,
             name: name.to_owned(),
-            places: Vec::new(),
+            interfaces: Vec::new(),
             nat: None,
             nat6: Nat6::default(),
             firewall: Firewall::default(),
@@ -253,26 +254,26 @@ impl RouterBuilder {
 
     /// Serves this LAN: its nodes get their default route from the router.
     pub fn lan(mut self, lan: &Lan) -> Self {
-        self.places.push((Place::on(lan), false));
+        self.interfaces.push((NewInterface::on(lan), false));
         self
     }
 
-    /// Gets its own default route from this LAN, and translates towards it.
+    /// Gets its default route from this LAN, and translates addresses towards it.
     pub fn wan(mut self, lan: &Lan) -> Self {
-        self.places.push((Place::on(lan), true));
+        self.interfaces.push((NewInterface::on(lan), true));
         self
     }
 
-    /// Its address on the LAN last named; one of each family at most.
+    /// Its address on the LAN last named; at most one of each IP version.
     ///
     /// # Panics
     /// If no LAN was named.
     #[track_caller]
     pub fn addr(mut self, addr: impl Into<IpAddr>) -> Self {
-        match self.places.last_mut() {
-            Some((place, _)) => place.addrs.push(addr.into()),
+        match self.interfaces.last_mut() {
+            Some((interface, _)) => interface.addrs.push(addr.into()),
             None => {
-                panic!("`addr` of router {} is said of a place on a LAN: name one first", self.name)
+                panic!("`addr` of router {} belongs to a LAN: call `lan` or `wan` first", self.name)
             }
         }
         self
@@ -296,14 +297,18 @@ impl RouterBuilder {
         self
     }
 
-    /// Makes it.
+    /// Creates it.
     ///
     /// # Errors
     /// As [`NodeBuilder::build`], and `nat`.
     pub fn build(self) -> Result<Router> {
         let new = spec::NewRouter {
             name: &self.name,
-            joins: self.places.iter().map(|(place, is_wan)| (place.join(), *is_wan)).collect(),
+            joins: self
+                .interfaces
+                .iter()
+                .map(|(interface, is_wan)| (interface.join(), *is_wan))
+                .collect(),
             nat: self.nat,
             nat6: self.nat6,
             firewall: self.firewall,

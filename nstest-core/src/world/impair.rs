@@ -1,4 +1,4 @@
-//! What can go wrong on a link.
+//! Fault injection on a link: its condition, and faults of its packets.
 
 use std::time::{Duration, Instant};
 
@@ -17,29 +17,28 @@ pub struct LinkDirection {
     direction: Direction,
 }
 
-/// Failure on purpose, in both directions.
+/// Fault injection, in both directions.
 ///
-/// What is said of packets counts in both directions together; [`egress`] and
-/// [`ingress`] are one each.
+/// An occurrence such as the third packet counts the packets of both directions together.
+/// [`egress`] and [`ingress`] are one direction each.
 ///
 /// [`egress`]: Self::egress
 /// [`ingress`]: Self::ingress
 impl Link {
-    /// What goes from the node, whose link this is, into the network; of a cable
-    /// that [`connect`](crate::Net::connect) made, from the first of the two nodes.
+    /// The direction from the handle's node into the network. For a link that
+    /// [`connect`](crate::Net::connect) made, that is the first of the two nodes.
     #[must_use]
     pub fn egress(&self) -> LinkDirection {
         LinkDirection { link: self.clone(), direction: Direction::Egress }
     }
 
-    /// What comes from the network to the node whose link this is.
+    /// The direction from the network to the handle's node.
     #[must_use]
     pub fn ingress(&self) -> LinkDirection {
         LinkDirection { link: self.clone(), direction: Direction::Ingress }
     }
 
-    /// A fault of this link, to be made more precise and given to
-    /// [`Net::inject`](crate::Net::inject).
+    /// A fault of this link, as a base for [`Net::inject`](crate::Net::inject).
     ///
     /// ```no_run
     /// # fn test(server: nstest::Node, net: nstest::Net) -> nstest::TestResult {
@@ -60,25 +59,25 @@ impl Link {
         }
     }
 
-    /// What the link is like from now on, in place of what it was like before.
-    /// [`Condition::new`] is a perfect link.
+    /// Sets the condition of the link, in place of its present one. [`Condition::new`] is
+    /// a perfect link.
     ///
     /// # Errors
-    /// `fault`, if it is no condition; what the kernel refuses.
+    /// `fault`, if the values of the condition contradict each other; what the kernel
+    /// refuses.
     pub fn condition(&self, condition: Condition) -> Result<Injection> {
         self.inject(None, |fault| fault.condition(condition), true)
     }
 
-    /// Lets these packets vanish.
+    /// Drops these packets.
     ///
     /// # Errors
-    /// `plan-conflict`, if they do already; what the kernel refuses. So do those
-    /// below.
+    /// `plan-conflict`, if a fault drops them already; what the kernel refuses.
     pub fn drop_packets(&self, packets: Packets) -> Result<Injection> {
         self.act_on(None, packets, Action::Drop)
     }
 
-    /// Lets these packets vanish, and their senders be told by ICMP.
+    /// Drops these packets, and sends their senders an ICMP error.
     ///
     /// # Errors
     /// As [`drop_packets`](Self::drop_packets).
@@ -94,9 +93,9 @@ impl Link {
         self.act_on(None, packets, Action::Reset)
     }
 
-    /// Lets packets that are longer than `mtu` octets, from their IP header on, and
-    /// must not be fragmented vanish untold: the black hole of path MTU discovery
-    /// (RFC 2923 §2.1).
+    /// Drops packets that are longer than `mtu` octets, from their IP header on, and must
+    /// not be fragmented. The sender gets no ICMP error: the black hole of path MTU
+    /// discovery (RFC 2923 §2.1).
     ///
     /// # Errors
     /// As [`drop_packets`](Self::drop_packets); `fault`, for less than 68.
@@ -104,10 +103,10 @@ impl Link {
         self.act_on(None, Packets::all(), Action::Mtu { mtu, notify: false })
     }
 
-    /// Pulls the cable, and plugs it in again after this time, by itself.
+    /// Takes the link down, and up again after this time.
     ///
     /// # Errors
-    /// `plan-conflict`, if it is pulled already; what the kernel refuses.
+    /// `plan-conflict`, if a fault has taken it down already; what the kernel refuses.
     pub fn flap(&self, down_for: Duration) -> Result<Injection> {
         self.inject(None, |fault| fault.down().lasting(down_for), false)
     }
@@ -135,7 +134,7 @@ impl Link {
     }
 }
 
-/// Failure on purpose, as for a [`Link`].
+/// Fault injection in one direction of a [`Link`].
 impl LinkDirection {
     /// A fault of this direction: [`Link::fault`].
     ///
@@ -153,8 +152,8 @@ impl LinkDirection {
         self.link.inject(Some(self.direction), |fault| fault.condition(condition), true)
     }
 
-    /// [`Link::drop_packets`], in this direction: with [`Packets::all`], the link is
-    /// half-open.
+    /// [`Link::drop_packets`], in this direction. With [`Packets::all`], only the other
+    /// direction works.
     ///
     /// # Errors
     /// As there.

@@ -1,4 +1,4 @@
-//! Giving faults to the whole network.
+//! Fault injection by the handle of the whole network.
 
 use std::time::Instant;
 
@@ -10,22 +10,21 @@ use super::node::Node;
 use crate::error::Result;
 use crate::fault::{Fault, FaultEffect, Partition, Plan};
 
-/// Failure on purpose.
+/// Fault injection.
 impl Net {
-    /// Lets a fault happen: now, or at its times from now on.
+    /// Injects a fault. Its schedule starts now.
     ///
     /// # Errors
-    /// `not-found`, if there is no such link; `fault`, if it cannot be;
-    /// `plan-conflict`, if another fault is in its way.
+    /// `not-found`, if its link does not exist; `fault`, if its parts contradict each
+    /// other; `plan-conflict`, if it cannot be in force together with another fault.
     pub fn inject(&self, fault: Fault) -> Result<Injection> {
         self.shared.inject(Request::of(fault, Instant::now()))
     }
 
-    /// Lets everything in a plan happen: each at its times from now on, which are one
-    /// for all.
+    /// Injects every fault of a plan. The schedules of all start at the same time, now.
     ///
     /// # Errors
-    /// As [`inject`](Self::inject); then nothing of it happens.
+    /// As [`inject`](Self::inject). Then no fault of the plan is injected.
     pub fn apply(&self, plan: &Plan) -> Result<Vec<Injection>> {
         plan.check()?;
         let mut injections: Vec<Injection> = Vec::new();
@@ -44,23 +43,22 @@ impl Net {
         Ok(injections)
     }
 
-    /// Lets the network fall apart: two nodes can talk if some group has them both.
-    /// Nodes in no group are not concerned. Groups may overlap, for a bridge or a
-    /// ring.
+    /// Partitions the network: two nodes can communicate if a group contains both. Nodes
+    /// in no group are not affected. Groups may overlap, for a bridge or a ring.
     ///
     /// ```no_run
     /// # use nstest::{Net, Node};
     /// # fn test(a: Node, b: Node, c: Node, net: Net) -> nstest::TestResult {
     /// net.partition(&[&[&a], &[&b, &c]])?;
-    /// // ... the majority goes on, the minority stops ...
+    /// // ... the majority continues, the minority stops ...
     /// net.heal()?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// `fault`, if nobody would be apart; `plan-conflict`, if the network has
-    /// fallen apart already.
+    /// `fault`, if no two nodes would be separated; `plan-conflict`, if there is a
+    /// partition already.
     pub fn partition(&self, groups: &[&[&Node]]) -> Result<Injection> {
         let names = |group: &&[&Node]| -> Vec<String> {
             group.iter().map(|node| node.name().to_owned()).collect()
@@ -68,7 +66,8 @@ impl Net {
         self.inject(Fault::partition(Partition::new(groups.iter().map(names))?))
     }
 
-    /// Lets nothing pass from these nodes to those; what those send arrives.
+    /// Drops everything from the nodes `from` to the nodes `to`. The reverse direction
+    /// works.
     ///
     /// # Errors
     /// As [`partition`](Self::partition).
@@ -97,7 +96,7 @@ impl Net {
         self.end_all(|effect| matches!(effect, FaultEffect::Partition(_)))
     }
 
-    /// Ends every fault, those that were still to come included.
+    /// Ends every fault, also those that have not started.
     ///
     /// # Errors
     /// What the kernel refuses.
@@ -110,7 +109,7 @@ impl Net {
         faults.end_all(matches, topology.spec(), fabric)
     }
 
-    /// The seed of everything that is decided by chance in this test.
+    /// The seed of all random decisions in this test.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.shared.lock().faults.seed()

@@ -1,4 +1,4 @@
-//! Giving faults to the world, and the handle on each.
+//! The handle on a fault that was injected.
 
 use std::fmt;
 
@@ -7,12 +7,11 @@ use super::network::{Network, SharedNetwork};
 use crate::error::Result;
 use crate::fault::Receipt;
 
-/// A fault that was given to the network: a record of what it has affected.
+/// A fault that was injected. It counts the packets that the fault has affected.
 ///
-/// A fault that never affected a packet fails the test, unless it is
-/// [`optional`](Self::optional): the test would have passed without it. (A pulled
-/// cable is exempt, since nothing reaches the far end of it.) Dropping the handle
-/// changes nothing.
+/// A fault that never affected a packet fails the test, because the test would have passed
+/// without it. [`optional`](Self::optional) allows that. (A link that is down is exempt,
+/// since no packet reaches its other end.) Dropping the handle changes nothing.
 ///
 /// ```no_run
 /// # fn test(server: nstest::Node) -> nstest::TestResult {
@@ -37,7 +36,7 @@ impl fmt::Debug for Injection {
         let (fault, affected) = (self.receipt.fault(), self.affected());
         let backends: Vec<String> = self.backends().iter().map(ToString::to_string).collect();
         match backends.join(" and ").as_str() {
-            "" => write!(f, "Injection(`{fault}`, not there now, affected {affected})"),
+            "" => write!(f, "Injection(`{fault}`, not in force, affected {affected})"),
             backends => write!(f, "Injection(`{fault}` by {backends}, affected {affected})"),
         }
     }
@@ -51,10 +50,10 @@ impl fmt::Display for Injection {
 }
 
 impl Injection {
-    /// How many packets it has affected up to now: lost, delayed, changed, doubled,
-    /// answered; or, for a link with a rate, let pass in their turn. What was sent on
-    /// the link before the call is in it. Of ARP and neighbour discovery those count
-    /// that were lost: somebody wanted to talk.
+    /// How many packets it has affected up to now: dropped, delayed, changed, duplicated
+    /// or answered. A link with a rate counts all packets that it has sent. Packets that
+    /// were sent before the call are included. Of ARP and neighbour discovery, only lost
+    /// packets count.
     #[must_use]
     pub fn affected(&self) -> u64 {
         let Network { fabric, faults, .. } = &mut *self.net.lock();
@@ -62,19 +61,19 @@ impl Injection {
         faults.affected(self.id, fabric)
     }
 
-    /// The test may pass though this touches no packet.
+    /// Allows the test to pass if this fault affects no packet.
     pub fn optional(self) -> Self {
         self.receipt.optional();
         self
     }
 
-    /// Who carries it out at present; nobody, while it is not there.
+    /// The mechanisms that carry it out at present: none while it is not in force.
     #[must_use]
     pub fn backends(&self) -> Vec<Backend> {
         self.net.lock().faults.backends(self.id)
     }
 
-    /// Ends it, and what it would still do. A fault that has ended is ended again.
+    /// Ends the fault and its schedule. A fault that has ended may be ended again.
     ///
     /// # Errors
     /// What the kernel refuses.

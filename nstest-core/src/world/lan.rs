@@ -7,7 +7,7 @@ use crate::addr::Subnet;
 use crate::error::Result;
 use crate::topology::spec::SegmentId;
 
-/// A network on which every node hears every other one.
+/// A network on which all nodes reach each other directly.
 #[derive(Clone)]
 pub struct Lan {
     net: SharedNetwork,
@@ -51,13 +51,12 @@ impl Lan {
     /// Sets the MTU of every interface on it, in bytes.
     ///
     /// # Errors
-    /// `in-use`, for a value that IPv4 (68, RFC 791) or IPv6 (1280, RFC 8200)
-    /// cannot work with.
+    /// `in-use`, for less than the minimum of IPv4 (68, RFC 791) or IPv6 (1280, RFC 8200).
     pub fn set_mtu(&self, mtu: u32) -> Result<()> {
         self.net.edit(|spec| spec.set_mtu(self.id, mtu))
     }
 
-    /// Removes the LAN, once nobody is on it.
+    /// Removes the LAN. No node may be on it.
     ///
     /// # Errors
     /// `in-use`, with the nodes that are on it.

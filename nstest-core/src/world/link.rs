@@ -7,13 +7,13 @@ use crate::error::{Error, Result};
 use crate::topology::gone;
 use crate::topology::spec::{LinkEnd, LinkEndId, NodeId};
 
-/// A node's link to a network, or a cable between two nodes.
+/// A node's link to a LAN, or a link between two nodes.
 #[derive(Clone)]
 pub struct Link {
     net: SharedNetwork,
-    /// Whose link it is.
+    /// The end at the handle's node.
     end: LinkEnd,
-    /// Interfaces, and the ports in the fabric that their cables end at.
+    /// The interfaces of the link, and their link ends in the fabric.
     ends: Vec<(NodeId, u8, LinkEndId)>,
 }
 
@@ -24,7 +24,7 @@ impl fmt::Debug for Link {
 }
 
 impl Link {
-    /// Of a node on a LAN, its own cable; of a point-to-point link, all of it.
+    /// On a LAN the link has one end, between two nodes two.
     pub(super) fn of(net: SharedNetwork, node: NodeId, slot: u8) -> Result<Self> {
         let (end, ends) = net.look(|spec| {
             let (segment, port) = spec.interface(node, slot).ok_or_else(|| gone("link"))?;
@@ -68,21 +68,21 @@ impl Link {
         faults.link_up(self.end, topology.spec(), fabric)
     }
 
-    /// Sets the MTU of a cable between two nodes, in bytes, at both ends: what is
-    /// larger is fragmented, or refused with EMSGSIZE.
+    /// Sets the MTU of a link between two nodes, in bytes, at both ends. Larger packets are
+    /// fragmented, or refused with EMSGSIZE.
     ///
     /// # Errors
-    /// `in-use`, for a node's link to a LAN, whose MTU is
-    /// [everybody's](super::Lan::set_mtu), and for a value that IPv4 or IPv6 cannot
-    /// work with.
+    /// `in-use`, for a node's link to a LAN, which has one MTU for all nodes
+    /// ([`Lan::set_mtu`](super::Lan::set_mtu)), and for an MTU that IPv4 or IPv6 does not
+    /// allow.
     pub fn set_mtu(&self, mtu: u32) -> Result<()> {
         self.net.edit(|spec| spec.set_link_mtu(&self.ends, mtu))
     }
 
-    /// Removes a cable between two nodes, with the interfaces at its ends.
+    /// Removes a link between two nodes, with the interfaces at its ends.
     ///
     /// # Errors
-    /// `in-use`, for a node's link to a LAN, which it can [`leave`](super::Node::leave).
+    /// `in-use`, for a node's link to a LAN: use [`Node::leave`](super::Node::leave).
     pub fn remove(self) -> Result<()> {
         self.net.edit(|spec| spec.remove_link(&self.ends))
     }

@@ -15,7 +15,7 @@
 //! - [`injection`], [`link`], [`impair`], [`lan`], [`node`]: handles;
 //! - [`ready`], [`probe`], `serve_dns`: more methods of nodes;
 //! - [`router`], [`build`], [`net`], [`inject`]: routers, builders, the whole network;
-//! - [`run_config`]: what the runner asks for, and is told at the end.
+//! - [`run_config`]: what the runner configures, and what it collects at the end.
 
 mod build;
 mod faults;

@@ -13,7 +13,7 @@ use crate::node::Panicked;
 use crate::node::stray::strays;
 use crate::topology::spec::{NewLan, NodeId, Spec};
 
-/// The network of a test: its own node, and all that is wired to it or not.
+/// The network of a test: its own node, and all other nodes and LANs.
 ///
 /// As a parameter of a test, or from [`net()`](crate::net).
 ///
@@ -45,7 +45,7 @@ impl Net {
         Node::of(self.shared.clone(), id)
     }
 
-    /// The test's own node, in whose network the test function runs.
+    /// The test's own node. The test function runs in its network.
     #[must_use]
     pub fn local(&self) -> Node {
         match self.node_of(NodeId::TEST) {
@@ -89,22 +89,22 @@ impl Net {
         Ok(Router::new(self.node_of(id)?))
     }
 
-    /// Begins a LAN; [`build`](LanBuilder::build) makes it.
+    /// Starts a builder for a LAN; [`build`](LanBuilder::build) creates it.
     pub fn add_lan(&self, name: &str) -> LanBuilder {
         LanBuilder::new(self.shared.clone(), name)
     }
 
-    /// Begins a node; [`build`](NodeBuilder::build) makes it.
+    /// Starts a builder for a node; [`build`](NodeBuilder::build) creates it.
     pub fn add_node(&self, name: &str) -> NodeBuilder {
         NodeBuilder::new(self.shared.clone(), name)
     }
 
-    /// Begins a router; [`build`](RouterBuilder::build) makes it.
+    /// Starts a builder for a router; [`build`](RouterBuilder::build) creates it.
     pub fn add_router(&self, name: &str) -> RouterBuilder {
         RouterBuilder::new(self.shared.clone(), name)
     }
 
-    /// Connects two nodes by a cable of their own, with a subnet of its own.
+    /// Connects two nodes by a direct link, with a subnet of its own.
     ///
     /// # Errors
     /// `not-found` for a node that was removed; what the kernel refuses.
@@ -116,8 +116,7 @@ impl Net {
         Link::of(self.shared.clone(), a.id(), slot)
     }
 
-    /// What the machine did not let the world be given: settings of the kernel
-    /// that stayed as they are.
+    /// The kernel settings that this machine refused.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         self.shared.lock().fabric.notes().to_vec()
@@ -127,20 +126,20 @@ impl Net {
         self.shared.lock().fabric.add_note(note.to_owned());
     }
 
-    /// What failed where the test function did not see it; and a word about
-    /// threads that are not where one would think.
+    /// Failures that the test function did not see. Prints a note about threads that have
+    /// stayed in a node.
     pub(crate) fn unseen_failure(&self) -> Option<String> {
         let strays = strays();
         if !strays.is_empty() {
             eprintln!(
-                "nstest: note: threads started inside `run` or `scope` have stayed in that node, and serve \
-                 everybody from there: {}. Start them before, or in `spawn` or `spawn_async`",
+                "nstest: note: threads started inside `run` or `scope` have stayed in that node, \
+                 also for work of other nodes: {}. Start them before, or in `spawn` or `spawn_async`",
                 strays.join(", ")
             );
         }
         let panics = self.shared.panics.unjoined();
         let lines = panics.iter().map(|Panicked { node, message, .. }| {
-            format!("a thread or task in node {node} panicked, and nobody joined it: {message}")
+            format!("a thread or task in node {node} panicked, and was not joined: {message}")
         });
         let network = self.shared.lock();
         let faults = network.faults.failures().iter().cloned();

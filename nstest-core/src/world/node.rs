@@ -155,8 +155,8 @@ impl Node {
 impl Node {
     /// Runs a closure in the node's network, on the calling thread.
     ///
-    /// Sockets made there stay there, and so do threads started there. Only the
-    /// network is the node's: files and hostname are the test's.
+    /// Sockets and threads that it creates stay in the node. Only the network is the
+    /// node's: files and hostname are the test's.
     ///
     /// # Panics
     /// If the closure returns a future: it would run elsewhere. See
@@ -166,7 +166,7 @@ impl Node {
         self.executor.run(body)
     }
 
-    /// Has a future do its own input and output in the node, on any runtime.
+    /// Runs a future with its input and output in the node, on any runtime.
     ///
     /// What it spawns runs elsewhere: a client that keeps connections in tasks of
     /// its own belongs in [`spawn_async`](Self::spawn_async).
@@ -187,8 +187,8 @@ impl Node {
         self.executor.spawn(body).unwrap_or_else(|error| panic!("{error:?}"))
     }
 
-    /// Starts a task on a tokio runtime whose threads live in the node. A panic
-    /// of it fails the test, unless it is awaited.
+    /// Starts a task on a tokio runtime with threads in the node. A panic of it fails the
+    /// test, unless it is awaited.
     ///
     /// # Panics
     /// If the runtime cannot be started.
@@ -275,7 +275,7 @@ impl Node {
         self.executor.kill_connections(port.into())
     }
 
-    /// Plugs the node into a LAN, with an address of the LAN's choosing.
+    /// Adds an interface on a LAN to the node, with a free address of the LAN.
     ///
     /// # Errors
     /// `in-use`, if it is on that LAN; `subnet-full`.
@@ -284,7 +284,8 @@ impl Node {
         Link::of(self.net.clone(), self.id, slot)
     }
 
-    /// Unplugs the node from a LAN. It gets the same address when it comes back.
+    /// Removes the node's interface on a LAN. The node gets the same address when it joins
+    /// again.
     ///
     /// # Errors
     /// `not-found`, if it is not on that LAN.
@@ -301,11 +302,10 @@ impl Node {
         self.net.edit(|spec| spec.roam(self.id, from.id(), &Join::of(to.id())))
     }
 
-    /// Gives the node another address on a LAN, instead of that of the same
-    /// family.
+    /// Gives the node another address on a LAN, in place of that of the same IP version.
     ///
     /// # Errors
-    /// `address`, if the LAN cannot have it or somebody else has.
+    /// `address`, if it is not in the LAN's subnets, or another node has it.
     pub fn set_address(&self, lan: &Lan, addr: IpAddr) -> Result<()> {
         self.net.edit(|spec| spec.readdress(self.id, lan.id(), &[addr]))
     }
@@ -318,7 +318,7 @@ impl Node {
         self.net.edit(|spec| spec.add_route(self.id, destination, gateway))
     }
 
-    /// Takes a route away that was added.
+    /// Removes a route that was added.
     ///
     /// # Errors
     /// `not-found`, if no such route was added.
@@ -326,7 +326,7 @@ impl Node {
         self.net.edit(|spec| spec.remove_route(self.id, destination))
     }
 
-    /// Sets where packets go that no other route takes.
+    /// Sets where packets go that no other route matches.
     ///
     /// # Errors
     /// `route`, if [`DefaultRoute::Blackhole`] is set for a node that is on no network.

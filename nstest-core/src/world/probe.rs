@@ -1,4 +1,4 @@
-//! What becomes of a connection, and who is to blame.
+//! Probes: tries a TCP connection, and finds the hop that refused or lost it.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -9,30 +9,30 @@ use super::node::Node;
 use crate::error::Result;
 use crate::node::ConnectOutcome;
 
-/// How long a [`Probe`] waits unless told otherwise.
+/// How long a [`Probe`] waits by default.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What became of an attempt to reach somebody over TCP.
+/// The result of an attempt to connect over TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProbeOutcome {
-    /// The connection was made, and answered if something was said on it.
+    /// The connection was made, and answered if bytes were sent on it.
     Connected,
-    /// The other end answered with an RST: nobody listens there.
+    /// The other end answered with an RST: no socket listens there.
     Refused,
-    /// The connection was made, or as good as made, and then an RST ended it.
+    /// An RST ended the connection after it was made, or while it was being made.
     Reset,
-    /// Somebody answered with an ICMP "unreachable".
+    /// A node answered with an ICMP "unreachable".
     Rejected,
-    /// Nothing came back.
+    /// There was no answer.
     NoReply,
-    /// The node has no route there, and said so at once.
+    /// The node has no route to that address.
     NoRoute,
 }
 
 impl ProbeOutcome {
-    /// What an error of a program's own means, where that can be told: by errno
-    /// alone an RST and an ICMP "port unreachable" are one (ECONNREFUSED).
+    /// The outcome that an I/O error of other code stands for, if it is certain. The errno
+    /// does not distinguish an RST from an ICMP "port unreachable" (ECONNREFUSED).
     ///
     /// ```
     /// use std::io::{Error, ErrorKind};
@@ -70,9 +70,9 @@ impl fmt::Display for ProbeOutcome {
     }
 }
 
-/// An attempt to reach somebody, and what it came to: [`Node::probe`].
+/// An attempt to connect over TCP, and its result: [`Node::probe`].
 ///
-/// It prints as a sentence that names the hop to blame.
+/// It prints as a sentence that names the responsible hop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
     from: String,
@@ -83,23 +83,23 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// What became of it.
+    /// The outcome.
     #[must_use]
     pub fn reached(&self) -> ProbeOutcome {
         self.reached
     }
 
-    /// The name of the node that answered, or beyond which nobody did, where
-    /// there is such a node.
+    /// The name of the node that answered, or of the last node on the way that did. `None`
+    /// if no node has that address.
     #[must_use]
     pub fn hop(&self) -> Option<&str> {
         self.hop.as_deref()
     }
 
-    /// Fails the test unless this is what became of it.
+    /// Fails the test unless this is the outcome.
     ///
     /// # Panics
-    /// If it is not, with the whole story.
+    /// If the outcome is another one, with the sentence.
     #[track_caller]
     pub fn assert(&self, expected: ProbeOutcome) {
         assert!(
@@ -118,35 +118,35 @@ impl fmt::Display for Probe {
     }
 }
 
-/// How code in the node finds others.
+/// What the node can connect to.
 impl Node {
-    /// Tries a TCP connection from this node, waiting for a second at most where
-    /// nothing comes back, and says what became of it and who is to blame.
+    /// Tries a TCP connection from this node. It waits for a second at most. Returns the
+    /// outcome and the responsible hop.
     ///
     /// ```no_run
     /// # fn test(server: nstest::Node, net: nstest::Net) -> nstest::TestResult {
     /// use nstest::ProbeOutcome;
     ///
     /// let found = net.local().probe((server.ip(), 7000))?;
-    /// found.assert(ProbeOutcome::Refused); // nobody listens there
+    /// found.assert(ProbeOutcome::Refused); // no socket listens there
     /// assert_eq!(found.hop(), Some("server"));
     /// # Ok(())
     /// # }
     /// ```
     ///
-    /// It blocks the thread: where the server is a task of the same runtime, see
+    /// This blocks the thread. If the server is a task of the same runtime, use
     /// [`probe_async`](Self::probe_async).
     ///
     /// # Errors
-    /// `setup`, where no such attempt could be made: the node has no address of
-    /// this family.
+    /// `setup`, if the attempt could not be made: the node has no address of this IP
+    /// version.
     pub fn probe(&self, to: impl Into<SocketAddr>) -> Result<Probe> {
         self.probe_with(to, &[], PATIENCE)
     }
 
-    /// As [`probe`](Self::probe), but says `bytes` on the connection and waits for
-    /// an answer: an RST that comes only then, and silence, are told, too. Each
-    /// step waits for `patience` at most.
+    /// As [`probe`](Self::probe), but also sends `bytes` on the connection and waits for an
+    /// answer, so that it finds an RST or silence after the handshake, too. Each step waits
+    /// for `patience` at most.
     ///
     /// # Errors
     /// As there.
@@ -199,7 +199,7 @@ impl Node {
     }
 }
 
-/// The same, for tests whose runtime must go on meanwhile.
+/// The same for async tests: the runtime continues while this waits.
 #[cfg(feature = "tokio")]
 impl Node {
     /// As [`probe`](Self::probe), on a thread of its own.

@@ -1,7 +1,7 @@
-//! Waiting for something to become true, with a deadline and without guessing.
+//! Waits for a condition, with a deadline.
 //!
-//! The kernel tells nobody when a port is listened on, so these look again and
-//! again, at short intervals; what is returned is what was seen, not a hope.
+//! The kernel sends no event when a port is listened on, so these functions poll at short
+//! intervals.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -20,9 +20,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 /// Why something is not true yet.
 type NotYet = Box<dyn StdError + Send + Sync>;
 
-/// What a look can say: yes and what was seen, or not yet and perhaps why.
+/// What a poll returns: success and a value, or a reason why it is not true yet.
 pub trait PollOutcome {
-    /// What is returned in the end.
+    /// The value on success.
     type Seen;
 
     /// # Errors
@@ -54,8 +54,7 @@ impl<T, E: Into<NotYet>> PollOutcome for std::result::Result<T, E> {
     }
 }
 
-/// Looks again and again until the answer is yes, at the latest when `deadline`
-/// has passed: `true`, `Some`, or `Ok`.
+/// Polls until the result is `true`, `Some` or `Ok`, and at most for `deadline`.
 ///
 /// ```
 /// use std::net::{TcpListener, TcpStream};
@@ -69,7 +68,7 @@ impl<T, E: Into<NotYet>> PollOutcome for std::result::Result<T, E> {
 /// ```
 ///
 /// # Errors
-/// `deadline`, with the last answer as its cause.
+/// `deadline`, with the last result as its cause.
 #[track_caller]
 pub fn eventually<O: PollOutcome>(deadline: Duration, look: impl FnMut() -> O) -> Result<O::Seen> {
     let caller = std::panic::Location::caller();
@@ -90,8 +89,8 @@ fn wait<O: PollOutcome>(
     }
 }
 
-/// As [`eventually`], for tests whose runtime must go on meanwhile: what is
-/// looked at may be awaited.
+/// As [`eventually`], for async tests: the runtime continues while this waits, and the poll
+/// may await.
 ///
 /// ```no_run
 /// # async fn example() -> nstest::Result<()> {
@@ -106,8 +105,8 @@ fn wait<O: PollOutcome>(
 /// ```
 ///
 /// # Errors
-/// `deadline`, with the last answer as its cause. A look that is not answered
-/// when the deadline passes is given up.
+/// `deadline`, with the last result as its cause. A poll that is pending at the deadline is
+/// cancelled.
 ///
 /// # Panics
 /// If it is not awaited on a tokio runtime with a timer.
@@ -134,7 +133,7 @@ pub fn eventually_async<O: PollOutcome>(
     }
 }
 
-/// Between two looks, ever longer.
+/// The pauses between two polls, each longer than the one before.
 struct Pauses {
     deadline: Duration,
     end: Instant,
@@ -150,7 +149,7 @@ impl Pauses {
         self.end.saturating_duration_since(Instant::now())
     }
 
-    /// How long to wait for the next look; the error, if that was the last.
+    /// How long to wait before the next poll, or the error if the deadline has passed.
     fn after(&mut self, error: NotYet, what: &dyn fmt::Display) -> Result<Duration> {
         let left = self.left();
         if left.is_zero() {
@@ -164,9 +163,9 @@ impl Pauses {
 }
 
 impl Node {
-    /// Waits until a TCP socket listens on this port in the node, for 10 s at
-    /// most. It blocks the thread: in a test that hosts the server on the same
-    /// one, use [`wait_listening_async`](Self::wait_listening_async).
+    /// Waits until a TCP socket listens on this port in the node, for 10 s at most. This
+    /// blocks the thread. If a task of the same thread is the server, use
+    /// [`wait_listening_async`](Self::wait_listening_async).
     ///
     /// # Errors
     /// `deadline`, with the ports that are listened on.
@@ -183,7 +182,7 @@ impl Node {
     /// address, for 10 s at most.
     ///
     /// # Errors
-    /// `deadline`, with what the last attempt met.
+    /// `deadline`, with the result of the last attempt.
     pub fn wait_reachable(&self, ip: impl Into<IpAddr>) -> Result<()> {
         let ip = ip.into();
         let what = format!("an answer to a ping from node {} to {ip}", self.name());
@@ -191,7 +190,7 @@ impl Node {
     }
 }
 
-/// The same, for tests whose runtime must go on meanwhile.
+/// The same for async tests: the runtime continues while these wait.
 #[cfg(feature = "tokio")]
 impl Node {
     /// As [`wait_listening`](Self::wait_listening), on a thread of its own.

@@ -8,7 +8,7 @@ use crate::topology::changes::Changes;
 use crate::topology::spec::PortForward;
 use crate::topology::{Firewall, Nat, Nat6, Protocol};
 
-/// A node that forwards packets, and perhaps translates their addresses.
+/// A node that forwards packets. It may translate their addresses.
 #[derive(Debug, Clone)]
 pub struct Router {
     node: Node,
@@ -33,11 +33,11 @@ impl Router {
         &self.node
     }
 
-    /// Changes how IPv4 addresses are translated; `None` is not at all.
+    /// Changes how IPv4 addresses are translated. With `None` they are not.
     ///
-    /// From one NAT to another, conversations that the router knows go on as they
-    /// began, until [`flush_nat`](Self::flush_nat). With `None` nobody translates
-    /// them any more, and they break off.
+    /// Known connections keep their present translation, until
+    /// [`flush_nat`](Self::flush_nat). With `None` they are no longer translated, and
+    /// break.
     ///
     /// # Errors
     /// `nat`, if the router has no WAN.
@@ -46,8 +46,8 @@ impl Router {
         self.net().edit(|spec| spec.set_nat(self.id(), nat))
     }
 
-    /// Changes what happens to IPv6 addresses; see [`set_nat`](Self::set_nat) for
-    /// what becomes of conversations.
+    /// Changes how IPv6 addresses are translated. See [`set_nat`](Self::set_nat) for known
+    /// connections.
     ///
     /// # Errors
     /// `nat`, if the router has no WAN, or prefixes of different lengths.
@@ -57,9 +57,9 @@ impl Router {
 
     /// Changes what may come in from the WAN.
     ///
-    /// A router that translates knows its conversations, and they go on. One that
-    /// was [`Open`](Firewall::Open) and translates nothing has watched none: it
-    /// learns of each by the next packet from inside.
+    /// A router that translates tracks its connections, and they continue. A router that
+    /// was [`Open`](Firewall::Open) and translates nothing has tracked none. It tracks each
+    /// from its next packet from inside.
     ///
     /// # Errors
     /// `nat`, if the router has no WAN.
@@ -82,7 +82,7 @@ impl Router {
         self.net().edit(|spec| spec.forward_port(self.id(), forward))
     }
 
-    /// Forwards it no longer.
+    /// Removes a forwarded port.
     ///
     /// # Errors
     /// `not-found`, if it is not forwarded.
@@ -90,10 +90,9 @@ impl Router {
         self.net().edit(|spec| spec.unforward_port(self.id(), protocol, port))
     }
 
-    /// Forgets every mapping and conversation, as a router that was rebooted. A
-    /// conversation that goes on is translated like a new one: TCP survives only
-    /// where it is given the same port again. TCP and UDP that arrive meanwhile,
-    /// for some milliseconds, are dropped.
+    /// Forgets every mapping and connection, as a reboot does. A connection that continues
+    /// is translated like a new one: TCP survives only if it gets the same port again. TCP
+    /// and UDP packets that arrive during the call, some milliseconds, are dropped.
     ///
     /// # Errors
     /// What the kernel refuses.

@@ -1,4 +1,4 @@
-//! What the runner orders of a test's network, and what it is told of it.
+//! What the runner configures in a test's network, and what it collects at the end.
 
 use super::net::Net;
 use super::network::Network;
@@ -9,8 +9,8 @@ use crate::fault::Plan;
 use crate::run_config::{Findings, FoundPoint, PlanOutcome, RunConfig};
 
 impl Net {
-    /// Follows the run_config, when the first world of the test has been built. A fault
-    /// of the plan may be of a link that is yet to come.
+    /// Applies the configuration of this run, when the first network of the test has been
+    /// built. A fault of the plan may concern a link that does not exist yet.
     pub(crate) fn prepare(&self, run_config: &RunConfig) -> Result<()> {
         let Network { topology, fabric, faults } = &mut *self.shared.lock();
         faults.set_seed(run_config.seed);
@@ -21,8 +21,8 @@ impl Net {
         faults.follow_plan(&plan.parse::<Plan>()?, topology.spec(), fabric)
     }
 
-    /// Lets what is on its way arrive: until the fault of the plan has come to its
-    /// packet, or until nothing moves any more.
+    /// Waits until the faults of the plan have affected a packet, or until no packets are
+    /// under way any more.
     fn settle(&self) {
         let Some((traffic, planned)) = self.shared.lock().faults.traffic() else { return };
         let has_come = || planned.iter().all(|receipt| receipt.affected() > 0);
@@ -30,12 +30,12 @@ impl Net {
         traffic.settle(flush, || !planned.is_empty() && has_come());
     }
 
-    /// The test has ended, and so does its process.
+    /// Ends the wire. The test has ended, and its process ends next.
     pub(crate) fn end(&self) {
         self.shared.lock().fabric.end_wire();
     }
 
-    /// What there is to tell of the network, when the body of the test has ended.
+    /// What was observed in the network, when the body of the test has ended.
     pub(crate) fn findings(&self) -> Findings {
         #[cfg(feature = "dns")]
         let unasked =

@@ -16,7 +16,7 @@
 //!   exclude each other; the thread for faults with a schedule;
 //! - [`register`]: from injection to end;
 //! - `follow`: faults follow an edit of the topology;
-//! - [`report`]: what the runner asks for, and is told.
+//! - [`report`]: what the runner configures, and what it collects.
 
 mod backend;
 mod carriers;

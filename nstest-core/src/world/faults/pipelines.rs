@@ -11,7 +11,7 @@ use crate::fault::rule::Rule;
 use crate::sync::lock;
 use crate::topology::spec::{LinkEnd, LinkEndId, Spec};
 
-/// A [`Pipeline`] decides about each frame at its link end. It stays until the link goes.
+/// A [`Pipeline`] decides about each frame at its link end. It stays until the link is removed.
 #[derive(Debug)]
 pub(super) struct Pipelines {
     seed: u64,
@@ -123,7 +123,7 @@ impl Pipelines {
         })
     }
 
-    /// Forgets those whose link has gone.
+    /// Forgets those of links that were removed.
     pub(super) fn retain(&mut self, existing: &BTreeSet<LinkEndId>) {
         self.by_end.retain(|end, _| existing.contains(end));
     }

@@ -245,7 +245,7 @@ impl Faults {
         self.get(id).next_change(after)
     }
 
-    /// Starts the schedule of a fault whose packet came at this time.
+    /// Starts the schedule of a fault, because its packet came at this time.
     pub(in crate::world) fn start(
         &mut self,
         id: FaultId,

@@ -1,4 +1,4 @@
-//! What the runner asks for at the start of a test, and is told at its end.
+//! What the runner configures at the start of a test, and collects at its end.
 
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ impl Faults {
         Ok(())
     }
 
-    /// Where it is seen that the traffic has come to rest, and the receipts of the plan's
-    /// faults; `None` if nobody asked for either.
+    /// The traffic, which knows when packets are under way, and the receipts of the plan's
+    /// faults; `None` without a plan and without exploration.
     pub(in crate::world) fn traffic(&self) -> Option<(Arc<Traffic>, Vec<Receipt>)> {
         let traffic = Arc::clone(self.mechanisms.pipelines.traffic()?);
         let planned = self.planned.iter().filter_map(|id| self.injected.get(id));
