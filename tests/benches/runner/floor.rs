@@ -1,11 +1,10 @@
-//! The floor: what the kernel and libtest cost by themselves.
+//! The minimum: what the kernel and libtest cost without nstest.
 //!
-//! A child in new namespaces by the fewest system calls that do it: no record,
-//! no pipe, no timeout, no init, no clean environment. Nothing of nstest's is
-//! used here, so that the two can be held against each other. The id maps are
-//! of the kind that nstest uses: whoever is root maps every id to itself, which
-//! takes a thread that stays outside (it is started once and waits on a futex,
-//! the cheapest way to do it); everybody else maps one id from within.
+//! It starts a child in new namespaces by the fewest system calls: no message, no pipe, no
+//! timeout, no init, no clean environment. It uses nothing of nstest. The id maps are as
+//! with nstest. Root maps every id to itself; a thread outside of the user namespace writes
+//! the maps. It is started once and waits on a futex, which is the cheapest way. All others
+//! map one id, and the child writes the map.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fs;
@@ -16,7 +15,7 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use nix::libc;
 use nix::unistd::{getegid, geteuid};
 
-/// Which namespaces, and how much of a machine.
+/// Which namespaces and mounts the child gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// User and network namespace, `lo` up.

@@ -1,14 +1,13 @@
-//! What one `#[netns_test]` costs, against what it must cost at least.
+//! What one `#[netns_test]` costs, compared with the minimum.
 //!
 //! `cargo bench -p nstest-tests --bench runner [-- --rounds N]`
 //!
-//! The same libtest binary (`subject.rs`) with the same empty test is started
-//! in five ways, one after the other, in an order shuffled anew for each round:
-//! a start pays for the clean-up of the namespaces that the start before it
-//! left to the kernel, so nobody may always follow the same one. The times are
-//! taken in the process that starts. Nothing is asserted about them: they are
-//! printed, with their ratios, for people to judge. `docs/src/design/cost.md`
-//! says what they were and why.
+//! The same libtest binary (`subject.rs`) with the same empty test is started in five ways,
+//! one after the other. The kernel removes a process's namespaces after the process has
+//! ended, so each start pays for the one before. Therefore the order is shuffled for each
+//! round. The process that starts the test measures the time. The benchmark prints the
+//! times and their ratios, and asserts nothing. `docs/src/design/cost.md` has figures and
+//! reasons.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
@@ -28,7 +27,7 @@ const WAYS: [(char, &str, Who, &str); 5] = [
     ('e', "floor: six namespaces, /proc, /sys", Who::Small, "machine"),
 ];
 
-/// Each by two ways, and what is aimed at.
+/// Two ways, and the goal for the ratio of their times.
 const RATIOS: [(char, char, f64); 3] = [('c', 'e', 1.25), ('c', 'a', 1.45), ('d', 'c', 1.15)];
 
 #[derive(Clone, Copy)]
@@ -44,7 +43,7 @@ fn main() {
         .iter()
         .position(|argument| argument == "--rounds")
         .map(|at| arguments[at + 1].parse().expect("--rounds takes a number"))
-        // Under `cargo test --benches` it only has to work.
+        // `cargo test --benches` only checks that it works.
         .unwrap_or(if benching { 800 } else { 5 });
     let subject = cargo::bench("runner-subject");
 
@@ -123,7 +122,7 @@ fn memory(subject: &Path, tests: usize) {
     println!("     after {tests:<4} tests{size:>28.0}{rss:>10.0}");
 }
 
-/// A process that starts tests, over the socket by which it is told to.
+/// A process that starts tests, and the socket for the commands to it.
 struct Worker {
     process: Child,
     commands: UnixStream,
@@ -134,7 +133,7 @@ impl Worker {
     fn start(subject: &Path) -> Self {
         let (ours, theirs) = UnixStream::pair().expect("socketpair");
         let process = Command::new(subject)
-            // Two threads: libtest gives the test one of its own, as it does mostly.
+            // With two threads libtest runs the test on a thread of its own, as usual.
             .args(["--exact", "worker", "--ignored", "--test-threads=2"])
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())

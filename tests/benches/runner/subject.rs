@@ -1,9 +1,9 @@
-//! The libtest binary that the benchmark starts in five ways, and the process
-//! that starts it, since what `#[netns_test]` starts is its own binary.
+//! The libtest binary that the benchmark starts in five ways, and also the process that
+//! starts it, since `#[netns_test]` starts its own binary.
 //!
-//! As a process that starts, it is one test of libtest's, [`worker`], which
-//! obeys the benchmark over a socket that is its standard input: a line with a
-//! command, a line with the answer. (libtest's capture takes standard output.)
+//! The starting process runs one test, [`worker`]. Its standard input is a socket to the
+//! benchmark. It reads a command from each line, and answers with a line. (libtest captures
+//! standard output.)
 
 mod floor;
 
@@ -22,12 +22,12 @@ use floor::{Floor, Kind};
 static ISOLATED: Test = Test::new(module_path!(), "isolated", Options::DEFAULT);
 static ISOLATED_PORT: Test = Test::new(module_path!(), "isolated_port", Options::DEFAULT);
 
-/// What both kinds of test do that measure the cost of being started.
+/// The body of the tests that measure the cost of a start.
 fn idle() {
     black_box(());
 }
 
-/// What both kinds of test do that would collide without isolation.
+/// The body of the tests that would conflict without isolation.
 fn bind() {
     TcpListener::bind("127.0.0.1:8080").unwrap();
 }
@@ -43,7 +43,7 @@ fn plain_port() {
     bind();
 }
 
-/// What `#[netns_test]` makes of `idle`.
+/// The expansion of `#[netns_test]` for `idle`.
 #[test]
 fn isolated() {
     run(&ISOLATED, |_| idle());
@@ -54,12 +54,12 @@ fn isolated_port() {
     run(&ISOLATED_PORT, |_| bind());
 }
 
-/// The arguments with which `nstest` starts a test, for the floor.
+/// The arguments with which nstest starts a test, for the minimum.
 fn arguments(name: &str) -> [&str; 7] {
     ["subject", "--exact", name, "--nocapture", "--include-ignored", "--test-threads=1", "-q"]
 }
 
-/// Tests of `function`, as the macro makes one for each: none runs twice.
+/// Tests of `function`, one for each expansion, since a test runs only once.
 fn tests(function: &'static str, count: usize) -> &'static [Test] {
     let test = |_| Test::new(module_path!(), function, Options::DEFAULT);
     (0..count).map(test).collect::<Vec<_>>().leak()
@@ -104,7 +104,7 @@ impl Worker {
                 let test = &tests("isolated", 1)[0];
                 nanoseconds(|| run(test, |_| idle()))
             }
-            // Written, not only reserved: each page has to be there.
+            // Written, so that each page is resident.
             "ballast" => {
                 self.ballast = vec![1; number << 20];
                 black_box(&self.ballast).len().to_string()
