@@ -1,4 +1,4 @@
-//! What every engine has to do, in every kind of network: conditions against the
+//! What every backend must do, in every kind of network: conditions against the
 //! clock and the counters of the kernel. Bounds are strict where a packet would be
 //! too early, and wide where a machine under load makes it late.
 
@@ -47,7 +47,7 @@ fn on_the_wire(condition: Condition) -> Condition {
     condition.jitter(Jitter::uniform(Duration::from_nanos(1)))
 }
 
-/// Both families, over a link that both engines serve: first the kernel's, since
+/// Both families, over a link that both backends serve: first the kernel's, since
 /// where the wire has come it stays, and serves everything.
 fn conforms(client: &Node, server: &Node) -> TestResult {
     let delay = Condition::new().delay(ms(40));
@@ -59,8 +59,8 @@ fn conforms(client: &Node, server: &Node) -> TestResult {
     }
     for condition in [delay, delay.rate(Rate::mbit(8))] {
         for way in &ways {
-            let engine = delays(way, condition)?;
-            assert_eq!(engine, if has_netem() { Backend::Netem } else { Backend::Wire });
+            let backend = delays(way, condition)?;
+            assert_eq!(backend, if has_netem() { Backend::Netem } else { Backend::Wire });
         }
     }
     for way in ways {
@@ -100,11 +100,11 @@ fn delays(way: &Way<'_>, condition: Condition) -> TestResult<Backend> {
     let fastest = arrivals.iter().map(|arrival| arrival.took).min();
     assert!(fastest.is_some_and(|took| took < ms(40) + LATE), "{slow:?}: {arrivals:?}");
     assert!(slow.affected() >= 10, "{slow:?}");
-    let engines = slow.backends();
+    let backends = slow.backends();
     slow.end()?;
     assert!(slow.backends().is_empty());
-    let [engine] = engines[..] else { panic!("{engines:?}") };
-    Ok(engine)
+    let [backend] = backends[..] else { panic!("{backends:?}") };
+    Ok(backend)
 }
 
 /// 100 datagrams of 1000 octets at 8 Mbit/s: one in 1.042 ms (IPv4) or 1.062 (IPv6),
@@ -128,10 +128,10 @@ fn paces(way: &Way<'_>, condition: Condition) -> TestResult<Backend> {
     let numbers: Vec<u32> = arrivals.iter().map(|arrival| arrival.number).collect();
     assert_eq!(numbers, (0..COUNT).collect::<Vec<_>>(), "{paced:?}: in order");
     assert!(paced.affected() >= u64::from(COUNT), "{paced:?}");
-    let engines = paced.backends();
+    let backends = paced.backends();
     paced.end()?;
-    let [engine] = engines[..] else { panic!("{engines:?}") };
-    Ok(engine)
+    let [backend] = backends[..] else { panic!("{backends:?}") };
+    Ok(backend)
 }
 
 /// What is said of one direction is not of the other.

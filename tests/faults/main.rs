@@ -1,10 +1,11 @@
 //! Faults of links, as a test author writes them, on the real kernel.
 #![deny(unsafe_code)]
 
+mod backends;
 mod chance;
 mod changes;
 mod conformance;
-mod engines;
+
 mod links;
 mod mistakes;
 mod partitions;

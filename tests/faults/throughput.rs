@@ -1,4 +1,4 @@
-//! What TCP makes of a rate, by either engine.
+//! The throughput of TCP under a rate, by each backend.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -15,11 +15,11 @@ const OCTETS: usize = 1_500_000;
 fn tcp_is_as_fast_as_the_link(server: Node, net: Net) -> TestResult {
     let kernel = Condition::new().rate(Rate::mbit(20));
     let wire = kernel.jitter(Jitter::uniform(Duration::from_nanos(1)));
-    for (condition, engine) in [(kernel, Backend::Tbf), (wire, Backend::Wire)] {
+    for (condition, backend) in [(kernel, Backend::Tbf), (wire, Backend::Wire)] {
         for ip in both(&server) {
             let listener = server.run(|| TcpListener::bind((ip, 0)))?;
             let paced = server.link().condition(condition)?;
-            assert_eq!(paced.backends(), [engine]);
+            assert_eq!(paced.backends(), [backend]);
             let mut client = net.local().run(|| TcpStream::connect(listener.local_addr()?))?;
             let (mut served, _) = listener.accept()?;
             let reader = std::thread::spawn(move || -> std::io::Result<usize> {
@@ -34,11 +34,11 @@ fn tcp_is_as_fast_as_the_link(server: Node, net: Net) -> TestResult {
             let took = start.elapsed();
             let payload = if ip.is_ipv4() { 1448.0 } else { 1428.0 };
             let ideal = Duration::from_secs_f64(OCTETS as f64 * 8.0 / 20e6 * 1514.0 / payload);
-            println!("{engine} {ip}: {took:?} for {ideal:?}");
-            assert!(took >= ideal.mul_f64(0.97), "{engine} {ip}: {took:?} for {ideal:?}");
+            println!("{backend} {ip}: {took:?} for {ideal:?}");
+            assert!(took >= ideal.mul_f64(0.97), "{backend} {ip}: {took:?} for {ideal:?}");
             assert!(
                 took < ideal.mul_f64(1.5) + Duration::from_millis(300),
-                "{engine} {ip}: {took:?}"
+                "{backend} {ip}: {took:?}"
             );
             paced.end()?;
         }

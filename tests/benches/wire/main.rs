@@ -1,12 +1,10 @@
-//! What the wire costs, against what a relay in userspace must cost at least, and
-//! against no relay at all.
+//! Compares the wire with the cheapest relay in userspace, and with no relay.
 //!
 //! `cargo bench -p nstest-tests --bench wire [-- --rounds N]`
 //!
-//! The ways take turns. Datagrams are sent with a window, so that no receiver's
-//! buffer overflows and the rate is what goes through without loss. Nothing is
-//! asserted about the times: they are printed, with their ratios, for people to
-//! judge. `docs/src/design/wire.md` says what they were and why.
+//! The variants alternate. Datagrams are sent with a window, so that no receiver's buffer
+//! overflows and the rate is that without loss. Times and ratios are printed, not asserted.
+//! `docs/src/design/wire.md` has figures and explains them.
 
 mod places;
 mod relay;
@@ -54,7 +52,7 @@ fn main() -> nstest::Result<()> {
         ("direct veth pair", &veth),
         ("bare relay", &bare),
         ("fabric, no wire", &fabric),
-        ("wire, superframes whole", &whole),
+        ("wire, superframes complete", &whole),
         ("wire, cut to segments", &cut),
         ("wire, 0.1 ms of delay", &delayed),
     ];
@@ -171,23 +169,23 @@ fn throughput(pair: &Pair, time: Duration) -> f64 {
     })
 }
 
-/// What the engines burn while nothing happens.
+/// The processor time of wire threads while nothing happens.
 fn idle(time: Duration) {
     // Nothing is sent to this one: a pause with an end, and without a clock.
     let silence = std::net::UdpSocket::bind("127.0.0.1:0").expect("bind");
     silence.set_read_timeout(Some(time)).expect("a timeout");
-    let before = backends();
+    let before = thread_time();
     silence.recv(&mut [0; 1]).expect_err("nobody sends");
-    let burnt = backends() - before;
-    println!("idle: {burnt:.3} ms of processor time in {:.1} s", time.as_secs_f64());
+    let used = thread_time() - before;
+    println!("idle: {used:.3} ms of processor time in {:.1} s", time.as_secs_f64());
 }
 
 /// Milliseconds that threads of the wire have run.
-fn backends() -> f64 {
+fn thread_time() -> f64 {
     let tasks = std::fs::read_dir("/proc/self/task").expect("proc is mounted").flatten();
     let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap_or_default();
-    let engines = tasks.filter(|task| read(task.path().join("comm")) == "nstest wire\n");
-    engines
+    let threads = tasks.filter(|task| read(task.path().join("comm")) == "nstest wire\n");
+    threads
         .filter_map(|task| {
             let text = read(task.path().join("schedstat"));
             text.split(' ').next()?.parse::<f64>().ok()

@@ -1,4 +1,4 @@
-//! TCP at full speed: superframes whole, and frames as they would be on a cable.
+//! TCP at full speed: with superframes, and with frames as on a physical link.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};

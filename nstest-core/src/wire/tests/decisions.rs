@@ -36,9 +36,9 @@ fn what_is_dropped_does_not_come_from_the_moment_that_it_is_said() {
         let Pair { net, local, ends, .. } = pair();
         let port = link_end_of(&local);
         let dropping = Arc::new(Mutex::new(false));
-        let told = Arc::clone(&dropping);
+        let decides = Arc::clone(&dropping);
         teach(&local, true, move |direction, frame, now, out| {
-            let drops = *told.lock().unwrap() && direction == Direction::Egress;
+            let drops = *decides.lock().unwrap() && direction == Direction::Egress;
             if !drops {
                 pass(direction, frame, now, out);
             }

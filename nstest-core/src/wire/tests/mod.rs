@@ -13,7 +13,7 @@ use crate::frame::{Direction, Outlet, Stage};
 use crate::topology::spec::LinkEndId;
 use crate::world::{Link, Net, Node};
 
-/// Nothing that is lost on purpose waits this long.
+/// The longest wait for a frame that must arrive.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// A network of the test's own node and of some others.

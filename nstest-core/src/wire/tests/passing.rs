@@ -18,7 +18,7 @@ fn talk(a: &Node, b: &Node) {
     }
 }
 
-/// One datagram to everybody.
+/// Broadcasts one datagram, which arrives once at each node.
 fn broadcast(from: &Node, to: &[Node]) {
     let near = bound(from, from.ipv4().into());
     near.set_broadcast(true).unwrap();
@@ -30,12 +30,12 @@ fn broadcast(from: &Node, to: &[Node]) {
         end.set_read_timeout(Some(super::LIMIT)).unwrap();
         assert_eq!(end.recv(&mut buffer).unwrap(), 3);
         end.set_nonblocking(true).unwrap();
-        assert!(end.recv(&mut buffer).is_err(), "it came twice");
+        assert!(end.recv(&mut buffer).is_err(), "it arrived twice");
     }
 }
 
-/// Everybody has a wire, and everybody talks to the first and the last.
-fn everybody(net: &Net) {
+/// All nodes have a wire. The first exchanges datagrams with all others.
+fn all_exchange(net: &Net) {
     let mut nodes = vec![net.local()];
     nodes.extend(net.nodes());
     let counts: Vec<_> = nodes.iter().map(|_| <Arc<[AtomicUsize; 2]>>::default()).collect();
@@ -61,7 +61,7 @@ fn everybody(net: &Net) {
 
 #[test]
 fn a_cable_with_a_wire_at_each_end() {
-    isolated(|| everybody(&network(&["peer"])));
+    isolated(|| all_exchange(&network(&["peer"])));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn what_leaves_a_node_goes_straight_on_where_nothing_is_in_the_way() {
         goes_straight(false);
         slow.end().unwrap();
         goes_straight(true);
-        // From a hub, too: all but what goes to everybody.
+        // From a hub, too: all but broadcasts.
         let third = node("third");
         goes_straight(true);
         let slow = far.link().ingress().condition(rate).unwrap();
@@ -110,16 +110,16 @@ fn what_leaves_a_node_goes_straight_on_where_nothing_is_in_the_way() {
 }
 
 #[test]
-fn a_hub_with_a_wire_at_each_port() {
-    isolated(|| everybody(&network(&["b", "c"])));
+fn a_hub_with_a_wire_at_each_link_end() {
+    isolated(|| all_exchange(&network(&["b", "c"])));
 }
 
 #[test]
-fn a_bridge_with_a_wire_at_each_port() {
+fn a_bridge_with_a_wire_at_each_link_end() {
     isolated(|| {
         let names: Vec<String> = (1..25).map(|nth| format!("n{nth}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        everybody(&network(&names));
+        all_exchange(&network(&names));
     });
 }
 

@@ -46,7 +46,7 @@ fn nothing_is_lost_sent_twice_or_overtaken(names: &[&str]) {
     let arrived = Arc::new(AtomicU32::new(0));
     let (stop, seen) = (Arc::clone(&over), Arc::clone(&arrived));
     let sender = std::thread::spawn(move || {
-        // Whoever moves to another processor overtakes himself on any veth.
+        // The frames of a sender that moves to another processor may overtake each other.
         let mut here = nix::sched::CpuSet::new();
         here.set(nix::sched::sched_getcpu().unwrap()).unwrap();
         nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &here).unwrap();
@@ -79,7 +79,7 @@ fn nothing_is_lost_sent_twice_or_overtaken(names: &[&str]) {
         let begin = Instant::now();
         teach(node, nth == 1, pass);
         println!("spliced in {:?}", begin.elapsed());
-        // Exchanged, too, and told to cut frames or not to.
+        // The stage is replaced, too, by one that needs segments or not.
         for segments in [true, false, true] {
             teach(node, segments, pass);
         }
@@ -95,7 +95,7 @@ fn nothing_is_lost_sent_twice_or_overtaken(names: &[&str]) {
 }
 
 #[test]
-fn what_has_a_wire_can_go() {
+fn a_node_with_a_wire_is_removed() {
     isolated(|| {
         let net = network(&["b", "c"]);
         let [b, c] = ["b", "c"].map(|name| net.node(name).unwrap());

@@ -1,4 +1,4 @@
-//! Who carries conditions out, and that it changes hands unnoticed.
+//! Which mechanism implements a condition, and that a change of it affects no packet.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -20,7 +20,7 @@ fn transfer(from: &Node, to: &Node) -> std::io::Result<Duration> {
 }
 
 #[netns_test]
-fn a_rate_is_the_kernel_s_until_the_wire_comes(server: Node, net: Net) -> TestResult {
+fn a_rate_moves_from_the_kernel_to_the_wire(server: Node, net: Net) -> TestResult {
     let test = net.local();
     let slow = server.link().condition(Condition::new().rate(Rate::mbit(8)))?;
     assert_eq!(slow.backends(), [Backend::Tbf]);
