@@ -151,7 +151,7 @@ impl Answer {
         self.records.iter().try_for_each(|record| record.encode().map(drop))?;
         let aliases = self.records.iter().filter(|record| record.alias_of().is_some()).count();
         let refused = |why: &'static str| {
-            Error::new(ErrorCode::Config, format!("give the answer `{self}`")).source(why)
+            Error::new(ErrorCode::Config, format!("configure the DNS answer `{self}`")).source(why)
         };
         if aliases > 0 && self.records.len() > 1 {
             return Err(refused(
@@ -159,8 +159,9 @@ impl Answer {
             ));
         }
         if self.times == Some(0) {
-            return Err(refused("`times(0)` answers no query")
-                .help("remove `times(0)`, or do not give the answer"));
+            return Err(
+                refused("`times(0)` answers no query").help("remove `times(0)`, or the answer")
+            );
         }
         if self.times.is_some() && !self.stale.is_zero() {
             return Err(refused("`stale` and `times` both limit it").help("use one of them"));

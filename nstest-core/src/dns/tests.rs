@@ -1,4 +1,4 @@
-//! What is answer to which question, and the bytes of it.
+//! Which answer a query gets, and its encoding.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -270,7 +270,7 @@ fn invalid_answers_are_refused() {
         (Answer::from(Record::cname("a b..c")), "nstest[name]"),
         (Record::from(A).ttl(Duration::from_millis(1500)).into(), "1.5s"),
         (Record::from(A).ttl(Duration::from_secs(1 << 31)).into(), "2147483647"),
-        (Answer::SERVFAIL.times(0), "0 queries"),
+        (Answer::SERVFAIL.times(0), "answers no query"),
         (Answer::SERVFAIL.times(1).stale(Duration::from_secs(1)), "`stale` and `times`"),
         (Answer::records(Vec::<Record>::new()), "Answer::NODATA"),
         (Answer::from([Record::cname("b.example"), A.into()]), "RFC 1034"),

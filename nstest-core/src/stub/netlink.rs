@@ -1,5 +1,5 @@
-//! netlink where there is none: what a plan says of rules and prefixes is data,
-//! and the same everywhere.
+//! The rule language of nftables, on platforms without netlink: it is data, which plans of
+//! networks contain.
 
 #[path = "../netlink/nftables/ruleset.rs"]
 mod ruleset;
