@@ -46,7 +46,7 @@ impl NetworkState {
                 }
             }),
             Change::SetRules { at, rules } => {
-                self.with_node(at, |node| node.rules.clone_from(rules))
+                self.with_node(at, |node| node.rules.clone_from(rules));
             }
             Change::AddLink { at, slot, link } => {
                 self.with_node(at, |node| {
@@ -58,10 +58,10 @@ impl NetworkState {
                 node.routes.retain(|route| route.device != *device);
             }),
             Change::SetMtu { at, slot, mtu, .. } => {
-                self.with_link(at, *slot, |link| link.mtu = *mtu)
+                self.with_link(at, *slot, |link| link.mtu = *mtu);
             }
             Change::SetIpv6 { at, slot, on, .. } => {
-                self.with_link(at, *slot, |link| link.ipv6 = *on)
+                self.with_link(at, *slot, |link| link.ipv6 = *on);
             }
             Change::AddAddr { at, slot, addr, len, .. } => {
                 self.with_link(at, *slot, |link| {
