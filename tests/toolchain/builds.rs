@@ -82,7 +82,7 @@ impl Built {
         std::fs::create_dir_all(directory.join("tests")).unwrap();
         let manifest = format!(
             "[package]\nname = \"{name}\"\nedition = \"2024\"\n[workspace]\n[lib]\npath = \"lib.rs\"\n\
-             [dependencies]\nnstest = {{ path = {:?} }}\n[profile.dev]\npanic = \"{}\"\n",
+             [dependencies]\nnstest = {{ path = {:?} }}\n[profile.dev]\ndebug = false\nincremental = false\npanic = \"{}\"\n",
             workspace().join("nstest"),
             if arguments.is_empty() { "unwind" } else { "abort" },
         );
