@@ -1,4 +1,4 @@
-//! Which points there are: the same ones every time.
+//! A census finds the same points each time.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -7,7 +7,7 @@ use expect_test::expect;
 use nstest::{Node, TestResult, netns_test};
 use nstest_tests::driver::{failure, success};
 
-/// Ends as soon as its function does, with FINs of both sides on their way.
+/// Returns while the FINs of both ends are still on the link.
 fn exchange(server: &Node) -> TestResult {
     let listener = server.run(|| TcpListener::bind("0.0.0.0:7000"))?;
     server.spawn(move || -> std::io::Result<()> {
@@ -28,9 +28,9 @@ fn ends_at_once(server: Node) -> TestResult {
     exchange(&server)
 }
 
-/// SYN, SYN and ACK, a word each way, FIN each way; and each run comes to its point.
+/// SYN, SYN and ACK, data and FIN in each direction. Each run reaches its point.
 #[test]
-fn points_are_the_same_every_time() {
+fn points_are_the_same_each_time() {
     for _ in 0..5 {
         let text = success("census::ends_at_once");
         let said = text.lines().filter(|line| line.starts_with("nstest") || line.contains("point"));
@@ -42,13 +42,13 @@ fn points_are_the_same_every_time() {
 #[netns_test(explore(duplicate, then reset, max = 4), seed = 3)]
 #[ignore = "a test below runs it"]
 fn is_sampled(server: Node) -> TestResult {
-    // Whatever a reset does to it.
+    // A reset may make it fail.
     let _ = exchange(&server);
     Ok(())
 }
 
 #[test]
-fn a_sample_says_so() {
+fn a_sample_is_reported() {
     expect![[r#"
         nstest: passed 4 runs (6 points x 2 faults)
         the 4 runs are a sample of 12, drawn with seed 3 (`max = 4`)
@@ -56,7 +56,7 @@ fn a_sample_says_so() {
     .assert_eq(&success("census::is_sampled"));
 }
 
-/// Every server's port is another one in each run, but for one.
+/// The port of every server but one differs in each run.
 #[netns_test(explore(drop, then reset))]
 #[ignore = "a test below runs it"]
 fn has_another_port_each_time(server: Node) -> TestResult {
@@ -70,7 +70,7 @@ fn has_another_port_each_time(server: Node) -> TestResult {
 }
 
 #[test]
-fn points_that_no_run_comes_to_are_told() {
+fn points_that_no_run_reaches_are_reported() {
     let text = success("census::has_another_port_each_time");
     let port = text.split("udp port ").nth(1).and_then(|rest| rest.split(' ').next());
     let port = port.unwrap_or_else(|| panic!("each point was reached: {text}"));

@@ -1,5 +1,5 @@
-//! A protocol whose message ends where the connection does: whoever takes any end of
-//! it for that commits half a message.
+//! A protocol in which the end of the connection is the end of the message. A server that
+//! accepts any end, such as an RST, commits half a message.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,10 +14,10 @@ const PATIENCE: Duration = Duration::from_millis(700);
 
 const RECORD: &str = "amount=120";
 
-/// What was stored of one connection.
+/// The data that was stored from one connection.
 type Stored = Option<String>;
 
-/// Reads as long as anything comes, and stores that.
+/// Reads until the connection ends, and stores everything.
 fn store_all_that_came(mut stream: TcpStream) -> Stored {
     let mut record = Vec::new();
     let mut chunk = [0; 64];
@@ -27,7 +27,7 @@ fn store_all_that_came(mut stream: TcpStream) -> Stored {
     (!record.is_empty()).then(|| String::from_utf8_lossy(&record).into_owned())
 }
 
-/// Reads how long the record is, and stores it if that much came.
+/// Reads the length of the record, and stores it only if it is complete.
 fn store_whole(mut stream: TcpStream) -> Stored {
     let mut length = [0];
     stream.read_exact(&mut length).ok()?;
@@ -36,7 +36,7 @@ fn store_whole(mut stream: TcpStream) -> Stored {
     String::from_utf8(record).ok()
 }
 
-/// The record in two pieces, as it comes out of two buffers.
+/// Sends the record in two segments.
 fn send(server: SocketAddr, head: &[u8]) -> io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
     stream.set_nodelay(true)?;
@@ -49,7 +49,7 @@ fn stores(server: &Node, head: &[u8], store: fn(TcpStream) -> Stored) -> TestRes
     let listener = server.run(|| TcpListener::bind("0.0.0.0:7000"))?;
     listener.set_nonblocking(false)?;
     let stored = server.spawn(move || -> io::Result<Stored> {
-        // The one connection, if it comes: the client gives up, too.
+        // The client may give up before its connection arrives.
         let timeout = nix::sys::time::TimeVal::new(1, 0);
         nix::sys::socket::setsockopt(
             &listener,

@@ -1,4 +1,4 @@
-//! Requests over UDP, sent again until there is an answer.
+//! Requests over UDP, with retransmission until there is an answer.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,21 +9,21 @@ use nstest::{Node, TestResult, netns_test};
 
 use crate::found::explore;
 
-/// How long the client waits before it asks again: more than a machine under load needs.
+/// The time until the client retransmits, longer than a loaded machine needs.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// What a client or a server leaves out.
+/// The bug of a client or a server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bug {
     None,
-    /// The server does what it is asked to as often as it is.
+    /// The server carries out a repeated request again.
     DoesAgain,
-    /// The client takes any answer for that to its last question.
+    /// The client accepts any answer as the one to its last request.
     TakesAnyAnswer,
 }
 
-/// Draws numbers, from 1: a request is a number of its own, an answer that and the
-/// number drawn.
+/// Serves numbers in order, from 1. A request has an ID; the answer has the ID and the next
+/// number.
 fn serve(server: &Node, bug: Bug) -> io::Result<()> {
     let socket = server.run(|| UdpSocket::bind("0.0.0.0:7000"))?;
     server.spawn(move || {
@@ -43,7 +43,7 @@ fn serve(server: &Node, bug: Bug) -> io::Result<()> {
     Ok(())
 }
 
-/// The answer to a request, if there is one in the end.
+/// Sends a request, and returns the number of the answer, if one arrives.
 fn draw(socket: &UdpSocket, server: SocketAddr, request: u8, bug: Bug) -> io::Result<Option<u8>> {
     for _ in 0..3 {
         socket.send_to(&[request], server)?;

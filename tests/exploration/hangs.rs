@@ -1,4 +1,4 @@
-//! A client that waits for ever, as one without a read timeout does.
+//! A client without a read timeout, which can wait for ever.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,15 +8,15 @@ use nstest::{Node, TestResult, netns_test};
 
 use crate::found::explore;
 
-/// More than TCP's first retransmission takes.
+/// Longer than the first retransmission of TCP takes.
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// Says to whoever asks what it has been told.
+/// Answers each connection with what it receives.
 fn serve(server: &Node) -> io::Result<()> {
     let listener = server.run(|| TcpListener::bind("0.0.0.0:7000"))?;
     server.spawn(move || {
         for stream in listener.incoming() {
-            // Whatever becomes of this one: the next may be better.
+            // An error of one connection does not stop the server.
             let _ = stream.and_then(|mut stream| {
                 let mut word = [0; 4];
                 stream.set_read_timeout(Some(PATIENCE))?;
@@ -39,7 +39,7 @@ fn ask(server: SocketAddr, read_timeout: Option<Duration>) -> io::Result<[u8; 4]
 
 fn asks(server: &Node, read_timeout: Option<Duration>) -> TestResult {
     serve(server)?;
-    // It may be told of a failure; it may not be told nonsense, and not wait for ever.
+    // It may get an error, but no wrong answer, and it must not wait for ever.
     if let Ok(word) = ask((server.ip(), 7000).into(), read_timeout) {
         assert_eq!(&word, b"word");
     }
@@ -74,7 +74,7 @@ fn a_client_with_a_timeout_survives(server: Node) -> TestResult {
 #[test]
 fn a_client_that_waits_for_ever_is_found() {
     let found = explore("hangs::waits_for_ever");
-    // Connected, and then the request does not arrive, or the answer does not.
+    // The request or the answer is lost after the connection is established.
     assert_eq!(
         found.plans,
         [

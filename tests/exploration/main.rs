@@ -1,8 +1,8 @@
-//! Exploration finds known bugs, and what is right survives every point.
+//! Exploration finds known bugs, and correct programs pass at every point.
 //!
-//! Each file has a program with a bug that is well known, and the program put right.
-//! The one with the bug is an ignored test, a fixture, that its case runs: it asserts
-//! what is found. The other is a test as a user would write it.
+//! Each file has a program with a well-known bug, and a correct one. The program with the bug
+//! is in an ignored test, the fixture. Another test runs it and asserts what exploration
+//! finds. The correct program is in a test like those of users.
 #![deny(unsafe_code)]
 
 mod census;

@@ -1,4 +1,4 @@
-//! A client library of others, and a server of others, in another node.
+//! A real client library and a real server, in two nodes.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn connect(url: String) -> RedisResult<Connection> {
     Ok(connection)
 }
 
-/// Takes one from the stock, and again if it is told of no success.
+/// Takes one item, and tries again if it gets no confirmation.
 fn take_one(store: &Node, script: &str) -> bool {
     (0..3).any(|_| {
         let taken = connect(format!("redis://{}/", store.ip())).and_then(|mut connection| {
@@ -40,7 +40,7 @@ fn take_one(store: &Node, script: &str) -> bool {
 
 fn takes_one(store: &Node, context: &TestContext, script: &str) -> TestResult {
     start(store, context)?;
-    // From the store itself: no packet goes by the link.
+    // From the node of the store, so that no packet passes the link.
     let own = || store.run(|| connect("redis://127.0.0.1/".to_owned()));
     redis::cmd("SET").arg("stock").arg(5).exec(&mut own()?)?;
     let taken = take_one(store, script);

@@ -1,4 +1,4 @@
-//! A retry of what cannot be done twice.
+//! A retry of an operation that must not be repeated.
 
 use std::collections::HashSet;
 use std::io::{self, Read, Write};
@@ -13,8 +13,8 @@ use crate::found::explore;
 
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// Counts what it is asked to, one octet each, by which it may know what it has
-/// counted before.
+/// Counts orders of one octet each. With `remembers`, it recognises an order by its number,
+/// and does not count it again.
 fn serve(server: &Node, remembers: bool) -> io::Result<Arc<AtomicU32>> {
     let listener = server.run(|| TcpListener::bind("0.0.0.0:7000"))?;
     let count = Arc::new(AtomicU32::new(0));
@@ -62,7 +62,7 @@ fn an_order_with_a_number_survives(server: Node) -> TestResult {
     orders_once(&server, true)
 }
 
-/// The order has arrived, its answer never does: a reset *after* the packet.
+/// The order arrives, and its answer does not: the reset follows the packet.
 #[test]
 fn an_order_that_is_counted_twice_is_found() {
     let found = explore("retries::counts_twice");

@@ -1,4 +1,4 @@
-//! The same under cargo-nextest, where each test is a process.
+//! Exploration under cargo-nextest, where each test is a process.
 
 use nstest_tests::cargo::nextest;
 use nstest_tests::driver::Run;

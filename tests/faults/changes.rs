@@ -1,4 +1,4 @@
-//! One condition in place of another, and a world that changes under them.
+//! Conditions that replace others, and networks that change while faults are active.
 
 use std::time::Duration;
 
@@ -21,15 +21,15 @@ fn send(from: &Node, to: &Node, count: u32) -> TestResult {
     stream.send_many(count, |sent, arrived| sent == arrived)
 }
 
-/// Datagrams that a fault affected, twenty at a time.
+/// The number of packets that each fault affected, divided by twenty.
 fn affected(injections: &[&Injection]) -> Vec<u64> {
     injections.iter().map(|injection| injection.affected() / 20).collect()
 }
 
-/// Each counts its own packets, whoever carries it out. The kernel counts control, too:
-/// a packet of the test's and a few of that.
+/// Each fault counts its own packets, with every backend. The kernel also counts control
+/// traffic.
 #[netns_test]
-fn each_counts_what_was_its_own(server: Node, net: Net) -> TestResult {
+fn each_fault_counts_its_own_packets(server: Node, net: Net) -> TestResult {
     net.local().wait_reachable(server.ip())?;
     let link = server.link().ingress();
     let first = link.condition(rate(10))?;
@@ -45,8 +45,8 @@ fn each_counts_what_was_its_own(server: Node, net: Net) -> TestResult {
     let fourth = link.condition(rate(30))?;
     send(&net.local(), &server, 120)?;
     assert_eq!(affected(&[&first, &second, &third, &fourth]), [3, 4, 5, 6]);
-    // What was replaced is over, and ends nothing of what came after.
-    // What was replaced is over, and ends nothing of what came after.
+    // Ending a condition that was replaced does not end the one that replaced it.
+    // Ending a condition that was replaced does not end the one that replaced it.
     for over in [&first, &second, &third] {
         over.end()?;
     }
@@ -58,9 +58,9 @@ fn each_counts_what_was_its_own(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// What was sent before a change has met what was before, and is counted when asked.
+/// A change does not affect packets that were sent before it, and they are counted.
 #[netns_test]
-fn before_and_after_are_told_apart(server: Node, net: Net) -> TestResult {
+fn a_change_affects_later_packets_only(server: Node, net: Net) -> TestResult {
     net.local().wait_reachable(server.ip())?;
     let link = server.link().ingress();
     let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
@@ -88,9 +88,9 @@ fn before_and_after_are_told_apart(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Of two directions one is taken over, and the other stays.
+/// A condition of one direction replaces one of both directions only there.
 #[netns_test]
-fn one_direction_is_taken_over(server: Node, net: Net) -> TestResult {
+fn one_direction_is_replaced(server: Node, net: Net) -> TestResult {
     let both = server.link().condition(LOSSY)?;
     let egress = server.link().egress().condition(Condition::new())?.optional();
     let mut forth = Stream::open(&net.local(), &server, server.ip(), 0)?;
@@ -100,7 +100,7 @@ fn one_direction_is_taken_over(server: Node, net: Net) -> TestResult {
     both.end()?;
     forth.send()?;
     forth.wait(1)?;
-    // By its other name the cable's directions are the other way round.
+    // From the other node, the directions of the link are reversed.
     let ingress = net.local().link().egress().condition(LOSSY)?;
     let lossy = server.link().egress().condition(LOSSY)?;
     assert_eq!((ingress.backends(), egress.backends()), (vec![Backend::Wire], vec![]));
@@ -110,15 +110,15 @@ fn one_direction_is_taken_over(server: Node, net: Net) -> TestResult {
         stream.send()?;
     }
     nstest::eventually(PATIENCE, || ingress.affected() >= 1 && lossy.affected() >= 1)?;
-    // What has been replaced is in nobody's way.
+    // A replaced condition does not exclude others.
     ingress.end()?;
     net.inject(Fault::on("server").ingress().condition(LOSSY))?.optional().end()?;
     Ok(())
 }
 
-/// A condition that was replaced does not come back with its schedule.
+/// The schedule of a replaced condition does not start it again.
 #[netns_test]
-fn what_was_replaced_does_not_come_back(server: Node, net: Net) -> TestResult {
+fn a_replaced_condition_does_not_start_again(server: Node, net: Net) -> TestResult {
     let tick = Duration::from_millis(5);
     let fault = Fault::on("server").condition(LOSSY).lasting(tick).every(2 * tick).optional();
     let blinking = net.inject(fault)?;
@@ -131,15 +131,15 @@ fn what_was_replaced_does_not_come_back(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// What fails changes nothing: here, no descriptor is left for the wire.
+/// An injection that fails changes nothing. Here no descriptor is left for the wire.
 #[netns_test]
-fn what_fails_changes_nothing(a: Node, b: Node, net: Net) -> TestResult {
+fn a_failed_injection_changes_nothing(a: Node, b: Node, net: Net) -> TestResult {
     let paced = b.link().ingress().condition(rate(10))?;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, 0, hard)?;
     let errors = [
         b.link().condition(LOSSY).map(drop),
-        b.link().condition(rate(20)).map(drop), // what leaves is the wire's
+        b.link().condition(rate(20)).map(drop), // egress needs the wire
         net.partition(&[&[&a], &[&b]]).map(drop),
         b.link().drop_packets(Packets::udp()).map(drop),
     ];
@@ -150,7 +150,7 @@ fn what_fails_changes_nothing(a: Node, b: Node, net: Net) -> TestResult {
     assert_eq!(paced.backends(), [Backend::Tbf]);
     send(&a, &b, 10)?;
     assert!(paced.affected() >= 10, "{paced:?}");
-    // Nothing of them is in the way of the next.
+    // The failed ones do not exclude the next.
     net.partition(&[&[&a], &[&b]])?.optional().end()?;
     let lossy = b.link().ingress().condition(LOSSY)?;
     Stream::open(&a, &b, b.ip(), 0)?.send()?;
@@ -158,7 +158,7 @@ fn what_fails_changes_nothing(a: Node, b: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// A node that comes back meets what was said of its link, and what was counted stays.
+/// A node that returns finds the faults of its link, and their counts are kept.
 #[netns_test]
 fn faults_follow_a_node(net: Net) -> TestResult {
     let (home, cafe) = (net.add_lan("home").build()?, net.add_lan("cafe").build()?);
@@ -195,9 +195,9 @@ fn faults_follow_a_node(net: Net) -> TestResult {
     Ok(())
 }
 
-/// A pulled cable stays pulled where its node goes.
+/// A link that is down stays down when its node moves.
 #[netns_test]
-fn a_pulled_cable_follows_its_node(net: Net) -> TestResult {
+fn a_link_that_is_down_follows_its_node(net: Net) -> TestResult {
     let lan = net.add_lan("lan").build()?;
     let node = net.add_node("node").join(&lan).build()?;
     let other = net.add_node("other").join(&lan).build()?;

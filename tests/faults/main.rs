@@ -1,4 +1,4 @@
-//! Faults of links, as a test author writes them, on the real kernel.
+//! Fault injection through the public API, on the real kernel.
 #![deny(unsafe_code)]
 
 mod backends;

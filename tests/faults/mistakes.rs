@@ -1,4 +1,4 @@
-//! What cannot be is an error that points at it, and changes nothing.
+//! Impossible faults are errors that point at the mistake, and change nothing.
 
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ fn plans_that_do_not_parse() {
 }
 
 #[test]
-fn plans_that_contradict_themselves() {
+fn plans_with_faults_that_exclude_each_other() {
     for (plan, expected) in [
         (
             "server: condition lte; server egress: condition dsl at 1s",
@@ -165,7 +165,7 @@ fn plans_that_contradict_themselves() {
 }
 
 #[netns_test]
-fn places_that_are_not_there(server: Node, net: Net) -> TestResult {
+fn targets_that_do_not_exist(server: Node, net: Net) -> TestResult {
     says(
         net.inject(Fault::on("sever").down()),
         &expect![[r#"
@@ -216,7 +216,7 @@ fn places_that_are_not_there(server: Node, net: Net) -> TestResult {
 }
 
 #[netns_test]
-fn faults_that_cannot_be(server: Node, net: Net) -> TestResult {
+fn faults_that_are_not_possible(server: Node, net: Net) -> TestResult {
     let link = server.link();
     says(
         link.condition(Condition::new().queue_limit(5)),
@@ -296,7 +296,7 @@ fn faults_that_cannot_be(server: Node, net: Net) -> TestResult {
 }
 
 #[netns_test]
-fn faults_that_contradict_each_other(server: Node, net: Net) -> TestResult {
+fn faults_that_exclude_each_other(server: Node, net: Net) -> TestResult {
     net.inject(Fault::on("server").condition(Condition::new().rate(Rate::mbit(1))).optional())?;
     let same = Fault::on("server").egress().condition(Condition::LTE);
     says(
@@ -307,7 +307,7 @@ fn faults_that_contradict_each_other(server: Node, net: Net) -> TestResult {
               help: remove one of them, or let the first end before the second starts (`lasting`)
         "#]],
     );
-    // The same cable, by its other name.
+    // The same link, by its other name.
     says(
         net.inject(Fault::on("test").ingress().condition(Condition::LTE)),
         &expect![[r#"

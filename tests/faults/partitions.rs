@@ -1,4 +1,4 @@
-//! Networks that fall apart.
+//! Partitions.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use nstest::{Nat, Net, Node, ProbeOutcome, TestResult, netns_test};
 
 use crate::stream::{PATIENCE, Stream, both};
 
-/// How long nothing has to come back.
+/// The time without a reply after which a node counts as unreachable.
 const SILENCE: Duration = Duration::from_millis(100);
 
-/// A first connection after a partition has been healed.
+/// The time for a first connection after a partition has healed.
 const SOON: Duration = Duration::from_millis(200);
 
-/// When a SYN that was lost is sent again: RFC 6298 §2.
+/// The time after which TCP retransmits a SYN: RFC 6298 §2.
 const AGAIN: Duration = Duration::from_millis(950);
 
 fn listen(nodes: &[&Node]) -> std::io::Result<Vec<TcpListener>> {
@@ -21,10 +21,10 @@ fn listen(nodes: &[&Node]) -> std::io::Result<Vec<TcpListener>> {
     all.map(|(node, ip)| node.run(|| TcpListener::bind((ip, 80)))).collect()
 }
 
-/// Whether they can talk, over both families alike. Silence is told soon; whoever
-/// answers under load may take longer.
+/// Asserts whether one node reaches another, with both IP versions. An answer has more time
+/// than a missing reply, because of load.
 #[track_caller]
-fn assert_talk(from: &Node, to: &Node, expected: bool) {
+fn assert_reaches(from: &Node, to: &Node, expected: bool) {
     let (patience, reached) = match expected {
         true => (PATIENCE, ProbeOutcome::Connected),
         false => (SILENCE, ProbeOutcome::NoReply),
@@ -34,18 +34,18 @@ fn assert_talk(from: &Node, to: &Node, expected: bool) {
     }
 }
 
-/// Who can talk to whom, as a matrix: from, to.
+/// Asserts which nodes reach which, as a matrix of source and destination.
 #[track_caller]
 fn assert_matrix<const N: usize>(nodes: &[&Node; N], expected: [&str; N]) {
     for (from, line) in nodes.iter().zip(expected) {
         for (to, cell) in nodes.iter().zip(line.chars()).filter(|(to, _)| *to != from) {
-            assert_talk(from, to, cell == 'x');
+            assert_reaches(from, to, cell == 'x');
         }
     }
 }
 
-/// Everybody can talk to everybody, and soon: no SYN has to be sent again after a
-/// second, and half of the connections are made in much less.
+/// Asserts that all nodes reach each other soon: no SYN is retransmitted after a second, and
+/// half of the connections take much less.
 fn assert_healed(nodes: &[&Node]) -> TestResult {
     let mut times = Vec::new();
     for from in nodes {
@@ -71,8 +71,8 @@ fn every_shape(a: Node, b: Node, c: Node, d: Node, net: Net) -> TestResult {
     let _mine = listen(&[&net.local()])?;
     let halves = net.partition(&[&[&a, &b], &[&c, &d]])?;
     assert_matrix(&all, [".x  ", "x.  ", "  .x", "  x."]);
-    assert_talk(&net.local(), &a, true); // it is in no group
-    assert_talk(&d, &net.local(), true);
+    assert_reaches(&net.local(), &a, true); // it is in no group
+    assert_reaches(&d, &net.local(), true);
     assert!(halves.affected() > 0);
     net.heal()?;
     assert_healed(&all)?;
@@ -84,8 +84,8 @@ fn every_shape(a: Node, b: Node, c: Node, d: Node, net: Net) -> TestResult {
 
     net.isolate(&b)?;
     assert_matrix(&all, [". xx", " .  ", "x .x", "x x."]);
-    assert_talk(&net.local(), &b, false);
-    assert_talk(&net.local(), &a, true);
+    assert_reaches(&net.local(), &b, false);
+    assert_reaches(&net.local(), &a, true);
     net.heal()?;
     assert_healed(&all)?;
 
@@ -95,21 +95,21 @@ fn every_shape(a: Node, b: Node, c: Node, d: Node, net: Net) -> TestResult {
     net.heal()?;
     assert_healed(&all)?;
 
-    // One node is on both sides.
+    // One node is in two groups.
     net.partition(&[&[&a, &b, &c], &[&c, &d]])?;
     assert_matrix(&all, [".xx ", "x.x ", "xx.x", "  x."]);
     net.heal()?;
     assert_healed(&all)
 }
 
-/// What the deaf side says is heard.
+/// Packets in the other direction arrive.
 #[netns_test]
 fn one_way(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     let all = [&a, &b, &c];
     for node in all {
         for other in all.iter().filter(|other| **other != node) {
             for ip in both(other) {
-                node.wait_reachable(ip)?; // later, no neighbour is to be found
+                node.wait_reachable(ip)?; // before ARP is dropped
             }
         }
     }
@@ -132,9 +132,9 @@ fn one_way(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Plain multicast, as mDNS does it: it does not come across either.
+/// Multicast, as mDNS uses it, does not cross a partition.
 #[netns_test]
-fn multicast_included(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+fn multicast_is_included(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     const GROUP: (Ipv4Addr, u16) = (Ipv4Addr::new(224, 0, 0, 251), 5353);
     const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
     let join = |node: &Node| -> std::io::Result<[UdpSocket; 2]> {
@@ -152,7 +152,7 @@ fn multicast_included(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     };
     let (sender, near, far) = (join(&a)?, join(&b)?, join(&c)?);
     let say = |word: &[u8]| -> std::io::Result<()> {
-        // By its address, since there is no route for a group.
+        // By address, because there is no route for the group.
         a.run(|| UdpSocket::bind((a.ipv4(), 0)))?.send_to(word, GROUP)?;
         let index = a.run(|| nix::net::if_::if_nametoindex("eth0"))?;
         sender[1].send_to(word, std::net::SocketAddrV6::new(GROUP6, 5353, 0, index)).map(drop)
@@ -191,7 +191,7 @@ fn v6_only(port: u16) -> std::io::Result<UdpSocket> {
     Ok(fd.into())
 }
 
-/// Nodes on two networks, and one behind a router that translates.
+/// Nodes in two networks, one behind a router with NAT.
 #[netns_test]
 fn across_routers(net: Net) -> TestResult {
     let internet = net.add_lan("internet").subnet("203.0.113.0/24").build()?;
@@ -214,15 +214,15 @@ fn across_routers(net: Net) -> TestResult {
     };
     let mut open = laptop.run(|| TcpStream::connect((server.ip(), 80)))?;
     assert!(v4(&laptop, &other)?);
-    // The router talks to both.
+    // The router reaches both.
     let apart = net.partition(&[&[&laptop], &[&server]])?;
     assert!(!v4(&laptop, &server)? && v4(&laptop, &other)? && v4(&other, &server)?);
     std::io::Write::write_all(&mut open, b"x")?;
     let before = apart.affected();
-    nstest::eventually(PATIENCE, || apart.affected() > before)?; // what is open is apart, too
+    nstest::eventually(PATIENCE, || apart.affected() > before)?; // open connections are separated, too
     net.heal()?;
     soon(&laptop, server.ip())?;
-    // The home falls off the internet.
+    // The home network is separated from the internet.
     net.partition(&[&[&laptop, &gate], &[&server, &other]])?;
     assert!(!v4(&laptop, &server)? && !v4(&laptop, &other)? && v4(&other, &server)?);
     net.heal()?;
@@ -230,9 +230,9 @@ fn across_routers(net: Net) -> TestResult {
     soon(&laptop, other.ip())
 }
 
-/// Who comes, goes and moves meanwhile is where the partition has him.
+/// The partition applies to nodes that join, leave and move while it is active.
 #[netns_test]
-fn the_world_changes_meanwhile(net: Net) -> TestResult {
+fn the_network_changes_during_a_partition(net: Net) -> TestResult {
     let lan = net.add_lan("lan").build()?;
     let add = |name: &str| net.add_node(name).join(&lan).build();
     let (a, b, c) = (add("a")?, add("b")?, add("c")?);
@@ -244,13 +244,13 @@ fn the_world_changes_meanwhile(net: Net) -> TestResult {
     listeners.extend(listen(&[&d])?);
     assert_matrix(&[&a, &b, &c, &d], [".  x", " .xx", " x.x", "xxx."]);
 
-    // Another address, and the same node.
+    // The same node with another address.
     listeners.clear();
     a.set_address(&lan, lan_address(&a))?;
     listeners.extend(listen(&[&a, &b, &c, &d])?);
     assert_matrix(&[&a, &b, &c], [".  ", " .x", " x."]);
 
-    // Another link to the same network is no way round.
+    // A second link to the same network does not avoid the partition.
     let cable = net.connect(&a, &b)?;
     let ips = b.addrs();
     for ip in ips {
@@ -260,7 +260,7 @@ fn the_world_changes_meanwhile(net: Net) -> TestResult {
     }
     cable.remove()?;
 
-    // A node goes, and another comes by its name.
+    // A node leaves, and another one joins with its name.
     drop(listeners);
     c.remove()?;
     let c = add("c")?;
@@ -270,7 +270,7 @@ fn the_world_changes_meanwhile(net: Net) -> TestResult {
     assert_healed(&[&a, &b, &c, &d])
 }
 
-/// An address of the same network that nobody has.
+/// A free address of the same network.
 fn lan_address(node: &Node) -> IpAddr {
     let [a, b, c, _] = node.ipv4().octets();
     Ipv4Addr::new(a, b, c, 77).into()

@@ -1,4 +1,4 @@
-//! A fault that happened to nothing fails its test, and says what it waited for.
+//! Receipts: a fault that affected no packet fails its test, and the report names it.
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
@@ -16,8 +16,8 @@ use nstest_tests::driver::Run;
 use crate::stream::{PATIENCE, Stream};
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
-fn nothing_was_touched(server: Node, net: Net) -> TestResult {
+#[ignore = "fails deliberately; a test below runs it"]
+fn affects_no_packet(server: Node, net: Net) -> TestResult {
     let link = server.link();
     let third = link.fault()?.packets(Packets::tcp().port(80).kind(PacketKind::Syn)).nth(3);
     net.inject(third.action(Action::Drop))?;
@@ -26,7 +26,7 @@ fn nothing_was_touched(server: Node, net: Net) -> TestResult {
     net.inject(
         Fault::on("server").packets(Packets::udp().port(9)).down().lasting(Duration::from_secs(1)),
     )?;
-    link.drop_packets(Packets::udp().port(7))?; // this one is met
+    link.drop_packets(Packets::udp().port(7))?; // this one affects a packet
     link.mtu_blackhole(1280)?.optional();
     net.inject("server ingress: drop at 10m optional".parse()?)?;
     let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
@@ -38,13 +38,13 @@ fn nothing_was_touched(server: Node, net: Net) -> TestResult {
 }
 
 #[test]
-fn what_was_never_matched_is_told() {
-    let outcome = Run::of(&["receipts::nothing_was_touched"]).run();
+fn a_fault_without_packets_fails_the_test() {
+    let outcome = Run::of(&["receipts::affects_no_packet"]).run();
     assert!(!outcome.status.success());
     expect![[r#"
-        test receipts::nothing_was_touched ... FAILED
+        test receipts::affects_no_packet ... FAILED
 
-        ---- receipts::nothing_was_touched stdout ----
+        ---- receipts::affects_no_packet stdout ----
         nstest: seed 1 (repeat with NSTEST_SEED=1)
         nstest[fault-unmatched]: inject every fault that the test declares
           cause: these had no effect:
@@ -58,16 +58,16 @@ fn what_was_never_matched_is_told() {
 }
 
 #[netns_test]
-fn optional_ones_need_not_match(server: Node, net: Net) -> TestResult {
+fn optional_faults_need_not_match(server: Node, net: Net) -> TestResult {
     server.link().drop_packets(Packets::udp().port(9))?.optional();
     net.inject(Fault::on("server").packets(Packets::tcp().port(9)).optional())?;
     net.inject("server: condition delay 5ms optional at 1h".parse()?)?;
-    // Nothing reaches the far end of a pulled cable.
+    // No packet reaches the other end of a link that is down.
     server.link().flap(Duration::from_millis(1))?;
     Ok(())
 }
 
-/// Each counts what it decided about, and no more.
+/// Each fault counts the packets that it affected, and no others.
 #[netns_test]
 fn counts_are_right(server: Node, net: Net) -> TestResult {
     net.local().wait_reachable(server.ip())?;
@@ -84,7 +84,7 @@ fn counts_are_right(server: Node, net: Net) -> TestResult {
     stream.send_many(100, |sent, arrived| arrived + sent / 10 == sent + 1)?;
     let counts = [&slow, &tenth, &twice, &other, &back].map(nstest::Injection::affected);
     assert_eq!(counts, [90, 10, 1, 0, 0]);
-    // Two who want the same packet: the first one has it.
+    // Of two faults that match the same packet, the first one affects it.
     let first = link.drop_packets(Packets::udp())?;
     let second = link.drop_packets(Packets::udp().host(server.ip()))?.optional();
     stream.send()?;
@@ -93,11 +93,11 @@ fn counts_are_right(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Whoever sends more than the wire can take has not tested the network that was asked
-/// for. Here its thread has next to no time: what sends is more urgent, and on the same
-/// processor.
+/// A test that sends more than the wire can process fails, because it has not tested its
+/// network. Here the wire's thread gets almost no processor time: the sender runs on the same
+/// processor with a higher priority.
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "fails deliberately; a test below runs it"]
 fn floods_the_wire(a: Node, b: Node) -> TestResult {
     b.link().condition(Condition::new().loss(Percent::new(0.0001)))?.optional();
     a.wait_reachable(b.ip())?;
@@ -121,7 +121,7 @@ fn floods_the_wire(a: Node, b: Node) -> TestResult {
 }
 
 #[test]
-fn what_the_wire_loses_by_itself_fails_the_test() {
+fn frames_lost_by_the_wire_fail_the_test() {
     let outcome = Run::of(&["receipts::floods_the_wire"]).run();
     let text = outcome.text();
     assert!(!outcome.status.success(), "{text}");

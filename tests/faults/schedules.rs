@@ -1,5 +1,4 @@
-//! Faults that come and go by themselves: at a time, for a time, again and again, and
-//! with a packet; as values and as text.
+//! Schedules: faults that start at a time or with a packet, last for a time, and repeat.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -23,14 +22,14 @@ fn carrier(node: &Node) -> bool {
 }
 
 #[netns_test]
-fn at_a_time_for_a_time(server: Node, net: Net) -> TestResult {
+fn a_fault_starts_and_ends_at_its_times(server: Node, net: Net) -> TestResult {
     let start = Instant::now();
-    let later = net.inject(Fault::on("server").down().at(ms(300)).lasting(ms(400)))?;
+    let later = net.inject(Fault::on("server").down().at(ms(1000)).lasting(ms(1500)))?;
     assert_eq!(later.backends(), []);
     nstest::eventually(PATIENCE, || !carrier(&server))?;
-    assert!(start.elapsed() >= ms(300), "{:?}", start.elapsed());
+    assert!(start.elapsed() >= ms(1000), "{:?}", start.elapsed());
     nstest::eventually(PATIENCE, || carrier(&server))?;
-    assert!(start.elapsed() >= ms(700), "{:?}", start.elapsed());
+    assert!(start.elapsed() >= ms(2500), "{:?}", start.elapsed());
     Stream::open(&net.local(), &server, server.ip(), 0)?
         .send_many(1, |sent, arrived| sent == arrived)?;
     assert_eq!(later.backends(), []);
@@ -38,13 +37,13 @@ fn at_a_time_for_a_time(server: Node, net: Net) -> TestResult {
 }
 
 #[netns_test]
-fn again_and_again(server: Node, net: Net) -> TestResult {
+fn a_fault_repeats(server: Node, net: Net) -> TestResult {
     net.local().wait_reachable(server.ip())?;
     let start = Instant::now();
     let fault = Fault::on("server").ingress().condition(Condition::new().loss(Percent::ALL));
     let blinking = net.inject(fault.lasting(ms(20)).every(ms(60)))?;
     let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
-    // Three times lost and three times arrived, in turns.
+    // Packets are lost and arrive in turns, three times.
     for _ in 0..3 {
         let affected = blinking.affected();
         nstest::eventually(PATIENCE, || {
@@ -61,7 +60,7 @@ fn again_and_again(server: Node, net: Net) -> TestResult {
     blinking.end()?;
     let affected = blinking.affected();
     stream.take();
-    // It is over for good, for longer than it would stay away.
+    // The fault has ended: it does not repeat for longer than its period.
     let end = Instant::now() + ms(200);
     let mut sent = 0;
     while Instant::now() < end {
@@ -73,11 +72,11 @@ fn again_and_again(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// The third connection pulls the cable, and is made when it is plugged in again.
+/// The third connection takes the link down, and is established when the link is up again.
 #[netns_test]
-fn a_packet_begins_it(server: Node, net: Net) -> TestResult {
+fn a_packet_starts_a_fault(server: Node, net: Net) -> TestResult {
     let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
-    let fault: Fault = "server tcp syn nth 3: down lasting 1s".parse()?;
+    let fault: Fault = "server tcp syn nth 3: down lasting 2s".parse()?;
     let down = net.inject(fault)?;
     for _ in 0..2 {
         TcpStream::connect((server.ip(), 80))?;
@@ -85,21 +84,21 @@ fn a_packet_begins_it(server: Node, net: Net) -> TestResult {
     }
     let start = Instant::now();
     let to = (server.ip(), 80);
-    // The packet itself passes; its answer may or may not be in time.
+    // The packet itself passes. Its answer may be lost.
     let third = std::thread::spawn(move || TcpStream::connect(to));
     nstest::eventually(PATIENCE, || !carrier(&server))?;
     assert_eq!(down.backends(), [Backend::Carrier]);
     nstest::eventually(PATIENCE, || carrier(&server))?;
-    assert!(start.elapsed() >= ms(1000), "{:?}", start.elapsed());
+    assert!(start.elapsed() >= ms(2000), "{:?}", start.elapsed());
     third.join().expect("no panic")?.write_all(b"x")?;
     TcpStream::connect(to)?;
     assert!(carrier(&server) && down.backends().is_empty());
     Ok(())
 }
 
-/// A condition that begins with the first byte of data.
+/// A condition that starts with the first byte of data.
 #[netns_test]
-fn data_begins_it(server: Node, net: Net) -> TestResult {
+fn data_starts_a_condition(server: Node, net: Net) -> TestResult {
     let listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
     let slow = Condition::new().delay(ms(150));
     let fault =
@@ -119,12 +118,12 @@ fn data_begins_it(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Two times of one condition; what follows the other does so at once.
+/// Two conditions of one direction, the second right after the first.
 #[netns_test]
-fn plans_are_text(server: Node, net: Net) -> TestResult {
+fn a_plan_is_applied_from_text(server: Node, net: Net) -> TestResult {
     net.local().wait_reachable(server.ip())?;
-    let plan: Plan = "server ingress: condition loss 100% lasting 100ms
-        server ingress: condition delay 50ms at 100ms; server udp port 9: drop optional"
+    let plan: Plan = "server ingress: condition loss 100% lasting 1s
+        server ingress: condition delay 50ms at 1s; server udp port 9: drop optional"
         .parse()?;
     let injections = net.apply(&plan)?;
     assert_eq!(injections.len(), 3);
@@ -145,7 +144,7 @@ fn plans_are_text(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// All of a plan or nothing of it.
+/// If one fault of a plan cannot be injected, none is.
 #[netns_test]
 fn a_plan_is_applied_whole(server: Node, net: Net) -> TestResult {
     let plan: Plan = "server: drop; server: down; nobody: drop".parse()?;
@@ -161,11 +160,11 @@ fn a_plan_is_applied_whole(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Runs under the plan of its case.
+/// Run by the test below, with a plan.
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a test below runs it"]
 fn talks(net: Net) -> TestResult {
-    let lan = net.add_lan("lan").build()?; // what the plan names comes only now
+    let lan = net.add_lan("lan").build()?; // the plan names nodes that are created only here
     let client = net.add_node("client").join(&lan).build()?;
     let server = net.add_node("server").join(&lan).build()?;
     let listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
@@ -179,7 +178,7 @@ fn talks(net: Net) -> TestResult {
 }
 
 #[test]
-fn a_run_has_a_plan() {
+fn a_run_follows_its_plan() {
     let run = |plan: &str| {
         Run::of(&["schedules::talks"]).env("NSTEST_PLAN", plan).env("RUST_TEST_THREADS", "1").run()
     };
@@ -204,13 +203,13 @@ fn a_run_has_a_plan() {
     }
 }
 
-/// The listener of one link serves all that wait for packets of it.
+/// Several faults of one link can each wait for a packet.
 #[netns_test]
-fn several_packets_are_awaited(server: Node, net: Net) -> TestResult {
+fn several_faults_wait_for_packets(server: Node, net: Net) -> TestResult {
     let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
     let slow = Condition::new().delay(ms(1));
     let syn = net.inject(
-        Fault::on("server").packets(Packets::tcp().kind(PacketKind::Syn)).down().lasting(ms(500)),
+        Fault::on("server").packets(Packets::tcp().kind(PacketKind::Syn)).down().lasting(ms(1500)),
     )?;
     let udp = net.inject(Fault::on("server").packets(Packets::udp()).nth(2).condition(slow))?;
     let lost =
@@ -230,9 +229,9 @@ fn several_packets_are_awaited(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// What follows another at once leaves no gap between them.
+/// There is no gap between two faults that follow each other directly.
 #[netns_test]
-fn one_follows_the_other(server: Node, net: Net) -> TestResult {
+fn consecutive_faults_leave_no_gap(server: Node, net: Net) -> TestResult {
     let plan: Plan = "server: down lasting 100ms; server: down at 100ms lasting 400ms".parse()?;
     let start = Instant::now();
     net.apply(&plan)?;

@@ -1,5 +1,5 @@
-//! The same seed, the same packets: the same fate. Each exchange is a test of its own,
-//! in a process and in a network of its own.
+//! The same seed and the same packets give the same decisions. Each exchange is a test in a
+//! process and a network of its own.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command};
@@ -16,19 +16,19 @@ use crate::stream::{PATIENCE, Stream};
 
 const COUNT: u32 = 1_000;
 
-/// All that is left to chance and can be told by what arrives.
+/// All random effects that can be seen from the arrivals.
 const BAD: Condition = Condition::new()
     .loss(Percent::new(10.0))
     .burst_loss(GilbertElliott::new(Percent::new(2.0), Percent::new(30.0)))
     .duplicate(Percent::new(10.0))
     .corrupt(Percent::new(5.0));
 
-/// How often each of the datagrams arrives, while control goes the same way.
+/// Prints how often each datagram arrives, while control traffic passes the same link.
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "a test below runs it"]
 fn exchange(client: Node, server: Node, net: Net) -> TestResult {
     client.wait_reachable(server.ip())?;
-    // Touches every datagram, and nothing else: a nanosecond is no time.
+    // Affects every datagram without an effect: one nanosecond is too short to matter.
     let seen = Fault::on("server").ingress().packets(Packets::udp());
     let seen = net.inject(seen.action(Action::Delay(Duration::from_nanos(1))))?;
     let bad = server.link().ingress().condition(BAD)?;
@@ -41,7 +41,7 @@ fn exchange(client: Node, server: Node, net: Net) -> TestResult {
         let sent = u64::from(chunk + 1) * 50;
         nstest::eventually(PATIENCE, || seen.affected() == sent && waiting(&server) == 0)?;
     }
-    // All has been decided. The last one arrives behind them.
+    // All decisions are made. The last datagram arrives after all others.
     bad.end()?;
     stream.send()?;
     let mut fate = BTreeMap::<u32, u8>::new();
@@ -57,7 +57,7 @@ fn exchange(client: Node, server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Asks everybody for a node that there is not.
+/// Causes ARP requests for nodes that do not exist.
 fn who_has(from: &Node, chunk: u32) -> TestResult {
     let socket = from.run(|| std::net::UdpSocket::bind("0.0.0.0:0"))?;
     for number in 0..2 {
@@ -68,13 +68,13 @@ fn who_has(from: &Node, chunk: u32) -> TestResult {
     Ok(())
 }
 
-/// Octets that wait in a node's UDP sockets: proc_net_udp(5).
+/// The octets in the receive buffers of a node's UDP sockets: proc_net_udp(5).
 fn waiting(node: &Node) -> u64 {
     let text = node.run(|| std::fs::read_to_string("/proc/thread-self/net/udp")).expect("read it");
     let lines = text.lines().skip(1);
     let queue = |line: &str| {
         let drops = line.split_whitespace().last();
-        assert_eq!(drops, Some("0"), "the socket had no room: {line}");
+        assert_eq!(drops, Some("0"), "the socket dropped datagrams: {line}");
         let queues = line.split_whitespace().nth(4)?;
         u64::from_str_radix(queues.split_once(':')?.1, 16).ok()
     };
@@ -88,10 +88,10 @@ fn fate(seed: u32) -> String {
     let text = outcome.text();
     let fate = text.lines().find_map(|line| line.strip_prefix("fate "));
     assert!(outcome.status.success(), "{text}");
-    fate.unwrap_or_else(|| panic!("it says nothing: {text}")).to_owned()
+    fate.unwrap_or_else(|| panic!("no decisions were printed: {text}")).to_owned()
 }
 
-/// A process that does nothing else than be in the way.
+/// A process that uses a processor.
 struct Busy(Child);
 
 impl Busy {
@@ -141,10 +141,10 @@ fn a_hundred_runs_are_the_same() {
     for (run, other) in all.iter().enumerate() {
         assert_eq!(other, first, "run {run} of 100 differs");
     }
-    // On every machine, from now on.
+    // The same on every machine and in every release.
     expect!["1002111010102111211111221111111110010111100000000010111110120111011111001101110121111111111111111110"].assert_eq(&first[..100]);
     let other = fate(8);
     assert_ne!(&other, first);
     let differing = other.bytes().zip(first.bytes()).filter(|(one, two)| one != two).count();
-    assert!(differing > 200, "{differing} of 1000 have another fate with another seed");
+    assert!(differing > 200, "{differing} of 1000 differ with another seed");
 }

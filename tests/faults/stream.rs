@@ -1,4 +1,4 @@
-//! Numbered datagrams between two nodes, and what became of them.
+//! Streams of numbered datagrams between two nodes, and the times of their arrival.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, UdpSocket};
@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nstest::{Injection, Node};
+use nstest::{Injection, Node, TestResult};
 
-/// Long enough for anything that is to happen, on a machine under load.
+/// A deadline that a loaded machine meets, too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// More at once than this might not fit into a socket.
+/// The number of datagrams that fit into the buffer of a socket.
 const AT_ONCE: u32 = 100;
 
-/// The addresses of a node that programs use, one of each family.
+/// The addresses of a node, one of each IP version.
 pub(crate) fn both(node: &Node) -> [IpAddr; 2] {
     [node.ipv4().into(), node.ipv6().into()]
 }
@@ -23,11 +23,11 @@ pub(crate) fn both(node: &Node) -> [IpAddr; 2] {
 /// A datagram that arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Arrival {
-    /// How many were sent before it.
+    /// The number of datagrams that were sent before it.
     pub(crate) number: u32,
-    /// From when it was sent.
+    /// The time since it was sent.
     pub(crate) took: Duration,
-    /// Since the stream was opened.
+    /// The time since the stream was opened.
     pub(crate) at: Duration,
 }
 
@@ -43,8 +43,8 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// From one node to an address of another; each datagram carries so many octets,
-    /// 12 at least.
+    /// Opens a stream from one node to an address of another. Each datagram carries this
+    /// many octets, and at least 12.
     pub(crate) fn open(from: &Node, to: &Node, ip: IpAddr, octets: usize) -> std::io::Result<Self> {
         let sink = to.run(|| UdpSocket::bind((ip, 0)))?;
         let any = if ip.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
@@ -53,7 +53,7 @@ impl Stream {
         let (start, arrivals) = (Instant::now(), Arc::<Mutex<Vec<Arrival>>>::default());
         let over = Arc::<AtomicBool>::default();
         let (seen, stop) = (Arc::clone(&arrivals), Arc::clone(&over));
-        // Looks up now and then whether it is over.
+        // The receiver checks at this interval whether the stream was dropped.
         sink.set_read_timeout(Some(Duration::from_millis(20)))?;
         let receiver = std::thread::spawn(move || {
             let mut buffer = [0; 2048];
@@ -74,7 +74,7 @@ impl Stream {
         Ok(Self { socket, octets: octets.max(12), sent: 0, start, arrivals, over, receiver })
     }
 
-    /// Sends one more.
+    /// Sends a datagram.
     pub(crate) fn send(&mut self) -> std::io::Result<()> {
         let mut datagram = vec![0; self.octets];
         datagram[..4].copy_from_slice(&self.sent.to_be_bytes());
@@ -85,13 +85,13 @@ impl Stream {
         Ok(())
     }
 
-    /// Sends many, and after a few of them waits until as many are accounted for, of
-    /// those sent and those arrived.
+    /// Sends a number of datagrams. After a few of them, it waits for `accounted`, which gets
+    /// the numbers of those sent and of those arrived.
     pub(crate) fn send_many(
         &mut self,
         count: u32,
         accounted: impl Fn(u32, u32) -> bool,
-    ) -> nstest::TestResult {
+    ) -> TestResult {
         let end = self.sent + count;
         while self.sent < end {
             for _ in 0..AT_ONCE.min(end - self.sent) {
@@ -102,8 +102,8 @@ impl Stream {
         Ok(())
     }
 
-    /// As [`send_many`](Self::send_many), where a fault touches only what is lost.
-    pub(crate) fn send_lossy(&mut self, count: u32, lossy: &Injection) -> nstest::TestResult {
+    /// Like [`send_many`](Self::send_many), for a fault that affects only lost datagrams.
+    pub(crate) fn send_lossy(&mut self, count: u32, lossy: &Injection) -> TestResult {
         let before = lossy.affected();
         let gone = self.sent - self.arrived();
         self.send_many(count, |sent, arrived| {
@@ -111,20 +111,20 @@ impl Stream {
         })
     }
 
-    /// How many arrived.
+    /// The number of datagrams that arrived.
     pub(crate) fn arrived(&self) -> u32 {
         u32::try_from(self.arrivals.lock().expect("no panic").len()).expect("fewer")
     }
 
-    /// Waits until so many have arrived.
-    pub(crate) fn wait(&self, count: u32) -> nstest::TestResult {
+    /// Waits until this many have arrived.
+    pub(crate) fn wait(&self, count: u32) -> TestResult {
         Ok(nstest::eventually(PATIENCE, || match self.arrived() {
             arrived if arrived >= count => Ok(()),
             arrived => Err(format!("{arrived} of {count} arrived")),
         })?)
     }
 
-    /// What has arrived since this was last asked.
+    /// The datagrams that arrived since the last call.
     pub(crate) fn take(&self) -> Vec<Arrival> {
         std::mem::take(&mut self.arrivals.lock().expect("no panic"))
     }
@@ -140,11 +140,15 @@ impl Drop for Stream {
     }
 }
 
-/// Mean and standard deviation, in milliseconds.
-pub(crate) fn moments(arrivals: &[Arrival]) -> (f64, f64) {
-    let ms: Vec<f64> = arrivals.iter().map(|arrival| arrival.took.as_secs_f64() * 1e3).collect();
-    let count = ms.len() as f64;
-    let mean = ms.iter().sum::<f64>() / count;
-    let variance = ms.iter().map(|ms| (ms - mean).powi(2)).sum::<f64>() / count;
-    (mean, variance.sqrt())
+/// Repeats a measurement until it is in time, up to [`PATIENCE`].
+///
+/// A loaded machine can make any single measurement late, but not all of them. If the
+/// library is late, all of them are. What load cannot break, `measure` asserts each time.
+#[track_caller]
+pub(crate) fn in_time(mut measure: impl FnMut() -> TestResult<bool>) -> TestResult {
+    let start = Instant::now();
+    while !measure()? {
+        assert!(start.elapsed() < PATIENCE, "no measurement was in time");
+    }
+    Ok(())
 }

@@ -11,7 +11,7 @@ use nstest::{
 
 use crate::stream::{PATIENCE, Stream, both};
 
-/// How long nothing has to come back: nobody else decides that it does not.
+/// The time without a reply that counts as silence.
 const SILENCE: Duration = Duration::from_millis(200);
 
 fn connect(from: &Node, to: SocketAddr) -> std::io::Result<TcpStream> {
@@ -63,9 +63,9 @@ fn a_connection_is_reset_at_both_ends(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Each kind, to a connection and to datagrams; who is blamed is who was asked.
+/// Each kind of rejection, of a connection and of datagrams.
 #[netns_test]
-fn a_rejection_is_told(server: Node, net: Net) -> TestResult {
+fn a_rejection_notifies_the_sender(server: Node, net: Net) -> TestResult {
     let _listeners = both(&server).map(|ip| server.run(|| TcpListener::bind((ip, 80))).unwrap());
     for ip in both(&server) {
         let admin =
@@ -91,7 +91,7 @@ fn a_rejection_is_told(server: Node, net: Net) -> TestResult {
             socket.set_read_timeout(Some(PATIENCE))?;
             socket.connect((ip, 9))?;
             if ip.is_ipv4() {
-                // Else only what is about a port is told of datagrams: udp(7), ip(7).
+                // By default UDP sockets get only errors about a port: udp(7), ip(7).
                 nix::sys::socket::setsockopt(
                     &socket,
                     nix::sys::socket::sockopt::Ipv4RecvErr,
@@ -115,9 +115,9 @@ fn a_rejection_is_told(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// What becomes of a connection can be told, and who is to blame.
+/// A probe reports the result of a connection, and which node caused it.
 #[netns_test]
-fn what_is_reached_names_the_hop(net: Net) -> TestResult {
+fn a_probe_names_the_hop(net: Net) -> TestResult {
     let (near, far) = (net.add_lan("near").build()?, net.add_lan("far").build()?);
     let gate = net.add_router("gate").lan(&near).wan(&far).build()?;
     let client = net.add_node("client").join(&near).build()?;
@@ -142,7 +142,7 @@ fn what_is_reached_names_the_hop(net: Net) -> TestResult {
         client.probe(to)?.assert(ProbeOutcome::Rejected);
         wall.end()?;
 
-        // The SYN passes, and what is said does not.
+        // The SYN passes, and the data does not.
         let reset = link.reset(Packets::tcp().kind(PacketKind::Data))?;
         let found = client.probe_with(to, b"hello", PATIENCE)?;
         found.assert(ProbeOutcome::Reset);
@@ -157,9 +157,9 @@ fn what_is_reached_names_the_hop(net: Net) -> TestResult {
     Ok(())
 }
 
-/// One says that nothing comes; the packets of the other are not concerned.
+/// Only the packets of one client are dropped.
 #[netns_test]
-fn packets_are_chosen(client: Node, other: Node, server: Node) -> TestResult {
+fn packets_are_selected(client: Node, other: Node, server: Node) -> TestResult {
     let _web = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
     let _mail = server.run(|| TcpListener::bind("0.0.0.0:25"))?;
     let found = |from: &Node, port, patience| -> nstest::Result<ProbeOutcome> {
@@ -181,7 +181,7 @@ fn packets_are_chosen(client: Node, other: Node, server: Node) -> TestResult {
         assert!(gone.affected() > 0);
         gone.end()?;
     }
-    // A SYN goes to the server, and never away from it.
+    // A SYN goes to the server, never away from it.
     link.egress().drop_packets(Packets::tcp().flags(SYN, ACK))?.optional();
     link.ingress().drop_packets(Packets::tcp().kind(PacketKind::SynAck))?.optional();
     link.drop_packets(Packets::udp())?.optional();
@@ -191,7 +191,7 @@ fn packets_are_chosen(client: Node, other: Node, server: Node) -> TestResult {
 }
 
 #[netns_test]
-fn occurrences_count_what_matches(server: Node, net: Net) -> TestResult {
+fn occurrences_count_matching_packets(server: Node, net: Net) -> TestResult {
     for ip in both(&server) {
         net.local().wait_reachable(ip)?;
         let all = |number: u32| (1..=20).filter(move |n: &u32| n % number == 0).collect::<Vec<_>>();
@@ -221,16 +221,16 @@ fn occurrences_count_what_matches(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Long segments vanish. Who is told sends shorter ones.
+/// Long segments are dropped. A sender that is notified sends shorter ones.
 #[netns_test]
-fn path_mtu_discovery_needs_to_be_told(server: Node, net: Net) -> TestResult {
+fn path_mtu_discovery_needs_the_icmp_error(server: Node, net: Net) -> TestResult {
     for ip in both(&server) {
         let (mut client, mut served) = pair(&net, &server, ip)?;
         let hole = server.link().mtu_blackhole(1300)?;
         client.write_all(b"short")?;
         assert_eq!(served.read(&mut [0; 99])?, 5);
         client.write_all(&[1; 20_000])?;
-        nstest::eventually(PATIENCE, || hole.affected() >= 2)?; // it was sent again
+        nstest::eventually(PATIENCE, || hole.affected() >= 2)?; // with a retransmission
         served.set_nonblocking(true)?;
         assert_eq!(served.read(&mut [0; 99]).unwrap_err().kind(), ErrorKind::WouldBlock);
         hole.end()?;
@@ -246,9 +246,9 @@ fn path_mtu_discovery_needs_to_be_told(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// The direction that died is silent, the other one is not.
+/// Nothing arrives in one direction; the other one works.
 #[netns_test]
-fn a_connection_is_half_open(server: Node, net: Net) -> TestResult {
+fn one_direction_is_a_black_hole(server: Node, net: Net) -> TestResult {
     for ip in both(&server) {
         let (mut client, mut served) = pair(&net, &server, ip)?;
         let half = server.link().ingress().fault()?.packets(Packets::tcp().kind(PacketKind::Data));
@@ -258,7 +258,7 @@ fn a_connection_is_half_open(server: Node, net: Net) -> TestResult {
         client.write_all(b"not heard")?;
         served.write_all(b"hello")?;
         assert_eq!(client.read(&mut [0; 9])?, 5, "what the server says is heard");
-        nstest::eventually(PATIENCE, || half.affected() >= 3)?; // the segment, an ACK, the segment
+        nstest::eventually(PATIENCE, || half.affected() >= 3)?; // the segment, an ACK, a retransmission
         served.set_nonblocking(true)?;
         assert_eq!(served.read(&mut [0; 9]).unwrap_err().kind(), ErrorKind::WouldBlock);
         half.end()?;
@@ -282,9 +282,9 @@ fn connections_are_killed(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Under a condition that looks at every packet, too, and back again.
+/// The MTU changes with and without a condition that needs single packets.
 #[netns_test]
-fn the_mtu_of_a_cable_changes(server: Node, net: Net) -> TestResult {
+fn the_mtu_of_a_link_changes(server: Node, net: Net) -> TestResult {
     let lossless = server.link().condition(Condition::new().delay(Duration::from_millis(1)))?;
     for (mtu, octets) in [(9000, 8000), (1400, 1300), (1500, 1400)] {
         server.link().set_mtu(mtu)?;

@@ -1,4 +1,4 @@
-//! Distributions, and the promise of one fate for one seed.
+//! Random decisions: their distributions, and that they follow from the seed.
 
 use expect_test::expect;
 
@@ -27,7 +27,7 @@ fn assert_near(value: f64, expected: f64, tolerance: f64) {
     assert!((value - expected).abs() <= tolerance, "{value}, not {expected} ± {tolerance}");
 }
 
-/// The generator is the one that it says: SplitMix64 from its authors' C, seed 0.
+/// Against SplitMix64 in its authors' C, with the seed 0.
 #[test]
 fn the_generator_is_splitmix64() {
     let mut stream = Stream::of_state(0);
@@ -38,7 +38,7 @@ fn the_generator_is_splitmix64() {
     assert_eq!(first, [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);
 }
 
-/// A change here breaks a promise to users: it needs a new version.
+/// Users rely on these numbers. A change needs a new version.
 #[test]
 fn random_numbers_are_the_same_in_every_release() {
     let mut text = format!("random v{VERSION}\n");
@@ -74,7 +74,7 @@ fn random_numbers_are_the_same_in_every_release() {
     .assert_eq(&text);
 }
 
-/// The fates of the first packets of a seed, as a user sees them.
+/// The decisions about the first packets, as users see them.
 #[test]
 fn the_first_decisions_follow_from_the_seed() {
     let fates = |seed| {
@@ -134,6 +134,50 @@ fn distributions_have_their_means_and_variances() {
     assert_eq!((pareto(0), pareto(u64::MAX) < 1e-5), (100.0, true));
 }
 
+/// The delays that a pipeline gives to its packets, in milliseconds and ascending order.
+fn delays(jitter: &str) -> Vec<f64> {
+    let mut bench = Bench::new(1);
+    bench.condition(&format!("delay 60ms jitter {jitter}"));
+    let mut delay = || bench.egress(&udp(10)).forward[0].as_secs_f64() * 1e3;
+    let mut delays: Vec<f64> = std::iter::repeat_with(&mut delay).take(10_000).collect();
+    delays.sort_by(f64::total_cmp);
+    delays
+}
+
+#[test]
+fn the_delays_of_packets_have_the_distribution_of_their_jitter() {
+    let moments = |delays: &[f64]| {
+        let (mean, variance) = mean_and_variance(delays.iter().copied());
+        (mean, variance.sqrt())
+    };
+    // Of 10,000 packets. From 50 to 70 ms, with a deviation of 20 / √12.
+    let uniform = delays("10ms");
+    let (mean, deviation) = moments(&uniform);
+    assert_near(mean, 60.0, 0.2);
+    assert_near(deviation, 20.0 / 12f64.sqrt(), 0.1);
+    assert!(uniform[0] >= 50.0 && uniform[9_999] <= 70.0);
+    for (index, expected) in [(1_000, 52.0), (5_000, 60.0), (9_000, 68.0)] {
+        assert_near(uniform[index], expected, 0.4);
+    }
+    // Φ⁻¹: one deviation below, none, one above, two above.
+    let normal = delays("10ms normal");
+    let (mean, deviation) = moments(&normal);
+    assert_near(mean, 60.0, 0.4);
+    assert_near(deviation, 10.0, 0.3);
+    for (index, expected) in [(1_587, 50.0), (5_000, 60.0), (8_413, 70.0), (9_772, 80.0)] {
+        assert_near(normal[index], expected, 1.0);
+    }
+    // Lomax of shape 3 and scale 20: U^(-1/3) - 1 of it, with U the part that is above.
+    let pareto = delays("10ms pareto");
+    let (mean, _) = moments(&pareto);
+    assert_near(mean, 70.0, 0.7);
+    assert!(pareto[0] >= 60.0);
+    for (index, above) in [(5_000, 0.5), (9_000, 0.1), (9_900, 0.01)] {
+        let expected: f64 = 20.0 * (f64::powf(above, -1.0 / 3.0) - 1.0);
+        assert_near(pareto[index], 60.0 + expected, 0.1 * expected);
+    }
+}
+
 /// Against values of a table of the normal distribution.
 #[test]
 fn quantiles_are_those_of_the_normal_distribution() {
@@ -178,7 +222,7 @@ fn each_state_has_its_own_loss() {
     assert!(bursts.loss_in_good(Percent::ALL).loses(false, u64::MAX));
 }
 
-/// Streams that differ in one thing have nothing to do with each other.
+/// Streams that differ in one part of their seed are independent.
 #[test]
 fn streams_are_independent() {
     let one = draws(Draw::Loss);
