@@ -14,13 +14,6 @@ use crate::tree;
 /// Files and directories that belong to tests.
 const TESTS: [&str; 5] = ["tests", "tests.rs", "testing.rs", "snapshots", "recorded"];
 
-/// Circles that are still to be removed: the directory, and one of the files.
-const KNOWN: [(&str, &str); 3] = [
-    ("nstest-core/src/topology", "spec"),
-    ("nstest-core/src/topology", "state"),
-    ("nstest-core/src/topology/spec", "edit"),
-];
-
 #[test]
 fn files_of_a_directory_form_no_circle() {
     let mut broken = Vec::new();
@@ -28,10 +21,7 @@ fn files_of_a_directory_form_no_circle() {
         let source = format!("{package}/src");
         for (directory, files) in circles(&Crate::read(&source)) {
             let place = [std::slice::from_ref(&source), directory.as_slice()].concat().join("/");
-            let known = |file: &String| KNOWN.contains(&(place.as_str(), file.as_str()));
-            if !files.iter().any(known) {
-                broken.push(format!("{place}: {}", files.join(", ")));
-            }
+            broken.push(format!("{place}: {}", files.join(", ")));
         }
     }
     tree::none("files of a directory that need each other", &broken);

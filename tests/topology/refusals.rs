@@ -111,7 +111,7 @@ fn an_address_of_a_node_on_no_network(net: Net) -> TestResult {
     says(
         hermit.try_ip(),
         &expect![[r#"
-        nstest[no-address]: tell the address of node `hermit`
+        nstest[no-address]: find the address of node `hermit`
           cause: it is on no network
           help: join it to a LAN, or connect it to another node
     "#]],

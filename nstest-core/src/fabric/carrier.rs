@@ -43,9 +43,12 @@ impl Fabric {
 
     /// Re-sends pending ARP and ND requests on the segments of these link ends, instead of
     /// waiting for the kernel's timer of 1 s.
+    ///
+    /// All nodes share one table of the kernel, so that to list the entries of one node takes
+    /// longer, the more nodes there are. Nodes that cannot have sent anything are left out.
     pub(crate) fn ask_again(&mut self, ends: impl Iterator<Item = LinkEndId>) -> Result<()> {
         let reached = self.forwarding.on_same_segments(ends);
-        for member in self.members.values_mut() {
+        for member in self.members.values_mut().filter(|member| member.may_be_asking()) {
             let slots = member.links.iter().filter(|(_, end)| reached.contains(end));
             let devices: Vec<u32> = slots.map(|(slot, _)| interface_index(*slot)).collect();
             if devices.is_empty() {

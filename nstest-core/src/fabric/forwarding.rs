@@ -28,7 +28,7 @@ pub(super) struct ForwardingTable {
 
 #[derive(Debug)]
 struct Segment {
-    ends: Vec<LinkEndId>,
+    ends: BTreeSet<LinkEndId>,
     bridge: Option<LinkEndId>,
 }
 
@@ -45,7 +45,7 @@ impl ForwardingTable {
         let mut requests = Vec::new();
         let before = self.segments.remove(&id);
         let was_bridge = before.as_ref().and_then(|segment| segment.bridge);
-        let ends: Vec<LinkEndId> = wiring.ports.keys().copied().collect();
+        let ends: BTreeSet<LinkEndId> = wiring.ports.keys().copied().collect();
         let known = before.map(|segment| segment.ends).unwrap_or_default();
         let left: Vec<LinkEndId> =
             known.iter().filter(|end| !wiring.ports.contains_key(end)).copied().collect();
@@ -132,7 +132,7 @@ impl ForwardingTable {
     pub(super) fn forget(&mut self, end: LinkEndId) {
         self.filters.remove(&end);
         for segment in self.segments.values_mut() {
-            segment.ends.retain(|other| *other != end);
+            segment.ends.remove(&end);
         }
     }
 

@@ -10,22 +10,19 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::{HOSTS, LOCALHOST, NODE};
-use crate::topology::state::HostEntry;
+use crate::topology::state::Hosts;
 
 /// Writes the names of nodes. The file is the test's own, and every node sees it at
 /// /etc/hosts. In inline mode there is none, and names of nodes do not resolve.
-pub(super) fn set(entries: &[HostEntry]) -> Result<()> {
-    use std::fmt::Write;
+pub(super) fn set(hosts: &Hosts) -> Result<()> {
     let path = Path::new(HOSTS);
     if !path.exists() {
         return Ok(());
     }
     let mut text = LOCALHOST.to_owned();
-    for HostEntry { addr, names } in entries {
-        let _ = writeln!(text, "{addr} {}", names.join(" "));
-    }
-    if entries.is_empty() {
-        let _ = writeln!(text, "127.0.1.1 {NODE}");
+    text.extend(hosts.values().map(|lines| &**lines));
+    if text.len() == LOCALHOST.len() {
+        text.push_str(&format!("127.0.1.1 {NODE}\n"));
     }
     replace(path, text.into_bytes()).map_err(|error| {
         Error::new(ErrorCode::Setup, "write the test's own /etc/hosts").source(error)

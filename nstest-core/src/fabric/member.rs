@@ -32,6 +32,8 @@ pub(crate) struct Member {
     /// Addresses that were added and cannot be used yet.
     expected: Vec<(u32, Ipv6Addr)>,
     ipv6: bool,
+    /// Whether it is a router.
+    forwards: bool,
     /// Its name for `ip netns`.
     _name: Option<Published>,
 }
@@ -47,6 +49,7 @@ impl Member {
         let namespace = Namespace::current(at.name.as_str())?;
         let unwritten = write(settings);
         let member = Self::new(namespace, Sockets::open(at)?, hostname, panics);
+        member.executor.mark_used();
         Ok((member.knowing(settings), unwritten))
     }
 
@@ -83,23 +86,33 @@ impl Member {
             watch,
             expected: Vec::new(),
             ipv6,
+            forwards: false,
             _name: name,
         }
     }
 
     /// Writes settings, and returns those that were refused.
     pub(super) fn set(&mut self, settings: &[Sysctl]) -> Result<Vec<Unwritten>> {
-        self.note_ipv6(settings);
+        self.note(settings);
         self.executor.namespace().enter(|| write(settings))
     }
 
     fn knowing(mut self, settings: &[Sysctl]) -> Self {
-        self.note_ipv6(settings);
+        self.note(settings);
         self
     }
 
-    /// Notes whether IPv6 is switched off: then no IPv6 address is waited for.
-    fn note_ipv6(&mut self, settings: &[Sysctl]) {
+    /// Whether packets may be waiting in it for the reply to an ARP or ND request: those of
+    /// the test's code, or those that it forwards. It is not known of a node that programs
+    /// enter by its name in /run/netns only.
+    pub(super) fn may_be_asking(&self) -> bool {
+        self.forwards || self.executor.is_used()
+    }
+
+    /// Notes whether it forwards, and whether IPv6 is switched off: then no IPv6 address is
+    /// waited for.
+    fn note(&mut self, settings: &[Sysctl]) {
+        self.forwards |= settings.iter().any(|s| s.key == "net.ipv4.ip_forward" && s.value == "1");
         let off = |s: &Sysctl| s.key.ends_with(".disable_ipv6") && s.value == "1";
         self.ipv6 &= !settings.iter().any(off);
     }

@@ -16,8 +16,9 @@ use crate::netlink::route::{self, RouteTarget};
 use crate::netlink::{Mode, addr, neigh};
 use crate::sysctl;
 use crate::topology::changes::{Change, NodeRef};
+use crate::topology::routing::RouteEntry;
 use crate::topology::spec::{LinkEndId, interface_index};
-use crate::topology::state::{LinkState, RouteEntry};
+use crate::topology::state::LinkState;
 
 /// How long a node's addresses may take until they can be used. On a machine that is not
 /// overloaded it takes far less than a millisecond.
@@ -105,7 +106,7 @@ impl Fabric {
                 let route = self.member(at)?.kernel_route(route);
                 self.queue(Owner::Node(at.id), route::delete(&route))
             }
-            Change::SetHosts { entries } => hosts::set(entries),
+            Change::SetHosts { hosts } => hosts::set(hosts),
             Change::SetNameServers { addrs } => hosts::resolv_conf::set(addrs),
             Change::FlushConntrack { at } => {
                 self.flush()?;

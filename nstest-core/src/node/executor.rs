@@ -3,6 +3,7 @@
 //! The other files of this directory add its methods: visits, threads, tasks, probes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::sync::OnceCell;
 
@@ -25,6 +26,8 @@ pub(crate) struct NodeExecutor {
     #[cfg(feature = "tokio")]
     runtime: OnceCell<NodeRuntime>,
     panics: Arc<Panics>,
+    /// Whether code of the test may have run in the node.
+    used: AtomicBool,
 }
 
 impl NodeExecutor {
@@ -36,6 +39,7 @@ impl NodeExecutor {
             #[cfg(feature = "tokio")]
             runtime: OnceCell::new(),
             panics,
+            used: AtomicBool::new(false),
         }
     }
 
@@ -47,12 +51,22 @@ impl NodeExecutor {
         &self.namespace
     }
 
+    /// Whether code of the test may have run in the node.
+    pub(crate) fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn mark_used(&self) {
+        self.used.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn panics(&self) -> &Arc<Panics> {
         &self.panics
     }
 
     /// The thread that lives in the node. The first call starts it.
     pub(super) fn resident(&self) -> Result<&Resident> {
+        self.mark_used();
         self.resident.get_or_try_init(|| Resident::start(&self.namespace, &self.view))
     }
 

@@ -22,6 +22,7 @@ impl NodeExecutor {
              outside of the node. Use `scope(future).await` or `spawn_async(future)`",
             self.name()
         );
+        self.mark_used();
         visit(self.namespace(), body)
     }
 }
@@ -57,6 +58,7 @@ pub struct ScopedFuture<F> {
 
 impl<F: Future> ScopedFuture<F> {
     pub(crate) fn new(executor: &NodeExecutor, future: F) -> Self {
+        executor.mark_used();
         Self { future: Some(Box::pin(future)), namespace: executor.namespace().clone() }
     }
 }

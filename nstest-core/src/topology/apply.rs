@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::changes::{Change, NodeRef};
-use super::state::Ruleset;
-use super::state::{LinkState, NetworkState, NodeState};
+use super::state::{LinkState, NetworkState, NodeState, Ruleset};
 
 impl NetworkState {
     /// What an operation makes of the world, as the kernel would have it.
@@ -22,18 +21,18 @@ impl NetworkState {
                     routes: BTreeSet::new(),
                     rules: Ruleset::default(),
                 };
-                self.nodes.insert(at.id, node);
+                self.nodes.insert(at.id, Arc::new(node));
             }
             Change::DelNode { at } => {
                 self.nodes.remove(&at.id);
             }
             Change::Wire { segment, wiring } => {
-                self.segments.insert(*segment, wiring.clone());
+                self.segments.insert(*segment, Arc::clone(wiring));
             }
             Change::Unwire { segment, .. } => {
                 self.segments.remove(segment);
             }
-            Change::SetHosts { entries } => self.hosts.clone_from(entries),
+            Change::SetHosts { hosts } => self.hosts.clone_from(hosts),
             Change::SetNameServers { addrs } => self.name_servers.clone_from(addrs),
             Change::FlushConntrack { .. } | Change::Settle { .. } => {}
             Change::SetSysctls { at, settings } => self.with_node(at, |node| {
@@ -92,7 +91,7 @@ impl NetworkState {
 
     fn with_node(&mut self, at: &NodeRef, change: impl FnOnce(&mut NodeState)) {
         if let Some(node) = self.nodes.get_mut(&at.id) {
-            change(node);
+            change(Arc::make_mut(node));
         }
     }
 

@@ -9,11 +9,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::routing::RouteEntry;
 use super::settings::Sysctl;
 use super::spec::{LinkEndId, NodeId, SegmentId};
-use super::state::Ruleset;
-use super::state::{HostEntry, LinkState, Medium, NodeState, RouteEntry, Wiring};
+use super::state::{Hosts, LinkState, Medium, NodeState, Ruleset, Wiring};
 use super::translate::closed;
 use crate::addr::MacAddr;
 
@@ -92,7 +93,7 @@ pub(crate) enum Change {
     /// Joins these ports, and no others, whatever joined them before.
     Wire {
         segment: SegmentId,
-        wiring: Wiring,
+        wiring: Arc<Wiring>,
     },
     Unwire {
         segment: SegmentId,
@@ -134,7 +135,7 @@ pub(crate) enum Change {
         route: RouteEntry,
     },
     SetHosts {
-        entries: Vec<HostEntry>,
+        hosts: Hosts,
     },
     /// In the order in which they are asked; none: as the test began.
     SetNameServers {
@@ -236,13 +237,9 @@ impl fmt::Display for Change {
             }
             Change::AddRoute { at, route } => write!(f, "{at}: route add {route}"),
             Change::DelRoute { at, route } => write!(f, "{at}: route del {route}"),
-            Change::SetHosts { entries } => {
-                f.write_str("hosts:")?;
-                for (i, HostEntry { addr, names }) in entries.iter().enumerate() {
-                    let comma = if i > 0 { "," } else { "" };
-                    write!(f, "{comma} {addr} {}", names.join(" "))?;
-                }
-                Ok(())
+            Change::SetHosts { hosts } => {
+                let lines: Vec<&str> = hosts.values().flat_map(|lines| lines.lines()).collect();
+                write!(f, "hosts: {}", lines.join(", "))
             }
             Change::SetNameServers { addrs } => {
                 f.write_str("name servers:")?;

@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::changes::{Change, Changes, NodeRef};
+use super::routing::RouteEntry;
 use super::spec::{LinkEndId, NodeId};
-use super::state::{LinkState, NetworkState, NodeState, RouteEntry, Wiring};
-use crate::addr::Family;
+use super::state::{LinkState, NetworkState, NodeState, Wiring};
+use crate::addr::{Family, MacAddr};
 
 impl Changes {
     /// The operations that lead from `old` to `new`; none if they are equal.
@@ -22,7 +23,10 @@ impl Changes {
         let mut moved: BTreeSet<LinkEndId> = BTreeSet::new();
 
         for (id, node) in &old.nodes {
-            tear_down(&mut down, *id, node, new.nodes.get(id));
+            let now = new.nodes.get(id);
+            if now.is_none_or(|now| !Arc::ptr_eq(node, now)) {
+                tear_down(&mut down, *id, node, now.map(|now| &**now));
+            }
         }
         let mut unwired = Vec::new();
         for (id, wiring) in &old.segments {
@@ -30,7 +34,7 @@ impl Changes {
                 None => unwired.push(Change::Unwire { segment: *id, title: wiring.title.clone() }),
                 Some(now) => {
                     let kept = remaining(wiring, now);
-                    if kept != *wiring {
+                    if !Arc::ptr_eq(&kept, wiring) {
                         unwired.push(Change::Wire { segment: *id, wiring: kept });
                     }
                 }
@@ -44,7 +48,10 @@ impl Changes {
         down.splice(at..at, unwired);
 
         for (id, node) in &new.nodes {
-            build_up(&mut up, *id, old.nodes.get(id), node);
+            let before = old.nodes.get(id);
+            if before.is_none_or(|before| !Arc::ptr_eq(before, node)) {
+                build_up(&mut up, *id, before.map(|before| &**before), node);
+            }
         }
         for (id, wiring) in &new.segments {
             let before = old.segments.get(id);
@@ -59,7 +66,7 @@ impl Changes {
         let mut list = down;
         list.extend(up.into_ops());
         if old.hosts != new.hosts {
-            list.push(Change::SetHosts { entries: new.hosts.clone() });
+            list.push(Change::SetHosts { hosts: new.hosts.clone() });
         }
         if old.name_servers != new.name_servers {
             list.push(Change::SetNameServers { addrs: new.name_servers.clone() });
@@ -94,19 +101,15 @@ impl Phases {
     }
 }
 
-/// The ports of `old` that stay where they are.
-fn remaining(old: &Wiring, new: &Wiring) -> Wiring {
-    let stays = |port: &LinkEndId, mac| new.ports.get(port) == Some(mac);
-    Wiring {
-        title: old.title.clone(),
-        medium: old.medium,
-        ports: old
-            .ports
-            .iter()
-            .filter(|(port, mac)| stays(port, *mac))
-            .map(|(p, m)| (*p, *m))
-            .collect(),
+/// `old` without the ports that do not stay; `old` itself if all stay.
+fn remaining(old: &Arc<Wiring>, new: &Arc<Wiring>) -> Arc<Wiring> {
+    let stays = |port: &LinkEndId, mac: &MacAddr| new.ports.get(port) == Some(mac);
+    if Arc::ptr_eq(old, new) || old.ports.iter().all(|(port, mac)| stays(port, mac)) {
+        return Arc::clone(old);
     }
+    let mut kept = Wiring::clone(old);
+    kept.ports.retain(|port, mac| stays(port, mac));
+    Arc::new(kept)
 }
 
 /// Whether it is one device: all but the MTU and IPv6 is fixed at its birth.

@@ -30,7 +30,7 @@ mod diff;
 mod errors;
 mod names;
 mod nat;
-mod routing;
+pub(crate) mod routing;
 mod settings;
 pub(crate) mod spec;
 pub(crate) mod state;
@@ -85,7 +85,7 @@ impl Topology {
     ) -> Result<(Transition, T)> {
         let mut spec = self.spec.clone();
         let value = edit(&mut spec)?;
-        let state = NetworkState::of(&spec)?;
+        let state = self.state.after(&self.spec, &spec)?;
         let changes = Changes::between(&self.state, &state);
         let next = Topology { spec, state };
         Ok((Transition { changes, next }, value))

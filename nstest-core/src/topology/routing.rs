@@ -14,7 +14,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::errors;
 use super::nat::Nat6;
 use super::spec::{DefaultVia, InterfaceRole, InterfaceSpec, NodeId, NodeSpec, SegmentId, Spec};
-use super::state::RouteEntry;
 use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
 
@@ -22,6 +21,16 @@ use crate::error::Result;
 /// node whose default route is a blackhole, with a neighbour entry that leads to [`MacAddr::UNASSIGNED`].
 const VOID_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
 const VOID_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xdead);
+
+/// A route of a node.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RouteEntry {
+    pub(crate) destination: Subnet,
+    pub(crate) via: IpAddr,
+    pub(crate) device: String,
+    /// Whether `via` counts as being on the link, even if no subnet of the device has it.
+    pub(crate) onlink: bool,
+}
 
 /// The next hop of a route.
 #[derive(Debug, Clone)]
@@ -45,7 +54,7 @@ impl<'a> Routing<'a> {
         let mut routers: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (id, node) in spec.nodes.iter().filter(|(_, node)| node.router.is_some()) {
             for interface in node.interfaces.values() {
-                routers.entry(interface.segment).or_default().push((*id, node, interface));
+                routers.entry(interface.segment).or_default().push((*id, &**node, interface));
             }
         }
         let may_overlap = spec.segments.values().any(|s| s.may_overlap);

@@ -1,21 +1,22 @@
 //! What every node and every network is to look like.
 //!
-//! Derived from a spec, wholly and anew each time: two equal specs have equal
-//! states, however they came about.
+//! A state follows from a spec: equal specs have equal states, whatever edits led to them.
+//! Nodes and wirings that an edit does not affect are shared between the states before and
+//! after it, so that planning costs what changes and not the whole network.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::nat::{Nat, Nat6};
-use super::routing::Routing;
+use super::routing::{RouteEntry, Routing};
 use super::settings::{self, NodeRole, Sysctl};
 use super::spec::{
     InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, Spec, interface_index,
     wan_of,
 };
 use super::translate::{ForwardedPort, Translation, TranslationMode};
-use crate::addr::{Family, MacAddr, Subnet};
+use crate::addr::{Family, MacAddr};
 use crate::error::Result;
 use crate::netlink::nftables::Table;
 
@@ -26,13 +27,16 @@ pub(super) const HUB_MAX: usize = 20;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct NetworkState {
-    pub(crate) nodes: BTreeMap<NodeId, NodeState>,
-    pub(crate) segments: BTreeMap<SegmentId, Wiring>,
-    /// Of /etc/hosts, the same for every node.
-    pub(crate) hosts: Vec<HostEntry>,
-    /// Of /etc/resolv.conf, the same for every node; none: as the test began.
+    pub(crate) nodes: BTreeMap<NodeId, Arc<NodeState>>,
+    pub(crate) segments: BTreeMap<SegmentId, Arc<Wiring>>,
+    pub(crate) hosts: Hosts,
+    /// The addresses in /etc/resolv.conf, which all nodes share. If there are none, the
+    /// file is as it was when the test began.
     pub(crate) name_servers: Vec<IpAddr>,
 }
+
+/// The lines of each node in /etc/hosts, as text. All nodes share the file.
+pub(crate) type Hosts = BTreeMap<NodeId, Arc<str>>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NodeState {
@@ -65,15 +69,6 @@ pub(crate) struct LinkState {
     pub(crate) neighbours: BTreeSet<(IpAddr, MacAddr)>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct RouteEntry {
-    pub(crate) destination: Subnet,
-    pub(crate) via: IpAddr,
-    pub(crate) device: String,
-    /// Whether `via` is taken to be on the link, whatever the addresses say.
-    pub(crate) onlink: bool,
-}
-
 /// How the ports of a LAN or link are joined in the fabric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wiring {
@@ -93,50 +88,144 @@ pub(crate) enum Medium {
     Bridge(LinkEndId),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HostEntry {
-    pub(crate) addr: IpAddr,
-    /// The hostname first, which look-ups of the address answer.
-    pub(crate) names: Vec<String>,
+impl NetworkState {
+    /// The state that follows from a spec.
+    ///
+    /// # Errors
+    /// What only shows in the whole: routes that no node can have, default routes that
+    /// lead in a circle, overlapping networks that one node sees.
+    pub(crate) fn of(spec: &Spec) -> Result<Self> {
+        Derivation { spec, before: None }.state()
+    }
+
+    /// [`of`](Self::of) `spec`, given that this is the state of `before`. What `before`
+    /// and `spec` have in common is taken over, without being derived again.
+    pub(crate) fn after(&self, before: &Spec, spec: &Spec) -> Result<Self> {
+        Derivation { spec, before: Some((before, self)) }.state()
+    }
 }
 
-impl NetworkState {
-    /// # Errors
-    /// What only shows in the whole: routes that nobody can have, circles,
-    /// overlapping networks that one node sees.
-    pub(crate) fn of(spec: &Spec) -> Result<Self> {
+/// How the state of a spec is derived, if need be from an earlier spec and its state.
+struct Derivation<'a> {
+    spec: &'a Spec,
+    before: Option<(&'a Spec, &'a NetworkState)>,
+}
+
+impl Derivation<'_> {
+    fn state(&self) -> Result<NetworkState> {
+        let Self { spec, .. } = self;
         let mut state =
             NetworkState { name_servers: spec.name_server_addrs(), ..NetworkState::default() };
         if spec.netns.is_some() {
             return Ok(state);
         }
+        state.segments = self.wirings()?;
         let routing = Routing::new(spec)?;
-        for (id, segment) in &spec.segments {
-            let wiring =
-                Wiring { title: segment.to_string(), medium: Medium::Hub, ports: BTreeMap::new() };
-            state.segments.insert(*id, wiring);
-        }
+        let before = self.before.filter(|(before, _)| same_routers(before, spec));
         for (id, node) in &spec.nodes {
-            for interface in node.interfaces.values() {
-                if let Some(wiring) = state.segments.get_mut(&interface.segment) {
-                    wiring.ports.insert(interface.port, interface.mac);
+            let known = before.filter(|(before, _)| same_node(before, spec, *id));
+            let known = known.map(|(_, state)| (state.nodes.get(id), state.hosts.get(id)));
+            let (node, hosts) = match known {
+                Some((Some(known), hosts)) => (Arc::clone(known), hosts.map(Arc::clone)),
+                _ => {
+                    let hosts = host_entries(node);
+                    let hosts = (!hosts.is_empty()).then(|| hosts.into());
+                    (Arc::new(node_state(spec, &routing, *id, node)?), hosts)
+                }
+            };
+            state.nodes.insert(*id, node);
+            state.hosts.extend(hosts.map(|hosts| (*id, hosts)));
+        }
+        Ok(state)
+    }
+
+    /// Of a segment on which no node has changed, the wiring stays as it was.
+    fn wirings(&self) -> Result<BTreeMap<SegmentId, Arc<Wiring>>> {
+        let spec = self.spec;
+        let mut left: BTreeMap<SegmentId, Vec<LinkEndId>> = BTreeMap::new();
+        let mut come: BTreeMap<SegmentId, Vec<&InterfaceSpec>> = BTreeMap::new();
+        let old = self.before.map(|(before, _)| before);
+        for (id, node) in old.into_iter().flat_map(|old| &old.nodes) {
+            if spec.nodes.get(id).is_none_or(|now| !Arc::ptr_eq(node, now)) {
+                for interface in node.interfaces.values() {
+                    left.entry(interface.segment).or_default().push(interface.port);
                 }
             }
-            state.nodes.insert(*id, node_state(spec, &routing, *id, node)?);
-            state.hosts.extend(host_entries(node));
         }
-        for (id, wiring) in &mut state.segments {
-            let segment = spec.segment(*id)?;
-            wiring.medium = match segment.kind {
+        for (id, node) in &spec.nodes {
+            let before = old.and_then(|old| old.nodes.get(id));
+            if before.is_none_or(|before| !Arc::ptr_eq(before, node)) {
+                for interface in node.interfaces.values() {
+                    come.entry(interface.segment).or_default().push(interface);
+                }
+            }
+        }
+        let mut wirings = BTreeMap::new();
+        for (id, segment) in &spec.segments {
+            let before = self.before.and_then(|(_, state)| state.segments.get(id));
+            let (left, come) = (left.get(id), come.get(id));
+            if let (Some(before), None, None) = (before, left, come) {
+                wirings.insert(*id, Arc::clone(before));
+                continue;
+            }
+            let mut ends = before.map(|before| before.ports.clone()).unwrap_or_default();
+            for end in left.into_iter().flatten() {
+                ends.remove(end);
+            }
+            ends.extend(come.into_iter().flatten().map(|i| (i.port, i.mac)));
+            let medium = match segment.kind {
                 SegmentKind::Link => Medium::Cable,
-                SegmentKind::Lan if spec.bridges_only || wiring.ports.len() > HUB_MAX => {
+                SegmentKind::Lan if spec.bridges_only || ends.len() > HUB_MAX => {
                     Medium::Bridge(segment.bridge)
                 }
                 SegmentKind::Lan => Medium::Hub,
             };
+            let wiring = Wiring { title: segment.to_string(), medium, ports: ends };
+            wirings.insert(*id, Arc::new(wiring));
         }
-        Ok(state)
+        Ok(wirings)
     }
+}
+
+/// Whether everything is equal on which the routes of all nodes depend: the routers, and
+/// the segments that they are on.
+fn same_routers(before: &Spec, now: &Spec) -> bool {
+    let overlap = |spec: &Spec| spec.segments.values().any(|segment| segment.may_overlap);
+    let same_flags = (before.ipv6, before.root, &before.netns, before.bridges_only)
+        == (now.ipv6, now.root, &now.netns, now.bridges_only);
+    same_flags
+        && overlap(before) == overlap(now)
+        && routers(before).map(|(id, _)| id).eq(routers(now).map(|(id, _)| id))
+        && routers(now).all(|(id, node)| {
+            Arc::ptr_eq(node, &before.nodes[id]) && same_segments(before, now, node)
+        })
+}
+
+fn routers(spec: &Spec) -> impl Iterator<Item = (&NodeId, &Arc<NodeSpec>)> {
+    spec.nodes.iter().filter(|(_, node)| node.router.is_some())
+}
+
+/// Whether a node has the state that it had, if the routers are the same. Its own routes
+/// and the ports that it forwards depend on addresses of other nodes, too.
+fn same_node(before: &Spec, now: &Spec, id: NodeId) -> bool {
+    let (Some(old), Some(node)) = (before.nodes.get(&id), now.nodes.get(&id)) else { return false };
+    Arc::ptr_eq(old, node)
+        && node.routes.is_empty()
+        && node.router.as_ref().is_none_or(|router| router.forwards.is_empty())
+        && same_segments(before, now, node)
+}
+
+/// Whether the segments of a node are to its interfaces what they were.
+fn same_segments(before: &Spec, now: &Spec, node: &NodeSpec) -> bool {
+    node.interfaces.values().all(|interface| {
+        let id = &interface.segment;
+        match (before.segments.get(id), now.segments.get(id)) {
+            (Some(old), Some(new)) => {
+                Arc::ptr_eq(old, new) || (old.v4, old.v6, old.mtu) == (new.v4, new.v6, new.mtu)
+            }
+            _ => false,
+        }
+    })
 }
 
 fn node_state(
@@ -234,12 +323,14 @@ fn rules(spec: &Spec, node: &NodeSpec) -> Ruleset {
     rules
 }
 
-fn host_entries(node: &NodeSpec) -> impl Iterator<Item = HostEntry> + '_ {
-    let mut names = vec![node.name.hostname().to_owned()];
-    if node.name.as_str() != node.name.hostname() {
-        names.push(node.name.to_string());
+/// The lines of a node in /etc/hosts. The hostname is the first of the names: it is what
+/// a look-up of the address returns.
+fn host_entries(node: &NodeSpec) -> String {
+    let mut names = node.name.hostname().to_owned();
+    let other = Some(node.name.as_str()).filter(|name| *name != node.name.hostname());
+    for name in other.into_iter().chain(node.aliases.iter().map(String::as_str)) {
+        names.extend([" ", name]);
     }
-    names.extend(node.aliases.iter().cloned());
     let addrs = node.interfaces.values().flat_map(InterfaceSpec::addrs);
-    addrs.map(move |addr| HostEntry { addr, names: names.clone() })
+    addrs.map(|addr| format!("{addr} {names}\n")).collect()
 }

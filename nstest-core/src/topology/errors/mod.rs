@@ -7,7 +7,6 @@ use std::net::IpAddr;
 pub(super) use routes::*;
 
 use super::names::NodeName;
-use super::spec::{NodeSpec, Outside};
 use crate::addr::{Family, MacAddr, Subnet, Unusable};
 use crate::error::{Error, ErrorCode, Result};
 
@@ -177,8 +176,12 @@ pub(in crate::topology) fn overlap(
         .help("take another subnet, or none to be given a free one; networks that NATs keep apart may be declared to overlap")
 }
 
-pub(in crate::topology) fn overlap_outside(lan: &str, subnet: Subnet, outside: &Outside) -> Error {
-    let Outside { subnet: network, device } = outside;
+pub(in crate::topology) fn overlap_outside(
+    lan: &str,
+    subnet: Subnet,
+    network: Subnet,
+    device: &str,
+) -> Error {
     Error::new(ErrorCode::SubnetOverlap, format!("give `{lan}` the subnet {subnet}"))
         .source(format!("the machine has {network} on `{device}`, which the test's uplink leads to"))
         .help(match subnet.is_ipv4() {
@@ -269,13 +272,17 @@ pub(in crate::topology) fn mac_taken(mac: MacAddr, other: &str, lan: &str) -> Er
         .help("choose another one, or none to be given a free one")
 }
 
-pub(in crate::topology) fn no_address(node: &NodeSpec, family: Option<Family>) -> Error {
+pub(in crate::topology) fn no_address(
+    node: &str,
+    on_no_network: bool,
+    family: Option<Family>,
+) -> Error {
     let what = match family {
-        None => format!("tell the address of {}", node.title()),
-        Some(family) => format!("tell the {family} address of {}", node.title()),
+        None => format!("find the address of {node}"),
+        Some(family) => format!("find the {family} address of {node}"),
     };
     let error = Error::new(ErrorCode::NoAddress, what);
-    if node.interfaces.is_empty() {
+    if on_no_network {
         error.source("it is on no network").help("join it to a LAN, or connect it to another node")
     } else {
         error

@@ -5,8 +5,9 @@
 //! are skipped, and both families use the same number where both have it free.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
-use super::edit::NewLan;
+use super::requests::NewLan;
 use super::{InterfaceRole, NodeId, SegmentId, SegmentSpec, Spec};
 use crate::addr::{Family, Subnet};
 use crate::error::{Error, Result};
@@ -107,7 +108,9 @@ impl Spec {
             }
         }
         match self.outside.iter().find(|outside| outside.subnet.overlaps(&subnet)) {
-            Some(outside) => Err(errors::overlap_outside(new.name, subnet, outside)),
+            Some(outside) => {
+                Err(errors::overlap_outside(new.name, subnet, outside.subnet, &outside.device))
+            }
             None => Ok(()),
         }
     }
@@ -121,7 +124,7 @@ impl Spec {
             };
             self.next_subnet += 1;
             let taken = |subnet: &Subnet| {
-                self.segments.values().flat_map(SegmentSpec::subnets).any(|s| s.overlaps(subnet))
+                self.segments.values().flat_map(|s| s.subnets()).any(|s| s.overlaps(subnet))
                     || self.external_prefixes().any(|s| s.overlaps(subnet))
                     || self.outside.iter().any(|outside| outside.subnet.overlaps(subnet))
             };
@@ -140,7 +143,7 @@ impl Spec {
         side: InterfaceRole,
     ) -> Result<InterfaceAddrs> {
         let pair = self.choose_addrs(id, segment, wanted, side)?;
-        if let Some(segment) = self.segments.get_mut(&segment) {
+        if let Some(segment) = self.segments.get_mut(&segment).map(Arc::make_mut) {
             segment.leases.retain(|_, node| *node != id);
             for addr in pair.0.map(IpAddr::V4).into_iter().chain(pair.1.map(IpAddr::V6)) {
                 segment.leases.insert(addr, id);

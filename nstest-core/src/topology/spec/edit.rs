@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::addresses::RequestedAddrs;
+use super::requests::{Join, NewLan, NewNode};
 use super::{
     DefaultVia, InterfaceRole, InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind,
     SegmentSpec, Spec,
@@ -17,44 +19,6 @@ use crate::topology::names::{
 
 /// Ethernet's, and veth's own default.
 const MTU: u32 = 1500;
-
-/// What `net.add_lan(..)` collects.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct NewLan<'a> {
-    pub(crate) name: &'a str,
-    /// At most one of each family; those not given are allocated.
-    pub(crate) subnets: Vec<Subnet>,
-    pub(crate) without_ipv4: bool,
-    pub(crate) without_ipv6: bool,
-    pub(crate) mtu: Option<u32>,
-    pub(crate) may_overlap: bool,
-}
-
-/// What `net.add_node(..)` collects.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct NewNode<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) aliases: Vec<String>,
-    pub(crate) joins: Vec<Join<'a>>,
-    pub(crate) default: DefaultVia,
-    pub(crate) routes: Vec<(Subnet, IpAddr)>,
-}
-
-/// A place on a LAN.
-#[derive(Debug, Clone)]
-pub(crate) struct Join<'a> {
-    pub(crate) segment: SegmentId,
-    /// At most one of each family; those not given are allocated.
-    pub(crate) addrs: Vec<IpAddr>,
-    pub(crate) mac: Option<MacAddr>,
-    pub(crate) interface: Option<&'a str>,
-}
-
-impl Join<'_> {
-    pub(crate) fn of(segment: SegmentId) -> Self {
-        Self { segment, addrs: Vec::new(), mac: None, interface: None }
-    }
-}
 
 impl Spec {
     /// A world with nothing but the test's own node, on no network.
@@ -126,7 +90,7 @@ impl Spec {
         let bridge = self.new_port();
         self.segments.insert(
             id,
-            SegmentSpec {
+            Arc::new(SegmentSpec {
                 name: new.name.to_owned(),
                 kind,
                 v4,
@@ -136,7 +100,7 @@ impl Spec {
                 bridge,
                 leases: BTreeMap::new(),
                 next_host: 1,
-            },
+            }),
         );
         Ok(id)
     }
@@ -179,14 +143,14 @@ impl Spec {
         self.next_node = next;
         self.nodes.insert(
             id,
-            NodeSpec {
+            Arc::new(NodeSpec {
                 name,
                 aliases,
                 interfaces: BTreeMap::new(),
                 router: None,
                 default,
                 routes: Vec::new(),
-            },
+            }),
         );
         Ok(id)
     }
@@ -336,7 +300,7 @@ impl Spec {
     pub(crate) fn set_mtu(&mut self, id: SegmentId, mtu: u32) -> Result<()> {
         let segment = self.segment(id)?;
         errors::check_mtu(&segment.name, mtu, segment.v6.is_some())?;
-        if let Some(segment) = self.segments.get_mut(&id) {
+        if let Some(segment) = self.segments.get_mut(&id).map(Arc::make_mut) {
             segment.mtu = mtu;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The world that a test's parameters ask for: the first step from nothing.
 
 use super::addresses::numbered;
-use super::edit::{Join, NewLan};
+use super::requests::{Join, NewLan};
 use super::{DefaultVia, InterfaceRole, NodeId, Outside, SegmentKind, Spec};
 use crate::addr::Subnet;
 use crate::error::Result;

@@ -1,6 +1,7 @@
 //! Finding what a spec holds.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::{
     InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, SegmentSpec, Spec,
@@ -19,7 +20,7 @@ impl Spec {
 
     pub(super) fn node_mut(&mut self, id: NodeId) -> Result<&mut NodeSpec> {
         match self.nodes.get_mut(&id) {
-            Some(node) => Ok(node),
+            Some(node) => Ok(Arc::make_mut(node)),
             None => Err(errors::gone("node")),
         }
     }
@@ -71,7 +72,10 @@ impl Spec {
         let wanted = |addr: &IpAddr| family.is_none_or(|family| Family::of(*addr) == family);
         match self.addrs(id)?.into_iter().find(wanted) {
             Some(addr) => Ok(addr),
-            None => Err(errors::no_address(self.node(id)?, family)),
+            None => {
+                let node = self.node(id)?;
+                Err(errors::no_address(&node.title(), node.interfaces.is_empty(), family))
+            }
         }
     }
 
@@ -82,7 +86,7 @@ impl Spec {
 
     /// Every node, in the order of creation.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &NodeSpec)> {
-        self.nodes.iter().map(|(id, node)| (*id, node))
+        self.nodes.iter().map(|(id, node)| (*id, &**node))
     }
 
     /// Whether it is a cable between two nodes.

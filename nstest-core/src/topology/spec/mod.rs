@@ -13,11 +13,13 @@ mod links;
 mod lookup;
 mod name_servers;
 mod remove;
+mod requests;
 mod router;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use super::names::NodeName;
 use super::nat::{Firewall, Nat, Nat6, Protocol};
@@ -25,11 +27,10 @@ use crate::addr::{Family, MacAddr, Subnet};
 
 pub use default_route::DefaultRoute;
 pub(crate) use default_route::DefaultVia;
-pub(crate) use edit::{Join, NewLan, NewNode};
 pub(super) use initial::PARAMETERS_LAN;
 pub(crate) use initial::Parameters;
 pub(crate) use links::LinkEnd;
-pub(crate) use router::NewRouter;
+pub(crate) use requests::{Join, NewLan, NewNode, NewRouter};
 pub(super) use router::wan_of;
 
 /// A node, by the order of creation; the test's own is [`NodeId::TEST`].
@@ -66,11 +67,12 @@ pub(crate) const fn interface_index(slot: u8) -> u32 {
     slot as u32 + 2
 }
 
-/// The whole world that a test asked for.
+/// The whole network that a test asked for. An edit copies it, and of its nodes and
+/// segments only those that it changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spec {
-    pub(super) nodes: BTreeMap<NodeId, NodeSpec>,
-    pub(super) segments: BTreeMap<SegmentId, SegmentSpec>,
+    pub(super) nodes: BTreeMap<NodeId, Arc<NodeSpec>>,
+    pub(super) segments: BTreeMap<SegmentId, Arc<SegmentSpec>>,
     /// Whether LANs are bridges of any size, because the kernel has no mirred or u32.
     pub(super) bridges_only: bool,
     pub(super) ipv6: bool,

@@ -2,24 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::edit::Join;
+use super::requests::{Join, NewRouter};
 use super::{DefaultVia, InterfaceRole, NodeId, NodeSpec, PortForward, RouterSpec, Spec};
 use crate::addr::{Family, Subnet};
 use crate::error::Result;
 use crate::topology::errors;
 use crate::topology::names::NodeName;
 use crate::topology::nat::{Firewall, Nat, Nat6, Protocol};
-
-/// What `net.add_router(..)` collects.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct NewRouter<'a> {
-    pub(crate) name: &'a str,
-    /// In the order of the builder's calls, which is that of the interfaces.
-    pub(crate) joins: Vec<(Join<'a>, bool)>,
-    pub(crate) nat: Option<Nat>,
-    pub(crate) nat6: Nat6,
-    pub(crate) firewall: Firewall,
-}
 
 impl Spec {
     /// The `bool` of a join says whether it is the WAN.

@@ -4,6 +4,7 @@ mod bad_input;
 mod bad_routers;
 mod changes;
 mod properties;
+mod random;
 mod routers;
 mod worlds;
 
@@ -40,7 +41,11 @@ impl Net {
     }
 
     pub(super) fn change<T>(&mut self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
-        let (Transition { changes, next }, value) = self.now.edit(edit)?;
+        let (Transition { changes, next }, value) = self.now.edit(|spec| {
+            let value = edit(spec)?;
+            self.assert_like_from_scratch(spec);
+            Ok(value)
+        })?;
         assert_leads(self.now.state(), &changes, next.state());
         // Of a long plan, some of its halves.
         for done in (0..=changes.list.len()).step_by(1 + changes.list.len() / 8) {
@@ -51,6 +56,15 @@ impl Net {
         self.now = next;
         self.last = changes;
         Ok(value)
+    }
+
+    /// What is derived from the state before an edit is what is derived from nothing, errors
+    /// included.
+    fn assert_like_from_scratch(&self, edited: &Spec) {
+        let text = |error| format!("{error:?}");
+        let (now, before) = (self.now.state(), self.now.spec());
+        let from_before = now.after(before, edited).map_err(text);
+        assert_eq!(from_before, NetworkState::of(edited).map_err(text), "{before:?}\n{edited:?}");
     }
 
     pub(super) fn lan(&mut self, name: &str, subnets: &[&str]) -> SegmentId {
