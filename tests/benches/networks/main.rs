@@ -100,7 +100,7 @@ fn main() -> nstest::Result<()> {
     // Under `cargo test --benches` it only has to work.
     let rounds = after("--rounds").map_or(if benching { 100 } else { 2 }, number);
     if !arguments.iter().any(|argument| argument == INSIDE) {
-        if after("--alone").is_none() {
+        if after("--alone").is_none() && after("--grow").is_none() {
             back_to_back(rounds.div_ceil(5));
         }
         let mut rest = Command::new(std::env::current_exe().expect("it has a path"));
@@ -109,6 +109,9 @@ fn main() -> nstest::Result<()> {
         return Ok(());
     }
     nstest::enter()?;
+    if let Some(nodes) = after("--grow") {
+        return memory(number(nodes));
+    }
     if let Some(sizes) = after("--alone") {
         for nodes in sizes.split(',').map(number) {
             let floor = if nodes == 2 { Way::Direct } else { Way::Bridge(nodes) };
@@ -193,20 +196,30 @@ fn back_to_back(rounds: usize) {
     }
 }
 
-/// What a node holds, ours and the kernel's.
+/// What a node holds, ours and the kernel's, and what adding it costs beside those that
+/// are there.
 fn memory(nodes: usize) -> nstest::Result<()> {
     settle();
     let before = (field("/proc/self/status", "VmRSS:"), field("/proc/meminfo", "MemAvailable:"));
     let net = nstest::__private::network_of(&[])?;
-    let start = Instant::now();
     let lan = net.add_lan("lan").subnet("10.1.0.0/16").build()?;
+    let mut times = Vec::new();
     for nth in 0..nodes {
+        let start = Instant::now();
         net.add_node(&format!("node{nth}")).join(&lan).build()?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    let took = start.elapsed().as_secs_f64() * 1e3;
     let after = (field("/proc/self/status", "VmRSS:"), field("/proc/meminfo", "MemAvailable:"));
     let each = |kilobytes: f64| kilobytes / nodes as f64;
-    println!("{nodes} nodes on one LAN, added one by one: {:.2} ms a node", each(took));
+    let mean = times.iter().sum::<f64>() / nodes as f64;
+    println!("{nodes} nodes on one LAN, added one by one: {mean:.2} ms a node");
+    let around = |nth: usize| quantile_of(&times[nth.saturating_sub(20)..nth.min(nodes)], 0.5);
+    let (early, late) = (around((nodes / 10).max(20)), around(nodes));
+    println!("  median of 20 up to the {}th: {early:.3} ms", (nodes / 10).max(20));
+    println!(
+        "  median of 20 up to the {nodes}th: {late:.3} ms   × {:.2}   goal 1.50",
+        late / early
+    );
     println!("  kB a node: VmRSS {:.0}", each(after.0 - before.0));
     println!(
         "  kB a node: MemAvailable, which that is part of: {:.0}   goal 400",
