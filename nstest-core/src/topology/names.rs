@@ -15,6 +15,9 @@ use crate::error::{Error, ErrorCode, Result};
 /// The name of the test's own node.
 pub(crate) use crate::layout::NODE as OWN_NODE;
 
+/// The name of the LAN of a test with several `Node` parameters.
+pub(super) const PARAMETERS_LAN: &str = "peers";
+
 /// The longest label of a domain name, in octets (RFC 1035 §2.3.4).
 const LABEL_MAX: usize = 63;
 

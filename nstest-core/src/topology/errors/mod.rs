@@ -49,7 +49,7 @@ pub(in crate::topology) fn node_name_taken(name: &NodeName, other: &NodeName) ->
 
 pub(in crate::topology) fn lan_name_taken(name: &str) -> Error {
     let error = Error::new(ErrorCode::NameTaken, format!("name a LAN `{name}`"));
-    if name == super::spec::PARAMETERS_LAN {
+    if name == super::names::PARAMETERS_LAN {
         error.source("it is the LAN of the test's `Node` parameters").help("choose another one")
     } else {
         error.source("another LAN or link has this name").help("choose another one")

@@ -5,7 +5,7 @@ use super::requests::{Join, NewLan};
 use super::{DefaultVia, InterfaceRole, NodeId, Outside, SegmentKind, Spec};
 use crate::addr::Subnet;
 use crate::error::Result;
-use crate::topology::names::NodeName;
+use crate::topology::names::{NodeName, PARAMETERS_LAN};
 
 /// What the parameters and the attribute's arguments say.
 #[derive(Debug, Clone, Default)]
@@ -27,9 +27,6 @@ pub(crate) struct Parameters {
     /// `uplink`: what is reached through it.
     pub(crate) outside: Vec<Outside>,
 }
-
-/// The LAN of several `Node` parameters and the test.
-pub(crate) const PARAMETERS_LAN: &str = "peers";
 
 impl Spec {
     /// One peer: linked to the test directly. More: one LAN, the test on it.

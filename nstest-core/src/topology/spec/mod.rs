@@ -27,7 +27,6 @@ use crate::addr::{Family, MacAddr, Subnet};
 
 pub use default_route::DefaultRoute;
 pub(crate) use default_route::DefaultVia;
-pub(super) use initial::PARAMETERS_LAN;
 pub(crate) use initial::Parameters;
 pub(crate) use links::LinkEnd;
 pub(crate) use requests::{Join, NewLan, NewNode, NewRouter};
