@@ -8,6 +8,7 @@ mod circles;
 mod documentation;
 mod imports;
 mod manifests;
+mod names;
 mod purity;
 mod source;
 mod tree;

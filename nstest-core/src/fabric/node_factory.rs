@@ -32,7 +32,7 @@ const SELF: Pid = Pid::from_raw(0);
 /// The nodes of a list of changes, and the progress of each.
 #[derive(Debug)]
 pub(super) struct NodeFactory<'p> {
-    new_nodes: Vec<NewNode<'p>>,
+    new_nodes: Vec<NodeToMake<'p>>,
     panics: Arc<Panics>,
     progress: Mutex<Vec<Progress>>,
     changed: Condvar,
@@ -40,7 +40,7 @@ pub(super) struct NodeFactory<'p> {
 
 /// A node that a change adds.
 #[derive(Debug, Clone, Copy)]
-struct NewNode<'p> {
+struct NodeToMake<'p> {
     at: &'p NodeRef,
     hostname: &'p str,
     /// What the next change sets right after the node.
@@ -207,7 +207,7 @@ impl Drop for Claim<'_> {
     }
 }
 
-impl NewNode<'_> {
+impl NodeToMake<'_> {
     fn make(self, panics: &Arc<Panics>) -> Result<Made> {
         let Self { at, hostname, settings } = self;
         let all = settings.unwrap_or_default();
@@ -221,7 +221,7 @@ impl NewNode<'_> {
 }
 
 /// The nodes that the changes add.
-fn new_nodes(changes: &Changes) -> Vec<NewNode<'_>> {
+fn new_nodes(changes: &Changes) -> Vec<NodeToMake<'_>> {
     let list = changes.list.iter().enumerate();
     list.filter_map(|(index, change)| match change {
         Change::AddNode { at, hostname } => {
@@ -231,7 +231,7 @@ fn new_nodes(changes: &Changes) -> Vec<NewNode<'_>> {
                 }
                 _ => None,
             };
-            Some(NewNode { at, hostname: hostname.as_str(), settings })
+            Some(NodeToMake { at, hostname: hostname.as_str(), settings })
         }
         _ => None,
     })

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::duration;
-use super::packets::{Packets, Protocol};
+use super::packets::{PacketProtocol, Packets};
 pub use crate::frame::build::Unreachable;
 
 /// What a fault does to a packet.
@@ -93,7 +93,9 @@ impl Action {
     pub(super) fn problem(&self, packets: &Packets) -> Option<(String, String)> {
         let says = |why: &str, help: &str| Some((why.to_owned(), help.to_owned()));
         match self {
-            Self::Reset if packets.protocol.is_some_and(|protocol| protocol != Protocol::Tcp) => {
+            Self::Reset
+                if packets.protocol.is_some_and(|protocol| protocol != PacketProtocol::Tcp) =>
+            {
                 says(
                     "only TCP can be reset",
                     "match `tcp` packets, or use `reject port-unreachable`",

@@ -24,7 +24,7 @@ use crate::frame::view::{PacketView, flag, protocol};
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Packets {
-    pub(crate) protocol: Option<Protocol>,
+    pub(crate) protocol: Option<PacketProtocol>,
     pub(crate) family: Option<Family>,
     pub(crate) port: Option<u16>,
     pub(crate) sport: Option<u16>,
@@ -39,7 +39,7 @@ pub struct Packets {
 
 /// The protocol of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Protocol {
+pub(crate) enum PacketProtocol {
     Tcp,
     Udp,
     Icmp,
@@ -47,7 +47,7 @@ pub(crate) enum Protocol {
     Control,
 }
 
-impl Protocol {
+impl PacketProtocol {
     pub(crate) const WORDS: [(&'static str, Self); 5] = [
         ("tcp", Self::Tcp),
         ("udp", Self::Udp),
@@ -158,7 +158,7 @@ impl Packets {
         }
     }
 
-    const fn of(protocol: Protocol) -> Self {
+    const fn of(protocol: PacketProtocol) -> Self {
         let mut packets = Self::all();
         packets.protocol = Some(protocol);
         packets
@@ -167,31 +167,31 @@ impl Packets {
     /// TCP segments.
     #[must_use]
     pub const fn tcp() -> Self {
-        Self::of(Protocol::Tcp)
+        Self::of(PacketProtocol::Tcp)
     }
 
     /// UDP datagrams. Of a fragmented one, the first fragment matches.
     #[must_use]
     pub const fn udp() -> Self {
-        Self::of(Protocol::Udp)
+        Self::of(PacketProtocol::Udp)
     }
 
     /// ICMP and ICMPv6, except control traffic.
     #[must_use]
     pub const fn icmp() -> Self {
-        Self::of(Protocol::Icmp)
+        Self::of(PacketProtocol::Icmp)
     }
 
     /// ARP messages.
     #[must_use]
     pub const fn arp() -> Self {
-        Self::of(Protocol::Arp)
+        Self::of(PacketProtocol::Arp)
     }
 
     /// Control traffic: ARP, neighbour and router discovery, MLD, IGMP.
     #[must_use]
     pub const fn control() -> Self {
-        Self::of(Protocol::Control)
+        Self::of(PacketProtocol::Control)
     }
 
     /// Only IPv4.
@@ -281,7 +281,7 @@ impl Packets {
 
     /// Whether it matches control traffic.
     pub(crate) fn is_control(&self) -> bool {
-        matches!(self.protocol, Some(Protocol::Arp | Protocol::Control))
+        matches!(self.protocol, Some(PacketProtocol::Arp | PacketProtocol::Control))
             || self.kind == Some(PacketKind::Control)
     }
 
@@ -292,9 +292,11 @@ impl Packets {
         }
         let protocol = match self.protocol {
             None => true,
-            Some(Protocol::Arp) => view.ethertype == ethertype::ARP,
-            Some(Protocol::Control) => control.is_some(),
-            protocol => view.ip.as_ref().is_some_and(|ip| Protocol::of(ip.protocol) == protocol),
+            Some(PacketProtocol::Arp) => view.ethertype == ethertype::ARP,
+            Some(PacketProtocol::Control) => control.is_some(),
+            protocol => {
+                view.ip.as_ref().is_some_and(|ip| PacketProtocol::of(ip.protocol) == protocol)
+            }
         };
         let addrs = view.addresses();
         let (src, dst) = (addrs.map(|(src, _)| src), addrs.map(|(_, dst)| dst));

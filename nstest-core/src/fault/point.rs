@@ -5,7 +5,7 @@ use std::fmt;
 use super::action::Action;
 use super::model::{Fault, FaultTarget};
 use super::occurrence::Occurrence;
-use super::packets::{Packets, Protocol};
+use super::packets::{PacketProtocol, Packets};
 use crate::frame::Direction;
 use crate::frame::kind::PacketKind;
 
@@ -40,7 +40,7 @@ pub struct InjectionPoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Conversation {
     /// `None` if it is not TCP, UDP or ICMP.
-    pub(crate) protocol: Option<Protocol>,
+    pub(crate) protocol: Option<PacketProtocol>,
     /// The port of the server; `None` if the protocol has no ports.
     pub(crate) port: Option<u16>,
     /// Its number among the flows of this protocol and port, from 1.
@@ -61,7 +61,8 @@ impl InjectionPoint {
     pub fn suits(&self, action: &Action) -> bool {
         let packets = self.packets();
         let resets = matches!(action, Action::Reset);
-        let is_reset = self.kind == PacketKind::Rst || packets.protocol != Some(Protocol::Tcp);
+        let is_reset =
+            self.kind == PacketKind::Rst || packets.protocol != Some(PacketProtocol::Tcp);
         action.problem(&packets).is_none() && !(resets && is_reset)
     }
 

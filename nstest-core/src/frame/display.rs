@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::view::{Fragment, Ip, PacketView, Tcp, Transport, flag};
+use super::view::{Fragment, Ip, PacketView, Tcp, TransportHeader, flag};
 
 impl fmt::Display for PacketView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,11 +19,11 @@ impl fmt::Display for PacketView<'_> {
             return write!(f, "Ethernet {from} > {to} type {:#06x} len {len}", self.ethertype);
         };
         match &self.transport {
-            Transport::Tcp(tcp) => segment(f, ip, tcp),
-            Transport::Udp { sport, dport, len } => {
+            TransportHeader::Tcp(tcp) => segment(f, ip, tcp),
+            TransportHeader::Udp { sport, dport, len } => {
                 write!(f, "UDP {} > {} len {len}", at(ip.src, *sport), at(ip.dst, *dport))
             }
-            Transport::Icmp { version, kind, code, .. } => {
+            TransportHeader::Icmp { version, kind, code, .. } => {
                 let name = if *version == 4 { "ICMP" } else { "ICMPv6" };
                 write!(f, "{name} {} > {} ", ip.src, ip.dst)?;
                 match message(*version, *kind, *code) {
@@ -31,7 +31,7 @@ impl fmt::Display for PacketView<'_> {
                     None => write!(f, "type {kind} code {code}"),
                 }
             }
-            Transport::Other => {
+            TransportHeader::Other => {
                 write!(f, "IP {} > {} protocol {}", ip.src, ip.dst, ip.protocol)?;
                 if ip.fragment == Fragment::Later {
                     f.write_str(" later fragment")?;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::view::{PacketView, Transport};
+use super::view::{PacketView, TransportHeader};
 
 /// A protocol and two ends. Both directions have the same value.
 ///
@@ -28,7 +28,7 @@ impl PacketView<'_> {
     pub(crate) fn ends(&self) -> Option<((IpAddr, u16), (IpAddr, u16))> {
         let ip = self.ip.as_ref()?;
         let (sport, dport) = match self.transport {
-            Transport::Icmp { echo: Some(id), .. } => (id, id),
+            TransportHeader::Icmp { echo: Some(id), .. } => (id, id),
             _ => self.ports().unwrap_or((0, 0)),
         };
         Some(((ip.src, sport), (ip.dst, dport)))

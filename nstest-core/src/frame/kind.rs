@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::view::{Fragment, PacketView, Transport, flag, protocol};
+use super::view::{Fragment, PacketView, TransportHeader, flag, protocol};
 
 /// The kind of a packet, by its headers.
 ///
@@ -85,15 +85,15 @@ impl PacketView<'_> {
             return PacketKind::Fragment;
         }
         match &self.transport {
-            Transport::Tcp(tcp) if tcp.has(flag::RST) => PacketKind::Rst,
-            Transport::Tcp(tcp) if tcp.has(flag::SYN | flag::ACK) => PacketKind::SynAck,
-            Transport::Tcp(tcp) if tcp.has(flag::SYN) => PacketKind::Syn,
-            Transport::Tcp(tcp) if tcp.has(flag::FIN) => PacketKind::Fin,
-            Transport::Tcp(tcp) if tcp.len > 0 => PacketKind::Data,
-            Transport::Tcp(_) => PacketKind::Ack,
-            Transport::Udp { .. } => PacketKind::Datagram,
-            Transport::Icmp { .. } => PacketKind::Icmp,
-            Transport::Other => PacketKind::Other,
+            TransportHeader::Tcp(tcp) if tcp.has(flag::RST) => PacketKind::Rst,
+            TransportHeader::Tcp(tcp) if tcp.has(flag::SYN | flag::ACK) => PacketKind::SynAck,
+            TransportHeader::Tcp(tcp) if tcp.has(flag::SYN) => PacketKind::Syn,
+            TransportHeader::Tcp(tcp) if tcp.has(flag::FIN) => PacketKind::Fin,
+            TransportHeader::Tcp(tcp) if tcp.len > 0 => PacketKind::Data,
+            TransportHeader::Tcp(_) => PacketKind::Ack,
+            TransportHeader::Udp { .. } => PacketKind::Datagram,
+            TransportHeader::Icmp { .. } => PacketKind::Icmp,
+            TransportHeader::Other => PacketKind::Other,
         }
     }
 
@@ -105,7 +105,7 @@ impl PacketView<'_> {
         let ip = self.ip.as_ref()?;
         match self.transport {
             // RFC 4861 §4, RFC 2710, RFC 3810.
-            Transport::Icmp { version: 6, kind, .. } => match kind {
+            TransportHeader::Icmp { version: 6, kind, .. } => match kind {
                 // From `::`, it is duplicate address detection (RFC 4862 §5.4.2).
                 135 | 136 if !ip.src.is_unspecified() => Some(ControlKind::Neighbour),
                 130..=137 | 143 => Some(ControlKind::Unsolicited),

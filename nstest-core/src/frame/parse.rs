@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::view::{Arp, Fragment, Ip, PacketView, Tcp, Transport, protocol};
+use super::view::{Arp, Fragment, Ip, PacketView, Tcp, TransportHeader, protocol};
 use crate::addr::MacAddr;
 
 /// EtherTypes (IEEE 802 numbers).
@@ -45,7 +45,7 @@ impl<'a> PacketView<'a> {
             ethertype: 0,
             arp: None,
             ip: None,
-            transport: Transport::Other,
+            transport: TransportHeader::Other,
         };
         let mut at = 12;
         loop {
@@ -64,7 +64,7 @@ impl<'a> PacketView<'a> {
             _ => {}
         }
         if let Some(ip) = &view.ip {
-            view.transport = transport(frame, ip).unwrap_or(Transport::Other);
+            view.transport = transport(frame, ip).unwrap_or(TransportHeader::Other);
         }
         view
     }
@@ -162,7 +162,7 @@ fn ipv6(frame: &[u8], at: usize) -> Option<Ip> {
     })
 }
 
-fn transport(frame: &[u8], ip: &Ip) -> Option<Transport> {
+fn transport(frame: &[u8], ip: &Ip) -> Option<TransportHeader> {
     if ip.fragment == Fragment::Later {
         return None;
     }
@@ -170,7 +170,7 @@ fn transport(frame: &[u8], ip: &Ip) -> Option<Transport> {
     match ip.protocol {
         protocol::TCP => {
             let header = usize::from(*bytes.get(12)? >> 4) * 4;
-            Some(Transport::Tcp(Tcp {
+            Some(TransportHeader::Tcp(Tcp {
                 sport: u16_at(bytes, 0)?,
                 dport: u16_at(bytes, 2)?,
                 seq: u32_at(bytes, 4)?,
@@ -180,7 +180,7 @@ fn transport(frame: &[u8], ip: &Ip) -> Option<Transport> {
                 len: bytes.len().checked_sub(header).filter(|_| header >= 20)?,
             }))
         }
-        protocol::UDP => Some(Transport::Udp {
+        protocol::UDP => Some(TransportHeader::Udp {
             sport: u16_at(bytes, 0)?,
             dport: u16_at(bytes, 2)?,
             len: bytes.len().checked_sub(8)?,
@@ -190,7 +190,7 @@ fn transport(frame: &[u8], ip: &Ip) -> Option<Transport> {
             let kind = *bytes.first()?;
             // RFC 792 and RFC 4443 §4.1.
             let is_echo = matches!((version, kind), (4, 0 | 8) | (6, 128 | 129));
-            Some(Transport::Icmp {
+            Some(TransportHeader::Icmp {
                 version,
                 kind,
                 code: *bytes.get(1)?,

@@ -40,7 +40,7 @@ pub(crate) struct PacketView<'a> {
     pub(crate) ethertype: u16,
     pub(crate) arp: Option<Arp>,
     pub(crate) ip: Option<Ip>,
-    pub(crate) transport: Transport,
+    pub(crate) transport: TransportHeader,
 }
 
 /// An ARP message for IPv4 (RFC 826).
@@ -82,7 +82,7 @@ pub(crate) enum Fragment {
 
 /// A transport header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transport {
+pub(crate) enum TransportHeader {
     Tcp(Tcp),
     Udp {
         sport: u16,
@@ -129,7 +129,7 @@ impl Tcp {
 impl PacketView<'_> {
     pub(crate) fn tcp(&self) -> Option<&Tcp> {
         match &self.transport {
-            Transport::Tcp(tcp) => Some(tcp),
+            TransportHeader::Tcp(tcp) => Some(tcp),
             _ => None,
         }
     }
@@ -137,10 +137,9 @@ impl PacketView<'_> {
     /// Source and destination port, if the protocol has ports.
     pub(crate) fn ports(&self) -> Option<(u16, u16)> {
         match self.transport {
-            Transport::Tcp(Tcp { sport, dport, .. }) | Transport::Udp { sport, dport, .. } => {
-                Some((sport, dport))
-            }
-            Transport::Icmp { .. } | Transport::Other => None,
+            TransportHeader::Tcp(Tcp { sport, dport, .. })
+            | TransportHeader::Udp { sport, dport, .. } => Some((sport, dport)),
+            TransportHeader::Icmp { .. } | TransportHeader::Other => None,
         }
     }
 

@@ -58,11 +58,11 @@ pub(crate) const DESCRIPTION: &str = "/run/nstest/uplink";
 #[derive(Debug)]
 pub(crate) struct Uplink {
     machine: Machine,
-    mechanism: Mechanism,
+    mechanism: UplinkKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Mechanism {
+enum UplinkKind {
     Routed,
     Relayed(Relay),
 }
@@ -96,8 +96,8 @@ impl Uplink {
     /// makes it.
     pub(crate) fn interface(&self) -> Option<Step> {
         match self.mechanism {
-            Mechanism::Routed => None,
-            Mechanism::Relayed(_) => {
+            UplinkKind::Routed => None,
+            UplinkKind::Relayed(_) => {
                 Some(Step::Tap { name: c_string(DEVICE), index: INDEX as i32 })
             }
         }
@@ -106,9 +106,9 @@ impl Uplink {
     /// The text of the test's /etc/resolv.conf.
     pub(crate) fn resolv_conf(&self) -> String {
         let servers = match self.mechanism {
-            Mechanism::Relayed(_) if self.machine.v4 => vec![RESOLVER.into()],
-            Mechanism::Relayed(_) => vec![RESOLVER6.into()],
-            Mechanism::Routed => self.machine.reachable_resolvers(),
+            UplinkKind::Relayed(_) if self.machine.v4 => vec![RESOLVER.into()],
+            UplinkKind::Relayed(_) => vec![RESOLVER6.into()],
+            UplinkKind::Routed => self.machine.reachable_resolvers(),
         };
         let mut text = String::from("# nstest: through the uplink\n");
         for server in &servers {
@@ -130,8 +130,8 @@ impl Uplink {
     /// The text of [`DESCRIPTION`].
     pub(crate) fn description(&self) -> String {
         let mut text = match self.mechanism {
-            Mechanism::Routed => String::from("routed\n"),
-            Mechanism::Relayed(_) => {
+            UplinkKind::Routed => String::from("routed\n"),
+            UplinkKind::Relayed(_) => {
                 let inet = if self.machine.v4 { " inet" } else { "" };
                 let inet6 = if self.machine.v6 { " inet6" } else { "" };
                 format!("relayed{inet}{inet6}\n")
@@ -148,10 +148,10 @@ impl Uplink {
     /// init process of the test's PID namespace. The caller must be in the machine's network.
     pub(crate) fn connect(&self, pid: &str) -> Result<Connected> {
         match &self.mechanism {
-            Mechanism::Routed => {
+            UplinkKind::Routed => {
                 Ok(Connected { _gateway: Some(routed::connect(&self.machine, pid)?) })
             }
-            Mechanism::Relayed(relay) => {
+            UplinkKind::Relayed(relay) => {
                 relay.attach(&self.machine, pid)?;
                 Ok(Connected { _gateway: None })
             }
@@ -160,14 +160,14 @@ impl Uplink {
 }
 
 /// The kernel if this process may configure the network; otherwise pasta, then slirp4netns.
-fn choose(machine: &Machine) -> Result<Mechanism> {
+fn choose(machine: &Machine) -> Result<UplinkKind> {
     if machine.may_configure {
         if !machine.v4 {
             return Err(refused()
                 .source("this machine has no default route for IPv4, and the uplink for root is IPv4 only")
                 .help("run the tests as an ordinary user with pasta installed: apt install passt"));
         }
-        return Ok(Mechanism::Routed);
+        return Ok(UplinkKind::Routed);
     }
     let overlap = machine.subnets.iter().find(|used| {
         [IpAddr::from(GUEST), GUEST6.into()].into_iter().any(|addr| used.subnet.contains(addr))
@@ -185,8 +185,8 @@ fn choose(machine: &Machine) -> Result<Mechanism> {
     }
     match (&machine.pasta, &machine.slirp4netns) {
         // As root, pasta changes to the user `nobody`, who may not enter the test's namespaces.
-        (Some(path), _) if !machine.root => Ok(Mechanism::Relayed(Relay::Pasta(path.clone()))),
-        (_, Some(path)) => Ok(Mechanism::Relayed(Relay::Slirp4netns(path.clone()))),
+        (Some(path), _) if !machine.root => Ok(UplinkKind::Relayed(Relay::Pasta(path.clone()))),
+        (_, Some(path)) => Ok(UplinkKind::Relayed(Relay::Slirp4netns(path.clone()))),
         (Some(_), None) => Err(refused()
             .source("pasta does not work for root, and this root may not configure the network (no CAP_NET_ADMIN)")
             .help("install slirp4netns: apt install slirp4netns; or run the tests as an ordinary user; or start the container with --cap-add=NET_ADMIN")),

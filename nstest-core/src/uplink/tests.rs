@@ -26,12 +26,12 @@ fn machine() -> Machine {
 #[test]
 fn the_kernel_is_preferred_then_pasta_then_slirp4netns() {
     let root = Machine { may_configure: true, root: true, ..machine() };
-    assert_eq!(choose(&root).unwrap(), Mechanism::Routed);
+    assert_eq!(choose(&root).unwrap(), UplinkKind::Routed);
     assert_eq!(
         choose(&machine()).unwrap(),
-        Mechanism::Relayed(Relay::Pasta("/usr/bin/pasta".into()))
+        UplinkKind::Relayed(Relay::Pasta("/usr/bin/pasta".into()))
     );
-    let second = Mechanism::Relayed(Relay::Slirp4netns("/usr/bin/slirp4netns".into()));
+    let second = UplinkKind::Relayed(Relay::Slirp4netns("/usr/bin/slirp4netns".into()));
     assert_eq!(choose(&Machine { pasta: None, ..machine() }).unwrap(), second);
     assert_eq!(choose(&Machine { root: true, ..machine() }).unwrap(), second);
 }
@@ -109,7 +109,7 @@ fn the_test_gets_a_description_and_a_resolv_conf() {
     "#]]
     .assert_eq(&relayed.resolv_conf());
     let machine = Machine { may_configure: true, ..machine() };
-    let routed = Uplink { mechanism: Mechanism::Routed, machine };
+    let routed = Uplink { mechanism: UplinkKind::Routed, machine };
     expect![[r#"
         # nstest: through the uplink
         # the machine's name server listens on its loopback, which the test cannot reach

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::faults::Request;
+use super::faults::FaultRequest;
 use super::injection::Injection;
 use super::link::Link;
 use crate::error::Result;
@@ -121,7 +121,7 @@ impl Link {
     ) -> Result<Injection> {
         let (mut fault, handle) = (fault(self.fault()?), Some(self.end()));
         fault.direction = direction;
-        self.net().inject(Request { fault, handle, since: Instant::now(), replaces })
+        self.net().inject(FaultRequest { fault, handle, since: Instant::now(), replaces })
     }
 
     fn act_on(

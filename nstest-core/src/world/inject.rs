@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::faults::Request;
+use super::faults::FaultRequest;
 use super::injection::Injection;
 use super::net::Net;
 use super::network::Network;
@@ -18,7 +18,7 @@ impl Net {
     /// `not-found`, if its link does not exist; `fault`, if its parts contradict each
     /// other; `plan-conflict`, if it cannot be in force together with another fault.
     pub fn inject(&self, fault: Fault) -> Result<Injection> {
-        self.shared.inject(Request::of(fault, Instant::now()))
+        self.shared.inject(FaultRequest::of(fault, Instant::now()))
     }
 
     /// Injects every fault of a plan. The schedules of all start at the same time, now.
@@ -30,7 +30,7 @@ impl Net {
         let mut injections: Vec<Injection> = Vec::new();
         let since = Instant::now();
         for fault in plan.faults() {
-            match self.shared.inject(Request::of(fault.clone(), since)) {
+            match self.shared.inject(FaultRequest::of(fault.clone(), since)) {
                 Ok(injection) => injections.push(injection),
                 Err(error) => {
                     for injection in injections {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::faults::{Backend, FaultId, Request};
+use super::faults::{Backend, FaultId, FaultRequest};
 use super::network::{Network, SharedNetwork};
 use crate::error::Result;
 use crate::fault::Receipt;
@@ -85,7 +85,7 @@ impl Injection {
 
 impl SharedNetwork {
     /// Injects a fault into the network.
-    pub(super) fn inject(&self, request: Request) -> Result<Injection> {
+    pub(super) fn inject(&self, request: FaultRequest) -> Result<Injection> {
         let Network { topology, fabric, faults } = &mut *self.lock();
         let (id, receipt) = faults.inject(request, topology.spec(), fabric)?;
         Ok(Injection { net: self.clone(), id, receipt })

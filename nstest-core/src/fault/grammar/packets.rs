@@ -6,7 +6,7 @@ use super::words::{TWICE, Words};
 use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::{AddrMatch, Flags, Packets, Protocol};
+use crate::fault::packets::{AddrMatch, Flags, PacketProtocol, Packets};
 use crate::frame::kind::PacketKind;
 
 const VERSIONS: [(&str, Family); 2] = [("ip4", Family::V4), ("ip6", Family::V6)];
@@ -41,7 +41,7 @@ pub(super) fn packets(words: &mut Words<'_>) -> Result<Packets> {
     while let Some(word) = words.peek() {
         if let Some(version) = words.one_of(&VERSIONS) {
             once(words, &mut packets.family, version)?;
-        } else if let Some(protocol) = words.one_of(&Protocol::WORDS) {
+        } else if let Some(protocol) = words.one_of(&PacketProtocol::WORDS) {
             once(words, &mut packets.protocol, protocol)?;
         } else if words.take("kind") {
             let kind = words.one_of(&PacketKind::WORDS);

@@ -9,7 +9,7 @@ use crate::fault::action::{Action, Unreachable, is_word};
 use crate::fault::duration;
 use crate::fault::model::{Fault, FaultEffect, FaultTarget};
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::Protocol;
+use crate::fault::packets::PacketProtocol;
 use crate::fault::partition::Partition;
 use crate::fault::plan::Plan;
 use crate::fault::point::{Conversation, InjectionPoint};
@@ -100,7 +100,9 @@ pub(super) fn point(words: &mut Words<'_>) -> Result<InjectionPoint> {
     let packets = packets(words)?;
     let (Some(nth), Some(kind)) = (
         packets.connection,
-        packets.kind.or((packets.protocol == Some(Protocol::Icmp)).then_some(PacketKind::Icmp)),
+        packets
+            .kind
+            .or((packets.protocol == Some(PacketProtocol::Icmp)).then_some(PacketKind::Icmp)),
     ) else {
         return Err(words.refuse(
             "a point needs a connection and a kind of packet",

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::addr::Family;
 use crate::fault::model::Fault;
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::{Flags, Packets, Protocol};
+use crate::fault::packets::{Flags, PacketProtocol, Packets};
 use crate::frame::kind::PacketKind;
 
 impl fmt::Display for Packets {
@@ -26,7 +26,8 @@ fn packets_text(packets: &Packets) -> String {
         Family::V4 => "ip4".to_owned(),
         Family::V6 => "ip6".to_owned(),
     }));
-    let protocol = Protocol::WORDS.iter().find(|(_, protocol)| Some(*protocol) == packets.protocol);
+    let protocol =
+        PacketProtocol::WORDS.iter().find(|(_, protocol)| Some(*protocol) == packets.protocol);
     words.extend(protocol.map(|(word, _)| (*word).to_owned()));
     for (word, port) in [("port", packets.port), ("sport", packets.sport), ("dport", packets.dport)]
     {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use crate::fault::packets::Protocol;
+use crate::fault::packets::PacketProtocol;
 use crate::fault::point::Conversation;
 use crate::frame::Direction;
 use crate::frame::flow::Flow;
@@ -16,7 +16,7 @@ pub(super) struct Flows {
     /// The sequence number after the last octet sent, by flow and direction.
     sent: HashMap<(Flow, Direction), u32>,
     /// The number of conversations by protocol and server port.
-    begun: HashMap<(Option<Protocol>, Option<u16>), u32>,
+    begun: HashMap<(Option<PacketProtocol>, Option<u16>), u32>,
 }
 
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Flows {
         }
         let is_answer = tcp.is_some_and(|tcp| tcp.has(flag::SYN | flag::ACK));
         let server = if is_answer { src } else { dst };
-        let protocol = Protocol::of(flow.protocol);
+        let protocol = PacketProtocol::of(flow.protocol);
         let port = view.ports().map(|_| server.1);
         let begun = self.begun.entry((protocol, port)).or_default();
         *begun += 1;

@@ -31,7 +31,7 @@ use crate::frame::{Direction, Emission, Outlet, Stage};
 pub(crate) struct RuleId(u64);
 
 /// Is called with each packet that is an injection point, before the decision about it.
-pub(crate) type Census = Box<dyn FnMut(Direction, &PacketView<'_>, &InjectionPoint) + Send>;
+pub(crate) type CensusHook = Box<dyn FnMut(Direction, &PacketView<'_>, &InjectionPoint) + Send>;
 
 /// Is called for a [`RuleAction::Notify`] with its number and the time.
 pub(crate) type Listener = Box<dyn FnMut(u64, Instant) + Send>;
@@ -50,7 +50,7 @@ pub(crate) struct Pipeline {
     /// The connections that are reset whenever one of their ends sends.
     reset: HashMap<Flow, ResetConnection>,
     cut: Cut,
-    census: Option<Census>,
+    census: Option<CensusHook>,
     counts: HashMap<(Direction, Conversation, PacketKind), u64>,
     listener: Option<Listener>,
     traffic: Option<TrafficListener>,
@@ -136,7 +136,7 @@ impl Pipeline {
     }
 
     /// Sets the census, and starts its counts again.
-    pub(crate) fn set_census(&mut self, census: Option<Census>) {
+    pub(crate) fn set_census(&mut self, census: Option<CensusHook>) {
         self.census = census;
         self.counts.clear();
     }

@@ -7,7 +7,7 @@ use crate::fault::condition::Condition;
 use crate::fault::jitter::Jitter;
 use crate::fault::model::FaultTarget;
 use crate::fault::occurrence::Occurrence;
-use crate::fault::packets::{AddrMatch, Flags, Packets, Protocol};
+use crate::fault::packets::{AddrMatch, Flags, PacketProtocol, Packets};
 use crate::fault::partition::Partition;
 use crate::fault::percent::Percent;
 use crate::fault::plan::Plan;
@@ -83,7 +83,7 @@ impl Dice {
 
     fn packets(&mut self) -> Packets {
         Packets {
-            protocol: self.maybe(|dice| dice.of(&Protocol::WORDS).1),
+            protocol: self.maybe(|dice| dice.of(&PacketProtocol::WORDS).1),
             family: self.maybe(|dice| {
                 let families = [Packets::all().ipv4().family, Packets::all().ipv6().family];
                 dice.of(&families).unwrap()
@@ -200,11 +200,16 @@ fn printed_faults_are_read_as_the_same_value() {
 fn printed_points_are_read_as_the_same_value() {
     let mut dice = Dice::new(2);
     for _ in 0..2000 {
-        let layers = [Some(Protocol::Tcp), Some(Protocol::Udp), Some(Protocol::Icmp), None];
+        let layers = [
+            Some(PacketProtocol::Tcp),
+            Some(PacketProtocol::Udp),
+            Some(PacketProtocol::Icmp),
+            None,
+        ];
         let protocol = dice.of(&layers);
         let kinds = match protocol {
-            Some(Protocol::Icmp) => vec![PacketKind::Icmp, PacketKind::Fragment],
-            Some(Protocol::Tcp) => vec![
+            Some(PacketProtocol::Icmp) => vec![PacketKind::Icmp, PacketKind::Fragment],
+            Some(PacketProtocol::Tcp) => vec![
                 PacketKind::Syn,
                 PacketKind::SynAck,
                 PacketKind::Data,

@@ -9,7 +9,7 @@ use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::Packets;
 use crate::fault::partition::Partition;
 use crate::fault::rule::{RemoteAddrs, RuleAction};
-use crate::frame::view::{PacketView, Transport, flag};
+use crate::frame::view::{PacketView, TransportHeader, flag};
 
 /// The numbers, from 1, of those that are lost of ten datagrams.
 fn lost_of_ten(fault: &str) -> Vec<usize> {
@@ -137,7 +137,7 @@ fn a_rejected_packet_is_answered_to_its_sender() {
     let [(at, direction, frame)] = &passed.emitted[..] else { panic!("{passed:?}") };
     assert_eq!((*at, *direction), (ms(0), Direction::Egress));
     let view = PacketView::parse(frame);
-    assert!(matches!(view.transport, Transport::Icmp { version: 4, kind: 3, code: 13, .. }));
+    assert!(matches!(view.transport, TransportHeader::Icmp { version: 4, kind: 3, code: 13, .. }));
     assert_eq!(view.addresses().unwrap().1.to_string(), "10.0.2.1");
     assert!(passed.forward.is_empty());
     assert_eq!(receipt.affected(), 1);

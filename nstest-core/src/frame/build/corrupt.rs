@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::frame::view::{PacketView, Transport};
+use crate::frame::view::{PacketView, TransportHeader};
 
 /// A copy with one inverted bit and unchanged checksums, as netem makes it (`netem_enqueue`
 /// in `net/sched/sch_netem.c`). netem inverts any bit of the packet. This inverts one of the
@@ -29,7 +29,7 @@ pub(crate) fn corrupted(of: &PacketView<'_>, draw: u64) -> Vec<u8> {
 
 /// Whether this is UDP without a checksum: the field is 0 (RFC 768).
 fn is_unsummed(of: &PacketView<'_>, transport: &[u8]) -> bool {
-    matches!(of.transport, Transport::Udp { .. }) && transport.get(6..8) == Some(&[0, 0])
+    matches!(of.transport, TransportHeader::Udp { .. }) && transport.get(6..8) == Some(&[0, 0])
 }
 
 fn place(of: &PacketView<'_>) -> Range<usize> {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::answer;
-use crate::frame::view::{Fragment, PacketView, Transport, protocol};
+use crate::frame::view::{Fragment, PacketView, TransportHeader, protocol};
 
 /// The reason in an ICMP error (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,8 +67,8 @@ fn error(of: &PacketView<'_>, kind: [u8; 2], field: u32) -> Option<Vec<u8>> {
 fn may_be_answered(of: &PacketView<'_>) -> bool {
     let Some(ip) = &of.ip else { return false };
     let is_error = match of.transport {
-        Transport::Icmp { version: 4, kind, .. } => !matches!(kind, 0 | 8 | 13..=18),
-        Transport::Icmp { kind, .. } => kind < 128,
+        TransportHeader::Icmp { version: 4, kind, .. } => !matches!(kind, 0 | 8 | 13..=18),
+        TransportHeader::Icmp { kind, .. } => kind < 128,
         _ => false,
     };
     let to_one = !of.to.is_multicast() && !ip.dst.is_multicast();

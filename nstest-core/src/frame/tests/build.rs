@@ -5,7 +5,7 @@ use crate::frame::build::{
     Unreachable, corrupted, reset_answer, reset_onward, too_big, unreachable,
 };
 use crate::frame::checksum::Sum;
-use crate::frame::view::{PacketView, Transport, flag};
+use crate::frame::view::{PacketView, TransportHeader, flag};
 
 /// The sum over the transport's part, and its pseudo-header, is right.
 fn assert_sums(frame: &[u8]) {
@@ -13,7 +13,7 @@ fn assert_sums(frame: &[u8]) {
     let ip = view.ip.as_ref().unwrap();
     let payload = &frame[ip.payload.clone()];
     let sum = match view.transport {
-        Transport::Icmp { version: 4, .. } => Sum::default(),
+        TransportHeader::Icmp { version: 4, .. } => Sum::default(),
         _ => Sum::default().pseudo(ip.src, ip.dst, ip.protocol, payload.len()),
     };
     assert_eq!(sum.add(payload).finish(), 0, "{view}");

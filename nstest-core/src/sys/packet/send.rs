@@ -27,7 +27,7 @@ pub(crate) struct Outgoing<'a> {
 /// The structures of one call, kept for the next.
 #[derive(Default)]
 pub(crate) struct Sender {
-    messages: Vec<Message>,
+    messages: Vec<PacketMessage>,
     headers: Vec<libc::mmsghdr>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Sender {
 // only in the call of `send` that has written them.
 unsafe impl Send for Sender {}
 
-struct Message {
+struct PacketMessage {
     address: libc::sockaddr_ll,
     parts: [libc::iovec; 2],
     control: Control,
@@ -78,7 +78,7 @@ impl Sender {
     }
 }
 
-fn message(frame: &Outgoing<'_>) -> Message {
+fn message(frame: &Outgoing<'_>) -> PacketMessage {
     // SAFETY: all zeroes is a valid address; its protocol is then the frame's own
     // (packet_parse_headers).
     let mut address: libc::sockaddr_ll = unsafe { zeroed() };
@@ -94,14 +94,14 @@ fn message(frame: &Outgoing<'_>) -> Message {
         iov_len: bytes.len(),
     };
     let offloads: &[u8; OFFLOADS] = &frame.offloads.0;
-    Message {
+    PacketMessage {
         address,
         parts: [part(offloads), part(&frame.frame)],
         control: Control { header, mark: frame.mark, padding: 0 },
     }
 }
 
-fn header(message: &mut Message) -> libc::mmsghdr {
+fn header(message: &mut PacketMessage) -> libc::mmsghdr {
     // SAFETY: all zeroes is a valid header.
     let mut header: libc::mmsghdr = unsafe { zeroed() };
     header.msg_hdr.msg_name = (&raw mut message.address).cast();

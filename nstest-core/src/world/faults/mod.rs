@@ -36,5 +36,5 @@ mod traffic;
 
 pub use backend::Backend;
 pub(super) use id::FaultId;
-pub(super) use register::{Faults, Request};
+pub(super) use register::{FaultRequest, Faults};
 pub(super) use scheduler::{Scheduled, Scheduler};

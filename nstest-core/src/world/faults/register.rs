@@ -10,7 +10,7 @@ use super::id::FaultId;
 use super::injected::Injected;
 use super::mechanisms::Mechanisms;
 use super::rivals::{self, Left};
-use super::scheduler::{Message, Scheduler};
+use super::scheduler::{FaultEvent, Scheduler};
 use super::targets::{MissingNode, resolve};
 use crate::error::Result;
 use crate::fabric::Fabric;
@@ -30,7 +30,7 @@ pub(in crate::world) struct Faults {
 
 /// What [`Faults::inject`] is given.
 #[derive(Debug)]
-pub(in crate::world) struct Request {
+pub(in crate::world) struct FaultRequest {
     pub(in crate::world) fault: Fault,
     /// The link end of the handle that it comes from; else its link is looked up by name.
     pub(in crate::world) handle: Option<LinkEnd>,
@@ -40,7 +40,7 @@ pub(in crate::world) struct Request {
     pub(in crate::world) replaces: bool,
 }
 
-impl Request {
+impl FaultRequest {
     /// A fault that is looked up by name and refused where it conflicts with another.
     pub(in crate::world) fn of(fault: Fault, since: Instant) -> Self {
         Self { fault, handle: None, since, replaces: false }
@@ -75,7 +75,7 @@ impl Faults {
     /// Registers a fault, and puts it into force if its schedule says so.
     pub(in crate::world) fn inject(
         &mut self,
-        Request { fault, handle, since, replaces }: Request,
+        FaultRequest { fault, handle, since, replaces }: FaultRequest,
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> Result<(FaultId, Receipt)> {
@@ -130,7 +130,7 @@ impl Faults {
         self.mechanisms.splice(principal, spec, fabric)?;
         if let Some(mut pipeline) = self.mechanisms.pipelines.at(principal.port) {
             pipeline.set_listener(Some(Box::new(move |number, at| {
-                let _ = messages.send(Message::Triggered(FaultId(number), at));
+                let _ = messages.send(FaultEvent::Triggered(FaultId(number), at));
             })));
         }
         let rule = self.mechanisms.add_rule(end, rule, spec, fabric)?;

@@ -32,12 +32,12 @@ pub(in crate::world) trait Scheduled {
 
 /// Starts the thread when it is needed, and sends it messages.
 pub(in crate::world) struct Scheduler {
-    start: Box<dyn Fn(Receiver<Message>) -> io::Result<()> + Send>,
-    messages: Option<Sender<Message>>,
+    start: Box<dyn Fn(Receiver<FaultEvent>) -> io::Result<()> + Send>,
+    messages: Option<Sender<FaultEvent>>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Message {
+pub(super) enum FaultEvent {
     /// The schedule of a fault has started.
     Started(FaultId),
     /// The packet that a fault begins with came at this time.
@@ -57,7 +57,7 @@ impl Scheduler {
     /// Follows the schedule of a fault from now on.
     pub(super) fn follow(&mut self, id: FaultId) -> Result<()> {
         // The thread ends with the network, which has this end of the channel.
-        let _ = self.messages()?.send(Message::Started(id));
+        let _ = self.messages()?.send(FaultEvent::Started(id));
         Ok(())
     }
 
@@ -65,7 +65,7 @@ impl Scheduler {
     ///
     /// # Errors
     /// `setup`, if the thread cannot be started.
-    pub(super) fn messages(&mut self) -> Result<&Sender<Message>> {
+    pub(super) fn messages(&mut self) -> Result<&Sender<FaultEvent>> {
         match &mut self.messages {
             Some(messages) => Ok(messages),
             none => {
@@ -86,7 +86,7 @@ impl fmt::Debug for Scheduler {
     }
 }
 
-fn run<N: Scheduled>(inbox: &Receiver<Message>, network: &Weak<Mutex<N>>) {
+fn run<N: Scheduled>(inbox: &Receiver<FaultEvent>, network: &Weak<Mutex<N>>) {
     let mut due: BTreeSet<(Instant, FaultId)> = BTreeSet::new();
     loop {
         let now = Instant::now();
@@ -112,8 +112,8 @@ fn run<N: Scheduled>(inbox: &Receiver<Message>, network: &Weak<Mutex<N>>) {
                 let Some(network) = network.upgrade() else { return };
                 let mut network = lock(&network);
                 let next = match message {
-                    Message::Started(id) => network.next_change(id, None).map(|next| (next, id)),
-                    Message::Triggered(id, at) => {
+                    FaultEvent::Started(id) => network.next_change(id, None).map(|next| (next, id)),
+                    FaultEvent::Triggered(id, at) => {
                         network.start(id, at);
                         network.next_change(id, Some(at)).map(|next| (next, id))
                     }
