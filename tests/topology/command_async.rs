@@ -127,7 +127,7 @@ async fn one_that_does_not_exist_is_named_with_its_node(peer: Node) {
 fn without_a_runtime_it_is_an_error(peer: Node) -> TestResult {
     let mut command = peer.command("true");
     let error = command.spawn_async().unwrap_err();
-    expect!["start true in node peer: there is no reactor running, must be called from the context of a Tokio 1.x runtime; use `spawn`"]
+    expect!["start true in node peer: there is no reactor running, must be called from the context of a Tokio 1.x runtime. Call it in an `async fn` test, or use `spawn`"]
         .assert_eq(&error.to_string());
     assert!(command.status()?.success());
     Ok(())

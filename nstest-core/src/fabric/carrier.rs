@@ -36,8 +36,8 @@ impl Fabric {
             Change::AddAddr { at, slot, .. } => self.members.get(&at.id)?.links.get(slot).copied(),
             _ => None,
         });
-        let ports: Vec<LinkEndId> = ends.collect();
-        let asked = self.ask_again(ports.into_iter());
+        let ends: Vec<LinkEndId> = ends.collect();
+        let asked = self.ask_again(ends.into_iter());
         asked.map_err(|error| Stopped { done: changes.list.len(), error })
     }
 

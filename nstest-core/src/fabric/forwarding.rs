@@ -121,9 +121,9 @@ impl ForwardingTable {
     /// Every link end on the segments of these.
     pub(super) fn on_same_segments(
         &self,
-        ports: impl Iterator<Item = LinkEndId>,
+        ends: impl Iterator<Item = LinkEndId>,
     ) -> BTreeSet<LinkEndId> {
-        let segments = ports
+        let segments = ends
             .filter_map(|end| self.segments.values().find(|segment| segment.ends.contains(&end)));
         segments.flat_map(|segment| segment.ends.iter().copied()).collect()
     }

@@ -137,10 +137,10 @@ impl Fabric {
     fn del_node(&mut self, at: &NodeRef) -> Result<()> {
         self.flush()?;
         let member = self.members.remove(&at.id);
-        let ports: Vec<LinkEndId> =
+        let ends: Vec<LinkEndId> =
             member.iter().flat_map(|member| member.links.values().copied()).collect();
-        for port in ports {
-            self.delete_link_end(port)?;
+        for end in ends {
+            self.delete_link_end(end)?;
         }
         Ok(())
     }
@@ -175,8 +175,8 @@ impl Fabric {
     /// Waits until the first packet would pass these links.
     fn settle(&mut self, links: &[(NodeRef, String, LinkEndId)]) -> Result<()> {
         self.flush()?;
-        for (at, device, port) in links {
-            link::flush_carrier(&mut self.route, port.ifindex())?;
+        for (at, device, end) in links {
+            link::flush_carrier(&mut self.route, end.ifindex())?;
             let member = self.member(at)?;
             let index = member.index(device)?;
             link::flush_carrier(&mut member.route, index)?;

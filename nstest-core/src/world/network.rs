@@ -37,7 +37,7 @@ impl SharedNetwork {
         let panics = Arc::new(Panics::default());
         let mut fabric = Fabric::build(&panics, &changes)?;
         if next.spec().joins_namespace() {
-            fabric.adopt()?; // its plan is empty, and code runs in it all the same
+            fabric.adopt()?; // it has no changes, and code runs in it all the same
         }
         let network = Arc::new_cyclic(|network| {
             let faults = Faults::new(Scheduler::new(Weak::clone(network)));
@@ -114,12 +114,12 @@ use {crate::frame::Stage, crate::topology::spec::LinkEndId};
 /// For the tests of the wire: a stage of their own at a link end.
 #[cfg(test)]
 impl SharedNetwork {
-    pub(crate) fn splice(&self, port: LinkEndId, stage: Arc<Mutex<dyn Stage>>) -> Result<()> {
-        self.lock().fabric.splice(port, stage)
+    pub(crate) fn splice(&self, end: LinkEndId, stage: Arc<Mutex<dyn Stage>>) -> Result<()> {
+        self.lock().fabric.splice(end, stage)
     }
 
-    pub(crate) fn refresh(&self, port: LinkEndId) -> Result<()> {
-        self.lock().fabric.refresh(port)
+    pub(crate) fn refresh(&self, end: LinkEndId) -> Result<()> {
+        self.lock().fabric.refresh(end)
     }
 
     /// Frames that a device of the fabric has received.
