@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use crate::source::code;
 use crate::tree;
 
-/// Files and directories that belong to tests, and the one that replaces other modules.
+/// Files and directories that belong to tests, and the module that replaces others.
 const EXEMPT: [&str; 5] = ["tests", "tests.rs", "testing.rs", "recorded", "stub"];
-
-/// Names that still stand for two types.
-const KNOWN: [&str; 0] = [];
 
 #[test]
 fn each_name_stands_for_one_type() {
@@ -24,7 +21,7 @@ fn each_name_stands_for_one_type() {
     }
     let broken: Vec<String> = places
         .iter()
-        .filter(|(name, places)| places.len() > 1 && !KNOWN.contains(&name.as_str()))
+        .filter(|(_, places)| places.len() > 1)
         .map(|(name, places)| format!("{name}: {}", places.join(", ")))
         .collect();
     tree::none("names that stand for more than one type", &broken);
