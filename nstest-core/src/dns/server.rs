@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -21,6 +21,7 @@ use super::query::Transport;
 use super::script::Script;
 use crate::error::{Error, ErrorCode, Result};
 use crate::node::NodeExecutor;
+use crate::sync::lock;
 use crate::sysctl;
 
 const PORT: u16 = 53;
@@ -189,7 +190,7 @@ impl ServerLoop {
 
     fn respond(&mut self, bytes: &[u8], from: SocketAddr, transport: Transport, to: ReplyTo) {
         let now = Instant::now();
-        let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut script = lock(&self.script);
         let response = respond(&mut script, bytes, from, transport, now);
         drop(script);
         if let Some(response) = response {

@@ -1,11 +1,12 @@
 //! The handle of a DNS server in a node.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use crate::dns::{Answer, DnsServer, Query, Script, ScriptedAnswer};
 use crate::error::Result;
+use crate::sync::lock;
 
 /// A DNS server that all nodes of the test ask. The test configures its answers and failures.
 /// [`Node::serve_dns`](crate::Node::serve_dns) starts it.
@@ -62,7 +63,7 @@ impl Resolver {
     }
 
     fn script(&self) -> MutexGuard<'_, Script> {
-        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.script)
     }
 
     /// Sets the answer for a name, from now on.
