@@ -1,6 +1,5 @@
-//! Programs that nobody here wrote, and what becomes of them when their network
-//! fails: first each of them in a network that works, then the same set-up with
-//! faults put in between.
+//! Real programs over networks that fail: each first in a network without faults, then in
+//! the same one with faults.
 #![deny(unsafe_code)]
 
 mod http2;

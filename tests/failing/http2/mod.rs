@@ -1,5 +1,5 @@
-//! HTTP/2 with prior knowledge (RFC 9113 §3.3), axum and reqwest: many requests
-//! share one connection, and its fate.
+//! HTTP/2 with prior knowledge (RFC 9113 §3.3), by axum and reqwest. Many requests share one
+//! connection, and fail together with it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use tokio::task::JoinSet;
 
 mod resets;
 
-/// How many requests are under way at once.
+/// The number of concurrent requests.
 const STREAMS: usize = 16;
 
-/// A server with two resources: `/` says at once who asks, `/held` says it when
-/// as many as [`STREAMS`] ask and the test lets them go.
+/// A server with two resources. Both return the address of the client: `/` at once, `/held`
+/// when [`STREAMS`] requests have come and the test releases them.
 struct Served {
     held: Arc<Barrier>,
     released: Arc<Notify>,
@@ -25,7 +25,7 @@ struct Served {
 
 impl Served {
     async fn start(server: &Node) -> TestResult<Self> {
-        // The test is one more who waits there.
+        // The test waits there, too.
         let held = Arc::new(Barrier::new(STREAMS + 1));
         let released = Arc::new(Notify::new());
         let who = |ConnectInfo(from): ConnectInfo<SocketAddr>| async move { from.to_string() };
@@ -48,7 +48,7 @@ impl Served {
     }
 }
 
-/// A client whose connections live in this node.
+/// A client with its connections in this node.
 #[derive(Clone)]
 struct Client {
     node: Node,
@@ -61,7 +61,7 @@ impl Client {
         Ok(Self { node: node.clone(), http })
     }
 
-    /// Who asked, as the server sees it.
+    /// The address of the client, as the server sees it.
     async fn get(&self, path: &str) -> TestResult<reqwest::Result<String>> {
         let asks = self.http.get(format!("http://server{path}"));
         let answer = self.node.spawn_async(async {
@@ -72,7 +72,7 @@ impl Client {
         Ok(answer.await?)
     }
 
-    /// As many at once as the server holds.
+    /// Starts as many concurrent requests as the server holds.
     fn held(&self) -> JoinSet<reqwest::Result<String>> {
         let mut all = JoinSet::new();
         for _ in 0..STREAMS {
@@ -98,7 +98,7 @@ async fn many_requests_share_a_connection(server: Node, client: Node) -> TestRes
 }
 
 #[netns_test]
-async fn a_reset_ends_every_request_and_the_next_connects_anew(
+async fn a_reset_ends_all_requests_and_the_next_reconnects(
     server: Node,
     client: Node,
 ) -> TestResult {
@@ -118,7 +118,7 @@ async fn a_reset_ends_every_request_and_the_next_connects_anew(
 }
 
 #[netns_test]
-async fn requests_outlast_a_cable_that_is_pulled(server: Node, client: Node) -> TestResult {
+async fn requests_survive_a_link_that_goes_down_and_up(server: Node, client: Node) -> TestResult {
     let served = Served::start(&server).await?;
     let client = Client::new(&client)?;
     let first = client.get("/").await??;

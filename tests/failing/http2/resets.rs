@@ -1,11 +1,11 @@
-//! Connections that a fault resets at a packet of its choice.
+//! Connections that are reset at a certain packet.
 
 use nstest::{Action, Net, Node, Occurrence, PacketKind, Packets, TestResult, netns_test};
 
 use super::{Client, Served};
 
 #[netns_test]
-async fn one_in_the_middle_of_all_streams_ends_them_all(
+async fn a_reset_during_all_streams_ends_all_of_them(
     server: Node,
     client: Node,
     net: Net,
@@ -32,10 +32,9 @@ async fn one_in_the_middle_of_all_streams_ends_them_all(
     Ok(())
 }
 
-/// Whichever packet of it is lost with the connection: the preface, settings, a
-/// request, an answer.
+/// The packet can be the preface, settings, a request or an answer.
 #[netns_test]
-async fn one_at_any_packet_costs_one_request_at_most(
+async fn a_reset_at_any_packet_fails_at_most_one_request(
     server: Node,
     client: Node,
     net: Net,
@@ -47,7 +46,7 @@ async fn one_at_any_packet_costs_one_request_at_most(
         let reset = net.inject(data.nth(nth).action(Action::Reset))?;
         let mut failed = 0;
         let next = loop {
-            // Told apart before the request: it may end without meeting the reset.
+            // Checked before the request, which can end without reaching the reset.
             let hit = reset.affected() > 0;
             match fresh.get("/").await? {
                 Err(_) => failed += 1,
@@ -62,10 +61,13 @@ async fn one_at_any_packet_costs_one_request_at_most(
     Ok(())
 }
 
-/// As long as there is no connection, nothing is under way; and a name has two
-/// addresses.
+/// Without a connection there is no request to lose, and the name has two addresses.
 #[netns_test]
-async fn one_of_the_first_segment_is_a_refusal(server: Node, client: Node, net: Net) -> TestResult {
+async fn a_reset_of_the_first_segment_is_a_refusal(
+    server: Node,
+    client: Node,
+    net: Net,
+) -> TestResult {
     let _served = Served::start(&server).await?;
     let opens = server.link().fault()?.packets(Packets::tcp().dport(80).kind(PacketKind::Syn));
     let refused = net.inject(opens.occurrence(Occurrence::first(3)).action(Action::Reset))?;

@@ -1,5 +1,5 @@
-//! A PostgreSQL session has two ends, and each may believe in it without the
-//! other. PostgreSQL refuses to run as root, so the tests are none.
+//! PostgreSQL sessions that one end believes to exist and the other does not. PostgreSQL
+//! refuses to run as root, so these tests do not run as root.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -9,11 +9,10 @@ use nstest::{Node, TestContext, TestResult, netns_test};
 use nstest_tests::postgres;
 use tokio_postgres::{Client, Config, NoTls};
 
-mod half_open;
+mod black_hole;
 
-/// A session of a program in this node. Such a program asks its TCP to notice
-/// when the other side is gone: what it sent is not acknowledged, or it waits
-/// and nobody answers a probe.
+/// A session of a program in this node. Its TCP is configured to detect that the other end is
+/// gone: by missing acknowledgements, or by keepalive probes while it waits.
 async fn session(app: &Node) -> TestResult<Client> {
     let mut config = Config::new();
     config
@@ -24,7 +23,7 @@ async fn session(app: &Node) -> TestResult<Client> {
         .keepalives_interval(Duration::from_secs(1))
         .keepalives_retries(1);
     let connects = app.spawn_async(async move {
-        // It listens before it is ready to serve, and says so: 57P03.
+        // It listens before it is ready, and reports that with 57P03.
         let (client, connection) = loop {
             match config.connect(NoTls).await {
                 Err(error) if error.as_db_error().is_some() => tokio::task::yield_now().await,
@@ -37,12 +36,12 @@ async fn session(app: &Node) -> TestResult<Client> {
     Ok(connects.await??)
 }
 
-/// Whether the client's TCP has given up: at once, or before it was asked.
+/// Whether the TCP of the client has given up, now or before.
 fn gave_up(error: &tokio_postgres::Error) -> bool {
     error.is_closed() || kind(error) == Some(ErrorKind::TimedOut)
 }
 
-/// What the system said, where a client's error comes from there.
+/// The kind of the I/O error that caused a client's error.
 fn kind(error: &tokio_postgres::Error) -> Option<ErrorKind> {
     error.source()?.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
 }
@@ -65,8 +64,8 @@ async fn a_transaction_is_seen_when_it_is_committed(
     Ok(())
 }
 
-/// The client learns of it, its server does not, and holds the lock of a dead
-/// client against the one that takes over, until it is told.
+/// The client detects it, but its server does not: it keeps the lock of the lost client until
+/// another client terminates the session.
 #[netns_test(root = false)]
 #[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
 async fn a_lock_outlives_the_client_that_was_cut_off(
@@ -91,7 +90,7 @@ async fn a_lock_outlives_the_client_that_was_cut_off(
     alive.batch_execute("SELECT pg_advisory_lock(1)").await?;
 
     app.link().up()?;
-    // What was sent into the void does not come later, and the lock is another's.
+    // The lost packets do not arrive later, and another client has the lock.
     let again = session(&app).await?;
     assert!(again.query("SELECT n FROM t", &[]).await?.is_empty());
     let free = again.query_one("SELECT pg_try_advisory_lock(1)", &[]).await?;
@@ -101,7 +100,7 @@ async fn a_lock_outlives_the_client_that_was_cut_off(
 
 #[netns_test(root = false)]
 #[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
-async fn a_client_that_only_waits_learns_by_keepalive(
+async fn a_waiting_client_detects_the_loss_by_keepalive(
     db: Node,
     app: Node,
     context: TestContext,
@@ -122,7 +121,7 @@ async fn a_client_that_only_waits_learns_by_keepalive(
 
 #[netns_test(root = false)]
 #[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
-async fn a_transaction_whose_connection_is_reset_is_undone(
+async fn a_transaction_is_undone_if_its_connection_is_reset(
     db: Node,
     app: Node,
     context: TestContext,
@@ -136,7 +135,7 @@ async fn a_transaction_whose_connection_is_reset_is_undone(
     let error = transaction.commit().await.unwrap_err();
     assert!(error.is_closed() || kind(&error) == Some(ErrorKind::ConnectionReset), "{error:?}");
     let again = session(&app).await?;
-    // Waits until the first is undone, where that is not done yet.
+    // Waits until the first transaction is undone.
     assert_eq!(again.execute("INSERT INTO t VALUES (1)", &[]).await?, 1);
     Ok(())
 }

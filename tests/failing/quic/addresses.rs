@@ -1,4 +1,4 @@
-//! A connection is its identifiers, not its addresses, and outlives them
+//! QUIC connections are identified by connection IDs, so they survive a change of addresses
 //! (RFC 9000 §9).
 
 use std::net::{IpAddr, SocketAddr};
@@ -31,11 +31,11 @@ async fn a_new_address_is_only_another_path(net: Net) -> TestResult {
     Ok(())
 }
 
-/// The path to the new address is validated (RFC 9000 §8.2), whatever of that is
-/// lost on the way: then quinn waits for three probe timeouts of a path that it
-/// knows nothing of, a second each, until it asks again.
+/// The path to the new address is validated (RFC 9000 §8.2), even if packets of the validation
+/// are lost. Then quinn waits for three probe timeouts of an unknown path, a second each, and
+/// tries again.
 #[netns_test]
-async fn a_new_address_is_found_on_a_path_that_loses(net: Net) -> TestResult {
+async fn a_new_address_is_validated_over_a_lossy_path(net: Net) -> TestResult {
     let lan = net.add_lan("lan").subnet("192.168.1.0/24").subnet("fd00:1::/64").build()?;
     let client = net.add_node("client").join(&lan).build()?;
     let server = net.add_node("server").join(&lan).build()?;
@@ -53,7 +53,7 @@ async fn a_new_address_is_found_on_a_path_that_loses(net: Net) -> TestResult {
     Ok(())
 }
 
-/// Of 20 packets one is lost, and some overtake others.
+/// One packet in 20 is lost, and some are reordered.
 fn lossy() -> Condition {
     let condition = Condition::new().loss(Percent::new(5.0));
     condition.delay(Duration::from_millis(2)).reorder(Percent::new(10.0))
@@ -107,7 +107,7 @@ async fn a_connection_roams_to_another_network_and_back(net: Net) -> TestResult 
 }
 
 #[netns_test]
-async fn a_nat_that_forgets_is_only_another_port(net: Net) -> TestResult {
+async fn a_nat_that_forgets_a_mapping_is_only_another_port(net: Net) -> TestResult {
     let world = World::build(&net)?;
     let pair = Pair::connect(&world.laptop, &world.server, world.server.ip()).await?;
     let (mut stream, before) = (pair.stream().await?, pair.seen());
@@ -121,7 +121,7 @@ async fn a_nat_that_forgets_is_only_another_port(net: Net) -> TestResult {
 }
 
 #[netns_test]
-async fn a_connection_roams_over_a_path_that_loses(net: Net) -> TestResult {
+async fn a_connection_roams_over_a_lossy_path(net: Net) -> TestResult {
     let world = World::build(&net)?;
     let pair = Pair::connect(&world.laptop, &world.server, world.server.ip()).await?;
     let (mut stream, at_home) = (pair.stream().await?, pair.seen());

@@ -1,4 +1,4 @@
-//! What a path does to its packets is mended below the streams.
+//! QUIC streams are correct over paths that lose, reorder, duplicate and corrupt packets.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::pair::Pair;
 
 const BYTES: usize = 1 << 19;
 
-/// Packets that QUIC took for lost, of both sides.
+/// The packets that QUIC considers lost, of both ends.
 fn lost(pair: &Pair) -> u64 {
     [&pair.near, &pair.far].iter().map(|side| side.stats().path.lost_packets).sum()
 }
 
-/// A transfer there and back, with the server's link like this.
+/// A transfer in both directions, with this condition of the server's link.
 async fn under(
     client: &Node,
     server: &Node,
@@ -28,7 +28,7 @@ async fn under(
 }
 
 #[netns_test]
-async fn what_is_lost_is_sent_again(client: Node, server: Node) -> TestResult {
+async fn lost_packets_are_retransmitted(client: Node, server: Node) -> TestResult {
     for percent in [5.0, 10.0] {
         let loss = Condition::new().loss(Percent::new(percent));
         let (pair, lossy) = under(&client, &server, loss).await?;
@@ -40,7 +40,7 @@ async fn what_is_lost_is_sent_again(client: Node, server: Node) -> TestResult {
 }
 
 #[netns_test]
-async fn a_connection_is_made_on_a_path_that_loses(client: Node, server: Node) -> TestResult {
+async fn a_connection_is_established_over_a_lossy_path(client: Node, server: Node) -> TestResult {
     let lossy = server.link().condition(Condition::new().loss(Percent::new(10.0)))?;
     for _ in 0..5 {
         let pair = Pair::connect(&client, &server, server.ip()).await?;
@@ -51,7 +51,7 @@ async fn a_connection_is_made_on_a_path_that_loses(client: Node, server: Node) -
 }
 
 #[netns_test]
-async fn what_overtakes_waits_for_what_was_before(client: Node, server: Node) -> TestResult {
+async fn reordered_data_is_delivered_in_order(client: Node, server: Node) -> TestResult {
     let delay = Duration::from_millis(5);
     let reorders = Condition::new().delay(delay).reorder(Percent::new(25.0));
     let (pair, _) = under(&client, &server, reorders).await?;
@@ -60,10 +60,10 @@ async fn what_overtakes_waits_for_what_was_before(client: Node, server: Node) ->
 }
 
 #[netns_test]
-async fn what_comes_twice_counts_once(client: Node, server: Node) -> TestResult {
+async fn duplicates_are_delivered_once(client: Node, server: Node) -> TestResult {
     let (pair, twice) =
         under(&client, &server, Condition::new().duplicate(Percent::new(20.0))).await?;
-    // One at a time, since a socket that is full loses what comes more than once, too.
+    // One at a time, because a full socket drops duplicates.
     let before = datagrams(&pair);
     let mut stream = pair.stream().await?;
     for _ in 0..200 {
@@ -75,17 +75,17 @@ async fn what_comes_twice_counts_once(client: Node, server: Node) -> TestResult 
     Ok(())
 }
 
-/// Datagrams that were sent, and that arrived, of both sides.
+/// The numbers of datagrams sent and received, of both ends.
 fn datagrams(pair: &Pair) -> (u64, u64) {
     let stats = [pair.near.stats(), pair.far.stats()];
     let sent = stats.iter().map(|side| side.udp_tx.datagrams).sum();
     (sent, stats.iter().map(|side| side.udp_rx.datagrams).sum())
 }
 
-/// To the checksum of UDP, or to the seal of the packet (RFC 9001 §5.3), a packet
-/// with a wrong bit is none.
+/// The checksum of UDP or the authentication tag of the packet (RFC 9001 §5.3) reveals an
+/// inverted bit, and the packet is dropped.
 #[netns_test]
-async fn what_is_corrupt_is_as_lost(client: Node, server: Node) -> TestResult {
+async fn corrupt_packets_count_as_lost(client: Node, server: Node) -> TestResult {
     let corrupt = Condition::new().corrupt(Percent::new(5.0));
     let (pair, corrupt) = under(&client, &server, corrupt).await?;
     assert!(lost(&pair) > 0, "{corrupt:?}");
@@ -93,7 +93,7 @@ async fn what_is_corrupt_is_as_lost(client: Node, server: Node) -> TestResult {
 }
 
 #[netns_test]
-async fn all_of_it_at_once_is_mended(client: Node, server: Node) -> TestResult {
+async fn all_conditions_together_are_handled(client: Node, server: Node) -> TestResult {
     let all = Condition::new()
         .delay(Duration::from_millis(2))
         .reorder(Percent::new(10.0))

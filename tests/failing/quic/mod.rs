@@ -1,4 +1,4 @@
-//! QUIC by quinn.
+//! QUIC, by quinn.
 
 use std::time::Duration;
 
@@ -19,16 +19,13 @@ async fn bytes_arrive_whole_and_in_order(client: Node, server: Node) -> TestResu
 }
 
 #[netns_test]
-async fn what_is_sent_while_the_cable_is_pulled_arrives_later(
-    client: Node,
-    server: Node,
-) -> TestResult {
+async fn data_sent_while_the_link_is_down_arrives_later(client: Node, server: Node) -> TestResult {
     let pair = Pair::connect(&client, &server, server.ip()).await?;
     let mut stream = pair.stream().await?;
     let sent = pair.near.stats().udp_tx.datagrams;
     server.link().down()?;
     let exchange = client.spawn_async(async move { stream.exchange(b"patience").await });
-    // It has been sent, and once more when nobody acknowledged it.
+    // It was sent, and retransmitted without an acknowledgement.
     nstest::eventually(Duration::from_secs(10), || pair.near.stats().udp_tx.datagrams > sent + 1)?;
     assert!(!exchange.is_finished());
     server.link().up()?;

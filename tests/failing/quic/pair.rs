@@ -1,4 +1,4 @@
-//! Two endpoints that are connected.
+//! Two connected endpoints.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -10,12 +10,11 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// Two connected endpoints, each in its node; the server sends back what it gets
-/// on a stream.
+/// Two connected endpoints in two nodes. The server echoes each stream.
 pub(super) struct Pair {
     client: Node,
     pub(super) near: Connection,
-    /// The same connection as the server has it.
+    /// The server's end of the same connection.
     pub(super) far: Connection,
 }
 
@@ -45,13 +44,13 @@ impl Pair {
         Ok(Self { client: client.clone(), near, far })
     }
 
-    /// As what the server sees the client.
+    /// The client's address, as the server sees it.
     pub(super) fn seen(&self) -> SocketAddr {
         let seen = self.far.remote_address();
         (seen.ip().to_canonical(), seen.port()).into()
     }
 
-    /// A stream that has carried something.
+    /// A stream that has transferred data.
     pub(super) async fn stream(&self) -> TestResult<Stream> {
         let (sends, receives) = self.near.open_bi().await?;
         let mut stream = Stream { sends, receives };
@@ -59,7 +58,7 @@ impl Pair {
         Ok(stream)
     }
 
-    /// Sends so much there and back, on a stream of its own, and compares.
+    /// Sends this many bytes and receives them back, on a new stream, and compares.
     pub(super) async fn transfer(&self, bytes: usize) -> TestResult {
         let (mut sends, mut receives) = self.near.open_bi().await?;
         let sent: Vec<u8> = (0..bytes).map(|n| (n % 251) as u8).collect();

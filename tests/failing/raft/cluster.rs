@@ -1,4 +1,4 @@
-//! Three members, each in a node.
+//! A cluster of three members, each in a node.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -13,15 +13,15 @@ use tokio::net::TcpListener;
 
 use super::transport::{Addresses, Raft, serve};
 
-/// Far beyond any election, so that only what never comes takes so long.
+/// Much longer than any election, so that only an event that never happens takes so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PORT: u16 = 7000;
 
 pub(super) type Refused =
     openraft::error::RaftError<u64, openraft::error::ClientWriteError<u64, ()>>;
 
-/// A member. Its handles work from everywhere, as an operator at the machine's
-/// own console would; members reach each other by their network only.
+/// A member. The test uses its handles directly, like an operator at the console of the
+/// machine. Members reach each other over the network only.
 #[derive(Clone)]
 pub(super) struct Member {
     pub(super) id: u64,
@@ -54,21 +54,21 @@ impl Member {
         Ok(Self { id, node, raft, store })
     }
 
-    /// Writes, and waits until that is committed.
+    /// Writes, and waits for the commit.
     pub(super) async fn write(&self, key: &str, value: &str) -> Result<ClientResponse, Refused> {
         let (client, status) = (key.to_owned(), value.to_owned());
         let request = ClientRequest { client, serial: 0, status };
         self.raft.client_write(request).await.map(|response| response.data)
     }
 
-    /// Writes a value that nobody else writes to this key, waits until that is
-    /// committed, and tells where in the log, and what was there before.
+    /// Writes a value that is unique for this key, and waits for the commit. Returns its index
+    /// in the log, and the previous value.
     pub(super) async fn replace(
         &self,
         key: &str,
         value: u64,
     ) -> Result<(u64, Option<u64>), Refused> {
-        // The store takes what has the serial of the last one for a repetition.
+        // The store takes a request with the serial of the last one for a repetition.
         let request =
             ClientRequest { client: key.to_owned(), serial: value, status: value.to_string() };
         let done = self.raft.client_write(request).await?;
@@ -76,7 +76,7 @@ impl Member {
         Ok((done.log_id.index, before))
     }
 
-    /// What it holds to be true.
+    /// Its state.
     pub(super) async fn state(&self) -> HashMap<String, String> {
         self.store.get_state_machine().await.client_status
     }
@@ -89,8 +89,8 @@ impl Member {
         Ok(self.raft.wait(Some(PATIENCE)).metrics(until, what).await?)
     }
 
-    /// The index of the last entry that it has applied. From the store: metrics
-    /// follow after the answer to a write.
+    /// The index of the last entry that it has applied, from the store: metrics are updated
+    /// after the answer to a write.
     pub(super) async fn applied(&self) -> u64 {
         let last = self.store.get_state_machine().await.last_applied_log;
         last.map_or(0, |id| id.index)
@@ -104,7 +104,7 @@ impl Member {
 pub(super) struct Cluster(pub(super) Vec<Member>);
 
 impl Cluster {
-    /// Starts three members, which elect the first leader.
+    /// Starts three members, and waits for the first leader.
     pub(super) async fn start(nodes: [Node; 3]) -> TestResult<Self> {
         let addrs = nodes.iter().map(|node| SocketAddr::from((node.ip(), PORT))).collect();
         let addrs = Addresses(addrs);
@@ -116,7 +116,7 @@ impl Cluster {
         Ok(Self(members))
     }
 
-    /// The leader that these members agree on, and that is one of them.
+    /// The leader on which these members agree, if it is one of them.
     pub(super) async fn leader_among(members: &[Member]) -> TestResult<Member> {
         loop {
             let seen = members[0]
@@ -126,7 +126,7 @@ impl Cluster {
                 .await?;
             let leader = members.iter().find(|member| seen.current_leader == Some(member.id));
             let leader = leader.expect("it was waited for").clone();
-            // It is, when a majority answers it.
+            // It leads only if a majority answers.
             if leader.raft.ensure_linearizable().await.is_ok() {
                 return Ok(leader);
             }
@@ -137,13 +137,13 @@ impl Cluster {
         Self::leader_among(&self.0).await
     }
 
-    /// All but this one.
+    /// All members except this one.
     pub(super) fn without(&self, one: &Member) -> Vec<Member> {
         self.0.iter().filter(|member| member.id != one.id).cloned().collect()
     }
 
-    /// Waits until all members have applied as much as this one, and returns the
-    /// state that they all have.
+    /// Waits until all members have applied as much as this one, and returns their common
+    /// state.
     pub(super) async fn agreed(&self, with: &Member) -> TestResult<HashMap<String, String>> {
         let (index, state) = (with.applied().await, with.state().await);
         for member in &self.0 {

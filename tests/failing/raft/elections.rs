@@ -1,4 +1,4 @@
-//! Who leads, who commits, and what is true afterwards.
+//! Elections, commits, and the state after them.
 
 use nstest::{Node, TestResult, netns_test};
 use openraft::error::{CheckIsLeaderError, RaftError};
@@ -6,7 +6,7 @@ use openraft::error::{CheckIsLeaderError, RaftError};
 use super::cluster::{Cluster, Refused};
 
 #[netns_test]
-async fn what_one_commits_all_apply(a: Node, b: Node, c: Node) -> TestResult {
+async fn all_members_apply_a_commit(a: Node, b: Node, c: Node) -> TestResult {
     let cluster = Cluster::start([a, b, c]).await?;
     let leader = cluster.leader().await?;
     for n in 0..20 {
@@ -19,7 +19,7 @@ async fn what_one_commits_all_apply(a: Node, b: Node, c: Node) -> TestResult {
     Ok(())
 }
 
-/// To whom a member that does not lead sends a client.
+/// The member to which another one forwards a client.
 fn forwarded(error: &Refused) -> Option<u64> {
     error.forward_to_leader().and_then(|forward| forward.leader_id)
 }
@@ -39,7 +39,7 @@ async fn a_leader_that_is_cut_off_is_replaced(a: Node, b: Node, c: Node) -> Test
     let new = Cluster::leader_among(&majority).await?;
     new.write("during", "the majority").await?;
 
-    // It believes that it leads, and finds that it cannot.
+    // It considers itself the leader, but cannot commit.
     let asked = old.raft.ensure_linearizable().await.unwrap_err();
     let alone = matches!(asked, RaftError::APIError(CheckIsLeaderError::QuorumNotEnough(_)));
     assert!(alone, "{asked}");
@@ -67,7 +67,7 @@ async fn a_follower_that_is_cut_off_catches_up(a: Node, b: Node, c: Node) -> Tes
     }
     assert!(away.state().await.is_empty());
     away.node.link().up()?;
-    // It has stood for election all the while, so another may lead afterwards.
+    // It was a candidate the whole time, so another member may lead afterwards.
     let leader = cluster.leader().await?;
     assert_eq!(cluster.agreed(&leader).await?.len(), 20);
     Ok(())
@@ -88,7 +88,7 @@ async fn without_a_majority_nothing_is_committed(a: Node, b: Node, c: Node) -> T
     let pending = tokio::spawn(async move { writer.write("during", "nobody").await });
     assert!(leader.raft.ensure_linearizable().await.is_err());
     for other in &others {
-        // Each asks for votes in a term of its own, and gets none but its own.
+        // Each is a candidate in a term of its own, and gets only its own vote.
         let what = "a second candidacy";
         other.wait(what, |metrics| metrics.current_term > term + 1).await?;
         assert_ne!(other.raft.metrics().borrow().current_leader, Some(other.id));
@@ -98,7 +98,7 @@ async fn without_a_majority_nothing_is_committed(a: Node, b: Node, c: Node) -> T
     for other in &others {
         other.node.link().up()?;
     }
-    // Whether it counts in the end depends on who is elected; all know the same.
+    // Whether it is committed depends on the election; all members agree.
     let counts = pending.await?.is_ok();
     let leader = cluster.leader().await?;
     leader.write("after", "all three").await?;

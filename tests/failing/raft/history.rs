@@ -1,5 +1,4 @@
-//! What clients have seen of a register, and whether one copy of it could have
-//! shown them that.
+//! The history of a register as its clients saw it, and whether it is linearizable.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +10,7 @@ use tokio::sync::Notify;
 use super::cluster::Member;
 
 pub(super) const REGISTER: &str = "register";
-/// How long a client waits for an answer before it asks another member.
+/// The time after which a client tries another member.
 const WAITS: Duration = Duration::from_millis(500);
 
 /// A write that was acknowledged.
@@ -19,24 +18,24 @@ const WAITS: Duration = Duration::from_millis(500);
 struct Write {
     asked: Instant,
     answered: Instant,
-    /// Where in the log it stands.
+    /// Its index in the log.
     index: u64,
     value: u64,
-    /// What the register held before, as the answer said.
+    /// The previous value of the register, from the answer.
     before: Option<u64>,
 }
 
 #[derive(Default)]
 pub(super) struct History {
-    /// Numbers the attempts: each writes another value.
+    /// Counts the attempts: each writes another value.
     tried: AtomicU64,
     acknowledged: Mutex<Vec<Write>>,
     news: Notify,
 }
 
 impl History {
-    /// Writes one value after the other: to this member, as long as it answers,
-    /// then to the next one.
+    /// Writes one value after the other, to this member while it answers, then to the next
+    /// one.
     pub(super) async fn write(self: Arc<Self>, members: Vec<Member>) {
         for member in members.iter().cycle() {
             while self.write_one(member).await {}
@@ -48,7 +47,7 @@ impl History {
         let (asked, value) = (Instant::now(), self.tried.fetch_add(1, Ordering::Relaxed));
         let write = member.replace(REGISTER, value);
         let Ok(Ok((index, before))) = tokio::time::timeout(WAITS, write).await else {
-            return false; // whether it happens some day, nobody knows
+            return false; // it may be committed later, or never
         };
         let write = Write { asked, answered: Instant::now(), index, value, before };
         self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).push(write);
@@ -56,8 +55,7 @@ impl History {
         true
     }
 
-    /// Waits until so many writes have been acknowledged that were asked for from
-    /// now on.
+    /// Waits until this many writes that start from now on have been acknowledged.
     pub(super) async fn goes_on(&self, writes: usize) {
         let start = Instant::now();
         loop {
@@ -74,15 +72,15 @@ impl History {
         at(&mut self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The log is the order in which everything happened, if it agrees with time
-    /// and each write found what the one before left. What nobody acknowledged may
-    /// be in between, and the last. Returns how many were acknowledged.
+    /// Checks that the order of the log agrees with time, and that each write found the value
+    /// of the one before. Writes without an acknowledgement may be anywhere. Returns the
+    /// number of acknowledged writes.
     pub(super) fn check(&self, last: u64) -> usize {
         self.look(|all| {
             all.sort_by_key(|write| write.index);
             let at: HashMap<u64, usize> = (0..).zip(&*all).map(|(n, w)| (w.value, n)).collect();
             let found_before = |n: usize, value: u64, what: &str| {
-                // One that nobody acknowledged, or the very one before.
+                // A write without an acknowledgement, or the previous one.
                 let found = at.get(&value);
                 assert!(found.is_none_or(|found| found + 1 == n), "{what}: {found:?} for {n}");
             };
@@ -107,7 +105,7 @@ impl History {
     }
 }
 
-/// Writes of one value after the other, each one found what this says.
+/// Three consecutive writes that found these previous values.
 fn history(before: [Option<u64>; 3]) -> History {
     let history = History::default();
     let mut now = Instant::now();
@@ -125,26 +123,26 @@ fn history(before: [Option<u64>; 3]) -> History {
 }
 
 #[test]
-fn a_register_passes() {
+fn a_correct_history_passes() {
     assert_eq!(history([None, Some(0), Some(1)]).check(2), 3);
     assert_eq!(history([None, Some(77), Some(1)]).check(78), 3, "two that nobody acknowledged");
 }
 
 #[test]
 #[should_panic(expected = "a write was lost")]
-fn a_write_that_the_next_one_did_not_find_is_noticed() {
+fn a_write_that_the_next_one_did_not_find_is_an_error() {
     history([None, Some(0), Some(0)]).check(2);
 }
 
 #[test]
 #[should_panic(expected = "the last write was lost")]
-fn a_last_write_that_is_not_there_is_noticed() {
+fn a_missing_last_write_is_an_error() {
     history([None, Some(0), Some(1)]).check(1);
 }
 
 #[test]
 #[should_panic(expected = "came late")]
-fn an_order_against_time_is_noticed() {
+fn an_order_against_time_is_an_error() {
     let history = history([None, Some(0), Some(1)]);
     history.look(|all| {
         let (first, last) = (all[0].asked, all[2].asked);

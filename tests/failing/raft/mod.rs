@@ -1,4 +1,4 @@
-//! Consensus of three: openraft, with its in-memory store, over TCP.
+//! Consensus of three members: openraft, with its in-memory store, over TCP.
 
 mod cluster;
 mod elections;

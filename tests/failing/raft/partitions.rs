@@ -1,4 +1,4 @@
-//! Networks that fall apart under clients that go on writing.
+//! Partitions while clients write.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use nstest::{Injection, Net, Node, TestResult, netns_test};
 use super::cluster::{Cluster, Member};
 use super::history::{History, REGISTER};
 
-/// A leader and its followers, of whom the first is as good as the second.
+/// A leader and its two followers.
 struct Roles {
     leader: Node,
     one: Node,
@@ -23,8 +23,8 @@ impl Roles {
     }
 }
 
-/// Lets clients write, the network fall apart, and heal; then all must agree, and
-/// the history be one of a single register.
+/// Partitions and heals the network while clients write. Then all members must agree, and the
+/// history must be linearizable.
 async fn survives(
     nodes: [Node; 3],
     net: Net,
@@ -40,7 +40,7 @@ async fn survives(
     }
     history.goes_on(100).await;
     let apart = falls(&net, &Roles::of(&cluster).await?)?;
-    // Two of three are together, so somebody can lead.
+    // Two of three are connected, so there can be a leader.
     history.goes_on(100).await;
     assert!(apart.affected() > 0, "{apart}");
     net.heal()?;
@@ -67,7 +67,7 @@ async fn a_follower_alone(a: Node, b: Node, c: Node, net: Net) -> TestResult {
 }
 
 #[netns_test]
-async fn a_leader_that_is_not_heard(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+async fn a_leader_that_cannot_send(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     survives([a, b, c], net, |net, roles| {
         net.partition_one_way(&[&roles.leader], &[&roles.one, &roles.two])
     })
@@ -75,21 +75,21 @@ async fn a_leader_that_is_not_heard(a: Node, b: Node, c: Node, net: Net) -> Test
 }
 
 #[netns_test]
-async fn a_leader_that_does_not_hear(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+async fn a_leader_that_cannot_receive(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     survives([a, b, c], net, |net, roles| {
         net.partition_one_way(&[&roles.one, &roles.two], &[&roles.leader])
     })
     .await
 }
 
-/// What the leader asks arrives, what the follower answers does not.
+/// The requests of the leader arrive, the answers of the follower do not.
 #[netns_test]
-async fn a_follower_that_is_not_heard(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+async fn a_follower_that_cannot_send(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     survives([a, b, c], net, |net, roles| net.partition_one_way(&[&roles.one], &[&roles.leader]))
         .await
 }
 
-/// The leader reaches a majority, the follower in between hears both.
+/// The leader reaches a majority, and one follower reaches both others.
 #[netns_test]
 async fn a_leader_with_a_follower_between_it_and_the_other(
     a: Node,

@@ -1,5 +1,5 @@
-//! What openraft leaves to its user: requests to other members, and answers to
-//! theirs. Over TCP, a frame being its length and that much JSON.
+//! The transport that openraft leaves to its user: requests to other members and answers to
+//! theirs, over TCP. A message is its length and JSON.
 
 use std::io;
 use std::net::SocketAddr;
@@ -43,7 +43,7 @@ async fn receive<T: DeserializeOwned>(stream: &mut TcpStream) -> io::Result<T> {
 pub(super) async fn serve(listener: TcpListener, raft: Raft) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
-        // Ends when the other side closes, as that does when it is out of patience.
+        // Ends when the other end closes the connection, at the latest at its timeout.
         tokio::spawn(answer(stream, raft.clone()));
     }
 }
@@ -63,16 +63,16 @@ async fn answer(mut stream: TcpStream, raft: Raft) -> io::Result<()> {
     }
 }
 
-/// The members' addresses, by their numbers from 1.
+/// The addresses of the members, by their numbers from 1.
 #[derive(Clone)]
 pub(super) struct Addresses(pub(super) Vec<SocketAddr>);
 
-/// One member, as another reaches it.
+/// A connection to another member.
 pub(super) struct Remote {
     id: u64,
     addr: SocketAddr,
-    /// Taken out while a request is under way: openraft drops the future of one
-    /// that takes too long, and the late answer must not meet the next request.
+    /// `None` during a request: openraft drops the future of a slow one, and its late answer
+    /// must not be taken for the answer to the next request.
     idle: Option<TcpStream>,
 }
 

@@ -1,4 +1,4 @@
-//! A redis client that has an idea of how long it waits.
+//! A Redis client with timeouts.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,8 +9,7 @@ use redis::{Connection, TypedCommands};
 
 mod partitions;
 
-/// How long the client waits for an answer, above what one takes on a loaded
-/// machine.
+/// The time that the client waits for an answer, longer than one takes on a loaded machine.
 const TIMEOUT: Duration = Duration::from_millis(1500);
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -32,7 +31,7 @@ impl Store {
         Ok(Self { client: client.clone(), opened })
     }
 
-    /// The same one, as a client in another node has it.
+    /// The same store for a client in another node.
     fn at(&self, client: &Node) -> Self {
         Self { client: client.clone(), opened: self.opened.clone() }
     }
@@ -56,8 +55,8 @@ fn counts(server: Node, client: Node, context: TestContext) -> TestResult {
     Ok(())
 }
 
-/// The client gives up, and reconnects after the healing; the write that it gave
-/// up was under way, and counts after all: TCP of its node went on to deliver it.
+/// The client gives up, and reconnects after the network has healed. Its abandoned write is
+/// done after all, because the TCP of its node retransmitted it.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
 fn a_write_that_timed_out_is_in_doubt(
@@ -83,9 +82,8 @@ fn a_write_that_timed_out_is_in_doubt(
     Ok(())
 }
 
-/// Shorter than the client's patience, a failure is nothing but a delay: three writes,
-/// each sent while nothing gets through. `fail` makes it so and says how to see that
-/// something was lost.
+/// A failure that is shorter than the client's timeout is only a delay. Sends three writes,
+/// each during a failure. `fail` starts it, and returns how to see that a packet was lost.
 fn writes_are_only_late<L: Fn() -> bool>(
     store: &Store,
     fail: impl Fn() -> nstest::Result<L>,
@@ -96,7 +94,7 @@ fn writes_are_only_late<L: Fn() -> bool>(
     for n in 1..=3 {
         let lost = fail()?;
         let asks = store.client.spawn(move || (connection.incr("counter", 1), connection));
-        // What is sent meanwhile is kept in the client's node.
+        // The client's node retransmits what is sent during the failure.
         eventually(PATIENCE, || lost() && unanswered(&store.client))?;
         mend()?;
         let seen;
@@ -108,7 +106,7 @@ fn writes_are_only_late<L: Fn() -> bool>(
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs redis-server and ss; run ./check test")]
-fn a_cable_that_is_pulled_and_plugged_loses_nothing(
+fn a_link_that_goes_down_and_up_loses_nothing(
     server: Node,
     client: Node,
     context: TestContext,
@@ -118,18 +116,18 @@ fn a_cable_that_is_pulled_and_plugged_loses_nothing(
     writes_are_only_late(&store, || cable.down().map(|()| || true), || cable.up())
 }
 
-/// Whether a connection of this node has sent what nobody acknowledged.
+/// Whether a connection of this node has unacknowledged data.
 fn unanswered(node: &Node) -> bool {
-    let told = node.command(find("ss")).args(["-Htn", "dport", "=", "6379"]).output();
-    let told = told.expect("ss runs");
-    String::from_utf8_lossy(&told.stdout)
+    let output = node.command(find("ss")).args(["-Htn", "dport", "=", "6379"]).output();
+    let output = output.expect("ss runs");
+    String::from_utf8_lossy(&output.stdout)
         .lines()
         .any(|line| line.split_whitespace().nth(2).is_some_and(|queued| queued != "0"))
 }
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
-fn a_connection_that_is_killed_is_told_at_once(
+fn a_killed_connection_fails_at_once(
     server: Node,
     client: Node,
     context: TestContext,

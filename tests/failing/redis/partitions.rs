@@ -5,8 +5,7 @@ use redis::{Connection, RedisResult, TypedCommands};
 
 use super::{PATIENCE, Store, TIMEOUT, writes_are_only_late};
 
-/// A client that adds entries to a list, each of them once, and knows what became
-/// of them.
+/// A client that adds entries to a list, each once, and records the results.
 struct Writer {
     store: Store,
     name: &'static str,
@@ -34,8 +33,8 @@ impl Writer {
         (0..20).try_for_each(|_| self.push())
     }
 
-    /// Its own entries are in the list in their order: each acknowledged one once,
-    /// any other at most once, and whenever it came.
+    /// Checks that its entries are in the list: acknowledged ones once and in order, others at
+    /// most once and anywhere.
     fn check(&self, list: &[String]) {
         let ours: Vec<_> = list.iter().filter(|entry| entry.starts_with(self.name)).collect();
         let counted: Vec<_> =
@@ -80,23 +79,23 @@ fn no_acknowledged_write_is_lost(
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs redis-server and ss; run ./check test")]
-fn a_short_one_is_only_a_delay(
+fn a_short_partition_is_only_a_delay(
     server: Node,
     client: Node,
     net: Net,
     context: TestContext,
 ) -> TestResult {
     let store = Store::start(&server, &client, &context)?;
-    // What is lost first may be an acknowledgement of the answer before.
+    // The first lost packet may be an acknowledgement of the previous answer.
     let part =
         || net.partition(&[&[&server], &[&client]]).map(|apart| move || apart.affected() > 0);
     writes_are_only_late(&store, part, || net.heal())
 }
 
-/// What the client gives up has happened: only the answer was lost.
+/// The write that the client gives up is done: only the answer was lost.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
-fn a_write_whose_answer_is_lost_has_happened(
+fn a_write_is_done_even_if_its_answer_is_lost(
     server: Node,
     near: Node,
     far: Node,

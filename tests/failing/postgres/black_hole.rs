@@ -1,5 +1,5 @@
-//! One direction works, the other does not: both ends find out by themselves, and
-//! no transaction is half done.
+//! Sessions of which one direction is a black hole. Both ends detect it, and no transaction is
+//! half done.
 
 use nstest::netns_test;
 use nstest::{Action, Fault, Injection, Net, Node, PacketKind, Packets, TestContext, TestResult};
@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Transaction};
 
 use super::{gave_up, session};
 
-/// What a server must be told to notice that its client is gone.
+/// The settings with which a server detects that its client is gone.
 const NOTICES: [&str; 4] = [
     "tcp_user_timeout=1000",
     "tcp_keepalives_idle=1",
@@ -16,8 +16,7 @@ const NOTICES: [&str; 4] = [
     "tcp_keepalives_count=1",
 ];
 
-/// A bank with two accounts and somebody who looks at them from the server's own
-/// node.
+/// Creates two accounts. Returns a client in the server's own node, which reads them.
 async fn bank(db: &Node, context: &TestContext) -> TestResult<Client> {
     postgres::start(db, context, &NOTICES).await?;
     let here = session(db).await?;
@@ -34,7 +33,7 @@ async fn balances(client: &Client) -> TestResult<Vec<i32>> {
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// A transaction that has done all but to commit.
+/// A transaction that is complete except for its commit.
 async fn transfer(client: &mut Client) -> TestResult<Transaction<'_>> {
     let transaction = client.transaction().await?;
     for update in ["balance - 10 WHERE name = 'a'", "balance + 10 WHERE name = 'b'"] {
@@ -43,7 +42,7 @@ async fn transfer(client: &mut Client) -> TestResult<Transaction<'_>> {
     Ok(transaction)
 }
 
-/// Commits, while what the server says is lost by this fault.
+/// Commits while this fault drops the packets of the server.
 async fn commit_unanswered(
     (db, app, net, context): (Node, Node, Net, TestContext),
     fault: impl Fn(Fault) -> Fault,
@@ -63,7 +62,7 @@ async fn commit_unanswered(
             ref other => assert_eq!(other, [100, 0], "half of it"),
         }
     }
-    // The server learns of it though nothing of the client's is lost.
+    // The server detects it, although no packet of the client is lost.
     let lives = "SELECT FROM pg_stat_activity WHERE pid = $1";
     while !here.query(lives, &[&pid]).await?.is_empty() {}
 
@@ -77,7 +76,7 @@ async fn commit_unanswered(
 
 #[netns_test(root = false)]
 #[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
-async fn a_commit_whose_answer_is_lost_has_happened(
+async fn a_commit_is_done_even_if_its_answer_is_lost(
     db: Node,
     app: Node,
     net: Net,
@@ -90,7 +89,7 @@ async fn a_commit_whose_answer_is_lost_has_happened(
 
 #[netns_test(root = false)]
 #[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
-async fn an_answer_with_which_the_link_dies_is_lost(
+async fn an_answer_that_starts_a_black_hole_is_lost(
     db: Node,
     app: Node,
     net: Net,
@@ -106,7 +105,7 @@ async fn an_answer_with_which_the_link_dies_is_lost(
 
 #[netns_test(root = false)]
 #[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
-async fn a_transaction_whose_commit_is_lost_is_undone(
+async fn a_transaction_is_undone_if_its_commit_is_lost(
     db: Node,
     app: Node,
     context: TestContext,
@@ -119,7 +118,7 @@ async fn a_transaction_whose_commit_is_lost_is_undone(
     let error = transaction.commit().await.unwrap_err();
     assert!(gave_up(&error), "{error:?}");
     assert_eq!(balances(&here).await?, [100, 0]);
-    // The row is locked until the server finds that nobody answers it.
+    // The row is locked until the server detects that the client does not answer.
     here.batch_execute("UPDATE accounts SET balance = balance - 1 WHERE name = 'a'").await?;
     assert!(dead.affected() > 0);
 
