@@ -170,9 +170,9 @@ async fn a_scoped_connection_is_the_nodes(a: Node, b: Node) -> TestResult {
     Ok(())
 }
 
-/// Case 57 of the acceptance cases: what outlives a scope is not in it.
+/// Threads that start inside of a scope and outlive it are not in the node.
 #[netns_test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_runs_after_a_scope_is_at_home(peer: Node) -> TestResult {
+async fn code_after_a_scope_runs_in_the_tests_node(peer: Node) -> TestResult {
     let home = here();
     peer.scope(async {
         // The first blocking call of the runtime: its thread is born here.
@@ -188,14 +188,13 @@ async fn what_runs_after_a_scope_is_at_home(peer: Node) -> TestResult {
 }
 
 #[netns_test]
-async fn what_runs_after_a_scope_is_at_home_on_one_thread(peer: Node) -> TestResult {
+async fn code_after_a_scope_runs_in_the_tests_node_on_one_thread(peer: Node) -> TestResult {
     let home = here();
     peer.scope(async { tokio::task::spawn_blocking(here).await.expect("no panic") }).await;
     assert_eq!(tokio::task::spawn_blocking(here).await?, home);
     Ok(())
 }
 
-/// Case 58.
 #[netns_test]
 #[should_panic(expected = "Use `scope(future).await`")]
 fn a_future_out_of_run_is_refused(peer: Node) {

@@ -1,4 +1,5 @@
-//! What operations make of a state: the kernel, as a model.
+//! What an operation does to a state: a model of the kernel, used to undo changes and in
+//! tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,9 +8,8 @@ use super::changes::{Change, NodeRef};
 use super::state::{LinkState, NetworkState, NodeState, Ruleset};
 
 impl NetworkState {
-    /// What an operation makes of the world, as the kernel would have it.
-    ///
-    /// It is how a plan that failed halfway is undone: see `Topology::undo`.
+    /// Changes the state as the operation changes the kernel's. `Topology::undo` uses it for
+    /// changes that failed halfway.
     pub(crate) fn apply(&mut self, change: &Change) {
         match change {
             Change::AddNode { at, hostname } => {

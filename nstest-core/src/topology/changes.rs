@@ -1,11 +1,10 @@
-//! What is to be done, in order.
+//! Operations on the network, in the order in which they are carried out.
 //!
-//! The order is part of the plan: what is taken down goes first, from routes
-//! to links; then comes node after node: its namespace, its settings (IPv6's before
-//! any device exists, or duplicate address detection delays it by a second), rules
-//! before the links that they guard, links; then, for all of them, wiring, addresses,
-//! neighbours, routes, names; and last, [`Change::Settle`], behind which no first packet is
-//! lost.
+//! Removals come first, from routes to links. Then each node is built: its namespace, its
+//! settings (those of IPv6 before any device exists, or duplicate address detection delays
+//! it by a second), its rules before the links that they guard, its links. Then follow, for
+//! all nodes, wiring, addresses, neighbours, routes and names. After the last one,
+//! [`Change::Settle`], no first packet is lost.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,13 +17,13 @@ use super::state::{Hosts, LinkState, Medium, NodeState, Ruleset, Wiring};
 use super::translate::closed;
 use crate::addr::MacAddr;
 
-/// A list of operations, to be carried out one after the other.
+/// Operations that are carried out one after the other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Changes {
     pub(crate) list: Vec<Change>,
 }
 
-/// A node, for whoever acts and for whoever reads.
+/// A node: its number for code, and its name for readers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeRef {
     pub(crate) id: NodeId,
@@ -45,7 +44,7 @@ impl fmt::Display for NodeRef {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// A namespace with `lo` up. The test's own exists: it is only named.
+    /// Makes a namespace with `lo` up. That of the test exists already, and is only named.
     AddNode {
         at: NodeRef,
         hostname: String,
@@ -57,13 +56,13 @@ pub(crate) enum Change {
         at: NodeRef,
         settings: Vec<Sysctl>,
     },
-    /// Replaces our tables in one transaction; an empty ruleset removes them.
+    /// Replaces our tables in one transaction. An empty ruleset removes them.
     SetRules {
         at: NodeRef,
         rules: Ruleset,
     },
-    /// A veth pair, the port in the fabric and its peer born in the node, both
-    /// up; addresses and neighbours follow as operations of their own.
+    /// Makes a veth pair, one end in the fabric and one in the node, both up. Addresses and
+    /// neighbours are operations of their own.
     AddLink {
         at: NodeRef,
         slot: u8,
@@ -82,15 +81,14 @@ pub(crate) enum Change {
         port: LinkEndId,
         mtu: u32,
     },
-    /// Whether the device has IPv6 at all, link-local addresses included. It has
-    /// when it is born.
+    /// Switches IPv6 of a device on or off, link-local addresses included. It is on at first.
     SetIpv6 {
         at: NodeRef,
         slot: u8,
         device: String,
         on: bool,
     },
-    /// Joins these ports, and no others, whatever joined them before.
+    /// Joins these link ends and no others, in place of what joined them before.
     Wire {
         segment: SegmentId,
         wiring: Arc<Wiring>,
@@ -137,17 +135,18 @@ pub(crate) enum Change {
     SetHosts {
         hosts: Hosts,
     },
-    /// In the order in which they are asked; none: as the test began.
+    /// In the order in which they are queried. If there are none, resolv.conf is as the test
+    /// began.
     SetNameServers {
         addrs: Vec<IpAddr>,
     },
-    /// Forgets every conversation that a router tracks, and with it every
-    /// mapping that has no map of ours.
+    /// Removes all entries of a router's connection tracking, and with them the mappings that
+    /// are in no map of ours.
     FlushConntrack {
         at: NodeRef,
     },
-    /// Waits until these ports, and the devices at their other ends, are
-    /// running: an RTM_GETLINK of each flushes the kernel's link watch.
+    /// Waits until these link ends, and the devices at their other ends, are running: an
+    /// RTM_GETLINK of each flushes the kernel's link watch.
     Settle {
         links: Vec<(NodeRef, String, LinkEndId)>,
     },
@@ -159,9 +158,9 @@ impl Changes {
         self.list.is_empty()
     }
 
-    /// A router that forgets its mappings, as one that was rebooted. Closed
-    /// meanwhile: connection tracking remembers what the maps have forgotten, so a
-    /// packet that came between the two would be learned from again.
+    /// Removes all mappings of a router, as a reboot would. Until both the maps and connection
+    /// tracking are empty, the router drops packets. Otherwise a packet in between would put an
+    /// old mapping from connection tracking into the maps again.
     pub(crate) fn flush_nat(id: NodeId, node: &NodeState) -> Self {
         let (at, rules) = (NodeRef::new(id, node), node.rules.clone());
         let closed = Ruleset { tables: closed(&rules.tables), ..rules.clone() };

@@ -1,10 +1,10 @@
-//! How one state becomes another.
+//! The operations that lead from one state to another.
 //!
-//! What the kernel takes along is taken down by name first, so that the model
-//! and the kernel agree at every step: with the last IPv4 address of a device
-//! go all its IPv4 routes (fib_disable_ip() in net/ipv4/fib_frontend.c), with
-//! an IPv6 address the routes that need it, with a device everything on it.
-//! Such routes are deleted, and added again where they are still wanted.
+//! The kernel removes dependent objects by itself: with the last IPv4 address of a device,
+//! all its IPv4 routes (fib_disable_ip() in net/ipv4/fib_frontend.c); with an IPv6 address,
+//! the routes that need it; with a device, everything on it. Such routes are deleted
+//! explicitly before, and added again if they are still wanted. So the model and the kernel
+//! agree after every operation.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl Changes {
                 }
             }
         }
-        // Nobody is wired to a link that goes: wiring before links, behind routes.
+        // A link is unwired before it is deleted: wiring comes after routes, before links.
         let links = down
             .iter()
             .position(|change| matches!(change, Change::DelLink { .. } | Change::DelNode { .. }));
@@ -85,8 +85,8 @@ impl Changes {
     }
 }
 
-/// What is built, in the order of building, across all nodes. A node's own links go
-/// with it: they need no other node, and are made while others are being made.
+/// What is added, in this order across all nodes. A node's links belong to its phase: they
+/// need no other node, and are made while other nodes are being made.
 #[derive(Default)]
 struct Phases {
     nodes: Vec<Change>,
@@ -112,12 +112,12 @@ fn remaining(old: &Arc<Wiring>, new: &Arc<Wiring>) -> Arc<Wiring> {
     Arc::new(kept)
 }
 
-/// Whether it is one device: all but the MTU and IPv6 is fixed at its birth.
+/// Whether both are one device: all but the MTU and IPv6 is fixed when it is made.
 fn same_device(old: &LinkState, new: &LinkState) -> bool {
     (&old.name, old.index, old.mac, old.port) == (&new.name, new.index, new.mac, new.port)
 }
 
-/// The link at `slot` afterwards, if it is still the device that it was.
+/// The link at `slot` after the change, if it is still the same device.
 fn survivor<'a>(slot: u8, old: &LinkState, new: Option<&'a NodeState>) -> Option<&'a LinkState> {
     new?.links.get(&slot).filter(|new| same_device(old, new))
 }
@@ -170,7 +170,7 @@ fn tear_down(list: &mut Vec<Change>, id: NodeId, node: &NodeState, new: Option<&
         }
     }
     if new.is_none() {
-        // The namespace takes its links along, which is cheaper than one by one.
+        // The namespace removes its links with it, which takes less than one by one.
         early.clear();
         late = vec![Change::DelNode { at: at() }];
     }

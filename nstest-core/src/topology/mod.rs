@@ -1,28 +1,26 @@
-//! From what a test asks for to what the kernel is to do, without a kernel.
+//! A test's network as data, and the changes that lead from one state of it to the next.
+//! No code here talks to the kernel: `fabric` carries the changes out.
 //!
-//! Start here. A [`Spec`] is data: nodes, LANs, links and routers,
-//! with every number and address that must not move once it is handed out.
-//! [`NetworkState::of`] derives from it what each node is to look
-//! like: addresses, routes, sysctls, rules, names. [`Changes::between`]
-//! lists the operations that lead from one state to another. The builder and
-//! the parameters of a test make a new spec from the present one, and whoever
-//! applies plans carries out the difference; so the first world of a test, a
-//! node plugged in later, a router with a new NAT and the undoing of all of
-//! them are one path.
+//! A [`Spec`] is what the test asked for: nodes, LANs, links and routers, with every number
+//! and address that must stay as it is. [`NetworkState`] follows from it: what each node
+//! looks like, with addresses, routes, sysctls, rules and names. [`Changes::between`] two
+//! states lists the operations that lead from one to the other. So the network that a test
+//! starts with, a node that is added later, a router that gets another NAT, and undoing any
+//! of them all take the same path.
 //!
-//! | room | what |
+//! | module | contents |
 //! |---|---|
-//! | `names`, `nat` | the values that tests write |
-//! | `spec` | what was asked for, and the edits, each checked |
-//! | `routing` | which way packets go; overlaps; cycles |
-//! | `translate` | NAT and firewall as nftables rules, in the words of `netlink::nftables` |
+//! | `names`, `nat` | values that tests write: names of nodes; NAT, firewalls |
+//! | `errors` | the errors of edits and states |
+//! | `spec` | what was asked for, and the edits, which check it |
+//! | `routing` | routes; checks for overlapping networks and circles |
+//! | `translate` | NAT and firewalls as nftables rules, in the types of `netlink::nftables` |
 //! | `settings` | sysctls |
-//! | `state` | what everything is to look like |
-//! | `plan`, `diff`, `apply` | operations, which ones lead from one state to another, and what they do |
-//! | `errors` | what goes wrong, in the test's words |
+//! | `state` | what everything looks like |
+//! | `changes`, `diff`, `apply` | operations; those between two states; what they do to a state |
 //!
-//! Invariant: nothing in here reads a clock, a random number, the environment
-//! or the kernel. The same edits make the same plans.
+//! Invariant: this module reads no clock, no random number, no environment variable and no
+//! kernel. The same edits result in the same changes.
 
 mod apply;
 pub(crate) mod changes;
@@ -52,14 +50,14 @@ use changes::Changes;
 use spec::Spec;
 use state::NetworkState;
 
-/// The world as it is: what was asked for, and what follows from it.
+/// The network at present: what the test asked for, and the state that follows.
 #[derive(Debug, Clone)]
 pub(crate) struct Topology {
     spec: Spec,
     state: NetworkState,
 }
 
-/// A step from one world to the next. Once `plan` is carried out, `next` is the world.
+/// The changes to the next network. When they are carried out, `next` is the network.
 #[derive(Debug)]
 #[must_use = "nothing has changed until the changes are carried out"]
 pub(crate) struct Transition {
@@ -68,7 +66,7 @@ pub(crate) struct Transition {
 }
 
 impl Topology {
-    /// The first step of a test: from nothing at all to the world of its parameters.
+    /// The changes from no network to that of the test's parameters.
     pub(crate) fn first(spec: Spec) -> Result<Transition> {
         let nothing = NetworkState::default();
         let state = NetworkState::of(&spec)?;
@@ -78,7 +76,7 @@ impl Topology {
         })
     }
 
-    /// One edit of the world, whole or not at all.
+    /// The changes of one edit. If the edit fails, nothing changes.
     pub(crate) fn edit<T>(
         &self,
         edit: impl FnOnce(&mut Spec) -> Result<T>,
@@ -91,7 +89,7 @@ impl Topology {
         Ok((Transition { changes, next }, value))
     }
 
-    /// What takes back the first `done` operations of a plan that began here and failed.
+    /// The changes that undo the first `done` operations of `changes`, which began here.
     pub(crate) fn undo(&self, changes: &Changes, done: usize) -> Changes {
         let mut halfway = self.state.clone();
         for change in changes.list.iter().take(done) {

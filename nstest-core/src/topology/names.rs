@@ -1,12 +1,10 @@
 //! The names of nodes, and the hostnames made of them.
 //!
-//! A node is called what the test calls it: a parameter's identifier, or the
-//! text given to a builder. That name is used in errors, look-ups and captures.
-//! Programs want a *hostname*, of the letters, digits and hyphens that RFC 1123
-//! §2.1 allows and at most 63 octets (RFC 1035 §2.3.4), so one is derived:
-//! lower case, `_` becomes `-`, and what is not ASCII is written as an
-//! internationalised domain name is on the wire (RFC 5890's A-label, by the
-//! Punycode of RFC 3492). Both resolve, in every node.
+//! The name of a node is the identifier of its parameter, or the text given to a builder.
+//! Errors, look-ups and captures use it. Programs need a *hostname*: letters, digits and
+//! hyphens (RFC 1123 §2.1), at most 63 octets (RFC 1035 §2.3.4). It is derived from the name:
+//! in lower case, with `-` for `_`, and as an A-label (RFC 5890, by the Punycode of RFC 3492)
+//! if it is not ASCII. Both resolve in every node.
 
 use std::fmt;
 
@@ -24,7 +22,7 @@ const LABEL_MAX: usize = 63;
 /// `IFNAMSIZ` less its NUL: the longest name of an interface, in octets.
 const IFNAME_MAX: usize = 15;
 
-/// What a node is called.
+/// The name of a node, and its hostname.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NodeName {
     name: String,
@@ -73,9 +71,8 @@ impl NodeName {
         Ok(Self { name: name.to_owned(), hostname })
     }
 
-    /// The name of the node that a parameter stands for: its identifier without
-    /// the `_` in front that says "unused". `nth`, from 1, names a parameter
-    /// that is nothing but `_`s.
+    /// The name of a parameter's node: its identifier without leading `_`. A parameter that
+    /// consists of `_` only gets its name from `nth`, its position from 1.
     pub(crate) fn of_parameter(ident: &str, nth: usize) -> Result<Self> {
         let ident = ident.strip_prefix("r#").unwrap_or(ident);
         match ident.trim_start_matches('_') {
@@ -92,7 +89,7 @@ impl NodeName {
         &self.hostname
     }
 
-    /// Whether some program could take one for the other.
+    /// Whether a resolver would not tell the two apart.
     pub(crate) fn collides_with(&self, other: &NodeName) -> bool {
         self.hostname == other.hostname
     }
@@ -110,7 +107,7 @@ impl fmt::Debug for NodeName {
     }
 }
 
-/// Another name of a node, possibly a fully qualified one: `db.example.com`.
+/// Checks another name of a node, possibly a fully qualified one: `db.example.com`.
 pub(crate) fn check_alias(alias: &str) -> Result<()> {
     let label = |l: &str| {
         (1..=LABEL_MAX).contains(&l.len())
@@ -128,7 +125,7 @@ pub(crate) fn check_alias(alias: &str) -> Result<()> {
         .help("write it like `db.example.com`; of a name that is not ASCII, the `xn--` form"))
 }
 
-/// What a LAN is called. It is no hostname; it only has to be readable.
+/// Checks the name of a LAN. It is no hostname, and only has to be readable.
 pub(crate) fn check_lan_name(name: &str) -> Result<()> {
     if !name.is_empty() && !name.contains(|c: char| c.is_control() || c.is_whitespace()) {
         return Ok(());
@@ -138,7 +135,8 @@ pub(crate) fn check_lan_name(name: &str) -> Result<()> {
         .help("name it like `home`"))
 }
 
-/// What `dev_valid_name()` in the kernel's net/core/dev.c takes, and no `%`, which is a template.
+/// Checks what `dev_valid_name()` in the kernel's net/core/dev.c checks. Also refuses `%`, which
+/// would be a template.
 pub(crate) fn check_interface_name(name: &str) -> Result<()> {
     let refused = |why: String| {
         Error::new(ErrorCode::Name, format!("name an interface `{}`", name.escape_debug()))

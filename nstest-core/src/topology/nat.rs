@@ -1,9 +1,9 @@
-//! What a router does to the packets it forwards, in the terms of RFC 4787.
+//! NAT and firewalls of routers, in the terms of RFC 4787.
 //!
-//! The old names (full cone, restricted cone, symmetric: RFC 3489) mix two
-//! things that RFC 4787 keeps apart: how a NAT chooses the external endpoint
-//! (*mapping*, §4.1) and whom it lets in through it (*filtering*, §5). All nine
-//! combinations exist here; the old names are presets.
+//! The names of RFC 3489 (full cone, restricted cone, symmetric) mix two things that RFC 4787
+//! separates: how a NAT chooses the external endpoint (*mapping*, §4.1), and which packets
+//! from outside it admits (*filtering*, §5). All nine combinations exist here. The names of
+//! RFC 3489 are presets.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::addr::Subnet;
 /// For which packets an internal endpoint keeps its external one (RFC 4787 §4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NatMapping {
-    /// One external endpoint whatever the destination.
+    /// One external endpoint for all destinations.
     EndpointIndependent,
     /// One for each destination address.
     AddressDependent,
@@ -21,14 +21,14 @@ pub enum NatMapping {
     AddressAndPortDependent,
 }
 
-/// Whom a NAT lets in through a mapping (RFC 4787 §5).
+/// From which addresses a NAT admits packets to a mapping (RFC 4787 §5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NatFiltering {
-    /// Anybody.
+    /// From all.
     EndpointIndependent,
-    /// Addresses that the internal endpoint has sent to.
+    /// From addresses that the internal endpoint has sent to.
     AddressDependent,
-    /// Addresses and ports that the internal endpoint has sent to.
+    /// From addresses and ports that the internal endpoint has sent to.
     AddressAndPortDependent,
 }
 
@@ -81,7 +81,7 @@ pub struct Nat {
 
 impl Nat {
     /// RFC 3489 "full cone": endpoint-independent mapping and filtering.
-    /// Once a mapping exists, anybody reaches the node through it.
+    /// While a mapping exists, every host can reach the node through it.
     pub const FULL_CONE: Self =
         Self::new(NatMapping::EndpointIndependent, NatFiltering::EndpointIndependent);
 
@@ -102,12 +102,12 @@ impl Nat {
         Self::new(NatMapping::AddressAndPortDependent, NatFiltering::AddressAndPortDependent)
             .port_preservation(false);
 
-    /// A carrier's NAT as RFC 6888 wants it: endpoint-independent mapping and
+    /// A carrier's NAT as RFC 6888 requires it: endpoint-independent mapping and
     /// filtering (REQ-7), hairpinning, ports from 1024 up without preservation.
     /// Give its LAN the shared address space 100.64.0.0/10 (RFC 6598).
     pub const CARRIER_GRADE: Self = Self::FULL_CONE.port_preservation(false).hairpinning(true);
 
-    /// A NAT of these two behaviours; see the methods for the defaults of the rest.
+    /// A NAT with this mapping and filtering. The methods name the other defaults.
     #[must_use]
     pub const fn new(mapping: NatMapping, filtering: NatFiltering) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl Nat {
         }
     }
 
-    /// The external ports that it hands out, both included; by default 1024 to 65535.
+    /// The range of its external ports, both ends included. By default 1024 to 65535.
     ///
     /// # Panics
     /// There are fewer than two, or port 0 is among them.
@@ -138,8 +138,8 @@ impl Nat {
         self
     }
 
-    /// Whether a node's own port is kept where it is free and in the range
-    /// (RFC 4787 §4.2.1); by default it is, but for `SYMMETRIC` and `CARRIER_GRADE`.
+    /// Whether the external port is the node's own port, if that is free and in the range
+    /// (RFC 4787 §4.2.1). By default it is, except in `SYMMETRIC` and `CARRIER_GRADE`.
     #[must_use]
     pub const fn port_preservation(mut self, preserves: bool) -> Self {
         self.preserves_ports = preserves;
@@ -147,7 +147,7 @@ impl Nat {
     }
 
     /// Whether two nodes behind it reach each other by their external
-    /// endpoints (RFC 4787 §6), each seeing the other's external one; by default
+    /// endpoints (RFC 4787 §6). Each sees the external endpoint of the other. By default
     /// they do not. Hairpinned packets are not filtered.
     #[must_use]
     pub const fn hairpinning(mut self, hairpins: bool) -> Self {
@@ -155,8 +155,8 @@ impl Nat {
         self
     }
 
-    /// How long a UDP mapping lives without packets, in whole seconds (a rest
-    /// counts as one more); by default 300 s.
+    /// How long a UDP mapping stays without packets, rounded up to whole seconds. By default
+    /// 300 s.
     ///
     /// # Panics
     /// It is zero or longer than a day.
@@ -166,8 +166,8 @@ impl Nat {
         self
     }
 
-    /// How long an established TCP connection's mapping lives without packets,
-    /// in whole seconds (a rest counts as one more); by default 2 h 4 min.
+    /// How long the mapping of an established TCP connection stays without packets, rounded up
+    /// to whole seconds. By default 2 h 4 min.
     ///
     /// # Panics
     /// It is zero or longer than a day.
@@ -201,28 +201,27 @@ impl fmt::Display for Nat {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Nat6 {
-    /// Nothing: nodes keep their addresses, and the other side has routes to them.
+    /// Nodes keep their addresses, and the other side has routes to them.
     #[default]
     Routed,
     /// Each address of the LAN becomes the one with the same interface
     /// identifier in this prefix, and back (RFC 6296 "NPTv6"), which must be as
-    /// long as the LAN's. Both sides may begin a conversation. Unlike RFC 6296
-    /// asks, it is not checksum-neutral: the checksums are corrected instead.
+    /// long as the LAN's. Both sides may begin a conversation. It is not checksum-neutral, as
+    /// RFC 6296 requires: the checksums are corrected instead.
     Prefix(Subnet),
     /// Address and port translation ("NAT66"), as for IPv4.
     Nat(Nat),
 }
 
-/// What a router lets through from its WAN.
+/// Which packets from its WAN a router forwards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Firewall {
     /// Everything.
     #[default]
     Open,
-    /// Only what belongs to a conversation that began inside, and port
-    /// forwardings; the rest vanishes without an answer (the simple security of
-    /// RFC 6092, for IPv4 and IPv6 alike).
+    /// Those of conversations that began inside, and those to forwarded ports. Others are
+    /// dropped without an answer (the simple security of RFC 6092, for IPv4 and IPv6).
     BlockInbound,
 }
 

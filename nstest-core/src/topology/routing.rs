@@ -1,12 +1,12 @@
-//! Which way packets go: default routes and static ones, from the wiring.
+//! The routes of nodes, from the LANs and routers that there are.
 //!
-//! - A node's default route leads to the router that serves (`lan`) the first
-//!   of its networks, by interface, to have one; of several routers there, the
-//!   one made first. A router's default route leads that way from its WAN only.
-//! - What the default route does not cover and a router on the node's networks
-//!   leads to gets a static route, by the fewest hops, then the oldest router.
-//! - Nobody outside has a route to what is behind a NAT. Behind a prefix
-//!   translation, outside has a route to the external prefix.
+//! - A node's default route leads to the router that serves (`lan`) its first network, by
+//!   interface, that has one. Of several routers, the one that was made first is used. The
+//!   default route of a router leads out of its WAN only.
+//! - A network that only another router leads to gets a static route, by the fewest hops, then
+//!   by the router that was made first.
+//! - Networks behind a NAT have no route from outside. Those behind a prefix translation have
+//!   one to the external prefix.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,8 +17,8 @@ use super::spec::{DefaultVia, InterfaceRole, InterfaceSpec, NodeId, NodeSpec, Se
 use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
 
-/// Addresses that nobody has, of ranges that need no route: the next hop of a
-/// node whose default route is a blackhole, with a neighbour entry that leads to [`MacAddr::UNASSIGNED`].
+/// The next hops of a default route that is a blackhole: addresses that no interface has,
+/// link-local ones, with a neighbour entry that leads to [`MacAddr::UNASSIGNED`].
 const VOID_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
 const VOID_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xdead);
 

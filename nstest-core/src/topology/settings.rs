@@ -1,10 +1,10 @@
-//! The sysctls of a node, written and not inherited.
+//! The sysctls of a node. They are written, so that a node does not inherit the machine's.
 //!
-//! A new network namespace takes its IPv4 `conf` values from the machine's
-//! (`net.core.devconf_inherit_init_net`, Documentation/admin-guide/sysctl/net.rst),
-//! so that a container runtime's `forwarding` or a distribution's `rp_filter`
-//! would reach the nodes. All names are of
-//! Documentation/networking/ip-sysctl.rst and nf_conntrack-sysctl.rst.
+//! A new network namespace gets its IPv4 `conf` values from the machine
+//! (`net.core.devconf_inherit_init_net`, Documentation/admin-guide/sysctl/net.rst). Without
+//! this module, the `forwarding` of a container runtime or the `rp_filter` of a distribution
+//! would be in force in nodes. Documentation/networking/ip-sysctl.rst and
+//! nf_conntrack-sysctl.rst describe all names.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,43 +32,42 @@ pub(crate) struct NodeRole {
     pub(crate) root: bool,
 }
 
-/// In the order of writing: `ip_forward` resets other settings, so it goes first.
-///
-/// Made once: worlds of hundreds of nodes are planned anew at every change.
+/// The settings in the order in which they are written: `ip_forward` is first, because it
+/// resets others. Each list is made once, and all nodes of a role share it.
 pub(crate) fn settings(role: NodeRole) -> Arc<Vec<Sysctl>> {
     static ALL: [OnceLock<Arc<Vec<Sysctl>>>; 8] = [const { OnceLock::new() }; 8];
     let nth = usize::from(role.forwards) + 2 * usize::from(role.ipv6) + 4 * usize::from(role.root);
     Arc::clone(ALL[nth].get_or_init(|| Arc::new(list(role))))
 }
 
-/// What a machine could have otherwise and a node would show. Left out is what
-/// every namespace begins with, whatever the machine has (`tcp_syncookies`), and what
-/// comes to nothing with the others: without router advertisements there is no
-/// autoconfiguration, and who does not forward sends no redirects and no proxy ARP.
+/// The settings that a node would inherit from the machine. Left out are those with which
+/// every namespace begins (`tcp_syncookies`), and those without effect beside the others:
+/// without router advertisements there is no autoconfiguration, and a node that does not
+/// forward sends no redirects and no proxy ARP.
 fn list(role: NodeRole) -> Vec<Sysctl> {
-    // What a device has counts as well as `all` (the larger, or either), and it has
-    // what `default` says: net/ipv4/devinet.c, include/linux/inetdevice.h.
+    // The kernel combines the value of the device with `all` (the larger, or either of both).
+    // A new device gets `default`: net/ipv4/devinet.c, include/linux/inetdevice.h.
     const EVERYWHERE: [(&str, &str); 15] = [
-        // Asymmetric routes are part of many a test.
+        // Many tests have asymmetric routes.
         ("net.ipv4.conf.all.rp_filter", "0"),
         ("net.ipv4.conf.default.rp_filter", "0"),
         // A node answers ARP for its own addresses and for no others.
         ("net.ipv4.conf.all.arp_ignore", "1"),
         ("net.ipv4.conf.default.arp_ignore", "1"),
-        ("net.ipv4.conf.all.arp_announce", "2"), // the largest that there is
+        ("net.ipv4.conf.all.arp_announce", "2"), // the largest value
         ("net.ipv4.conf.all.accept_local", "0"),
         ("net.ipv4.conf.default.accept_local", "0"),
         ("net.ipv4.conf.all.route_localnet", "0"),
         ("net.ipv4.conf.default.route_localnet", "0"),
-        // The plan's routes are the routes: none is learnt from a redirect.
+        // No route is learnt from a redirect.
         ("net.ipv4.conf.all.accept_redirects", "0"),
         ("net.ipv4.conf.default.accept_redirects", "0"),
-        // A link that is down keeps its routes; programs see packets vanish.
+        // A link that is down keeps its routes, so that packets get lost without an error.
         ("net.ipv4.conf.all.ignore_routes_with_linkdown", "0"),
         ("net.ipv4.conf.default.ignore_routes_with_linkdown", "0"),
-        // Every "unreachable" is told, not one a second.
+        // Every "unreachable" is sent, not one a second.
         ("net.ipv4.icmp_ratelimit", "0"),
-        // The one that every kernel has and lets everybody choose.
+        // Every kernel has it, and every user may choose it.
         ("net.ipv4.tcp_congestion_control", "reno"),
     ];
     const FORWARDING: [(&str, &str); 4] = [
@@ -77,7 +76,7 @@ fn list(role: NodeRole) -> Vec<Sysctl> {
         ("net.ipv4.conf.all.send_redirects", "0"),
         ("net.ipv4.conf.default.send_redirects", "0"),
     ];
-    // Of IPv6, most settings of `all` do nothing at all: net/ipv6/addrconf.c.
+    // Most IPv6 settings of `all` have no effect: net/ipv6/addrconf.c.
     const IPV6: [(&str, &str); 6] = [
         // No second of duplicate address detection: both, before any device exists.
         ("net.ipv6.conf.all.accept_dad", "0"),
@@ -95,10 +94,10 @@ fn list(role: NodeRole) -> Vec<Sysctl> {
         pairs.extend(FORWARDING);
     }
     if !role.root {
-        // A server that refuses to be root binds its port all the same.
+        // Servers that refuse to run as root can bind ports below 1024.
         pairs.push(("net.ipv4.ip_unprivileged_port_start", "0"));
     }
-    // These two take `default` and every device along.
+    // These two also set `default` and every device.
     pairs.push(("net.ipv6.conf.all.disable_ipv6", flag(!role.ipv6)));
     if role.ipv6 {
         pairs.push(("net.ipv6.conf.all.forwarding", flag(role.forwards)));
@@ -107,8 +106,8 @@ fn list(role: NodeRole) -> Vec<Sysctl> {
     pairs.into_iter().map(|(key, value)| Sysctl { key, value: value.into() }).collect()
 }
 
-/// A NAT's idle timeouts. They can be written once connection tracking is
-/// there, which the ruleset brings, so they go with it.
+/// The idle timeouts of a NAT. They can be written when connection tracking is in use, which
+/// the ruleset causes, so they belong to the ruleset.
 pub(crate) fn conntrack(udp: Duration, tcp: Duration) -> Vec<Sysctl> {
     let seconds =
         |key, timeout: Duration| Sysctl { key, value: timeout.as_secs().to_string().into() };

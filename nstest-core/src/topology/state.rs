@@ -20,9 +20,9 @@ use crate::addr::{Family, MacAddr};
 use crate::error::Result;
 use crate::netlink::nftables::Table;
 
-/// The most ports that a hub has: each holds a filter for every other port, and
-/// a filter that floods takes 32 actions at most (TCA_ACT_MAX_PRIO). Above some
-/// twenty, a bridge is set up sooner than the filters.
+/// The most link ends of a hub. Each has a filter for every other one, and a filter that
+/// floods takes at most 32 actions (TCA_ACT_MAX_PRIO). With more than about twenty, a bridge
+/// takes less time to set up than the filters.
 pub(super) const HUB_MAX: usize = 20;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,15 +48,15 @@ pub(crate) struct NodeState {
     pub(crate) rules: Ruleset,
 }
 
-/// All of our tables in one node. Replaced as a whole, in one transaction.
+/// All of our tables in one node. They are replaced together, in one transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ruleset {
     pub(crate) tables: Vec<Table>,
-    /// Connection tracking's timeouts, written behind the tables.
+    /// The timeouts of connection tracking, written after the tables.
     pub(crate) timeouts: Vec<Sysctl>,
 }
 
-/// A veth pair: the interface in the node, the port in the fabric.
+/// A veth pair: the interface in the node, and the link end in the fabric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkState {
     pub(crate) name: String,
@@ -69,7 +69,7 @@ pub(crate) struct LinkState {
     pub(crate) neighbours: BTreeSet<(IpAddr, MacAddr)>,
 }
 
-/// How the ports of a LAN or link are joined in the fabric.
+/// How the link ends of a LAN or link are joined in the fabric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wiring {
     /// "LAN `home`".
@@ -80,9 +80,9 @@ pub(crate) struct Wiring {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Medium {
-    /// Two ports, each redirected to the other.
+    /// Two link ends, each redirected to the other.
     Cable,
-    /// Filters by MAC address, and one that floods the rest.
+    /// Filters by MAC address, and one that floods all other frames.
     Hub,
     /// A bridge device of this number.
     Bridge(LinkEndId),
@@ -246,7 +246,6 @@ fn node_state(
             *slot,
             LinkState {
                 name: interface.name.clone(),
-                // `lo` is 1, in every namespace.
                 index: interface_index(*slot),
                 mac: interface.mac,
                 mtu: segment.mtu,
@@ -314,7 +313,7 @@ fn rules(spec: &Spec, node: &NodeSpec) -> Ruleset {
         };
         rules.tables.extend(translation.table());
     }
-    // One set of timers in a namespace; of two NATs, the longer ones.
+    // A namespace has one set of timeouts. Of two NATs, the longer ones are used.
     if let (Some(udp), Some(tcp)) =
         (nats.iter().map(|nat| nat.udp_timeout).max(), nats.iter().map(|nat| nat.tcp_timeout).max())
     {

@@ -1,4 +1,4 @@
-//! What goes wrong in a plan, in the words of the test: its names, and the next step.
+//! The errors of edits and states, with the names that the test uses, and a remedy.
 
 mod routes;
 

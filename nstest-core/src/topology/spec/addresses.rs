@@ -1,8 +1,8 @@
-//! Which subnet a LAN gets and which addresses a node gets on it.
+//! Which subnets a LAN gets, and which addresses a node gets on it.
 //!
-//! Hosts count up from 1 in the order in which they join, routers count down
-//! from 254 (or the last address of a smaller subnet), numbers that are taken
-//! are skipped, and both families use the same number where both have it free.
+//! Hosts count up from 1 in the order in which they join. Routers count down from 254, or
+//! from the last address of a smaller subnet. Numbers in use are skipped. IPv4 and IPv6 use
+//! the same number if it is free in both.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ type InterfaceAddrs = (Option<Ipv4Addr>, Option<Ipv6Addr>);
 /// The number that the first router of a LAN has.
 const GATEWAY: u32 = 254;
 
-/// The addresses that a test asked for by value, at most one of each family.
+/// The addresses that a test gave, at most one for each IP version.
 #[derive(Debug, Default)]
 pub(super) struct RequestedAddrs {
     v4: Option<Ipv4Addr>,
@@ -41,7 +41,7 @@ impl RequestedAddrs {
         Ok(wanted)
     }
 
-    /// These, where none was asked for.
+    /// Adds these addresses where none was given.
     pub(super) fn or(&mut self, v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>) {
         self.v4 = self.v4.or(v4);
         self.v6 = self.v6.or(v6);
@@ -53,11 +53,11 @@ impl RequestedAddrs {
 }
 
 impl Spec {
-    /// The first subnet handed out where none was asked for. 10.0.2.0/24 is the
-    /// one of the test's parameters; 0 and 1 are what home networks have.
+    /// The first subnet that is assigned. 10.0.2.0/24 is that of the test's parameters; home
+    /// networks often have 0 and 1.
     pub(super) const FIRST_SUBNET: u32 = 3;
 
-    /// The subnets of the test's parameters, unless it moves them.
+    /// The subnets of the test's parameters, unless it gives others.
     pub(super) const PARAMETERS_SUBNET: u32 = 2;
 
     pub(super) fn choose_subnets(
@@ -115,7 +115,7 @@ impl Spec {
         }
     }
 
-    /// The next pair of subnets that nobody has; none is handed out twice.
+    /// The next free pair of subnets. None is assigned twice.
     pub(super) fn hand_out(&mut self) -> Result<(Subnet, Subnet)> {
         loop {
             let number = self.next_subnet;
@@ -134,7 +134,8 @@ impl Spec {
         }
     }
 
-    /// The addresses of a node on a segment, noted so that it has them again when it comes back.
+    /// The addresses of a node on a segment. They are noted, so that the node gets them again
+    /// when it leaves and joins.
     pub(super) fn lease(
         &mut self,
         id: NodeId,
@@ -185,7 +186,7 @@ impl Spec {
             .subnets()
             .filter(|subnet| if subnet.is_ipv4() { pair.0.is_none() } else { pair.1.is_none() })
             .collect();
-        // The one that it had here, then the number of the address that was asked for.
+        // The address that it had here, or the one with the number of the given address.
         let mut missing = Vec::new();
         let beside = wanted.addrs().find_map(|addr| segment.subnet(Family::of(addr))?.number(addr));
         for subnet in needed {
@@ -210,7 +211,7 @@ impl Spec {
         };
         let number = number
             .or_else(|| (segment.next_host..=last).find(|n| free(*n, &held)))
-            // Nothing is left that nobody had: what absent nodes had, then.
+            // No unused number is left: take one of a node that has left.
             .or_else(|| (1..=last).find(|n| free(*n, &taken)));
         let Some(number) = number else {
             let smallest = missing.iter().min_by_key(|s| s.capacity()).copied();

@@ -1,4 +1,4 @@
-//! The changes that a test can make to its world, each checked where it is made.
+//! The edits that a test can make. Each checks its input.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ use crate::topology::names::{
 const MTU: u32 = 1500;
 
 impl Spec {
-    /// A world with nothing but the test's own node, on no network.
+    /// The test's own node alone, on no network.
     pub(crate) fn new() -> Result<Self> {
         let mut spec = Self {
             nodes: BTreeMap::new(),
@@ -46,13 +46,14 @@ impl Spec {
         self.add_segment(SegmentKind::Lan, new)
     }
 
-    /// A cable between two nodes.
+    /// A direct link between two nodes.
     pub(crate) fn connect(&mut self, a: NodeId, b: NodeId, new: &NewLan<'_>) -> Result<SegmentId> {
         let (one, other) = (self.node(a)?, self.node(b)?);
         if a == b {
             return Err(errors::connected_to_itself(&one.title()));
         }
-        // A router serves the node at the other end; two routers serve each other nothing.
+        // A router serves the node at the other end. Two routers get no default route from
+        // each other.
         let sides = match (one.router.is_some(), other.router.is_some()) {
             (true, false) => (InterfaceRole::Lan, InterfaceRole::Host),
             (false, true) => (InterfaceRole::Host, InterfaceRole::Lan),
@@ -219,8 +220,8 @@ impl Spec {
         Ok(())
     }
 
-    /// Moves the cable of a node from one LAN to another: the interface stays,
-    /// the addresses are the other LAN's.
+    /// Moves an interface of a node from one LAN to another. Its addresses are then those of
+    /// the other LAN.
     pub(crate) fn roam(&mut self, id: NodeId, from: SegmentId, to: &Join<'_>) -> Result<()> {
         let node = self.node(id)?;
         let title = node.title();
@@ -243,8 +244,8 @@ impl Spec {
         Ok(())
     }
 
-    /// Gives a node other addresses on a LAN that it is on; a family that is not
-    /// named keeps its address.
+    /// Gives a node other addresses on one of its LANs. An IP version of which none is given
+    /// keeps its address.
     pub(crate) fn readdress(
         &mut self,
         id: NodeId,

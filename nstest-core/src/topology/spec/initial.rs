@@ -1,4 +1,4 @@
-//! The world that a test's parameters ask for: the first step from nothing.
+//! The network that the parameters of a test ask for.
 
 use super::addresses::numbered;
 use super::requests::{Join, NewLan};
@@ -7,12 +7,12 @@ use crate::addr::Subnet;
 use crate::error::Result;
 use crate::topology::names::{NodeName, PARAMETERS_LAN};
 
-/// What the parameters and the attribute's arguments say.
+/// The parameters of a test, and those arguments of its attribute that are about the network.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parameters {
     /// The identifiers of the `Node` parameters, in their order.
     pub(crate) nodes: Vec<String>,
-    /// `peers = N`: that many more, called `peer1` and on.
+    /// `peers = N`: N more nodes, `peer1` to `peerN`.
     pub(crate) anonymous: u16,
     /// `subnet = "…"`, at most one of each family.
     pub(crate) subnets: Vec<Subnet>,
@@ -24,13 +24,13 @@ pub(crate) struct Parameters {
     pub(crate) without_root: bool,
     /// `netns = "NAME"`.
     pub(crate) netns: Option<String>,
-    /// `uplink`: what is reached through it.
+    /// `uplink`: the networks that are reached through it.
     pub(crate) outside: Vec<Outside>,
 }
 
 impl Spec {
-    /// One peer: linked to the test directly. More: one LAN, the test on it.
-    /// The test has the first address, the peers the next ones in their order.
+    /// One peer has a direct link to the test. Several share one LAN with the test. The test
+    /// has the first address, and the peers have the next ones in their order.
     pub(crate) fn of_parameters(parameters: &Parameters) -> Result<Self> {
         let mut spec = Self::new()?;
         spec.ipv6 = !parameters.without_ipv6;

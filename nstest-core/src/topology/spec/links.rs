@@ -1,4 +1,4 @@
-//! Links by the names that faults have for them.
+//! Link ends: by the names that faults use, and what identifies their packets.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ pub(crate) struct LinkEnd {
     pub(crate) port: LinkEndId,
 }
 
-/// Everything by which packets of some nodes are told.
+/// The addresses that identify the packets of some nodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Identities {
     pub(crate) macs: BTreeSet<MacAddr>,
@@ -39,8 +39,8 @@ impl Spec {
         }
     }
 
-    /// What faults call the link of an interface: the node, and the interface if
-    /// the node has several.
+    /// The name of an interface's link in faults: the node, and the interface if the node has
+    /// several.
     pub(crate) fn link_name(&self, end: LinkEnd) -> Option<String> {
         let node = self.nodes.get(&end.node)?;
         let interface = node.interfaces.get(&end.slot)?;
@@ -50,8 +50,8 @@ impl Spec {
         })
     }
 
-    /// The end at which things happen to a link: a cable between two nodes has two
-    /// names, and things happen to it at the end of the node that was made last.
+    /// The link end at which faults of a link take place. A direct link has two names. Its
+    /// faults take place at the end of the node that was made last.
     pub(crate) fn principal(&self, end: LinkEnd) -> LinkEnd {
         match self.interface(end.node, end.slot) {
             Some((segment, _)) if self.is_link(segment) => {
@@ -63,7 +63,7 @@ impl Spec {
         }
     }
 
-    /// The other end of a cable between two nodes.
+    /// The other end of a direct link.
     pub(crate) fn opposite(&self, end: LinkEnd) -> Option<LinkEnd> {
         let (segment, _) = self.interface(end.node, end.slot)?;
         let others = self.is_link(segment).then(|| self.ends(segment))?.into_iter();
@@ -77,8 +77,7 @@ impl Spec {
         interfaces.map(|(slot, i)| LinkEnd { node: id, slot: *slot, port: i.port }).collect()
     }
 
-    /// By what packets from and to these nodes are told, link-local addresses
-    /// included.
+    /// What identifies the packets from and to these nodes, link-local addresses included.
     pub(crate) fn identities<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Identities {
         let mut all = Identities::default();
         let nodes = names.into_iter().filter_map(|name| self.find_node(name).ok());

@@ -89,7 +89,7 @@ impl Spec {
         self.nodes.iter().map(|(id, node)| (*id, &**node))
     }
 
-    /// Whether it is a cable between two nodes.
+    /// Whether it is a direct link between two nodes.
     pub(crate) fn is_link(&self, segment: SegmentId) -> bool {
         self.segments.get(&segment).is_some_and(|segment| segment.kind == SegmentKind::Link)
     }
@@ -113,13 +113,13 @@ impl Spec {
         }
     }
 
-    /// What an interface is on, and the port that its cable ends at.
+    /// The segment of an interface, and its link end.
     pub(crate) fn interface(&self, node: NodeId, slot: u8) -> Option<(SegmentId, LinkEndId)> {
         let interface = self.nodes.get(&node)?.interfaces.get(&slot)?;
         Some((interface.segment, interface.port))
     }
 
-    /// The interfaces on a segment, and their ports.
+    /// The interfaces on a segment, and their link ends.
     pub(crate) fn ends(&self, segment: SegmentId) -> Vec<(NodeId, u8, LinkEndId)> {
         let all = self
             .nodes()

@@ -1,9 +1,8 @@
 //! What a test asked for: nodes, LANs, links and routers, as data.
 //!
-//! Invariant: everything that must stay the same while the world changes is in
-//! here, handed out once (numbers, addresses, ports of the fabric). What
-//! follows from the wiring (routes, rules, host entries) is not; `plan` derives
-//! it anew from each spec.
+//! Invariant: the spec holds everything that must stay the same while the network changes,
+//! and assigns it once (numbers, addresses, link ends). What follows from it (routes, rules,
+//! lines of /etc/hosts) is not in the spec: `state` derives it.
 
 mod addresses;
 mod default_route;
@@ -79,9 +78,9 @@ pub(crate) struct Spec {
     pub(super) root: bool,
     /// The named namespace that the test joined: not ours to configure.
     pub(super) netns: Option<String>,
-    /// What the test's own node reaches through its uplink.
+    /// The networks that the test's own node reaches through its uplink.
     pub(super) outside: Vec<Outside>,
-    /// Nodes in which a resolver runs, in the order in which they are asked.
+    /// Nodes in which a resolver runs, in the order in which they are queried.
     pub(super) name_servers: Vec<NodeId>,
     next_node: u16,
     next_segment: u16,
@@ -111,7 +110,7 @@ pub(crate) struct InterfaceSpec {
     pub(super) v6: Option<Ipv6Addr>,
 }
 
-/// A network that is not of this world: the machine's, seen through an uplink.
+/// A network of the machine, which is reached through an uplink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outside {
     pub(crate) subnet: Subnet,
@@ -119,14 +118,15 @@ pub(crate) struct Outside {
     pub(crate) device: String,
 }
 
-/// What a node is to a segment.
+/// What a node does on a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InterfaceRole {
-    /// One of those on it.
+    /// It is a host, and does not forward.
     Host,
-    /// The router that serves it.
+    /// It is a router that serves the segment.
     Lan,
-    /// A router that gets its own default route from it, and translates towards it.
+    /// It is a router with its WAN here: its default route leads here, and it translates towards
+    /// here.
     Wan,
 }
 
@@ -139,11 +139,11 @@ pub(crate) struct SegmentSpec {
     pub(super) mtu: u32,
     /// Whether its subnets may be those of another LAN that no node sees as well.
     pub(super) may_overlap: bool,
-    /// The bridge's index in the fabric, should it become one.
+    /// The number that its bridge has in the fabric, if it needs one.
     pub(super) bridge: LinkEndId,
-    /// Who has or had which address: a node that comes back gets its own again.
+    /// Which node has or had an address: a node that joins again gets the same ones.
     pub(super) leases: BTreeMap<IpAddr, NodeId>,
-    /// Every host number below has been handed out.
+    /// All lower host numbers have been assigned.
     pub(super) next_host: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Which nodes are asked for names.
+//! The nodes that resolve names for all nodes.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -8,12 +8,12 @@ use crate::error::Result;
 #[cfg(feature = "dns")]
 use crate::topology::errors;
 
-/// More are not asked: MAXNS, resolv.conf(5).
+/// Resolvers query at most this many servers: MAXNS, resolv.conf(5).
 #[cfg(feature = "dns")]
 const MOST: usize = 3;
 
 impl Spec {
-    /// Has every node ask this one, after those that are asked already.
+    /// Lets every node query this one, after those that it queries already.
     #[cfg(feature = "dns")]
     pub(crate) fn add_name_server(&mut self, id: NodeId) -> Result<()> {
         if self.name_server_addr(id).is_none() {
@@ -26,12 +26,12 @@ impl Spec {
         Ok(())
     }
 
-    /// Those that can be asked at present: a node that is on no network cannot.
+    /// Those that have an address at present: a node on no network has none.
     pub(in crate::topology) fn name_server_addrs(&self) -> Vec<IpAddr> {
         self.name_servers.iter().filter_map(|id| self.name_server_addr(*id)).collect()
     }
 
-    /// The test's own node reaches itself on no network, too.
+    /// Without a network, the test's own node can still query itself.
     fn name_server_addr(&self, id: NodeId) -> Option<IpAddr> {
         let own = (id == NodeId::TEST).then_some(Ipv4Addr::LOCALHOST.into());
         self.address_of(id, None).ok().or(own)

@@ -1,4 +1,4 @@
-//! Taking things away, unless something else needs them.
+//! Edits that remove something, unless something else needs it.
 
 use super::{DefaultVia, LinkEndId, NodeId, SegmentId, SegmentKind, Spec};
 use crate::error::Result;
@@ -47,7 +47,7 @@ impl Spec {
         self.remove_segment(self.own_segment(ends, "remove", "let the node leave the LAN")?)
     }
 
-    /// Sets the MTU of a cable between two nodes, at both of its ends.
+    /// Sets the MTU of a direct link, at both of its ends.
     pub(crate) fn set_link_mtu(
         &mut self,
         ends: &[(NodeId, u8, LinkEndId)],
@@ -57,7 +57,7 @@ impl Spec {
         self.set_mtu(self.own_segment(ends, "set the MTU of", help)?, mtu)
     }
 
-    /// The segment that a cable between two nodes is; a LAN is more than that.
+    /// The segment of a direct link. A LAN is refused.
     fn own_segment(
         &self,
         ends: &[(NodeId, u8, LinkEndId)],
@@ -79,7 +79,7 @@ impl Spec {
         }
     }
 
-    /// Removes a LAN that nobody is on, or a link with both its ends.
+    /// Removes a LAN without nodes, or a link with both its ends.
     pub(crate) fn remove_segment(&mut self, id: SegmentId) -> Result<()> {
         let segment = self.segment(id)?;
         let on: Vec<NodeId> =

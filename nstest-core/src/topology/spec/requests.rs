@@ -10,7 +10,7 @@ use crate::topology::nat::{Firewall, Nat, Nat6};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NewLan<'a> {
     pub(crate) name: &'a str,
-    /// At most one of each family; those not given are allocated.
+    /// At most one for each IP version. Others are assigned.
     pub(crate) subnets: Vec<Subnet>,
     pub(crate) without_ipv4: bool,
     pub(crate) without_ipv6: bool,
@@ -28,11 +28,11 @@ pub(crate) struct NewNode<'a> {
     pub(crate) routes: Vec<(Subnet, IpAddr)>,
 }
 
-/// A place on a LAN.
+/// How a node joins a LAN.
 #[derive(Debug, Clone)]
 pub(crate) struct Join<'a> {
     pub(crate) segment: SegmentId,
-    /// At most one of each family; those not given are allocated.
+    /// At most one for each IP version. Others are assigned.
     pub(crate) addrs: Vec<IpAddr>,
     pub(crate) mac: Option<MacAddr>,
     pub(crate) interface: Option<&'a str>,
@@ -48,7 +48,8 @@ impl Join<'_> {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NewRouter<'a> {
     pub(crate) name: &'a str,
-    /// In the order of the builder's calls, which is that of the interfaces.
+    /// In the order of the builder's calls, which is that of the interfaces. The `bool` says
+    /// whether it is the WAN.
     pub(crate) joins: Vec<(Join<'a>, bool)>,
     pub(crate) nat: Option<Nat>,
     pub(crate) nat6: Nat6,

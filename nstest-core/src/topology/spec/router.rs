@@ -1,4 +1,4 @@
-//! Routers: nodes that forward, and what they do to the packets.
+//! Edits of routers: nodes that forward packets, with NAT and firewall.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,6 @@ use crate::topology::names::NodeName;
 use crate::topology::nat::{Firewall, Nat, Nat6, Protocol};
 
 impl Spec {
-    /// The `bool` of a join says whether it is the WAN.
     pub(crate) fn add_router(&mut self, new: &NewRouter<'_>) -> Result<NodeId> {
         let id = self.insert_node(NodeName::new(new.name)?, vec![], DefaultVia::Auto)?;
         self.node_mut(id)?.router = Some(RouterSpec::default());
@@ -33,7 +32,7 @@ impl Spec {
         }
         let slot =
             self.plug(id, join, if is_wan { InterfaceRole::Wan } else { InterfaceRole::Lan })?;
-        // A second LAN may be one too many for a prefix translation.
+        // A prefix translation allows one LAN only.
         self.set_nat6(id, nat6)?;
         Ok(slot)
     }

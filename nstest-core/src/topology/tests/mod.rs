@@ -1,4 +1,4 @@
-//! Plans without a kernel.
+//! Tests of edits, states and changes. They need no kernel.
 
 mod bad_input;
 mod bad_routers;
@@ -19,11 +19,11 @@ use super::state::NetworkState;
 use super::{Topology, Transition};
 use crate::error::Result;
 
-/// A world that is built one call after the other, each checked: the plan
-/// leads where it says, and each of its halves can be taken back.
+/// A network that is built one edit after the other. Each edit is checked: the changes lead
+/// to the next state, and can be undone after any of them.
 pub(super) struct Net {
     pub(super) now: Topology,
-    /// The plan of the last call.
+    /// The changes of the last edit.
     pub(super) last: Changes,
 }
 
@@ -47,7 +47,7 @@ impl Net {
             Ok(value)
         })?;
         assert_leads(self.now.state(), &changes, next.state());
-        // Of a long plan, some of its halves.
+        // Of many changes, only some places are tried.
         for done in (0..=changes.list.len()).step_by(1 + changes.list.len() / 8) {
             let mut halfway = self.now.state().clone();
             changes.list.iter().take(done).for_each(|change| halfway.apply(change));
@@ -110,7 +110,7 @@ fn assert_leads(from: &NetworkState, changes: &Changes, to: &NetworkState) {
     assert!(Changes::between(to, &state).is_empty());
 }
 
-/// A plan without what every node has.
+/// The changes, without the settings that every node has.
 pub(super) fn without_sysctls(changes: &Changes) -> String {
     let text = changes.to_string();
     let lines = text.lines().filter(|line| !line.contains(": sysctl "));

@@ -1,9 +1,9 @@
-//! From a router's NAT and firewall to an nftables ruleset.
+//! The nftables rules of a router's NAT and firewall.
 //!
-//! Trap: a packet from outside that nobody asked for must be dropped before it
-//! is confirmed as a conversation with the router itself. Otherwise its entry
-//! takes the tuple that a node's answer to the same peer needs, and the kernel
-//! moves that answer to another port: hole punching then fails at random.
+//! Trap: an unsolicited packet from outside must be dropped before connection tracking
+//! confirms it as a conversation with the router itself. Otherwise its entry has the tuple
+//! that a node's packet to the same peer needs, and the kernel moves that packet to another
+//! port: hole punching then fails at random.
 
 mod maps;
 
@@ -54,7 +54,7 @@ pub(crate) struct ForwardedPort {
 }
 
 impl Translation {
-    /// The table for this family, where one is needed.
+    /// The table of this IP version, if it needs one.
     pub(crate) fn table(&self) -> Option<Table> {
         let mut chains = Vec::new();
         let mut sets = Vec::new();
@@ -107,7 +107,7 @@ impl Translation {
         })
     }
 
-    /// Prerouting: what comes in by a forwarded port, a mapping or the other prefix.
+    /// Prerouting: packets to a forwarded port, a mapping or the external prefix.
     fn inbound(&self) -> Vec<NftRule> {
         let to_wan = || S::Equals(Field::DestAddr(self.family), FieldValue::Addr(self.wan_addr));
         let mut rules = Vec::new();
@@ -183,7 +183,7 @@ impl Translation {
             forward.push(NftRule(vec![self.in_wan(), S::Ct(CtMatch::DestTranslated), S::Accept]));
         }
         forward.push(stop(vec![]));
-        // A NAT's own ports are its nodes'; see the trap above. It still answers pings.
+        // All ports of a NAT belong to its nodes: see the trap above. It answers pings only.
         let stopped = if blocked { vec![] } else { vec![S::HasPorts] };
         let input = vec![known, stop(stopped)];
         vec![
@@ -205,9 +205,8 @@ impl Translation {
     }
 }
 
-/// The same tables, through which no TCP and no UDP passes: what comes in is
-/// dropped in front of connection tracking. ICMPv6 passes, since neighbours would
-/// otherwise ask again only a second later.
+/// The same tables, but TCP and UDP are dropped before connection tracking. ICMPv6 is not:
+/// neighbours whose requests are lost send them again only after a second.
 pub(crate) fn closed(tables: &[Table]) -> Vec<Table> {
     let rule = NftRule(vec![S::HasPorts, S::Drop]);
     let chain = base("closed", HookKind::Filter, HookPoint::Prerouting, RAW, vec![rule]);
