@@ -125,19 +125,20 @@ impl Member {
     }
 
     /// Notes that an address is added and is to be waited for.
-    pub(super) fn expect(&mut self, slot: u8, ip: IpAddr) {
+    pub(super) fn expect(&mut self, slot: u8, ip: IpAddr) -> Result<()> {
         if let (true, IpAddr::V6(ip)) = (self.ipv6, ip) {
             if self.expected.is_empty() {
-                self.watch.clear();
+                self.watch.resume()?;
             }
             self.expected.push((interface_index(slot), ip));
         }
+        Ok(())
     }
 
     /// As [`expect`](Self::expect), for the link-local address that the kernel adds to each
     /// interface.
-    pub(super) fn expect_link_local(&mut self, slot: u8, mac: MacAddr) {
-        self.expect(slot, mac.link_local().into());
+    pub(super) fn expect_link_local(&mut self, slot: u8, mac: MacAddr) -> Result<()> {
+        self.expect(slot, mac.link_local().into())
     }
 
     /// Does not wait for an address any more.
@@ -153,11 +154,11 @@ impl Member {
     }
 
     pub(super) fn await_addresses(&mut self, limit: Duration) -> Result<()> {
-        if self.expected.is_empty() {
-            return Ok(());
+        if !self.expected.is_empty() {
+            let expected = std::mem::take(&mut self.expected);
+            self.watch.wait(&expected, limit)?;
         }
-        let expected = std::mem::take(&mut self.expected);
-        self.watch.wait(&expected, limit)
+        self.watch.pause()
     }
 
     pub(super) fn netfilter(&mut self) -> Result<&mut Socket> {

@@ -81,7 +81,7 @@ impl Fabric {
                 requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
             }
             Change::AddAddr { at, slot, addr: ip, len, .. } => {
-                self.member(at)?.expect(*slot, *ip);
+                self.member(at)?.expect(*slot, *ip)?;
                 self.queue(
                     Owner::Node(at.id),
                     addr::add(interface_index(*slot), Prefix::new(*ip, *len)),
@@ -149,7 +149,7 @@ impl Fabric {
         let member = self.member(at)?;
         member.links.insert(slot, state.port);
         member.devices.insert(state.name.clone(), interface_index(slot));
-        member.expect_link_local(slot, state.mac);
+        member.expect_link_local(slot, state.mac)?;
         let executor = Arc::clone(&member.executor);
         let name = state.port.to_string();
         let near = NewLink {

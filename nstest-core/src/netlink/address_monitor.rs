@@ -8,7 +8,9 @@
 //! `addrconf_dad_completed`, which sends the first RTM_NEWADDR for the address
 //! (net/ipv6/addrconf.c).
 //!
-//! So: open a monitor before you add the addresses, and wait for it last.
+//! So: open or resume a monitor before you add the addresses, and wait for it last. Pause it
+//! then: a notification of any network namespace takes the kernel longer, the more sockets of
+//! all namespaces there are that receive some (netlink_broadcast_filtered).
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
@@ -19,17 +21,24 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, getsockname,
+    recv, socket,
 };
 
 use super::addr;
 use super::socket::split_message;
 use crate::error::{Error, ErrorCode, Result};
 
+/// The groups of notifications that are received.
+const GROUPS: u32 = libc::RTMGRP_IPV6_IFADDR as u32;
+
 /// Receives the notifications about IPv6 addresses of one network namespace.
 #[derive(Debug)]
 pub(crate) struct AddressMonitor {
     fd: OwnedFd,
+    /// What the kernel calls the socket (netlink(7), `nl_pid`).
+    port: u32,
+    paused: bool,
     /// As [`super::Socket::open`] has it.
     owner: String,
 }
@@ -45,19 +54,40 @@ impl AddressMonitor {
                 SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
                 SockProtocol::NetlinkRoute,
             )?;
-            let groups = libc::RTMGRP_IPV6_IFADDR as u32;
-            bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
-            Ok(fd)
+            bind(fd.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
+            let port = getsockname::<NetlinkAddr>(fd.as_raw_fd())?.pid();
+            Ok((fd, port))
         };
         match listen() {
-            Ok(fd) => Ok(Self { fd, owner }),
+            Ok((fd, port)) => Ok(Self { fd, port, paused: false, owner }),
             Err(errno) => Err(failed(&format!("monitor the addresses of {owner}"), errno)),
         }
     }
 
+    /// Stops receiving.
+    pub(crate) fn pause(&mut self) -> Result<()> {
+        if self.paused { Ok(()) } else { self.receive(0) }
+    }
+
+    /// Receives again, from now on.
+    pub(crate) fn resume(&mut self) -> Result<()> {
+        if self.paused {
+            self.receive(GROUPS)?;
+        }
+        self.clear();
+        Ok(())
+    }
+
+    fn receive(&mut self, groups: u32) -> Result<()> {
+        bind(self.fd.as_raw_fd(), &NetlinkAddr::new(self.port, groups))
+            .map_err(|errno| failed(&format!("monitor the addresses of {}", self.owner), errno))?;
+        self.paused = groups == 0;
+        Ok(())
+    }
+
     /// Discards all notifications that have arrived. Between two waits they are not read, and a
     /// test that changes addresses can fill the queue (ENOBUFS, netlink(7)).
-    pub(crate) fn clear(&self) {
+    fn clear(&self) {
         let mut buffer = [0; 4096];
         let mut unread = || recv(self.fd.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT);
         while matches!(unread(), Ok(_) | Err(Errno::EINTR | Errno::ENOBUFS)) {}
