@@ -7,6 +7,8 @@
 //! the kernel is still taking down; then so two at a time. Then alone, with
 //! everything cleaned up that went before: from a thread's `unshare` to the byte that
 //! came back. The ways take turns in an order shuffled for each round.
+//! At last, 500 nodes are added to one LAN, one by one (`--grow N` does only this, with N
+//! nodes). The benchmark prints what the 50th costs and what the 500th costs.
 //! Nothing is asserted about the times: they are printed, with their ratios, for
 //! people to judge. `docs/src/design/networks-cost.md` says what they were and why.
 
@@ -110,7 +112,7 @@ fn main() -> nstest::Result<()> {
     }
     nstest::enter()?;
     if let Some(nodes) = after("--grow") {
-        return memory(number(nodes));
+        return growth(number(nodes));
     }
     if let Some(sizes) = after("--alone") {
         for nodes in sizes.split(',').map(number) {
@@ -125,7 +127,7 @@ fn main() -> nstest::Result<()> {
     alone(rounds, &[Way::Bridge(10), Way::Nstest(10)], Some(1.15));
     alone(rounds.div_ceil(4), &[Way::Bridge(50), Way::Nstest(50)], None);
     alone(rounds.div_ceil(8), &[Way::Bridge(100), Way::Nstest(100)], None);
-    memory(if benching { 500 } else { 30 })
+    growth(if benching { 500 } else { 30 })
 }
 
 /// Ratios are to the first way.
@@ -196,30 +198,41 @@ fn back_to_back(rounds: usize) {
     }
 }
 
-/// What a node holds, ours and the kernel's, and what adding it costs beside those that
-/// are there.
-fn memory(nodes: usize) -> nstest::Result<()> {
+/// Adds nodes to one LAN, one by one: what each holds, ours and the kernel's, and what
+/// adding one costs when there are few and when there are many.
+fn growth(nodes: usize) -> nstest::Result<()> {
     settle();
     let before = (field("/proc/self/status", "VmRSS:"), field("/proc/meminfo", "MemAvailable:"));
     let net = nstest::__private::network_of(&[])?;
     let lan = net.add_lan("lan").subnet("10.1.0.0/16").build()?;
-    let mut times = Vec::new();
+    let (mut times, mut used) = (Vec::new(), vec![processor_time()]);
     for nth in 0..nodes {
         let start = Instant::now();
         net.add_node(&format!("node{nth}")).join(&lan).build()?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
+        used.push(processor_time());
     }
     let after = (field("/proc/self/status", "VmRSS:"), field("/proc/meminfo", "MemAvailable:"));
-    let each = |kilobytes: f64| kilobytes / nodes as f64;
     let mean = times.iter().sum::<f64>() / nodes as f64;
     println!("{nodes} nodes on one LAN, added one by one: {mean:.2} ms a node");
-    let around = |nth: usize| quantile_of(&times[nth.saturating_sub(20)..nth.min(nodes)], 0.5);
-    let (early, late) = (around((nodes / 10).max(20)), around(nodes));
-    println!("  median of 20 up to the {}th: {early:.3} ms", (nodes / 10).max(20));
+    let few = nodes / 10;
     println!(
-        "  median of 20 up to the {nodes}th: {late:.3} ms   × {:.2}   goal 1.50",
-        late / early
+        "  ms a node, of the last 20 up to{:>17}{:>10}",
+        format!("{few}th"),
+        format!("{nodes}th")
     );
+    let first = |nth: usize| nth.saturating_sub(20);
+    let median = |nth: usize| quantile_of(&times[first(nth)..nth], 0.5);
+    let on_processor = |nth: usize| (used[nth] - used[first(nth)]) / (nth - first(nth)) as f64;
+    let rows: [(&str, &dyn Fn(usize) -> f64, &str); 2] = [
+        ("until it is added, median", &median, "   goal 1.50"),
+        ("of this, on a processor, mean", &on_processor, ""),
+    ];
+    for (name, of, goal) in rows {
+        let (early, late) = (of(few), of(nodes));
+        println!("    {name:<36}{early:>8.3}{late:>10.3}   × {:.2}{goal}", late / early);
+    }
+    let each = |kilobytes: f64| kilobytes / nodes as f64;
     println!("  kB a node: VmRSS {:.0}", each(after.0 - before.0));
     println!(
         "  kB a node: MemAvailable, which that is part of: {:.0}   goal 400",
@@ -227,6 +240,14 @@ fn memory(nodes: usize) -> nstest::Result<()> {
     );
     drop((lan, net));
     Ok(())
+}
+
+/// How long this thread has run on a processor, in milliseconds (proc_pid_schedstat, first
+/// field).
+fn processor_time() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = text.split_whitespace().next().and_then(|field| field.parse::<f64>().ok());
+    nanoseconds.unwrap_or(0.0) / 1e6
 }
 
 fn field(path: &str, name: &str) -> f64 {
