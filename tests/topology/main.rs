@@ -14,6 +14,7 @@ mod inside;
 mod joined;
 mod killed;
 mod link;
+mod multicast;
 mod names;
 mod nat;
 mod probe;

@@ -193,7 +193,7 @@ impl Fabric {
 impl Member {
     fn kernel_route(&self, route: &RouteEntry) -> route::Route {
         let target = RouteTarget::Via {
-            gateway: Some(route.via),
+            gateway: route.via,
             device: self.devices.get(&route.device).copied(),
         };
         let mut kernel = route::Route::to(prefix(route.destination), target);

@@ -257,10 +257,14 @@ impl fmt::Display for RouteEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let RouteEntry { destination, via, device, onlink } = self;
         if destination.prefix_len() == 0 {
-            write!(f, "default via {via} dev {device}")?;
+            f.write_str("default")?;
         } else {
-            write!(f, "{destination} via {via} dev {device}")?;
+            write!(f, "{destination}")?;
         }
+        if let Some(via) = via {
+            write!(f, " via {via}")?;
+        }
+        write!(f, " dev {device}")?;
         f.write_str(if *onlink { " onlink" } else { "" })
     }
 }

@@ -7,6 +7,8 @@
 //!   by the router that was made first.
 //! - Networks behind a NAT have no route from outside. Those behind a prefix translation have
 //!   one to the external prefix.
+//! - Multicast and the limited broadcast (IPv4) take the default route. A node that has none
+//!   gets routes for them on its first interface.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -22,11 +24,16 @@ use crate::error::Result;
 const VOID_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
 const VOID_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xdead);
 
+/// Multicast (RFC 5771), and the limited broadcast (RFC 919).
+const MULTICAST: [(Ipv4Addr, u8); 2] =
+    [(Ipv4Addr::new(224, 0, 0, 0), 4), (Ipv4Addr::BROADCAST, 32)];
+
 /// A route of a node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RouteEntry {
     pub(crate) destination: Subnet,
-    pub(crate) via: IpAddr,
+    /// The next hop; `None` for destinations that are on the link.
+    pub(crate) via: Option<IpAddr>,
     pub(crate) device: String,
     /// Whether `via` counts as being on the link, even if no subnet of the device has it.
     pub(crate) onlink: bool,
@@ -97,12 +104,16 @@ impl<'a> Routing<'a> {
                         neighbours.push((device.clone(), via, MacAddr::UNASSIGNED));
                         derived.push(RouteEntry {
                             destination: everything(family),
-                            via,
+                            via: Some(via),
                             device,
                             onlink: true,
                         });
                     }
                 }
+            }
+            let is_default = |route: &RouteEntry| route.destination == everything(family);
+            if family == Family::V4 && !derived.iter().chain(&routes).any(is_default) {
+                derived.extend(multicast(node));
             }
             for route in derived {
                 if node.routes.iter().all(|(d, _)| *d != route.destination) {
@@ -131,7 +142,7 @@ impl<'a> Routing<'a> {
         let reached: BTreeSet<Subnet> = covered.iter().map(|(subnet, ..)| *subnet).collect();
         let route = |destination, hop: &NextHop| RouteEntry {
             destination,
-            via: hop.via,
+            via: Some(hop.via),
             device: hop.device.clone(),
             onlink: false,
         };
@@ -280,7 +291,7 @@ impl<'a> Routing<'a> {
         match node.interfaces.values().find(|i| has_it(i.segment)) {
             Some(interface) if interface.addr(Family::of(gateway)).is_some() => Ok(RouteEntry {
                 destination,
-                via: gateway,
+                via: Some(gateway),
                 device: interface.name.clone(),
                 onlink: false,
             }),
@@ -321,6 +332,20 @@ impl<'a> Routing<'a> {
         }
         Ok(())
     }
+}
+
+/// What leads multicast and the limited broadcast out of a node without an IPv4 default
+/// route. IPv6 needs none: the kernel has `ff00::/8` for each interface.
+fn multicast(node: &NodeSpec) -> impl Iterator<Item = RouteEntry> {
+    let first = node.interfaces.values().find(|i| i.v4.is_some());
+    first.into_iter().flat_map(|interface| {
+        MULTICAST.map(|(network, len)| RouteEntry {
+            destination: Subnet::of(network.into(), len),
+            via: None,
+            device: interface.name.clone(),
+            onlink: false,
+        })
+    })
 }
 
 /// Whether outside cannot address what is behind this router.

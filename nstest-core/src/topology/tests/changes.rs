@@ -24,23 +24,27 @@ fn plug_unplug_and_plug_again() {
     check(
         &net.last,
         expect![[r#"
-        c: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p5
-        LAN `peers`: hub p2 p3 p4 p5
-        c: address add 10.0.2.4/24 dev eth0
-        c: address add fd00:2::4/64 dev eth0
-        hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.4 c, fd00:2::4 c
-        settle: c.eth0=p5
-    "#]],
+            c: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p5
+            LAN `peers`: hub p2 p3 p4 p5
+            c: address add 10.0.2.4/24 dev eth0
+            c: address add fd00:2::4/64 dev eth0
+            c: route add 224.0.0.0/4 dev eth0
+            c: route add 255.255.255.255/32 dev eth0
+            hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.4 c, fd00:2::4 c
+            settle: c.eth0=p5
+        "#]],
     );
     let addrs = net.addrs(c);
     net.change(|spec| spec.leave(c, peers)).unwrap();
     check(
         &net.last,
         expect![[r#"
-        LAN `peers`: hub p2 p3 p4
-        c: link del eth0 port p5
-        hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
-    "#]],
+            c: route del 224.0.0.0/4 dev eth0
+            c: route del 255.255.255.255/32 dev eth0
+            LAN `peers`: hub p2 p3 p4
+            c: link del eth0 port p5
+            hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
+        "#]],
     );
     let d = net.node("d", &[peers]);
     net.change(|spec| spec.join(c, &Join::of(peers))).unwrap();
@@ -102,12 +106,16 @@ fn an_address_change_takes_the_routes_along() {
     check(
         &net.last,
         expect![[r#"
-        r: address del 192.168.1.254/24 dev eth0
-        laptop: route del default via 192.168.1.254 dev eth0
-        r: address add 192.168.1.1/24 dev eth0
-        laptop: route add default via 192.168.1.1 dev eth0
-        hosts: 192.168.1.1 r, fd00:4::254 r, 203.0.113.1 r, fd00:3::1 r, 192.168.1.77 laptop, fd00:4::1 laptop
-    "#]],
+            r: route del 224.0.0.0/4 dev eth0
+            r: route del 255.255.255.255/32 dev eth0
+            r: address del 192.168.1.254/24 dev eth0
+            laptop: route del default via 192.168.1.254 dev eth0
+            r: address add 192.168.1.1/24 dev eth0
+            r: route add 224.0.0.0/4 dev eth0
+            r: route add 255.255.255.255/32 dev eth0
+            laptop: route add default via 192.168.1.1 dev eth0
+            hosts: 192.168.1.1 r, fd00:4::254 r, 203.0.113.1 r, fd00:3::1 r, 192.168.1.77 laptop, fd00:4::1 laptop
+        "#]],
     );
 }
 
@@ -120,27 +128,31 @@ fn removing_nodes_links_and_lans() {
     check(
         &net.last,
         expect![[r#"
-        a: link add eth1 index 3 address 02:6e:73:00:02:01 mtu 1500 port p6
-        c: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p7
-        link `a-c`: cable p6 p7
-        a: address add 10.0.3.1/24 dev eth1
-        a: address add fd00:3::1/64 dev eth1
-        c: address add 10.0.3.2/24 dev eth0
-        c: address add fd00:3::2/64 dev eth0
-        hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.3.1 a, fd00:3::1 a, 10.0.2.3 b, fd00:2::3 b, 10.0.3.2 c, fd00:3::2 c
-        settle: a.eth1=p6 c.eth0=p7
-    "#]],
+            a: link add eth1 index 3 address 02:6e:73:00:02:01 mtu 1500 port p6
+            c: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p7
+            link `a-c`: cable p6 p7
+            a: address add 10.0.3.1/24 dev eth1
+            a: address add fd00:3::1/64 dev eth1
+            c: address add 10.0.3.2/24 dev eth0
+            c: address add fd00:3::2/64 dev eth0
+            c: route add 224.0.0.0/4 dev eth0
+            c: route add 255.255.255.255/32 dev eth0
+            hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.3.1 a, fd00:3::1 a, 10.0.2.3 b, fd00:2::3 b, 10.0.3.2 c, fd00:3::2 c
+            settle: a.eth1=p6 c.eth0=p7
+        "#]],
     );
     net.change(|spec| spec.remove_node(c)).unwrap_err();
     net.change(|spec| spec.remove_segment(cable)).unwrap();
     check(
         &net.last,
         expect![[r#"
-        link `a-c`: removed
-        a: link del eth1 port p6
-        c: link del eth0 port p7
-        hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
-    "#]],
+            c: route del 224.0.0.0/4 dev eth0
+            c: route del 255.255.255.255/32 dev eth0
+            link `a-c`: removed
+            a: link del eth1 port p6
+            c: link del eth0 port p7
+            hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
+        "#]],
     );
     net.change(|spec| spec.remove_node(c)).unwrap();
     check(

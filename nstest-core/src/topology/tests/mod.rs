@@ -93,8 +93,10 @@ impl Net {
         addrs.iter().map(IpAddr::to_string).collect()
     }
 
+    /// The routes of a node that lead to a gateway.
     pub(super) fn routes(&self, node: NodeId) -> Vec<String> {
-        self.now.state().nodes[&node].routes.iter().map(ToString::to_string).collect()
+        let routes = self.now.state().nodes[&node].routes.iter();
+        routes.filter(|route| route.via.is_some()).map(ToString::to_string).collect()
     }
 
     /// The rules of a node, as nft reads them.

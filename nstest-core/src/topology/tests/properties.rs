@@ -1,7 +1,7 @@
 //! What holds in every world, by trying many small ones.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::addr::{Family, Subnet};
@@ -31,16 +31,20 @@ fn check(net: &Net) {
     for (id, node) in &state.nodes {
         for route in &node.routes {
             let link = node.links.values().find(|l| l.name == route.device).expect("a device");
+            let Some(via) = route.via else {
+                let group = |n: IpAddr| n.is_multicast() || n == Ipv4Addr::BROADCAST;
+                assert!(group(route.destination.network()), "{}: {route}", node.name);
+                continue;
+            };
             if route.onlink {
-                assert!(link.neighbours.iter().any(|(addr, _)| *addr == route.via));
+                assert!(link.neighbours.iter().any(|(addr, _)| *addr == via));
                 continue;
             }
-            let on_link =
-                link.addrs.iter().any(|(a, len)| Subnet::of(*a, *len).contains(route.via));
+            let on_link = link.addrs.iter().any(|(a, len)| Subnet::of(*a, *len).contains(via));
             assert!(on_link, "{}: {route}", node.name);
             let mut others = spec.nodes.iter().filter(|(other, _)| *other != id);
-            let somebody = others
-                .any(|(_, n)| n.interfaces.values().any(|i| i.addrs().any(|a| a == route.via)));
+            let somebody =
+                others.any(|(_, n)| n.interfaces.values().any(|i| i.addrs().any(|a| a == via)));
             assert!(somebody, "{}: {route}", node.name);
             let own = node.links.values().flat_map(|l| &l.addrs);
             let connected: Vec<_> = own.map(|(a, len)| Subnet::of(*a, *len)).collect();

@@ -34,6 +34,10 @@ fn two_directly_linked_nodes() {
             test: address add fd00:2::1/64 dev eth0
             server: address add 10.0.2.2/24 dev eth0
             server: address add fd00:2::2/64 dev eth0
+            test: route add 224.0.0.0/4 dev eth0
+            test: route add 255.255.255.255/32 dev eth0
+            server: route add 224.0.0.0/4 dev eth0
+            server: route add 255.255.255.255/32 dev eth0
             hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 server, fd00:2::2 server
             settle: test.eth0=p2 server.eth0=p3
         "#]],
@@ -58,6 +62,12 @@ fn three_nodes_on_a_lan() {
             a: address add fd00:2::2/64 dev eth0
             b: address add 10.0.2.3/24 dev eth0
             b: address add fd00:2::3/64 dev eth0
+            test: route add 224.0.0.0/4 dev eth0
+            test: route add 255.255.255.255/32 dev eth0
+            a: route add 224.0.0.0/4 dev eth0
+            a: route add 255.255.255.255/32 dev eth0
+            b: route add 224.0.0.0/4 dev eth0
+            b: route add 255.255.255.255/32 dev eth0
             hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
             settle: test.eth0=p2 a.eth0=p3 b.eth0=p4
         "#]],
@@ -77,6 +87,12 @@ fn three_nodes_with_nat_to_an_outside_network() {
     check(
         &net.last,
         expect![[r#"
+            test: route del 224.0.0.0/4 dev eth0
+            test: route del 255.255.255.255/32 dev eth0
+            a: route del 224.0.0.0/4 dev eth0
+            a: route del 255.255.255.255/32 dev eth0
+            b: route del 224.0.0.0/4 dev eth0
+            b: route del 255.255.255.255/32 dev eth0
             router: netns add, hostname router
             router: nft replace nstest (chains 5, rules 19), sysctl net.netfilter.nf_conntrack_udp_timeout=300 net.netfilter.nf_conntrack_udp_timeout_stream=300 net.netfilter.nf_conntrack_tcp_timeout_established=7440
             router: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p6
@@ -93,6 +109,8 @@ fn three_nodes_with_nat_to_an_outside_network() {
             a: route add default via fd00:2::254 dev eth0
             b: route add default via 10.0.2.254 dev eth0
             b: route add default via fd00:2::254 dev eth0
+            router: route add 224.0.0.0/4 dev eth0
+            router: route add 255.255.255.255/32 dev eth0
             hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.254 router, fd00:2::254 router, 203.0.113.1 router, fd00:3::1 router
             settle: router.eth0=p6 router.eth1=p7
         "#]],
@@ -101,15 +119,17 @@ fn three_nodes_with_nat_to_an_outside_network() {
     check(
         &net.last,
         expect![[r#"
-        server: netns add, hostname server
-        server: link add eth0 index 2 address 02:6e:73:00:05:00 mtu 1500 port p8
-        LAN `internet`: hub p7 p8
-        server: address add 203.0.113.2/24 dev eth0
-        server: address add fd00:3::2/64 dev eth0
-        server: route add fd00:2::/64 via fd00:3::1 dev eth0
-        hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.254 router, fd00:2::254 router, 203.0.113.1 router, fd00:3::1 router, 203.0.113.2 server, fd00:3::2 server
-        settle: server.eth0=p8
-    "#]],
+            server: netns add, hostname server
+            server: link add eth0 index 2 address 02:6e:73:00:05:00 mtu 1500 port p8
+            LAN `internet`: hub p7 p8
+            server: address add 203.0.113.2/24 dev eth0
+            server: address add fd00:3::2/64 dev eth0
+            server: route add 224.0.0.0/4 dev eth0
+            server: route add 255.255.255.255/32 dev eth0
+            server: route add fd00:2::/64 via fd00:3::1 dev eth0
+            hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b, 10.0.2.254 router, fd00:2::254 router, 203.0.113.1 router, fd00:3::1 router, 203.0.113.2 server, fd00:3::2 server
+            settle: server.eth0=p8
+        "#]],
     );
 }
 
@@ -180,6 +200,10 @@ fn one_family_only_and_another_mtu() {
             link `test-server`: cable p2 p3
             test: address add 10.0.2.1/24 dev eth0
             server: address add 10.0.2.2/24 dev eth0
+            test: route add 224.0.0.0/4 dev eth0
+            test: route add 255.255.255.255/32 dev eth0
+            server: route add 224.0.0.0/4 dev eth0
+            server: route add 255.255.255.255/32 dev eth0
             hosts: 10.0.2.1 test, 10.0.2.2 server
             settle: test.eth0=p2 server.eth0=p3
         "#]],

@@ -1,0 +1,90 @@
+//! IPv4 multicast and the limited broadcast (RFC 919), on sockets that name no interface.
+
+use std::net::{Ipv4Addr, UdpSocket};
+
+use nstest::{DefaultRoute, Net, Node, TestResult, netns_test};
+
+use crate::probe::PATIENCE;
+
+/// Of SSDP, and of the administratively scoped range (RFC 2365).
+const GROUPS: [Ipv4Addr; 2] = [Ipv4Addr::new(239, 255, 255, 250), Ipv4Addr::new(239, 1, 2, 3)];
+
+/// A socket in every group, on the interface that the kernel chooses.
+fn member(node: &Node, port: u16) -> UdpSocket {
+    let socket = node.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))).unwrap();
+    for group in GROUPS {
+        socket.join_multicast_v4(&group, &Ipv4Addr::UNSPECIFIED).unwrap();
+    }
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket
+}
+
+/// What `from` sends to groups and to everybody reaches all of these nodes.
+#[track_caller]
+fn assert_heard(from: &Node, by: &[&Node], port: u16) {
+    let members: Vec<UdpSocket> = by.iter().map(|node| member(node, port)).collect();
+    let sender = from.run(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))).unwrap();
+    sender.set_broadcast(true).unwrap();
+    for to in [&GROUPS[..], &[Ipv4Addr::BROADCAST]].concat() {
+        sender.send_to(&to.octets(), (to, port)).unwrap_or_else(|error| panic!("{to}: {error}"));
+        for (node, socket) in by.iter().zip(&members) {
+            let mut bytes = [0; 16];
+            let (len, who) = socket.recv_from(&mut bytes).unwrap();
+            assert_eq!(bytes[..len], to.octets(), "{node:?} hears {to}");
+            assert!(from.addrs().contains(&who.ip()), "{node:?} hears {who}");
+        }
+    }
+}
+
+#[netns_test]
+fn a_pair(peer: Node, net: Net) -> TestResult {
+    assert_heard(&net.local(), &[&peer], 1900);
+    assert_heard(&peer, &[&net.local()], 1901);
+    Ok(())
+}
+
+#[netns_test]
+fn a_lan_with_any_default_route(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+    assert_heard(&net.local(), &[&a, &b, &c], 1900);
+    for (route, port) in
+        [DefaultRoute::None, DefaultRoute::Blackhole, DefaultRoute::Auto].into_iter().zip(1901..)
+    {
+        a.set_default_route(route)?;
+        assert_heard(&a, &[&b, &c], port);
+        assert_heard(&b, &[&a, &c], port);
+    }
+    Ok(())
+}
+
+/// On a node with several interfaces, the one of the default route, or else the first.
+#[netns_test]
+fn the_interface_is_that_of_the_default_route(net: Net) -> TestResult {
+    let [dark, lit, outside] =
+        ["dark", "lit", "outside"].map(|name| net.add_lan(name).build().unwrap());
+    let node = net.add_node("node").join(&dark).join(&lit).build()?;
+    let in_dark = net.add_node("in_dark").join(&dark).build()?;
+    let in_lit = net.add_node("in_lit").join(&lit).build()?;
+    assert_heard(&node, &[&in_dark], 1900);
+    net.add_router("router").lan(&lit).wan(&outside).build()?;
+    assert_heard(&node, &[&in_lit], 1901);
+    node.leave(&lit)?;
+    assert_heard(&node, &[&in_dark], 1902);
+    node.roam(&dark, &outside)?;
+    let in_outside = net.add_node("in_outside").join(&outside).build()?;
+    assert_heard(&node, &[&in_outside], 1903);
+    assert_heard(&in_outside, &[&node], 1904);
+    Ok(())
+}
+
+/// A route of the test's own comes before them.
+#[netns_test]
+fn a_route_of_the_test_replaces_them(net: Net) -> TestResult {
+    let [first, second] = ["first", "second"].map(|name| net.add_lan(name).build().unwrap());
+    let node = net.add_node("node").join(&first).join(&second).build()?;
+    let there = net.add_node("there").join(&second).build()?;
+    for all in ["224.0.0.0/4", "255.255.255.255/32"] {
+        node.add_route(all.parse()?, there.ip())?;
+    }
+    assert_heard(&node, &[&there], 1900);
+    Ok(())
+}
