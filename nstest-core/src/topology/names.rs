@@ -9,6 +9,7 @@
 use std::fmt;
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::layout::LOCALHOST;
 
 /// The name of the test's own node.
 pub(crate) use crate::layout::NODE as OWN_NODE;
@@ -52,7 +53,7 @@ impl NodeName {
             return Err(refused("a name begins and ends with a letter or digit".to_owned())
                 .help("the name becomes a hostname (RFC 1123), as in `db-1`"));
         }
-        if name.bytes().all(|b| b.is_ascii_digit()) {
+        if is_number(name) {
             return Err(refused("programs take a number for an IPv4 address".to_owned())
                 .help(format!("put a letter in it, as in `n{name}`")));
         }
@@ -64,9 +65,9 @@ impl NodeName {
             ))
             .help("choose a shorter one"));
         }
-        if hostname == "localhost" {
-            return Err(refused("`localhost` is every node's name for itself".to_owned())
-                .help("choose another one"));
+        if is_loopback(&hostname) {
+            let why = format!("`{hostname}` is every node's name for itself");
+            return Err(refused(why).help("choose another one"));
         }
         Ok(Self { name: name.to_owned(), hostname })
     }
@@ -115,14 +116,39 @@ pub(crate) fn check_alias(alias: &str) -> Result<()> {
             && !l.starts_with('-')
             && !l.ends_with('-')
     };
-    let is_address =
-        alias.parse::<std::net::IpAddr>().is_ok() || alias.bytes().all(|b| b.is_ascii_digit());
-    if alias.len() <= 253 && alias.split('.').all(label) && !is_address {
-        return Ok(());
+    let refused = |why: &'static str| {
+        Error::new(ErrorCode::Name, format!("give a node the alias `{}`", alias.escape_debug()))
+            .source(why)
+    };
+    if alias.len() > 253 || !alias.split('.').all(label) {
+        return Err(refused("it is no hostname (RFC 1123 §2.1)")
+            .help("write it like `db.example.com`; of a name that is not ASCII, the `xn--` form"));
     }
-    Err(Error::new(ErrorCode::Name, format!("give a node the alias `{}`", alias.escape_debug()))
-        .source("it is no hostname (RFC 1123 §2.1)")
-        .help("write it like `db.example.com`; of a name that is not ASCII, the `xn--` form"))
+    if alias.rsplit('.').next().is_some_and(is_number) {
+        return Err(refused("programs take a name that ends in a number for an IPv4 address")
+            .help("end it like `db.example.com`"));
+    }
+    if is_loopback(&alias.to_ascii_lowercase()) {
+        return Err(refused("it is every node's name for itself").help("choose another one"));
+    }
+    Ok(())
+}
+
+/// Whether programs take it for a number of an IPv4 address: decimal, octal, or hexadecimal
+/// after `0x` (inet_aton(3)).
+fn is_number(label: &str) -> bool {
+    match label.strip_prefix("0x").or_else(|| label.strip_prefix("0X")) {
+        Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => label.bytes().all(|b| b.is_ascii_digit()),
+    }
+}
+
+/// Whether it is a name of the loopback interface's addresses: one of every hosts file, or
+/// one below `localhost` (RFC 6761 §6.3).
+fn is_loopback(name: &str) -> bool {
+    LOCALHOST.split_whitespace().any(|word| word == name)
+        || name.ends_with(".localhost")
+        || name == "localhost.localdomain"
 }
 
 /// Checks the name of a LAN. It is no hostname, and only has to be readable.
@@ -280,6 +306,9 @@ mod tests {
             ("10", "IPv4 address"),
             ("localhost", "every node's name"),
             ("LOCALHOST", "every node's name"),
+            ("ip6-localhost", "every node's name"),
+            ("ip6_loopback", "`ip6-loopback` is every node's name"),
+            ("0x7f", "IPv4 address"),
             (&long, "64 octets"),
             (&long_unicode, "octets long"),
         ] {
@@ -319,8 +348,20 @@ mod tests {
         for alias in ["db.example.com", "a", "_dmarc.example", "xn--gre-6ka8i"] {
             check_alias(alias).unwrap();
         }
-        for alias in ["", "a..b", "-a", "a b", "größe", "10.0.0.1", "::1", "10"] {
-            check_alias(alias).unwrap_err();
+        for alias in ["a.0xg", "10.example", "localhost.example", "0b1"] {
+            check_alias(alias).unwrap();
+        }
+        for alias in ["", "a..b", "-a", "a b", "größe", "::1"] {
+            let text = format!("{:?}", check_alias(alias).unwrap_err());
+            assert!(text.contains("no hostname"), "{text}");
+        }
+        for alias in ["10.0.0.1", "10", "0x7f000001", "1.2", "a.8", "127.0X1"] {
+            let text = format!("{:?}", check_alias(alias).unwrap_err());
+            assert!(text.contains("IPv4 address"), "{text}");
+        }
+        for alias in ["Localhost", "db.localhost", "IP6-localhost", "localhost.localdomain"] {
+            let text = format!("{:?}", check_alias(alias).unwrap_err());
+            assert!(text.contains("name for itself"), "{text}");
         }
         check_lan_name("café-1").unwrap();
         check_lan_name("").unwrap_err();
