@@ -2,9 +2,9 @@
 //! mistake, with the messages beside it.
 //!
 //! The messages are those of the stable toolchain. `TRYBUILD=overwrite cargo test -p
-//! nstest-tests --test ui` accepts new messages; read them as a user would.
+//! nstest-tests-ui` accepts new messages; read them as a user would.
 
 #[test]
 fn mistakes_have_the_expected_messages() {
-    trybuild::TestCases::new().compile_fail("ui/*.rs");
+    trybuild::TestCases::new().compile_fail("cases/*.rs");
 }
