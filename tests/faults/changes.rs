@@ -96,7 +96,9 @@ fn one_direction_is_replaced(server: Node, net: Net) -> TestResult {
     let mut forth = Stream::open(&net.local(), &server, server.ip(), 0)?;
     let mut back = Stream::open(&server, &net.local(), net.local().ip(), 0)?;
     back.send()?;
-    nstest::eventually(PATIENCE, || both.affected() >= 1)?; // the answer to the server's ARP
+    back.wait(1)?;
+    forth.send()?;
+    nstest::eventually(PATIENCE, || both.affected() == 1)?;
     both.end()?;
     forth.send()?;
     forth.wait(1)?;

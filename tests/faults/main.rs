@@ -8,6 +8,7 @@ mod conformance;
 
 mod links;
 mod mistakes;
+mod neighbours;
 mod partitions;
 mod receipts;
 mod schedules;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{setsockopt, sockopt};
 use nstest::{Injection, Node, TestResult};
 
 /// A deadline that a loaded machine meets, too.
@@ -47,6 +48,24 @@ impl Stream {
     /// many octets, and at least 12.
     pub(crate) fn open(from: &Node, to: &Node, ip: IpAddr, octets: usize) -> std::io::Result<Self> {
         let sink = to.run(|| UdpSocket::bind((ip, 0)))?;
+        Self::between(from, sink, octets)
+    }
+
+    /// As [`open`](Self::open), for bursts: the receiver has the largest buffer that the
+    /// machine allows (`net.core.rmem_max`).
+    pub(crate) fn for_bursts(
+        from: &Node,
+        to: &Node,
+        ip: IpAddr,
+        octets: usize,
+    ) -> std::io::Result<Self> {
+        let sink = to.run(|| UdpSocket::bind((ip, 0)))?;
+        setsockopt(&sink, sockopt::RcvBuf, &(4 << 20))?;
+        Self::between(from, sink, octets)
+    }
+
+    fn between(from: &Node, sink: UdpSocket, octets: usize) -> std::io::Result<Self> {
+        let ip = sink.local_addr()?.ip();
         let any = if ip.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
         let socket = from.run(|| UdpSocket::bind(any))?;
         from.run(|| socket.connect(sink.local_addr()?))?;

@@ -1,9 +1,9 @@
 //! Where the wire is spliced in, and the filters that lead frames to it and back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::frame::Direction;
-use crate::netlink::bpf_filter::{BpfFilter, ClsactHook, FilterAction, MarkMatch};
+use crate::frame::{Direction, Discovery};
+use crate::netlink::bpf_filter::{BpfFilter, ClsactHook, FilterAction, MAX_ADDRESSES, MarkMatch};
 use crate::topology::spec::LinkEndId;
 use crate::wire::{HiddenPair, Wire};
 
@@ -12,6 +12,8 @@ use crate::wire::{HiddenPair, Wire};
 pub(super) struct SpliceState {
     /// `None` until a fault needs it: a test without faults does not pay for it.
     pub(super) wire: Option<Wire>,
+    /// The neighbour discovery that comes to the wire, by link end.
+    pub(super) discovery: BTreeMap<LinkEndId, Discovery>,
     /// The link ends that are down: nothing that their nodes have sent is forwarded.
     pub(super) down: BTreeSet<LinkEndId>,
     /// The link ends that have a qdisc.
@@ -23,46 +25,36 @@ pub(super) struct SpliceState {
 pub(super) fn filters_from_wire(pair: HiddenPair) -> [BpfFilter; 3] {
     let HiddenPair { link_end, outer, inner } = pair;
     let mark = pair.mark(Direction::Egress);
-    let hook = ClsactHook::Ingress;
+    let filter = |device, number, matches, action| {
+        let hook = ClsactHook::Ingress;
+        BpfFilter { device, hook, number, matches, discovery_of: None, action }
+    };
     [
-        BpfFilter {
-            device: outer,
-            hook,
-            matches: MarkMatch::With(mark),
-            action: FilterAction::ReceiveOn(link_end),
-        },
-        BpfFilter {
-            device: outer,
-            hook,
-            matches: MarkMatch::Without(mark),
-            action: FilterAction::Drop,
-        },
-        BpfFilter {
-            device: inner,
-            hook,
-            matches: MarkMatch::Without(mark),
-            action: FilterAction::Drop,
-        },
+        filter(outer, 1, MarkMatch::With(mark), FilterAction::ReceiveOn(link_end)),
+        filter(outer, 2, MarkMatch::Without(mark), FilterAction::Drop),
+        filter(inner, 1, MarkMatch::Without(mark), FilterAction::Drop),
     ]
 }
 
 /// The filters of the link end's device. What the wire has not sent is redirected to the
-/// hidden devices.
-pub(super) fn filters_to_wire(pair: HiddenPair) -> [BpfFilter; 2] {
+/// hidden devices, but of neighbour discovery this part only.
+pub(super) fn filters_to_wire(pair: HiddenPair, discovery: &Discovery) -> [BpfFilter; 2] {
     let HiddenPair { link_end, outer, inner } = pair;
-    let matches = |direction| MarkMatch::Without(pair.mark(direction));
+    let filter = |hook, direction, to| BpfFilter {
+        device: link_end,
+        hook,
+        number: 1,
+        matches: MarkMatch::Without(pair.mark(direction)),
+        discovery_of: match discovery {
+            Discovery::Of(hosts) if hosts.len() <= MAX_ADDRESSES => {
+                Some(hosts.iter().copied().collect())
+            }
+            _ => None,
+        },
+        action: FilterAction::SendOn(to),
+    };
     [
-        BpfFilter {
-            device: link_end,
-            hook: ClsactHook::Ingress,
-            matches: matches(Direction::Egress),
-            action: FilterAction::SendOn(outer),
-        },
-        BpfFilter {
-            device: link_end,
-            hook: ClsactHook::Egress,
-            matches: matches(Direction::Ingress),
-            action: FilterAction::SendOn(inner),
-        },
+        filter(ClsactHook::Ingress, Direction::Egress, outer),
+        filter(ClsactHook::Egress, Direction::Ingress, inner),
     ]
 }

@@ -46,12 +46,10 @@ impl Fabric {
             }
         }
         self.attach(end, &stage)?;
-        if spliced {
-            return Ok(());
+        if !spliced {
+            self.update_fast_paths();
         }
-        self.update_fast_paths();
-        let filters = filters_to_wire(HiddenPair::of(end.ifindex()));
-        self.route.batch(&filters.map(|filter| bpf_filter::add(&filter)))
+        self.direct(end, &stage)
     }
 
     /// Adapts how frames arrive to what the stage of a link end needs now.
@@ -59,14 +57,25 @@ impl Fabric {
         self.flush()?;
         let wire = self.splices.wire.as_ref();
         match wire.and_then(|wire| wire.stage(end.ifindex())) {
-            Some(stage) => self.attach(end, &stage),
+            Some(stage) => self.attach(end, &stage).and_then(|()| self.direct(end, &stage)),
             None => Ok(()),
         }
     }
 
+    /// Leads the frames that a stage is to see to the wire.
+    fn direct(&mut self, end: LinkEndId, stage: &SharedStage) -> Result<()> {
+        let discovery = lock(stage).discovery();
+        if self.splices.discovery.get(&end) != Some(&discovery) {
+            let filters = filters_to_wire(HiddenPair::of(end.ifindex()), &discovery);
+            self.route.batch(&filters.map(|filter| bpf_filter::set(&filter)))?;
+            self.splices.discovery.insert(end, discovery);
+        }
+        Ok(())
+    }
+
     /// Tells the wire which frames have a fast path now.
     pub(super) fn update_fast_paths(&self) {
-        let SpliceState { wire: Some(wire), down, shaped } = &self.splices else { return };
+        let SpliceState { wire: Some(wire), down, shaped, .. } = &self.splices else { return };
         let mut fast_paths = BTreeMap::<u32, FastPaths>::new();
         for (end, matches, to) in self.forwarding.fast_paths() {
             if down.contains(&end) || shaped.iter().any(|shaped| shaped.ifindex() == to) {
@@ -98,6 +107,7 @@ impl Fabric {
         let wire = self.splices.wire.as_ref()?;
         wire.stage(end.ifindex())?;
         wire.detach(end.ifindex());
+        self.splices.discovery.remove(&end);
         Some(link::delete(HiddenPair::of(end.ifindex()).outer))
     }
 
@@ -136,7 +146,7 @@ impl Fabric {
             qdisc::clsact(pair.inner),
         ];
         requests.extend(self.forwarding.prepare(end));
-        requests.extend(filters_from_wire(pair).map(|filter| bpf_filter::add(&filter)));
+        requests.extend(filters_from_wire(pair).map(|filter| bpf_filter::set(&filter)));
         requests.push(link::set(pair.inner).up().request());
         self.route.batch(&requests)?;
         for device in [pair.outer, pair.inner] {

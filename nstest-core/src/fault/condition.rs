@@ -14,7 +14,8 @@ use crate::error::{Error, ErrorCode};
 ///
 /// Its parts apply to a packet in this order: loss (`loss`, `burst_loss`), `duplicate`,
 /// `corrupt`, the queue in front of the link (`queue_limit`), the bandwidth (`rate`), and
-/// the propagation delay (`delay`, `jitter`, `reorder`).
+/// the propagation delay (`delay`, `jitter`, `reorder`). It does not apply to control traffic
+/// (ARP, ND, MLD, IGMP): a fault for [`Packets::control`](crate::Packets::control) does.
 ///
 /// ```
 /// use nstest::{Condition, Jitter, Percent, Rate};

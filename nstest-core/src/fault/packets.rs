@@ -12,7 +12,7 @@ use crate::frame::view::{PacketView, flag, protocol};
 ///
 /// The kernel sends ARP, neighbour and router discovery, MLD and IGMP (*control traffic*) at
 /// times of its own. So only [`control`](Self::control) and [`arp`](Self::arp) match it, and
-/// faults that drop everything affect it.
+/// faults that drop everything affect it. Conditions do not.
 ///
 /// ```
 /// use nstest::{PacketKind, Packets};
@@ -189,6 +189,20 @@ impl Packets {
     }
 
     /// Control traffic: ARP, neighbour and router discovery, MLD, IGMP.
+    ///
+    /// Conditions do not apply to it. A test that needs slow neighbour discovery asks for it:
+    ///
+    /// ```no_run
+    /// # fn test(server: nstest::Node, net: nstest::Net) -> nstest::TestResult {
+    /// use std::time::Duration;
+    ///
+    /// use nstest::{Action, Packets};
+    ///
+    /// let slow = server.link().fault()?.packets(Packets::control());
+    /// net.inject(slow.action(Action::Delay(Duration::from_millis(500))))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub const fn control() -> Self {
         Self::of(PacketProtocol::Control)

@@ -8,9 +8,9 @@ use super::occurrence::Occurrence;
 use super::packets::Packets;
 use super::receipt::Receipt;
 use crate::addr::MacAddr;
-use crate::frame::Direction;
 use crate::frame::kind::ControlKind;
 use crate::frame::view::PacketView;
+use crate::frame::{Direction, Discovery};
 
 /// Applies an action to the matching packets at one link end. A rule without a direction
 /// counts packets of both directions together.
@@ -94,6 +94,18 @@ impl Rule {
         self.direction.is_none_or(|ours| ours == direction)
             && (self.blocks_everything() || self.packets.matches(view, control))
             && self.remote.as_ref().is_none_or(|remote| remote.contain(direction, view))
+    }
+
+    /// The neighbour discovery that it can affect.
+    pub(super) fn discovery(&self) -> Discovery {
+        let cuts = matches!(self.action, RuleAction::Action(Action::Cut));
+        match &self.remote {
+            Some(remote) if !cuts => Discovery::Of(remote.macs.clone()),
+            None if !cuts && !self.blocks_everything() && !self.packets.is_control() => {
+                Discovery::NONE
+            }
+            _ => Discovery::All,
+        }
     }
 
     /// Whether it needs single packets, not frames before segmentation.

@@ -6,8 +6,11 @@
 //! carries frames and knows no faults; `fault` implements `Stage` and knows no sockets. So
 //! decisions are tested without a kernel.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Instant;
+
+use crate::addr::MacAddr;
 
 pub(crate) mod build;
 pub(crate) mod checksum;
@@ -57,10 +60,34 @@ pub(crate) trait Stage: Send {
     /// into `out`, it is dropped.
     fn pass(&mut self, direction: Direction, frame: &[u8], now: Instant, out: &mut Outlet);
 
+    /// Which neighbour discovery must come to it. The kernel forwards the rest as on a link
+    /// without a stage, so that a node has found its neighbour before its first packet leaves.
+    fn discovery(&self) -> Discovery;
+
     /// Whether frames must be as on a physical link: within the MTU, with complete
     /// checksums. Otherwise they may be frames of up to 64 KiB that segmentation offload
     /// has not cut yet.
     fn needs_segments(&self) -> bool;
+}
+
+/// Neighbour discovery: ARP, and ICMPv6 messages of RFC 4861 §4.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Discovery {
+    All,
+    /// From and to these hosts.
+    Of(BTreeSet<MacAddr>),
+}
+
+impl Discovery {
+    pub(crate) const NONE: Self = Self::Of(BTreeSet::new());
+
+    /// What is in either.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Of(some), Self::Of(others)) => Self::Of(some.union(&others).copied().collect()),
+            _ => Self::All,
+        }
+    }
 }
 
 /// The result of a stage for one frame.

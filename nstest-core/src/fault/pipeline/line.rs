@@ -3,14 +3,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::count_lost;
 use crate::fault::condition::Condition;
 use crate::fault::jitter::Jitter;
 use crate::fault::random::{Class, Draw, Draws, Stream};
 use crate::fault::rate::Rate;
 use crate::fault::receipt::Receipt;
 use crate::frame::build;
-use crate::frame::kind::ControlKind;
 use crate::frame::view::PacketView;
 use crate::frame::{Direction, Emission, Outlet};
 
@@ -20,8 +18,8 @@ pub(super) struct Line {
     pub(super) condition: Option<(Condition, Receipt)>,
     payload: Stream,
     control: Stream,
-    /// The states of the Gilbert-Elliott chains of payload and of control traffic.
-    is_bad: [bool; 2],
+    /// The state of the Gilbert-Elliott chain.
+    is_bad: bool,
     /// When the last frame in the queue has been sent.
     free: Option<Instant>,
     /// When each frame in the queue leaves it, in order.
@@ -45,7 +43,7 @@ impl Line {
             condition: None,
             payload: stream(Class::Payload),
             control: stream(Class::Control),
-            is_bad: [false; 2],
+            is_bad: false,
             free: None,
             departures: VecDeque::new(),
         }
@@ -56,7 +54,7 @@ impl Line {
         let bursts =
             |it: &Option<(Condition, Receipt)>| it.as_ref().and_then(|(c, _)| c.burst_loss);
         if bursts(&condition) != bursts(&self.condition) {
-            self.is_bad = [false; 2]; // a chain starts in its good state
+            self.is_bad = false; // a chain starts in its good state
         }
         self.condition = condition;
     }
@@ -71,23 +69,34 @@ impl Line {
         self.condition.as_ref().map_or(Duration::ZERO, |(condition, _)| condition.delay)
     }
 
-    /// Applies the condition to a packet.
+    /// Sends a packet to which no condition applies.
+    pub(super) fn carry_unconditionally(
+        &self,
+        view: &PacketView<'_>,
+        copies: Copies,
+        at: Instant,
+        out: &mut Outlet,
+    ) {
+        for copy in 0..=copies.more {
+            self.send(view, copies.corrupt.filter(|_| copy == 0), at, out);
+        }
+    }
+
+    /// Applies the condition to a packet. `extra` is a delay that a rule adds. It does not
+    /// delay packets that come later.
     pub(super) fn carry(
         &mut self,
-        (view, control): (&PacketView<'_>, Option<ControlKind>),
+        view: &PacketView<'_>,
         draws: Draws,
         mut copies: Copies,
-        now: Instant,
+        (now, extra): (Instant, Duration),
         out: &mut Outlet,
     ) {
         let Some((condition, receipt)) = self.condition.clone() else {
-            for copy in 0..=copies.more {
-                self.send(view, copies.corrupt.filter(|_| copy == 0), now, out);
-            }
-            return;
+            return self.carry_unconditionally(view, copies, now + extra, out);
         };
-        if self.loses(&condition, control.is_some(), draws) {
-            count_lost(&receipt, control);
+        if self.loses(&condition, draws) {
+            receipt.count_one();
             return;
         }
         let mut is_affected = condition.delay != Duration::ZERO || condition.jitter.is_some();
@@ -101,7 +110,7 @@ impl Line {
         }
         for copy in 0..=copies.more {
             let Some(departure) = self.queue(&condition, view.frame.len(), now) else {
-                count_lost(&receipt, control);
+                receipt.count_one();
                 continue;
             };
             is_affected |= condition.rate.is_some();
@@ -117,23 +126,19 @@ impl Line {
                 condition.jitter.map_or(condition.delay, |shape| vary(shape, jitter))
             };
             let corrupt = copies.corrupt.filter(|_| copy == 0);
-            self.send(view, corrupt, departure + delay, out);
+            self.send(view, corrupt, departure + delay + extra, out);
         }
-        if is_affected && control.is_none() {
+        if is_affected {
             receipt.count_one();
         }
     }
 
-    /// Whether the packet is lost. Control traffic has a burst chain of its own. It must not
-    /// change the chain of payload, because the kernel sends it at times of its own. And in a
-    /// bad state of that chain it would never pass: without ARP there is no payload that
-    /// ends the state.
-    fn loses(&mut self, condition: &Condition, is_control: bool, draws: Draws) -> bool {
+    /// Whether the packet is lost.
+    fn loses(&mut self, condition: &Condition, draws: Draws) -> bool {
         let mut is_lost = condition.loss.hits(draws.bits(Draw::Loss));
         if let Some(bursts) = condition.burst_loss {
-            let is_bad = &mut self.is_bad[usize::from(is_control)];
-            *is_bad = bursts.step(*is_bad, draws.bits(Draw::BurstState));
-            is_lost |= bursts.loses(*is_bad, draws.bits(Draw::BurstLoss));
+            self.is_bad = bursts.step(self.is_bad, draws.bits(Draw::BurstState));
+            is_lost |= bursts.loses(self.is_bad, draws.bits(Draw::BurstLoss));
         }
         is_lost
     }

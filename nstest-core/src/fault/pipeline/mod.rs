@@ -2,7 +2,8 @@
 //!
 //! A frame passes these stages in order: cuts and black holes, reset connections, the rules
 //! in the order of their addition, the condition of its direction. A frame that one stage
-//! drops does not come to the next, and no later rule counts it.
+//! drops does not come to the next, and no later rule counts it. Conditions do not apply to
+//! control traffic.
 
 mod flows;
 mod line;
@@ -24,7 +25,7 @@ use crate::frame::build;
 use crate::frame::flow::Flow;
 use crate::frame::kind::{ControlKind, PacketKind};
 use crate::frame::view::{PacketView, flag};
-use crate::frame::{Direction, Emission, Outlet, Stage};
+use crate::frame::{Direction, Discovery, Emission, Outlet, Stage};
 
 /// A rule of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -227,7 +228,11 @@ impl Pipeline {
         }
         let Some(passing) = self.apply(direction, (view, control), draws, now, out) else { return };
         let Passing { copies, delay } = passing;
-        self.lines[index(direction)].carry((view, control), draws, copies, now + delay, out);
+        let line = &mut self.lines[index(direction)];
+        match control {
+            None => line.carry(view, draws, copies, (now, delay), out),
+            Some(_) => line.carry_unconditionally(view, copies, now + delay, out),
+        }
     }
 
     /// Applies the rules to a packet; `None` if one of them drops it.
@@ -331,6 +336,11 @@ impl Stage for Pipeline {
             let sent = out.forward.iter().copied().chain(emitted).fold(now, Instant::max);
             traffic(direction, &view, sent);
         }
+    }
+
+    fn discovery(&self) -> Discovery {
+        let rules = self.rules.iter().map(|numbered| numbered.rule.discovery());
+        rules.fold(Discovery::NONE, Discovery::and)
     }
 
     fn needs_segments(&self) -> bool {

@@ -25,7 +25,6 @@ fn a_chance_of_0_never_happens_and_100_always() {
     assert!(!bench.pipeline.needs_segments());
     assert_eq!(lost_of(&mut bench, 1000), 1000);
     assert_eq!(receipt.affected(), 1000);
-    assert!(bench.egress(&arp()).is_lost());
     let receipt = bench.condition("rate 0bit");
     assert_eq!((lost_of(&mut bench, 1000), receipt.affected()), (1000, 1000));
     bench.condition("loss 0%");
@@ -200,34 +199,85 @@ fn who_needs_segments() {
     }
 }
 
+/// Group membership of IGMP.
+fn igmp() -> Vec<u8> {
+    let mut igmp = ipv4(CLIENT, [224, 0, 0, 22], 2, &[0x22, 0, 0, 0, 0, 0, 0, 0]);
+    igmp[0] = 1;
+    igmp
+}
+
 #[test]
 fn unsolicited_control_traffic_is_not_counted() {
     let mut bench = Bench::new(1);
-    let receipt = bench.condition("loss 100%");
-    let mut igmp = ipv4(CLIENT, [224, 0, 0, 22], 2, &[0x22, 0, 0, 0, 0, 0, 0, 0]);
-    igmp[0] = 1;
-    assert!(bench.egress(&igmp).is_lost());
+    let receipt = bench.fault("server: drop");
+    assert!(bench.egress(&igmp()).is_lost());
     assert_eq!(receipt.affected(), 0);
     assert!(bench.egress(&arp()).is_lost());
     assert_eq!(receipt.affected(), 1);
 }
 
-/// Where nobody finds a neighbour, no payload comes that could end a burst.
 #[test]
-fn control_traffic_ends_its_own_bursts() {
+fn conditions_do_not_affect_control_traffic() {
+    for text in [
+        "loss 100%",
+        "rate 0bit",
+        "delay 1600ms jitter 100ms",
+        "duplicate 100% corrupt 100%",
+        "burst-loss 100% 0.0001%",
+        "rate 1kbit queue-limit 1",
+    ] {
+        let mut bench = Bench::new(1);
+        let receipt = bench.condition(text);
+        bench.egress(&udp(1000));
+        for _ in 0..10 {
+            assert!(bench.egress(&arp()).is_whole() && bench.egress(&igmp()).is_whole(), "{text}");
+        }
+        assert_eq!(receipt.affected(), 1, "{text}");
+    }
+    // A rule for it delays it, and only it.
     let mut bench = Bench::new(1);
-    bench.condition("burst-loss 100% 0.0001%");
-    assert!(bench.egress(&arp()).is_lost());
-    bench.condition("burst-loss 50% 50%");
-    let lost = (0..100).filter(|_| bench.egress(&arp()).is_lost()).count();
-    assert!((30..70).contains(&lost), "{lost}");
+    bench.condition("delay 40ms");
+    bench.fault("server control: delay 7ms");
+    assert_eq!(bench.egress(&arp()).forward, [ms(7)]);
+    assert_eq!(bench.egress(&udp(1)).forward, [ms(40)]);
+}
+
+/// A packet that a rule delays has left the queue before.
+#[test]
+fn a_delayed_packet_does_not_delay_others() {
+    let mut bench = Bench::new(1);
+    bench.condition("rate 1mbit");
+    bench.fault("server egress udp nth 1: delay 500ms");
+    let frame = udp(1000 - 42);
+    for time in [ms(508), ms(16), ms(24)] {
+        assert_eq!(bench.egress(&frame).forward, [time]);
+    }
+}
+
+#[test]
+fn which_neighbour_discovery_is_needed() {
+    let arp = |text: &str| {
+        let mut bench = Bench::new(1);
+        bench.condition("loss 10%");
+        bench.fault(text);
+        bench.pipeline.discovery()
+    };
+    for all in ["", "ingress", "arp", "control", "kind control"] {
+        assert_eq!(arp(&format!("server {all}: drop")), Discovery::All, "{all}");
+    }
+    for text in ["server tcp nth 3: cut", "server udp: then cut", "server arp nth 2: duplicate"] {
+        assert_eq!(arp(text), Discovery::All, "{text}");
+    }
+    for text in ["server udp: drop", "server tcp nth 3: blackhole", "server: delay 1ms"] {
+        assert_eq!(arp(text), Discovery::NONE, "{text}");
+    }
 }
 
 #[test]
 fn a_new_chain_starts_in_its_good_state() {
     let mut bench = Bench::new(1);
     bench.condition("burst-loss 100% 0.0001%");
-    assert!(bench.egress(&arp()).is_lost());
+    assert!(bench.egress(&udp(1)).is_lost());
     bench.condition("burst-loss 0.0001% 50%");
-    assert!(!bench.egress(&arp()).is_lost());
+    assert!(!bench.egress(&udp(1)).is_lost());
 }

@@ -14,7 +14,7 @@ use super::model::Fault;
 use super::pipeline::Pipeline;
 use super::receipt::Receipt;
 use super::rule::Rule;
-use crate::frame::{Direction, Outlet, Stage};
+use crate::frame::{Direction, Discovery, Outlet, Stage};
 
 const CLIENT: [u8; 4] = [10, 0, 2, 1];
 const SERVER: [u8; 4] = [10, 0, 2, 2];

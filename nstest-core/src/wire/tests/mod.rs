@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::frame::{Direction, Outlet, Stage};
+use crate::frame::{Direction, Discovery, Outlet, Stage};
 use crate::topology::spec::LinkEndId;
 use crate::world::{Link, Net, Node};
 
@@ -30,6 +30,10 @@ struct Taught<F> {
 impl<F: FnMut(Direction, &[u8], Instant, &mut Outlet) + Send> Stage for Taught<F> {
     fn pass(&mut self, direction: Direction, frame: &[u8], now: Instant, out: &mut Outlet) {
         (self.pass)(direction, frame, now, out);
+    }
+
+    fn discovery(&self) -> Discovery {
+        Discovery::All
     }
 
     fn needs_segments(&self) -> bool {
