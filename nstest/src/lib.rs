@@ -106,8 +106,9 @@ pub use nstest_core::rtnetlink;
 /// # Parameters
 ///
 /// The type of a parameter determines how it is made: it must be a
-/// [`Fixture`](trait@Fixture). Fixtures of nstest are [`Node`], [`Net`] and
-/// [`TestContext`]. Implement the trait for types of your own.
+/// [`Fixture`](trait@Fixture). Fixtures of nstest are [`Node`], [`Net`],
+/// [`TestContext`], and arrays of fixtures such as `[Node; 3]`. Implement the trait for
+/// types of your own.
 ///
 /// ```no_run
 /// # use nstest::netns as netns_test;
@@ -142,6 +143,20 @@ pub use nstest_core::rtnetlink;
 ///     for node in net.nodes() {
 ///         node.wait_reachable(net.local().ip())?;
 ///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// An array makes several nodes, which are called as the parameter with a number:
+///
+/// ```no_run
+/// # use nstest::netns as netns_test;
+/// use nstest::{Node, TestResult};
+///
+/// #[netns_test]
+/// fn a_cluster_and_its_client(db: [Node; 3], client: Node) -> TestResult {
+///     assert_eq!(db[0].name(), "db1");
+///     client.wait_reachable(&db[2])?;
 ///     Ok(())
 /// }
 /// ```

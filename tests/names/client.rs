@@ -122,7 +122,7 @@ async fn a_response_comes_from_the_address_that_was_asked(net: Net) -> TestResul
     let node = node.build()?;
     net.local().join(&near)?;
     for (subnet, gateway) in ["10.0.0.0/8", "fd00::/16"].into_iter().zip(gateways) {
-        net.local().add_route(subnet.parse()?, gateway)?;
+        net.local().add_route(subnet, gateway)?;
     }
     let dns = node.serve_dns()?;
     dns.answer("db.example", V4)?;

@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 mod accounts;
+mod addresses;
 mod arguments;
 mod builder;
 mod changes;

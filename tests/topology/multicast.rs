@@ -83,7 +83,7 @@ fn a_route_of_the_test_replaces_them(net: Net) -> TestResult {
     let node = net.add_node("node").join(&first).join(&second).build()?;
     let there = net.add_node("there").join(&second).build()?;
     for all in ["224.0.0.0/4", "255.255.255.255/32"] {
-        node.add_route(all.parse()?, there.ip())?;
+        node.add_route(all, &there)?;
     }
     assert_heard(&node, &[&there], 1900);
     Ok(())

@@ -125,7 +125,7 @@ fn an_address_of_a_node_on_no_network(net: Net) -> TestResult {
 #[netns_test]
 fn routes_that_nobody_can_have(peer: Node, net: Net) -> TestResult {
     says(
-        peer.add_route("203.0.113.0/24".parse()?, [192, 0, 2, 1].into()),
+        peer.add_route("203.0.113.0/24", [192, 0, 2, 1]),
         &expect![[r#"
         nstest[route]: route 203.0.113.0/24 of node `peer` via 192.0.2.1
           cause: nobody on its networks has that address
@@ -133,15 +133,30 @@ fn routes_that_nobody_can_have(peer: Node, net: Net) -> TestResult {
     "#]],
     );
     says(
-        peer.add_route("203.0.113.0/24".parse()?, "fd00:2::1".parse()?),
+        peer.add_route("203.0.113.0/24", "fd00:2::1".parse::<std::net::IpAddr>()?),
         &expect![[r#"
         nstest[route]: route 203.0.113.0/24 of node `peer` via fd00:2::1
           cause: one is IPv4 and the other IPv6
           help: give a gateway of the destination's kind
     "#]],
     );
+    says(peer.add_route("203.0.113.0/24", &peer), &expect![[r#"
+        nstest[route]: route 203.0.113.0/24 of node `peer` via 10.0.2.2
+          cause: it is an address of that node itself, and a gateway is another node
+          help: name a router or node that shares a LAN with it
+    "#]]);
+    says(peer.add_route("ff02::/16", peer.ipv6()), &expect![[r#"
+        nstest[route]: route ff02::/16 of node `peer` via fd00:2::2
+          cause: it is an address of that node itself, and a gateway is another node
+          help: name a router or node that shares a LAN with it
+    "#]]);
+    says(peer.add_route("203.0.113.9/24", &net.local()), &expect![[r#"
+        nstest[subnet]: read the subnet `203.0.113.9/24`
+          cause: it has bits set beyond the prefix, as the address of a host has
+          help: write `203.0.113.0/24`
+    "#]]);
     says(
-        peer.remove_route("203.0.113.0/24".parse()?),
+        peer.remove_route("203.0.113.0/24"),
         &expect![[r#"
         nstest[not-found]: remove the route of node `peer` to 203.0.113.0/24
           cause: no such route was added
@@ -149,7 +164,7 @@ fn routes_that_nobody_can_have(peer: Node, net: Net) -> TestResult {
     "#]],
     );
     let lan = net.add_lan("lan").build()?;
-    let build = net.add_node("x").join(&lan).route("0.0.0.0/0".parse()?, [192, 0, 2, 1]).build();
+    let build = net.add_node("x").join(&lan).route("0.0.0.0/0", [192, 0, 2, 1]).build();
     says(
         build,
         &expect![[r#"

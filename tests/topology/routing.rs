@@ -1,8 +1,8 @@
 //! Routers that translate no ports: routes in both directions, and IPv6 prefixes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use nstest::{Nat6, NatFiltering, NatMapping, Net, TestResult, netns_test};
+use nstest::{DefaultRoute, Nat6, NatFiltering, NatMapping, Net, TestResult, netns_test};
 use nstest_tests::programs::find;
 
 use crate::probe::{FAMILIES, Family, Home, connect, exchange, ip, receive, seen_as, udp};
@@ -47,7 +47,7 @@ fn routers_in_a_row(net: Net) -> TestResult {
 #[netns_test]
 fn prefixes_are_translated(net: Net) -> TestResult {
     let home = Home::build(&net)?;
-    home.router.set_nat6(Nat6::Prefix("2001:db8:9::/64".parse()?))?;
+    home.router.set_nat6(Nat6::prefix("2001:db8:9::/64")?)?;
     let [laptop, desktop] = [&home.laptop, &home.desktop].map(|node| {
         let [.., a, b, c, d] = node.ipv6().segments();
         IpAddr::from([0x2001, 0xdb8, 9, 0, a, b, c, d])
@@ -72,6 +72,22 @@ fn prefixes_are_translated(net: Net) -> TestResult {
     assert_eq!(outside.mapping(&inside), NatMapping::EndpointIndependent);
     let stranger = udp(&home.laptop, Family::V6, 5001);
     assert_eq!(outside.filtering(&stranger), NatFiltering::EndpointIndependent);
+    Ok(())
+}
+
+/// IPv6 gateways are often given by their link-local addresses.
+#[netns_test]
+fn a_gateway_may_be_named_by_its_link_local_address(net: Net) -> TestResult {
+    let [near, far] = ["near", "far"].map(|name| net.add_lan(name).build().unwrap());
+    let router = net.add_router("router").lan(&near).lan(&far).build()?;
+    let node = net.add_node("node").join(&near).default_route(DefaultRoute::None).build()?;
+    let there = net.add_node("there").join(&far).build()?;
+    let text = router.run(|| std::fs::read_to_string("/proc/thread-self/net/if_inet6"))?;
+    let line = text.lines().find(|line| line.starts_with("fe80") && line.ends_with("eth0"));
+    let digits = &line.expect("it has one")[..32];
+    let link_local = Ipv6Addr::from_bits(u128::from_str_radix(digits, 16)?);
+    node.add_route("::/0", link_local)?;
+    node.wait_reachable(there.ipv6())?;
     Ok(())
 }
 

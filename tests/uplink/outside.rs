@@ -29,8 +29,8 @@ impl Internet {
         let server = net.add_node("server").join(&lan);
         let server = server.addr(SERVER.parse::<std::net::IpAddr>()?);
         let server = server.addr(SERVER6.parse::<std::net::IpAddr>()?).build()?;
-        net.local().add_route("0.0.0.0/0".parse()?, server.ipv4().into())?;
-        net.local().add_route("::/0".parse()?, server.ipv6().into())?;
+        net.local().add_route("0.0.0.0/0", server.ipv4())?;
+        net.local().add_route("::/0", server.ipv6())?;
         fs::write("/etc/resolv.conf", format!("nameserver {SERVER}\n"))?;
         // So that this also works as an ordinary user.
         server.run(|| fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"))?;

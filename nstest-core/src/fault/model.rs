@@ -184,6 +184,32 @@ impl Fault {
         self.occurrence(Occurrence::nth(n))
     }
 
+    /// Affects only the first `n` matching packets.
+    ///
+    /// ```
+    /// use nstest::{Fault, Packets};
+    ///
+    /// // The client has to send its request four times.
+    /// let fault = Fault::on("server").packets(Packets::udp()).ingress().first(3);
+    /// assert_eq!(fault.to_string(), "server ingress udp first 3: drop");
+    /// ```
+    ///
+    /// # Panics
+    /// If `n` is 0.
+    #[track_caller]
+    pub fn first(self, n: u64) -> Self {
+        self.occurrence(Occurrence::first(n))
+    }
+
+    /// Affects every `n`th matching packet: the `n`th, the `2n`th, and so on.
+    ///
+    /// # Panics
+    /// If `n` is 0.
+    #[track_caller]
+    pub fn every_nth(self, n: u64) -> Self {
+        self.occurrence(Occurrence::every_nth(n))
+    }
+
     /// Sets an action on each matching packet.
     pub fn action(mut self, action: Action) -> Self {
         (self.effect, self.then) = (FaultEffect::Action(action), false);

@@ -9,6 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::addr::Subnet;
+use crate::error::Result;
 
 /// For which packets an internal endpoint keeps its external one (RFC 4787 §4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -211,6 +212,24 @@ pub enum Nat6 {
     Prefix(Subnet),
     /// Address and port translation ("NAT66"), as for IPv4.
     Nat(Nat),
+}
+
+impl Nat6 {
+    /// [`Prefix`](Self::Prefix), of a [`Subnet`] or a text.
+    ///
+    /// ```
+    /// use nstest::Nat6;
+    ///
+    /// let nat = Nat6::prefix("2001:db8:9::/64")?;
+    /// assert_eq!(nat, Nat6::Prefix("2001:db8:9::/64".parse()?));
+    /// # Ok::<(), nstest::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `subnet`, if the text is none.
+    pub fn prefix(external: impl ToString) -> Result<Self> {
+        external.to_string().parse().map(Self::Prefix)
+    }
 }
 
 /// Which packets from its WAN a router forwards.

@@ -284,18 +284,28 @@ impl<'a> Routing<'a> {
         destination: Subnet,
         gateway: IpAddr,
     ) -> Result<RouteEntry> {
-        let has_it = |segment| {
-            let others = self.spec.nodes.iter().filter(|(other, _)| **other != id);
-            others.filter_map(|(_, n)| n.on(segment)).any(|(_, i)| i.addrs().any(|a| a == gateway))
+        let family = Family::of(gateway);
+        let has_it = |interface: &InterfaceSpec| {
+            interface.addrs().any(|addr| addr == gateway)
+                || (interface.v6.is_some() && gateway == IpAddr::V6(interface.mac.link_local()))
         };
-        match node.interfaces.values().find(|i| has_it(i.segment)) {
-            Some(interface) if interface.addr(Family::of(gateway)).is_some() => Ok(RouteEntry {
+        let (title, text) = (node.title(), destination.to_string());
+        if node.interfaces.values().any(has_it) {
+            return Err(errors::gateway_itself(&title, &text, gateway));
+        }
+        let others = || self.spec.nodes.iter().filter(|(other, _)| **other != id);
+        let leads_there = |own: &&InterfaceSpec| {
+            own.addr(family).is_some()
+                && others().filter_map(|(_, n)| n.on(own.segment)).any(|(_, there)| has_it(there))
+        };
+        match node.interfaces.values().find(leads_there) {
+            Some(interface) => Ok(RouteEntry {
                 destination,
                 via: Some(gateway),
                 device: interface.name.clone(),
                 onlink: false,
             }),
-            _ => Err(errors::gateway_off_link(&node.title(), &destination.to_string(), gateway)),
+            None => Err(errors::gateway_off_link(&title, &text, gateway)),
         }
     }
 

@@ -123,7 +123,7 @@ pub struct NodeBuilder {
     aliases: Vec<String>,
     interfaces: Vec<NewInterface>,
     default: DefaultVia,
-    routes: Vec<(Subnet, IpAddr)>,
+    routes: Vec<(String, IpAddr)>,
 }
 
 impl NodeBuilder {
@@ -192,9 +192,11 @@ impl NodeBuilder {
         self
     }
 
-    /// A route of its own.
-    pub fn route(mut self, destination: Subnet, gateway: impl Into<IpAddr>) -> Self {
-        self.routes.push((destination, gateway.into()));
+    /// A route of its own. The destination is a [`Subnet`] or a text such as
+    /// `"203.0.113.0/24"`, the gateway an address or a node.
+    #[track_caller]
+    pub fn route(mut self, destination: impl ToString, gateway: impl Into<IpAddr>) -> Self {
+        self.routes.push((destination.to_string(), gateway.into()));
         self
     }
 
@@ -214,14 +216,16 @@ impl NodeBuilder {
     /// Creates it.
     ///
     /// # Errors
-    /// `name`, `name-taken`, `address`, `subnet-full`, `route`; what the kernel refuses.
+    /// `name`, `name-taken`, `address`, `subnet`, `subnet-full`, `route`; what the kernel
+    /// refuses.
     pub fn build(self) -> Result<Node> {
+        let routes = self.routes.iter().map(|(subnet, gateway)| Ok((subnet.parse()?, *gateway)));
         let new = spec::NewNode {
             name: &self.name,
             aliases: self.aliases,
             joins: self.interfaces.iter().map(NewInterface::join).collect(),
             default: self.default,
-            routes: self.routes,
+            routes: routes.collect::<Result<_>>()?,
         };
         let id = self.net.edit(|spec| spec.add_node(&new))?;
         Node::of(self.net, id)

@@ -13,10 +13,11 @@
 //! - `resolver`: the handle on a DNS resolver;
 //! - [`network`]: what all handles share;
 //! - [`injection`], [`link`], [`impair`], [`lan`], [`node`]: handles;
-//! - [`ready`], [`probe`], `serve_dns`: more methods of nodes;
+//! - [`addresses`], [`ready`], [`probe`], `serve_dns`: more methods of nodes;
 //! - [`router`], [`build`], [`net`], [`inject`]: routers, builders, the whole network;
 //! - [`run_config`]: what the runner configures, and what it collects at the end.
 
+mod addresses;
 mod build;
 mod faults;
 mod impair;

@@ -2,13 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::lan::Lan;
 use super::link::Link;
 use super::network::SharedNetwork;
-use crate::addr::{Family, Subnet};
 use crate::error::Result;
 use crate::node::NodeExecutor;
 use crate::node::command::Command;
@@ -45,7 +44,7 @@ impl PartialEq for Node {
 
 impl Eq for Node {}
 
-/// Names and addresses.
+/// Its name and its links. `addresses` has its addresses.
 impl Node {
     pub(super) fn of(net: SharedNetwork, id: NodeId) -> Result<Self> {
         let (name, executor) = {
@@ -72,58 +71,6 @@ impl Node {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    /// Its first address: IPv4 where it has one, or else IPv6.
-    ///
-    /// # Panics
-    /// If it is on no network; see [`try_ip`](Self::try_ip).
-    #[must_use]
-    #[track_caller]
-    pub fn ip(&self) -> IpAddr {
-        self.try_ip().unwrap_or_else(|error| panic!("{error:?}"))
-    }
-
-    /// Its first address: IPv4 where it has one, or else IPv6.
-    ///
-    /// # Errors
-    /// `no-address`, if it is on no network.
-    pub fn try_ip(&self) -> Result<IpAddr> {
-        self.net.look(|spec| spec.address_of(self.id, None))
-    }
-
-    /// Its first IPv4 address.
-    ///
-    /// # Panics
-    /// If it has none.
-    #[must_use]
-    #[track_caller]
-    pub fn ipv4(&self) -> Ipv4Addr {
-        match self.net.look(|spec| spec.address_of(self.id, Some(Family::V4))) {
-            Ok(IpAddr::V4(ip)) => ip,
-            Ok(IpAddr::V6(ip)) => unreachable!("asked for IPv4, got {ip}"),
-            Err(error) => panic!("{error:?}"),
-        }
-    }
-
-    /// Its first IPv6 address, link-local ones not counted.
-    ///
-    /// # Panics
-    /// If it has none.
-    #[must_use]
-    #[track_caller]
-    pub fn ipv6(&self) -> Ipv6Addr {
-        match self.net.look(|spec| spec.address_of(self.id, Some(Family::V6))) {
-            Ok(IpAddr::V6(ip)) => ip,
-            Ok(IpAddr::V4(ip)) => unreachable!("asked for IPv6, got {ip}"),
-            Err(error) => panic!("{error:?}"),
-        }
-    }
-
-    /// All of its addresses, in the order of its interfaces, IPv4 first.
-    #[must_use]
-    pub fn addrs(&self) -> Vec<IpAddr> {
-        self.net.look(|spec| spec.addrs(self.id)).unwrap_or_default()
     }
 
     /// Its only link.
@@ -310,19 +257,35 @@ impl Node {
         self.net.edit(|spec| spec.readdress(self.id, lan.id(), &[addr]))
     }
 
-    /// Adds a route.
+    /// Adds a route. The destination is a [`Subnet`](crate::Subnet) or a text such as `"203.0.113.0/24"`,
+    /// the gateway an address or a node.
+    ///
+    /// ```no_run
+    /// # fn test(client: nstest::Node, gateway: nstest::Node) -> nstest::TestResult {
+    /// client.add_route("203.0.113.0/24", &gateway)?;
+    /// client.add_route("2001:db8::/32", gateway.ipv6())?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// `route`, if the gateway is not on a network of the node.
-    pub fn add_route(&self, destination: Subnet, gateway: IpAddr) -> Result<()> {
+    /// `subnet`, if the text is none; `route`, if the gateway is not on a network of the
+    /// node.
+    ///
+    /// # Panics
+    /// If the gateway is a node on no network.
+    #[track_caller]
+    pub fn add_route(&self, destination: impl ToString, gateway: impl Into<IpAddr>) -> Result<()> {
+        let (destination, gateway) = (destination.to_string().parse()?, gateway.into());
         self.net.edit(|spec| spec.add_route(self.id, destination, gateway))
     }
 
     /// Removes a route that was added.
     ///
     /// # Errors
-    /// `not-found`, if no such route was added.
-    pub fn remove_route(&self, destination: Subnet) -> Result<()> {
+    /// `subnet`, if the text is none; `not-found`, if no such route was added.
+    pub fn remove_route(&self, destination: impl ToString) -> Result<()> {
+        let destination = destination.to_string().parse()?;
         self.net.edit(|spec| spec.remove_route(self.id, destination))
     }
 

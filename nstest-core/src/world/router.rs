@@ -1,5 +1,6 @@
 //! The handle on a router.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 
 use super::node::Node;
@@ -19,6 +20,14 @@ impl Deref for Router {
 
     fn deref(&self) -> &Node {
         &self.node
+    }
+}
+
+/// Its first address. Panics if the router is on no network: [`Node::ip`].
+impl From<&Router> for IpAddr {
+    #[track_caller]
+    fn from(router: &Router) -> Self {
+        router.ip()
     }
 }
 

@@ -38,6 +38,12 @@ pub(in crate::topology) fn gateway_off_link(
         .help("name a router or node that shares a LAN with it")
 }
 
+pub(in crate::topology) fn gateway_itself(node: &str, destination: &str, gateway: IpAddr) -> Error {
+    Error::new(ErrorCode::Route, format!("route {destination} of {node} via {gateway}"))
+        .source("it is an address of that node itself, and a gateway is another node")
+        .help("name a router or node that shares a LAN with it")
+}
+
 pub(in crate::topology) fn no_shared_lan(node: &str, router: &str) -> Error {
     Error::new(ErrorCode::Route, format!("make {router} the default route of {node}"))
         .source("they share no LAN on which both have addresses of one kind")

@@ -56,6 +56,13 @@ impl Spec {
         Ok(node.interfaces.values().flat_map(InterfaceSpec::addrs).collect())
     }
 
+    /// The addresses of a node on a segment, IPv4 first.
+    pub(crate) fn addrs_on(&self, id: NodeId, segment: SegmentId) -> Result<Vec<IpAddr>> {
+        let slot = self.slot_on(id, segment)?;
+        let interface = self.node(id)?.interfaces.get(&slot);
+        Ok(interface.into_iter().flat_map(InterfaceSpec::addrs).collect())
+    }
+
     /// The node that has this address, by name.
     pub(crate) fn owner_of(&self, ip: IpAddr) -> Option<String> {
         let owns = |node: &NodeSpec| {
