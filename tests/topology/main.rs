@@ -11,6 +11,7 @@ mod command_async;
 mod firewall;
 mod forwarding;
 mod growth;
+mod icmp;
 mod inside;
 mod joined;
 mod killed;

@@ -140,21 +140,30 @@ fn routes_that_nobody_can_have(peer: Node, net: Net) -> TestResult {
           help: give a gateway of the destination's kind
     "#]],
     );
-    says(peer.add_route("203.0.113.0/24", &peer), &expect![[r#"
+    says(
+        peer.add_route("203.0.113.0/24", &peer),
+        &expect![[r#"
         nstest[route]: route 203.0.113.0/24 of node `peer` via 10.0.2.2
           cause: it is an address of that node itself, and a gateway is another node
           help: name a router or node that shares a LAN with it
-    "#]]);
-    says(peer.add_route("ff02::/16", peer.ipv6()), &expect![[r#"
+    "#]],
+    );
+    says(
+        peer.add_route("ff02::/16", peer.ipv6()),
+        &expect![[r#"
         nstest[route]: route ff02::/16 of node `peer` via fd00:2::2
           cause: it is an address of that node itself, and a gateway is another node
           help: name a router or node that shares a LAN with it
-    "#]]);
-    says(peer.add_route("203.0.113.9/24", &net.local()), &expect![[r#"
+    "#]],
+    );
+    says(
+        peer.add_route("203.0.113.9/24", &net.local()),
+        &expect![[r#"
         nstest[subnet]: read the subnet `203.0.113.9/24`
           cause: it has bits set beyond the prefix, as the address of a host has
           help: write `203.0.113.0/24`
-    "#]]);
+    "#]],
+    );
     says(
         peer.remove_route("203.0.113.0/24"),
         &expect![[r#"

@@ -65,13 +65,13 @@ fn all_nodes_of_a_test_have_the_settings(a: Node, b: Node, c: Node, d: Node, net
         }
         for (setting, value) in [
             ("ipv4/tcp_congestion_control", "reno"),
-            ("ipv4/icmp_ratelimit", "0"),
+            ("ipv4/icmp_ratemask", "0"),
             ("ipv6/conf/all/accept_dad", "0"),
             ("ipv6/conf/eth0/accept_dad", "0"),
             ("ipv6/conf/eth0/accept_ra", "0"),
             ("ipv6/conf/eth0/accept_redirects", "0"),
             ("ipv6/conf/eth0/disable_ipv6", "0"),
-            ("ipv6/icmp/ratelimit", "0"),
+            ("ipv6/icmp/ratemask", "255"),
         ] {
             assert_eq!(read(format!("/proc/sys/net/{setting}")).trim(), value, "{setting}");
         }

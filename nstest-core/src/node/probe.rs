@@ -6,6 +6,9 @@
 //!   so a socket may have the one without the other.
 //! - How far packets get is found out as traceroute(8) does it: with a SYN for each hop limit.
 //!   The router at which a SYN expires reports that (RFC 792, time exceeded).
+//! - A router reports that it has no route five times, and then once a second for each source
+//!   address (`ip_error` in net/ipv4/route.c; no sysctl changes that). So a SYN may get no
+//!   report, and one that is sent a second later does.
 
 use std::io::{self, ErrorKind, IoSliceMut, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -50,14 +53,12 @@ fn attempt(to: SocketAddr, bytes: &[u8], patience: Duration) -> io::Result<Conne
     let handshake = Handshake::begin(to, None)?;
     let deadline = Instant::now() + patience;
     let Some(outcome) = handshake.outcome(deadline)? else {
-        return Ok(ConnectOutcome::Silence { last: farthest(to, patience)? });
+        return trace(to, patience, &handshake);
     };
     match (outcome.errno, outcome.message) {
         // The node's own message if no neighbour answers (ipv4_link_failure).
         (_, Some(message)) if message.local => Ok(ConnectOutcome::Silence { last: None }),
-        (_, Some(message)) => {
-            Ok(ConnectOutcome::Rejected { by: message.from, errno: message.errno.into() })
-        }
+        (_, Some(message)) => Ok(message.rejection()),
         (None, None) => converse(handshake.into_stream(), bytes, patience),
         (Some(Errno::ECONNREFUSED), None) => Ok(ConnectOutcome::Refused),
         (Some(Errno::ECONNRESET), None) => Ok(ConnectOutcome::Reset),
@@ -91,8 +92,9 @@ fn converse(mut stream: TcpStream, bytes: &[u8], patience: Duration) -> io::Resu
     }
 }
 
-/// The last router that packets to this address reach.
-fn farthest(to: SocketAddr, patience: Duration) -> io::Result<Option<IpAddr>> {
+/// How far packets to this address get, after a handshake that had no answer. It is
+/// rejected if a router says so now.
+fn trace(to: SocketAddr, patience: Duration, handshake: &Handshake) -> io::Result<ConnectOutcome> {
     let attempts: Vec<Handshake> =
         (1..=HOPS).map(|hops| Handshake::begin(to, Some(hops))).collect::<io::Result<_>>()?;
     let deadline = Instant::now() + patience;
@@ -100,11 +102,16 @@ fn farthest(to: SocketAddr, patience: Duration) -> io::Result<Option<IpAddr>> {
     for attempt in &attempts {
         match attempt.outcome(deadline)?.and_then(|outcome| outcome.message) {
             Some(message) if message.time_exceeded => last = Some(message.from),
+            Some(message) if !message.local => return Ok(message.rejection()),
             // No router after this one answers, so do not wait for each of them.
             _ => break,
         }
     }
-    Ok(last)
+    // The kernel has sent the first SYN again, and the one report may be about that.
+    match handshake.message()? {
+        Some(message) if !message.local => Ok(message.rejection()),
+        _ => Ok(ConnectOutcome::Silence { last }),
+    }
 }
 
 /// A TCP handshake in progress.
@@ -125,6 +132,12 @@ struct IcmpError {
     time_exceeded: bool,
     /// Whether this node itself sent it.
     local: bool,
+}
+
+impl IcmpError {
+    fn rejection(&self) -> ConnectOutcome {
+        ConnectOutcome::Rejected { by: self.from, errno: self.errno.into() }
+    }
 }
 
 impl Handshake {

@@ -65,8 +65,9 @@ fn list(role: NodeRole) -> Vec<Sysctl> {
         // A link that is down keeps its routes, so that packets get lost without an error.
         ("net.ipv4.conf.all.ignore_routes_with_linkdown", "0"),
         ("net.ipv4.conf.default.ignore_routes_with_linkdown", "0"),
-        // Every "unreachable" is sent, not one a second.
-        ("net.ipv4.icmp_ratelimit", "0"),
+        // Every ICMP error is sent. A type that this mask does not contain has no limit, neither
+        // for each destination nor for all (`icmp_msgs_per_sec`): icmpv4_mask_allow.
+        ("net.ipv4.icmp_ratemask", "0"),
         // Every kernel has it, and every user may choose it.
         ("net.ipv4.tcp_congestion_control", "reno"),
     ];
@@ -85,7 +86,8 @@ fn list(role: NodeRole) -> Vec<Sysctl> {
         ("net.ipv6.conf.default.accept_redirects", "0"),
         // Link-local addresses from the fixed MAC (RFC 4291 app. A).
         ("net.ipv6.conf.default.addr_gen_mode", "0"),
-        ("net.ipv6.icmp.ratelimit", "0"),
+        // The same for IPv6: no type with a limit but one that is reserved.
+        ("net.ipv6.icmp.ratemask", "255"),
     ];
     let flag = |on: bool| if on { "1" } else { "0" };
     let mut pairs = vec![("net.ipv4.ip_forward", flag(role.forwards))];

@@ -134,6 +134,10 @@ impl Node {
     /// # }
     /// ```
     ///
+    /// A Linux router reports that it has no route to an IPv4 address five times, and then once
+    /// a second for each source address. After a second without an answer the probe tries
+    /// again, so that it finds such a router each time.
+    ///
     /// This blocks the thread. If the server is a task of the same runtime, use
     /// [`probe_async`](Self::probe_async).
     ///
@@ -146,7 +150,8 @@ impl Node {
 
     /// As [`probe`](Self::probe), but also sends `bytes` on the connection and waits for an
     /// answer, so that it finds an RST or silence after the handshake, too. Each step waits
-    /// for `patience` at most.
+    /// for `patience` at most. With less than a second, the report of a router without a
+    /// route may be missed.
     ///
     /// # Errors
     /// As there.

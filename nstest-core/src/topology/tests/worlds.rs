@@ -166,7 +166,7 @@ fn settings_of_a_node() {
         net.ipv4.conf.default.accept_redirects=0
         net.ipv4.conf.all.ignore_routes_with_linkdown=0
         net.ipv4.conf.default.ignore_routes_with_linkdown=0
-        net.ipv4.icmp_ratelimit=0
+        net.ipv4.icmp_ratemask=0
         net.ipv4.tcp_congestion_control=reno
         net.ipv6.conf.all.disable_ipv6=0
         net.ipv6.conf.all.forwarding=0
@@ -175,7 +175,7 @@ fn settings_of_a_node() {
         net.ipv6.conf.default.accept_ra=0
         net.ipv6.conf.default.accept_redirects=0
         net.ipv6.conf.default.addr_gen_mode=0
-        net.ipv6.icmp.ratelimit=0"#]]
+        net.ipv6.icmp.ratemask=255"#]]
     .assert_eq(&server.replace(' ', "\n"));
 }
 
