@@ -1,6 +1,6 @@
 //! The fabric: its namespace, and what there is in it and in nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::forwarding::ForwardingTable;
@@ -22,6 +22,8 @@ pub(crate) struct Fabric {
     pub(super) namespace: Namespace,
     pub(super) route: Socket,
     pub(super) members: BTreeMap<NodeId, Member>,
+    /// Nodes with addresses that may not be usable yet.
+    pub(super) awaiting: BTreeSet<NodeId>,
     pub(super) forwarding: ForwardingTable,
     pub(super) splices: SpliceState,
     pub(super) requests: RequestQueue,
@@ -53,6 +55,7 @@ impl Fabric {
             namespace,
             route,
             members: BTreeMap::new(),
+            awaiting: BTreeSet::new(),
             forwarding: ForwardingTable::default(),
             splices: SpliceState::default(),
             requests: RequestQueue::default(),

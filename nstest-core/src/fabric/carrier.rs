@@ -1,10 +1,12 @@
 //! Links that are down and up, and what that leaves pending.
 
+use std::collections::BTreeSet;
+
 use super::base::{Fabric, Stopped};
 use crate::error::Result;
 use crate::netlink::{Request, link, neigh};
 use crate::topology::changes::{Change, Changes};
-use crate::topology::spec::{LinkEndId, NodeId, interface_index};
+use crate::topology::spec::{LinkEndId, NodeId, SegmentId, interface_index};
 
 impl Fabric {
     /// Sets the devices of link ends down or up. The interfaces in the nodes lose or get
@@ -47,9 +49,16 @@ impl Fabric {
     /// All nodes share one table of the kernel, so that to list the entries of one node takes
     /// longer, the more nodes there are. Nodes that cannot have sent anything are left out.
     pub(crate) fn ask_again(&mut self, ends: impl Iterator<Item = LinkEndId>) -> Result<()> {
-        let reached = self.forwarding.on_same_segments(ends);
+        let forwarding = &self.forwarding;
+        let reached: BTreeSet<SegmentId> =
+            ends.filter_map(|end| forwarding.segment_of(end)).collect();
+        if reached.is_empty() {
+            return Ok(());
+        }
+        let is_reached =
+            |end| forwarding.segment_of(end).is_some_and(|segment| reached.contains(&segment));
         for member in self.members.values_mut().filter(|member| member.may_be_asking()) {
-            let slots = member.links.iter().filter(|(_, end)| reached.contains(end));
+            let slots = member.links.iter().filter(|(_, end)| is_reached(**end));
             let devices: Vec<u32> = slots.map(|(slot, _)| interface_index(*slot)).collect();
             if devices.is_empty() {
                 continue;

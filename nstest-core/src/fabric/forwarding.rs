@@ -6,11 +6,13 @@
 //! bridge waits for `rcu_barrier` under RTNL (br_dev_delete), which stalls the set-up of
 //! every other test on the machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use crate::addr::MacAddr;
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::u32_filter::{self, Match, U32Filter};
 use crate::netlink::{Mode, Request, qdisc};
+use crate::topology::shared_map::SharedMap;
 use crate::topology::spec::{LinkEndId, SegmentId};
 use crate::topology::state::{Medium, Wiring};
 
@@ -28,7 +30,7 @@ pub(super) struct ForwardingTable {
 
 #[derive(Debug)]
 struct Segment {
-    ends: BTreeSet<LinkEndId>,
+    ends: SharedMap<LinkEndId, MacAddr>,
     bridge: Option<LinkEndId>,
 }
 
@@ -45,10 +47,12 @@ impl ForwardingTable {
         let mut requests = Vec::new();
         let before = self.segments.remove(&id);
         let was_bridge = before.as_ref().and_then(|segment| segment.bridge);
-        let ends: BTreeSet<LinkEndId> = wiring.ports.keys().copied().collect();
         let known = before.map(|segment| segment.ends).unwrap_or_default();
-        let left: Vec<LinkEndId> =
-            known.iter().filter(|end| !wiring.ports.contains_key(end)).copied().collect();
+        let left: Vec<LinkEndId> = known
+            .differences(&wiring.ports)
+            .into_iter()
+            .filter(|end| !wiring.ports.contains_key(end))
+            .collect();
         match wiring.medium {
             Medium::Cable | Medium::Hub => {
                 if let Some(bridge) = was_bridge {
@@ -57,7 +61,7 @@ impl ForwardingTable {
                 for end in &left {
                     self.set_filters(*end, BTreeMap::new(), &mut requests);
                 }
-                for end in &ends {
+                for end in wiring.ports.keys() {
                     self.set_filters(*end, forwards(*end, wiring), &mut requests);
                 }
             }
@@ -71,8 +75,11 @@ impl ForwardingTable {
                     requests.push(link::set(end.ifindex()).controller(None).request());
                 }
                 // Only new link ends: a bridge may have hundreds.
-                for end in ends.iter().filter(|end| was_bridge.is_none() || !known.contains(end)) {
-                    self.set_filters(*end, BTreeMap::new(), &mut requests);
+                let ports = if was_bridge.is_some() { &known } else { &SharedMap::default() };
+                let mut new = ports.differences(&wiring.ports);
+                new.retain(|end| !ports.contains_key(end));
+                for end in new {
+                    self.set_filters(end, BTreeMap::new(), &mut requests);
                     requests.push(
                         link::set(end.ifindex()).controller(Some(bridge.ifindex())).request(),
                     );
@@ -83,7 +90,7 @@ impl ForwardingTable {
             Medium::Bridge(bridge) => Some(bridge),
             Medium::Cable | Medium::Hub => None,
         };
-        self.segments.insert(id, Segment { ends, bridge });
+        self.segments.insert(id, Segment { ends: wiring.ports.clone(), bridge });
         requests
     }
 
@@ -91,8 +98,8 @@ impl ForwardingTable {
     pub(super) fn separate(&mut self, id: SegmentId) -> Vec<Request> {
         let mut requests = Vec::new();
         if let Some(segment) = self.segments.remove(&id) {
-            for end in segment.ends {
-                self.set_filters(end, BTreeMap::new(), &mut requests);
+            for end in segment.ends.keys() {
+                self.set_filters(*end, BTreeMap::new(), &mut requests);
             }
             requests.extend(segment.bridge.map(|bridge| link::delete(bridge.ifindex())));
         }
@@ -118,14 +125,10 @@ impl ForwardingTable {
         })
     }
 
-    /// Every link end on the segments of these.
-    pub(super) fn on_same_segments(
-        &self,
-        ends: impl Iterator<Item = LinkEndId>,
-    ) -> BTreeSet<LinkEndId> {
-        let segments = ends
-            .filter_map(|end| self.segments.values().find(|segment| segment.ends.contains(&end)));
-        segments.flat_map(|segment| segment.ends.iter().copied()).collect()
+    /// The segment of a link end.
+    pub(super) fn segment_of(&self, end: LinkEndId) -> Option<SegmentId> {
+        let mut segments = self.segments.iter();
+        segments.find(|(_, segment)| segment.ends.contains_key(&end)).map(|(id, _)| *id)
     }
 
     /// Forgets a link end that is deleted, and its filters with it.

@@ -81,6 +81,7 @@ impl Fabric {
                 requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
             }
             Change::AddAddr { at, slot, addr: ip, len, .. } => {
+                self.awaiting.insert(at.id);
                 self.member(at)?.expect(*slot, *ip)?;
                 self.queue(
                     Owner::Node(at.id),
@@ -126,6 +127,7 @@ impl Fabric {
             }
         };
         self.members.insert(at.id, made.member);
+        self.awaiting.insert(at.id);
         if let Some(unwritten) = made.unwritten {
             self.written.insert(at.id, unwritten);
         }
@@ -146,6 +148,7 @@ impl Fabric {
     }
 
     fn add_link(&mut self, at: &NodeRef, slot: u8, state: &LinkState) -> Result<()> {
+        self.awaiting.insert(at.id);
         let member = self.member(at)?;
         member.links.insert(slot, state.port);
         member.devices.insert(state.name.clone(), interface_index(slot));
@@ -186,7 +189,11 @@ impl Fabric {
 
     /// Waits until all addresses that were added can be used.
     pub(super) fn await_addresses(&mut self) -> Result<()> {
-        self.members.values_mut().try_for_each(|member| member.await_addresses(SETTLING))
+        let awaiting = std::mem::take(&mut self.awaiting);
+        awaiting.iter().try_for_each(|id| match self.members.get_mut(id) {
+            Some(member) => member.await_addresses(SETTLING),
+            None => Ok(()),
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use super::changes::{Change, Changes, NodeRef};
 use super::routing::RouteEntry;
 use super::spec::{LinkEndId, NodeId};
 use super::state::{LinkState, NetworkState, NodeState, Wiring};
-use crate::addr::{Family, MacAddr};
+use crate::addr::Family;
 
 impl Changes {
     /// The operations that lead from `old` to `new`; none if they are equal.
@@ -22,14 +22,16 @@ impl Changes {
         let mut up = Phases::default();
         let mut moved: BTreeSet<LinkEndId> = BTreeSet::new();
 
-        for (id, node) in &old.nodes {
-            let now = new.nodes.get(id);
-            if now.is_none_or(|now| !Arc::ptr_eq(node, now)) {
-                tear_down(&mut down, *id, node, now.map(|now| &**now));
+        let changed = old.nodes.differences(&new.nodes);
+        for id in &changed {
+            if let Some(node) = old.nodes.get(id) {
+                tear_down(&mut down, *id, node, new.nodes.get(id).map(|now| &**now));
             }
         }
+        let rewired = old.segments.differences(&new.segments);
         let mut unwired = Vec::new();
-        for (id, wiring) in &old.segments {
+        for id in &rewired {
+            let Some(wiring) = old.segments.get(id) else { continue };
             match new.segments.get(id) {
                 None => unwired.push(Change::Unwire { segment: *id, title: wiring.title.clone() }),
                 Some(now) => {
@@ -47,20 +49,19 @@ impl Changes {
         let at = links.unwrap_or(down.len());
         down.splice(at..at, unwired);
 
-        for (id, node) in &new.nodes {
-            let before = old.nodes.get(id);
-            if before.is_none_or(|before| !Arc::ptr_eq(before, node)) {
-                build_up(&mut up, *id, before.map(|before| &**before), node);
+        for id in &changed {
+            if let Some(node) = new.nodes.get(id) {
+                build_up(&mut up, *id, old.nodes.get(id).map(|before| &**before), node);
             }
         }
-        for (id, wiring) in &new.segments {
+        for id in &rewired {
+            let Some(wiring) = new.segments.get(id) else { continue };
             let before = old.segments.get(id);
             if before.map(|before| remaining(before, wiring)).as_ref() != Some(wiring) {
-                let known = before.map(|before| &before.ports);
-                moved.extend(
-                    wiring.ports.keys().filter(|port| known.is_none_or(|k| !k.contains_key(*port))),
-                );
-                up.wiring.push(Change::Wire { segment: *id, wiring: wiring.clone() });
+                let known = before.map(|before| before.ports.clone()).unwrap_or_default();
+                let others = known.differences(&wiring.ports).into_iter();
+                moved.extend(others.filter(|port| !known.contains_key(port)));
+                up.wiring.push(Change::Wire { segment: *id, wiring: Arc::clone(wiring) });
             }
         }
         let mut list = down;
@@ -71,18 +72,29 @@ impl Changes {
         if old.name_servers != new.name_servers {
             list.push(Change::SetNameServers { addrs: new.name_servers.clone() });
         }
-        let affected: Vec<_> = new
-            .nodes
-            .iter()
-            .flat_map(|(id, node)| node.links.values().map(move |link| (id, node, link)))
-            .filter(|(.., link)| moved.contains(&link.port))
-            .map(|(id, node, link)| (NodeRef::new(*id, node), link.name.clone(), link.port))
-            .collect();
-        if !affected.is_empty() {
-            list.push(Change::Settle { links: affected });
+        // Mostly their nodes have changed, too. When changes are undone, others are looked for.
+        let in_changed = changed.iter().filter_map(|id| Some((id, new.nodes.get(id)?)));
+        let mut links = links_at(&moved, in_changed);
+        if links.len() < moved.len() {
+            links = links_at(&moved, new.nodes.iter());
+        }
+        if !links.is_empty() {
+            list.push(Change::Settle { links });
         }
         Changes { list }
     }
+}
+
+/// The links of these nodes that have one of these link ends.
+fn links_at<'a>(
+    ends: &BTreeSet<LinkEndId>,
+    nodes: impl Iterator<Item = (&'a NodeId, &'a Arc<NodeState>)>,
+) -> Vec<(NodeRef, String, LinkEndId)> {
+    nodes
+        .flat_map(|(id, node)| node.links.values().map(move |link| (id, node, link)))
+        .filter(|(.., link)| ends.contains(&link.port))
+        .map(|(id, node, link)| (NodeRef::new(*id, node), link.name.clone(), link.port))
+        .collect()
 }
 
 /// What is added, in this order across all nodes. A node's links belong to its phase: they
@@ -101,14 +113,15 @@ impl Phases {
     }
 }
 
-/// `old` without the ports that do not stay; `old` itself if all stay.
+/// `old` without the link ends that do not stay; `old` itself if all stay.
 fn remaining(old: &Arc<Wiring>, new: &Arc<Wiring>) -> Arc<Wiring> {
-    let stays = |port: &LinkEndId, mac: &MacAddr| new.ports.get(port) == Some(mac);
-    if Arc::ptr_eq(old, new) || old.ports.iter().all(|(port, mac)| stays(port, mac)) {
+    let mut left = old.ports.differences(&new.ports);
+    left.retain(|end| old.ports.contains_key(end));
+    if left.is_empty() {
         return Arc::clone(old);
     }
     let mut kept = Wiring::clone(old);
-    kept.ports.retain(|port, mac| stays(port, mac));
+    left.iter().for_each(|end| kept.ports.remove(end));
     Arc::new(kept)
 }
 

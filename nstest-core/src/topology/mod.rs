@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `names`, `nat` | values that tests write: names of nodes; NAT, firewalls |
 //! | `errors` | the errors of edits and states |
+//! | `shared_map` | a map of which copies share what is equal in them |
 //! | `spec` | what was asked for, and the edits, which check it |
 //! | `routing` | routes; checks for overlapping networks and circles |
 //! | `translate` | NAT and firewalls as nftables rules, in the types of `netlink::nftables` |
@@ -30,6 +31,7 @@ mod names;
 mod nat;
 pub(crate) mod routing;
 mod settings;
+pub(crate) mod shared_map;
 pub(crate) mod spec;
 pub(crate) mod state;
 mod translate;

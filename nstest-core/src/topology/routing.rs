@@ -59,9 +59,9 @@ pub(super) type Neighbour = (String, IpAddr, MacAddr);
 impl<'a> Routing<'a> {
     pub(super) fn new(spec: &'a Spec) -> Result<Self> {
         let mut routers: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (id, node) in spec.nodes.iter().filter(|(_, node)| node.router.is_some()) {
+        for (id, node) in spec.routers() {
             for interface in node.interfaces.values() {
-                routers.entry(interface.segment).or_default().push((*id, &**node, interface));
+                routers.entry(interface.segment).or_default().push((id, node, interface));
             }
         }
         let may_overlap = spec.segments.values().any(|s| s.may_overlap);
@@ -324,9 +324,9 @@ impl<'a> Routing<'a> {
 
     /// Default routes that lead in a circle carry every stray packet until its TTL ends.
     fn check_cycles(&self, family: Family) -> Result<()> {
-        for (start, node) in self.spec.nodes.iter().filter(|(_, n)| n.router.is_some()) {
+        for (start, node) in self.spec.routers() {
             let mut path = vec![node.name.to_string()];
-            let mut at = *start;
+            let mut at = start;
             for _ in 0..self.spec.nodes.len() {
                 let Some(hop) =
                     self.spec.nodes.get(&at).and_then(|n| self.default_hop(at, n, family))
@@ -335,7 +335,7 @@ impl<'a> Routing<'a> {
                 };
                 at = hop.router;
                 path.extend(self.spec.nodes.get(&at).map(|n| n.name.to_string()));
-                if at == *start {
+                if at == start {
                     return Err(errors::default_cycle(family, &path));
                 }
             }

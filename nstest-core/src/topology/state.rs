@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::nat::{Nat, Nat6};
 use super::routing::{RouteEntry, Routing};
 use super::settings::{self, NodeRole, Sysctl};
+use super::shared_map::SharedMap;
 use super::spec::{
     InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, Spec, interface_index,
     wan_of,
@@ -27,8 +28,8 @@ pub(super) const HUB_MAX: usize = 20;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct NetworkState {
-    pub(crate) nodes: BTreeMap<NodeId, Arc<NodeState>>,
-    pub(crate) segments: BTreeMap<SegmentId, Arc<Wiring>>,
+    pub(crate) nodes: SharedMap<NodeId, Arc<NodeState>>,
+    pub(crate) segments: SharedMap<SegmentId, Arc<Wiring>>,
     pub(crate) hosts: Hosts,
     /// The addresses in /etc/resolv.conf, which all nodes share. If there are none, the
     /// file is as it was when the test began.
@@ -36,7 +37,7 @@ pub(crate) struct NetworkState {
 }
 
 /// The lines of each node in /etc/hosts, as text. All nodes share the file.
-pub(crate) type Hosts = BTreeMap<NodeId, Arc<str>>;
+pub(crate) type Hosts = SharedMap<NodeId, Arc<str>>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NodeState {
@@ -75,7 +76,7 @@ pub(crate) struct Wiring {
     /// "LAN `home`".
     pub(crate) title: String,
     pub(crate) medium: Medium,
-    pub(crate) ports: BTreeMap<LinkEndId, MacAddr>,
+    pub(crate) ports: SharedMap<LinkEndId, MacAddr>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,65 +115,68 @@ struct Derivation<'a> {
 impl Derivation<'_> {
     fn state(&self) -> Result<NetworkState> {
         let Self { spec, .. } = self;
-        let mut state =
-            NetworkState { name_servers: spec.name_server_addrs(), ..NetworkState::default() };
         if spec.netns.is_some() {
-            return Ok(state);
+            let name_servers = spec.name_server_addrs();
+            return Ok(NetworkState { name_servers, ..NetworkState::default() });
         }
-        state.segments = self.wirings()?;
+        let (nothing, nowhere) = (Spec::nothing(), NetworkState::default());
+        let (before, known) = self.before.unwrap_or((&nothing, &nowhere));
+        let changed = before.nodes.differences(&spec.nodes);
         let routing = Routing::new(spec)?;
-        let before = self.before.filter(|(before, _)| same_routers(before, spec));
-        for (id, node) in &spec.nodes {
-            let known = before.filter(|(before, _)| same_node(before, spec, *id));
-            let known = known.map(|(_, state)| (state.nodes.get(id), state.hosts.get(id)));
-            let (node, hosts) = match known {
-                Some((Some(known), hosts)) => (Arc::clone(known), hosts.map(Arc::clone)),
-                _ => {
-                    let hosts = host_entries(node);
-                    let hosts = (!hosts.is_empty()).then(|| hosts.into());
-                    (Arc::new(node_state(spec, &routing, *id, node)?), hosts)
-                }
-            };
-            state.nodes.insert(*id, node);
-            state.hosts.extend(hosts.map(|hosts| (*id, hosts)));
+        let mut state = known.clone();
+        state.name_servers = spec.name_server_addrs();
+        state.segments = self.wirings(&changed);
+        for id in changed.iter().filter(|id| !spec.nodes.contains_key(id)) {
+            state.nodes.remove(id);
+            state.hosts.remove(id);
+        }
+        for id in affected(before, spec, changed) {
+            let Some(node) = spec.nodes.get(&id) else { continue };
+            let node_state = node_state(spec, &routing, id, node)?;
+            if state.nodes.get(&id).is_none_or(|known| **known != node_state) {
+                state.nodes.insert(id, Arc::new(node_state));
+            }
+            match host_entries(node) {
+                none if none.is_empty() => state.hosts.remove(&id),
+                lines if state.hosts.get(&id).is_some_and(|known| **known == *lines) => {}
+                lines => state.hosts.insert(id, lines.into()),
+            }
         }
         Ok(state)
     }
 
     /// Of a segment on which no node has changed, the wiring stays as it was.
-    fn wirings(&self) -> Result<BTreeMap<SegmentId, Arc<Wiring>>> {
+    fn wirings(&self, changed: &[NodeId]) -> SharedMap<SegmentId, Arc<Wiring>> {
         let spec = self.spec;
         let mut left: BTreeMap<SegmentId, Vec<LinkEndId>> = BTreeMap::new();
-        let mut come: BTreeMap<SegmentId, Vec<&InterfaceSpec>> = BTreeMap::new();
-        let old = self.before.map(|(before, _)| before);
-        for (id, node) in old.into_iter().flat_map(|old| &old.nodes) {
-            if spec.nodes.get(id).is_none_or(|now| !Arc::ptr_eq(node, now)) {
-                for interface in node.interfaces.values() {
+        let mut joined: BTreeMap<SegmentId, Vec<&InterfaceSpec>> = BTreeMap::new();
+        let mut wirings = SharedMap::default();
+        let mut segments: BTreeSet<SegmentId> = BTreeSet::new();
+        match self.before {
+            Some((before, known)) => {
+                wirings = known.segments.clone();
+                segments.extend(before.segments.differences(&spec.segments));
+                let nodes = changed.iter().filter_map(|id| before.nodes.get(id));
+                for interface in nodes.flat_map(|node| node.interfaces.values()) {
                     left.entry(interface.segment).or_default().push(interface.port);
                 }
             }
+            None => segments.extend(spec.segments.keys()),
         }
-        for (id, node) in &spec.nodes {
-            let before = old.and_then(|old| old.nodes.get(id));
-            if before.is_none_or(|before| !Arc::ptr_eq(before, node)) {
-                for interface in node.interfaces.values() {
-                    come.entry(interface.segment).or_default().push(interface);
-                }
-            }
+        let nodes = changed.iter().filter_map(|id| spec.nodes.get(id));
+        for interface in nodes.flat_map(|node| node.interfaces.values()) {
+            joined.entry(interface.segment).or_default().push(interface);
         }
-        let mut wirings = BTreeMap::new();
-        for (id, segment) in &spec.segments {
-            let before = self.before.and_then(|(_, state)| state.segments.get(id));
-            let (left, come) = (left.get(id), come.get(id));
-            if let (Some(before), None, None) = (before, left, come) {
-                wirings.insert(*id, Arc::clone(before));
+        segments.extend(left.keys().chain(joined.keys()));
+        for id in segments {
+            let Some(segment) = spec.segments.get(&id) else {
+                wirings.remove(&id);
                 continue;
-            }
-            let mut ends = before.map(|before| before.ports.clone()).unwrap_or_default();
-            for end in left.into_iter().flatten() {
-                ends.remove(end);
-            }
-            ends.extend(come.into_iter().flatten().map(|i| (i.port, i.mac)));
+            };
+            let known = wirings.get(&id);
+            let mut ends = known.map(|known| known.ports.clone()).unwrap_or_default();
+            left.get(&id).into_iter().flatten().for_each(|end| ends.remove(end));
+            ends.extend(joined.get(&id).into_iter().flatten().map(|i| (i.port, i.mac)));
             let medium = match segment.kind {
                 SegmentKind::Link => Medium::Cable,
                 SegmentKind::Lan if spec.bridges_only || ends.len() > HUB_MAX => {
@@ -181,51 +185,48 @@ impl Derivation<'_> {
                 SegmentKind::Lan => Medium::Hub,
             };
             let wiring = Wiring { title: segment.to_string(), medium, ports: ends };
-            wirings.insert(*id, Arc::new(wiring));
+            if known.is_none_or(|known| **known != wiring) {
+                wirings.insert(id, Arc::new(wiring));
+            }
         }
-        Ok(wirings)
+        wirings
     }
 }
 
-/// Whether everything is equal on which the routes of all nodes depend: the routers, and
-/// the segments that they are on.
-fn same_routers(before: &Spec, now: &Spec) -> bool {
+/// The nodes with another state in `now` than in `before`, and perhaps others. `changed` are
+/// those with another spec.
+fn affected(before: &Spec, now: &Spec, changed: Vec<NodeId>) -> BTreeSet<NodeId> {
+    let flags = |spec: &Spec| (spec.ipv6, spec.root, spec.bridges_only, spec.netns.is_some());
     let overlap = |spec: &Spec| spec.segments.values().any(|segment| segment.may_overlap);
-    let same_flags = (before.ipv6, before.root, &before.netns, before.bridges_only)
-        == (now.ipv6, now.root, &now.netns, now.bridges_only);
-    same_flags
-        && overlap(before) == overlap(now)
-        && routers(before).map(|(id, _)| id).eq(routers(now).map(|(id, _)| id))
-        && routers(now).all(|(id, node)| {
-            Arc::ptr_eq(node, &before.nodes[id]) && same_segments(before, now, node)
+    let moved: BTreeSet<SegmentId> = before
+        .segments
+        .differences(&now.segments)
+        .into_iter()
+        .filter(|id| match (before.segments.get(id), now.segments.get(id)) {
+            (Some(old), Some(new)) => (old.v4, old.v6, old.mtu) != (new.v4, new.v6, new.mtu),
+            _ => true,
         })
-}
-
-fn routers(spec: &Spec) -> impl Iterator<Item = (&NodeId, &Arc<NodeSpec>)> {
-    spec.nodes.iter().filter(|(_, node)| node.router.is_some())
-}
-
-/// Whether a node has the state that it had, if the routers are the same. Its own routes
-/// and the ports that it forwards depend on addresses of other nodes, too.
-fn same_node(before: &Spec, now: &Spec, id: NodeId) -> bool {
-    let (Some(old), Some(node)) = (before.nodes.get(&id), now.nodes.get(&id)) else { return false };
-    Arc::ptr_eq(old, node)
-        && node.routes.is_empty()
-        && node.router.as_ref().is_none_or(|router| router.forwards.is_empty())
-        && same_segments(before, now, node)
-}
-
-/// Whether the segments of a node are to its interfaces what they were.
-fn same_segments(before: &Spec, now: &Spec, node: &NodeSpec) -> bool {
-    node.interfaces.values().all(|interface| {
-        let id = &interface.segment;
-        match (before.segments.get(id), now.segments.get(id)) {
-            (Some(old), Some(new)) => {
-                Arc::ptr_eq(old, new) || (old.v4, old.v6, old.mtu) == (new.v4, new.v6, new.mtu)
-            }
-            _ => false,
-        }
-    })
+        .collect();
+    let on_moved = |node: &NodeSpec| node.interfaces.values().any(|i| moved.contains(&i.segment));
+    // The routes of all nodes depend on the routers and on what these are on.
+    let router_changed =
+        changed.iter().any(|id| [before, now].iter().any(|spec| spec.routers.contains(id)));
+    if router_changed
+        || flags(before) != flags(now)
+        || overlap(before) != overlap(now)
+        || now.routers().any(|(_, router)| on_moved(router))
+    {
+        return now.nodes.keys().copied().collect();
+    }
+    let mut affected: BTreeSet<NodeId> = changed.into_iter().collect();
+    // These depend on addresses of other nodes.
+    affected.extend(&now.routed);
+    let forwards = |node: &NodeSpec| node.router.iter().any(|router| !router.forwards.is_empty());
+    affected.extend(now.routers().filter(|(_, router)| forwards(router)).map(|(id, _)| id));
+    if moved.iter().any(|id| before.segments.contains_key(id)) {
+        affected.extend(now.nodes().filter(|(_, node)| on_moved(node)).map(|(id, _)| id));
+    }
+    affected
 }
 
 fn node_state(

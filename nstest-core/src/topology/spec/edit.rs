@@ -1,6 +1,6 @@
 //! The edits that a test can make. Each checks its input.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use crate::topology::errors;
 use crate::topology::names::{
     NodeName, OWN_NODE, check_alias, check_interface_name, check_lan_name,
 };
+use crate::topology::shared_map::SharedMap;
 
 /// Ethernet's, and veth's own default.
 const MTU: u32 = 1500;
@@ -23,9 +24,19 @@ const MTU: u32 = 1500;
 impl Spec {
     /// The test's own node alone, on no network.
     pub(crate) fn new() -> Result<Self> {
-        let mut spec = Self {
-            nodes: BTreeMap::new(),
-            segments: BTreeMap::new(),
+        let mut spec = Self::nothing();
+        spec.insert_node(NodeName::new(OWN_NODE)?, vec![], DefaultVia::Auto)?;
+        Ok(spec)
+    }
+
+    /// No node at all.
+    pub(in crate::topology) fn nothing() -> Self {
+        Self {
+            nodes: SharedMap::default(),
+            segments: SharedMap::default(),
+            routers: BTreeSet::new(),
+            routed: BTreeSet::new(),
+            gives_macs: false,
             bridges_only: false,
             ipv6: true,
             root: true,
@@ -36,9 +47,7 @@ impl Spec {
             next_segment: 1,
             next_port: 1,
             next_subnet: Self::FIRST_SUBNET,
-        };
-        spec.insert_node(NodeName::new(OWN_NODE)?, vec![], DefaultVia::Auto)?;
-        Ok(spec)
+        }
     }
 
     pub(crate) fn add_lan(&mut self, new: &NewLan<'_>) -> Result<SegmentId> {
@@ -181,12 +190,15 @@ impl Spec {
             return Err(errors::interface_taken(&node.title(), &name));
         }
         let mac = join.mac.unwrap_or(MacAddr::of_interface(id.0, slot));
-        self.check_mac(mac, join.segment)?;
+        if join.mac.is_some() || self.gives_macs {
+            self.check_mac(mac, join.segment)?;
+        }
         let wanted = RequestedAddrs::new(&node.title(), &join.addrs)?;
         let (v4, v6) = self.lease(id, join.segment, wanted, side)?;
         let port = self.new_port();
         let interface = InterfaceSpec { name, mac, segment: join.segment, port, side, v4, v6 };
         self.node_mut(id)?.interfaces.insert(slot, interface);
+        self.gives_macs |= join.mac.is_some();
         Ok(slot)
     }
 
@@ -285,6 +297,7 @@ impl Spec {
             return Err(errors::route_twice(&node.title(), destination));
         }
         node.routes.push((destination, gateway));
+        self.routed.insert(id);
         Ok(())
     }
 
@@ -294,6 +307,9 @@ impl Spec {
         node.routes.retain(|(d, _)| *d != destination);
         if node.routes.len() == before {
             return Err(errors::no_such_route(&node.title(), destination));
+        }
+        if node.routes.is_empty() {
+            self.routed.remove(&id);
         }
         Ok(())
     }

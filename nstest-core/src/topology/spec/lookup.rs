@@ -96,6 +96,11 @@ impl Spec {
         self.nodes.iter().map(|(id, node)| (*id, &**node))
     }
 
+    /// Every router, in the order of creation.
+    pub(in crate::topology) fn routers(&self) -> impl Iterator<Item = (NodeId, &NodeSpec)> + Clone {
+        self.routers.iter().filter_map(|id| Some((*id, &**self.nodes.get(id)?)))
+    }
+
     /// Whether it is a direct link between two nodes.
     pub(crate) fn is_link(&self, segment: SegmentId) -> bool {
         self.segments.get(&segment).is_some_and(|segment| segment.kind == SegmentKind::Link)

@@ -15,13 +15,14 @@ mod remove;
 mod requests;
 mod router;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::names::NodeName;
 use super::nat::{Firewall, Nat, Nat6, Protocol};
+use super::shared_map::{Key, SharedMap};
 use crate::addr::{Family, MacAddr, Subnet};
 
 pub use default_route::DefaultRoute;
@@ -60,6 +61,24 @@ impl fmt::Display for LinkEndId {
     }
 }
 
+impl Key for NodeId {
+    fn number(self) -> u32 {
+        self.0.into()
+    }
+}
+
+impl Key for SegmentId {
+    fn number(self) -> u32 {
+        self.0.into()
+    }
+}
+
+impl Key for LinkEndId {
+    fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// The kernel's index of a node's interface: `lo` is 1, and slot 0 comes next.
 pub(crate) const fn interface_index(slot: u8) -> u32 {
     slot as u32 + 2
@@ -69,8 +88,14 @@ pub(crate) const fn interface_index(slot: u8) -> u32 {
 /// segments only those that it changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spec {
-    pub(super) nodes: BTreeMap<NodeId, Arc<NodeSpec>>,
-    pub(super) segments: BTreeMap<SegmentId, Arc<SegmentSpec>>,
+    pub(super) nodes: SharedMap<NodeId, Arc<NodeSpec>>,
+    pub(super) segments: SharedMap<SegmentId, Arc<SegmentSpec>>,
+    /// The nodes that are routers.
+    pub(super) routers: BTreeSet<NodeId>,
+    /// The nodes to which the test gave routes.
+    pub(super) routed: BTreeSet<NodeId>,
+    /// Whether the test gave an interface its MAC address. Others are unique by themselves.
+    pub(super) gives_macs: bool,
     /// Whether LANs are bridges of any size, because the kernel has no mirred or u32.
     pub(super) bridges_only: bool,
     pub(super) ipv6: bool,

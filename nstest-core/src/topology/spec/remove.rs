@@ -38,6 +38,8 @@ impl Spec {
             }
         }
         self.nodes.remove(&id);
+        self.routers.remove(&id);
+        self.routed.remove(&id);
         self.name_servers.retain(|server| *server != id);
         Ok(())
     }

@@ -14,6 +14,7 @@ impl Spec {
     pub(crate) fn add_router(&mut self, new: &NewRouter<'_>) -> Result<NodeId> {
         let id = self.insert_node(NodeName::new(new.name)?, vec![], DefaultVia::Auto)?;
         self.node_mut(id)?.router = Some(RouterSpec::default());
+        self.routers.insert(id);
         for (join, is_wan) in &new.joins {
             self.join_router(id, join, *is_wan)?;
         }
@@ -39,10 +40,10 @@ impl Spec {
 
     /// The router of this name.
     pub(crate) fn find_router(&self, name: &str) -> Result<NodeId> {
-        let routers = self.nodes.iter().filter(|(_, node)| node.router.is_some());
+        let routers = self.routers();
         let mut named = routers.clone().filter(|(_, node)| node.name.as_str() == name);
         match named.next() {
-            Some((id, _)) => Ok(*id),
+            Some((id, _)) => Ok(id),
             None => {
                 let names = routers.map(|(_, node)| node.name.as_str());
                 Err(errors::no_such("router", name, names))
@@ -153,7 +154,7 @@ impl Spec {
 
     /// The prefixes under which IPv6 LANs are known outside.
     pub(in crate::topology) fn external_prefixes(&self) -> impl Iterator<Item = Subnet> + '_ {
-        let routers = self.nodes.values().filter_map(|n| n.router.as_ref());
+        let routers = self.routers().filter_map(|(_, node)| node.router.as_ref());
         routers.filter_map(|r| match r.nat6 {
             Nat6::Prefix(external) => Some(external),
             Nat6::Routed | Nat6::Nat(_) => None,

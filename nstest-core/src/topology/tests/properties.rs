@@ -12,7 +12,7 @@ use crate::topology::spec::DefaultVia;
 fn check(net: &Net) {
     let (spec, state) = (net.now.spec(), net.now.state());
     let mut ports = BTreeSet::new();
-    for (id, segment) in &spec.segments {
+    for (id, segment) in spec.segments.iter() {
         let on: Vec<_> = spec.nodes.values().filter_map(|n| n.on(*id)).map(|(_, i)| i).collect();
         let addrs: Vec<IpAddr> = on.iter().flat_map(|i| i.addrs()).collect();
         let macs: BTreeSet<_> = on.iter().map(|i| i.mac).collect();
@@ -28,7 +28,7 @@ fn check(net: &Net) {
         }
         assert_eq!(state.segments[id].ports.len(), on.len());
     }
-    for (id, node) in &state.nodes {
+    for (id, node) in state.nodes.iter() {
         for route in &node.routes {
             let link = node.links.values().find(|l| l.name == route.device).expect("a device");
             let Some(via) = route.via else {
