@@ -19,5 +19,11 @@ pub(crate) const RESOLV_CONF: &str = "/run/nstest/etc/resolv.conf";
 pub(crate) const LOCALHOST: &str =
     "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n";
 
+/// A symbolic link whose target describes the test, for processes that the test starts.
+pub(crate) const BODY: &str = "/run/nstest/body";
+
+/// A file that such a process makes when it uses the network of the test.
+pub(crate) const NETWORK_USED: &str = "/run/nstest/network-used";
+
 /// Where `ip netns` keeps named network namespaces (ip-netns(8)).
 pub(crate) const NETNS: &str = "/run/netns";

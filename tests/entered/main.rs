@@ -26,6 +26,10 @@ fn main() -> nstest::Result<()> {
     };
     let machine = std::env::var("NSTESTS_PORT").expect("a port").parse::<u16>().expect("a number");
     nstest::enter()?;
+    if role == "is started again" {
+        TcpStream::connect("127.0.0.1:80").expect("the port of the process that started this one");
+        return Ok(());
+    }
     let _own = TcpListener::bind("127.0.0.1:80").expect("the port is free");
     assert!(TcpStream::connect(("127.0.0.1", machine)).is_err(), "the machine is out of reach");
     match role.as_str() {
@@ -34,6 +38,11 @@ fn main() -> nstest::Result<()> {
         "exits" => std::process::exit(7),
         "is killed" => raise(Signal::SIGTERM).expect("raise"),
         "fails" => "no luck".parse::<u16>().map(drop).expect("a number"),
+        "starts itself" => {
+            let program = std::env::current_exe().expect("this program");
+            let again = Command::new(program).env(ROLE, "is started again").status();
+            println!("{}", again.expect("start"));
+        }
         "enters twice" => {
             nstest::enter()?;
             println!("processes {:?}", std::process::id());
@@ -67,6 +76,7 @@ fn cases() {
     assert_outcome(&run("is killed"), 128 + 15, "", "");
     assert_outcome(&run("fails"), 101, "", "a number: ParseIntError");
     assert_outcome(&run("enters twice"), 0, "processes 2\n", "");
+    assert_outcome(&run("starts itself"), 0, "exit status: 0\n", "");
 
     if cfg!(not(feature = "programs")) {
         println!("the case at a terminal ... ignored, needs script; run ./check test");

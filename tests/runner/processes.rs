@@ -23,7 +23,7 @@ fn hangs() {
 fn a_hang_is_a_timeout_that_shows_what_hangs() {
     expect![[r#"
         nstest[timeout]: the test did not end within 2s; it was killed; processes alive then:
-          PID 2 (sleeping, 2 threads): BINARY --exact processes::hangs --nocapture --include-ignored --test-threads=1 -q
+          PID 2 (sleeping, 2 threads): BINARY --exact processes::hangs --include-ignored --nocapture --test-threads=1 -q
           PID 4 (sleeping): sleep 1000
           help: allow more with #[netns_test(timeout = "…")], or for all tests with NSTEST_TIMEOUT=3 (a factor, or `none`)
     "#]].assert_eq(&failure("processes::hangs"));

@@ -85,7 +85,7 @@ fn a_timeout_is_no_panic() {
 
         ---- should_panic::hangs stdout ----
         nstest[timeout]: the test did not end within 1s; it was killed; processes alive then:
-          PID 2 (sleeping, 2 threads): BINARY --exact should_panic::hangs --nocapture --include-ignored --test-threads=1 -q
+          PID 2 (sleeping, 2 threads): BINARY --exact should_panic::hangs --include-ignored --nocapture --test-threads=1 -q
           help: allow more with #[netns_test(timeout = "…")], or for all tests with NSTEST_TIMEOUT=3 (a factor, or `none`)
         note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
     "#]].assert_eq(&Run::of(&["should_panic::hangs"]).run().shown());

@@ -1,7 +1,10 @@
 //! `timeout = "…"` and `NSTEST_TIMEOUT`.
 
+use std::fs::File;
+
 use expect_test::expect;
-use nstest::{TestContext, netns_test};
+use nix::fcntl::{Flock, FlockArg};
+use nstest::{TestContext, netns, netns_test};
 use nstest_tests::driver::Run;
 use nstest_tests::marks;
 
@@ -66,4 +69,24 @@ fn a_flood_of_output_does_not_delay_the_timeout() {
     let text = Run::of(&["timeouts::prints_for_ever"]).run().text();
     let end = &text[text.len() - 2000..];
     assert!(end.contains("nstest[timeout]: the test did not end within 2s"), "{end}");
+}
+
+#[netns(timeout = "2s")]
+fn wrapped() {}
+
+/// As an attribute that nstest does not know expands to, below `#[netns]`.
+#[test]
+#[ignore = "a fixture that fails; its test runs it"]
+fn locks_a_file_in_both_processes() {
+    let file = File::create(marks::directory().join("lock")).unwrap();
+    let _lock = Flock::lock(file, FlockArg::LockExclusive).unwrap();
+    wrapped();
+}
+
+#[test]
+fn a_test_that_waits_for_its_own_lock_gets_the_remedy() {
+    let fixture = "timeouts::locks_a_file_in_both_processes";
+    let shown = Run::of(&[fixture]).run().failure_of(fixture);
+    assert!(shown.contains("nstest[timeout]"), "{shown}");
+    assert!(shown.contains("both processes of the test want the lock: write it above"), "{shown}");
 }

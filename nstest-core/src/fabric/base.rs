@@ -13,7 +13,7 @@ use crate::netlink::{NetlinkFamily, Request, Socket};
 use crate::netns::Namespace;
 use crate::node::{NodeExecutor, Panics};
 use crate::sysctl;
-use crate::topology::changes::NodeRef;
+use crate::topology::changes::{Change, Changes, NodeRef};
 use crate::topology::spec::NodeId;
 
 /// What there is in the kernel for a test's network.
@@ -33,6 +33,8 @@ pub(crate) struct Fabric {
     pub(super) panics: Arc<Panics>,
     /// Settings that this machine refused, each once.
     notes: Vec<String>,
+    /// Whether another process has built the network, and owns it.
+    attached: bool,
 }
 
 /// A list of changes that was stopped by an error.
@@ -51,7 +53,13 @@ impl Fabric {
             let unwritten = sysctl::write_all([("ipv6/conf/all/disable_ipv6", "1")]);
             Ok((Socket::open(NetlinkFamily::Route, "the fabric")?, unwritten))
         })?;
-        let mut fabric = Self {
+        let mut fabric = Self::without_nodes(namespace, route, panics);
+        fabric.note(&unwritten);
+        Ok(fabric)
+    }
+
+    fn without_nodes(namespace: Namespace, route: Socket, panics: Arc<Panics>) -> Self {
+        Self {
             namespace,
             route,
             members: BTreeMap::new(),
@@ -62,9 +70,36 @@ impl Fabric {
             written: BTreeMap::new(),
             panics,
             notes: Vec::new(),
-        };
-        fabric.note(&unwritten);
+            attached: false,
+        }
+    }
+
+    /// The network of a test that another process has built: its nodes, found by their
+    /// names. They run code; changes and faults are left to the owner, which has the link
+    /// ends and the wire.
+    pub(crate) fn attach_to_nodes(panics: &Arc<Panics>, changes: &Changes) -> Result<Self> {
+        // Nothing is done in these two, which take the place of the owner's.
+        let namespace = Namespace::current("the fabric")?;
+        let route = Socket::open(NetlinkFamily::Route, "the fabric")?;
+        let mut fabric = Self::without_nodes(namespace, route, Arc::clone(panics));
+        fabric.attached = true;
+        for change in &changes.list {
+            if let Change::AddNode { at, hostname } = change {
+                fabric.members.insert(at.id, Member::open(at, hostname, panics)?);
+            }
+        }
         Ok(fabric)
+    }
+
+    /// # Errors
+    /// If another process owns the network.
+    pub(crate) fn check_owned(&self) -> Result<()> {
+        if !self.attached {
+            return Ok(());
+        }
+        Err(Error::new(ErrorCode::InUse, "change the test's network in this process")
+            .source("the test started this process from its own binary; the network belongs to the process in which the test began")
+            .help("change the network and inject faults there, and here only run code in its nodes"))
     }
 
     /// Takes the namespace that the test is in as its own node, and changes nothing in it.

@@ -12,6 +12,7 @@ impl Fabric {
     /// Sets the devices of link ends down or up. The interfaces in the nodes lose or get
     /// their carrier, and the kernel is made to act on that at once.
     pub(crate) fn set_carrier(&mut self, ends: &[(NodeId, u8, LinkEndId)], up: bool) -> Result<()> {
+        self.check_owned()?;
         for (.., end) in ends {
             if up {
                 self.splices.down.remove(end);

@@ -22,6 +22,7 @@ impl Fabric {
 
     /// Carries out changes in their order, up to the first error.
     pub(crate) fn carry_out(&mut self, changes: &Changes) -> Result<(), Stopped> {
+        self.check_owned().map_err(|error| Stopped { done: 0, error })?;
         let factory = NodeFactory::of(changes, &self.panics);
         self.carry_out_with(changes, &factory)
     }

@@ -70,6 +70,13 @@ impl Member {
         Ok((member.knowing(settings), unwritten))
     }
 
+    /// One that another process has made.
+    pub(super) fn open(at: &NodeRef, hostname: &str, panics: &Arc<Panics>) -> Result<Self> {
+        let namespace = Namespace::open(&at.name)?;
+        let sockets = namespace.enter(|| Sockets::open(at))??;
+        Ok(Self::new(namespace, sockets, hostname, panics))
+    }
+
     fn new(namespace: Namespace, sockets: Sockets, hostname: &str, panics: &Arc<Panics>) -> Self {
         let Sockets { route, watch, ipv6 } = sockets;
         // In inline mode /run is not the test's own, and nodes have no names there.

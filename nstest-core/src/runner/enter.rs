@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use super::body::channel::{Channel, is_body};
+use super::body::restarted::Restarted;
 use super::parent::environment::refuse_stale_environment;
 use super::parent::launch::{BodyOutput, Launch};
 use super::test::Options;
@@ -19,7 +20,8 @@ const MAIN: &str = "main()";
 /// arguments, environment and standard streams. In the new process, `enter` returns. The
 /// first process waits, and ends with the same exit status; if a signal killed the new
 /// process, with 128 plus its number. There is no timeout. In a process that nstest started
-/// (a second call, a test), it does nothing.
+/// (a second call, a test), it does nothing; nor in one that this program starts from its
+/// own binary later, which is in the same namespaces.
 ///
 /// ```no_run
 /// fn main() -> nstest::Result<()> {
@@ -37,7 +39,7 @@ pub fn enter() -> Result<()> {
         channel.begin();
         return Ok(());
     }
-    if is_body() {
+    if is_body() || Restarted::within(MAIN).is_some() {
         return Ok(());
     }
     refuse_stale_environment()?;

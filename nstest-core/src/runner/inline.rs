@@ -8,6 +8,7 @@ use std::process::Termination;
 
 use nix::sched::{CloneFlags, unshare};
 
+use super::body::current::Process;
 use super::body::fixtures::Fixtures;
 use super::body::play;
 use super::settings::Settings;
@@ -26,7 +27,8 @@ pub(super) fn play<R: Termination>(
         return Verdict::Broken(error).into();
     }
     let Settings { timeout, run_config, seed_given, .. } = settings;
-    let (result, findings) = play::play(test, run_config.clone(), *timeout, function).conclude();
+    let played = play::play(test, Process::Body, run_config.clone(), *timeout, function);
+    let (result, findings) = played.conclude();
     let verdict = result.map_or_else(Verdict::Failed, |()| Verdict::Passed);
     SeededVerdict::with_findings(verdict, run_config, *seed_given, Some(&findings))
 }

@@ -53,7 +53,10 @@ fn names(path: String, thread: Option<&str>, registers: bool) -> Vec<String> {
 /// The arguments that make libtest run the test `name` and no other. The user's own
 /// arguments are not forwarded, since they may not suit a second run.
 pub(super) fn arguments(argv0: OsString, name: &str) -> Vec<OsString> {
-    let fixed = ["--nocapture", "--include-ignored", "--test-threads=1", "-q"];
+    // rusty-fork reads these arguments in the body, and takes what follows `--nocapture` for
+    // its value. `--include-ignored` must get through: without it, the process that
+    // rusty-fork starts would run nothing, and pass.
+    let fixed = ["--include-ignored", "--nocapture", "--test-threads=1", "-q"];
     let mut arguments = vec![argv0, "--exact".into(), name.into()];
     arguments.extend(fixed.map(OsString::from));
     arguments

@@ -36,9 +36,9 @@ mod verdict;
 pub use body::current::{net, pretend};
 pub use body::fixtures::Fixtures;
 pub use enter::enter;
-pub use run::run;
 #[cfg(feature = "tokio")]
 pub use run::run_async;
+pub use run::{launch, run};
 #[cfg(feature = "tokio")]
 pub use test::Runtime;
 pub use test::{Explore, Options, Test, Timeout};

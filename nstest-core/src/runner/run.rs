@@ -1,32 +1,52 @@
-//! What the macro calls. In the body's process it runs the test function; in the parent's
-//! it has the test run in a new process, and reports the verdict to libtest.
+//! What the macro calls. In the body's process, and in those that the body starts from its
+//! own binary, it runs the test function; in the parent's it has the test run in a new
+//! process, and reports the verdict to libtest.
 
 use std::process::Termination;
 
 use super::announce::announce;
 use super::body::channel::Channel;
 use super::body::fixtures::Fixtures;
+use super::body::restarted::Restarted;
 use super::settings::Settings;
 #[cfg(feature = "tokio")]
 use super::test::Runtime;
 use super::test::Test;
 use super::verdict::Verdict;
 use super::{inline, supervise};
+use crate::error::Result;
 use crate::preflight::policy::Policy;
 
-/// Runs a test: in this process if it is the test's body, otherwise in a new one.
+/// Runs a test: in this process if it is the test's body, or if the test started it,
+/// otherwise in a new one.
 pub fn run<R: Termination>(test: &'static Test, function: impl FnOnce(&mut Fixtures) -> R) {
     if let Some(channel) = Channel::claim(&test.path()) {
         channel.play(test, function)
     }
-    let (verdict, unsupported) = match Settings::read(&test.options) {
-        Err(error) => (Verdict::Broken(error).into(), Policy::default()),
-        Ok(settings) if settings.inline => {
-            (inline::play(test, &settings, function), settings.unsupported)
+    if let Some(restarted) = Restarted::within(&test.path()) {
+        return restarted.play(test, function);
+    }
+    match (Settings::read(&test.options), test.within) {
+        (Ok(settings), _) if settings.inline => {
+            announce(test, inline::play(test, &settings, function), settings.unsupported);
         }
-        Ok(settings) => (supervise::supervise(test, &settings), settings.unsupported),
-    };
-    announce(test, verdict, unsupported);
+        (_, Some(within)) => within(),
+        (settings, None) => launch_with(test, settings),
+    }
+}
+
+/// Runs a test in a new process, and reports the verdict to libtest.
+pub fn launch(test: &'static Test) {
+    launch_with(test, Settings::read(&test.options));
+}
+
+fn launch_with(test: &Test, settings: Result<Settings>) {
+    match settings {
+        Ok(settings) => {
+            announce(test, supervise::supervise(test, &settings), settings.unsupported);
+        }
+        Err(error) => announce(test, Verdict::Broken(error).into(), Policy::default()),
+    }
 }
 
 /// [`run`] for an `async fn`. The runtime is built in the body's process only.

@@ -11,6 +11,9 @@ pub struct Test {
     pub(super) module: &'static str,
     pub(super) function: &'static str,
     pub(super) options: Options,
+    /// Calls [`launch`](super::launch), and does around it what attributes do only in the
+    /// parent's process.
+    pub(super) within: Option<fn()>,
     /// The names under which libtest called it in this process.
     pub(super) called: Mutex<Vec<String>>,
 }
@@ -19,7 +22,15 @@ impl Test {
     /// `module` is `module_path!()`, `function` the identifier with its `r#`.
     #[must_use]
     pub const fn new(module: &'static str, function: &'static str, options: Options) -> Self {
-        Self { module, function, options, called: Mutex::new(Vec::new()) }
+        Self { module, function, options, within: None, called: Mutex::new(Vec::new()) }
+    }
+
+    /// In the parent's process, the test runs within `function`, which calls
+    /// [`launch`](super::launch).
+    #[must_use]
+    pub const fn within(mut self, function: fn()) -> Self {
+        self.within = Some(function);
+        self
     }
 }
 

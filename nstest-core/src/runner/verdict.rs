@@ -152,7 +152,7 @@ impl Observed {
             return Verdict::Broken(error);
         }
         if let Some((timeout, alive)) = self.timed_out {
-            return Verdict::Broken(timed_out(timeout, &alive));
+            return Verdict::Broken(timed_out(timeout, &alive, self.started));
         }
         let end = self.status.map(ProcessEnd::of);
         if !self.started {
@@ -203,9 +203,19 @@ impl ProcessEnd {
     }
 }
 
-fn timed_out(timeout: Duration, alive: &str) -> Error {
-    Error::new(ErrorCode::Timeout, format!("the test did not end within {timeout:?}; it was killed{alive}"))
-        .help("allow more with #[netns_test(timeout = \"…\")], or for all tests with NSTEST_TIMEOUT=3 (a factor, or `none`)")
+fn timed_out(timeout: Duration, alive: &str, started: bool) -> Error {
+    let more = "allow more with #[netns_test(timeout = \"…\")], or for all tests with NSTEST_TIMEOUT=3 (a factor, or `none`)";
+    let help = match started {
+        true => more.to_owned(),
+        false => format!(
+            "the test function did not begin. If an attribute below #[netns_test] locks a file, both processes of the test want the lock: write it above. Otherwise {more}"
+        ),
+    };
+    Error::new(
+        ErrorCode::Timeout,
+        format!("the test did not end within {timeout:?}; it was killed{alive}"),
+    )
+    .help(help)
 }
 
 fn not_started(name: &str) -> Error {

@@ -16,18 +16,26 @@ use crate::topology::spec::Outside;
 /// Configures the test's end of the uplink, unless the parent process has done so. Returns
 /// the networks that the test reaches through it.
 pub(crate) fn configure() -> Result<Vec<Outside>> {
-    let text = fs::read_to_string(DESCRIPTION).map_err(|error| {
-        Error::new(ErrorCode::Inline, "connect the test to its uplink").source(error).help(
-            "unset NSTEST_INLINE: inline mode has no parent process, which would make the uplink",
-        )
-    })?;
-    let mut lines = text.lines();
-    let mut first = lines.next().unwrap_or_default().split(' ');
+    let text = description()?;
+    let mut first = text.lines().next().unwrap_or_default().split(' ');
     if first.next() == Some("relayed") {
         let versions: Vec<&str> = first.collect();
         configure_interface(versions.contains(&"inet"), versions.contains(&"inet6"))?;
     }
-    lines.map(parse).collect()
+    networks()
+}
+
+/// The networks that the test reaches through its uplink.
+pub(crate) fn networks() -> Result<Vec<Outside>> {
+    description()?.lines().skip(1).map(parse).collect()
+}
+
+fn description() -> Result<String> {
+    fs::read_to_string(DESCRIPTION).map_err(|error| {
+        Error::new(ErrorCode::Inline, "connect the test to its uplink").source(error).help(
+            "unset NSTEST_INLINE: inline mode has no parent process, which would make the uplink",
+        )
+    })
 }
 
 fn parse(line: &str) -> Result<Outside> {

@@ -41,6 +41,11 @@ impl Net {
         Ok(Self { shared: SharedNetwork::build(spec)? })
     }
 
+    /// The first network of a test, which another process of the test has built.
+    pub(crate) fn attach(spec: Spec) -> Result<Self> {
+        Ok(Self { shared: SharedNetwork::attach(spec)? })
+    }
+
     fn node_of(&self, id: NodeId) -> Result<Node> {
         Node::of(self.shared.clone(), id)
     }

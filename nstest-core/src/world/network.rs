@@ -39,16 +39,31 @@ impl SharedNetwork {
         if next.spec().joins_namespace() {
             fabric.adopt()?; // it has no changes, and code runs in it all the same
         }
+        Ok(Self::of(next, fabric, panics))
+    }
+
+    /// The first network of a test, which another process has built.
+    pub(super) fn attach(spec: Spec) -> Result<Self> {
+        let Transition { changes, next } = Topology::first(spec)?;
+        let panics = Arc::new(Panics::default());
+        let mut fabric = Fabric::attach_to_nodes(&panics, &changes)?;
+        if next.spec().joins_namespace() {
+            fabric.adopt()?;
+        }
+        Ok(Self::of(next, fabric, panics))
+    }
+
+    fn of(topology: Topology, fabric: Fabric, panics: Arc<Panics>) -> Self {
         let network = Arc::new_cyclic(|network| {
             let faults = Faults::new(Scheduler::new(Weak::clone(network)));
-            Mutex::new(Network { topology: next, fabric, faults })
+            Mutex::new(Network { topology, fabric, faults })
         });
-        Ok(Self {
+        Self {
             network,
             panics,
             #[cfg(feature = "dns")]
             resolvers: Arc::default(),
-        })
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Network> {
@@ -63,6 +78,7 @@ impl SharedNetwork {
     /// Changes the network, completely or not at all.
     pub(super) fn edit<T>(&self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
         let Network { topology, fabric, faults } = &mut *self.lock();
+        fabric.check_owned()?;
         let (Transition { changes, next }, value) = topology.edit(edit)?;
         let counts = faults.count_before(&changes, topology.spec(), fabric);
         let carried_out = fabric.carry_out(&changes);

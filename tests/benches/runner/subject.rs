@@ -56,7 +56,7 @@ fn isolated_port() {
 
 /// The arguments with which nstest starts a test, for the minimum.
 fn arguments(name: &str) -> [&str; 7] {
-    ["subject", "--exact", name, "--nocapture", "--include-ignored", "--test-threads=1", "-q"]
+    ["subject", "--exact", name, "--include-ignored", "--nocapture", "--test-threads=1", "-q"]
 }
 
 /// Tests of `function`, one for each expansion, since a test runs only once.

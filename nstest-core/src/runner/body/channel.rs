@@ -8,8 +8,10 @@ use std::process::Termination;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::current::Process;
 use super::fixtures::Fixtures;
 use super::play::play;
+use super::restarted::leave_assignment;
 use crate::ipc::{Assignment, Event, Failure, VERDICT_LOST};
 use crate::panics;
 use crate::run_config::Findings;
@@ -46,6 +48,7 @@ impl Channel {
         if redirect_stdout(stdout.as_fd()).is_err() {
             verdict_lost();
         }
+        leave_assignment(&self.assignment);
         self.send(&Event::Started(std::process::id()));
     }
 
@@ -60,7 +63,7 @@ impl Channel {
         let channel = Arc::new(self);
         report_aborting_panics(&channel);
         let Assignment { timeout, run_config, .. } = &channel.assignment;
-        let played = play(test, run_config.clone(), *timeout, function);
+        let played = play(test, Process::Body, run_config.clone(), *timeout, function);
         if std::process::id() != pid {
             eprintln!(
                 "nstest: note: the test function returned in a fork of the test's process, too; that result is ignored"

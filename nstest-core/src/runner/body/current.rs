@@ -5,7 +5,9 @@
 //! So the test of the calling thread comes first.
 
 use std::cell::RefCell;
+use std::fs;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use super::setup_failure;
 use crate::context::TestContext;
 use crate::error::{Error, ErrorCode, Result};
 use crate::fixture::{FixtureContext, NetworkSpec};
+use crate::layout::{NETNS, NETWORK_USED, NODE};
 use crate::run_config::{Findings, RunConfig};
 use crate::runner::settings;
 use crate::runner::test::{Options, Test};
@@ -29,10 +32,20 @@ thread_local! {
     static OWN: RefCell<Option<Arc<Current>>> = const { RefCell::new(None) };
 }
 
+/// Which process plays a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Process {
+    /// The body, or in inline mode the parent.
+    Body,
+    /// A process that the body started from its own binary.
+    Restarted,
+}
+
 /// A test that is running.
 #[derive(Debug)]
 pub(crate) struct Current {
     options: Options,
+    process: Process,
     run_config: RunConfig,
     context: TestContext,
     /// What parameters and arguments ask for, until the network is built from it.
@@ -44,6 +57,7 @@ pub(crate) struct Current {
 impl Current {
     pub(super) fn of(
         test: &Test,
+        process: Process,
         run_config: RunConfig,
         timeout: Option<Duration>,
     ) -> Result<Self> {
@@ -59,13 +73,17 @@ impl Current {
         parameters.without_root = !options.root;
         parameters.netns = options.netns.map(str::to_owned);
         if options.uplink {
-            parameters.outside = uplink::test_side::configure()?;
+            parameters.outside = match process {
+                Process::Body => uplink::test_side::configure()?,
+                Process::Restarted => uplink::test_side::networks()?,
+            };
         }
-        if !options.ipv6 {
+        if !options.ipv6 && process == Process::Body {
             disable_ipv6()?;
         }
         Ok(Self {
             options,
+            process,
             run_config,
             context,
             spec: Mutex::new(spec),
@@ -97,7 +115,16 @@ impl Current {
         self.world.get_or_try_init(|| {
             let spec = self.spec().clone();
             self.check_consistent(&spec)?;
-            let world = FixtureContext::build(&spec, self.context.clone())?;
+            let context = self.context.clone();
+            if self.process == Process::Restarted {
+                // It fails if the test has removed the directory.
+                let _ = fs::write(NETWORK_USED, "");
+                // The name leads nowhere when the process that built the network has ended.
+                if Path::new(NETNS).join(NODE).exists() {
+                    return FixtureContext::attach(&spec, context);
+                }
+            }
+            let world = FixtureContext::build(&spec, context)?;
             world.net().prepare(&self.run_config)?;
             Ok(world)
         })
@@ -149,7 +176,9 @@ impl Current {
     /// test would pass without testing anything.
     pub(super) fn check_used(&self) -> Result<()> {
         let pretends = lock(&self.pretended).is_some();
-        if self.world.get().is_some() || pretends {
+        // A process that the test started from its own binary may have used it.
+        let elsewhere = self.process == Process::Restarted || Path::new(NETWORK_USED).exists();
+        if self.world.get().is_some() || pretends || elsewhere {
             return Ok(());
         }
         if let Some(plan) = &self.run_config.plan {
@@ -180,7 +209,7 @@ impl Current {
 
 /// Done at the start, since a test may never ask for its network.
 fn disable_ipv6() -> Result<()> {
-    let absent = !std::path::Path::new("/proc/sys/net/ipv6").exists();
+    let absent = !Path::new("/proc/sys/net/ipv6").exists();
     let keys = ["ipv6/conf/all/disable_ipv6", "ipv6/conf/default/disable_ipv6"];
     if absent { Ok(()) } else { keys.into_iter().try_for_each(|key| sysctl::write(key, "1")) }
 }

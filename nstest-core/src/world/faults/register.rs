@@ -79,6 +79,7 @@ impl Faults {
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> Result<(FaultId, Receipt)> {
+        fabric.check_owned()?;
         fault.check()?;
         let ends = resolve(spec, &fault, handle, MissingNode::Refuse)?;
         let injected = Injected::new(fault, handle, ends, since);
