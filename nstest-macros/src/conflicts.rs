@@ -1,6 +1,7 @@
 //! Combinations that are refused: of arguments, and of arguments and the function.
 
 use crate::args::{Args, Flavor};
+use crate::attributes::UselessLock;
 use crate::diag::Errors;
 use crate::entry::{Build, EntryPoint};
 use crate::model::{Function, Test};
@@ -20,6 +21,7 @@ pub(crate) fn check(
     check_runtime(args, function, build, errors);
     check_exploration(args, test, errors);
     check_test_case(entry, function, test, errors);
+    check_locks(entry, function, errors);
 }
 
 /// A network without IPv6 has no IPv6 subnet; one with IPv6 has a minimum MTU.
@@ -136,5 +138,20 @@ fn check_test_case(entry: EntryPoint, function: &Function, test: &Test, errors: 
             ),
         ),
         _ => {}
+    }
+}
+
+/// An attribute above runs in the test's own process.
+fn check_locks(entry: EntryPoint, function: &Function, errors: &mut Errors) {
+    if let Some(UselessLock { attribute, at }) = UselessLock::in_body(&function.body) {
+        let name = entry.name();
+        errors.at(
+            at,
+            format!(
+                "`#[{attribute}]` above `#[{name}]` is without effect: it runs in the test's own \
+                 process, in which there is no other test; write it below `#[{name}]`, and not on \
+                 the module"
+            ),
+        );
     }
 }

@@ -8,7 +8,7 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{
-    Attribute, FnArg, GenericParam, LitStr, Meta, Pat, ReturnType, Signature, Token, Type,
+    Attribute, FnArg, GenericParam, LitStr, Meta, Pat, Path, ReturnType, Signature, Token, Type,
     Visibility,
 };
 
@@ -49,6 +49,8 @@ pub(crate) struct Test {
     /// Whether there was a `#[test]`.
     pub(crate) registered: bool,
     pub(crate) ignored: bool,
+    /// The attributes that lock a file.
+    pub(crate) file_locks: Vec<Attribute>,
     /// The expected text, `Some("")` if the attribute has none.
     pub(crate) should_panic: Option<LitStr>,
     pub(crate) params: Vec<Parameter>,
@@ -70,6 +72,7 @@ impl Test {
             attrs: Vec::new(),
             registered: false,
             ignored: false,
+            file_locks: Vec::new(),
             should_panic: None,
             params: Vec::new(),
         };
@@ -131,21 +134,25 @@ impl Test {
                         written(path)
                     ),
                 ),
+                AttributeKind::FileLock => self.file_locks.push(attr.clone()),
                 AttributeKind::Tokio => errors.at(
                     path,
                     format!(
                         "`#[tokio::test]` would run the test a second time, outside its network; \
                          remove it: `#[{name}]` runs an `async fn` on tokio, with the arguments \
-                         `flavor` and `worker_threads`",
+                         `flavor` and `worker_threads`; or, for its other arguments, write it \
+                         above `#[netns]`",
                     ),
                 ),
-                AttributeKind::Foreign => errors.at(
+                AttributeKind::AsyncStd => errors.at(
                     path,
                     format!(
-                        "`#[{}]` would register the test a second time; remove it",
-                        written(path)
+                        "{}; if rstest added it, which does so to an `async fn` without a test \
+                         attribute, write `#[nstest::test]` in place of `#[{name}]`",
+                        above_netns(path, name)
                     ),
                 ),
+                AttributeKind::Foreign => errors.at(path, above_netns(path, name)),
                 AttributeKind::Generator => errors.at(
                     path,
                     format!(
@@ -166,6 +173,15 @@ impl Test {
         }
         self.attrs.clone_from(&function.attrs);
     }
+}
+
+/// What to do with a test attribute of another crate that is below the attribute `name`.
+fn above_netns(path: &Path, name: &str) -> String {
+    let place = match name {
+        "netns" => "move it above".to_owned(),
+        name => format!("move it above, and write `#[netns]` in place of `#[{name}]`"),
+    };
+    format!("`#[{}]` registers a test itself; {place}", written(path))
 }
 
 /// Reports what the signature of a test cannot have.

@@ -264,6 +264,12 @@ pub use nstest_core::rtnetlink;
 /// otherwise when it runs, as with `#[test]` above `#[netns_test]`. If a parameter is a
 /// fixture of nstest, mark it with rstest's `#[ignore]`: `#[ignore] context: TestContext`.
 ///
+/// What an attribute *above* adds to the function runs in the test's own process, around
+/// the body: loggers, for example. What an attribute *below* adds runs in the test binary,
+/// around the whole test, and then in the test's own process, too. So a lock that keeps
+/// other tests waiting (`#[serial]`) belongs below. Files are locked in the test binary
+/// only (`#[file_serial]`). The guide's page on other test macros has a table.
+///
 /// # Other platforms
 ///
 /// On platforms other than Linux, and under Miri, the test compiles and is reported as
@@ -275,7 +281,7 @@ pub use nstest_macros::netns_test;
 /// test.
 ///
 /// Write it below a macro that registers the function: rstest or test-case on an `fn`,
-/// `#[test]`, `#[tokio::test]`. Arguments and parameters are those of `#[netns_test]`. A
+/// `#[test]`, `#[tokio::test]`, any other `#[x::test]`. Arguments and parameters are those of `#[netns_test]`. A
 /// function that nothing registers does not run, and the compiler warns that it is
 /// unused.
 ///

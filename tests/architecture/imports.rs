@@ -103,8 +103,8 @@ const MACROS: Modules = &[
     ("attributes", &[]),
     ("model", &["diag", "attributes"]),
     ("entry", &[]),
-    ("conflicts", &["diag", "args", "model", "entry"]),
-    ("expand", &["diag", "args", "model", "entry", "conflicts"]),
+    ("conflicts", &["diag", "args", "attributes", "model", "entry"]),
+    ("expand", &["diag", "args", "attributes", "model", "entry", "conflicts"]),
     ("derive", &["diag"]),
 ];
 

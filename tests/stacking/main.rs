@@ -4,7 +4,8 @@
 //! | above | `#[netns]` | `#[nstest::test]` | `#[netns_test]` |
 //! |---|---|---|---|
 //! | `#[test]` | 1 | 2 | 2 |
-//! | `#[tokio::test]` | 1 | 1 | 1 |
+//! | `#[tokio::test]`, `#[test_log::test]` | 1 | 1 | 1 |
+//! | `#[actix_rt::test]` | 1 | 2 | 2 |
 //! | `#[rstest]`, sync | 1 | 1 | 1 |
 //! | `#[rstest]`, async | refused | 1 | refused |
 //! | `#[test_case]`, sync | 1 | refused | refused |
@@ -13,6 +14,12 @@
 //! rstest itself refuses the two async cases. For test-case, the attributes of nstest
 //! refuse (`ui/test_case.rs`). Where the table says 2, the runner fails the test; so these
 //! tests are ignored here, and only listed.
+
+#![deny(unsafe_code)]
+
+mod forks;
+mod locks;
+mod loggers;
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -61,6 +68,55 @@ mod under_tokio {
     #[tokio::test]
     #[netns_test]
     async fn registers() {}
+
+    #[tokio::test(start_paused = true)]
+    #[netns(timeout = "20s")]
+    async fn advances_its_clock() {
+        let start = tokio::time::Instant::now();
+        tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+        assert!(start.elapsed().as_secs() >= 3600);
+        drop(tokio::net::TcpListener::bind("127.0.0.1:80").await.unwrap());
+    }
+}
+
+mod under_actix {
+    use nstest::{netns, netns_test};
+
+    #[actix_rt::test]
+    #[netns]
+    async fn wraps() {
+        actix_rt::spawn(async { drop(std::net::TcpListener::bind("127.0.0.1:80").unwrap()) })
+            .await
+            .unwrap();
+    }
+
+    #[actix_rt::test]
+    #[netns_test]
+    #[ignore = "registered twice"]
+    async fn registers() {}
+}
+
+mod under_test_log {
+    use nstest::{netns, netns_test};
+
+    #[test_log::test]
+    #[netns]
+    fn wraps() {
+        assert!(tracing::event_enabled!(tracing::Level::ERROR));
+    }
+
+    #[test_log::test]
+    #[netns_test]
+    fn registers(context: nstest::TestContext) {
+        assert!(tracing::event_enabled!(tracing::Level::ERROR));
+        drop(context.clone());
+    }
+
+    #[test_log::test(tokio::test)]
+    #[netns]
+    async fn wraps_tokio() {
+        assert!(tracing::event_enabled!(tracing::Level::ERROR));
+    }
 }
 
 mod under_rstest {
@@ -171,6 +227,8 @@ fn each_test_is_registered_as_often_as_documented() {
     let counted: String =
         counted.into_iter().map(|(name, times)| format!("{times} {name}\n")).collect();
     expect_test::expect![[r#"
+        2 under_actix::registers
+        1 under_actix::wraps
         1 under_rstest::alias::case_1
         1 under_rstest::alias_async::case_1
         1 under_rstest::leaves_fixtures
@@ -192,6 +250,10 @@ fn each_test_is_registered_as_often_as_documented() {
         1 under_test_case::panics::test_case_1_one
         1 under_test_case::registers_async::test_case_1_one
         1 under_test_case::wraps::test_case_1_one
+        1 under_test_log::registers
+        1 under_test_log::wraps
+        1 under_test_log::wraps_tokio
+        1 under_tokio::advances_its_clock
         1 under_tokio::alias
         1 under_tokio::registers
         1 under_tokio::wraps

@@ -80,6 +80,12 @@ impl Args {
 }
 
 fn unknown(word: &str) -> String {
+    if matches!(word, "start_paused" | "unhandled_panic") {
+        return format!(
+            "`{word}` is an argument of `#[tokio::test]`; write `#[tokio::test({word} = …)]` above \
+             `#[netns]`, which takes the other arguments"
+        );
+    }
     match nearest(word, NAMES) {
         Some(meant) => format!("unknown argument `{word}`; did you mean `{meant}`? {}", valid()),
         None => format!("unknown argument `{word}`; {}", valid()),

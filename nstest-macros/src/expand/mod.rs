@@ -14,6 +14,7 @@ use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::quote_spanned;
 
 use crate::args::Args;
+use crate::attributes::UselessLock;
 use crate::conflicts;
 use crate::diag::Errors;
 use crate::entry::{Build, EntryPoint};
@@ -44,6 +45,12 @@ pub(crate) fn expand(
     if errors.is_empty() {
         wrapper(entry, build, &args, &function, &test)
     } else {
+        let mut function = function;
+        if UselessLock::in_body(&function.body).is_some() {
+            // serial_test removed the parameters that the body uses.
+            let span = function.body.span();
+            function.body = braced(span, quote_spanned!(span=> ::core::panic!()));
+        }
         let plain = plain(function);
         let errors = errors.into_tokens();
         quote_spanned!(Span::mixed_site()=> #plain #errors)
@@ -125,13 +132,15 @@ fn call(args: &Args, registers: bool, function: &Function, test: &Test) -> Token
     let (returned, mention) = (output.argument(), output.mention());
     let ident = &function.sig.ident;
     let options = options(args, registers, test, &private);
+    let (within, locked) = file_locks(test, &private);
     // In a block of its own, so that the user's statements cannot see the static.
     let description = quote_spanned! {here=> {
         static TEST: #private::Test = #private::Test::new(
             ::core::module_path!(),
             ::core::stringify!(#ident),
             #options,
-        );
+        )#within;
+        #locked
         #mention
         &TEST
     }};
@@ -156,6 +165,24 @@ fn call(args: &Args, registers: bool, function: &Function, test: &Test) -> Token
             async move #body
         });
     }
+}
+
+/// A function with the attributes that lock files, which the parent's process alone calls,
+/// and the call that hands it to the runtime. In both processes, a test would wait for
+/// itself.
+fn file_locks(test: &Test, private: &TokenStream) -> (TokenStream, TokenStream) {
+    let here = Span::mixed_site();
+    let locks = &test.file_locks;
+    if locks.is_empty() {
+        return Default::default();
+    }
+    let locked = quote_spanned! {here=>
+        #(#locks)*
+        fn locked() {
+            #private::launch(&TEST);
+        }
+    };
+    (quote_spanned!(here=> .within(locked)), locked)
 }
 
 /// A block with the span of the user's braces, where the compiler reports errors about

@@ -127,6 +127,20 @@ fn should_panic() {
     );
 }
 
+#[test]
+fn file_lock() {
+    check(
+        EntryPoint::NetnsTest,
+        quote!(),
+        quote! {
+            #[serial]
+            #[serial_test::file_serial(key, path => "/tmp/lock")]
+            async fn locks(server: Node) {}
+        },
+        expect_file!["snapshots/file_lock.rs"],
+    );
+}
+
 /// The function stays, unregistered; so do its attributes that are not a test's.
 #[test]
 fn mistake() {

@@ -11,7 +11,7 @@ async fn mistaken(&self, node: &Node) {
     "unknown argument `retries`; the arguments are `timeout`, `root`, `peers`, `subnet`, `mtu`, `ipv6`, `uplink`, `netns`, `seed`, `explore`, `flavor`, `worker_threads`, `crate`"
 }
 ::core::compile_error! {
-    "`#[tokio::test]` would run the test a second time, outside its network; remove it: `#[netns_test]` runs an `async fn` on tokio, with the arguments `flavor` and `worker_threads`"
+    "`#[tokio::test]` would run the test a second time, outside its network; remove it: `#[netns_test]` runs an `async fn` on tokio, with the arguments `flavor` and `worker_threads`; or, for its other arguments, write it above `#[netns]`"
 }
 ::core::compile_error! {
     "a test cannot have `self`; move the function out of the `impl` block"
