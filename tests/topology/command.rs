@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Stdio;
 
 use expect_test::expect;
-use nstest::{Node, TestContext, TestResult, netns_test};
+use nstest::{Net, Node, TestContext, TestResult, netns_test};
 use nstest_tests::driver::Run;
 use nstest_tests::marks;
-use nstest_tests::programs::need;
+use nstest_tests::programs::{find, need};
 
 fn text(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -98,6 +98,36 @@ fn one_that_does_not_exist_is_named_with_its_node(peer: Node) {
     let error = peer.command("true").current_dir("/no/such/directory").status().unwrap_err();
     expect!["start true in node peer, in the directory /no/such/directory: No such file or directory (os error 2)"]
         .assert_eq(&error.to_string());
+}
+
+/// From the test, from a node, from within each other: every way between three namespaces.
+#[netns_test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
+fn ip_netns_exec_leads_from_every_node_to_every_node(a: Node, b: Node, net: Net) -> TestResult {
+    need(&["ip"]);
+    let ip = find("ip");
+    let names = ["test", "a", "b"];
+    for from in [&net.local(), &a, &b] {
+        for first in names {
+            for second in names {
+                let mut command = from.command(&ip);
+                command.args(["netns", "exec", first]).arg(&ip).args(["netns", "exec", second]);
+                let out = command.args(["cat", "/sys/class/net/eth0/address"]).output()?;
+                let (text, error) =
+                    (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+                let (number, way) = (
+                    1 + names.iter().position(|name| *name == second).unwrap_or(0),
+                    (first, second),
+                );
+                assert_eq!(
+                    text.trim(),
+                    format!("02:6e:73:00:0{number}:00"),
+                    "from {from:?} by {way:?}: {error}"
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 #[netns_test]

@@ -100,6 +100,46 @@ fn a_thread_lives_in_its_node(peer: Node, net: Net) -> TestResult {
     Ok(())
 }
 
+/// The interfaces in /proc/net and /proc/self/net, whose names libraries have built in.
+fn proc_net() -> [Vec<String>; 2] {
+    ["/proc/net/dev", "/proc/self/net/dev"].map(|path| {
+        let text = std::fs::read_to_string(path).expect("read /proc");
+        let mut names: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, _)| name.trim().to_owned())
+            .collect();
+        names.sort();
+        names
+    })
+}
+
+#[netns_test]
+async fn proc_net_shows_the_node(peer: Node, net: Net) -> TestResult {
+    let home = proc_net();
+    assert_eq!(home[0], ["eth0", "lo"]);
+    let elsewhere = net.add_lan("elsewhere").build()?;
+    let lonely = net.add_node("lonely").build()?;
+    peer.join(&elsewhere)?;
+    let in_peer = ["eth0", "eth1", "lo"].map(str::to_owned).to_vec();
+    let in_peer = [in_peer.clone(), in_peer];
+    assert_eq!(peer.spawn(proc_net).join().expect("no panic"), in_peer);
+    let nested = || std::thread::spawn(proc_net).join().expect("no panic");
+    assert_eq!(peer.spawn(nested).join().expect("no panic"), in_peer);
+    assert_eq!(peer.spawn_async(async { proc_net() }).await?, in_peer);
+    let blocking = async { tokio::task::spawn_blocking(proc_net).await };
+    assert_eq!(peer.spawn_async(blocking).await??, in_peer);
+    let only = vec!["lo".to_owned()];
+    assert_eq!(lonely.spawn(proc_net).join().expect("no panic"), [only.clone(), only]);
+    // A visited thread finds its network by its own name.
+    let text = peer.run(|| std::fs::read_to_string("/proc/thread-self/net/dev"))?;
+    assert!(text.contains("eth1"), "{text}");
+    assert_eq!(proc_net(), home);
+    let output = peer.command("cat").arg("/proc/net/dev").output()?;
+    assert!(String::from_utf8_lossy(&output.stdout).contains("eth1"));
+    Ok(())
+}
+
 /// Says where it is dropped.
 struct Tells(std::sync::mpsc::Sender<PathBuf>);
 

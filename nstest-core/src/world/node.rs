@@ -103,7 +103,8 @@ impl Node {
     /// Runs a closure in the node's network, on the calling thread.
     ///
     /// Sockets and threads that it creates stay in the node. Only the network is the
-    /// node's: files and hostname are the test's.
+    /// node's: files and hostname are the test's. `/proc/net` is the test's, too; read
+    /// `/proc/thread-self/net`, or use [`spawn`](Self::spawn).
     ///
     /// # Panics
     /// If the closure returns a future: it would run elsewhere. See
