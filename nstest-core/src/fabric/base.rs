@@ -1,6 +1,7 @@
 //! The fabric: its namespace, and what there is in it and in nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::sync::Arc;
 
 use super::forwarding::ForwardingTable;
@@ -8,13 +9,13 @@ use super::member::Member;
 use super::request_queue::{Owner, RequestQueue};
 use super::splice_state::SpliceState;
 use crate::error::{Error, ErrorCode, Result};
-use crate::layout::NODE;
-use crate::netlink::{NetlinkFamily, Request, Socket};
+use crate::layout::{NETNS, NODE};
+use crate::netlink::{NetlinkFamily, Request, Socket, link};
 use crate::netns::Namespace;
 use crate::node::{NodeExecutor, Panics};
 use crate::sysctl;
 use crate::topology::changes::{Change, Changes, NodeRef};
-use crate::topology::spec::NodeId;
+use crate::topology::spec::{NodeId, interface_index};
 
 /// What there is in the kernel for a test's network.
 #[derive(Debug)]
@@ -169,4 +170,25 @@ impl Fabric {
             self.notes.push(note);
         }
     }
+}
+
+/// Removes what a process that built the network, and has ended, left in the test's own
+/// namespace and under its names. The kernel removes these interfaces by itself, but later.
+pub(crate) fn remove_remains() -> Result<()> {
+    for name in fs::read_dir(NETNS).into_iter().flatten().flatten() {
+        let path = name.path();
+        if path.is_symlink() && !path.exists() {
+            // It fails for another user; then the network is built without this name.
+            let _ = fs::remove_file(path);
+        }
+    }
+    let mut socket = Socket::open(NetlinkFamily::Route, "the test")?;
+    for interface in link::list(&mut socket)? {
+        let slot = interface.index.checked_sub(interface_index(0));
+        if slot.is_some_and(|slot| interface.name == format!("eth{slot}")) {
+            // It fails if the kernel has been faster.
+            let _ = socket.request(&link::delete(interface.index));
+        }
+    }
+    Ok(())
 }

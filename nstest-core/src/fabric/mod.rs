@@ -31,4 +31,4 @@ mod splice_state;
 mod splicing;
 
 pub(crate) use crate::sysctl::has_ipv6;
-pub(crate) use base::{Fabric, Stopped};
+pub(crate) use base::{Fabric, Stopped, remove_remains};

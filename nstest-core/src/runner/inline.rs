@@ -8,7 +8,7 @@ use std::process::Termination;
 
 use nix::sched::{CloneFlags, unshare};
 
-use super::body::current::Process;
+use super::body::current::Role;
 use super::body::fixtures::Fixtures;
 use super::body::play;
 use super::settings::Settings;
@@ -27,7 +27,7 @@ pub(super) fn play<R: Termination>(
         return Verdict::Broken(error).into();
     }
     let Settings { timeout, run_config, seed_given, .. } = settings;
-    let played = play::play(test, Process::Body, run_config.clone(), *timeout, function);
+    let played = play::play(test, Role::Body, run_config.clone(), *timeout, function);
     let (result, findings) = played.conclude();
     let verdict = result.map_or_else(Verdict::Failed, |()| Verdict::Passed);
     SeededVerdict::with_findings(verdict, run_config, *seed_given, Some(&findings))

@@ -8,7 +8,7 @@ use std::process::Termination;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::current::Process;
+use super::current::Role;
 use super::fixtures::Fixtures;
 use super::play::play;
 use super::restarted::leave_assignment;
@@ -63,7 +63,7 @@ impl Channel {
         let channel = Arc::new(self);
         report_aborting_panics(&channel);
         let Assignment { timeout, run_config, .. } = &channel.assignment;
-        let played = play(test, Process::Body, run_config.clone(), *timeout, function);
+        let played = play(test, Role::Body, run_config.clone(), *timeout, function);
         if std::process::id() != pid {
             eprintln!(
                 "nstest: note: the test function returned in a fork of the test's process, too; that result is ignored"

@@ -32,9 +32,9 @@ thread_local! {
     static OWN: RefCell<Option<Arc<Current>>> = const { RefCell::new(None) };
 }
 
-/// Which process plays a test.
+/// What the process that plays a test is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Process {
+pub(crate) enum Role {
     /// The body, or in inline mode the parent.
     Body,
     /// A process that the body started from its own binary.
@@ -45,7 +45,7 @@ pub(crate) enum Process {
 #[derive(Debug)]
 pub(crate) struct Current {
     options: Options,
-    process: Process,
+    role: Role,
     run_config: RunConfig,
     context: TestContext,
     /// What parameters and arguments ask for, until the network is built from it.
@@ -57,7 +57,7 @@ pub(crate) struct Current {
 impl Current {
     pub(super) fn of(
         test: &Test,
-        process: Process,
+        role: Role,
         run_config: RunConfig,
         timeout: Option<Duration>,
     ) -> Result<Self> {
@@ -73,17 +73,17 @@ impl Current {
         parameters.without_root = !options.root;
         parameters.netns = options.netns.map(str::to_owned);
         if options.uplink {
-            parameters.outside = match process {
-                Process::Body => uplink::test_side::configure()?,
-                Process::Restarted => uplink::test_side::networks()?,
+            parameters.outside = match role {
+                Role::Body => uplink::test_side::configure()?,
+                Role::Restarted => uplink::test_side::networks()?,
             };
         }
-        if !options.ipv6 && process == Process::Body {
+        if !options.ipv6 && role == Role::Body {
             disable_ipv6()?;
         }
         Ok(Self {
             options,
-            process,
+            role,
             run_config,
             context,
             spec: Mutex::new(spec),
@@ -116,15 +116,19 @@ impl Current {
             let spec = self.spec().clone();
             self.check_consistent(&spec)?;
             let context = self.context.clone();
-            if self.process == Process::Restarted {
-                // It fails if the test has removed the directory.
-                let _ = fs::write(NETWORK_USED, "");
+            let built = Path::new(NETNS).join(NODE);
+            let world = match self.role {
+                Role::Body => FixtureContext::build(&spec, context)?,
                 // The name leads nowhere when the process that built the network has ended.
-                if Path::new(NETNS).join(NODE).exists() {
+                Role::Restarted if built.exists() => {
                     return FixtureContext::attach(&spec, context);
                 }
-            }
-            let world = FixtureContext::build(&spec, context)?;
+                Role::Restarted => {
+                    // It fails if the test has removed the directory.
+                    let _ = fs::write(NETWORK_USED, "");
+                    FixtureContext::build_again(&spec, context)?
+                }
+            };
             world.net().prepare(&self.run_config)?;
             Ok(world)
         })
@@ -177,7 +181,7 @@ impl Current {
     pub(super) fn check_used(&self) -> Result<()> {
         let pretends = lock(&self.pretended).is_some();
         // A process that the test started from its own binary may have used it.
-        let elsewhere = self.process == Process::Restarted || Path::new(NETWORK_USED).exists();
+        let elsewhere = self.role == Role::Restarted || Path::new(NETWORK_USED).exists();
         if self.world.get().is_some() || pretends || elsewhere {
             return Ok(());
         }

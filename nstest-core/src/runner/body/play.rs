@@ -5,7 +5,7 @@ use std::process::{ExitCode, Termination};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::current::{Current, Process};
+use super::current::{Current, Role};
 use super::fixtures::{Fixtures, or_unwind};
 use super::setup_failure;
 use crate::error::{Error, ErrorCode};
@@ -18,14 +18,14 @@ use crate::sys::init;
 /// Calls the test function; its parameters are made first.
 pub(crate) fn play<R: Termination>(
     test: &'static Test,
-    process: Process,
+    role: Role,
     run_config: RunConfig,
     timeout: Option<Duration>,
     function: impl FnOnce(&mut Fixtures) -> R,
 ) -> Played {
     let mut current = None;
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        let mut fixtures = Fixtures::new(Current::of(test, process, run_config, timeout));
+        let mut fixtures = Fixtures::new(Current::of(test, role, run_config, timeout));
         current = Some(fixtures.current.shared());
         let code = function(&mut fixtures).report();
         let unseen = fixtures.current.unseen_failure();

@@ -14,7 +14,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::process::Termination;
 
-use super::current::Process;
+use super::current::Role;
 use super::fixtures::Fixtures;
 use super::play::play;
 use crate::ipc::Assignment;
@@ -49,7 +49,7 @@ impl Restarted {
         function: impl FnOnce(&mut Fixtures) -> R,
     ) {
         let Assignment { timeout, run_config, .. } = self.0;
-        let (result, _) = play(test, Process::Restarted, run_config, timeout, function).conclude();
+        let (result, _) = play(test, Role::Restarted, run_config, timeout, function).conclude();
         let verdict = result.map_or_else(Verdict::Failed, |()| Verdict::Passed);
         announce(test, verdict.into(), Policy::default());
     }
