@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Output};
 
 use nstest::{ErrorCode, Net, Node, TestResult, netns_test};
@@ -144,6 +144,21 @@ fn it_builds_the_network_if_the_test_has_not() -> TestResult {
         return Ok(());
     }
     passes(again(program(), "it_builds_the_network_if_the_test_has_not", "builder"));
+    Ok(())
+}
+
+#[netns_test(peers = 1)]
+fn one_that_crashes_leaves_the_network_to_the_next() -> TestResult {
+    if role().is_some() {
+        let net = nstest::net();
+        net.node("peer1")?.wait_reachable(net.local().ip())?;
+        std::process::abort();
+    }
+    for _ in 0..5 {
+        let name = "one_that_crashes_leaves_the_network_to_the_next";
+        let output = again(program(), name, "crashes").output()?;
+        assert_eq!(output.status.signal(), Some(6), "{}", text(&output));
+    }
     Ok(())
 }
 
