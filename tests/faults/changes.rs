@@ -21,31 +21,28 @@ fn send(from: &Node, to: &Node, count: u32) -> TestResult {
     stream.send_many(count, |sent, arrived| sent == arrived)
 }
 
-/// The number of packets that each fault affected, divided by twenty.
+/// The number of packets that each fault affected.
 fn affected(injections: &[&Injection]) -> Vec<u64> {
-    injections.iter().map(|injection| injection.affected() / 20).collect()
+    injections.iter().map(|injection| injection.affected()).collect()
 }
 
-/// Each fault counts its own packets, with every backend. The kernel also counts control
-/// traffic.
+/// Each fault counts its own packets.
 #[netns_test]
 fn each_fault_counts_its_own_packets(server: Node, net: Net) -> TestResult {
-    net.local().wait_reachable(server.ip())?;
     let link = server.link().ingress();
     let first = link.condition(rate(10))?;
     send(&net.local(), &server, 60)?;
     let second = link.condition(rate(20))?;
-    assert_eq!(affected(&[&first, &second]), [3, 0]);
+    assert_eq!(affected(&[&first, &second]), [60, 0]);
     send(&net.local(), &server, 80)?;
     let third = link.condition(Condition::new().duplicate(Percent::ALL))?;
     assert_eq!((third.backends(), second.backends()), (vec![Backend::Wire], vec![]));
-    assert_eq!(affected(&[&first, &second, &third]), [3, 4, 0]);
+    assert_eq!(affected(&[&first, &second, &third]), [60, 80, 0]);
     let mut stream = Stream::open(&net.local(), &server, server.ip(), 0)?;
     stream.send_many(100, |sent, arrived| arrived == 2 * sent)?;
     let fourth = link.condition(rate(30))?;
     send(&net.local(), &server, 120)?;
-    assert_eq!(affected(&[&first, &second, &third, &fourth]), [3, 4, 5, 6]);
-    // Ending a condition that was replaced does not end the one that replaced it.
+    assert_eq!(affected(&[&first, &second, &third, &fourth]), [60, 80, 100, 120]);
     // Ending a condition that was replaced does not end the one that replaced it.
     for over in [&first, &second, &third] {
         over.end()?;
@@ -54,7 +51,7 @@ fn each_fault_counts_its_own_packets(server: Node, net: Net) -> TestResult {
     send(&net.local(), &server, 20)?;
     fourth.end()?;
     send(&net.local(), &server, 100)?;
-    assert_eq!(affected(&[&first, &second, &third, &fourth]), [3, 4, 5, 7]);
+    assert_eq!(affected(&[&first, &second, &third, &fourth]), [60, 80, 100, 140]);
     Ok(())
 }
 
@@ -136,12 +133,11 @@ fn a_replaced_condition_does_not_start_again(server: Node, net: Net) -> TestResu
 /// An injection that fails changes nothing. Here no descriptor is left for the wire.
 #[netns_test]
 fn a_failed_injection_changes_nothing(a: Node, b: Node, net: Net) -> TestResult {
-    let paced = b.link().ingress().condition(rate(10))?;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, 0, hard)?;
     let errors = [
         b.link().condition(LOSSY).map(drop),
-        b.link().condition(rate(20)).map(drop), // egress needs the wire
+        b.link().ingress().condition(rate(20)).map(drop),
         net.partition(&[&[&a], &[&b]]).map(drop),
         b.link().drop_packets(Packets::udp()).map(drop),
     ];
@@ -149,9 +145,7 @@ fn a_failed_injection_changes_nothing(a: Node, b: Node, net: Net) -> TestResult 
     for error in errors {
         assert_eq!(error.unwrap_err().code().as_str(), "wire");
     }
-    assert_eq!(paced.backends(), [Backend::Tbf]);
     send(&a, &b, 10)?;
-    assert!(paced.affected() >= 10, "{paced:?}");
     // The failed ones do not exclude the next.
     net.partition(&[&[&a], &[&b]])?.optional().end()?;
     let lossy = b.link().ingress().condition(LOSSY)?;
@@ -172,7 +166,7 @@ fn faults_follow_a_node(net: Net) -> TestResult {
         net.inject(Fault::on("laptop").egress().packets(Packets::udp()).action(Action::Drop))?;
     send(&at_home, &laptop, 5)?;
     let counted = fast.affected();
-    assert!(counted >= 5);
+    assert_eq!(counted, 5);
     laptop.roam(&home, &cafe)?;
     assert_eq!(fast.backends(), [Backend::Wire], "which serves the other fault");
     send(&in_cafe, &laptop, 5)?;

@@ -1,7 +1,6 @@
 //! Fault injection through the public API, on the real kernel.
 #![deny(unsafe_code)]
 
-mod backends;
 mod chance;
 mod changes;
 mod conformance;
@@ -10,6 +9,7 @@ mod links;
 mod mistakes;
 mod neighbours;
 mod partitions;
+mod rates;
 mod receipts;
 mod schedules;
 mod seeds;

@@ -93,6 +93,11 @@ impl Stream {
         Ok(Self { socket, octets: octets.max(12), sent: 0, start, arrivals, over, receiver })
     }
 
+    /// Lets [`send`](Self::send) fail where it would wait.
+    pub(crate) fn set_nonblocking(&self) -> std::io::Result<()> {
+        self.socket.set_nonblocking(true)
+    }
+
     /// Sends a datagram.
     pub(crate) fn send(&mut self) -> std::io::Result<()> {
         let mut datagram = vec![0; self.octets];

@@ -13,7 +13,7 @@
 //! - [`splice_state`], [`request_queue`]: the wire and its filters; requests that are sent
 //!   together;
 //! - [`base`]: the fabric itself;
-//! - [`splicing`], [`shape`], [`carrier`]: the wire, qdiscs, and links that are down;
+//! - [`splicing`], [`carrier`]: the wire, and links that are down;
 //! - [`perform`], [`carry_out`]: one change; a list of changes.
 
 mod base;
@@ -26,7 +26,6 @@ mod node_factory;
 mod perform;
 mod request_queue;
 mod rules;
-mod shape;
 mod splice_state;
 mod splicing;
 

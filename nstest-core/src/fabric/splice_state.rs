@@ -16,8 +16,6 @@ pub(super) struct SpliceState {
     pub(super) discovery: BTreeMap<LinkEndId, Discovery>,
     /// The link ends that are down: nothing that their nodes have sent is forwarded.
     pub(super) down: BTreeSet<LinkEndId>,
-    /// The link ends that have a qdisc.
-    pub(super) shaped: BTreeSet<LinkEndId>,
 }
 
 /// The filters of the hidden devices. What the wire has sent is received on the link end's

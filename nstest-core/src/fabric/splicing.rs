@@ -75,10 +75,10 @@ impl Fabric {
 
     /// Tells the wire which frames have a fast path now.
     pub(super) fn update_fast_paths(&self) {
-        let SpliceState { wire: Some(wire), down, shaped, .. } = &self.splices else { return };
+        let SpliceState { wire: Some(wire), down, .. } = &self.splices else { return };
         let mut fast_paths = BTreeMap::<u32, FastPaths>::new();
         for (end, matches, to) in self.forwarding.fast_paths() {
-            if down.contains(&end) || shaped.iter().any(|shaped| shaped.ifindex() == to) {
+            if down.contains(&end) {
                 continue;
             }
             let address = match matches {
@@ -94,7 +94,6 @@ impl Fabric {
     pub(super) fn delete_link_end(&mut self, end: LinkEndId) -> Result<()> {
         self.forwarding.forget(end);
         self.splices.down.remove(&end);
-        self.splices.shaped.remove(&end);
         self.update_fast_paths();
         let hidden = self.unsplice(end);
         let all = hidden.into_iter().chain([link::delete(end.ifindex())]);

@@ -116,7 +116,9 @@ impl Condition {
         self
     }
 
-    /// The bandwidth. Packets that come faster wait in a queue.
+    /// The bandwidth. Packets that come faster wait in a queue, one after the other, each as
+    /// long as a physical link would make it. The queue is that of a bottleneck on the way: a
+    /// sender is not slowed down by it, and has its packets dropped if the queue is full.
     #[must_use]
     pub const fn rate(mut self, rate: Rate) -> Self {
         self.rate = Some(rate);
@@ -124,7 +126,9 @@ impl Condition {
     }
 
     /// The number of packets that the queue in front of the link holds, including the one
-    /// that is being sent. Packets that find it full are dropped. This needs a
+    /// that is being sent; without it, [`DEFAULT_QUEUE_LIMIT`](Self::DEFAULT_QUEUE_LIMIT).
+    /// Packets that find it full are dropped. Beside a bulk transfer, a packet waits for the
+    /// whole queue: 50 packets of 1514 octets at 10 Mbit/s take 61 ms. This needs a
     /// [`rate`](Self::rate): without one, no packet waits.
     #[must_use]
     pub const fn queue_limit(mut self, packets: u32) -> Self {
@@ -141,10 +145,10 @@ impl Condition {
             || self.burst_loss.is_some()
     }
 
-    /// Whether it needs single packets. Frames that segmentation offload has not cut yet
-    /// can only be dropped, delayed and paced as a whole.
+    /// Whether it needs single packets, of the size that they have on a physical link. Frames
+    /// that segmentation offload has not cut yet can only be dropped and delayed as a whole.
     pub(crate) fn is_per_packet(&self) -> bool {
-        self.is_random() || self.duplicate == Percent::ALL || self.queue_limit.is_some()
+        self.is_random() || self.duplicate == Percent::ALL || self.rate.is_some()
     }
 
     /// Checks that every part has an effect.

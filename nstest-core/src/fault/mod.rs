@@ -33,7 +33,6 @@ pub(crate) mod rate;
 pub(crate) mod receipt;
 pub(crate) mod rule;
 pub(crate) mod schedule;
-pub(crate) mod shape;
 #[cfg(test)]
 mod tests;
 

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::fault::shape::Shape;
 use crate::frame::Stage;
 use crate::node::{NodeExecutor, Panics};
 use crate::topology::changes::Changes;
@@ -95,18 +94,6 @@ impl Fabric {
 
     #[cfg(test)]
     pub(crate) fn visit<R>(&self, _: impl FnOnce() -> R) -> R {
-        match *self {}
-    }
-
-    pub(crate) fn shape(&mut self, _: LinkEndId, _: Shape) -> Result<bool> {
-        match *self {}
-    }
-
-    pub(crate) fn unshape(&mut self, _: LinkEndId) -> Result<()> {
-        match *self {}
-    }
-
-    pub(crate) fn shaped(&mut self, _: LinkEndId) -> u64 {
         match *self {}
     }
 

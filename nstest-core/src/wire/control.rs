@@ -112,8 +112,7 @@ impl Wire {
         spliced.insert(link_end, SplicedEnd { stage, segments, fast_paths });
     }
 
-    /// Sets the fast paths of each link end. A device on a fast path must not have a
-    /// qdisc, which would hold frames that the wire has sent.
+    /// Sets the fast paths of each link end.
     pub(crate) fn set_fast_paths(&self, mut fast_paths: BTreeMap<u32, FastPaths>) {
         for (link_end, spliced) in self.state.spliced().iter_mut() {
             spliced.fast_paths = fast_paths.remove(link_end).unwrap_or_default();

@@ -58,7 +58,7 @@ impl Injection {
     pub fn affected(&self) -> u64 {
         let Network { fabric, faults, .. } = &mut *self.net.lock();
         fabric.settle_wire();
-        faults.affected(self.id, fabric)
+        faults.affected(self.id)
     }
 
     /// Allows the test to pass if this fault affects no packet.

@@ -80,7 +80,6 @@ impl SharedNetwork {
         let Network { topology, fabric, faults } = &mut *self.lock();
         fabric.check_owned()?;
         let (Transition { changes, next }, value) = topology.edit(edit)?;
-        let counts = faults.count_before(&changes, topology.spec(), fabric);
         let carried_out = fabric.carry_out(&changes);
         let settled = carried_out.and_then(|()| fabric.ask_again_after(&changes));
         if let Err(Stopped { done, error }) = settled {
@@ -89,7 +88,7 @@ impl SharedNetwork {
             return Err(error);
         }
         *topology = next;
-        faults.follow(counts, topology.spec(), fabric)?;
+        faults.follow(topology.spec(), fabric)?;
         Ok(value)
     }
 

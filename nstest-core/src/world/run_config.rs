@@ -46,12 +46,11 @@ impl Net {
         let Network { fabric, faults, .. } = &mut *self.shared.lock();
         fabric.settle_wire(); // once for all that is counted here
         let points = faults.seen().into_iter();
-        let injected =
-            faults.planned(fabric).map(|(reached, packet)| PlanOutcome { reached, packet });
+        let injected = faults.planned().map(|(reached, packet)| PlanOutcome { reached, packet });
         Findings {
             points: points.map(|(point, packet)| FoundPoint { point, packet }).collect(),
             injected,
-            unmatched: faults.unmet(fabric).into_iter().chain(unasked).collect(),
+            unmatched: faults.unmet().into_iter().chain(unasked).collect(),
             random: faults.is_random(),
         }
     }

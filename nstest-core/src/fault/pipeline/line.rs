@@ -110,7 +110,7 @@ impl Line {
         }
         for copy in 0..=copies.more {
             let Some(departure) = self.queue(&condition, view.frame.len(), now) else {
-                receipt.count_one();
+                is_affected = true;
                 continue;
             };
             is_affected |= condition.rate.is_some();

@@ -29,15 +29,6 @@ fn clsact() {
 }
 
 #[test]
-fn queueing_disciplines() {
-    const RATE: u64 = 10_000_000 / 8;
-    same(&qdisc::tbf(VA, RATE, 3200, 150_000), &fixtures::TBF);
-    let delay = Duration::from_millis(50);
-    same(&qdisc::netem(VA, delay, Some(RATE), 1000), &fixtures::NETEM);
-    same(&qdisc::delete_root(VA), &fixtures::NO_ROOT);
-}
-
-#[test]
 fn filters() {
     let mut filter = U32Filter { device: VA, number: 1, matches: Match::All, to: &[VB] };
     same(&u32_filter::add(&filter, Mode::Create), &fixtures::REDIRECT);

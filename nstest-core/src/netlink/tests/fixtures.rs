@@ -33,36 +33,6 @@ pub(super) const CLSACT: Fixture = Fixture {
     ),
 };
 
-/// `tc qdisc replace dev va root handle 1: tbf rate 10mbit burst 3200 limit 150000`,
-/// without the table of times by packet length (TCA_TBF_RTAB) and its scale. The kernel reads
-/// them only if the link layer is not given.
-pub(super) const TBF: Fixture = Fixture {
-    kind: 0x0024,
-    body: Cow::Borrowed(
-        "
-        00000000 03000000 00000100 ffffffff 00000000 08000100 74626600 34000200
-        28000100 00010000 00000000 d0121300 00000000 00000000 00000000 f0490200
-        409c0000 00000000 08000600 800c0000
-    ",
-    ),
-};
-
-/// `tc qdisc replace dev va root handle 1: netem delay 50ms rate 10mbit limit 1000`
-pub(super) const NETEM: Fixture = Fixture {
-    kind: 0x0024,
-    body: Cow::Borrowed(
-        "
-        00000000 03000000 00000100 ffffffff 00000000 0a000100 6e657465 6d000000
-        30000200 c2eb0b00 e8030000 00000000 00000000 00000000 00000000 14000600
-        d0121300 00000000 00000000 00000000
-    ",
-    ),
-};
-
-/// `tc qdisc del dev va root`
-pub(super) const NO_ROOT: Fixture =
-    Fixture { kind: 0x0025, body: Cow::Borrowed("00000000 03000000 00000000 ffffffff 00000000") };
-
 /// `tc filter add dev va ingress protocol all prio 2 handle 800::1 u32 match u32 0 0 action mirred egress redirect dev vb`
 pub(super) const REDIRECT: Fixture = Fixture {
     kind: 0x002c,

@@ -14,7 +14,7 @@ use crate::netlink::link::{self, LOOPBACK, NewLink};
 use crate::netlink::nftables::L4Proto;
 use crate::netlink::route::{self, Route, RouteTarget};
 use crate::netlink::sock_diag::{self, States};
-use crate::netlink::{Mode, NetlinkFamily, Socket, addr, neigh, qdisc, refusal, u32_filter};
+use crate::netlink::{Mode, NetlinkFamily, Socket, addr, neigh, refusal, u32_filter};
 use crate::testing::isolated;
 
 /// Less than the second after which a lost first packet is repeated.
@@ -81,30 +81,6 @@ fn setting_the_far_end_down_keeps_addresses_and_routes() {
         assert!(took < RETRY, "{took:?}");
         let took = exchange(&node.ns, &peer.ns, ipv6(1));
         assert!(took < RETRY, "{took:?}");
-    });
-}
-
-/// A kernel without one of the qdiscs answers ENOENT.
-#[test]
-fn tbf_and_netem_count_packets() {
-    isolated(|| {
-        let mut nodes = lan(2, Join::Hub).unwrap();
-        let [node, peer, fabric] = &mut nodes[..] else { unreachable!() };
-        let to_peer = ETH0 + 1;
-        for request in [
-            qdisc::tbf(to_peer, 10_000_000, 3_000, 100_000),
-            qdisc::netem(to_peer, Duration::from_millis(1), Some(10_000_000), 1_000),
-        ] {
-            if let Err(error) = fabric.route.request(&request) {
-                assert_eq!(refusal(&error), Some(Errno::ENOENT), "{error:?}");
-                continue;
-            }
-            exchange(&node.ns, &peer.ns, ipv4(1));
-            let count = qdisc::count(&mut fabric.route, to_peer).unwrap().unwrap();
-            assert!(count.passed >= 3 && count.dropped == 0, "{count:?}");
-            fabric.route.request(&qdisc::delete_root(to_peer)).unwrap();
-            assert_eq!(qdisc::count(&mut fabric.route, to_peer).unwrap(), None);
-        }
     });
 }
 

@@ -6,11 +6,9 @@ use std::time::Duration;
 use super::{
     Arc, Net, Node, bound, connected, link_end_of, network, pass, round_trip, sound, teach,
 };
-use crate::fault::{Condition, Rate};
 use crate::frame::Direction;
 use crate::testing::isolated;
 use crate::wire::HiddenPair;
-use crate::world::Backend;
 
 fn talk(a: &Node, b: &Node) {
     for (from, to) in [(a.ipv4().into(), b.ipv4().into()), (a.ipv6().into(), b.ipv6().into())] {
@@ -81,30 +79,19 @@ fn what_leaves_a_node_goes_straight_on_where_nothing_is_in_the_way() {
         // What comes to the node comes in where what leaves it would go back.
         let outer = HiddenPair::of(link_end_of(&near).ifindex()).outer_name();
         let back = || net.shared().received(&outer) as i64 - come.load(Ordering::Relaxed) as i64;
-        let goes_straight = |expected: bool| {
+        let goes_straight = || {
             let before = back();
             (0..10).for_each(|_| talk(&near, &far));
             // Ten times both families, twice; a stray report of a group may come as well.
             let back = back() - before;
-            assert_eq!(back < 10, expected, "{back} frames went back");
-            assert!(expected || back >= 20, "{back} frames went back");
+            assert!(back < 10, "{back} frames went back");
         };
-        goes_straight(true);
-        // A qdisc that holds frames would have the wire wait for it.
-        let rate = Condition::new().rate(Rate::mbit(100));
-        let slow = far.link().ingress().condition(rate).unwrap();
-        assert_eq!(slow.backends(), [Backend::Tbf]);
-        goes_straight(false);
-        slow.end().unwrap();
-        goes_straight(true);
+        goes_straight();
         // From a hub, too: all but broadcasts.
         let third = node("third");
-        goes_straight(true);
-        let slow = far.link().ingress().condition(rate).unwrap();
-        goes_straight(false);
-        slow.end().unwrap();
+        goes_straight();
         third.remove().unwrap();
-        goes_straight(true);
+        goes_straight();
         sound(&net);
     });
 }

@@ -34,7 +34,7 @@ impl Census {
         for end in new {
             let both_directions = spec.opposite(end).is_some();
             let seen = Arc::clone(&self.seen);
-            mechanisms.splice(end, spec, fabric)?;
+            mechanisms.pipelines.splice(end, spec, fabric)?;
             mechanisms.pipelines.change(end.port, fabric, |pipeline| {
                 pipeline.set_census(Some(Box::new(move |direction, packet, point| {
                     if both_directions || direction == Direction::Egress {

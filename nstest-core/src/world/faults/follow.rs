@@ -9,42 +9,12 @@ use super::register::Faults;
 use super::targets::{MissingNode, resolve};
 use crate::error::Result;
 use crate::fabric::Fabric;
-use crate::fault::{FaultEffect, Plan, Receipt};
-use crate::topology::changes::{Change, Changes};
+use crate::fault::{FaultEffect, Plan};
 use crate::topology::spec::{LinkEndId, Spec};
 
-/// What the kernel has counted for faults at links that an edit removes.
-#[derive(Debug)]
-#[must_use]
-pub(in crate::world) struct LastCounts(Vec<(Receipt, u64)>);
-
 impl Faults {
-    /// Reads the counters at links that a plan removes, before it does.
-    pub(in crate::world) fn count_before(
-        &self,
-        changes: &Changes,
-        spec: &Spec,
-        fabric: &mut Fabric,
-    ) -> LastCounts {
-        let removed = changes.list.iter().flat_map(|change| match change {
-            Change::DelLink { port, .. } => vec![*port],
-            Change::DelNode { at } => spec.links_of(at.id).iter().map(|end| end.port).collect(),
-            _ => Vec::new(),
-        });
-        let removed: BTreeSet<LinkEndId> = removed.collect();
-        LastCounts(self.mechanisms.conditions.counts_at(&removed, fabric))
-    }
-
     /// Lets the faults follow an edit that has been carried out.
-    pub(in crate::world) fn follow(
-        &mut self,
-        LastCounts(counts): LastCounts,
-        spec: &Spec,
-        fabric: &mut Fabric,
-    ) -> Result<()> {
-        for (receipt, count) in counts {
-            receipt.add(count);
-        }
+    pub(in crate::world) fn follow(&mut self, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
         if self.injected.is_empty()
             && self.census.is_none()
             && self.mechanisms.carriers.are_all_up()

@@ -34,7 +34,7 @@ pub(super) struct Injected {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Applied {
     Rule(LinkEndId, RuleId),
-    /// A condition, on the wire or in a qdisc. Another fault may own it by now.
+    /// A condition. Another fault may own it by now.
     Condition(DirectedLink),
     /// A reason for the link to be down.
     Down(LinkEnd),

@@ -1,7 +1,6 @@
 //! Puts faults into force at ends of links, and takes them out.
 //!
-//! Three mechanisms do it: rules in pipelines, conditions (on the wire or in a qdisc),
-//! and the carrier.
+//! Three mechanisms do it: rules in pipelines, conditions in pipelines, and the carrier.
 
 use std::collections::BTreeSet;
 
@@ -130,15 +129,8 @@ impl Mechanisms {
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> Result<Applied> {
-        self.splice(end, spec, fabric)?;
+        self.pipelines.splice(end, spec, fabric)?;
         Ok(Applied::Rule(end.port, self.pipelines.add_rule(end.port, rule, fabric)?))
-    }
-
-    /// Splices the wire in at an end of a link, if it is not there yet.
-    pub(super) fn splice(&mut self, end: LinkEnd, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
-        let Self { pipelines, conditions, .. } = self;
-        pipelines.splice(end, spec, fabric)?;
-        conditions.move_to_wire(end, None, pipelines, spec, fabric)
     }
 
     /// Takes out of force what was applied for a fault: all that is possible.
@@ -161,8 +153,7 @@ impl Mechanisms {
                     self.pipelines.remove_rule(end, rule, fabric)
                 }
                 Applied::Condition(link) => {
-                    let cleared = self.conditions.clear(link, id, &self.pipelines, fabric);
-                    cleared.map(|was_wire| freed.extend(was_wire.then_some(link.end.port)))
+                    self.conditions.clear(link, id, &self.pipelines, fabric)
                 }
                 Applied::Down(end) => self.carriers.up(Reason::Fault(id), end, spec, fabric),
             };
@@ -185,7 +176,9 @@ impl Mechanisms {
     pub(super) fn backends(&self, id: FaultId, applied: &[Applied]) -> Vec<Backend> {
         let backend = |applied: &Applied| match applied {
             Applied::Rule(..) => Some(Backend::Wire),
-            Applied::Condition(link) => self.conditions.backend(*link, id),
+            Applied::Condition(link) => {
+                self.conditions.is_owned(*link, id).then_some(Backend::Wire)
+            }
             Applied::Down(_) => Some(Backend::Carrier),
         };
         let mut backends: Vec<Backend> = applied.iter().filter_map(backend).collect();

@@ -128,7 +128,7 @@ impl Faults {
         let rule = injected.fault.trigger(id.0, receipt.clone());
         let messages = self.scheduler.messages()?.clone();
         let principal = spec.principal(end);
-        self.mechanisms.splice(principal, spec, fabric)?;
+        self.mechanisms.pipelines.splice(principal, spec, fabric)?;
         if let Some(mut pipeline) = self.mechanisms.pipelines.at(principal.port) {
             pipeline.set_listener(Some(Box::new(move |number, at| {
                 let _ = messages.send(FaultEvent::Triggered(FaultId(number), at));
@@ -283,9 +283,8 @@ impl Faults {
     }
 
     /// How many packets a fault has affected up to now.
-    pub(in crate::world) fn affected(&self, id: FaultId, fabric: &mut Fabric) -> u64 {
-        let uncollected = self.mechanisms.conditions.uncollected(id, fabric);
-        self.get(id).receipt.affected() + uncollected
+    pub(in crate::world) fn affected(&self, id: FaultId) -> u64 {
+        self.get(id).receipt.affected()
     }
 
     /// The mechanisms that carry a fault out at present, each once.

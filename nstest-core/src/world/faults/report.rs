@@ -65,28 +65,28 @@ impl Faults {
 
     /// Whether every fault of the plan has affected a packet, and the first packet that a
     /// rule of the plan has affected; `None` without a plan.
-    pub(in crate::world) fn planned(&self, fabric: &mut Fabric) -> Option<(bool, Option<String>)> {
-        let unmet = self.planned.iter().filter(|id| self.is_unmet(**id, fabric)).count();
+    pub(in crate::world) fn planned(&self) -> Option<(bool, Option<String>)> {
+        let unmet = self.planned.iter().filter(|id| self.is_unmet(**id)).count();
         let first = |id: &FaultId| self.injected.get(id)?.receipt.first().map(String::from);
         (!self.planned.is_empty()).then(|| (unmet == 0, self.planned.iter().find_map(first)))
     }
 
     /// The faults that the test injected and that never affected a packet.
-    pub(in crate::world) fn unmet(&self, fabric: &mut Fabric) -> Vec<String> {
+    pub(in crate::world) fn unmet(&self) -> Vec<String> {
         let ids = self.injected.keys().filter(|id| !self.planned.contains(id));
-        let unmet = ids.filter(|id| self.is_unmet(**id, fabric)).collect::<Vec<_>>();
+        let unmet = ids.filter(|id| self.is_unmet(**id)).collect::<Vec<_>>();
         unmet.into_iter().map(|id| self.get(*id).receipt.fault().to_owned()).collect()
     }
 
     /// To be asked when the wire has settled. A link that is down is exempt: nothing
     /// reaches its far end.
-    fn is_unmet(&self, id: FaultId, fabric: &mut Fabric) -> bool {
+    fn is_unmet(&self, id: FaultId) -> bool {
         let injected = self.get(id);
         let untriggered = injected.trigger.as_ref().is_some_and(|(_, it)| it.affected() == 0);
         let exempt = matches!(injected.fault.effect(), FaultEffect::Down)
             && !injected.awaited
             && !untriggered;
-        !(exempt || injected.receipt.is_optional() || self.affected(id, fabric) > 0)
+        !(exempt || injected.receipt.is_optional() || self.affected(id) > 0)
     }
 
     /// Failures that no caller could be given as an error.

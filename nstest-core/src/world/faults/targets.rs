@@ -29,15 +29,6 @@ impl DirectedLink {
     pub(super) fn seen_from(self, end: LinkEnd) -> Direction {
         if self.end == end { self.direction } else { self.direction.reverse() }
     }
-
-    /// The end whose device in the fabric sends what goes in this direction to a node.
-    /// `None` for the way from a node into a LAN.
-    pub(super) fn sender(self, spec: &Spec) -> Option<LinkEnd> {
-        match self.direction {
-            Direction::Ingress => Some(self.end),
-            Direction::Egress => spec.opposite(self.end),
-        }
-    }
 }
 
 /// What becomes of a node that a partition names and that does not exist.
