@@ -9,6 +9,25 @@ async fn tokio_below() {}
 async fn other_runtime_below() {}
 
 #[netns_test]
+#[test_log::test]
+fn logger_below() {}
+
+#[netns]
+#[actix_rt::test]
+async fn other_runtime_below_netns() {}
+
+#[rstest::rstest]
+#[netns_test]
+async fn rstest_above() {}
+
+#[rstest::rstest]
+#[netns]
+async fn rstest_above_netns() {}
+
+#[netns_test(start_paused = true)]
+async fn argument_of_tokio() {}
+
+#[netns_test]
 #[netns]
 fn ours_twice() {}
 
