@@ -28,6 +28,7 @@ mod seed;
 mod settings;
 mod shell;
 mod undoing;
+mod unjoined;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

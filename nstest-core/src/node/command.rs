@@ -14,6 +14,7 @@ use super::executor::NodeExecutor;
 /// `/etc/resolv.conf`. Its working directory is that of the test at the time of the start. It
 /// is killed when the test ends.
 #[derive(Debug)]
+#[must_use = "the program has not been started"]
 pub struct Command {
     executor: Arc<NodeExecutor>,
     inner: std::process::Command,

@@ -8,7 +8,9 @@
 //!
 //! In dependency order:
 //!
+//! - `panic_hook`: whether a panic is being printed;
 //! - `panics`: the panics of a node's threads and tasks;
+//! - `backlog`, `quiescence`: waiting until everything in the test sleeps;
 //! - `view`: the mounts and the hostname of a node;
 //! - `resident`: the thread that lives in a node;
 //! - `runtime`: the tokio runtime of a node;
@@ -21,16 +23,21 @@
 //! - `ready`, `connections`: listening ports, ICMP echo, and killing TCP connections;
 //! - `rtnetlink`: a handle of the crate rtnetlink.
 
+#[cfg(not(any(not(target_os = "linux"), miri, nstest_stub)))]
+mod backlog;
 pub(crate) mod command;
 mod connect_outcome;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/connections.rs")]
 mod connections;
 mod executor;
+mod panic_hook;
 mod panics;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/probe.rs")]
 mod probe;
 #[cfg(feature = "process")]
 mod process;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/quiescence.rs")]
+pub(crate) mod quiescence;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/ready.rs")]
 mod ready;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/resident.rs")]

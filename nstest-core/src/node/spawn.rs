@@ -12,7 +12,8 @@ use crate::panics;
 
 /// A thread in a node. Dropping the handle detaches the thread.
 ///
-/// A panic in the thread fails the test, unless the thread is [joined](Self::join).
+/// A panic in the thread fails the test, unless the thread is [joined](Self::join). See
+/// [`Node::spawn`](crate::Node::spawn).
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     thread: thread::JoinHandle<T>,
@@ -52,9 +53,13 @@ impl NodeExecutor {
         let recorder = self.panic_recorder();
         let of_thread = recorder.clone();
         let name = thread::current().name().map(|test| format!("{test} in {}", self.name()));
+        let unfinished = self.panics().start();
         let start = move || {
             let builder = thread::Builder::new().name(name.unwrap_or_default());
-            builder.spawn(move || of_thread.run(body))
+            builder.spawn(move || {
+                let _unfinished = unfinished;
+                of_thread.run(body)
+            })
         };
         let thread = self.resident()?.perform(start)?.map_err(|error| {
             Error::new(ErrorCode::Namespace, format!("start a thread in node {}", self.name()))

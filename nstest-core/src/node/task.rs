@@ -16,9 +16,8 @@ use crate::error::Result;
 /// A task in a node. Dropping the handle detaches the task.
 ///
 /// Awaiting it returns the output of the future, or tokio's error. A panic in the task fails
-/// the test unless the task is awaited.
+/// the test, unless the task is awaited. See [`Node::spawn`](crate::Node::spawn).
 #[derive(Debug)]
-#[must_use = "a panic in the task fails the test unless the task is awaited"]
 pub struct Task<T> {
     inner: JoinHandle<T>,
     recorder: PanicRecorder,
@@ -59,7 +58,9 @@ impl NodeExecutor {
         let runtime = self.runtime()?;
         let recorder = self.panic_recorder();
         let of_task = recorder.clone();
+        let unfinished = self.panics().start();
         let inner = runtime.handle().spawn(async move {
+            let _unfinished = unfinished;
             let mut future = Box::pin(future);
             poll_fn(|context| of_task.run(|| future.as_mut().poll(context))).await
         });

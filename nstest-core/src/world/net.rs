@@ -9,8 +9,8 @@ use super::network::SharedNetwork;
 use super::node::Node;
 use super::router::Router;
 use crate::error::Result;
-use crate::node::Panicked;
 use crate::node::stray::strays;
+use crate::node::{Panicked, quiescence};
 use crate::topology::spec::{NewLan, NodeId, Spec};
 
 /// The network of a test: its own node, and all other nodes and LANs.
@@ -129,6 +129,12 @@ impl Net {
 
     pub(crate) fn note(&self, note: &str) {
         self.shared.lock().fabric.add_note(note.to_owned());
+    }
+
+    /// Waits until the threads and tasks of the nodes have ended or sleep, so that their
+    /// panics are known. Prints a note about threads that do neither.
+    pub(crate) fn await_quiescence(&self) {
+        quiescence::settle(&self.shared.panics);
     }
 
     /// Failures that the test function did not see. Prints a note about threads that have

@@ -122,8 +122,35 @@ impl Node {
         ScopedFuture::new(&self.executor, future)
     }
 
-    /// Starts a thread that lives in the node. A panic of it fails the test,
-    /// unless it is joined.
+    /// Starts a thread that lives in the node. It may outlive the test function, as a server
+    /// does.
+    ///
+    /// A panic of it fails the test, unless it is [joined](JoinHandle::join). That includes
+    /// what the thread has still to do when the test function returns `Ok`: the test then
+    /// waits until the threads and tasks of the nodes have ended, or until every thread and
+    /// process of the test sleeps. So a server that has a request to check fails the test, and
+    /// one that sleeps in `accept` costs less than a millisecond. What waits for time to pass
+    /// is not waited for: a `sleep`, or a packet that a condition delays. After half a
+    /// second of processor time, as with a server that never sleeps, the test ends with a note.
+    ///
+    /// ```no_run
+    /// # fn test(server: nstest::Node) -> nstest::TestResult {
+    /// use std::io::{Read, Write};
+    /// use std::net::{TcpListener, TcpStream};
+    ///
+    /// let listener = server.run(|| TcpListener::bind("0.0.0.0:7000"))?;
+    /// server.spawn(move || {
+    ///     let mut said = String::new();
+    ///     listener.accept().unwrap().0.read_to_string(&mut said).unwrap();
+    ///     assert_eq!(said, "hello"); // fails the test, although nothing joins the thread
+    /// });
+    /// TcpStream::connect((server.ip(), 7000))?.write_all(b"goodbye")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Threads that it starts with [`std::thread::spawn`] are its own to join: as in any test,
+    /// their panics are printed, and decide nothing.
     ///
     /// # Panics
     /// If the thread cannot be started.
@@ -135,8 +162,12 @@ impl Node {
         self.executor.spawn(body).unwrap_or_else(|error| panic!("{error:?}"))
     }
 
-    /// Starts a task on a tokio runtime with threads in the node. A panic of it fails the
-    /// test, unless it is awaited.
+    /// Starts a task on a tokio runtime with threads in the node. It may outlive the test
+    /// function, as a server does.
+    ///
+    /// A panic of it fails the test, unless it is awaited. When the test function returns
+    /// `Ok`, what is still running is waited for, as by [`spawn`](Self::spawn). A panic of a
+    /// task that it starts with `tokio::spawn` is in the `JoinError` of that task.
     ///
     /// # Panics
     /// If the runtime cannot be started.

@@ -74,6 +74,7 @@ impl fmt::Display for ProbeOutcome {
 ///
 /// It prints as a sentence that names the responsible hop.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "its outcome is what the attempt was made for"]
 pub struct Probe {
     from: String,
     to: SocketAddr,

@@ -152,6 +152,13 @@ impl Current {
         }
     }
 
+    /// Waits until the threads and tasks of the nodes have ended or sleep.
+    pub(super) fn await_quiescence(&self) {
+        if let Some(world) = self.world.get() {
+            world.net().await_quiescence();
+        }
+    }
+
     /// What failed in the network without the test function noticing it.
     pub(super) fn unseen_failure(&self) -> Option<String> {
         self.world.get().and_then(|world| world.net().unseen_failure())

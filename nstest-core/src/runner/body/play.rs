@@ -28,6 +28,9 @@ pub(crate) fn play<R: Termination>(
         let mut fixtures = Fixtures::new(Current::of(test, role, run_config, timeout));
         current = Some(fixtures.current.shared());
         let code = function(&mut fixtures).report();
+        if code == ExitCode::SUCCESS {
+            fixtures.current.await_quiescence();
+        }
         let unseen = fixtures.current.unseen_failure();
         if code == ExitCode::SUCCESS && unseen.is_none() {
             or_unwind(fixtures.current.check_used());

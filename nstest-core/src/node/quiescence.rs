@@ -1,0 +1,235 @@
+//! Waits until everything in the test sleeps.
+//!
+//! A thread that is about to panic is running, or something that is running will wake it. So
+//! when all threads of a test sleep at the same instant, the test has nothing more to do,
+//! except for what waits for time to pass. A server that waits in `accept` forever costs two
+//! looks at each thread.
+//!
+//! All slept at one instant, if two looks in a row find every thread asleep and with an
+//! unchanged number of context switches (proc_pid_status(5)): a thread that runs between its
+//! two looks is switched out before it sleeps again.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::gettid;
+
+use super::backlog;
+use super::panic_hook::is_printing;
+use super::panics::Panics;
+use crate::sys::init;
+
+/// How much processor time the test may use while it is waited for. A server that spins uses
+/// all of it. Printing a panic, which can take long, does not count.
+const LIMIT: Duration = Duration::from_millis(500);
+
+/// The longest pause between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+
+/// Waits until the threads and tasks that `panics` knows of have ended; or until all threads
+/// of this process, and all processes in its PID namespace, sleep at the same instant. Prints
+/// a note if neither happens before [`LIMIT`].
+pub(crate) fn settle(panics: &Panics) {
+    if let Err(running) = wait(panics) {
+        eprintln!(
+            "nstest: note: the test ends while these threads are still running, so that a panic in \
+             one of them is not noticed: {}",
+            running.join(", ")
+        );
+    }
+}
+
+/// # Errors
+/// The names of the threads that are still running when [`LIMIT`] is reached.
+fn wait(panics: &Panics) -> Result<(), Vec<String>> {
+    let surroundings = Surroundings::new();
+    let (mut used, mut before) = (UsedTime::default(), None);
+    let mut pause = Duration::from_micros(20);
+    while panics.unfinished() > 0 {
+        let look = surroundings.look();
+        let prints = is_printing() || !output_has_room();
+        if look.all_sleep() && !prints {
+            match &before {
+                None => {
+                    backlog::flush(|| panics.await_finished(LONGEST_PAUSE));
+                    before = Some(look);
+                    continue;
+                }
+                Some(before) if *before == look => return Ok(()),
+                Some(_) => {}
+            }
+        }
+        if prints {
+            used = UsedTime::default();
+        }
+        if used.so_far(&surroundings) > LIMIT {
+            return Err(look.awake_since(before.as_ref()));
+        }
+        before = None;
+        // The end of the last thread or task ends the pause.
+        panics.await_finished(pause);
+        pause = (2 * pause).min(LONGEST_PAUSE);
+    }
+    Ok(())
+}
+
+/// The processes that belong to the test.
+struct Surroundings {
+    /// Whether `/proc` shows the PID namespace of the test. In inline mode, and where a test
+    /// has to do without a `/proc` of its own, it shows processes of others.
+    own: bool,
+}
+
+/// What one look at all threads found: the directory of each, and what it says.
+#[derive(Debug, PartialEq, Eq)]
+struct Look(Vec<(PathBuf, Status)>);
+
+impl Look {
+    fn all_sleep(&self) -> bool {
+        self.0.iter().all(|(_, status)| status.sleeps)
+    }
+
+    /// The names of the threads that do not sleep, or did not between two looks.
+    fn awake_since(&self, before: Option<&Self>) -> Vec<String> {
+        let ran = |thread| before.is_some_and(|before| !before.0.contains(thread));
+        let awake = self.0.iter().filter(|thread| !thread.1.sleeps || ran(thread));
+        awake.map(|(_, status)| status.name.clone()).collect()
+    }
+}
+
+impl Surroundings {
+    fn new() -> Self {
+        let pid = std::process::id().to_string();
+        let known = fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&pid));
+        Self { own: known && init::handover().is_some() }
+    }
+
+    /// The directories of the processes in `/proc`.
+    fn processes(&self) -> Vec<PathBuf> {
+        if !self.own {
+            return vec![PathBuf::from("/proc/self")];
+        }
+        // Not init, which sleeps in clone(2) with the state of a thread that waits for a disk.
+        let is_process = |name: &str| name != "1" && name.bytes().all(|b| b.is_ascii_digit());
+        let all = entries(Path::new("/proc"));
+        all.filter(|path| path.file_name().and_then(OsStr::to_str).is_some_and(is_process))
+            .collect()
+    }
+
+    /// Looks at every thread but the calling one. A thread that ends meanwhile is left out.
+    fn look(&self) -> Look {
+        let caller = gettid().to_string();
+        let processes = self.processes().into_iter();
+        let threads = processes.flat_map(|process| entries(&process.join("task")));
+        let others = threads.filter(|thread| !thread.ends_with(&caller));
+        Look(others.filter_map(|it| Status::read(&it).ok().map(|status| (it, status))).collect())
+    }
+}
+
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// What `/proc/PID/task/TID/status` says of a thread.
+#[derive(Debug, PartialEq, Eq)]
+struct Status {
+    name: String,
+    /// It waits for something, is stopped, or has ended. A thread that waits for a disk or for
+    /// a lock of the kernel (D) goes on by itself.
+    sleeps: bool,
+    /// The number of context switches.
+    switches: u64,
+}
+
+impl Status {
+    fn read(thread: &Path) -> io::Result<Self> {
+        // More than the kernel writes, so that one read(2) is enough.
+        let mut text = [0; 4096];
+        let length = File::open(thread.join("status"))?.read(&mut text)?;
+        Ok(Self::parse(&String::from_utf8_lossy(&text[..length])))
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut status = Self { name: String::new(), sleeps: false, switches: 0 };
+        for (key, value) in text.lines().filter_map(|line| line.split_once(":\t")) {
+            match key {
+                "Name" => value.clone_into(&mut status.name),
+                "State" => status.sleeps = value.starts_with(['S', 'I', 'Z', 'X', 'T', 't']),
+                "voluntary_ctxt_switches" | "nonvoluntary_ctxt_switches" => {
+                    status.switches += value.parse::<u64>().unwrap_or_default();
+                }
+                _ => {}
+            }
+        }
+        status
+    }
+}
+
+/// The processor time that the processes of the test have used since a first measurement.
+#[derive(Debug, Default)]
+struct UsedTime {
+    /// What each process had used when it was seen first.
+    first: HashMap<PathBuf, Duration>,
+}
+
+impl UsedTime {
+    fn so_far(&mut self, surroundings: &Surroundings) -> Duration {
+        let mut sum = Duration::ZERO;
+        for process in surroundings.processes() {
+            let Some(used) = used_time(&process) else { continue };
+            sum += used.saturating_sub(*self.first.entry(process).or_insert(used));
+        }
+        sum
+    }
+}
+
+/// The processor time of a process, with that of its threads that have ended.
+fn used_time(process: &Path) -> Option<Duration> {
+    /// The unit of the fields, which is the same on all architectures that nstest knows.
+    const TICKS_PER_SECOND: u32 = 100;
+    let text = fs::read_to_string(process.join("stat")).ok()?;
+    // The name, in parentheses, may contain anything. Fields 14 and 15, proc_pid_stat(5), are
+    // the 12th and 13th after it.
+    let (_, fields) = text.rsplit_once(") ")?;
+    let ticks = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u32>().ok());
+    Some(Duration::from_secs(1) * ticks.sum::<u32>() / TICKS_PER_SECOND)
+}
+
+/// Whether standard output and standard error can be written to. A thread that writes to a
+/// pipe which is full sleeps until a process outside of the test has read from it.
+fn output_has_room() -> bool {
+    let (output, errors) = (io::stdout(), io::stderr());
+    let mut streams =
+        [output.as_fd(), errors.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLOUT));
+    poll(&mut streams, PollTimeout::ZERO).is_err() || streams.iter().all(|s| s.any() == Some(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_and_the_switches_of_a_thread_are_read() {
+        let text = "Name:\ta server\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t7\n\
+                    voluntary_ctxt_switches:\t40\nnonvoluntary_ctxt_switches:\t2\n";
+        let expected = Status { name: "a server".to_owned(), sleeps: true, switches: 42 };
+        assert_eq!(Status::parse(text), expected);
+        for (state, sleeps) in
+            [("R (running)", false), ("D (disk sleep)", false), ("Z (zombie)", true)]
+        {
+            assert_eq!(Status::parse(&format!("State:\t{state}\n")).sleeps, sleeps, "{state}");
+        }
+    }
+
+    #[test]
+    fn the_time_of_this_process_is_read() {
+        let before = used_time(Path::new("/proc/self")).unwrap();
+        while used_time(Path::new("/proc/self")).unwrap() == before {}
+    }
+}
