@@ -59,7 +59,8 @@ codes! {
     EarlyExit = "early-exit",
     /// The test's process closed the pipe through which it reports its result.
     VerdictLost = "verdict-lost",
-    /// The test function passed, but then its process ended with an error.
+    /// The test function passed, or panicked as it should, but then its process ended with an
+    /// error.
     ExitAfterPass = "exit-after-pass",
     /// The test binary was started again, but did not run this test.
     NotStarted = "not-started",
@@ -182,12 +183,15 @@ struct ErrorParts {
     what: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
     help: Option<String>,
+    exhausted: bool,
 }
 
 impl Error {
     /// `what` names the operation and the object, in the imperative: "bring up `lo`".
     pub(crate) fn new(code: ErrorCode, what: impl Into<String>) -> Self {
-        Self(Box::new(ErrorParts { code, what: what.into(), source: None, help: None }))
+        let parts =
+            ErrorParts { code, what: what.into(), source: None, help: None, exhausted: false };
+        Self(Box::new(parts))
     }
 
     pub(crate) fn source(
@@ -202,6 +206,17 @@ impl Error {
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into());
         self
+    }
+
+    /// Marks an error about something that the machine has, and that is in use.
+    pub(crate) fn exhausted(mut self) -> Self {
+        self.0.exhausted = true;
+        self
+    }
+
+    /// Whether the machine has what is missing, and it is in use.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.0.exhausted
     }
 
     /// The stable name of this kind of error.

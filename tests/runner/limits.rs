@@ -24,6 +24,14 @@ pub(crate) fn without_namespaces(fixtures: &[&str]) -> Run {
     Run::under(command, fixtures)
 }
 
+/// A run in a user namespace whose limit of one network namespace is reached.
+fn with_no_further_namespace(fixtures: &[&str]) -> Run {
+    let mut command = Command::new("unshare");
+    let script = "echo 1 > /proc/sys/user/max_net_namespaces && exec unshare --net \"$0\" \"$@\"";
+    command.args(["--user", "--map-root-user", "sh", "-c", script]);
+    Run::under(command, fixtures)
+}
+
 /// Asserts that the fixture passes under the higher limits, and fails with these texts
 /// under the lower ones.
 #[track_caller]
@@ -116,4 +124,37 @@ fn a_test_is_skipped_only_on_request_and_visibly() {
     for policy in ["fail", "SKIP", "1", ""] {
         assert_eq!(with(policy, "limits::passes").run().status.code(), Some(101), "{policy}");
     }
+}
+
+#[netns_test]
+#[ignore = "a fixture that fails; its test runs it"]
+fn panics() {
+    panic!("the test fails");
+}
+
+/// Another test may have reached the limit, so a failing test must not look like one that
+/// this machine cannot run.
+#[test]
+fn what_is_in_use_is_never_skipped() {
+    for fixture in ["limits::panics", "should_panic::matches_anything"] {
+        let run = with_no_further_namespace(&[fixture]).env("NSTEST_UNSUPPORTED", "skip");
+        let outcome = run.run();
+        let text = outcome.text();
+        assert_eq!(outcome.status.code(), Some(101), "{text}");
+        assert!(text.contains("are in use (user.max_net_namespaces = 1)"), "{text}");
+        assert!(!text.contains("SKIPPED"), "{text}");
+    }
+}
+
+/// What an outer user namespace allows, or has in use, cannot be known.
+#[test]
+fn what_is_in_use_further_out_is_never_skipped() {
+    let mut command = Command::new("unshare");
+    let script = "echo 1 > /proc/sys/user/max_user_namespaces && exec unshare -Ur \"$0\" \"$@\"";
+    command.args(["--user", "--map-root-user", "sh", "-c", script]);
+    let run = Run::under(command, &["limits::panics"]).env("NSTEST_UNSUPPORTED", "skip");
+    let outcome = run.run();
+    let text = outcome.text();
+    assert_eq!(outcome.status.code(), Some(101), "{text}");
+    assert!(text.contains("nstest[userns-depth]") && !text.contains("SKIPPED"), "{text}");
 }

@@ -34,5 +34,6 @@ pub(super) fn error(refusal: &Refusal, facts: &Facts, probes: &Probes) -> Error 
         _ => format!("{:?}", Errno::from_raw(refusal.errno)),
     };
     let what = format!("{}: {}: {result}", refusal.step, refusal.call);
-    Error::new(diagnosis.code, what).source(diagnosis.cause).help(diagnosis.remedy)
+    let error = Error::new(diagnosis.code, what).source(diagnosis.cause).help(diagnosis.remedy);
+    if diagnosis.exhausted { error.exhausted() } else { error }
 }

@@ -37,7 +37,7 @@ impl Policy {
 
     /// Whether to skip a test that failed with `error` before its function ran.
     pub(crate) fn skips(self, error: &Error) -> bool {
-        self == Self::Skip && is_unsupported(error.code())
+        self == Self::Skip && is_unsupported(error.code()) && !error.is_exhausted()
     }
 }
 
@@ -51,7 +51,6 @@ fn is_unsupported(code: ErrorCode) -> bool {
         ErrorCode::UsernsLimit
             | ErrorCode::NetnsLimit
             | ErrorCode::NamespaceLimit
-            | ErrorCode::UsernsDepth
             | ErrorCode::Chroot
             | ErrorCode::UnmappedId
             | ErrorCode::Seccomp
@@ -94,12 +93,14 @@ mod tests {
         let skips = |code| Policy::Skip.skips(&Error::new(code, ""));
         assert!(skips(ErrorCode::UsernsLimit));
         assert!(!Policy::Fail.skips(&Error::new(ErrorCode::UsernsLimit, "")));
+        assert!(!Policy::Skip.skips(&Error::new(ErrorCode::UsernsLimit, "").exhausted()));
         for code in [
             ErrorCode::OpenFiles,
             ErrorCode::EnvTooBig,
             ErrorCode::Exec,
             ErrorCode::Nproc,
             ErrorCode::Setup,
+            ErrorCode::UsernsDepth,
         ] {
             assert!(!skips(code), "{code}");
         }

@@ -77,5 +77,5 @@ fn unknown(evidence: &Evidence<'_>) -> Diagnosis {
     }
     line("clone with all", format!("{:?}", probes.every));
     line("setgroups, uid_map", format!("{:?}, {:?}", probes.set_groups, probes.id_map));
-    Diagnosis { code: ErrorCode::Setup, cause, remedy: remedy::REPORT.to_owned() }
+    Diagnosis { code: ErrorCode::Setup, cause, remedy: remedy::REPORT.to_owned(), exhausted: false }
 }

@@ -13,6 +13,9 @@ pub(crate) struct Diagnosis {
     pub(crate) code: ErrorCode,
     pub(crate) cause: String,
     pub(crate) remedy: String,
+    /// Whether there is some of what is missing, and it is in use, or may be: what is
+    /// exhausted now may be there for the next test.
+    pub(crate) exhausted: bool,
 }
 
 /// What is known about one refusal.
@@ -58,5 +61,14 @@ pub(super) fn found(
     cause: impl Into<String>,
     remedy: impl Into<String>,
 ) -> Option<Diagnosis> {
-    Some(Diagnosis { code, cause: cause.into(), remedy: remedy.into() })
+    Some(Diagnosis { code, cause: cause.into(), remedy: remedy.into(), exhausted: false })
+}
+
+/// As [`found`], for something that is exhausted.
+pub(super) fn exhausted(
+    code: ErrorCode,
+    cause: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Option<Diagnosis> {
+    found(code, cause, remedy).map(|diagnosis| Diagnosis { exhausted: true, ..diagnosis })
 }

@@ -6,7 +6,7 @@ use super::super::facts::IdMap;
 use super::super::probe::{Filter, KINDS, TrialOutcome};
 use super::super::refusal::Operation;
 use super::super::remedy;
-use super::evidence::{Diagnosis, Evidence, found};
+use super::evidence::{Diagnosis, Evidence, exhausted, found};
 use crate::capability;
 use crate::error::ErrorCode;
 
@@ -23,11 +23,7 @@ pub(super) fn userns_limit(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         return None;
     }
     let name = "user.max_user_namespaces";
-    found(
-        ErrorCode::UsernsLimit,
-        reached("user", name, limit),
-        remedy::sysctl(name, &raised(limit), evidence.facts),
-    )
+    at_limit(ErrorCode::UsernsLimit, "user", name, limit, evidence)
 }
 
 /// ENOSPC although a user namespace is granted: another kind has reached its limit.
@@ -35,7 +31,7 @@ pub(super) fn namespace_limit(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     if !(evidence.at(&Operation::Clone) && evidence.errno == Errno::ENOSPC) {
         return None;
     }
-    let exhausted = |kind: &str, outcome: TrialOutcome| {
+    let missing = |kind: &str, outcome: TrialOutcome| {
         outcome == TrialOutcome::Refused(Errno::ENOSPC) || evidence.limit(kind) == Some(0)
     };
     let (kind, _) = KINDS
@@ -43,18 +39,14 @@ pub(super) fn namespace_limit(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         .zip(evidence.probes.kinds)
         .filter(|_| evidence.probes.user == TrialOutcome::Allowed)
         .map(|((kind, _), outcome)| (*kind, outcome))
-        .find(|(kind, outcome)| exhausted(kind, *outcome))?;
+        .find(|(kind, outcome)| missing(kind, *outcome))?;
     let name = format!("user.max_{kind}_namespaces");
     let (code, word) = match kind {
         "net" => (ErrorCode::NetnsLimit, "network"),
         "mnt" => (ErrorCode::NamespaceLimit, "mount"),
         other => (ErrorCode::NamespaceLimit, other),
     };
-    found(
-        code,
-        reached(word, &name, evidence.limit(kind)),
-        remedy::sysctl(&name, &raised(evidence.limit(kind)), evidence.facts),
-    )
+    at_limit(code, word, &name, evidence.limit(kind), evidence)
 }
 
 /// ENOSPC, and no visible limit is reached: the nesting depth, or a limit further out.
@@ -65,7 +57,7 @@ pub(super) fn userns_depth(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     {
         return None;
     }
-    found(
+    exhausted(
         ErrorCode::UsernsDepth,
         "user namespaces are nested too deep here (the kernel allows 32 levels below the first), \
          or an outer user namespace has reached its limit (user.max_user_namespaces there)",
@@ -198,6 +190,20 @@ pub(super) fn no_namespaces(evidence: &Evidence<'_>) -> Option<Diagnosis> {
             "run the tests on a kernel with {option}=y, such as that of any large distribution"
         ),
     )
+}
+
+/// Only a limit of zero is a property of the machine. At any other, namespaces are in use, by
+/// other tests for example.
+fn at_limit(
+    code: ErrorCode,
+    kind: &str,
+    name: &str,
+    limit: Option<u64>,
+    evidence: &Evidence<'_>,
+) -> Option<Diagnosis> {
+    let diagnosis = if limit == Some(0) { found } else { exhausted };
+    let remedy = remedy::sysctl(name, &raised(limit), evidence.facts);
+    diagnosis(code, reached(kind, name, limit), remedy)
 }
 
 /// The limits are per user, and apply in each outer user namespace too (namespaces(7)).
