@@ -100,6 +100,9 @@ impl Event {
     }
 }
 
+/// The exit status of a body that has failed, as libtest's.
+pub(crate) const FAILED: i32 = 101;
+
 /// The exit status of a body that cannot report its result.
 pub(crate) const VERDICT_LOST: i32 = 121;
 

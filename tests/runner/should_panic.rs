@@ -3,7 +3,7 @@
 use expect_test::expect;
 use nstest::netns_test;
 use nstest_tests::driver::Run;
-use nstest_tests::marks;
+use nstest_tests::{marks, raw};
 
 use crate::limits::without_namespaces;
 
@@ -134,4 +134,53 @@ fn an_exit_is_no_panic() {
         note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
     "#]]
     .assert_eq(&Run::of(&["should_panic::returns"]).run().shown());
+}
+
+#[netns_test]
+#[ignore = "a fixture that fails; its test runs it"]
+#[should_panic]
+fn panics_and_aborts_at_exit() {
+    raw::abort_at_exit();
+    panic!("as expected");
+}
+
+#[netns_test]
+#[ignore = "a fixture that fails; its test runs it"]
+#[should_panic]
+fn panics_and_exits_with_7_at_exit() {
+    struct Exits;
+    impl Drop for Exits {
+        fn drop(&mut self) {
+            raw::exit_now(7);
+        }
+    }
+    thread_local!(static EXITS: Exits = const { Exits });
+    EXITS.with(|_| {});
+    panic!("as expected");
+}
+
+#[netns_test]
+#[ignore = "a fixture that fails; its test runs it"]
+#[should_panic]
+fn panics_with_a_number_and_aborts_at_exit() {
+    raw::abort_at_exit();
+    std::panic::panic_any(42);
+}
+
+/// As after a pass.
+#[test]
+fn a_crash_after_the_panic_fails() {
+    for (fixture, end) in [
+        ("panics_and_aborts_at_exit", "was killed by SIGABRT (signal 6)"),
+        ("panics_and_exits_with_7_at_exit", "exited with status 7"),
+        ("panics_with_a_number_and_aborts_at_exit", "was killed by SIGABRT (signal 6)"),
+    ] {
+        let outcome = Run::of(&[&format!("should_panic::{fixture}")]).run();
+        let text = outcome.text();
+        let line = format!(
+            "nstest[exit-after-pass]: the test function panicked, as it should, and then its process {end}"
+        );
+        assert!(text.contains(&line), "{text}");
+        assert_eq!(outcome.status.code(), Some(101), "{text}");
+    }
 }

@@ -23,7 +23,8 @@ fn attempt(test: &Test, settings: &Settings) -> Result<SeededVerdict> {
     for name in &names {
         let mut observed = Launch::of(test, name, settings).start()?.watch();
         let points = observed.take_points();
-        match SeededVerdict::of(observed, name, settings) {
+        let should_panic = test.options.should_panic.is_some();
+        match SeededVerdict::of(observed, name, should_panic, settings) {
             // libtest may know the test by the next name.
             SeededVerdict { verdict: Verdict::NotStarted(error), .. } => {
                 not_started.get_or_insert(error);

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 
 use super::settings::Settings;
 use crate::error::{Error, ErrorCode, Result};
-use crate::ipc::{Event, Failure, VERDICT_LOST};
+use crate::ipc::{Event, FAILED, Failure, VERDICT_LOST};
 use crate::preflight::{Operation, Refusal};
 use crate::run_config::{Findings, FoundPoint, RunConfig};
 
@@ -66,9 +66,14 @@ impl From<Verdict> for SeededVerdict {
 
 impl SeededVerdict {
     /// The verdict about a test that libtest was to find by `name`.
-    pub(super) fn of(mut observed: Observed, name: &str, settings: &Settings) -> Self {
+    pub(super) fn of(
+        mut observed: Observed,
+        name: &str,
+        should_panic: bool,
+        settings: &Settings,
+    ) -> Self {
         let found = observed.found.take();
-        let verdict = observed.verdict(name);
+        let verdict = observed.verdict(name, should_panic);
         Self::with_findings(verdict, &settings.run_config, settings.seed_given, found.as_ref())
     }
 
@@ -147,7 +152,8 @@ impl Observed {
     }
 
     /// The verdict about a test that libtest was to find by `name`.
-    pub(super) fn verdict(self, name: &str) -> Verdict {
+    /// `should_panic`: a panic is the test's success.
+    pub(super) fn verdict(self, name: &str, should_panic: bool) -> Verdict {
         if let Some(error) = self.explanation {
             return Verdict::Broken(error);
         }
@@ -166,9 +172,14 @@ impl Observed {
                 Verdict::Failed(Failure::Panic(self.aborting.unwrap_or_default()))
             }
             (None, end) => Verdict::Broken(ended_early(end, "before the test function returned")),
-            (Some(Err(failure)), _) => Verdict::Failed(failure),
             (Some(Ok(())), Some(ProcessEnd::Exited(0))) => Verdict::Passed,
-            (Some(Ok(())), end) => Verdict::Broken(ended_badly(end)),
+            (Some(Ok(())), end) => Verdict::Broken(ended_badly("passed", end)),
+            (Some(Err(Failure::Panic(_) | Failure::PanicAny)), end)
+                if should_panic && !matches!(end, Some(ProcessEnd::Exited(FAILED))) =>
+            {
+                Verdict::Broken(ended_badly("panicked, as it should", end))
+            }
+            (Some(Err(failure)), _) => Verdict::Failed(failure),
         }
     }
 }
@@ -254,10 +265,11 @@ fn ended_early(end: Option<ProcessEnd>, when: &str) -> Error {
     Error::new(code, format!("the test's process {} {when}", ProcessEnd::describe(end))).help(help)
 }
 
-fn ended_badly(end: Option<ProcessEnd>) -> Error {
+/// A test function has done what it should, and its process has not.
+fn ended_badly(did: &str, end: Option<ProcessEnd>) -> Error {
     Error::new(
         ErrorCode::ExitAfterPass,
-        format!("the test function passed, and then its process {}", ProcessEnd::describe(end)),
+        format!("the test function {did}, and then its process {}", ProcessEnd::describe(end)),
     )
     .help("check what runs after main: atexit handlers, destructors of statics, threads that are still alive")
 }
@@ -272,7 +284,7 @@ mod tests {
         observed.timed_out = timed_out.then(|| (Duration::from_secs(1), String::new()));
         observed.explanation =
             observed.refusal().map(|refusal| Error::new(ErrorCode::Setup, refusal.step));
-        observed.verdict("a::b")
+        observed.verdict("a::b", false)
     }
 
     fn code(events: &[Event], timed_out: bool) -> ErrorCode {

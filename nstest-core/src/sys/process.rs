@@ -77,6 +77,36 @@ impl AsFd for Process {
     }
 }
 
+/// Ends this process as a return from `main` does: with the destructors of the calling
+/// thread's thread-local values, the `atexit` handlers and the destructors of statics.
+pub(crate) fn exit(code: i32) -> ! {
+    #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+    std::hint::black_box(&thread_locals::REGISTER);
+    std::process::exit(code)
+}
+
+/// In a statically linked program, exit(3) of glibc runs the destructors of thread-local
+/// values only if the function that registers them is linked. std refers to it weakly, which
+/// does not link it, and falls back to pthread keys, which exit(3) does not look at.
+#[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+mod thread_locals {
+    use nix::libc::{c_int, c_void};
+
+    type Destructor = unsafe extern "C" fn(*mut c_void);
+    type Register = unsafe extern "C" fn(Destructor, *mut c_void, *mut c_void) -> c_int;
+
+    unsafe extern "C" {
+        fn __cxa_thread_atexit_impl(
+            destructor: Destructor,
+            object: *mut c_void,
+            dso: *mut c_void,
+        ) -> c_int;
+    }
+
+    #[used]
+    pub(super) static REGISTER: Register = __cxa_thread_atexit_impl;
+}
+
 /// Ends this process at once, without destructors, `atexit` handlers or flushes.
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: _exit(2) does not return.

@@ -12,13 +12,13 @@ use super::current::Role;
 use super::fixtures::Fixtures;
 use super::play::play;
 use super::restarted::leave_assignment;
-use crate::ipc::{Assignment, Event, Failure, VERDICT_LOST};
+use crate::ipc::{Assignment, Event, FAILED, Failure, VERDICT_LOST};
 use crate::panics;
 use crate::run_config::Findings;
 use crate::runner::test::Test;
 use crate::sync::lock;
 use crate::sys::init::{self, Handover};
-use crate::sys::process::{adopt, exit_now, redirect_stdout};
+use crate::sys::process::{adopt, exit, exit_now, redirect_stdout};
 
 /// The body's way to report to the parent.
 pub(crate) struct Channel {
@@ -81,10 +81,10 @@ impl Channel {
         }
         let (event, status) = match result {
             Ok(()) => (Event::Passed, 0),
-            Err(failure) => (Event::Failed(failure), 101),
+            Err(failure) => (Event::Failed(failure), FAILED),
         };
         self.send(&event);
-        std::process::exit(status)
+        exit(status)
     }
 
     /// Checks the pipe first: the test may have closed the descriptor and opened a file of

@@ -49,7 +49,7 @@ pub(super) fn explore(
             Launch { run_config, output: BodyOutput::Kept, ..Launch::of(test, name, settings) };
         let mut observed = launch.start()?.watch();
         let (found, printed) = (observed.found.take(), std::mem::take(&mut observed.printed));
-        Ok(RunResult { verdict: observed.verdict(name), found, printed })
+        Ok(RunResult { verdict: observed.verdict(name, false), found, printed })
     };
     let results = sweep(&cases, jobs.count(), |worker| jobs.acquire(worker), run)?;
     let package = std::env::var("CARGO_PKG_NAME").ok();
