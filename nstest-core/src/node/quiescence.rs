@@ -23,7 +23,6 @@ use nix::unistd::gettid;
 use super::backlog;
 use super::panic_hook::is_printing;
 use super::panics::Panics;
-use crate::sys::init;
 
 /// How much processor time the test may use while it is waited for. A server that spins uses
 /// all of it. Printing a panic, which can take long, does not count.
@@ -35,8 +34,10 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 /// Waits until the threads and tasks that `panics` knows of have ended; or until all threads
 /// of this process, and all processes in its PID namespace, sleep at the same instant. Prints
 /// a note if neither happens before [`LIMIT`].
-pub(crate) fn settle(panics: &Panics) {
-    if let Err(running) = wait(panics) {
+///
+/// `isolated`: this process is the body of a test, in a PID namespace of its own.
+pub(crate) fn settle(panics: &Panics, isolated: bool) {
+    if let Err(running) = wait(panics, isolated) {
         eprintln!(
             "nstest: note: the test ends while these threads are still running, so that a panic in \
              one of them is not noticed: {}",
@@ -47,8 +48,8 @@ pub(crate) fn settle(panics: &Panics) {
 
 /// # Errors
 /// The names of the threads that are still running when [`LIMIT`] is reached.
-fn wait(panics: &Panics) -> Result<(), Vec<String>> {
-    let surroundings = Surroundings::new();
+fn wait(panics: &Panics, isolated: bool) -> Result<(), Vec<String>> {
+    let surroundings = Surroundings::new(isolated);
     let (mut used, mut before) = (UsedTime::default(), None);
     let mut pause = Duration::from_micros(20);
     while panics.unfinished() > 0 {
@@ -104,10 +105,10 @@ impl Look {
 }
 
 impl Surroundings {
-    fn new() -> Self {
+    fn new(isolated: bool) -> Self {
         let pid = std::process::id().to_string();
         let known = fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&pid));
-        Self { own: known && init::handover().is_some() }
+        Self { own: isolated && known }
     }
 
     /// The directories of the processes in `/proc`.

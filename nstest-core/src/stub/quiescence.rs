@@ -3,6 +3,6 @@
 use super::panics::Panics;
 
 /// There are no nodes, so there are no threads in them.
-pub(crate) fn settle(panics: &Panics) {
+pub(crate) fn settle(panics: &Panics, _isolated: bool) {
     debug_assert_eq!(panics.unfinished(), 0);
 }

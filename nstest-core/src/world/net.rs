@@ -132,9 +132,10 @@ impl Net {
     }
 
     /// Waits until the threads and tasks of the nodes have ended or sleep, so that their
-    /// panics are known. Prints a note about threads that do neither.
-    pub(crate) fn await_quiescence(&self) {
-        quiescence::settle(&self.shared.panics);
+    /// panics are known. Prints a note about threads that do neither. `isolated`: this process
+    /// is in a PID namespace of the test's own.
+    pub(crate) fn await_quiescence(&self, isolated: bool) {
+        quiescence::settle(&self.shared.panics, isolated);
     }
 
     /// Failures that the test function did not see. Prints a note about threads that have

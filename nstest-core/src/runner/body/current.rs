@@ -22,6 +22,7 @@ use crate::run_config::{Findings, RunConfig};
 use crate::runner::settings;
 use crate::runner::test::{Options, Test};
 use crate::sync::lock;
+use crate::sys::init;
 use crate::sysctl;
 use crate::uplink;
 use crate::world::Net;
@@ -155,7 +156,7 @@ impl Current {
     /// Waits until the threads and tasks of the nodes have ended or sleep.
     pub(super) fn await_quiescence(&self) {
         if let Some(world) = self.world.get() {
-            world.net().await_quiescence();
+            world.net().await_quiescence(init::handover().is_some());
         }
     }
 
