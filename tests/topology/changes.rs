@@ -75,3 +75,82 @@ fn a_connection_does_not_survive_a_new_port(net: Net) -> TestResult {
     }
     Ok(())
 }
+
+/// Every kind of NAT, also one with so few ports that chance would keep some.
+const KINDS: [Nat; 7] = [
+    Nat::FULL_CONE,
+    Nat::RESTRICTED_CONE,
+    Nat::PORT_RESTRICTED,
+    Nat::SYMMETRIC,
+    Nat::CARRIER_GRADE,
+    Nat::FULL_CONE.ports(20_000, 20_003),
+    Nat::SYMMETRIC.ports(20_000, 20_007),
+];
+
+#[netns_test(timeout = "120s")]
+fn a_rebinding_changes_every_port(net: Net) -> TestResult {
+    let home = Home::build(&net)?;
+    for (nat, port) in KINDS.into_iter().zip(4000..) {
+        home.translate(nat)?;
+        for family in FAMILIES {
+            let outside = home.outside(family);
+            let sockets = [udp(&home.laptop, family, port), udp(&home.desktop, family, port)];
+            let seen = || -> Vec<_> {
+                sockets.iter().map(|socket| seen_as(socket, outside.first())).collect()
+            };
+            let mut before = seen();
+            for _ in 0..5 {
+                home.router.rebind()?;
+                let after = seen();
+                for (socket, (before, after)) in before.iter().zip(&after).enumerate() {
+                    assert_eq!(before.ip(), after.ip());
+                    assert_ne!(before, after, "{nat}, socket {socket}");
+                }
+                before = after;
+            }
+            assert_eq!(before, seen(), "{nat}: the mapping stays");
+        }
+    }
+    Ok(())
+}
+
+#[netns_test]
+fn the_old_ports_are_closed_and_mappings_behave_as_before(net: Net) -> TestResult {
+    let home = Home::behind(&net, Nat::FULL_CONE)?;
+    for family in FAMILIES {
+        let outside = home.outside(family);
+        let inside = udp(&home.laptop, family, 5000);
+        let before = seen_as(&inside, outside.first());
+        home.router.rebind()?;
+        let after = seen_as(&inside, outside.first());
+        assert_ne!(before, after);
+        assert!(!gets_in(&outside.sockets[0][1], before, &inside, (outside.first(), after)));
+        assert_eq!(outside.mapping(&inside), NatMapping::EndpointIndependent);
+    }
+    Ok(())
+}
+
+#[netns_test]
+fn a_rebinding_breaks_connections_and_moves_new_ones(net: Net) -> TestResult {
+    let home = Home::behind(&net, Nat::PORT_RESTRICTED)?;
+    for family in FAMILIES {
+        let at = (ip(&home.servers[0], family), 80);
+        let (mut near, mut far, seen) = connect(&home.laptop, &home.servers[0], at, at)?;
+        exchange(&mut near, &mut far)?;
+        home.router.flush_nat()?;
+        exchange(&mut near, &mut far)?; // by the same port
+        home.router.rebind()?;
+        near.write_all(b"still there?")?;
+        assert_eq!(near.read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert_eq!(seen.ip(), home.wan(family));
+    }
+    Ok(())
+}
+
+#[netns_test]
+fn a_router_that_translates_nothing_cannot_rebind(net: Net) -> TestResult {
+    let home = Home::build(&net)?;
+    let error = home.router.rebind().unwrap_err();
+    assert_eq!(error.code(), nstest::ErrorCode::Nat);
+    Ok(())
+}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::forwarding::ForwardingTable;
 use super::member::Member;
 use super::request_queue::{Owner, RequestQueue};
+use super::rules;
 use super::splice_state::SpliceState;
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::{NETNS, NODE};
@@ -15,7 +16,7 @@ use crate::netns::Namespace;
 use crate::node::{NodeExecutor, Panics};
 use crate::sysctl;
 use crate::topology::changes::{Change, Changes, NodeRef};
-use crate::topology::spec::{NodeId, interface_index};
+use crate::topology::spec::{NodeId, Translated, interface_index};
 
 /// What there is in the kernel for a test's network.
 #[derive(Debug)]
@@ -153,6 +154,11 @@ impl Fabric {
         self.members.get_mut(&at.id).ok_or_else(|| {
             Error::new(ErrorCode::Namespace, format!("use node {at}, which has been removed"))
         })
+    }
+
+    /// The endpoints of the connections that a router tracks.
+    pub(crate) fn translated(&mut self, at: &NodeRef) -> Result<Vec<Translated>> {
+        rules::translated(self.member(at)?)
     }
 
     pub(super) fn note(&mut self, unwritten: &[sysctl::Unwritten]) {

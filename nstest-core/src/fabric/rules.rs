@@ -10,10 +10,11 @@
 use super::member::Member;
 use crate::addr::Family;
 use crate::error::Result;
-use crate::netlink::conntrack;
+use crate::netlink::conntrack::{self, TrackedConnection};
 use crate::netlink::nftables::{TableName, Transaction};
 use crate::sysctl::Unwritten;
 use crate::topology::RULES;
+use crate::topology::spec::Translated;
 use crate::topology::state::Ruleset;
 
 /// Replaces the ruleset of a node.
@@ -27,6 +28,17 @@ pub(super) fn replace(member: &mut Member, rules: &Ruleset) -> Result<Vec<Unwrit
     }
     batch.commit(member.netfilter()?)?;
     member.set(&rules.timeouts)
+}
+
+/// The endpoints of the connections that connection tracking knows.
+pub(super) fn translated(member: &mut Member) -> Result<Vec<Translated>> {
+    let connections = conntrack::list(member.netfilter()?)?;
+    let both = |TrackedConnection { protocol, original, reply }| {
+        // Translated on the way out, and on the way in.
+        [(original.source, reply.destination), (reply.source, original.destination)]
+            .map(|(internal, external)| Translated { protocol, internal, external })
+    };
+    Ok(connections.into_iter().flat_map(both).collect())
 }
 
 /// Removes every conversation from connection tracking.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use crate::error::{Error, ErrorCode, Result};
 use crate::frame::Stage;
 use crate::node::{NodeExecutor, Panics};
-use crate::topology::changes::Changes;
-use crate::topology::spec::{LinkEndId, NodeId};
+use crate::topology::changes::{Changes, NodeRef};
+use crate::topology::spec::{LinkEndId, NodeId, Translated};
 
 pub(crate) fn has_ipv6() -> bool {
     true
@@ -57,6 +57,10 @@ impl Fabric {
     }
 
     pub(crate) fn carry_out(&mut self, _: &Changes) -> Result<(), Stopped> {
+        match *self {}
+    }
+
+    pub(crate) fn translated(&mut self, _: &NodeRef) -> Result<Vec<Translated>> {
         match *self {}
     }
 

@@ -31,7 +31,7 @@ pub(crate) struct NodeRef {
 }
 
 impl NodeRef {
-    pub(super) fn new(id: NodeId, node: &NodeState) -> Self {
+    pub(crate) fn new(id: NodeId, node: &NodeState) -> Self {
         Self { id, name: node.name.clone() }
     }
 }
@@ -158,19 +158,26 @@ impl Changes {
         self.list.is_empty()
     }
 
+    /// Lets no packet of TCP or UDP pass a router.
+    pub(crate) fn close_router(id: NodeId, node: &NodeState) -> Self {
+        let rules = Ruleset { tables: closed(&node.rules.tables), ..node.rules.clone() };
+        Self { list: vec![Change::SetRules { at: NodeRef::new(id, node), rules }] }
+    }
+
+    /// Lets packets pass again.
+    pub(crate) fn open_router(id: NodeId, node: &NodeState) -> Self {
+        let rules = node.rules.clone();
+        Self { list: vec![Change::SetRules { at: NodeRef::new(id, node), rules }] }
+    }
+
     /// Removes all mappings of a router, as a reboot would. Until both the maps and connection
     /// tracking are empty, the router drops packets. Otherwise a packet in between would put an
     /// old mapping from connection tracking into the maps again.
     pub(crate) fn flush_nat(id: NodeId, node: &NodeState) -> Self {
-        let (at, rules) = (NodeRef::new(id, node), node.rules.clone());
-        let closed = Ruleset { tables: closed(&rules.tables), ..rules.clone() };
-        Self {
-            list: vec![
-                Change::SetRules { at: at.clone(), rules: closed },
-                Change::FlushConntrack { at: at.clone() },
-                Change::SetRules { at, rules },
-            ],
-        }
+        let mut list = Self::close_router(id, node).list;
+        list.push(Change::FlushConntrack { at: NodeRef::new(id, node) });
+        list.extend(Self::open_router(id, node).list);
+        Self { list }
     }
 }
 

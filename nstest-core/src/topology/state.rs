@@ -311,6 +311,7 @@ fn rules(spec: &Spec, node: &NodeSpec) -> Ruleset {
             kind,
             firewall: router.firewall,
             forwards: forwards.collect(),
+            rebound: router.rebound.clone(),
         };
         rules.tables.extend(translation.table());
     }

@@ -2,12 +2,15 @@
 
 use std::net::IpAddr;
 use std::ops::Deref;
+use std::sync::Arc;
 
+use super::network::Network;
 use super::node::Node;
 use crate::error::Result;
-use crate::topology::changes::Changes;
+use crate::topology::changes::{Changes, NodeRef};
 use crate::topology::spec::PortForward;
-use crate::topology::{Firewall, Nat, Nat6, Protocol};
+use crate::topology::state::NodeState;
+use crate::topology::{Firewall, Nat, Nat6, Protocol, Topology, Transition, gone};
 
 /// A node that forwards packets. It may translate their addresses.
 #[derive(Debug, Clone)]
@@ -99,18 +102,83 @@ impl Router {
         self.net().edit(|spec| spec.unforward_port(self.id(), protocol, port))
     }
 
-    /// Forgets every mapping and connection, as a reboot does. A connection that continues
-    /// is translated like a new one: TCP survives only if it gets the same port again. TCP
-    /// and UDP packets that arrive during the call, some milliseconds, are dropped.
+    /// Removes every mapping and connection, as a reboot does. A connection that continues
+    /// is translated like a new one. TCP and UDP packets that arrive during the call, some
+    /// milliseconds, are dropped.
+    ///
+    /// A mapping may get **the same external port again**. With
+    /// [`port_preservation`](Nat::port_preservation), the default, it does: nodes outside
+    /// notice nothing, and TCP connections survive. To test what happens when the port
+    /// changes, call [`rebind`](Self::rebind).
     ///
     /// # Errors
     /// What the kernel refuses.
     pub fn flush_nat(&self) -> Result<()> {
-        let shared = &mut *self.net().lock();
-        let Some(state) = shared.topology.state().nodes.get(&self.id()) else {
-            return Err(crate::topology::gone("router"));
-        };
-        let changes = Changes::flush_nat(self.id(), state);
-        shared.fabric.carry_out(&changes).map_err(|stopped| stopped.error)
+        let Network { topology, fabric, .. } = &mut *self.net().lock();
+        let changes = Changes::flush_nat(self.id(), self.state_in(topology)?);
+        fabric.carry_out(&changes).map_err(|stopped| stopped.error)
+    }
+
+    /// Removes every mapping and connection, and gives every endpoint behind the router a
+    /// new external port. This is a NAT rebinding ([RFC 9308], section 3.3), as applications
+    /// meet it when a router reboots or a mapping expires.
+    ///
+    /// The next packet of a socket leaves by a port that none of its mappings had, with UDP and
+    /// TCP, for both IP versions, and also with
+    /// [`port_preservation`](Nat::port_preservation). Packets to the old ports no longer come
+    /// in. TCP connections break: the peer answers the next packet with a reset. Forwarded
+    /// ports stay. A port cannot change if the router has no other one ([`Nat::ports`]). TCP
+    /// and UDP packets that arrive during the call, some milliseconds, are dropped.
+    ///
+    /// ```no_run
+    /// # fn test(router: nstest::Router, phone: nstest::Node, server: nstest::Node) -> nstest::TestResult {
+    /// use std::net::UdpSocket;
+    ///
+    /// let client = phone.run(|| UdpSocket::bind("0.0.0.0:0"))?;
+    /// let listener = server.run(|| UdpSocket::bind("0.0.0.0:443"))?;
+    /// client.send_to(b"1", (server.ip(), 443))?;
+    /// let (_, before) = listener.recv_from(&mut [0; 9])?;
+    /// router.rebind()?;
+    /// client.send_to(b"2", (server.ip(), 443))?;
+    /// let (_, after) = listener.recv_from(&mut [0; 9])?;
+    /// assert_ne!(before.port(), after.port());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `nat`, if the router does not translate ports; what the kernel refuses.
+    ///
+    /// [RFC 9308]: https://www.rfc-editor.org/rfc/rfc9308.html
+    pub fn rebind(&self) -> Result<()> {
+        let Network { topology, fabric, .. } = &mut *self.net().lock();
+        let (id, state) = (self.id(), self.state_in(topology)?);
+        topology.spec().check_rebinds(id)?;
+        // Until the ports are known and removed, no packet makes further mappings.
+        let closed = fabric.carry_out(&Changes::close_router(id, state));
+        let moved = closed
+            .map_err(|stopped| stopped.error)
+            .and_then(|()| fabric.translated(&NodeRef::new(id, state)))
+            .and_then(|now| topology.edit(|spec| spec.rebind(id, &now)))
+            .and_then(|(Transition { next, .. }, ())| {
+                let changes = Changes::flush_nat(id, self.state_in(&next)?);
+                fabric.carry_out(&changes).map_err(|stopped| stopped.error)?;
+                Ok(next)
+            });
+        match moved {
+            Ok(next) => {
+                *topology = next;
+                Ok(())
+            }
+            Err(error) => {
+                fabric.take_back(&Changes::open_router(id, state));
+                Err(error)
+            }
+        }
+    }
+
+    fn state_in<'t>(&self, topology: &'t Topology) -> Result<&'t NodeState> {
+        let state = topology.state().nodes.get(&self.id());
+        state.map(Arc::as_ref).ok_or_else(|| gone("router"))
     }
 }

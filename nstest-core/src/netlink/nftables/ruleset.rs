@@ -176,7 +176,7 @@ pub(crate) enum Statement {
     Drop,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum L4Proto {
     Tcp,
     Udp,

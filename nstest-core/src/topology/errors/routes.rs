@@ -74,6 +74,12 @@ pub(in crate::topology) fn two_wans(router: &str) -> Error {
         .help("make the second one a LAN of it, and set its default route by name")
 }
 
+pub(in crate::topology) fn nothing_to_rebind(router: &str) -> Error {
+    Error::new(ErrorCode::Nat, format!("give the mappings of {router} new ports"))
+        .source("it does not translate ports")
+        .help("set a NAT first: `.nat(Nat::PORT_RESTRICTED)` or `set_nat`, for IPv6 `Nat6::Nat`")
+}
+
 pub(in crate::topology) fn needs_wan(router: &str, what: &str) -> Error {
     Error::new(ErrorCode::Nat, format!("give {router} {what}"))
         .source("it has no WAN")

@@ -17,13 +17,14 @@ mod router;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::names::NodeName;
 use super::nat::{Firewall, Nat, Nat6, Protocol};
 use super::shared_map::{Key, SharedMap};
 use crate::addr::{Family, MacAddr, Subnet};
+use crate::netlink::nftables::L4Proto;
 
 pub use default_route::DefaultRoute;
 pub(crate) use default_route::DefaultVia;
@@ -184,6 +185,25 @@ pub(crate) struct RouterSpec {
     pub(super) nat6: Nat6,
     pub(super) firewall: Firewall,
     pub(super) forwards: Vec<PortForward>,
+    pub(super) rebound: Vec<Rebound>,
+}
+
+/// The endpoints of a connection on both sides of a router. They are the same if it does not
+/// translate the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Translated {
+    pub(crate) protocol: L4Proto,
+    pub(crate) internal: SocketAddr,
+    pub(crate) external: SocketAddr,
+}
+
+/// An endpoint behind a router that has lost its external ports, and gets others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rebound {
+    pub(crate) protocol: L4Proto,
+    pub(crate) internal: SocketAddr,
+    /// The external ports that it had.
+    pub(crate) ports: BTreeSet<u16>,
 }
 
 /// External port → a node's port.

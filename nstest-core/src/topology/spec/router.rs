@@ -1,11 +1,15 @@
 //! Edits of routers: nodes that forward packets, with NAT and firewall.
 
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 use super::requests::{Join, NewRouter};
-use super::{DefaultVia, InterfaceRole, NodeId, NodeSpec, PortForward, RouterSpec, Spec};
+use super::{
+    DefaultVia, InterfaceRole, NodeId, NodeSpec, PortForward, Rebound, RouterSpec, Spec, Translated,
+};
 use crate::addr::{Family, Subnet};
 use crate::error::Result;
+use crate::netlink::nftables::L4Proto;
 use crate::topology::errors;
 use crate::topology::names::NodeName;
 use crate::topology::nat::{Firewall, Nat, Nat6, Protocol};
@@ -89,6 +93,38 @@ impl Spec {
             return Err(errors::needs_wan(&self.node(id)?.title(), "a firewall"));
         }
         self.router_mut(id)?.firewall = firewall;
+        Ok(())
+    }
+
+    /// # Errors
+    /// `nat`, if a router does not translate ports.
+    pub(crate) fn check_rebinds(&self, id: NodeId) -> Result<()> {
+        let node = self.node(id)?;
+        let translates =
+            |router: &RouterSpec| router.nat.is_some() || matches!(router.nat6, Nat6::Nat(_));
+        if node.router.as_ref().is_some_and(translates) {
+            return Ok(());
+        }
+        Err(errors::nothing_to_rebind(&node.title()))
+    }
+
+    /// Gives endpoints behind the router external ports that they do not have now.
+    pub(crate) fn rebind(&mut self, id: NodeId, now: &[Translated]) -> Result<()> {
+        let wan = wan_of(self.node(id)?);
+        let own: Vec<IpAddr> =
+            Family::BOTH.into_iter().filter_map(|family| wan?.addr(family)).collect();
+        let mut ports: BTreeMap<(L4Proto, SocketAddr), BTreeSet<u16>> = BTreeMap::new();
+        for Translated { protocol, internal, external } in now {
+            if own.contains(&external.ip()) && !own.contains(&internal.ip()) {
+                ports.entry((*protocol, *internal)).or_default().insert(external.port());
+            }
+        }
+        let rebound = ports.into_iter().map(|((protocol, internal), ports)| Rebound {
+            protocol,
+            internal,
+            ports,
+        });
+        self.router_mut(id)?.rebound = rebound.collect();
         Ok(())
     }
 

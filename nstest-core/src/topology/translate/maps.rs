@@ -20,10 +20,14 @@
 //! packet as it leaves and notes what was chosen, and each further packet from
 //! inside refreshes it (RFC 4787 REQ-6).
 
+use std::collections::BTreeSet;
+
 use super::{
     CtMatch, DataType, Field, FieldValue, L4Proto, NftRule, NftSet, S, Translation, prefix,
 };
+use crate::addr::Family;
 use crate::topology::nat::{Nat, NatFiltering, NatMapping};
+use crate::topology::spec::Rebound;
 
 /// Where a packet is seen: with its own source, or with the external one.
 #[derive(Clone, Copy)]
@@ -100,6 +104,18 @@ impl Translation {
                 S::SnatMap { family: self.family, key, map: "mapping" },
             ]));
         }
+        rules.extend(self.rebound.iter().filter_map(|rebound| {
+            let ports = widest_gap(all, &rebound.ports)?;
+            let Rebound { protocol, internal, .. } = rebound;
+            (Family::of(internal.ip()) == self.family).then(|| {
+                NftRule(vec![
+                    S::Is(*protocol),
+                    S::Equals(self.saddr(), FieldValue::Addr(internal.ip())),
+                    S::Equals(Field::SourcePort, FieldValue::Port(internal.port())),
+                    snat(Some(ports), true),
+                ])
+            })
+        }));
         if nat.preserves_ports {
             // Its own port, unless that is someone's external port already.
             rules.push(NftRule(vec![
@@ -178,5 +194,35 @@ impl Translation {
             NatMapping::AddressAndPortDependent => return None,
         }
         Some(key)
+    }
+}
+
+/// The longest range of ports between these, if there is one.
+fn widest_gap((first, last): (u16, u16), without: &BTreeSet<u16>) -> Option<(u16, u16)> {
+    let (mut gaps, mut next) = (Vec::new(), u32::from(first));
+    for port in without.range(first..=last).map(|port| u32::from(*port)) {
+        gaps.push((next, port));
+        next = port + 1;
+    }
+    gaps.push((next, u32::from(last) + 1));
+    let (from, to) = gaps.into_iter().max_by_key(|(from, to)| to - from)?;
+    (from < to).then_some((from as u16, (to - 1) as u16))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_widest_gap_is_between_the_ports() {
+        let gap = |first, last, ports: &[u16]| {
+            widest_gap((first, last), &ports.iter().copied().collect())
+        };
+        assert_eq!(gap(1024, 65535, &[]), Some((1024, 65535)));
+        assert_eq!(gap(1024, 65535, &[65535]), Some((1024, 65534)));
+        assert_eq!(gap(1024, 65535, &[1024, 5000]), Some((5001, 65535)));
+        assert_eq!(gap(10, 11, &[10]), Some((11, 11)));
+        assert_eq!(gap(10, 11, &[11, 9, 80]), Some((10, 10)));
+        assert_eq!(gap(10, 11, &[10, 11]), None);
     }
 }

@@ -10,6 +10,7 @@ mod maps;
 use std::net::IpAddr;
 
 use super::nat::{Firewall, Nat, NatFiltering, Protocol};
+use super::spec::Rebound;
 use crate::addr::{Family, Prefix, Subnet};
 use crate::netlink::nftables::{
     Chain, CtMatch, DataType, Field, FieldValue, HookKind, HookPoint, L4Proto, NftHook, NftRule,
@@ -35,6 +36,7 @@ pub(crate) struct Translation {
     pub(crate) kind: TranslationMode,
     pub(crate) firewall: Firewall,
     pub(crate) forwards: Vec<ForwardedPort>,
+    pub(crate) rebound: Vec<Rebound>,
 }
 
 #[derive(Debug, Clone, Copy)]
