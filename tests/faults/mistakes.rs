@@ -170,7 +170,7 @@ fn targets_that_do_not_exist(server: Node, net: Net) -> TestResult {
         net.inject(Fault::on("sever").down()),
         &expect![[r#"
         nstest[not-found]: find node `sever`
-          cause: there is no node of that name
+          cause: there is no node with this name
           help: the test has `test`, `server`
     "#]],
     );
@@ -186,7 +186,7 @@ fn targets_that_do_not_exist(server: Node, net: Net) -> TestResult {
     says(
         net.inject(Fault::on("server").down()),
         &expect![[r#"
-        nstest[not-found]: tell the link of node `server`
+        nstest[not-found]: find the link of node `server`
           cause: it has the interfaces eth0, eth1
           help: name one of them, as in `server.eth0`
     "#]],
@@ -196,7 +196,7 @@ fn targets_that_do_not_exist(server: Node, net: Net) -> TestResult {
         net.inject(apart),
         &expect![[r#"
         nstest[not-found]: find node `nobody`
-          cause: there is no node of that name
+          cause: there is no node with this name
           help: the test has `test`, `server`
     "#]],
     );

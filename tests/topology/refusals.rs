@@ -21,16 +21,16 @@ fn subnets_that_overlap(_peer: Node, net: Net) -> TestResult {
         net.add_lan("office").subnet("192.168.7.0/24").build(),
         &expect![[r#"
         nstest[subnet-overlap]: give `office` the subnet 192.168.7.0/24
-          cause: the LAN `home` has 192.168.0.0/16, and addresses would be in both
-          help: take another subnet, or none to be given a free one; networks that NATs keep apart may be declared to overlap
+          cause: it overlaps 192.168.0.0/16 of the LAN `home`
+          help: choose another subnet, or give none to get a free one. If a NAT separates the two LANs, call `may_overlap`
     "#]],
     );
     says(
         net.add_lan("office").subnet("10.0.0.0/8").build(),
         &expect![[r#"
         nstest[subnet-overlap]: give `office` the subnet 10.0.0.0/8
-          cause: the link `test-peer` has 10.0.2.0/24, and addresses would be in both
-          help: take another subnet, or none to be given a free one; networks that NATs keep apart may be declared to overlap
+          cause: it overlaps 10.0.2.0/24 of the link `test-peer`
+          help: choose another subnet, or give none to get a free one. If a NAT separates the two LANs, call `may_overlap`
     "#]],
     );
     says(
@@ -74,7 +74,7 @@ fn names_that_are_taken(peer: Node, net: Net) -> TestResult {
         net.add_node("x").alias("peer").build(),
         &expect![[r#"
         nstest[name-taken]: give a node the alias `peer`
-          cause: the node `peer` answers to it
+          cause: the node `peer` has this name
           help: choose another one
     "#]],
     );
@@ -90,7 +90,7 @@ fn names_that_are_taken(peer: Node, net: Net) -> TestResult {
         peer.join(&lan).and_then(|_| peer.join(&lan)),
         &expect![[r#"
         nstest[in-use]: join node `peer` to LAN `lan`
-          cause: it is on it already
+          cause: it is there already
           help: use the interface that it has there, or join another LAN
     "#]],
     );
@@ -98,7 +98,7 @@ fn names_that_are_taken(peer: Node, net: Net) -> TestResult {
         net.node("pear"),
         &expect![[r#"
         nstest[not-found]: find node `pear`
-          cause: there is no node of that name
+          cause: there is no node with this name
           help: the test has `test`, `peer`
     "#]],
     );
@@ -128,7 +128,7 @@ fn routes_that_nobody_can_have(peer: Node, net: Net) -> TestResult {
         peer.add_route("203.0.113.0/24", [192, 0, 2, 1]),
         &expect![[r#"
         nstest[route]: route 203.0.113.0/24 of node `peer` via 192.0.2.1
-          cause: nobody on its networks has that address
+          cause: no other node on its networks has that address
           help: name a router or node that shares a LAN with it
     "#]],
     );
@@ -169,7 +169,7 @@ fn routes_that_nobody_can_have(peer: Node, net: Net) -> TestResult {
         &expect![[r#"
         nstest[not-found]: remove the route of node `peer` to 203.0.113.0/24
           cause: no such route was added
-          help: routes that follow from the wiring go with the wiring
+          help: other routes follow from the LANs and routers: change those instead
     "#]],
     );
     let lan = net.add_lan("lan").build()?;
@@ -178,7 +178,7 @@ fn routes_that_nobody_can_have(peer: Node, net: Net) -> TestResult {
         build,
         &expect![[r#"
         nstest[route]: route 0.0.0.0/0 of node `x` via 192.0.2.1
-          cause: nobody on its networks has that address
+          cause: no other node on its networks has that address
           help: name a router or node that shares a LAN with it
     "#]],
     );
@@ -304,14 +304,14 @@ fn what_is_in_use_stays(peer: Node, net: Net) -> TestResult {
         &expect![[r#"
         nstest[in-use]: remove node `test`
           cause: the test runs in it
-          help: take it off its networks instead
+          help: let it leave its networks instead
     "#]],
     );
     says(
         node.link().remove(),
         &expect![[r#"
         nstest[in-use]: remove the link of node `node` to LAN `lan`
-          cause: it is no cable between two nodes
+          cause: it is not a direct link between two nodes
           help: let the node leave the LAN
     "#]],
     );
@@ -352,7 +352,7 @@ fn what_is_in_use_stays(peer: Node, net: Net) -> TestResult {
         node.leave(&lan),
         &expect![[r#"
         nstest[not-found]: find the interface of node `node` on LAN `lan`
-          cause: it is not on it
+          cause: it has no interface there
           help: join it first
     "#]],
     );

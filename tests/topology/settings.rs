@@ -154,7 +154,7 @@ fn refuses_ipv6() {
     let outcome = Run::of(&["settings::works_without_ipv6"]).args(["--show-output"]).run();
     let text = outcome.text();
     assert!(outcome.status.success(), "{text}");
-    assert!(text.contains("this test is without IPv6"), "{text}");
+    assert!(text.contains("this test has no IPv6"), "{text}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(in crate::topology) fn check_mtu(lan: &str, mtu: u32, ipv6: bool) -> Result<
     if ipv6 && mtu < IPV6_MIN_MTU {
         return Err(Error::new(ErrorCode::Config, what)
             .source("IPv6 needs 1280 at least (RFC 8200 §5)")
-            .help("take a larger one, or do without IPv6 there"));
+            .help("choose a larger one, or switch IPv6 off there"));
     }
     Ok(())
 }
@@ -58,20 +58,20 @@ pub(in crate::topology) fn lan_name_taken(name: &str) -> Error {
 
 pub(in crate::topology) fn alias_taken(alias: &str, owner: &str) -> Error {
     Error::new(ErrorCode::NameTaken, format!("give a node the alias `{alias}`"))
-        .source(format!("the {owner} answers to it"))
+        .source(format!("the {owner} has this name"))
         .help("choose another one")
 }
 
 pub(in crate::topology) fn interface_taken(node: &str, interface: &str) -> Error {
     Error::new(ErrorCode::NameTaken, format!("name an interface of {node} `{interface}`"))
-        .source("the node has one of that name")
+        .source("the node has an interface with this name")
         .help("choose another one")
 }
 
 pub(in crate::topology) fn joined_namespace(netns: &str) -> Error {
     Error::new(ErrorCode::Config, format!("build a network around the namespace `{netns}`"))
-        .source("the test joined it, and it belongs to whoever made it")
-        .help("drop `netns = …` from the attribute, or the nodes from the test")
+        .source("the test joined it, and nstest does not change namespaces that it did not make")
+        .help("remove `netns = …` from the attribute, or the nodes from the test")
 }
 
 pub(in crate::topology) fn no_such<'a>(
@@ -86,14 +86,14 @@ pub(in crate::topology) fn no_such<'a>(
         format!("the test has {}", all.join(", "))
     };
     Error::new(ErrorCode::NotFound, format!("find {kind} `{name}`"))
-        .source(format!("there is no {kind} of that name"))
+        .source(format!("there is no {kind} with this name"))
         .help(help)
 }
 
 pub(crate) fn not_one_link(node: &str, links: usize) -> Error {
-    Error::new(ErrorCode::NotFound, format!("tell the link of node `{node}`"))
+    Error::new(ErrorCode::NotFound, format!("find the link of node `{node}`"))
         .source(format!("it has {links} links"))
-        .help("`link_to(&lan)` says which one is meant")
+        .help("choose one with `link_to(&lan)`")
 }
 
 pub(in crate::topology) fn no_such_link<'a>(
@@ -104,7 +104,7 @@ pub(in crate::topology) fn no_such_link<'a>(
     let has: Vec<&str> = has.collect();
     let what = match interface {
         Some(interface) => format!("find interface `{interface}` of node `{node}`"),
-        None => format!("tell the link of node `{node}`"),
+        None => format!("find the link of node `{node}`"),
     };
     let error = Error::new(ErrorCode::NotFound, what);
     match has.as_slice() {
@@ -122,21 +122,21 @@ pub(crate) fn gone(kind: &str) -> Error {
 }
 
 pub(in crate::topology) fn too_many(what: &str, have: usize) -> Error {
-    Error::new(ErrorCode::Config, format!("add to the {have} {what} there are"))
-        .source("no number is left for another one")
-        .help("use a smaller world in one test")
+    Error::new(ErrorCode::Config, format!("add one to {have} {what}"))
+        .source("all numbers are in use")
+        .help("use fewer in one test")
 }
 
 #[cfg(feature = "dns")]
 pub(in crate::topology) fn too_many_resolvers(most: usize) -> Error {
-    Error::new(ErrorCode::Config, format!("have every node ask more than {most} resolvers"))
-        .source("programs ask the first three that /etc/resolv.conf names (MAXNS, resolv.conf(5))")
-        .help("remove the node of one that is asked already")
+    Error::new(ErrorCode::Config, format!("let every node query more than {most} resolvers"))
+        .source("programs query only the first three in /etc/resolv.conf (MAXNS, resolv.conf(5))")
+        .help("remove a node with a resolver first")
 }
 
 pub(in crate::topology) fn special_subnet(lan: &str, subnet: Subnet, what: &str) -> Error {
     Error::new(ErrorCode::Subnet, format!("give `{lan}` the subnet {subnet}"))
-        .source(format!("its range is, or holds, one that is {what}"))
+        .source(format!("it overlaps a range that is {what}"))
         .help("take one of 10.0.0.0/8, 192.168.0.0/16, 203.0.113.0/24 or fd00::/8")
 }
 
@@ -155,14 +155,14 @@ pub(in crate::topology) fn empty_subnet(lan: &str, subnet: Subnet) -> Error {
 pub(in crate::topology) fn subnet_of_no_use(lan: &str, subnet: Subnet, in_test: bool) -> Error {
     let who = if in_test { "this test" } else { "this LAN" };
     Error::new(ErrorCode::Subnet, format!("give `{lan}` the subnet {subnet}"))
-        .source(format!("{who} is without {}", subnet.family()))
+        .source(format!("{who} has no {}", subnet.family()))
         .help("leave one of the two out")
 }
 
 pub(in crate::topology) fn no_family(lan: &str) -> Error {
     Error::new(ErrorCode::Subnet, format!("give `{lan}` a subnet"))
-        .source("it is to be without IPv4 and without IPv6")
-        .help("leave it one of them")
+        .source("both IPv4 and IPv6 are switched off")
+        .help("keep one of them")
 }
 
 pub(in crate::topology) fn overlap(
@@ -172,8 +172,8 @@ pub(in crate::topology) fn overlap(
     others: Subnet,
 ) -> Error {
     Error::new(ErrorCode::SubnetOverlap, format!("give `{lan}` the subnet {subnet}"))
-        .source(format!("the {other} has {others}, and addresses would be in both"))
-        .help("take another subnet, or none to be given a free one; networks that NATs keep apart may be declared to overlap")
+        .source(format!("it overlaps {others} of the {other}"))
+        .help("choose another subnet, or give none to get a free one. If a NAT separates the two LANs, call `may_overlap`")
 }
 
 pub(in crate::topology) fn overlap_outside(
@@ -183,7 +183,7 @@ pub(in crate::topology) fn overlap_outside(
     device: &str,
 ) -> Error {
     Error::new(ErrorCode::SubnetOverlap, format!("give `{lan}` the subnet {subnet}"))
-        .source(format!("the machine has {network} on `{device}`, which the test's uplink leads to"))
+        .source(format!("the machine has {network} on `{device}`, and the test's uplink leads there"))
         .help(match subnet.is_ipv4() {
             true => "move it: `subnet = \"10.9.0.0/24\"` in the attribute, or `.subnet(\"10.9.0.0/24\")` of the LAN",
             false => "move it: `subnet = \"fd09::/64\"` in the attribute, or `.subnet(\"fd09::/64\")` of the LAN",
@@ -198,7 +198,7 @@ pub(in crate::topology) fn seen_twice(
 ) -> Error {
     Error::new(ErrorCode::SubnetOverlap, format!("find the {family} routes of {node}"))
         .source(format!(
-            "it sees both the {} ({}) and the {} ({}), which overlap",
+            "it reaches both the {} ({}) and the {} ({}), which overlap",
             a.0, a.1, b.0, b.1
         ))
         .help("give one of them another subnet, or put a NAT between")
@@ -222,7 +222,7 @@ pub(in crate::topology) fn two_addresses(node: &str, first: IpAddr, second: IpAd
 
 pub(in crate::topology) fn family_missing(node: &str, addr: IpAddr, lan: &str) -> Error {
     Error::new(ErrorCode::Address, format!("give {node} the address {addr}"))
-        .source(format!("the {lan} is without {}", Family::of(addr)))
+        .source(format!("the {lan} has no {}", Family::of(addr)))
         .help("give that LAN a subnet of this kind, or leave the address out")
 }
 
@@ -236,15 +236,16 @@ pub(in crate::topology) fn address_unusable(
     let source = match why {
         Unusable::Outside => format!("the {lan} has {subnet}, and the address is not in it"),
         Unusable::Network => {
-            format!("it is the lowest of {subnet} ({lan}), which stands for the network")
+            format!("it is the lowest of {subnet} ({lan}), which is the address of the network")
         }
         Unusable::Broadcast => format!("it is the broadcast address of {subnet} ({lan})"),
     };
     let error =
         Error::new(ErrorCode::Address, format!("give {node} the address {addr}")).source(source);
     match subnet.host(1) {
-        Some(first) => error
-            .help(format!("choose one of {subnet}, as {first}, or none to be given a free one")),
+        Some(first) => error.help(format!(
+            "choose one of {subnet} such as {first}, or give none to get a free one"
+        )),
         None => error,
     }
 }
@@ -257,19 +258,19 @@ pub(in crate::topology) fn address_taken(
 ) -> Error {
     Error::new(ErrorCode::Address, format!("give {node} the address {addr} on {lan}"))
         .source(format!("the {other} has it"))
-        .help("choose another one, or none to be given a free one")
+        .help("choose another one, or give none to get a free one")
 }
 
 pub(in crate::topology) fn mac_not_unicast(mac: MacAddr) -> Error {
     Error::new(ErrorCode::Address, format!("give an interface the MAC address {mac}"))
-        .source("it is a group's, or nobody's")
+        .source("it is not the address of a single interface")
         .help("make the first octet even, as in `02:00:00:00:00:01`")
 }
 
 pub(in crate::topology) fn mac_taken(mac: MacAddr, other: &str, lan: &str) -> Error {
     Error::new(ErrorCode::Address, format!("give an interface on {lan} the MAC address {mac}"))
         .source(format!("the {other} has it there"))
-        .help("choose another one, or none to be given a free one")
+        .help("choose another one, or give none to get a free one")
 }
 
 pub(in crate::topology) fn no_address(
@@ -293,25 +294,25 @@ pub(in crate::topology) fn no_address(
 
 pub(in crate::topology) fn joined_twice(node: &str, lan: &str) -> Error {
     Error::new(ErrorCode::InUse, format!("join {node} to {lan}"))
-        .source("it is on it already")
+        .source("it is there already")
         .help("use the interface that it has there, or join another LAN")
 }
 
 pub(in crate::topology) fn not_on(node: &str, lan: &str) -> Error {
     Error::new(ErrorCode::NotFound, format!("find the interface of {node} on {lan}"))
-        .source("it is not on it")
+        .source("it has no interface there")
         .help("join it first")
 }
 
 pub(in crate::topology) fn connected_to_itself(node: &str) -> Error {
     Error::new(ErrorCode::Config, format!("connect {node} to itself"))
-        .source("a cable has two ends on two nodes")
-        .help("for a node alone, `lo` is there and up")
+        .source("a link joins two different nodes")
+        .help("use `lo`, which is up in every node")
 }
 
 pub(in crate::topology) fn one_end_of_a_link(link: &str) -> Error {
-    Error::new(ErrorCode::InUse, format!("unplug a node from {link}"))
-        .source("a link is there with both its ends or not at all")
+    Error::new(ErrorCode::InUse, format!("let a node leave the {link}"))
+        .source("a link always joins two nodes")
         .help("remove the link, or take it down")
 }
 
@@ -322,14 +323,14 @@ pub(in crate::topology) fn no_link_of_its_own(
     help: &'static str,
 ) -> Error {
     Error::new(ErrorCode::InUse, format!("{what} the link of {node} to {segment}"))
-        .source("it is no cable between two nodes")
+        .source("it is not a direct link between two nodes")
         .help(help)
 }
 
 pub(in crate::topology) fn own_node_removed() -> Error {
     Error::new(ErrorCode::InUse, "remove node `test`")
         .source("the test runs in it")
-        .help("take it off its networks instead")
+        .help("let it leave its networks instead")
 }
 
 pub(in crate::topology) fn node_in_use(node: &str, why: &str, help: &str) -> Error {

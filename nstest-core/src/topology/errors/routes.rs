@@ -25,7 +25,7 @@ pub(in crate::topology) fn route_twice(node: &str, destination: Subnet) -> Error
 pub(in crate::topology) fn no_such_route(node: &str, destination: Subnet) -> Error {
     Error::new(ErrorCode::NotFound, format!("remove the route of {node} to {destination}"))
         .source("no such route was added")
-        .help("routes that follow from the wiring go with the wiring")
+        .help("other routes follow from the LANs and routers: change those instead")
 }
 
 pub(in crate::topology) fn gateway_off_link(
@@ -34,7 +34,7 @@ pub(in crate::topology) fn gateway_off_link(
     gateway: IpAddr,
 ) -> Error {
     Error::new(ErrorCode::Route, format!("route {destination} of {node} via {gateway}"))
-        .source("nobody on its networks has that address")
+        .source("no other node on its networks has that address")
         .help("name a router or node that shares a LAN with it")
 }
 
@@ -58,8 +58,8 @@ pub(in crate::topology) fn not_a_router(node: &str, other: &str) -> Error {
 
 pub(in crate::topology) fn blackhole_nowhere(node: &str) -> Error {
     Error::new(ErrorCode::Route, format!("blackhole the default route of {node}"))
-        .source("it is on no network, so packets have nowhere to vanish to")
-        .help("join it to a LAN, which may be empty otherwise")
+        .source("it is on no network, so it has no interface on which the packets can leave")
+        .help("join it to a LAN first; the LAN may have no other node")
 }
 
 pub(in crate::topology) fn default_cycle(family: Family, routers: &[String]) -> Error {
@@ -93,12 +93,12 @@ pub(in crate::topology) fn wan_without(
     lan: &str,
 ) -> Error {
     Error::new(ErrorCode::Nat, format!("give {router} {what}"))
-        .source(format!("its WAN, the {lan}, is without {family}"))
+        .source(format!("its WAN, the {lan}, has no {family}"))
         .help("give that LAN a subnet of this kind")
 }
 
 pub(in crate::topology) fn no_router(node: &str) -> Error {
-    Error::new(ErrorCode::Nat, format!("have {node} forward packets"))
+    Error::new(ErrorCode::Nat, format!("let {node} forward packets"))
         .source("it is no router")
         .help("make it one with `net.add_router(..)`")
 }
@@ -109,7 +109,7 @@ pub(in crate::topology) fn bad_prefix(
     internal: &[Subnet],
 ) -> Error {
     let have: Vec<String> = internal.iter().map(ToString::to_string).collect();
-    Error::new(ErrorCode::Nat, format!("have {router} translate to the prefix {external}"))
+    Error::new(ErrorCode::Nat, format!("let {router} translate to the prefix {external}"))
         .source(format!(
             "behind it are the IPv6 subnets [{}]; one of the same length is needed",
             have.join(", ")
@@ -118,12 +118,9 @@ pub(in crate::topology) fn bad_prefix(
 }
 
 pub(in crate::topology) fn prefix_in_use(router: &str, external: Subnet, lan: &str) -> Error {
-    Error::new(
-        ErrorCode::SubnetOverlap,
-        format!("have {router} translate to the prefix {external}"),
-    )
-    .source(format!("the {lan} has addresses of it"))
-    .help("take a prefix that no LAN has")
+    Error::new(ErrorCode::SubnetOverlap, format!("let {router} translate to the prefix {external}"))
+        .source(format!("the {lan} has addresses of it"))
+        .help("take a prefix that no LAN has")
 }
 
 pub(in crate::topology) fn not_behind(router: &str, node: &str) -> Error {
@@ -134,7 +131,7 @@ pub(in crate::topology) fn not_behind(router: &str, node: &str) -> Error {
 
 pub(in crate::topology) fn port_zero(router: &str) -> Error {
     Error::new(ErrorCode::Nat, format!("forward a port of {router}"))
-        .source("0 is no port")
+        .source("port 0 does not exist")
         .help("name one from 1 to 65535")
 }
 

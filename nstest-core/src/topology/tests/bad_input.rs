@@ -88,7 +88,12 @@ fn interfaces() {
     );
     refused(&mut net, |s| s.join(a, &named("eth0")), ErrorCode::NameTaken, &["node `a`", "`eth0`"]);
     let group = Join { mac: Some("01:00:5e:00:00:01".parse().unwrap()), ..Join::of(home) };
-    refused(&mut net, |s| s.join(a, &group), ErrorCode::Address, &["01:00:5e:00:00:01", "group"]);
+    refused(
+        &mut net,
+        |s| s.join(a, &group),
+        ErrorCode::Address,
+        &["01:00:5e:00:00:01", "single interface"],
+    );
     let same = Join { mac: Some("02:00:00:00:00:01".parse().unwrap()), ..Join::of(home) };
     net.change(|s| s.join(a, &same)).unwrap();
     refused(
@@ -150,7 +155,7 @@ fn subnets_and_addresses() {
         &mut net,
         |s| s.add_lan(&NewLan { without_ipv4: true, ..subnet("x", "10.1.0.0/24") }),
         ErrorCode::Subnet,
-        &["this LAN is without IPv4"],
+        &["this LAN has no IPv4"],
     );
     refused(
         &mut net,
@@ -171,7 +176,7 @@ fn subnets_and_addresses() {
             "192.168.2.1",
             ["node `a`", "LAN `home` has 192.168.1.0/24, and the address is not in it"],
         ),
-        ("192.168.1.0", ["192.168.1.0", "stands for the network"]),
+        ("192.168.1.0", ["192.168.1.0", "the address of the network"]),
         ("192.168.1.255", ["192.168.1.255", "broadcast"]),
         ("192.168.1.9", ["LAN `home`", "node `test` has it"]),
         ("fd99::1", ["fd99::1", "not in it"]),
@@ -213,7 +218,7 @@ fn an_address_where_there_is_none() {
     );
     assert_eq!(spec.address_of(NodeId::TEST, None).unwrap(), ip("10.0.2.1"));
     let v6 = NewLan { subnets: vec!["fd01::/64".parse().unwrap()], ..lan("x") };
-    refused(&mut net, |s| s.add_lan(&v6), ErrorCode::Subnet, &["this test is without IPv6"]);
+    refused(&mut net, |s| s.add_lan(&v6), ErrorCode::Subnet, &["this test has no IPv6"]);
 }
 
 #[test]

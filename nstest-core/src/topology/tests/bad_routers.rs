@@ -19,7 +19,7 @@ fn routes() {
         &mut net,
         |s| s.add_route(a, default, ip("10.0.3.254")),
         ErrorCode::Route,
-        &["node `a` via 10.0.3.254", "nobody on its networks"],
+        &["node `a` via 10.0.3.254", "no other node on its networks"],
     );
     refused(
         &mut net,
@@ -121,7 +121,12 @@ fn routers() {
         &["router `r`", "node `a`", "no LAN that the router serves"],
     );
     let laptop = net.node("laptop", &[home]);
-    refused(&mut net, |s| s.forward_port(r, to(laptop, 0)), ErrorCode::Nat, &["0 is no port"]);
+    refused(
+        &mut net,
+        |s| s.forward_port(r, to(laptop, 0)),
+        ErrorCode::Nat,
+        &["port 0 does not exist"],
+    );
     net.change(|s| s.forward_port(r, to(laptop, 80))).unwrap();
     refused(
         &mut net,

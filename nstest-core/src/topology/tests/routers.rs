@@ -1,4 +1,4 @@
-//! Routes and rules that follow from the wiring.
+//! Routes and rules that follow from LANs and routers.
 
 use expect_test::expect;
 
@@ -186,7 +186,7 @@ fn private_networks_behind_nats_may_overlap() {
         .unwrap_err();
     expect![[r#"
         nstest[subnet-overlap]: find the IPv4 routes of node `both`
-          cause: it sees both the LAN `home1` (192.168.1.0/24) and the LAN `home2` (192.168.1.0/24), which overlap
+          cause: it reaches both the LAN `home1` (192.168.1.0/24) and the LAN `home2` (192.168.1.0/24), which overlap
           help: give one of them another subnet, or put a NAT between"#]].assert_eq(&format!("{error:?}"));
     let r1 = net.now.spec().find_node("r1").unwrap();
     let error = net.change(|spec| spec.set_nat(r1, None)).unwrap_err();
