@@ -149,7 +149,7 @@ fn subnets_and_addresses() {
         &mut net,
         |s| s.add_lan(&NewLan { without_ipv4: true, without_ipv6: true, ..lan("x") }),
         ErrorCode::Subnet,
-        &["without IPv4 and without IPv6"],
+        &["both IPv4 and IPv6 are switched off"],
     );
     refused(
         &mut net,

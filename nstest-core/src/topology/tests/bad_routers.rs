@@ -96,7 +96,7 @@ fn routers() {
         &mut net,
         |s| s.set_nat6(r, Nat6::Nat(Nat::FULL_CONE)),
         ErrorCode::Nat,
-        &["router `r`", "LAN `internet`", "without IPv6"],
+        &["router `r`", "LAN `internet`", "has no IPv6"],
     );
     let wan6 = net.lan("wan6", &[]);
     let r6 = net.router(router("r6"), &[home], wan6);
