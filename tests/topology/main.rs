@@ -21,6 +21,7 @@ mod names;
 mod nat;
 mod probe;
 mod probing;
+mod readdressed;
 mod refusals;
 mod routing;
 mod rtnetlink;

@@ -195,6 +195,16 @@ fn tear_down(list: &mut Vec<Change>, id: NodeId, node: &NodeState, new: Option<&
     list.extend(late);
 }
 
+/// Whether a router whose rules change has lost an address. Known conversations would keep
+/// their translation into it, and refresh its mappings.
+fn translated_by_a_lost_address(old: &NodeState, new: &NodeState) -> bool {
+    let lost = |(slot, link): (&u8, &LinkState)| match survivor(*slot, link, Some(new)) {
+        Some(now) => !link.addrs.is_subset(&now.addrs),
+        None => true,
+    };
+    !old.rules.tables.is_empty() && old.links.iter().any(lost)
+}
+
 fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeState) {
     let at = || NodeRef::new(id, node);
     if old.is_none() {
@@ -208,7 +218,11 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
         }
     }
     if old.map_or(!node.rules.tables.is_empty(), |old| old.rules != node.rules) {
-        up.nodes.push(Change::SetRules { at: at(), rules: node.rules.clone() });
+        if old.is_some_and(|old| translated_by_a_lost_address(old, node)) {
+            up.nodes.extend(Changes::flush_nat(id, node).list);
+        } else {
+            up.nodes.push(Change::SetRules { at: at(), rules: node.rules.clone() });
+        }
     }
     let nothing = (BTreeSet::new(), BTreeSet::new());
     for (slot, link) in &node.links {
