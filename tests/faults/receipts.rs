@@ -26,6 +26,7 @@ fn affects_no_packet(server: Node, net: Net) -> TestResult {
     net.inject(
         Fault::on("server").packets(Packets::udp().port(9)).down().lasting(Duration::from_secs(1)),
     )?;
+    net.inject("server: down at 10m".parse()?)?;
     link.drop_packets(Packets::udp().port(7))?; // this one affects a packet
     link.mtu_blackhole(1280)?.optional();
     net.inject("server ingress: drop at 10m optional".parse()?)?;
@@ -51,7 +52,8 @@ fn a_fault_without_packets_fails_the_test() {
             server tcp port 80 syn nth 3: drop
             server egress: condition loss 0.0001%
             server udp dport 53: reject port-unreachable
-            server udp port 9: down lasting 1s
+            server udp port 9: down lasting 1s (the packet that starts it was not sent)
+            server: down at 10m (the test ended before its start)
           help: send matching packets or queries while it is active, or mark it `.optional()`
     "#]]
     .assert_eq(&outcome.shown());

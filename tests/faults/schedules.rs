@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use expect_test::expect;
 use nstest::{
     Action, Backend, Condition, Fault, Net, Node, PacketKind, Packets, Percent, Plan, TestResult,
     netns_test,
@@ -175,6 +176,30 @@ fn talks(net: Net) -> TestResult {
     served.read_exact(&mut said)?;
     assert_eq!(&said, b"hello");
     Ok(())
+}
+
+/// What had no effect is named, with the reason.
+#[test]
+fn an_unmatched_plan_says_which_of_its_faults_had_no_effect() {
+    let plan = "server tcp port 80 data: delay 1ms; server tcp port 81: drop; nobody: drop; \
+                server.eth7: drop; *: partition client | nobody; test: drop; \
+                server udp port 9: down; client: down at 10m; client: drop at 10m";
+    let run = Run::of(&["schedules::talks"]).env("NSTEST_PLAN", plan).run();
+    assert!(!run.status.success());
+    let text = run.text();
+    let report = text.split("  cause: ").nth(1).and_then(|text| text.split("  help: ").next());
+    expect![[r#"
+        these had no effect:
+            server tcp port 81: drop
+            nobody: drop (cannot find node `nobody`: there is no node of that name; the test has `test`, `client`, `server`)
+            server.eth7: drop (cannot find interface `eth7` of node `server`: it has the interfaces eth0; name one of them, as in `server.eth0`)
+            *: partition client | nobody (cannot find node `nobody`: there is no node of that name; the test has `test`, `client`, `server`)
+            test: drop (cannot tell the link of node `test`: it is on no network; let it `join` a LAN, or `connect` it)
+            server udp port 9: down (the packet that starts it was not sent)
+            client: down at 10m (the test ended before its start)
+            client: drop at 10m (the test ended before its start)
+    "#]]
+    .assert_eq(report.expect("a report"));
 }
 
 #[test]

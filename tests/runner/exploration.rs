@@ -17,7 +17,7 @@ fn three_points(run_config: &RunConfig) -> Findings {
     };
     let points = if run_config.census { (1..=3).map(point).collect() } else { Vec::new() };
     let injected = run_config.plan.as_ref().map(|plan| PlanOutcome {
-        reached: !plan.starts_with("server ingress tcp port 80 #1 data nth 3"),
+        unmatched: Vec::from_iter(plan.contains("data nth 3").then(|| plan.clone())),
         packet: Some("as it was in this run".to_owned()),
     });
     Findings { points, injected, ..Findings::default() }
@@ -134,7 +134,8 @@ fn with_a_plan_the_test_runs_once() {
     expect![[r#"
         plan `server ingress tcp port 80 #1 data nth 3: drop`
         nstest[fault-unmatched]: apply the plan `server ingress tcp port 80 #1 data nth 3: drop`
-          cause: it affected no packet, since none of those that it describes was sent
+          cause: these had no effect:
+            server ingress tcp port 80 #1 data nth 3: drop
           help: check that the plan belongs to this test, and that the test has not changed since the plan was printed
     "#]]
     .assert_eq(&with("server ingress tcp port 80 #1 data nth 3: drop").failure_of(IN_EVERY_WAY));
@@ -156,7 +157,8 @@ fn has_no_network() {}
 fn is_never_the_same() {
     pretend(|run_config| {
         let mut findings = three_points(run_config);
-        findings.injected = findings.injected.map(|i| PlanOutcome { reached: false, ..i });
+        findings.injected =
+            findings.injected.map(|i| PlanOutcome { unmatched: vec!["the fault".to_owned()], ..i });
         findings
     });
 }

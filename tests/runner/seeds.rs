@@ -90,7 +90,10 @@ fn unmatched() {
     let unmatched = unmatched.map(str::to_owned).to_vec();
     pretend(|run_config| Findings {
         unmatched,
-        injected: run_config.plan.as_ref().map(|_| PlanOutcome { reached: true, packet: None }),
+        injected: run_config
+            .plan
+            .as_ref()
+            .map(|_| PlanOutcome { unmatched: Vec::new(), packet: None }),
         ..Findings::default()
     });
 }

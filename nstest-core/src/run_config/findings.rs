@@ -29,8 +29,8 @@ pub struct FoundPoint {
 /// The outcome of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanOutcome {
-    /// Whether the packet that it waits for was sent.
-    pub reached: bool,
+    /// Its faults that had no effect, each as a text, with the reason if one is known.
+    pub unmatched: Vec<String>,
     /// The first packet that it affected, decoded.
     pub packet: Option<String>,
 }
@@ -41,9 +41,9 @@ impl Findings {
         *self == Self::default()
     }
 
-    /// Whether a plan was applied, and its point was reached.
+    /// Whether a plan was applied, and each of its faults had an effect.
     pub(crate) fn reached(&self) -> bool {
-        self.injected.as_ref().is_some_and(|injected| injected.reached)
+        self.injected.as_ref().is_some_and(|injected| injected.unmatched.is_empty())
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -54,17 +54,14 @@ impl Findings {
             text(&mut out, packet);
         }
         out.push(u8::from(self.injected.is_some()));
-        if let Some(PlanOutcome { reached, packet }) = &self.injected {
-            out.push(u8::from(*reached));
+        if let Some(PlanOutcome { unmatched, packet }) = &self.injected {
+            texts(&mut out, unmatched);
             out.push(u8::from(packet.is_some()));
             if let Some(packet) = packet {
                 text(&mut out, packet);
             }
         }
-        number(&mut out, self.unmatched.len());
-        for fault in &self.unmatched {
-            text(&mut out, fault);
-        }
+        texts(&mut out, &self.unmatched);
         out.push(u8::from(self.random));
         out
     }
@@ -78,15 +75,12 @@ impl Findings {
         let injected = match reader.flag()? {
             false => None,
             true => {
-                let reached = reader.flag()?;
+                let unmatched = reader.texts()?;
                 let packet = if reader.flag()? { Some(reader.text()?) } else { None };
-                Some(PlanOutcome { reached, packet })
+                Some(PlanOutcome { unmatched, packet })
             }
         };
-        let mut unmatched = Vec::new();
-        for _ in 0..reader.number()? {
-            unmatched.push(reader.text()?);
-        }
+        let unmatched = reader.texts()?;
         let random = reader.flag()?;
         reader.0.is_empty().then_some(Self { points, injected, unmatched, random })
     }
@@ -100,6 +94,13 @@ fn number(out: &mut Vec<u8>, number: usize) {
 fn text(out: &mut Vec<u8>, text: &str) {
     number(out, text.len());
     out.extend(text.as_bytes());
+}
+
+fn texts(out: &mut Vec<u8>, texts: &[String]) {
+    number(out, texts.len());
+    for one in texts {
+        text(out, one);
+    }
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -128,6 +129,14 @@ impl<'a> Reader<'a> {
         let length = self.number()?;
         String::from_utf8(self.take(length)?.to_vec()).ok()
     }
+
+    fn texts(&mut self) -> Option<Vec<String>> {
+        let mut texts = Vec::new();
+        for _ in 0..self.number()? {
+            texts.push(self.text()?);
+        }
+        Some(texts)
+    }
 }
 
 #[cfg(test)]
@@ -138,7 +147,7 @@ mod tests {
         let point = |name: &str| FoundPoint { point: name.into(), packet: "ä".repeat(3) };
         Findings {
             points: vec![point("a"), point("")],
-            injected: Some(PlanOutcome { reached: true, packet: Some("SYN".into()) }),
+            injected: Some(PlanOutcome { unmatched: Vec::new(), packet: Some("SYN".into()) }),
             unmatched: vec!["reset of a".into()],
             random: true,
         }
@@ -146,7 +155,7 @@ mod tests {
 
     #[test]
     fn findings_are_decoded_as_they_were_encoded() {
-        let injected = Some(PlanOutcome { reached: false, packet: None });
+        let injected = Some(PlanOutcome { unmatched: vec!["a: drop".into()], packet: None });
         for findings in [Findings::default(), full(), Findings { injected, ..Findings::default() }]
         {
             assert_eq!(Findings::decode(&findings.encode()), Some(findings));

@@ -77,7 +77,7 @@ impl SeededVerdict {
         Self::with_findings(verdict, &settings.run_config, settings.seed_given, found.as_ref())
     }
 
-    /// Fails a test if its plan affected no packet. Adds the seed, if something in the
+    /// Fails a test if a fault of its plan had no effect. Adds the seed, if something in the
     /// network was random; also if that is not known, since the body died, and the user
     /// chose the seed.
     pub(super) fn with_findings(
@@ -89,7 +89,7 @@ impl SeededVerdict {
         let passed = matches!(verdict, Verdict::Passed);
         let verdict = match &run_config.plan {
             Some(plan) if passed && !found.is_some_and(Findings::reached) => {
-                Verdict::Broken(unmatched(plan))
+                Verdict::Broken(unmatched(plan, found))
             }
             _ => verdict,
         };
@@ -99,9 +99,14 @@ impl SeededVerdict {
     }
 }
 
-fn unmatched(plan: &str) -> Error {
+fn unmatched(plan: &str, found: Option<&Findings>) -> Error {
+    let outcome = found.and_then(|found| found.injected.as_ref());
+    let why = match outcome {
+        None => "the test has no network".to_owned(),
+        Some(outcome) => format!("these had no effect:\n{}", outcome.unmatched.join("\n")),
+    };
     Error::new(ErrorCode::FaultUnmatched, format!("apply the plan `{plan}`"))
-        .source("it affected no packet, since none of those that it describes was sent")
+        .source(why)
         .help("check that the plan belongs to this test, and that the test has not changed since the plan was printed")
 }
 

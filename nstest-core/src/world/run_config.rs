@@ -43,14 +43,15 @@ impl Net {
         #[cfg(not(feature = "dns"))]
         let unasked = Vec::<String>::new();
         self.settle();
-        let Network { fabric, faults, .. } = &mut *self.shared.lock();
+        let Network { topology, fabric, faults } = &mut *self.shared.lock();
         fabric.settle_wire(); // once for all that is counted here
-        let points = faults.seen().into_iter();
-        let injected = faults.planned().map(|(reached, packet)| PlanOutcome { reached, packet });
+        let (points, spec) = (faults.seen().into_iter(), topology.spec());
+        let injected =
+            faults.planned(spec).map(|(unmatched, packet)| PlanOutcome { unmatched, packet });
         Findings {
             points: points.map(|(point, packet)| FoundPoint { point, packet }).collect(),
             injected,
-            unmatched: faults.unmet().into_iter().chain(unasked).collect(),
+            unmatched: faults.unmet(spec).into_iter().chain(unasked).collect(),
             random: faults.is_random(),
         }
     }

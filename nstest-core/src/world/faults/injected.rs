@@ -27,6 +27,8 @@ pub(super) struct Injected {
     pub(super) over: bool,
     /// Its schedule says that it is in force now.
     pub(super) on: bool,
+    /// It was in force at some time.
+    pub(super) was_on: bool,
     pub(super) applied: Vec<Applied>,
 }
 
@@ -68,6 +70,7 @@ impl Injected {
             awaited: false,
             over: false,
             on: false,
+            was_on: false,
             applied: Vec::new(),
         }
     }

@@ -147,7 +147,7 @@ impl Faults {
             injected.ends = resolve(spec, &injected.fault, injected.handle, MissingNode::Skip)?;
         }
         let applied = mechanisms.apply(id, injected, spec, fabric)?;
-        injected.on = true;
+        (injected.on, injected.was_on) = (true, true);
         let mut before = std::mem::replace(&mut injected.applied, applied);
         before.retain(|applied| !injected.applied.contains(applied));
         // Only now, when the new is in force: no packet passes between them.

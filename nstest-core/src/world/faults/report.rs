@@ -1,10 +1,13 @@
 //! What the runner configures at the start of a test, and collects at its end.
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use super::census::Census;
 use super::id::FaultId;
+use super::injected::Injected;
 use super::register::Faults;
+use super::targets::{MissingNode, resolve};
 use super::traffic::Traffic;
 use crate::error::Result;
 use crate::fabric::Fabric;
@@ -63,34 +66,60 @@ impl Faults {
         })
     }
 
-    /// Whether every fault of the plan has affected a packet, and the first packet that a
-    /// rule of the plan has affected; `None` without a plan.
-    pub(in crate::world) fn planned(&self) -> Option<(bool, Option<String>)> {
-        let unmet = self.planned.iter().filter(|id| self.is_unmet(**id)).count();
+    /// The faults of the plan that had no effect, and the first packet that a rule of the
+    /// plan has affected; `None` without a plan.
+    pub(in crate::world) fn planned(&self, spec: &Spec) -> Option<(Vec<String>, Option<String>)> {
+        let unmet = self.planned.iter().filter_map(|id| self.why_unmet(*id, spec));
+        let unmet = unmet.collect::<Vec<_>>();
         let first = |id: &FaultId| self.injected.get(id)?.receipt.first().map(String::from);
-        (!self.planned.is_empty()).then(|| (unmet == 0, self.planned.iter().find_map(first)))
+        (!self.planned.is_empty()).then(|| (unmet, self.planned.iter().find_map(first)))
     }
 
-    /// The faults that the test injected and that never affected a packet.
-    pub(in crate::world) fn unmet(&self) -> Vec<String> {
+    /// The faults that the test injected and that had no effect.
+    pub(in crate::world) fn unmet(&self, spec: &Spec) -> Vec<String> {
         let ids = self.injected.keys().filter(|id| !self.planned.contains(id));
-        let unmet = ids.filter(|id| self.is_unmet(**id)).collect::<Vec<_>>();
-        unmet.into_iter().map(|id| self.get(*id).receipt.fault().to_owned()).collect()
+        ids.filter_map(|id| self.why_unmet(*id, spec)).collect()
     }
 
-    /// To be asked when the wire has settled. A link that is down is exempt: nothing
-    /// reaches its far end.
-    fn is_unmet(&self, id: FaultId) -> bool {
+    /// A fault that had no effect, with the reason if it is not that no packet matched. To
+    /// be asked when the wire has settled. A link that was down is exempt: nothing reaches
+    /// its far end.
+    fn why_unmet(&self, id: FaultId, spec: &Spec) -> Option<String> {
         let injected = self.get(id);
-        let untriggered = injected.trigger.as_ref().is_some_and(|(_, it)| it.affected() == 0);
-        let exempt = matches!(injected.fault.effect(), FaultEffect::Down)
-            && !injected.awaited
-            && !untriggered;
-        !(exempt || injected.receipt.is_optional() || self.affected(id) > 0)
+        let is_down = injected.was_on && matches!(injected.fault.effect(), FaultEffect::Down);
+        if is_down || injected.receipt.is_optional() || self.affected(id) > 0 {
+            return None;
+        }
+        let fault = injected.receipt.fault();
+        Some(match why_never_on(injected, spec) {
+            None => fault.to_owned(),
+            Some(why) => format!("{fault} ({why})"),
+        })
     }
 
     /// Failures that no caller could be given as an error.
     pub(in crate::world) fn failures(&self) -> &[String] {
         &self.mechanisms.failures
     }
+}
+
+/// Why a fault was never in force.
+fn why_never_on(injected: &Injected, spec: &Spec) -> Option<String> {
+    if injected.was_on {
+        return None;
+    }
+    if injected.awaited {
+        let missing = resolve(spec, &injected.fault, injected.handle, MissingNode::Refuse).err()?;
+        let parts = [
+            StdError::source(&missing).map(ToString::to_string),
+            missing.next_step().map(Into::into),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        return Some(format!("cannot {missing}: {}", parts.join("; ")));
+    }
+    let is_waiting = injected.trigger.as_ref().is_some_and(|(_, packet)| packet.affected() == 0);
+    Some(match is_waiting {
+        true => "the packet that starts it was not sent".to_owned(),
+        false => "the test ended before its start".to_owned(),
+    })
 }

@@ -23,7 +23,8 @@ fn short(plan: &Plan) -> String {
 }
 
 fn found(reached: bool) -> Option<Findings> {
-    let injected = Some(PlanOutcome { reached, packet: None });
+    let unmatched = if reached { Vec::new() } else { vec!["the fault".to_owned()] };
+    let injected = Some(PlanOutcome { unmatched, packet: None });
     Some(Findings { injected, ..Findings::default() })
 }
 
