@@ -4,7 +4,8 @@
 mod chance;
 mod changes;
 mod conformance;
-
+mod fragments;
+mod lasting;
 mod links;
 mod mistakes;
 mod neighbours;

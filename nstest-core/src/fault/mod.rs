@@ -13,6 +13,7 @@
 pub(crate) mod action;
 pub(crate) mod burst_loss;
 pub(crate) mod condition;
+mod conversation;
 mod decimal;
 mod duration;
 mod explore_fault;

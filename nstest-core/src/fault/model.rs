@@ -235,13 +235,32 @@ impl Fault {
         self
     }
 
-    /// Starts this long after the injection. The default is 0.
+    /// Starts this long after the injection, or after the packet that starts it. The default
+    /// is 0. An action waits for its packet from then on.
     pub fn at(mut self, at: Duration) -> Self {
         self.schedule.at = at;
         self
     }
 
     /// Ends this long after its start. By default it has no end.
+    ///
+    /// A fault that selects packets (a filter, an occurrence) starts with the first packet
+    /// that it affects, if its effect is `Reset`, `Blackhole`, `Cut`, a condition or `down`.
+    /// Any other fault starts with its injection.
+    ///
+    /// ```
+    /// use nstest::{Action, Fault, Packets};
+    /// use std::time::Duration;
+    ///
+    /// // The server is silent for one second from the third request on.
+    /// let hangs = Fault::on("server")
+    ///     .egress()
+    ///     .packets(Packets::udp().port(53))
+    ///     .nth(3)
+    ///     .action(Action::Blackhole)
+    ///     .lasting(Duration::from_secs(1));
+    /// assert_eq!(hangs.to_string(), "server egress udp port 53 nth 3: blackhole lasting 1s");
+    /// ```
     pub fn lasting(mut self, lasting: Duration) -> Self {
         self.schedule.lasting = Some(lasting);
         self
@@ -291,6 +310,14 @@ impl Fault {
         !matches!(self.effect, FaultEffect::Action(_)) && self.selects_packets()
     }
 
+    /// Whether its schedule starts with the packet that its action follows: the packet is
+    /// selected, and the action affects later ones. Without an end that makes no difference.
+    pub(crate) fn starts_with_packet(&self) -> bool {
+        let FaultEffect::Action(action) = &self.effect else { return false };
+        let has_end = self.schedule.lasting.is_some();
+        has_end && action.affects_later_packets() && self.selects_packets()
+    }
+
     fn selects_packets(&self) -> bool {
         !self.packets.is_all() || self.occurrence != Occurrence::Every
     }
@@ -306,12 +333,14 @@ impl Fault {
         rule
     }
 
-    /// The rule that carries it out at a link end, if its effect is an action.
-    pub(crate) fn rule(&self, receipt: Receipt) -> Option<Rule> {
+    /// The rule that carries it out at a link end, if its effect is an action. If its
+    /// schedule starts with a packet, the rule notifies the listener with `number`.
+    pub(crate) fn rule(&self, number: u64, receipt: Receipt) -> Option<Rule> {
         let FaultEffect::Action(action) = &self.effect else { return None };
         let mut rule = Rule::new(self.packets, RuleAction::Action(action.clone()), receipt);
         (rule.direction, rule.occurrence) = (self.direction, self.occurrence);
         rule.then = self.then;
+        rule.starts = self.starts_with_packet().then_some(number);
         Some(rule)
     }
 

@@ -14,6 +14,10 @@ use crate::frame::view::{PacketView, flag, protocol};
 /// times of its own. So only [`control`](Self::control) and [`arp`](Self::arp) match it, and
 /// faults that drop everything affect it. Conditions do not.
 ///
+/// A fragmented datagram is one packet: only its first fragment has a transport header, and
+/// the others share its fate. It is counted once. Filters for [`PacketKind::Fragment`]
+/// instead match each fragment after the first as a packet of its own.
+///
 /// ```
 /// use nstest::{PacketKind, Packets};
 ///
@@ -170,7 +174,7 @@ impl Packets {
         Self::of(PacketProtocol::Tcp)
     }
 
-    /// UDP datagrams. Of a fragmented one, the first fragment matches.
+    /// UDP datagrams.
     #[must_use]
     pub const fn udp() -> Self {
         Self::of(PacketProtocol::Udp)
@@ -267,6 +271,10 @@ impl Packets {
     /// Of the `nth` connection that passed this link end, counted from 1 for each port of a
     /// server. [`port`](Self::port) selects the port. A UDP exchange counts as a connection;
     /// its client is the sender of the first datagram.
+    ///
+    /// They are numbered from the first fault or condition of the link on, so inject one of
+    /// them before the first connection. Of a connection that is older, the first packet was
+    /// not seen: it gets its number when its next packet comes.
     #[must_use]
     pub const fn connection(mut self, nth: u32) -> Self {
         self.connection = Some(nth);
@@ -299,8 +307,13 @@ impl Packets {
             || self.kind == Some(PacketKind::Control)
     }
 
-    /// Whether a packet matches, apart from its connection.
-    pub(crate) fn matches(&self, view: &PacketView<'_>, control: Option<ControlKind>) -> bool {
+    /// Whether a packet with these ports matches, apart from its connection.
+    pub(crate) fn matches(
+        &self,
+        view: &PacketView<'_>,
+        ports: Option<(u16, u16)>,
+        control: Option<ControlKind>,
+    ) -> bool {
         if control.is_some() != self.is_control() {
             return false;
         }
@@ -316,7 +329,7 @@ impl Packets {
         let (src, dst) = (addrs.map(|(src, _)| src), addrs.map(|(_, dst)| dst));
         let family =
             self.family.is_none_or(|family| src.is_some_and(|src| Family::of(src) == family));
-        let (sport, dport) = view.ports().unzip();
+        let (sport, dport) = ports.unzip();
         let is = |ours: Option<u16>, port: Option<u16>| ours.is_none_or(|_| ours == port);
         let ports = is(self.sport, sport)
             && is(self.dport, dport)

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::action::Action;
+use super::conversation::Conversation;
 use super::model::{Fault, FaultTarget};
 use super::occurrence::Occurrence;
 use super::packets::{PacketProtocol, Packets};
@@ -34,17 +35,6 @@ pub struct InjectionPoint {
     pub(crate) kind: PacketKind,
     /// Its number among the packets of this kind, direction and conversation, from 1.
     pub(crate) nth: u64,
-}
-
-/// The identity of a flow, the same in each run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Conversation {
-    /// `None` if it is not TCP, UDP or ICMP.
-    pub(crate) protocol: Option<PacketProtocol>,
-    /// The port of the server; `None` if the protocol has no ports.
-    pub(crate) port: Option<u16>,
-    /// Its number among the flows of this protocol and port, from 1.
-    pub(crate) nth: u32,
 }
 
 impl InjectionPoint {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::action::Action;
+use super::conversation::Conversation;
 use super::occurrence::Occurrence;
 use super::packets::Packets;
 use super::receipt::Receipt;
 use crate::addr::MacAddr;
-use crate::frame::kind::ControlKind;
-use crate::frame::view::PacketView;
+use crate::frame::kind::{ControlKind, PacketKind};
+use crate::frame::view::{Fragment, PacketView};
 use crate::frame::{Direction, Discovery};
 
 /// Applies an action to the matching packets at one link end. A rule without a direction
@@ -24,6 +25,9 @@ pub(crate) struct Rule {
     pub(crate) then: bool,
     /// If set, only packets to or from these addresses match.
     pub(crate) remote: Option<RemoteAddrs>,
+    /// If set, the schedule of the fault starts with the first packet that it takes, and the
+    /// listener is called with this number.
+    pub(crate) starts: Option<u64>,
     pub(crate) receipt: Receipt,
 }
 
@@ -33,6 +37,22 @@ pub(crate) enum RuleAction {
     Action(Action),
     /// Lets the packet pass, and calls the listener with this number.
     Notify(u64),
+}
+
+/// A packet that rules decide about.
+pub(crate) struct Packet<'a> {
+    pub(crate) direction: Direction,
+    pub(crate) view: &'a PacketView<'a>,
+    pub(crate) control: Option<ControlKind>,
+    pub(crate) conversation: Option<Conversation>,
+    /// Source and destination port. Of a later fragment, those of its datagram.
+    pub(crate) ports: Option<(u16, u16)>,
+}
+
+impl Packet<'_> {
+    pub(crate) fn is_later_fragment(&self) -> bool {
+        self.view.ip.as_ref().is_some_and(|ip| matches!(ip.fragment, Fragment::Later(_)))
+    }
 }
 
 /// The addresses of the nodes that a partition separates from this one.
@@ -64,6 +84,7 @@ impl Rule {
             action,
             then: false,
             remote: None,
+            starts: None,
             receipt,
         }
     }
@@ -84,15 +105,17 @@ impl Rule {
             && matches!(self.action, RuleAction::Action(Action::Drop))
     }
 
+    /// Whether a fragmented datagram counts as one packet. It does unless each fragment is
+    /// dropped with everything else, or the rule selects fragments.
+    pub(super) fn counts_datagrams(&self) -> bool {
+        !self.blocks_everything() && self.packets.kind != Some(PacketKind::Fragment)
+    }
+
     /// Whether a packet matches, apart from its connection and its number.
-    pub(super) fn matches(
-        &self,
-        direction: Direction,
-        view: &PacketView<'_>,
-        control: Option<ControlKind>,
-    ) -> bool {
+    pub(super) fn matches(&self, packet: &Packet<'_>) -> bool {
+        let Packet { direction, view, control, ports, .. } = *packet;
         self.direction.is_none_or(|ours| ours == direction)
-            && (self.blocks_everything() || self.packets.matches(view, control))
+            && (self.blocks_everything() || self.packets.matches(view, ports, control))
             && self.remote.as_ref().is_none_or(|remote| remote.contain(direction, view))
     }
 

@@ -33,7 +33,7 @@ impl fmt::Display for PacketView<'_> {
             }
             TransportHeader::Other => {
                 write!(f, "IP {} > {} protocol {}", ip.src, ip.dst, ip.protocol)?;
-                if ip.fragment == Fragment::Later {
+                if matches!(ip.fragment, Fragment::Later(_)) {
                     f.write_str(" later fragment")?;
                 }
                 write!(f, " len {}", ip.payload.len())

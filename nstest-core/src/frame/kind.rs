@@ -22,11 +22,12 @@ pub enum PacketKind {
     Rst,
     /// A TCP segment that only acknowledges.
     Ack,
-    /// A UDP datagram, or its first fragment.
+    /// A UDP datagram.
     Datagram,
     /// An ICMP message that is not control traffic: an echo, an error.
     Icmp,
-    /// A fragment after the first, which has no transport header.
+    /// A fragment after the first. It has no transport header, and shares the fate of its
+    /// datagram, unless a filter selects this kind.
     Fragment,
     /// Control traffic: ARP, neighbour and router discovery, MLD, IGMP.
     Control,
@@ -81,7 +82,7 @@ impl PacketView<'_> {
         if self.control().is_some() {
             return PacketKind::Control;
         }
-        if self.ip.as_ref().is_some_and(|ip| ip.fragment == Fragment::Later) {
+        if self.ip.as_ref().is_some_and(|ip| matches!(ip.fragment, Fragment::Later(_))) {
             return PacketKind::Fragment;
         }
         match &self.transport {

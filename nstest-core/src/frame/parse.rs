@@ -94,11 +94,11 @@ fn ipv4(frame: &[u8], at: usize) -> Option<Ip> {
         0 => there,
         len => len,
     };
-    let bits = u16_at(frame, at + 6)?;
+    let (id, bits) = (u16_at(frame, at + 4)?.into(), u16_at(frame, at + 6)?);
     let fragment = match (bits & 0x1fff, bits & 0x2000 != 0) {
         (0, false) => Fragment::Whole,
-        (0, true) => Fragment::First,
-        _ => Fragment::Later,
+        (0, true) => Fragment::First(id),
+        _ => Fragment::Later(id),
     };
     Some(Ip {
         offset: at,
@@ -132,12 +132,12 @@ fn ipv6(frame: &[u8], at: usize) -> Option<Ip> {
                 here.get(1).map(|len| (usize::from(*len) + 1) * 8)
             }
             AUTHENTICATION => here.get(1).map(|len| (usize::from(*len) + 2) * 4),
-            FRAGMENT if fragment != Fragment::Later => {
-                let bits = u16_at(here, 2);
+            FRAGMENT => {
+                let (bits, id) = (u16_at(here, 2), u32_at(here, 4).unwrap_or(0));
                 fragment = match bits.map(|bits| (bits & 0xfff8, bits & 1)) {
                     Some((0, 0)) => fragment,
-                    Some((0, _)) => Fragment::First,
-                    _ => Fragment::Later,
+                    Some((0, _)) => Fragment::First(id),
+                    _ => Fragment::Later(id),
                 };
                 bits.map(|_| 8)
             }
@@ -145,7 +145,7 @@ fn ipv6(frame: &[u8], at: usize) -> Option<Ip> {
         };
         let (Some(octets), Some(following)) = (octets, here.first()) else { break };
         (next, header) = (*following, header + octets);
-        if fragment == Fragment::Later {
+        if matches!(fragment, Fragment::Later(_)) {
             break;
         }
     }
@@ -163,7 +163,7 @@ fn ipv6(frame: &[u8], at: usize) -> Option<Ip> {
 }
 
 fn transport(frame: &[u8], ip: &Ip) -> Option<TransportHeader> {
-    if ip.fragment == Fragment::Later {
+    if matches!(ip.fragment, Fragment::Later(_)) {
         return None;
     }
     let bytes = frame.get(ip.payload.clone())?;

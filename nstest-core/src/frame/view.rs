@@ -75,9 +75,10 @@ pub(crate) struct Ip {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fragment {
     Whole,
-    First,
-    /// It has no transport header.
-    Later,
+    /// The first one, with the identification of its datagram.
+    First(u32),
+    /// Another one, which has no transport header.
+    Later(u32),
 }
 
 /// A transport header.

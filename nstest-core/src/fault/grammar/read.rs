@@ -6,13 +6,14 @@ use super::packets::{occurrence, packets};
 use super::words::{COLON, SEPARATOR, TWICE, Words};
 use crate::error::Result;
 use crate::fault::action::{Action, Unreachable, is_word};
+use crate::fault::conversation::Conversation;
 use crate::fault::duration;
 use crate::fault::model::{Fault, FaultEffect, FaultTarget};
 use crate::fault::occurrence::Occurrence;
 use crate::fault::packets::PacketProtocol;
 use crate::fault::partition::Partition;
 use crate::fault::plan::Plan;
-use crate::fault::point::{Conversation, InjectionPoint};
+use crate::fault::point::InjectionPoint;
 use crate::frame::Direction;
 use crate::frame::kind::PacketKind;
 

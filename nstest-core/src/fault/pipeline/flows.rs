@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::fault::conversation::Conversation;
 use crate::fault::packets::PacketProtocol;
-use crate::fault::point::Conversation;
 use crate::frame::Direction;
 use crate::frame::flow::Flow;
 use crate::frame::view::{PacketView, flag};

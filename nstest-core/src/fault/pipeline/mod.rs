@@ -5,22 +5,29 @@
 //! drops does not come to the next, and no later rule counts it. Conditions do not apply to
 //! control traffic.
 
+mod cuts;
 mod flows;
+mod fragment_table;
 mod line;
+mod numbered;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use self::cuts::Cuts;
 use self::flows::Flows;
+use self::fragment_table::{DatagramId, FragmentTable};
 use self::line::{Copies, Line};
+use self::numbered::{Numbered, Taken};
 use super::action::Action;
 use super::condition::Condition;
+use super::conversation::Conversation;
 use super::model::FaultTarget;
-use super::point::{Conversation, InjectionPoint};
+use super::point::InjectionPoint;
 use super::random::{Draw, Draws};
 use super::receipt::Receipt;
-use super::rule::{Rule, RuleAction};
+use super::rule::{Packet, Rule, RuleAction};
 use crate::frame::build;
 use crate::frame::flow::Flow;
 use crate::frame::kind::{ControlKind, PacketKind};
@@ -34,7 +41,8 @@ pub(crate) struct RuleId(u64);
 /// Is called with each packet that is an injection point, before the decision about it.
 pub(crate) type CensusHook = Box<dyn FnMut(Direction, &PacketView<'_>, &InjectionPoint) + Send>;
 
-/// Is called for a [`RuleAction::Notify`] with its number and the time.
+/// Is called for a [`RuleAction::Notify`], and for the first packet that a rule with
+/// [`Rule::starts`] takes, with the number in there and the time.
 pub(crate) type Listener = Box<dyn FnMut(u64, Instant) + Send>;
 
 /// Is called with each packet that is not [`ControlKind::Unsolicited`], after the decision
@@ -48,19 +56,14 @@ pub(crate) struct Pipeline {
     rules: Vec<Numbered>,
     added: u64,
     flows: Flows,
+    fragments: FragmentTable,
     /// The connections that are reset whenever one of their ends sends.
     reset: HashMap<Flow, ResetConnection>,
-    cut: Cut,
+    cuts: Cuts,
     census: Option<CensusHook>,
     counts: HashMap<(Direction, Conversation, PacketKind), u64>,
     listener: Option<Listener>,
     traffic: Option<TrafficListener>,
-}
-
-struct Numbered {
-    id: RuleId,
-    rule: Rule,
-    matched: u64,
 }
 
 /// A connection that a rule has reset.
@@ -68,13 +71,6 @@ struct ResetConnection {
     /// The sequence number of its SYN, if the SYN passed here.
     opened: Option<u32>,
     receipt: Receipt,
-}
-
-/// Directions in which everything is dropped, each with the rule that caused it.
-#[derive(Default)]
-struct Cut {
-    all: Option<(RuleId, Receipt)>,
-    blackholed: [Option<(RuleId, Receipt)>; 2],
 }
 
 /// A packet that all rules let pass.
@@ -95,8 +91,9 @@ impl Pipeline {
             rules: Vec::new(),
             added: 0,
             flows: Flows::default(),
+            fragments: FragmentTable::default(),
             reset: HashMap::new(),
-            cut: Cut::default(),
+            cuts: Cuts::default(),
             census: None,
             counts: HashMap::new(),
             listener: None,
@@ -118,7 +115,7 @@ impl Pipeline {
     pub(crate) fn add(&mut self, rule: Rule) -> RuleId {
         self.added += 1;
         let id = RuleId(self.added);
-        self.rules.push(Numbered { id, rule, matched: 0 });
+        self.rules.push(Numbered::new(id, rule));
         id
     }
 
@@ -127,12 +124,7 @@ impl Pipeline {
     pub(crate) fn remove(&mut self, id: RuleId) -> bool {
         let before = self.rules.len();
         self.rules.retain(|numbered| numbered.id != id);
-        let of_it = |cut: &Option<(RuleId, Receipt)>| cut.as_ref().is_some_and(|(by, _)| *by == id);
-        for cut in self.cut.blackholed.iter_mut().chain([&mut self.cut.all]) {
-            if of_it(cut) {
-                *cut = None;
-            }
-        }
+        self.cuts.remove(id);
         self.rules.len() != before
     }
 
@@ -157,14 +149,17 @@ impl Pipeline {
         view: &PacketView<'_>,
         control: Option<ControlKind>,
     ) -> Option<Conversation> {
-        if control.is_some() || (self.rules.is_empty() && self.census.is_none()) {
+        // Connections are numbered from the first frame on, also before there is a rule.
+        let is_needed = !self.rules.is_empty() || self.census.is_some();
+        let begins = view.tcp().is_none_or(|tcp| tcp.has(flag::SYN));
+        if control.is_some() || !(is_needed || begins) {
             return None;
         }
-        let (flow, ends) = (view.flow()?, view.ends()?);
-        let conversation = self.flows.conversation(flow, ends, view);
         let kind = view.kind();
-        let is_point = kind.is_point() && !self.flows.is_retransmission(flow, direction, view);
-        if let Some(census) = self.census.as_mut().filter(|_| is_point) {
+        let (flow, ends) = (view.flow().filter(|_| kind != PacketKind::Fragment)?, view.ends()?);
+        let conversation = self.flows.conversation(flow, ends, view);
+        let Some(census) = &mut self.census else { return Some(conversation) };
+        if kind.is_point() && !self.flows.is_retransmission(flow, direction, view) {
             let count = self.counts.entry((direction, conversation, kind)).or_default();
             *count += 1;
             let point = InjectionPoint {
@@ -177,18 +172,6 @@ impl Pipeline {
             census(direction, view, &point);
         }
         Some(conversation)
-    }
-
-    /// Whether a cut or a black hole drops the packet.
-    fn is_cut(&self, direction: Direction, control: Option<ControlKind>) -> bool {
-        let half = self.cut.blackholed[index(direction)].as_ref().filter(|_| control.is_none());
-        match self.cut.all.as_ref().or(half) {
-            None => false,
-            Some((_, receipt)) => {
-                count_lost(receipt, control);
-                true
-            }
-        }
     }
 
     /// Whether the packet belongs to a connection that was reset. Then its sender gets
@@ -223,11 +206,18 @@ impl Pipeline {
         out: &mut Outlet,
     ) {
         let draws = self.lines[index(direction)].draws(control.is_some());
-        if self.is_cut(direction, control) || self.is_reset(direction, view, now, out) {
+        let datagram = self.fragments.note(direction, view);
+        let followed_by = self.fragments.get(datagram).and_then(|datagram| datagram.followed_by);
+        if let Some(receipt) = self.cuts.dropping(direction, control, followed_by) {
+            return count_lost(receipt, control);
+        }
+        if self.is_reset(direction, view, now, out) {
             return;
         }
-        let Some(passing) = self.apply(direction, (view, control), draws, now, out) else { return };
-        let Passing { copies, delay } = passing;
+        let conversation = self.observe(direction, view, control);
+        let packet = Packet { direction, view, control, conversation, ports: view.ports() };
+        let passing = self.apply(packet, datagram, draws, now, out);
+        let Some(Passing { copies, delay }) = passing else { return };
         let line = &mut self.lines[index(direction)];
         match control {
             None => line.carry(view, draws, copies, (now, delay), out),
@@ -238,33 +228,36 @@ impl Pipeline {
     /// Applies the rules to a packet; `None` if one of them drops it.
     fn apply(
         &mut self,
-        direction: Direction,
-        (view, control): (&PacketView<'_>, Option<ControlKind>),
+        mut packet: Packet<'_>,
+        datagram: Option<DatagramId>,
         draws: Draws,
         now: Instant,
         out: &mut Outlet,
     ) -> Option<Passing> {
-        let conversation = self.observe(direction, view, control);
+        let Packet { direction, view, control, .. } = packet;
+        let mut datagram = self.fragments.get(datagram);
+        if let Some(datagram) = datagram.as_deref_mut() {
+            datagram.complete(&mut packet);
+        }
         let mut passing = Passing { copies: Copies::default(), delay: Duration::ZERO };
         for numbered in &mut self.rules {
+            let Some(taken) = numbered.take(&packet, datagram.as_deref_mut()) else { continue };
+            if taken == Taken::Further {
+                match (&numbered.rule.action, numbered.rule.then) {
+                    (RuleAction::Action(Action::Duplicate(copies)), _) => {
+                        passing.copies.more += u32::from(*copies);
+                    }
+                    (RuleAction::Action(Action::Delay(delay)), _) => passing.delay += *delay,
+                    (RuleAction::Notify(_) | RuleAction::Action(Action::Corrupt), _)
+                    | (_, true) => {}
+                    _ => return None,
+                }
+                continue;
+            }
+            if let (Some(number), Some(listener)) = (numbered.begin(), &mut self.listener) {
+                listener(number, now);
+            }
             let rule = &numbered.rule;
-            let is_connection = rule.packets.connection.is_none_or(|nth| {
-                conversation.is_some_and(|conversation| {
-                    conversation.nth == nth
-                        && rule.packets.port.is_none_or(|port| conversation.port == Some(port))
-                })
-            });
-            if !is_connection || !rule.matches(direction, view, control) {
-                continue;
-            }
-            let is_whole = matches!(rule.action, RuleAction::Action(Action::Mtu { mtu, .. }) if fits(view, mtu));
-            if is_whole {
-                continue;
-            }
-            numbered.matched += 1;
-            if !rule.occurrence.includes(numbered.matched) {
-                continue;
-            }
             let (id, receipt) = (numbered.id, &rule.receipt);
             receipt.remember(|| view.to_string());
             let back = direction.reverse();
@@ -306,16 +299,17 @@ impl Pipeline {
                                 self.reset.insert(flow, connection);
                             }
                         }
-                        Action::Blackhole => {
-                            self.cut.blackholed[index(direction)] = Some((id, receipt.clone()));
-                        }
-                        Action::Cut => self.cut.all = Some((id, receipt.clone())),
+                        Action::Blackhole => self.cuts.blackhole(direction, id, receipt.clone()),
+                        Action::Cut => self.cuts.cut(id, receipt.clone()),
                         _ => {}
                     }
-                    if rule.then {
-                        continue;
+                    if !rule.then {
+                        return None;
                     }
-                    return None;
+                    if let Some(datagram) = datagram.as_deref_mut() {
+                        datagram.followed_by = Some(id);
+                    }
+                    continue;
                 }
             }
             receipt.count_one();
@@ -367,11 +361,6 @@ fn index(direction: Direction) -> usize {
         Direction::Egress => 0,
         Direction::Ingress => 1,
     }
-}
-
-/// Whether a packet passes a link of this MTU, whole or in fragments.
-fn fits(view: &PacketView<'_>, mtu: u32) -> bool {
-    view.ip.as_ref().is_none_or(|ip| ip.total_len <= mtu as usize || !ip.dont_fragment)
 }
 
 fn count_lost(receipt: &Receipt, control: Option<ControlKind>) {

@@ -210,3 +210,22 @@ fn only_suitable_actions_are_offered_for_a_packet() {
         assert!(point.suits(&Action::Drop) && point.suits(&Action::Cut), "{point}");
     }
 }
+
+/// A rule finds the numbers of connections that began before it, under a condition.
+#[test]
+fn connections_are_numbered_before_the_first_rule() {
+    let mut bench = Bench::new(1);
+    bench.condition("perfect");
+    let all = traffic(40000);
+    let (before, after) = all.split_at(4); // ARP and the handshake of the first connection
+    for (direction, frame) in before {
+        assert!(bench.pass(*direction, frame, ms(0)).is_whole());
+    }
+    bench.pass(Direction::Ingress, &udp(5), ms(0));
+    let receipts = ["tcp #1 data", "tcp port 7000 #2 data", "tcp #3", "udp #1", "udp #2"]
+        .map(|packets| bench.fault(&format!("server {packets}: delay 1ms")));
+    for (direction, frame) in after {
+        bench.pass(*direction, frame, ms(0));
+    }
+    assert_eq!(receipts.map(|receipt| receipt.affected()), [3, 3, 0, 1, 0]);
+}

@@ -2,6 +2,7 @@ mod chance;
 mod conditions;
 mod conflicts;
 mod connections;
+mod fragments;
 mod grammar;
 mod mistakes;
 mod rules;
@@ -102,7 +103,7 @@ impl Bench {
     fn fault(&mut self, text: &str) -> Receipt {
         let fault: Fault = text.parse().unwrap();
         let receipt = fault.receipt();
-        self.add(fault.rule(receipt.clone()).unwrap());
+        self.add(fault.rule(0, receipt.clone()).unwrap());
         receipt
     }
 

@@ -63,16 +63,16 @@ fn packets_match_by_their_headers() {
         ("flags !ack", false),
     ] {
         let packets: Packets = text.parse().unwrap();
-        assert_eq!(packets.matches(&view, view.control()), takes, "{text}");
+        assert_eq!(packets.matches(&view, view.ports(), view.control()), takes, "{text}");
     }
     let arp = arp();
     let view = PacketView::parse(&arp);
     for (text, takes) in [("", false), ("arp", true), ("control", true), ("kind control", true)] {
         let packets: Packets = text.parse().unwrap();
-        assert_eq!(packets.matches(&view, view.control()), takes, "{text}");
+        assert_eq!(packets.matches(&view, view.ports(), view.control()), takes, "{text}");
     }
     let packets: Packets = "arp from 10.0.2.1".parse().unwrap();
-    assert!(packets.matches(&view, view.control()));
+    assert!(packets.matches(&view, view.ports(), view.control()));
 }
 
 /// ARP is never counted, and only what lets nothing pass stops it.
@@ -107,7 +107,7 @@ fn each_rule_counts_the_packets_that_reach_it() {
 fn a_removed_rule_has_no_effect() {
     let mut bench = Bench::new(1);
     let fault: Fault = "server: drop".parse().unwrap();
-    let id = bench.add(fault.rule(fault.receipt()).unwrap());
+    let id = bench.add(fault.rule(0, fault.receipt()).unwrap());
     assert!(bench.egress(&udp(1)).is_lost());
     assert!(bench.pipeline.remove(id) && !bench.pipeline.remove(id));
     assert!(bench.egress(&udp(1)).is_whole());
@@ -169,7 +169,7 @@ fn a_blackhole_drops_one_direction_from_then_on() {
     let mut bench = Bench::new(1);
     let fault: Fault = "server egress udp nth 2: blackhole".parse().unwrap();
     let receipt = fault.receipt();
-    let id = bench.add(fault.rule(receipt.clone()).unwrap());
+    let id = bench.add(fault.rule(0, receipt.clone()).unwrap());
     assert!(bench.egress(&udp(1)).is_whole());
     assert!(bench.egress(&udp(1)).is_lost() && bench.egress(&udp(1)).is_lost());
     assert!(bench.egress(&tcp(false, 1, 1, 1, flag::ACK, 1)).is_lost());

@@ -73,5 +73,6 @@ fn may_be_answered(of: &PacketView<'_>) -> bool {
     };
     let to_one = !of.to.is_multicast() && !ip.dst.is_multicast();
     let from_one = !ip.src.is_unspecified() && !ip.src.is_multicast();
-    !is_error && to_one && from_one && ip.fragment != Fragment::Later && of.control().is_none()
+    let is_later = matches!(ip.fragment, Fragment::Later(_));
+    !is_error && to_one && from_one && !is_later && of.control().is_none()
 }

@@ -1,6 +1,6 @@
 //! What the register knows of one fault.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::targets::DirectedLink;
 use crate::fault::pipeline::RuleId;
@@ -23,6 +23,8 @@ pub(super) struct Injected {
     pub(super) trigger: Option<(Applied, Receipt)>,
     /// It is a plan's, and its link does not exist yet.
     pub(super) awaited: bool,
+    /// Its schedule starts with a packet, which has not come since it was put into force.
+    pub(super) pending: bool,
     /// It was ended, and does not come back.
     pub(super) over: bool,
     /// Its schedule says that it is in force now.
@@ -67,6 +69,7 @@ impl Injected {
             ends,
             since,
             trigger: None,
+            pending: false,
             awaited: false,
             over: false,
             on: false,
@@ -77,13 +80,23 @@ impl Injected {
 
     /// Whether its schedule says that it is in force at a time.
     pub(super) fn is_on_at(&self, at: Instant) -> bool {
-        self.fault.schedule().is_on(at.saturating_duration_since(self.since))
+        let pending = self.on && self.pending;
+        pending || self.fault.schedule().is_on(at.saturating_duration_since(self.since))
     }
 
     /// When it comes or goes next, after a time or after the start of its schedule.
     pub(super) fn next_change(&self, after: Option<Instant>) -> Option<Instant> {
         let elapsed = after.unwrap_or(self.since).saturating_duration_since(self.since);
         let (next, _) = self.fault.schedule().next_change(elapsed).filter(|_| !self.over)?;
-        Some(self.since + next)
+        Some(self.since + next).filter(|_| !(self.on && self.pending))
+    }
+
+    /// The packet that its schedule starts with came at this time. An action has waited for
+    /// it since the time in its schedule.
+    pub(super) fn start(&mut self, at: Instant) {
+        let is_action = self.fault.starts_with_packet();
+        let before = if is_action { self.fault.schedule().at } else { Duration::ZERO };
+        self.since = at.checked_sub(before).unwrap_or(at);
+        self.pending = false;
     }
 }

@@ -76,7 +76,7 @@ impl Mechanisms {
                     }
                 }
                 FaultEffect::Action(_) => {
-                    if let Some(rule) = fault.rule(receipt.clone()) {
+                    if let Some(rule) = fault.rule(id.0, receipt.clone()) {
                         done.applied.push(self.add_rule(end, rule, spec, fabric)?);
                     }
                 }

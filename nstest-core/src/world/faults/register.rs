@@ -126,6 +126,15 @@ impl Faults {
         let Some(end) = injected.ends.first().copied() else { return Ok(()) };
         let receipt = Receipt::new(injected.fault.to_string());
         let rule = injected.fault.trigger(id.0, receipt.clone());
+        self.listen(end, spec, fabric)?;
+        let rule = self.mechanisms.add_rule(end, rule, spec, fabric)?;
+        self.get_mut(id).trigger = Some((rule, receipt));
+        Ok(())
+    }
+
+    /// Has the pipeline at a link send the scheduler a message for each packet that starts
+    /// the schedule of a fault.
+    fn listen(&mut self, end: LinkEnd, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
         let messages = self.scheduler.messages()?.clone();
         let principal = spec.principal(end);
         self.mechanisms.pipelines.splice(principal, spec, fabric)?;
@@ -134,18 +143,21 @@ impl Faults {
                 let _ = messages.send(FaultEvent::Triggered(FaultId(number), at));
             })));
         }
-        let rule = self.mechanisms.add_rule(end, rule, spec, fabric)?;
-        self.get_mut(id).trigger = Some((rule, receipt));
         Ok(())
     }
 
     /// Puts a fault into force, completely or not at all.
     pub(super) fn turn_on(&mut self, id: FaultId, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
-        let Self { injected, mechanisms, .. } = self;
-        let injected = injected.get_mut(&id).expect("it is registered");
+        let injected = self.get_mut(id);
         if injected.ends.is_empty() {
             injected.ends = resolve(spec, &injected.fault, injected.handle, MissingNode::Skip)?;
         }
+        injected.pending = injected.fault.starts_with_packet();
+        if let (true, Some(end)) = (injected.pending, injected.ends.first().copied()) {
+            self.listen(end, spec, fabric)?;
+        }
+        let Self { injected, mechanisms, .. } = self;
+        let injected = injected.get_mut(&id).expect("it is registered");
         let applied = mechanisms.apply(id, injected, spec, fabric)?;
         (injected.on, injected.was_on) = (true, true);
         let mut before = std::mem::replace(&mut injected.applied, applied);
@@ -254,7 +266,7 @@ impl Faults {
         spec: &Spec,
         fabric: &mut Fabric,
     ) {
-        self.get_mut(id).since = at;
+        self.get_mut(id).start(at);
         self.switch(id, at, spec, fabric);
     }
 
