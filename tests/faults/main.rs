@@ -1,6 +1,7 @@
 //! Fault injection through the public API, on the real kernel.
 #![deny(unsafe_code)]
 
+mod carriers;
 mod chance;
 mod changes;
 mod conformance;
