@@ -224,7 +224,8 @@ fn growth(nodes: usize) -> nstest::Result<()> {
     let first = |nth: usize| nth.saturating_sub(20);
     let median = |nth: usize| quantile_of(&times[first(nth)..nth], 0.5);
     let on_processor = |nth: usize| (used[nth] - used[first(nth)]) / (nth - first(nth)) as f64;
-    let rows: [(&str, &dyn Fn(usize) -> f64, &str); 2] = [
+    type Row<'a> = (&'a str, &'a dyn Fn(usize) -> f64, &'a str);
+    let rows: [Row<'_>; 2] = [
         ("until it is added, median", &median, "   goal 1.50"),
         ("of this, on a processor, mean", &on_processor, ""),
     ];
