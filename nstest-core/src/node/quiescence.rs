@@ -26,10 +26,10 @@ use super::panics::Panics;
 
 /// How much processor time the test may use while it is waited for. A server that spins uses
 /// all of it. Printing a panic, which can take long, does not count.
-const LIMIT: Duration = Duration::from_millis(500);
+const LIMIT: Duration = Duration::from_secs(1);
 
-/// The longest pause between two looks.
-const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+/// The longest pause between two looks, which use processor time themselves.
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// Waits until the threads and tasks that `panics` knows of have ended; or until all threads
 /// of this process, and all processes in its PID namespace, sleep at the same instant. Prints

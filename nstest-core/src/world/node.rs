@@ -130,7 +130,7 @@ impl Node {
     /// waits until the threads and tasks of the nodes have ended, or until every thread and
     /// process of the test sleeps. So a server that has a request to check fails the test, and
     /// one that sleeps in `accept` costs less than a millisecond. What waits for time to pass
-    /// is not waited for: a `sleep`, or a packet that a condition delays. After half a
+    /// is not waited for: a `sleep`, or a packet that a condition delays. After a
     /// second of processor time, as with a server that never sleeps, the test ends with a note.
     ///
     /// ```no_run
