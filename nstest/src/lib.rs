@@ -184,8 +184,9 @@ pub use nstest_core::rtnetlink;
 ///
 /// With `explore(…)`, the test first runs without faults: this run is the *census*. Then
 /// it runs once for each packet of the census and each fault in the list. The test must
-/// pass in all of these runs. `drop`, `duplicate` and `delay` affect that packet.
-/// `cut`, `blackhole` and `reset` affect the connection right after it.
+/// pass in all of these runs. `drop`, `reset`, `blackhole` and `cut` lose that packet. With
+/// `then`, as in `then reset`, the packet arrives, and the fault follows. `duplicate`,
+/// `delay` and `corrupt` affect only that packet.
 ///
 /// Each run has its own process, namespaces and `timeout`. Two runs per processor are
 /// active at a time (`NSTEST_JOBS`). On failure, nstest prints the first packet at which
@@ -198,7 +199,7 @@ pub use nstest_core::rtnetlink;
 /// use nstest::{Node, TestResult};
 /// # fn buy(_: &Node) -> TestResult { Ok(()) }
 ///
-/// #[netns_test(explore(drop, reset, max = 200), timeout = "5s")]
+/// #[netns_test(explore(drop, then reset, max = 200), timeout = "5s")]
 /// fn pays_once(shop: Node) -> TestResult {
 ///     buy(&shop)
 /// }
