@@ -79,5 +79,5 @@ fn both_runners_agree() {
         ],
         "{text}"
     );
-    assert_eq!(seen.len(), 27, "{seen:#?}");
+    assert_eq!(seen.len(), 31, "{seen:#?}");
 }
