@@ -47,7 +47,7 @@ fn a_fault_without_packets_fails_the_test() {
 
         ---- receipts::affects_no_packet stdout ----
         nstest: seed 1 (repeat with NSTEST_SEED=1)
-        nstest[fault-unmatched]: inject every fault that the test declares
+        nstest[fault-unmatched]: a declared fault had no effect
           cause: these had no effect:
             server tcp port 80 syn nth 3: drop
             server egress: condition loss 0.0001%

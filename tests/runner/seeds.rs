@@ -122,7 +122,7 @@ fn panics_beside_its_faults() {
 #[test]
 fn a_test_fails_if_its_faults_affected_no_packet() {
     expect![[r#"
-        nstest[fault-unmatched]: inject every fault that the test declares
+        nstest[fault-unmatched]: a declared fault had no effect
           cause: these had no effect:
             drop of the 3rd SYN to server
             reset of port 80
@@ -144,7 +144,7 @@ fn a_test_fails_if_its_faults_affected_no_packet() {
         thread 'seeds::panics_beside_its_faults' (TID) panicked at tests/runner/seeds.rs:LINE:COLUMN:
         for a reason
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-        nstest[fault-unmatched]: inject every fault that the test declares
+        nstest[fault-unmatched]: a declared fault had no effect
           cause: these had no effect:
             drop of the 3rd SYN to server
             reset of port 80

@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorCode};
 /// ```
 /// use nstest::Percent;
 ///
-/// const LOSS: Percent = Percent::new(2.5); // a value above 100 does not compile
+/// const LOSS: Percent = Percent::new(2.5); // in a constant, a value above 100 does not compile
 /// assert_eq!(LOSS.to_string(), "2.5%");
 /// assert_eq!("2.5%".parse::<Percent>()?, LOSS);
 /// assert!(Percent::try_new(101.0).is_err());
@@ -42,7 +42,9 @@ impl Percent {
     pub const fn new(value: f64) -> Self {
         match Self::checked(value) {
             Some(percent) => percent,
-            None => panic!("a percentage is a number from 0 to 100"),
+            None => panic!(
+                "a percentage is a number from 0 to 100; for computed values, call `Percent::try_new`"
+            ),
         }
     }
 

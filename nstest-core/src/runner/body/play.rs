@@ -91,7 +91,7 @@ fn check_matched(findings: &Findings, planned: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let faults = findings.unmatched.join("\n");
-    let error = Error::new(ErrorCode::FaultUnmatched, "inject every fault that the test declares")
+    let error = Error::new(ErrorCode::FaultUnmatched, "a declared fault had no effect")
         .source(format!("these had no effect:\n{faults}"))
         .help("send matching packets or queries while it is active, or mark it `.optional()`");
     Err(Failure::Reported(format!("{error:?}")))
