@@ -75,7 +75,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     says(
         a.set_address(&peers, taken),
         &expect![[r#"
-        nstest[netlink]: add address fd00:2::77/64 to link #2 in node a
+        nstest[netlink]: add address fd00:2::77/64 to interface #2 in node a
           cause: EEXIST: File exists (kernel: ipv6: address already assigned)
     "#]],
     );
@@ -88,7 +88,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     says(
         d.add_route("203.0.113.0/24", c.ip()),
         &expect![[r#"
-        nstest[netlink]: add the route to 203.0.113.0/24 via 10.0.3.1 on link #2 in node d
+        nstest[netlink]: add the route to 203.0.113.0/24 via 10.0.3.1 on interface #2 in node d
           cause: EEXIST: File exists
     "#]],
     );

@@ -52,7 +52,7 @@ fn thread_that_computes(a: Node) {
 #[ignore = "a fixture that fails; its test runs it"]
 fn thread_server(server: Node, client: Node) -> TestResult {
     check_first_client(&server)?;
-    client.run(|| say_goodbye(server.ip().into()));
+    client.run(|| say_goodbye(server.ip()));
     Ok(())
 }
 
@@ -95,7 +95,7 @@ fn routed_server(net: Net) -> TestResult {
     let server = net.add_node("server").join(&near).build()?;
     let client = net.add_node("client").join(&far).build()?;
     check_first_client(&server)?;
-    client.run(|| say_goodbye(server.ip().into()));
+    client.run(|| say_goodbye(server.ip()));
     Ok(())
 }
 
@@ -106,7 +106,7 @@ fn spliced_server(server: Node, client: Node, net: Net) -> TestResult {
     let fault = Fault::on("server").packets(Packets::udp()).nth(1).action(Action::Drop);
     net.inject(fault)?.optional();
     check_first_client(&server)?;
-    client.run(|| say_goodbye(server.ip().into()));
+    client.run(|| say_goodbye(server.ip()));
     Ok(())
 }
 
@@ -136,7 +136,7 @@ fn task_from_a_thread(a: Node, b: Node) {
 #[ignore = "a fixture that fails; its test runs it"]
 fn fed_by_a_plain_thread(server: Node, client: Node) -> TestResult {
     check_first_client(&server)?;
-    std::thread::spawn(move || client.run(|| say_goodbye(server.ip().into())));
+    std::thread::spawn(move || client.run(|| say_goodbye(server.ip())));
     Ok(())
 }
 

@@ -207,7 +207,7 @@ fn send(
             }
             errno => state.fail(|| {
                 let (length, device) = (first.frame.len(), first.device);
-                format!("a frame of {length} bytes cannot be sent on link #{device}: {errno}")
+                format!("a frame of {length} bytes cannot be sent on interface #{device}: {errno}")
             }),
         }
         frames = &frames[1..];
