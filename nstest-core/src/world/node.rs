@@ -129,9 +129,10 @@ impl Node {
     /// what the thread has still to do when the test function returns `Ok`: the test then
     /// waits until the threads and tasks of the nodes have ended, or until every thread and
     /// process of the test sleeps. So a server that has a request to check fails the test, and
-    /// one that sleeps in `accept` costs less than a millisecond. What waits for time to pass
-    /// is not waited for: a `sleep`, or a packet that a condition delays. After a
-    /// second of processor time, as with a server that never sleeps, the test ends with a note.
+    /// one that sleeps in `accept` costs two looks at the test's threads in `/proc`. What waits
+    /// for time to pass is not waited for: a `sleep`, or a packet that a condition delays. After
+    /// a second of processor time, as with a server that never sleeps, the test ends with a
+    /// note.
     ///
     /// ```no_run
     /// # fn test(server: nstest::Node) -> nstest::TestResult {
