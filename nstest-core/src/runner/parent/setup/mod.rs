@@ -1,7 +1,7 @@
 //! The steps between clone and exec, as data: they turn fresh namespaces into a machine of
 //! the test's own.
 //!
-//! [`steps`] is a pure function of the [`Host`], which is read before, and of the test's
+//! [`steps()`] is a pure function of the [`Host`], which is read before, and of the test's
 //! options; `sys::step` performs its result. In dependency order:
 //!
 //! - [`host`]: what the machine looks like;
