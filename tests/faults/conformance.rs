@@ -26,7 +26,7 @@ struct Way<'a> {
 
 impl Way<'_> {
     fn forth(&self, octets: usize) -> std::io::Result<Stream> {
-        Stream::open(self.client, self.server, self.ip, octets)
+        Stream::for_bursts(self.client, self.server, self.ip, octets)
     }
 
     fn back(&self) -> std::io::Result<Stream> {
