@@ -1,6 +1,8 @@
 //! What only `unsafe` code can do to a process, for fixtures that crash, fork, or close
 //! descriptors of others.
 
+use std::cell::Cell;
+
 use nix::libc;
 
 /// Calls fork(2). If the process has several threads, the child may only call
@@ -32,6 +34,18 @@ pub fn abort_at_exit() {
     // SAFETY: the handler is a function of this binary.
     let result = unsafe { libc::atexit(handler) };
     assert_eq!(result, 0);
+}
+
+/// Calls _exit(2) in the destructor of a thread-local variable.
+pub fn exit_at_exit(status: i32) {
+    struct Exits(i32);
+    impl Drop for Exits {
+        fn drop(&mut self) {
+            exit_now(self.0);
+        }
+    }
+    thread_local!(static EXITS: Cell<Option<Exits>> = const { Cell::new(None) });
+    EXITS.set(Some(Exits(status)));
 }
 
 /// Closes every descriptor from `first` to `last`, whatever opened it.
