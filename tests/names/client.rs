@@ -118,7 +118,7 @@ async fn a_response_comes_from_the_address_that_was_asked(net: Net) -> TestResul
     let near = net.add_lan("near").subnet("10.1.0.0/24").subnet("fd01:1::/64").build()?;
     let far = net.add_lan("far").build()?;
     let gateways: [IpAddr; 2] = ["10.1.0.9".parse()?, "fd01:1::9".parse()?];
-    let node = net.add_node("dns").join(&far).join(&near).addr(gateways[0]).addr(gateways[1]);
+    let node = net.add_node("dns").join(&far).join(&near).ip(gateways[0]).ip(gateways[1]);
     let node = node.build()?;
     net.local().join(&near)?;
     for (subnet, gateway) in ["10.0.0.0/8", "fd00::/16"].into_iter().zip(gateways) {

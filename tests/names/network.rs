@@ -20,7 +20,7 @@ fn a_router_translates_queries(net: Net) -> TestResult {
     let internet = net.add_lan("internet").subnet("203.0.113.0/24").build()?;
     let home = net.add_lan("home").subnet("192.168.1.0/24").build()?;
     let outside = Ipv4Addr::new(203, 0, 113, 50);
-    let router = net.add_router("router").lan(&home).wan(&internet).addr(outside);
+    let router = net.add_router("router").lan(&home).wan(&internet).ip(outside);
     router.nat(Nat::PORT_RESTRICTED).build()?;
     let laptop = net.add_node("laptop").join(&home).build()?;
     let dns = net.add_node("dns").join(&internet).build()?.serve_dns()?;

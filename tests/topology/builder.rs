@@ -28,7 +28,7 @@ fn talks(client: &Node, server: &Node, ip: impl Into<IpAddr>) {
 fn a_multi_homed_node_has_an_address_on_each_lan(net: Net) -> TestResult {
     let office = net.add_lan("office").subnet("192.168.1.0/24").build()?;
     let lab = net.add_lan("lab").subnet("172.16.0.0/16").subnet("2001:db8:1::/64").build()?;
-    let both = net.add_node("both").join(&office).addr([192, 168, 1, 7]).join(&lab).build()?;
+    let both = net.add_node("both").join(&office).ip([192, 168, 1, 7]).join(&lab).build()?;
     let clerk = net.add_node("clerk").join(&office).build()?;
     let robot = net.add_node("robot").join(&lab).build()?;
     assert_eq!(interfaces(&both), ["lo", "eth0", "eth1"]);
@@ -185,7 +185,7 @@ fn one_that_was_sought_in_vain_is_found_when_it_comes(net: Net) -> TestResult {
         }
     };
     seek();
-    let node = net.add_node("node").join(&lan).addr(addrs[0]).addr(addrs[1]).build()?;
+    let node = net.add_node("node").join(&lan).ip(addrs[0]).ip(addrs[1]).build()?;
     found(&node);
     node.leave(&lan)?;
     shows(&seeker, "ip neighbour flush dev eth0");

@@ -103,7 +103,7 @@ fn a_lan_behind_one_address(net: Net) -> TestResult {
     let router = router.build()?;
     assert!(router.addrs().contains(&"10.0.2.254".parse()?));
     let wan = crate::probe::ip_on(&router, &internet, Family::V4);
-    let server = net.add_node("server").join(&internet).addr([8, 8, 8, 8]).build()?;
+    let server = net.add_node("server").join(&internet).ip([8, 8, 8, 8]).build()?;
     let at = (server.ip(), 80);
     let meeting = udp(&server, Family::V4, 3478);
     for name in ["a", "b", "c"] {

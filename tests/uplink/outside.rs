@@ -27,8 +27,8 @@ impl Internet {
         let lan = net.add_lan("internet").subnet("192.0.2.0/24").subnet("2001:db8::/64").build()?;
         net.local().join(&lan)?;
         let server = net.add_node("server").join(&lan);
-        let server = server.addr(SERVER.parse::<std::net::IpAddr>()?);
-        let server = server.addr(SERVER6.parse::<std::net::IpAddr>()?).build()?;
+        let server = server.ip(SERVER.parse::<std::net::IpAddr>()?);
+        let server = server.ip(SERVER6.parse::<std::net::IpAddr>()?).build()?;
         net.local().add_route("0.0.0.0/0", server.ipv4())?;
         net.local().add_route("::/0", server.ipv6())?;
         fs::write("/etc/resolv.conf", format!("nameserver {SERVER}\n"))?;

@@ -145,13 +145,13 @@ impl NodeBuilder {
         self
     }
 
-    /// Its address on the LAN last named; at most one of each IP version.
+    /// Its IP address on the LAN last named; at most one of each IP version.
     ///
     /// # Panics
     /// If no LAN was named.
     #[track_caller]
-    pub fn addr(mut self, addr: impl Into<IpAddr>) -> Self {
-        self.last("addr").addrs.push(addr.into());
+    pub fn ip(mut self, addr: impl Into<IpAddr>) -> Self {
+        self.last("ip").addrs.push(addr.into());
         self
     }
 
@@ -268,16 +268,16 @@ impl RouterBuilder {
         self
     }
 
-    /// Its address on the LAN last named; at most one of each IP version.
+    /// Its IP address on the LAN last named; at most one of each IP version.
     ///
     /// # Panics
     /// If no LAN was named.
     #[track_caller]
-    pub fn addr(mut self, addr: impl Into<IpAddr>) -> Self {
+    pub fn ip(mut self, addr: impl Into<IpAddr>) -> Self {
         match self.interfaces.last_mut() {
             Some((interface, _)) => interface.addrs.push(addr.into()),
             None => {
-                panic!("`addr` of router {} belongs to a LAN: call `lan` or `wan` first", self.name)
+                panic!("`ip` of router {} belongs to a LAN: call `lan` or `wan` first", self.name)
             }
         }
         self
