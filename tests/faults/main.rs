@@ -13,6 +13,7 @@ mod neighbours;
 mod partitions;
 mod rates;
 mod receipts;
+mod resets;
 mod schedules;
 mod seeds;
 mod stream;

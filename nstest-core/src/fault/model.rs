@@ -216,8 +216,9 @@ impl Fault {
         self
     }
 
-    /// Lets the matching packets pass, and applies the action right after each: `Reset`,
-    /// `Cut` or `Blackhole`. In a plan this is `then reset`.
+    /// Lets the matching packets pass, and applies the action after each: `Cut` and
+    /// `Blackhole` right after it; `Reset` at the next packet of its connection, which is
+    /// lost, or after 500 ms if there is none. In a plan this is `then reset`.
     pub fn then(mut self, action: Action) -> Self {
         (self.effect, self.then) = (FaultEffect::Action(action), true);
         self

@@ -10,6 +10,7 @@ mod flows;
 mod fragment_table;
 mod line;
 mod numbered;
+mod resets;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -20,6 +21,7 @@ use self::flows::Flows;
 use self::fragment_table::{DatagramId, FragmentTable};
 use self::line::{Copies, Line};
 use self::numbered::{Numbered, Taken};
+use self::resets::{PassedSegment, ResetDecision, Resets};
 use super::action::Action;
 use super::condition::Condition;
 use super::conversation::Conversation;
@@ -29,7 +31,6 @@ use super::random::{Draw, Draws};
 use super::receipt::Receipt;
 use super::rule::{Packet, Rule, RuleAction};
 use crate::frame::build;
-use crate::frame::flow::Flow;
 use crate::frame::kind::{ControlKind, PacketKind};
 use crate::frame::view::{PacketView, flag};
 use crate::frame::{Direction, Discovery, Emission, Outlet, Stage};
@@ -57,20 +58,12 @@ pub(crate) struct Pipeline {
     added: u64,
     flows: Flows,
     fragments: FragmentTable,
-    /// The connections that are reset whenever one of their ends sends.
-    reset: HashMap<Flow, ResetConnection>,
+    resets: Resets,
     cuts: Cuts,
     census: Option<CensusHook>,
     counts: HashMap<(Direction, Conversation, PacketKind), u64>,
     listener: Option<Listener>,
     traffic: Option<TrafficListener>,
-}
-
-/// A connection that a rule has reset.
-struct ResetConnection {
-    /// The sequence number of its SYN, if the SYN passed here.
-    opened: Option<u32>,
-    receipt: Receipt,
 }
 
 /// A packet that all rules let pass.
@@ -92,7 +85,7 @@ impl Pipeline {
             added: 0,
             flows: Flows::default(),
             fragments: FragmentTable::default(),
-            reset: HashMap::new(),
+            resets: Resets::default(),
             cuts: Cuts::default(),
             census: None,
             counts: HashMap::new(),
@@ -174,8 +167,8 @@ impl Pipeline {
         Some(conversation)
     }
 
-    /// Whether the packet belongs to a connection that was reset. Then its sender gets
-    /// another RST. A new connection with the same addresses and ports is not reset.
+    /// Whether the packet is lost because its connection was reset. Then its sender, or
+    /// both ends, get an RST.
     fn is_reset(
         &mut self,
         direction: Direction,
@@ -183,18 +176,16 @@ impl Pipeline {
         now: Instant,
         out: &mut Outlet,
     ) -> bool {
-        if self.reset.is_empty() {
+        let decision = self.resets.decide(direction, view);
+        if decision == ResetDecision::Pass {
             return false;
         }
-        let (Some(flow), Some(tcp)) = (view.flow(), view.tcp()) else { return false };
-        let Some(connection) = self.reset.get(&flow) else { return false };
-        let is_first = tcp.has(flag::SYN) && !tcp.has(flag::ACK);
-        if is_first && connection.opened != Some(tcp.seq) {
-            self.reset.remove(&flow);
-            return false;
-        }
-        connection.receipt.count_one();
         emit(out, now, direction.reverse(), build::reset_answer(view));
+        if decision == ResetDecision::ResetBoth {
+            // After the packets that are already on the link.
+            let at = now + self.lines[index(direction)].delay();
+            emit(out, at, direction, build::reset_onward(view));
+        }
         true
     }
 
@@ -282,21 +273,21 @@ impl Pipeline {
                             emit(out, now, back, build::too_big(view, *mtu));
                         }
                         Action::Reset => {
-                            emit(out, now, back, build::reset_answer(view));
-                            // After the packets that are already on the link.
-                            let at = now + self.lines[index(direction)].delay();
-                            let onward = match rule.then {
-                                true => build::reset_after(view),
-                                false => build::reset_onward(view),
+                            let (at, onward) = match rule.then {
+                                true => (now + resets::PATIENCE, build::reset_after(view)),
+                                false => (now, build::reset_onward(view)),
                             };
+                            emit(out, at, back, build::reset_answer(view));
+                            // After the packets that are already on the link.
+                            let at = at + self.lines[index(direction)].delay();
                             emit(out, at, direction, onward);
                             if let (Some(flow), Some(tcp)) = (view.flow(), view.tcp()) {
                                 let first = tcp.has(flag::SYN) && !tcp.has(flag::ACK);
                                 let opened = first.then_some(tcp.seq);
                                 let opened = opened.or_else(|| self.flows.opened(flow));
-                                let connection =
-                                    ResetConnection { opened, receipt: receipt.clone() };
-                                self.reset.insert(flow, connection);
+                                let end = tcp.seq.wrapping_add(tcp.sequence_len());
+                                let passed = rule.then.then_some(PassedSegment { direction, end });
+                                self.resets.insert(flow, opened, receipt.clone(), passed);
                             }
                         }
                         Action::Blackhole => self.cuts.blackhole(direction, id, receipt.clone()),
@@ -344,7 +335,7 @@ impl Stage for Pipeline {
         // start saves the ring for frames before segmentation.
         self.census.is_some()
             || self.traffic.is_some()
-            || !self.reset.is_empty()
+            || !self.resets.is_empty()
             || self.lines.iter().any(condition)
             || self.rules.iter().any(|numbered| numbered.rule.is_per_packet())
     }

@@ -42,34 +42,70 @@ fn a_reset_reaches_both_ends() {
     assert_eq!(receipt.affected(), 3);
 }
 
-/// The packet arrives, and then both ends are reset by the numbers that they expect.
+/// The packet arrives, and its acknowledgement. The answer is lost, and resets both ends by
+/// the numbers that they expect.
 #[test]
-fn a_reset_after_a_packet() {
+fn a_reset_after_a_packet_waits_for_the_next_one() {
     use Direction::{Egress, Ingress};
+    let syn = tcp(false, 40000, 100, 0, flag::SYN, 0);
+    let request = tcp(false, 40000, 101, 501, DATA, 10);
+    let passes = |bench: &mut Bench| {
+        assert!(bench.ingress(&syn).is_whole());
+        assert!(bench.ingress(&tcp(false, 40000, 101, 501, flag::ACK, 0)).is_whole());
+        let mut passed = bench.ingress(&request);
+        assert_eq!(std::mem::take(&mut passed.forward), [Duration::ZERO]);
+        // In case that no other packet comes.
+        let times = passed.emitted.iter().map(|(at, ..)| *at);
+        assert_eq!(times.collect::<Vec<_>>(), [ms(500), ms(500)]);
+        let both = [(Egress, 501, flag::RST), (Ingress, 111, flag::RST | flag::ACK)];
+        assert_eq!(resets(&passed), both);
+        // Acknowledgements and retransmissions pass.
+        assert!(bench.egress(&tcp(true, 40000, 501, 111, flag::ACK, 0)).is_whole());
+        assert!(bench.ingress(&request).is_whole());
+    };
     let mut bench = Bench::new(1);
     let receipt = bench.fault("server ingress tcp port 7000 nth 3: then reset");
-    let syn = tcp(false, 40000, 100, 0, flag::SYN, 0);
-    assert!(bench.ingress(&syn).is_whole());
-    assert!(bench.ingress(&tcp(false, 40000, 101, 501, flag::ACK, 0)).is_whole());
-    let mut passed = bench.ingress(&tcp(false, 40000, 101, 501, DATA, 10));
-    assert_eq!(std::mem::take(&mut passed.forward), [Duration::ZERO]);
-    let both = [(Egress, 501, flag::RST), (Ingress, 111, flag::RST | flag::ACK)];
-    assert_eq!(resets(&passed), both);
+    passes(&mut bench);
     assert_eq!(receipt.affected(), 1);
-    // What comes then is lost, and its sender told again.
     let passed = bench.egress(&tcp(true, 40000, 501, 111, DATA, 5));
+    let both = [(Ingress, 111, flag::RST), (Egress, 501, flag::RST | flag::ACK)];
+    assert_eq!(resets(&passed), both);
+    assert_eq!(receipt.affected(), 2);
+    // From then on, who sends gets an RST.
+    let passed = bench.egress(&tcp(true, 40000, 506, 111, DATA, 5));
     assert_eq!(resets(&passed), [(Ingress, 111, flag::RST)]);
 
-    // A connection that has only been asked for is there already.
+    // The next packet can also be one of the same direction.
+    let mut bench = Bench::new(1);
+    bench.fault("server ingress tcp port 7000 nth 3: then reset");
+    passes(&mut bench);
+    let passed = bench.ingress(&tcp(false, 40000, 111, 501, DATA, 5));
+    let both = [(Egress, 501, flag::RST), (Ingress, 111, flag::RST | flag::ACK)];
+    assert_eq!(resets(&passed), both);
+
+    // An end can reset the connection itself.
+    let mut bench = Bench::new(1);
+    bench.fault("server ingress tcp port 7000 nth 3: then reset");
+    passes(&mut bench);
+    assert!(bench.egress(&tcp(true, 40000, 501, 111, flag::RST, 0)).is_whole());
+}
+
+/// After a first SYN, its receiver has a half-open connection.
+#[test]
+fn a_reset_after_a_syn_refuses_the_connection() {
+    use Direction::{Egress, Ingress};
     let mut bench = Bench::new(1);
     bench.fault("server ingress tcp syn nth 1: then reset");
-    let mut passed = bench.ingress(&syn);
+    let mut passed = bench.ingress(&tcp(false, 40000, 100, 0, flag::SYN, 0));
     assert_eq!(std::mem::take(&mut passed.forward), [Duration::ZERO]);
     let both = [(Egress, 0, flag::RST | flag::ACK), (Ingress, 101, flag::RST)];
     assert_eq!(resets(&passed), both);
+    let passed = bench.egress(&tcp(true, 40000, 500, 101, flag::SYN | flag::ACK, 0));
+    let both = [(Ingress, 101, flag::RST), (Egress, 500, flag::RST | flag::ACK)];
+    assert_eq!(resets(&passed), both);
 }
 
-/// Who connects is refused, whether it tries again or not.
+/// A client is refused, also when it tries again.
 #[test]
 fn a_reset_syn_is_refused() {
     let mut bench = Bench::new(1);
