@@ -1,8 +1,11 @@
 //! Receipts: how many packets a fault has affected.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
+
+use crate::frame::view::{PacketView, protocol};
 
 /// The number of packets that one fault has affected.
 ///
@@ -20,7 +23,16 @@ struct Inner {
     fault: String,
     /// The first packet, as text.
     first: OnceLock<String>,
+    /// Where the test injected it.
+    location: OnceLock<&'static Location<'static>>,
+    /// The packets that passed it, by protocol: see [`PROTOCOLS`].
+    passed: [AtomicU64; PROTOCOLS.len()],
+    /// Those of them that match in all but their number.
+    passed_matches: AtomicU64,
 }
+
+/// The protocols of the packets that passed.
+const PROTOCOLS: [&str; 4] = ["tcp", "udp", "icmp", "other"];
 
 impl Receipt {
     /// `fault` is the fault in the plan grammar.
@@ -30,6 +42,9 @@ impl Receipt {
             optional: AtomicBool::new(false),
             fault: fault.into(),
             first: OnceLock::new(),
+            location: OnceLock::new(),
+            passed: Default::default(),
+            passed_matches: AtomicU64::new(0),
         }))
     }
 
@@ -61,6 +76,46 @@ impl Receipt {
     /// Keeps the text of a packet, if it is the first one.
     pub(crate) fn remember(&self, packet: impl FnOnce() -> String) {
         self.0.first.get_or_init(packet);
+    }
+
+    /// Where the test injected the fault.
+    pub(crate) fn location(&self) -> Option<&'static Location<'static>> {
+        self.0.location.get().copied()
+    }
+
+    /// Keeps where the test injected the fault.
+    pub(crate) fn locate(&self, location: &'static Location<'static>) {
+        self.0.location.get_or_init(|| location);
+    }
+
+    /// Counts a packet that passed the fault. If the fault decides by chance, the packet may
+    /// have been affected.
+    pub(crate) fn note_passed(&self, packet: &PacketView<'_>) {
+        let protocol = match packet.ip.as_ref().map(|ip| ip.protocol) {
+            Some(protocol::TCP) => 0,
+            Some(protocol::UDP) => 1,
+            Some(protocol::ICMP | protocol::ICMPV6) => 2,
+            _ => 3,
+        };
+        self.0.passed[protocol].fetch_add(1, Relaxed);
+    }
+
+    /// Counts a packet that matches in all but its number.
+    pub(crate) fn note_match(&self) {
+        self.0.passed_matches.fetch_add(1, Relaxed);
+    }
+
+    /// How many packets passed that match in all but their number.
+    pub(crate) fn passed_matches(&self) -> u64 {
+        self.0.passed_matches.load(Relaxed)
+    }
+
+    /// The packets that passed the fault: "12 tcp, 2 icmp". `None` if there were none.
+    pub(crate) fn passed(&self) -> Option<String> {
+        let counts = self.0.passed.iter().map(|count| count.load(Relaxed)).zip(PROTOCOLS);
+        let counts = counts.filter(|(count, _)| *count > 0);
+        let counts: Vec<_> = counts.map(|(count, name)| format!("{count} {name}")).collect();
+        (!counts.is_empty()).then(|| counts.join(", "))
     }
 
     /// Counts one packet.

@@ -111,10 +111,15 @@ impl Rule {
         !self.blocks_everything() && self.packets.kind != Some(PacketKind::Fragment)
     }
 
+    /// Whether it is about packets in this direction.
+    pub(super) fn concerns(&self, direction: Direction) -> bool {
+        self.direction.is_none_or(|ours| ours == direction)
+    }
+
     /// Whether a packet matches, apart from its connection and its number.
     pub(super) fn matches(&self, packet: &Packet<'_>) -> bool {
         let Packet { direction, view, control, ports, .. } = *packet;
-        self.direction.is_none_or(|ours| ours == direction)
+        self.concerns(direction)
             && (self.blocks_everything() || self.packets.matches(view, ports, control))
             && self.remote.as_ref().is_none_or(|remote| remote.contain(direction, view))
     }

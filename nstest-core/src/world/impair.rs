@@ -1,5 +1,6 @@
 //! Fault injection on a link: its condition, and faults of its packets.
 
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use super::faults::FaultRequest;
@@ -65,6 +66,7 @@ impl Link {
     /// # Errors
     /// `fault`, if the values of the condition contradict each other; what the kernel
     /// refuses.
+    #[track_caller]
     pub fn condition(&self, condition: Condition) -> Result<Injection> {
         self.inject(None, |fault| fault.condition(condition), true)
     }
@@ -73,6 +75,7 @@ impl Link {
     ///
     /// # Errors
     /// `plan-conflict`, if a fault drops them already; what the kernel refuses.
+    #[track_caller]
     pub fn drop_packets(&self, packets: Packets) -> Result<Injection> {
         self.act_on(None, packets, Action::Drop)
     }
@@ -81,6 +84,7 @@ impl Link {
     ///
     /// # Errors
     /// As [`drop_packets`](Self::drop_packets).
+    #[track_caller]
     pub fn reject(&self, packets: Packets, why: Unreachable) -> Result<Injection> {
         self.act_on(None, packets, Action::Reject(why))
     }
@@ -89,6 +93,7 @@ impl Link {
     ///
     /// # Errors
     /// As [`drop_packets`](Self::drop_packets); `fault`, if they are not TCP.
+    #[track_caller]
     pub fn reset(&self, packets: Packets) -> Result<Injection> {
         self.act_on(None, packets, Action::Reset)
     }
@@ -99,6 +104,7 @@ impl Link {
     ///
     /// # Errors
     /// As [`drop_packets`](Self::drop_packets); `fault`, for less than 68.
+    #[track_caller]
     pub fn mtu_blackhole(&self, mtu: u32) -> Result<Injection> {
         self.act_on(None, Packets::all(), Action::Mtu { mtu, notify: false })
     }
@@ -107,12 +113,14 @@ impl Link {
     ///
     /// # Errors
     /// `plan-conflict`, if a fault has taken it down already; what the kernel refuses.
+    #[track_caller]
     pub fn flap(&self, down_for: Duration) -> Result<Injection> {
         self.inject(None, |fault| fault.down().lasting(down_for), false)
     }
 
     /// Injects a fault of this link. The handle's link end goes along, so that the link
     /// is not looked up by its name.
+    #[track_caller]
     fn inject(
         &self,
         direction: Option<Direction>,
@@ -121,9 +129,11 @@ impl Link {
     ) -> Result<Injection> {
         let (mut fault, handle) = (fault(self.fault()?), Some(self.end()));
         fault.direction = direction;
-        self.net().inject(FaultRequest { fault, handle, since: Instant::now(), replaces })
+        let (since, location) = (Instant::now(), Location::caller());
+        self.net().inject(FaultRequest { fault, handle, since, replaces, location })
     }
 
+    #[track_caller]
     fn act_on(
         &self,
         direction: Option<Direction>,
@@ -148,6 +158,7 @@ impl LinkDirection {
     ///
     /// # Errors
     /// As there.
+    #[track_caller]
     pub fn condition(&self, condition: Condition) -> Result<Injection> {
         self.link.inject(Some(self.direction), |fault| fault.condition(condition), true)
     }
@@ -157,6 +168,7 @@ impl LinkDirection {
     ///
     /// # Errors
     /// As there.
+    #[track_caller]
     pub fn drop_packets(&self, packets: Packets) -> Result<Injection> {
         self.link.act_on(Some(self.direction), packets, Action::Drop)
     }
@@ -165,6 +177,7 @@ impl LinkDirection {
     ///
     /// # Errors
     /// As there.
+    #[track_caller]
     pub fn reject(&self, packets: Packets, why: Unreachable) -> Result<Injection> {
         self.link.act_on(Some(self.direction), packets, Action::Reject(why))
     }
@@ -173,6 +186,7 @@ impl LinkDirection {
     ///
     /// # Errors
     /// As there.
+    #[track_caller]
     pub fn reset(&self, packets: Packets) -> Result<Injection> {
         self.link.act_on(Some(self.direction), packets, Action::Reset)
     }
@@ -181,6 +195,7 @@ impl LinkDirection {
     ///
     /// # Errors
     /// As there.
+    #[track_caller]
     pub fn mtu_blackhole(&self, mtu: u32) -> Result<Injection> {
         self.link.act_on(Some(self.direction), Packets::all(), Action::Mtu { mtu, notify: false })
     }

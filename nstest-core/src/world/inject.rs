@@ -17,6 +17,7 @@ impl Net {
     /// # Errors
     /// `not-found`, if its link does not exist; `fault`, if its parts contradict each
     /// other; `plan-conflict`, if it cannot be in force together with another fault.
+    #[track_caller]
     pub fn inject(&self, fault: Fault) -> Result<Injection> {
         self.shared.inject(FaultRequest::of(fault, Instant::now()))
     }
@@ -25,6 +26,7 @@ impl Net {
     ///
     /// # Errors
     /// As [`inject`](Self::inject). Then no fault of the plan is injected.
+    #[track_caller]
     pub fn apply(&self, plan: &Plan) -> Result<Vec<Injection>> {
         plan.check()?;
         let mut injections: Vec<Injection> = Vec::new();
@@ -59,6 +61,7 @@ impl Net {
     /// # Errors
     /// `fault`, if no two nodes would be separated; `plan-conflict`, if there is a
     /// partition already.
+    #[track_caller]
     pub fn partition(&self, groups: &[&[&Node]]) -> Result<Injection> {
         let names = |group: &&[&Node]| -> Vec<String> {
             group.iter().map(|node| node.name().to_owned()).collect()
@@ -71,6 +74,7 @@ impl Net {
     ///
     /// # Errors
     /// As [`partition`](Self::partition).
+    #[track_caller]
     pub fn partition_one_way(&self, from: &[&Node], to: &[&Node]) -> Result<Injection> {
         let names = |group: &[&Node]| -> Vec<String> {
             group.iter().map(|node| node.name().to_owned()).collect()
@@ -82,6 +86,7 @@ impl Net {
     ///
     /// # Errors
     /// As [`partition`](Self::partition).
+    #[track_caller]
     pub fn isolate(&self, node: &Node) -> Result<Injection> {
         let all = self.nodes().into_iter().chain([self.local()]);
         let others: Vec<Node> = all.filter(|other| other != node).collect();

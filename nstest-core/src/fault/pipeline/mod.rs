@@ -211,7 +211,12 @@ impl Pipeline {
         let Some(Passing { copies, delay }) = passing else { return };
         let line = &mut self.lines[index(direction)];
         match control {
-            None => line.carry(view, draws, copies, (now, delay), out),
+            None => {
+                if let Some((_, receipt)) = &line.condition {
+                    receipt.note_passed(view);
+                }
+                line.carry(view, draws, copies, (now, delay), out);
+            }
             Some(_) => line.carry_unconditionally(view, copies, now + delay, out),
         }
     }
@@ -232,7 +237,12 @@ impl Pipeline {
         }
         let mut passing = Passing { copies: Copies::default(), delay: Duration::ZERO };
         for numbered in &mut self.rules {
-            let Some(taken) = numbered.take(&packet, datagram.as_deref_mut()) else { continue };
+            let Some(taken) = numbered.take(&packet, datagram.as_deref_mut()) else {
+                if control.is_none() && numbered.rule.concerns(direction) {
+                    numbered.rule.receipt.note_passed(view);
+                }
+                continue;
+            };
             if taken == Taken::Further {
                 match (&numbered.rule.action, numbered.rule.then) {
                     (RuleAction::Action(Action::Duplicate(copies)), _) => {

@@ -69,7 +69,11 @@ impl Numbered {
     /// Counts a packet, and returns whether the rule takes this number.
     fn count(&mut self) -> bool {
         self.matched += 1;
-        self.rule.occurrence.includes(self.matched)
+        let included = self.rule.occurrence.includes(self.matched);
+        if !included {
+            self.rule.receipt.note_match();
+        }
+        included
     }
 
     /// The number for the listener, if the schedule of the fault starts with this packet.

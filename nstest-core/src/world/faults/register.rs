@@ -1,6 +1,7 @@
 //! The register: which faults there are, and their lives from injection to end.
 
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use super::backend::Backend;
@@ -38,12 +39,17 @@ pub(in crate::world) struct FaultRequest {
     pub(in crate::world) since: Instant,
     /// It replaces conditions of the same directions, instead of being refused.
     pub(in crate::world) replaces: bool,
+    /// Where the test injects it.
+    pub(in crate::world) location: &'static Location<'static>,
 }
 
 impl FaultRequest {
-    /// A fault that is looked up by name and refused where it conflicts with another.
+    /// A fault that is looked up by name and refused where it conflicts with another. The
+    /// caller injects it.
+    #[track_caller]
     pub(in crate::world) fn of(fault: Fault, since: Instant) -> Self {
-        Self { fault, handle: None, since, replaces: false }
+        let location = Location::caller();
+        Self { fault, handle: None, since, replaces: false, location }
     }
 }
 
@@ -75,7 +81,7 @@ impl Faults {
     /// Registers a fault, and puts it into force if its schedule says so.
     pub(in crate::world) fn inject(
         &mut self,
-        FaultRequest { fault, handle, since, replaces }: FaultRequest,
+        FaultRequest { fault, handle, since, replaces, location }: FaultRequest,
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> Result<(FaultId, Receipt)> {
@@ -83,6 +89,7 @@ impl Faults {
         fault.check()?;
         let ends = resolve(spec, &fault, handle, MissingNode::Refuse)?;
         let injected = Injected::new(fault, handle, ends, since);
+        injected.receipt.locate(location);
         if !replaces {
             rivals::check(self.present().map(|(_, injected)| injected), &injected, spec)?;
         }

@@ -81,19 +81,40 @@ impl Faults {
         ids.filter_map(|id| self.why_unmet(*id, spec)).collect()
     }
 
-    /// A fault that had no effect, with the reason if it is not that no packet matched. To
-    /// be asked when the wire has settled. A link that was down is exempt: nothing reaches
-    /// its far end.
+    /// A fault that had no effect, where the test injected it, and the reason. To be asked
+    /// when the wire has settled. A link that was down is exempt: nothing reaches its far end.
     fn why_unmet(&self, id: FaultId, spec: &Spec) -> Option<String> {
         let injected = self.get(id);
         let is_down = injected.was_on && matches!(injected.fault.effect(), FaultEffect::Down);
         if is_down || injected.receipt.is_optional() || self.affected(id) > 0 {
             return None;
         }
-        let fault = injected.receipt.fault();
-        Some(match why_never_on(injected, spec) {
-            None => fault.to_owned(),
-            Some(why) => format!("{fault} ({why})"),
+        let receipt = &injected.receipt;
+        let why = why_never_on(injected, spec).or_else(|| self.why_unaffected(injected));
+        let at = receipt.location().map(|at| format!("injected at {at}"));
+        let notes: Vec<String> = at.into_iter().chain(why).collect();
+        Some(match notes.join(": ").as_str() {
+            "" => receipt.fault().to_owned(),
+            notes => format!("{}\n  {notes}", receipt.fault()),
+        })
+    }
+
+    /// Why a fault that was in force affected no packet. Of a partition, which has several
+    /// rules, the packets are not counted.
+    fn why_unaffected(&self, injected: &Injected) -> Option<String> {
+        let effect = injected.fault.effect();
+        if matches!(effect, FaultEffect::Partition(_)) {
+            return None;
+        }
+        let Some(passed) = injected.receipt.passed() else {
+            return Some("no packet passed while it was active".to_owned());
+        };
+        Some(match effect {
+            FaultEffect::Condition(condition) if condition.is_random() => {
+                let other = self.seed().wrapping_add(1);
+                format!("{passed} passed, and by chance it affected none: try NSTEST_SEED={other}")
+            }
+            _ => format!("{passed} passed, {}", matching(&injected.receipt)),
         })
     }
 
@@ -117,9 +138,21 @@ fn why_never_on(injected: &Injected, spec: &Spec) -> Option<String> {
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         return Some(format!("cannot {missing}: {}", parts.join("; ")));
     }
-    let is_waiting = injected.trigger.as_ref().is_some_and(|(_, packet)| packet.affected() == 0);
-    Some(match is_waiting {
-        true => "the packet that starts it was not sent".to_owned(),
-        false => "the test ended before its start".to_owned(),
+    let awaited = injected.trigger.as_ref().map(|(_, packet)| packet);
+    Some(match awaited.filter(|packet| packet.affected() == 0) {
+        Some(packet) => {
+            let passed = packet.passed().map(|all| format!("; {all} passed, {}", matching(packet)));
+            format!("the packet that starts it was not sent{}", passed.unwrap_or_default())
+        }
+        None => "the test ended before its start".to_owned(),
     })
+}
+
+/// How many packets matched that the fault did not affect, as an addition to their number.
+fn matching(receipt: &Receipt) -> String {
+    match receipt.passed_matches() {
+        0 => "none of which matched".to_owned(),
+        1 => "1 of which matched in all but its number".to_owned(),
+        many => format!("{many} of which matched in all but their number"),
+    }
 }
