@@ -5,9 +5,12 @@
 //! result. With `--list` it lists its tests, for cargo-nextest.
 
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::sys::signal::{Signal, raise};
+use nix::unistd::Pid;
 use nstest_tests::programs::find;
 
 const ROLE: &str = "NSTESTS_ROLE";
@@ -47,6 +50,19 @@ fn main() -> nstest::Result<()> {
             nstest::enter()?;
             println!("processes {:?}", std::process::id());
         }
+        "becomes another program" => {
+            let error = Command::new("sh").args(["-c", "echo another; exit 7"]).exec();
+            panic!("{error}");
+        }
+        "moves between processors" => {
+            let every = sched_getaffinity(Pid::from_raw(0)).expect("the processors");
+            for processor in (0..CpuSet::count()).filter(|it| every.is_set(*it) == Ok(true)) {
+                let mut one = CpuSet::new();
+                one.set(processor).expect("a number in range");
+                sched_setaffinity(Pid::from_raw(0), &one).expect("move");
+                assert_eq!(sched_getcpu(), Ok(processor));
+            }
+        }
         other => unreachable!("{other}"),
     }
     Ok(())
@@ -77,6 +93,8 @@ fn cases() {
     assert_outcome(&run("fails"), 101, "", "a number: ParseIntError");
     assert_outcome(&run("enters twice"), 0, "processes 2\n", "");
     assert_outcome(&run("starts itself"), 0, "exit status: 0\n", "");
+    assert_outcome(&run("becomes another program"), 7, "another\n", "");
+    assert_outcome(&run("moves between processors"), 0, "", "");
 
     if cfg!(not(feature = "programs")) {
         println!("the case at a terminal ... ignored, needs script; run ./check test");

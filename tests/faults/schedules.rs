@@ -226,7 +226,7 @@ fn a_run_follows_its_plan() {
     }
     for (fails, words) in [
         ("server tcp port 80 data: reset", "Connection reset"),
-        ("server tcp syn: reject net-unreachable", "Network is unreachable"),
+        ("server tcp syn: reject net-unreachable", "os error 101"),
         ("server tcp port 81: drop", "nstest[fault-unmatched]"),
         ("nobody: drop", "nstest[fault-unmatched]"),
         ("server: nothing", "`nothing`"),

@@ -1,7 +1,10 @@
 //! The DNS server of a test, as seen by glibc's resolver (resolver(3)) and by a client from
 //! crates.io.
 
+#![cfg_attr(not(target_env = "gnu"), allow(dead_code, reason = "glibc needs it"))]
+
 mod client;
+#[cfg(target_env = "gnu")]
 mod glibc;
 mod life;
 mod network;

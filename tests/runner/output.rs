@@ -59,7 +59,7 @@ fn invalid_utf8_is_replaced() {
     expect![[r#"
         � NUL € �
         nstest[early-exit]: the test's process exited with status 0 before the test function returned
-          help: std::process::exit and _exit end the test's process without a verdict; return from the test function instead
+          help: exit, _exit and exec end the test function without a verdict; return from it instead
     "#]].assert_eq(&failure("output::prints_bytes").replace('\0', "NUL"));
 }
 

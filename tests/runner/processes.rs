@@ -1,7 +1,9 @@
 //! All processes of a test are dead when it has ended.
 #![expect(clippy::zombie_processes, reason = "the tests are about processes that are left behind")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use expect_test::expect;
@@ -10,6 +12,7 @@ use nix::unistd::{Pid, getuid};
 use nstest::netns_test;
 use nstest_tests::driver::{Run, failure, passes_silently};
 use nstest_tests::marks::{self, eventually};
+use nstest_tests::raw;
 
 #[netns_test(timeout = "2s")]
 #[ignore = "a fixture that fails; its test runs it"]
@@ -209,4 +212,59 @@ fn a_signal_to_the_group_ends_this_test_only() {
         nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test function returned
           help: see the output above, which is what the test printed before
     "#]].assert_eq(&outcome.shown());
+}
+
+#[netns_test]
+#[ignore = "a fixture that fails; its test runs it"]
+fn becomes_another_program() {
+    panic!("{}", Command::new("sh").args(["-c", "echo another; exit 7"]).exec());
+}
+
+#[netns_test]
+#[ignore = "a fixture that fails; its test runs it"]
+fn becomes_a_program_that_succeeds() {
+    panic!("{}", Command::new("true").exec());
+}
+
+/// An exit status is no verdict: a test passes only if its function returns.
+#[test]
+fn exec_is_an_exit() {
+    expect![[r#"
+        another
+        nstest[early-exit]: the test's process exited with status 7 before the test function returned
+          help: exit, _exit and exec end the test function without a verdict; return from it instead
+    "#]].assert_eq(&failure("processes::becomes_another_program"));
+    expect![[r#"
+        nstest[early-exit]: the test's process exited with status 0 before the test function returned
+          help: exit, _exit and exec end the test function without a verdict; return from it instead
+    "#]].assert_eq(&failure("processes::becomes_a_program_that_succeeds"));
+}
+
+#[netns_test]
+#[ignore = "a fixture; its test runs it"]
+fn uses_the_thread_of_a_constructor() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    raw::write_by_constructor(writer.as_fd(), "a line").expect("a thread").unwrap();
+    drop(writer);
+    let mut line = String::new();
+    reader.read_to_string(&mut line).unwrap();
+    assert_eq!(line, "a line");
+    // The process has the arguments, and its orphans are reaped, as in every test.
+    assert!(std::env::args().any(|argument| argument == "--exact"));
+    assert!(Command::new("setsid").args(["-f", "true"]).status().unwrap().success());
+    eventually("the end of the orphan", || {
+        let children = std::fs::read_to_string("/proc/1/task/1/children").unwrap();
+        (children.split_whitespace().count() == 1).then_some(())
+    });
+}
+
+/// A thread that a constructor starts, such as the writer of a log, is in the test's process,
+/// whether the constructor runs before nstest's or after it.
+#[test]
+fn threads_of_constructors_are_in_the_body() {
+    let fixture = "processes::uses_the_thread_of_a_constructor";
+    for constructor in ["first", "later"] {
+        let run = Run::of(&[fixture]).env(raw::CONSTRUCTOR, constructor).run();
+        run.passed_silently(fixture);
+    }
 }

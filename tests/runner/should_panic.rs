@@ -124,7 +124,7 @@ fn an_exit_is_no_panic() {
 
         ---- should_panic::exits stdout ----
         nstest[early-exit]: the test's process exited with status 0 before the test function returned
-          help: std::process::exit and _exit end the test's process without a verdict; return from the test function instead
+          help: exit, _exit and exec end the test function without a verdict; return from it instead
         note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
     "#]].assert_eq(&Run::of(&["should_panic::exits"]).run().shown());
     expect![[r#"

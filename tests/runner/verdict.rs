@@ -97,7 +97,7 @@ fn exit_0_is_a_failure() {
     expect![[r#"
         on the way out
         nstest[early-exit]: the test's process exited with status 0 before the test function returned
-          help: std::process::exit and _exit end the test's process without a verdict; return from the test function instead
+          help: exit, _exit and exec end the test function without a verdict; return from it instead
     "#]].assert_eq(&failure("verdict::exits"));
 }
 
@@ -111,7 +111,7 @@ fn exits_at_once() {
 fn exit_0_without_handlers_is_a_failure() {
     expect![[r#"
         nstest[early-exit]: the test's process exited with status 0 before the test function returned
-          help: std::process::exit and _exit end the test's process without a verdict; return from the test function instead
+          help: exit, _exit and exec end the test function without a verdict; return from it instead
     "#]].assert_eq(&failure("verdict::exits_at_once"));
 }
 

@@ -2,8 +2,72 @@
 //! descriptors of others.
 
 use std::cell::Cell;
+use std::io::Result;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Sender, channel};
 
 use nix::libc;
+
+/// Leads to a thread that a constructor of this program has started, before `main`.
+static WRITER: OnceLock<Sender<Line>> = OnceLock::new();
+
+struct Line {
+    to: RawFd,
+    text: String,
+    written: Sender<Result<()>>,
+}
+
+/// Names the constructor that starts the [`WRITER`]: `first` runs before nstest's, `later`
+/// after it.
+pub const CONSTRUCTOR: &str = "NSTESTS_CONSTRUCTOR";
+
+#[used]
+// SAFETY: the section holds pointers to functions of this type.
+#[unsafe(link_section = ".init_array.00000")]
+static FIRST: extern "C" fn() = first;
+
+#[used]
+// SAFETY: as above.
+#[unsafe(link_section = ".init_array")]
+static LATER: extern "C" fn() = later;
+
+extern "C" fn first() {
+    start_writer("first");
+}
+
+extern "C" fn later() {
+    start_writer("later");
+}
+
+fn start_writer(constructor: &str) {
+    if std::env::var_os(CONSTRUCTOR).is_none_or(|name| name != constructor) {
+        return;
+    }
+    let (sender, lines) = channel::<Line>();
+    std::thread::spawn(move || {
+        for Line { to, text, written } in lines {
+            // SAFETY: the caller of `write_by_constructor` waits for the answer.
+            let to = unsafe { BorrowedFd::borrow_raw(to) };
+            let result = nix::unistd::write(to, text.as_bytes());
+            written.send(result.map(drop).map_err(Into::into)).expect("a caller");
+        }
+    });
+    assert!(WRITER.set(sender).is_ok());
+}
+
+/// Has the thread of the constructor write a line. `None` if there is no such thread.
+///
+/// # Panics
+/// If the thread has ended.
+pub fn write_by_constructor(to: BorrowedFd<'_>, text: &str) -> Option<Result<()>> {
+    // Keeps the constructors in the program.
+    std::hint::black_box((&FIRST, &LATER));
+    let (written, answer) = channel();
+    let line = Line { to: to.as_raw_fd(), text: text.to_owned(), written };
+    WRITER.get()?.send(line).expect("the thread of the constructor");
+    Some(answer.recv().expect("the thread of the constructor"))
+}
 
 /// Calls fork(2). If the process has several threads, the child may only call
 /// async-signal-safe functions.

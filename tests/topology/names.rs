@@ -93,7 +93,9 @@ fn has_names_of_its_own(peer: Node) -> TestResult {
     assert!(shows(&peer, "getent hosts test").contains("test"));
     assert!(addrs("nobody").is_empty());
     assert!(shows(&peer, "getent ahosts www.example.com").is_empty());
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    // musl does not notice that no server is there: it waits for the timeout.
+    let limit = Duration::from_secs(if cfg!(target_env = "musl") { 3 } else { 1 });
+    assert!(start.elapsed() < limit, "{:?}", start.elapsed());
     assert!(std::fs::read_to_string("/etc/resolv.conf")?.contains("no name server"));
     assert!(std::fs::read_to_string("/etc/hosts")?.contains("peer"));
     // No other service than these, for the look-up of hosts only.
@@ -194,9 +196,10 @@ fn listens_where_resolvers_do() {
         listener.set_nonblocking(true).unwrap();
         listener
     });
-    // Here they would be asked: the test would prove nothing otherwise.
+    // Here they would be asked: the test would prove nothing otherwise. musl asks no service.
     assert!(addrs("nobody").is_empty());
-    assert!(listeners[0].accept().is_ok(), "glibc asks nscd first");
+    let asked = listeners[0].accept().is_ok();
+    assert!(asked || cfg!(target_env = "musl"), "glibc asks nscd first");
     while listeners[0].accept().is_ok() {}
     let outcome = Run::of(&["names::has_names_of_its_own"]).run();
     assert!(outcome.status.success(), "{}", outcome.text());

@@ -116,7 +116,7 @@ impl Surroundings {
         if !self.own {
             return vec![PathBuf::from("/proc/self")];
         }
-        // Not init, which sleeps in clone(2) with the state of a thread that waits for a disk.
+        // Not init, which only reaps.
         let is_process = |name: &str| name != "1" && name.bytes().all(|b| b.is_ascii_digit());
         let all = entries(Path::new("/proc"));
         all.filter(|path| path.file_name().and_then(OsStr::to_str).is_some_and(is_process))

@@ -19,7 +19,8 @@ const MAIN: &str = "main()";
 /// Call it first in `main`. It starts the program again in new namespaces, with the same
 /// arguments, environment and standard streams. In the new process, `enter` returns. The
 /// first process waits, and ends with the same exit status; if a signal killed the new
-/// process, with 128 plus its number. There is no timeout. In a process that nstest started
+/// process, with 128 plus its number. The same holds for a program that takes the place of the
+/// new process (`exec`). There is no timeout. In a process that nstest started
 /// (a second call, a test), it does nothing; nor in one that this program starts from its
 /// own binary later, which is in the same namespaces.
 ///

@@ -250,7 +250,7 @@ fn ended_early(end: Option<ProcessEnd>, when: &str) -> Error {
         ),
         Some(ProcessEnd::Exited(_)) => (
             ErrorCode::EarlyExit,
-            "std::process::exit and _exit end the test's process without a verdict; return from the test function instead",
+            "exit, _exit and exec end the test function without a verdict; return from it instead",
         ),
         Some(ProcessEnd::Killed(Signal::SIGKILL)) | None => (
             ErrorCode::Signal,

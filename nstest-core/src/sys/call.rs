@@ -1,7 +1,7 @@
-//! Bare system calls: their results, and open(2) and close(2). All of it may be used
-//! between clone and exec, except [`c_string`].
+//! System calls: their results, open(2) and close(2), and calls without the C library. All
+//! of it may be used between clone and exec, except [`c_string`].
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_long};
 use std::os::fd::RawFd;
 
 use nix::libc::{self, c_int};
@@ -16,6 +16,64 @@ pub(super) fn errno() -> Errno {
     let location = unsafe { libc::__errno_location() };
     // SAFETY: no other thread writes it while this one runs.
     unsafe { *location }
+}
+
+/// A system call that touches no memory of the C library, not even `errno`. Returns what the
+/// kernel returns: a negative `errno` on failure.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(super) fn bare(number: c_long, arguments: [c_long; 4]) -> c_long {
+    let [a, b, c, d] = arguments;
+    let result: c_long;
+    // SAFETY: the operands are the kernel's for this architecture, the clobbers syscall(2)'s.
+    // What the call itself needs, the caller sees to.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a,
+            in("rsi") b,
+            in("rdx") c,
+            in("r10") d,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// A system call that touches no memory of the C library, not even `errno`. Returns what the
+/// kernel returns: a negative `errno` on failure.
+#[cfg(target_arch = "aarch64")]
+#[inline]
+pub(super) fn bare(number: c_long, arguments: [c_long; 4]) -> c_long {
+    let [a, b, c, d] = arguments;
+    let result: c_long;
+    // SAFETY: the operands are the kernel's for this architecture. What the call itself
+    // needs, the caller sees to.
+    unsafe {
+        std::arch::asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a => result,
+            in("x1") b,
+            in("x2") c,
+            in("x3") d,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// The same through the C library, where nothing needs it to be bare.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub(super) fn bare(number: c_long, arguments: [c_long; 4]) -> c_long {
+    let [a, b, c, d] = arguments;
+    // SAFETY: system calls take up to six words. What the call itself needs, the caller
+    // sees to.
+    let result = unsafe { libc::syscall(number, a, b, c, d) };
+    if result < 0 { -c_long::from(errno()) } else { result }
 }
 
 /// The result of a system call that returns a negative number on failure.

@@ -8,23 +8,29 @@
 //! constructor, while the process has one thread, it splits: PID 1 stays here, and PID 2
 //! returns from the constructor into an ordinary start of the program.
 //!
-//! PID 1 [lends](super::lend) its memory to PID 2 and sleeps until PID 2 has ended. The
-//! kernel reaps orphans at once, because PID 1 ignores SIGCHLD. If lending is not possible,
-//! PID 1 forks instead, and reaps.
+//! PID 1 leaves its memory and its stack to PID 2 ([`lend`]), which costs less than a fork,
+//! and waits for its children: the body, and orphans. Where that is not possible, PID 1
+//! forks. If another constructor has started a thread, a fork would lose it, and the
+//! descriptors that the thread sees would be those of PID 1. So PID 1 then starts the program
+//! once more, as PID 2.
 //!
-//! In every other process the constructor costs one `getenv`. It runs before Rust's
-//! runtime starts, so it must not panic or use parts of `std` that need the runtime.
+//! The constructor is the first of the program, so that those of other crates run in the
+//! body. In every other process it costs one `getenv`. It runs before Rust's runtime starts,
+//! so it must not panic or use parts of `std` that need the runtime.
 
-use std::ffi::CStr;
-use std::mem;
+use std::ffi::{CStr, CString, c_char, c_long};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use std::{fs, mem, ptr};
 
 use nix::libc::{self, c_int};
 
-use super::call::errno;
+use super::call::{Errno, bare, c_string, errno};
 use super::lend::{Lent, lend};
 use super::process::exit_now;
+use super::spawn::SELF;
 use super::step::die_with_parent;
 
 /// The environment variable that carries a [`Handover`] from the parent to init.
@@ -44,20 +50,42 @@ pub(crate) struct Handover {
     pub(crate) payload: String,
 }
 
+/// The process that a handover is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recipient {
+    Init,
+    /// A body that init started by an exec.
+    Body,
+}
+
 impl Handover {
-    /// `report:inode:stdout:payload`.
+    /// As init expects it.
     pub(crate) fn encode(&self) -> String {
-        let Self { report, inode, stdout, payload } = self;
-        format!("{report}:{inode}:{stdout}:{payload}")
+        self.encode_for(Recipient::Init)
     }
 
-    fn decode(text: &str) -> Option<Self> {
-        let mut fields = text.splitn(4, ':');
+    /// `recipient:report:inode:stdout:payload`.
+    fn encode_for(&self, recipient: Recipient) -> String {
+        let Self { report, inode, stdout, payload } = self;
+        let recipient = match recipient {
+            Recipient::Init => "init",
+            Recipient::Body => "body",
+        };
+        format!("{recipient}:{report}:{inode}:{stdout}:{payload}")
+    }
+
+    fn decode(text: &str) -> Option<(Recipient, Self)> {
+        let mut fields = text.splitn(5, ':');
+        let recipient = match fields.next()? {
+            "init" => Recipient::Init,
+            "body" => Recipient::Body,
+            _ => return None,
+        };
         let report = fields.next()?.parse().ok()?;
         let inode = fields.next()?.parse().ok()?;
         let stdout = fields.next()?.parse().ok()?;
         let payload = fields.next()?.to_owned();
-        Some(Self { report, inode, stdout, payload })
+        Some((recipient, Self { report, inode, stdout, payload }))
     }
 
     /// Whether the number still refers to the pipe that the parent made.
@@ -94,10 +122,12 @@ pub(crate) const fn message(tag: u8, number: i32) -> [u8; 9] {
     [tag, 4, 0, 0, 0, a, b, c, d]
 }
 
+// The number is a priority: the least runs first. Without one, a constructor that another
+// crate has could start a thread before, in init.
 #[used]
 // SAFETY: the section holds pointers to functions of this type, called by the C
 // library before main; those that take arguments ignore that this one does not.
-#[unsafe(link_section = ".init_array")]
+#[unsafe(link_section = ".init_array.00000")]
 static CONSTRUCTOR: extern "C" fn() = constructor;
 
 extern "C" fn constructor() {
@@ -108,12 +138,16 @@ extern "C" fn constructor() {
     }
     // SAFETY: getenv returned a string that ends in NUL.
     let value = unsafe { CStr::from_ptr(value) };
-    let Some(handover) = value.to_str().ok().and_then(Handover::decode) else {
+    let Some((recipient, handover)) = value.to_str().ok().and_then(Handover::decode) else {
         return; // stale or forged: the variable stays, so that the program can refuse it
     };
     // SAFETY: getpid(2) cannot fail.
-    if unsafe { libc::getpid() } != 1 || !handover.report_is_open() {
+    let is_init = unsafe { libc::getpid() } == 1;
+    if is_init != (recipient == Recipient::Init) || !handover.report_is_open() {
         return;
+    }
+    if recipient == Recipient::Body {
+        return become_body(handover);
     }
     set_name(b"nstest-init\0"); // before the body can look
     let _ = die_with_parent(); // again, since some execs clear it
@@ -123,36 +157,71 @@ extern "C" fn constructor() {
     split(handover);
 }
 
+/// Returns in the body.
 fn split(handover: Handover) {
-    PIPE.store(handover.report, Relaxed);
-    disposition(libc::SIG_IGN);
-    match lend() {
-        Lent::Child => {
-            disposition(libc::SIG_DFL);
-            become_body(handover);
-        }
-        Lent::Parent(body) => await_body(body),
-        Lent::Refused(Some(errno)) => refused(errno),
-        Lent::Refused(None) => {
-            disposition(libc::SIG_DFL);
-            // SAFETY: fork(3) of the C library keeps its own state consistent in the child.
-            // The process has one thread, except for sanitizers', which handle a fork.
-            match unsafe { libc::fork() } {
-                -1 => refused(errno()),
-                0 => become_body(handover),
-                body => await_body(body),
-            }
+    let pipe = c_long::from(handover.report);
+    let outcome = if has_other_threads() { start_again(&handover) } else { lend_or_fork(pipe) };
+    match outcome {
+        Ok(0) => become_body(handover),
+        Ok(body) => await_body(c_long::from(body), pipe),
+        Err(errno) => {
+            report(pipe, &message(tag::NOT_STARTED, errno));
+            exit_now(1)
         }
     }
 }
 
-/// The pipe for reports, in a static, since init must not read its stack after lending.
-static PIPE: AtomicI32 = AtomicI32::new(-1);
+/// Whether a constructor has started a thread. Without a `/proc` it is not known.
+fn has_other_threads() -> bool {
+    // A directory has a link for itself, one for its name, and one for each directory in it.
+    fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() > 3)
+}
 
-/// Sets what PID 1 does with SIGCHLD.
-fn disposition(handler: libc::sighandler_t) {
-    // SAFETY: neither of the two is a handler that could run.
-    unsafe { libc::signal(libc::SIGCHLD, handler) };
+/// The body's PID in init, and 0 in the body.
+fn lend_or_fork(pipe: c_long) -> Result<libc::pid_t, Errno> {
+    match lend(await_body, pipe) {
+        Lent::Child => Ok(0),
+        Lent::Refused(Some(errno)) => Err(errno),
+        // SAFETY: fork(3) of the C library keeps its own state consistent in the child, and
+        // the process has one thread.
+        Lent::Refused(None) => match unsafe { libc::fork() } {
+            -1 => Err(errno()),
+            body => Ok(body),
+        },
+    }
+}
+
+/// Starts the program once more, as the body, and returns its PID. posix_spawn(3) is safe in
+/// a process that has threads.
+fn start_again(handover: &Handover) -> Result<libc::pid_t, Errno> {
+    let failed = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
+    let arguments = fs::read("/proc/self/cmdline").map_err(failed)?;
+    let arguments: Vec<CString> =
+        arguments.split_inclusive(|b| *b == 0).map(|it| c_string(&it[..it.len() - 1])).collect();
+    let environment = std::env::vars_os()
+        .filter(|(name, _)| name != VARIABLE)
+        .map(|(name, value)| c_string([name.into_vec(), b"=".to_vec(), value.into_vec()].concat()));
+    let handover = handover.encode_for(Recipient::Body);
+    let environment: Vec<CString> =
+        environment.chain([c_string(format!("{VARIABLE}={handover}"))]).collect();
+    let pointers = |strings: &[CString]| -> Vec<*mut c_char> {
+        strings.iter().map(|s| s.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
+    };
+    let (arguments, environment) = (pointers(&arguments), pointers(&environment));
+    let mut pid = 0;
+    // SAFETY: the path ends in NUL, both arrays of such strings end in null, and null stands
+    // for the default attributes.
+    let result = unsafe {
+        libc::posix_spawn(
+            &raw mut pid,
+            SELF.as_ptr(),
+            ptr::null(),
+            ptr::null(),
+            arguments.as_ptr(),
+            environment.as_ptr(),
+        )
+    };
+    if result == 0 { Ok(pid) } else { Err(result) }
 }
 
 /// Only the parent has the pipe's read end, so an error means that the parent ended before
@@ -162,11 +231,6 @@ fn parent_is_gone(pipe: c_int) -> bool {
     // SAFETY: it is one element, as stated.
     unsafe { libc::poll(&raw mut event, 1, 0) };
     event.revents & libc::POLLERR != 0
-}
-
-fn refused(errno: c_int) -> ! {
-    report(&message(tag::NOT_STARTED, errno));
-    exit_now(1)
 }
 
 fn become_body(handover: Handover) {
@@ -204,26 +268,35 @@ fn set_name(name: &[u8]) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
-fn report(frame: &[u8; 9]) {
-    // If it fails, the parent gets no report, and diagnoses that.
-    // SAFETY: the buffer is as long as stated.
-    unsafe { libc::write(PIPE.load(Relaxed), frame.as_ptr().cast(), frame.len()) };
+/// If it fails, the parent gets no report, and diagnoses that.
+fn report(pipe: c_long, frame: &[u8; 9]) {
+    bare(libc::SYS_write, [pipe, frame.as_ptr() as c_long, frame.len() as c_long, 0]);
 }
 
-/// Ends when the body has ended; the kernel then kills all other processes. `__WALL`,
-/// because the body may have no exit signal.
-fn await_body(body: libc::pid_t) -> ! {
-    let mut status = 0;
+/// Reaps until the body has ended. When this process exits, the kernel kills all others.
+/// `__WALL`, because a process may have been cloned with another exit signal than SIGCHLD.
+///
+/// The body may be using the memory of this process at the same time: see [`lend`].
+extern "C" fn await_body(body: c_long, pipe: c_long) -> ! {
+    // Not on the stack, where a sanitizer would note it in thread-local memory.
+    static STATUS: AtomicI32 = AtomicI32::new(0);
+    let wait = [-1, STATUS.as_ptr() as c_long, c_long::from(libc::__WALL), 0];
     loop {
-        // SAFETY: the pointer is valid.
-        let ended = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
+        let ended = bare(libc::SYS_wait4, wait);
         if ended == body {
-            report(&message(tag::ENDED, status));
-            exit_now(0)
+            report(pipe, &message(tag::ENDED, STATUS.load(Relaxed)));
+            exit_bare(0)
         }
-        if ended < 0 && errno() != libc::EINTR {
-            exit_now(1)
+        if ended < 0 && ended != -c_long::from(libc::EINTR) {
+            exit_bare(1)
         }
+    }
+}
+
+/// Ends the process without the C library.
+fn exit_bare(status: c_long) -> ! {
+    loop {
+        bare(libc::SYS_exit_group, [status, 0, 0, 0]);
     }
 }
 
@@ -235,8 +308,13 @@ mod tests {
     fn a_handover_is_decoded_as_it_was_encoded() {
         let payload = "a:b ä\n".to_owned();
         let handover = Handover { report: 7, inode: 42, stdout: 8, payload };
-        assert_eq!(Handover::decode(&handover.encode()), Some(handover));
-        for forged in ["", "1", "7:42:8", "x:42:8:a", "7:-1:8:a", "7:42::a"] {
+        for recipient in [Recipient::Init, Recipient::Body] {
+            let text = handover.encode_for(recipient);
+            assert_eq!(Handover::decode(&text), Some((recipient, handover.clone())));
+        }
+        for forged in
+            ["", "1", "init:7:42:8", "init:x:42:8:a", "init:7:-1:8:a", "body:7:42::a", "7:42:8:a"]
+        {
             assert_eq!(Handover::decode(forged), None, "{forged}");
         }
     }

@@ -3,7 +3,7 @@
 //! The module has the calls for which no safe wrapper exists in the form that is needed,
 //! and the code that runs between clone and exec or before `main`.
 //!
-//! - [`call`]: results of bare system calls, open(2) and close(2);
+//! - [`call`]: results of system calls, open(2) and close(2), calls without the C library;
 //! - [`namespaces`]: sets of namespaces;
 //! - [`process`]: a process held by its pidfd, and calls without another module;
 //! - [`capset`]: capabilities that survive `execve`;
@@ -11,7 +11,8 @@
 //! - [`step`]: one step of preparing a child, as data, and its execution between clone and
 //!   exec, where nothing may allocate, lock or panic;
 //! - [`spawn`]: the clone, on a stack of its own in the parent's memory;
-//! - [`lend`]: a child in the memory of its sleeping parent;
+//! - [`rseq`]: the restartable sequence of a thread;
+//! - [`lend`]: a child that takes over its parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
 //! - [`netlink`]: options of netlink sockets;
 //! - [`packet`]: packet sockets, with memory shared with the kernel;
@@ -30,6 +31,7 @@ pub(crate) mod namespaces;
 pub(crate) mod netlink;
 pub(crate) mod packet;
 pub(crate) mod process;
+mod rseq;
 #[cfg(test)]
 pub(crate) mod seccomp_filter;
 pub(crate) mod slice;

@@ -80,9 +80,55 @@ impl AsFd for Process {
 /// Ends this process as a return from `main` does: with the destructors of the calling
 /// thread's thread-local values, the `atexit` handlers and the destructors of statics.
 pub(crate) fn exit(code: i32) -> ! {
-    #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
-    std::hint::black_box(&thread_locals::REGISTER);
-    std::process::exit(code)
+    #[cfg(target_env = "musl")]
+    thread_locals::exit(code);
+    #[cfg(not(target_env = "musl"))]
+    {
+        #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+        std::hint::black_box(&thread_locals::REGISTER);
+        std::process::exit(code)
+    }
+}
+
+/// musl's exit(3) runs no destructors of thread-local values, the end of a thread does. So
+/// this ends the thread, and the process from there.
+#[cfg(target_env = "musl")]
+mod thread_locals {
+    use std::ptr;
+    use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
+
+    use nix::libc::{self, c_void};
+
+    static CODE: AtomicI32 = AtomicI32::new(0);
+    static KEY: AtomicU32 = AtomicU32::new(0);
+
+    /// The end of a thread runs the destructor of a key again while the key has a value, up to
+    /// 4 times (PTHREAD_DESTRUCTOR_ITERATIONS). std runs its destructors in the second round.
+    extern "C" fn destructor(round: *mut c_void) {
+        match round.addr() {
+            4.. => std::process::exit(CODE.load(Relaxed)),
+            round => next(round + 1),
+        }
+    }
+
+    fn next(round: usize) {
+        // SAFETY: the key was made; the value is a number and never read as a pointer.
+        unsafe { libc::pthread_setspecific(KEY.load(Relaxed), ptr::without_provenance(round)) };
+    }
+
+    pub(super) fn exit(code: i32) -> ! {
+        let mut key = 0;
+        // SAFETY: the pointer is valid; the destructor expects what `next` sets.
+        if unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) } != 0 {
+            std::process::exit(code);
+        }
+        KEY.store(key, Relaxed);
+        CODE.store(code, Relaxed);
+        next(1);
+        // SAFETY: musl does not unwind. The frames of this thread are left as exit(3) leaves
+        // them.
+        unsafe { libc::pthread_exit(ptr::null_mut()) }
+    }
 }
 
 /// In a statically linked program, exit(3) of glibc runs the destructors of thread-local

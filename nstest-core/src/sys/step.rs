@@ -316,7 +316,7 @@ pub(crate) fn loopback_up() -> Result<(), Errno> {
     request.ifr_name[1] = b'o' as libc::c_char;
     request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
     // SAFETY: SIOCSIFFLAGS reads the ifreq that it is given.
-    let result = check(unsafe { libc::ioctl(fd, libc::SIOCSIFFLAGS, &raw const request) });
+    let result = check(unsafe { libc::ioctl(fd, libc::SIOCSIFFLAGS as _, &raw const request) });
     close(fd);
     result.map(drop)
 }
