@@ -105,12 +105,12 @@ impl Inherited {
 
 /// The parent's stack. Pages that it does not touch cost nothing.
 #[repr(align(16))]
-struct Stack(UnsafeCell<[u8; Stack::SIZE]>);
+struct InitStack(UnsafeCell<[u8; InitStack::SIZE]>);
 
 // SAFETY: only the parent uses it, in one thread.
-unsafe impl Sync for Stack {}
+unsafe impl Sync for InitStack {}
 
-impl Stack {
+impl InitStack {
     const SIZE: usize = 16 * 1024;
 
     /// Stacks grow downwards.
@@ -120,7 +120,7 @@ impl Stack {
 }
 
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), expect(dead_code))]
-static STACK: Stack = Stack(UnsafeCell::new([0; Stack::SIZE]));
+static STACK: InitStack = InitStack(UnsafeCell::new([0; InitStack::SIZE]));
 
 /// Returns in the child, with 0; and in the parent if there is no child.
 #[cfg(target_arch = "x86_64")]
