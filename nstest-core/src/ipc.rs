@@ -41,8 +41,8 @@ pub(crate) enum Failure {
     Panic(String),
     /// It panicked with a payload other than a text.
     PanicAny,
-    /// It returned a failure; the exit code, as text.
-    Returned(String),
+    /// It returned a failure: an exit code, as text, or an error, which has been printed.
+    Returned(Option<String>),
     /// It failed outside of the test function, with this report: a parameter could not be
     /// made, or something failed in a node without the test function noticing.
     Reported(String),
@@ -64,7 +64,9 @@ impl Event {
             Event::Passed => (b'P', &[]),
             Event::Failed(Failure::Panic(text)) => (b'F', text.as_bytes()),
             Event::Failed(Failure::PanicAny) => (b'A', &[]),
-            Event::Failed(Failure::Returned(text)) => (b'R', text.as_bytes()),
+            Event::Failed(Failure::Returned(code)) => {
+                (b'R', code.as_ref().map_or(&[], |code| code.as_bytes()))
+            }
             Event::Failed(Failure::Reported(text)) => (b'U', text.as_bytes()),
             Event::InitFailed(errno) => return message(tag::NOT_STARTED, *errno).to_vec(),
             Event::Ended(status) => return message(tag::ENDED, *status).to_vec(),
@@ -89,7 +91,7 @@ impl Event {
             b'P' => Event::Passed,
             b'F' => Event::Failed(Failure::Panic(text())),
             b'A' => Event::Failed(Failure::PanicAny),
-            b'R' => Event::Failed(Failure::Returned(text())),
+            b'R' => Event::Failed(Failure::Returned(Some(text()).filter(|code| !code.is_empty()))),
             b'U' => Event::Failed(Failure::Reported(text())),
             tag::NOT_STARTED => Event::InitFailed(number()),
             tag::ENDED => Event::Ended(number()),
@@ -152,7 +154,8 @@ mod tests {
             Event::Panicked("ä\n".into()),
             Event::Failed(Failure::Panic(String::new())),
             Event::Failed(Failure::PanicAny),
-            Event::Failed(Failure::Returned("ExitCode(3)".into())),
+            Event::Failed(Failure::Returned(Some("3".into()))),
+            Event::Failed(Failure::Returned(None)),
             Event::Failed(Failure::Reported("nstest[setup]: …".into())),
             Event::Found(Findings { unmatched: vec!["reset".into()], ..Findings::default() }),
             Event::Passed,

@@ -99,7 +99,7 @@ fn a_commit_of_half_a_message_is_found() {
           server ingress tcp port 7000 #1 data nth 1: then cut    panicked: stored "amount=1"
 
         repeat the first failure:
-          NSTEST_PLAN="server ingress tcp port 7000 #1 data nth 1: then reset" NSTEST_SEED=1 cargo test -p nstest-tests -- --include-ignored --exact commits::commits_half
+          NSTEST_PLAN="server ingress tcp port 7000 #1 data nth 1: then reset" NSTEST_SEED=1 cargo test -p nstest-tests --test exploration -- --include-ignored --exact commits::commits_half
     "#]].assert_eq(&found.shown());
     found.repeats("commits::commits_half", "stored \"amount=1\"");
 }

@@ -71,7 +71,10 @@ const IN_EVERY_WAY: &str = "exploration::fails_in_every_way";
 
 #[test]
 fn the_first_failure_is_shown_and_all_are_listed() {
-    let run = || Run::of(&[IN_EVERY_WAY]).env("CARGO_PKG_NAME", "shop");
+    let run = || {
+        let directory = env!("CARGO_MANIFEST_DIR");
+        Run::of(&[IN_EVERY_WAY]).env("CARGO_PKG_NAME", "shop").env("CARGO_MANIFEST_DIR", directory)
+    };
     expect![[r#"
         plan ``
         nstest[exploration]: the test passes without faults, but fails in 4 of 6 runs (3 points x 2 faults)
@@ -100,7 +103,7 @@ fn the_first_failure_is_shown_and_all_are_listed() {
           server ingress tcp port 80 #1 data nth 3: drop
 
         repeat the first failure:
-          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 1: drop" NSTEST_SEED=9 cargo test -p shop -- --include-ignored --exact exploration::fails_in_every_way
+          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 1: drop" NSTEST_SEED=9 cargo test -p shop --test runner -- --include-ignored --exact exploration::fails_in_every_way
     "#]]
     .assert_eq(&run().run().failure_of(IN_EVERY_WAY));
     // The report does not depend on which run ends first, or on capturing.

@@ -22,8 +22,9 @@ pub(super) fn announce(test: &Test, verdict: SeededVerdict, unsupported: Policy)
         Verdict::Passed => return,
         Verdict::Failed(Failure::Panic(text)) => panic_as_the_body(test, text),
         Verdict::Failed(Failure::PanicAny) => std::panic::resume_unwind(Box::new(NotText)),
-        Verdict::Failed(Failure::Returned(code)) => {
-            (None, format!("the test returned a failure: {code}"))
+        Verdict::Failed(Failure::Returned(None)) => (None, String::new()),
+        Verdict::Failed(Failure::Returned(Some(code))) => {
+            (None, format!("the test returned the exit code {code}"))
         }
         Verdict::Failed(Failure::Reported(report)) => (None, report),
         Verdict::Broken(error) | Verdict::NotStarted(error) => {
@@ -34,7 +35,9 @@ pub(super) fn announce(test: &Test, verdict: SeededVerdict, unsupported: Policy)
     if error.is_some_and(|error| unsupported.skips(&error)) {
         return skip(test, &text);
     }
-    eprintln!("{text}");
+    if !text.is_empty() {
+        eprintln!("{text}");
+    }
     if test.options.should_panic.is_none() {
         // Without the panic hook, which would print the text again.
         std::panic::resume_unwind(Box::new(text));

@@ -16,6 +16,11 @@ impl Test {
         }
     }
 
+    /// The name of the crate that the function is in.
+    pub(super) fn krate(&self) -> &'static str {
+        self.module.split("::").next().unwrap_or_default()
+    }
+
     /// The names under which libtest may know the test, the likeliest first. libtest
     /// names the thread of a test after it, except when it runs the test on the main
     /// thread. Called on the thread on which libtest called the wrapper.

@@ -40,7 +40,10 @@ pub(crate) fn play<R: Termination>(
     let result = match ended {
         Ok((code, None)) if code == ExitCode::SUCCESS => Ok(()),
         Ok((code, Some(unseen))) if code == ExitCode::SUCCESS => Err(Failure::Reported(unseen)),
-        Ok((code, _)) => Err(Failure::Returned(format!("{code:?}"))),
+        Ok((code, _)) => Err(Failure::Returned(match prints_its_error::<R>() {
+            true => None,
+            false => Some(number_of(code)),
+        })),
         Err(payload) => {
             Err(match (setup_failure::message(&*payload), panics::message(&*payload)) {
                 (Some(report), _) => Failure::Reported(report.to_owned()),
@@ -50,6 +53,20 @@ pub(crate) fn play<R: Termination>(
         }
     };
     Played { test, result, current }
+}
+
+/// Whether `Termination::report` has printed `Error: …` if it returned a failure. It does so
+/// for `Err`, and a result without an exit code fails in no other way.
+fn prints_its_error<R>() -> bool {
+    // The text is not guaranteed. Without it there is one line more in the output.
+    std::any::type_name::<R>().starts_with("core::result::Result<()")
+}
+
+/// The number of an exit code, which only its `Debug` shows.
+fn number_of(code: ExitCode) -> String {
+    let text = format!("{code:?}");
+    let number: String = text.chars().filter(char::is_ascii_digit).collect();
+    if number.is_empty() { text } else { number }
 }
 
 /// A test function that has ended, while its network still exists.

@@ -11,8 +11,8 @@ use crate::runner::settings;
 pub(super) struct Report<'a> {
     /// The test's name in libtest.
     pub(super) name: &'a str,
-    /// The package of the test, if cargo gave its name.
-    pub(super) package: Option<String>,
+    /// The arguments by which cargo finds the test's target, each with a space behind it.
+    pub(super) target: String,
     pub(super) seed: u64,
     pub(super) cases: &'a Cases<'a>,
     pub(super) results: &'a Results,
@@ -117,13 +117,12 @@ impl Report<'_> {
 
     /// The command that repeats one run.
     fn command(&self, case: &Case<'_>) -> String {
-        let package =
-            self.package.as_ref().map(|package| format!("-p {package} ")).unwrap_or_default();
         format!(
-            "{}={} NSTEST_SEED={} cargo test {package}-- --include-ignored --exact {}",
+            "{}={} NSTEST_SEED={} cargo test {}-- --include-ignored --exact {}",
             settings::PLAN,
             quoted(&case.plan().to_string()),
             self.seed,
+            self.target,
             match self.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:#".contains(&b)) {
                 true => self.name.to_owned(),
                 false => quoted(self.name),

@@ -32,8 +32,8 @@ fn cases(points: &[FoundPoint], max: Option<u32>) -> Cases<'_> {
 
 fn report<'a>(cases: &'a Cases<'a>, results: &'a Results) -> Report<'a> {
     assert_eq!(cases.list.len(), results.list.len());
-    let package = Some("shop".to_owned());
-    Report { name: "pays::twice", package, seed: 7, cases, results }
+    let target = "-p shop --test shop ".to_owned();
+    Report { name: "pays::twice", target, seed: 7, cases, results }
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn the_first_failure_is_shown_whole_and_all_in_a_table() {
                 "the test did not end within 10s; it was killed; processes alive then:\n  PID 2 (sleeping): shop",
             ),
             CaseResult::Failed(CaseFailure {
-                text: "returned a failure: 1".to_owned(),
+                text: "returned the exit code 1".to_owned(),
                 not_reached: true,
                 packet: None,
             }),
@@ -70,14 +70,14 @@ fn the_first_failure_is_shown_whole_and_all_in_a_table() {
         all failures:
           server ingress tcp port 80 #1 data nth 2: then reset  panicked: assertion failed
           server ingress tcp port 80 #1 data nth 3: then reset  the test did not end within 10s; it was killed
-          server ingress tcp port 80 #1 data nth 3: drop        returned a failure: 1
+          server ingress tcp port 80 #1 data nth 3: drop        returned the exit code 1
 
         no fault injected in 2 runs, which did not reach the point:
           server ingress tcp port 80 #1 data nth 1: drop
           server ingress tcp port 80 #1 data nth 3: drop
 
         repeat the first failure:
-          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: then reset" NSTEST_SEED=7 cargo test -p shop -- --include-ignored --exact pays::twice
+          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: then reset" NSTEST_SEED=7 cargo test -p shop --test shop -- --include-ignored --exact pays::twice
     "#]]
     .assert_eq(&report(&cases(&points(), None), &results).failed());
 }
@@ -103,7 +103,7 @@ fn one_failure_needs_no_table() {
           server ingress tcp port 80 #1 data nth 2: drop
 
         repeat the first failure:
-          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: drop" NSTEST_SEED=7 cargo test -p shop -- --include-ignored --exact pays::twice
+          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: drop" NSTEST_SEED=7 cargo test -p shop --test shop -- --include-ignored --exact pays::twice
     "#]]
     .assert_eq(&report(&cases(&points(), Some(2)), &results).failed());
 }
