@@ -23,11 +23,13 @@ mod probe;
 mod probing;
 mod readdressed;
 mod refusals;
+mod restoring;
 mod routing;
 mod rtnetlink;
 mod seed;
 mod settings;
 mod shell;
+mod taken;
 mod undoing;
 mod unjoined;
 

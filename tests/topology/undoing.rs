@@ -1,10 +1,7 @@
 //! A network that cannot be made is undone.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
 use expect_test::expect;
-use nstest::{Net, Node, TestResult, eventually, netns_test};
+use nstest::{Net, Node, TestResult, netns_test};
 
 use crate::refusals::says;
 use crate::shell::{pings, shows};
@@ -28,10 +25,6 @@ fn picture(net: &Net) -> String {
     picture + &shows(&net.local(), "ip netns list")
 }
 
-fn without(picture: &str, text: &str) -> String {
-    picture.lines().filter(|line| !line.contains(text)).map(|line| format!("{line}\n")).collect()
-}
-
 #[track_caller]
 fn same(now: &str, before: &str) {
     // A validity is a line of its own, and the same for all.
@@ -45,61 +38,65 @@ fn same(now: &str, before: &str) {
     assert!(now == before, "more: {more:#?}, less: {less:#?}");
 }
 
-/// What the test makes in its own node, behind the back of nstest, is in the way.
+/// What programs have changed is in the way of changes of the topology.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult {
     let test = net.local();
-    let lan = net.add_lan("lan").build()?;
-    let c = net.add_node("c").join(&lan).build()?;
-    let d = net.add_node("d").join(&lan).build()?;
-    shows(&test, "ip link add eth1 type bridge");
-    shows(&a, "ip address add fd00:2::77/64 dev eth0 nodad");
-    // Its route comes later than the address: addrconf_dad_begin, net/ipv6/addrconf.c.
-    let own = || shows(&a, "ip -6 route show table local").contains("fd00:2::77");
-    eventually(Duration::from_secs(10), own)?;
+    let [lan, other] = ["lan", "other"].map(|name| net.add_lan(name).build());
+    let (lan, other) = (lan?, other?);
+    let [c, d, e] = ["c", "d", "e"].map(|name| net.add_node(name).join(&lan).build());
+    let (c, d, e) = (c?, d?, e?);
+    shows(&e, "ip link del eth0");
     let before = picture(&net);
-    // The name and the index of the interface.
+    // Of the first nodes the MTU has been changed.
     says(
-        test.join(&lan),
+        lan.set_mtu(1400),
         &expect![[r#"
-            nstest[netlink]: make interface eth1 (index 3) of node test, and its link end p8 in the fabric
-              cause: EEXIST: File exists
+            nstest[netlink]: set the MTU of node e's interface eth0 to 1400 in the fabric
+              cause: ENODEV: No such device
+              help: a program of the test has removed an interface, address or route, or switched an interface or IPv6 off: put the node back with `node.restore()` first
         "#]],
     );
     same(&picture(&net), &before);
     assert!(pings(&c, d.ip()) && pings(&test, a.ip()));
-    // In the middle: an address, with what was done before it.
+    // In the middle: an address of IPv6, with what was done before it.
     let peers = net.lan("peers")?;
-    let taken: IpAddr = "fd00:2::77".parse()?;
+    shows(&a, "sysctl -w net.ipv6.conf.eth0.disable_ipv6=1");
+    let before = picture(&net);
     says(
-        a.set_address(&peers, taken),
+        a.roam(&peers, &other),
         &expect![[r#"
-        nstest[netlink]: add address fd00:2::77/64 to interface #2 in node a
-          cause: EEXIST: File exists (kernel: ipv6: address already assigned)
-    "#]],
+            nstest[netlink]: add address fd00:4::1/64 to eth0 in node a
+              cause: EACCES: Permission denied (kernel: ipv6: IPv6 is disabled on this device)
+              help: a program of the test has removed an interface, address or route, or switched an interface or IPv6 off: put the node back with `node.restore()` first
+        "#]],
     );
-    // What is in the way goes along: it is taken for what the plan made of it.
-    same(&picture(&net), &without(&before, "fd00:2::77"));
-    assert!(pings(&test, a.ip()) && pings(&a, b.ipv6()));
+    same(&picture(&net), &before);
+    assert!(pings(&test, a.ip()) && pings(&a, b.ip()));
     // At the end: a route.
-    shows(&d, &format!("ip route add 203.0.113.0/24 via {}", c.ip()));
+    shows(&d, "ip link set eth0 down");
     let before = picture(&net);
     says(
         d.add_route("203.0.113.0/24", c.ip()),
         &expect![[r#"
-        nstest[netlink]: add the route to 203.0.113.0/24 via 10.0.3.1 on interface #2 in node d
-          cause: EEXIST: File exists
-    "#]],
+            nstest[netlink]: add the route to 203.0.113.0/24 via 10.0.3.1 on interface #2 in node d
+              cause: ENETUNREACH: Network is unreachable (kernel: Nexthop has invalid gateway)
+              help: a program of the test has removed an interface, address or route, or switched an interface or IPv6 off: put the node back with `node.restore()` first
+        "#]],
     );
     same(&picture(&net), &before);
-    // With the obstacle gone, it works, and quickly so.
-    shows(&test, "ip link delete eth1");
+    // With the obstacles gone, it works, and quickly so.
     let start = std::time::Instant::now();
+    for node in [&a, &d, &e] {
+        node.restore()?;
+    }
     test.join(&lan)?;
-    a.set_address(&peers, taken)?;
+    lan.set_mtu(1400)?;
+    a.roam(&peers, &other)?;
+    d.add_route("203.0.113.0/24", c.ip())?;
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
-    assert!(pings(&test, c.ip()) && pings(&d, test.addrs()[2]) && pings(&test, a.ip()));
+    assert!(pings(&test, c.ip()) && pings(&d, test.addrs()[2]) && pings(&e, c.ipv6()));
     Ok(())
 }
 

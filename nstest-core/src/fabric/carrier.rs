@@ -6,7 +6,7 @@ use super::base::{Fabric, Stopped};
 use crate::error::Result;
 use crate::netlink::{Request, link, neigh};
 use crate::topology::changes::{Change, Changes};
-use crate::topology::spec::{LinkEndId, NodeId, SegmentId, interface_index};
+use crate::topology::spec::{LinkEndId, NodeId, SegmentId};
 
 impl Fabric {
     /// Sets the devices of link ends down or up. The interfaces in the nodes lose or get
@@ -27,7 +27,8 @@ impl Fabric {
         }
         for (node, slot, _) in ends {
             if let Some(member) = self.members.get_mut(node) {
-                link::flush_carrier(&mut member.route, interface_index(*slot))?;
+                let index = member.index_at(*slot)?;
+                link::flush_carrier(&mut member.route, index)?;
             }
         }
         if up { self.ask_again(ends.iter().map(|(.., end)| *end)) } else { Ok(()) }
@@ -36,7 +37,9 @@ impl Fabric {
     /// [`ask_again`](Self::ask_again) for the addresses that changes have added.
     pub(crate) fn ask_again_after(&mut self, changes: &Changes) -> Result<(), Stopped> {
         let ends = changes.list.iter().filter_map(|change| match change {
-            Change::AddAddr { at, slot, .. } => self.members.get(&at.id)?.links.get(slot).copied(),
+            Change::AddAddr { at, slot, .. } => {
+                Some(self.members.get(&at.id)?.links.get(slot)?.end)
+            }
             _ => None,
         });
         let ends: Vec<LinkEndId> = ends.collect();
@@ -59,8 +62,8 @@ impl Fabric {
         let is_reached =
             |end| forwarding.segment_of(end).is_some_and(|segment| reached.contains(&segment));
         for member in self.members.values_mut().filter(|member| member.may_be_asking()) {
-            let slots = member.links.iter().filter(|(_, end)| is_reached(**end));
-            let devices: Vec<u32> = slots.map(|(slot, _)| interface_index(*slot)).collect();
+            let reached = member.links.values().filter(|interface| is_reached(interface.end));
+            let devices: Vec<u32> = reached.map(|interface| interface.index).collect();
             if devices.is_empty() {
                 continue;
             }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use nix::errno::Errno;
+
 use super::base::{Fabric, Stopped};
 use super::node_factory::NodeFactory;
 use super::request_queue::RequestQueue;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::netlink::refusal;
 use crate::node::Panics;
 use crate::topology::changes::Changes;
 
@@ -25,6 +28,7 @@ impl Fabric {
         self.check_owned().map_err(|error| Stopped { done: 0, error })?;
         let factory = NodeFactory::of(changes, &self.panics);
         self.carry_out_with(changes, &factory)
+            .map_err(|Stopped { done, error }| Stopped { done, error: after_a_program(error) })
     }
 
     fn carry_out_with(
@@ -59,4 +63,17 @@ impl Fabric {
         }
         let _ = self.await_addresses();
     }
+}
+
+/// The remedy where the kernel refuses what fits the topology: a node is not as it was left.
+fn after_a_program(error: Error) -> Error {
+    // EACCES: IPv6 is switched off.
+    let lacks = [Errno::ENODEV, Errno::ENETDOWN, Errno::ENETUNREACH, Errno::EACCES];
+    if !refusal(&error).is_some_and(|errno| lacks.contains(&errno)) {
+        return error;
+    }
+    error.help(
+        "a program of the test has removed an interface, address or route, or switched an \
+         interface or IPv6 off: put the node back with `node.restore()` first",
+    )
 }

@@ -72,7 +72,8 @@ impl ForwardingTable {
                     requests.push(link::bridge(&end));
                 }
                 for end in &left {
-                    requests.push(link::set(end.ifindex()).controller(None).request());
+                    let free = link::set(end.ifindex()).controller(None);
+                    requests.push(free.request_unless_gone());
                 }
                 // Only new link ends: a bridge may have hundreds.
                 let ports = if was_bridge.is_some() { &known } else { &SharedMap::default() };

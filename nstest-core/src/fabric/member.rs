@@ -1,6 +1,6 @@
 //! What the fabric has of each node: its namespace, and sockets that act in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,16 @@ use crate::node::{NodeExecutor, Panics};
 use crate::sysctl::{self, Unwritten};
 use crate::topology::Sysctl;
 use crate::topology::changes::NodeRef;
-use crate::topology::spec::{LinkEndId, interface_index};
+use crate::topology::spec::LinkEndId;
+
+/// An interface of a node.
+#[derive(Debug)]
+pub(super) struct NodeInterface {
+    pub(super) name: String,
+    /// In the node. A program of the test may have taken [`interface_index`] before.
+    pub(super) index: u32,
+    pub(super) end: LinkEndId,
+}
 
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -25,9 +34,10 @@ pub(crate) struct Member {
     pub(super) route: Socket,
     /// Opened for the first ruleset.
     pub(super) netfilter: Option<Socket>,
-    pub(super) links: BTreeMap<u8, LinkEndId>,
-    /// Indices by interface name.
-    pub(super) devices: BTreeMap<String, u32>,
+    /// Its interfaces, by slot.
+    pub(super) links: BTreeMap<u8, NodeInterface>,
+    /// The indices that programs of the test had taken when it was last looked.
+    pub(super) foreign: BTreeSet<u32>,
     watch: AddressMonitor,
     /// Addresses that were added and cannot be used yet.
     expected: Vec<(u32, Ipv6Addr)>,
@@ -89,7 +99,7 @@ impl Member {
             route,
             netfilter: None,
             links: BTreeMap::new(),
-            devices: BTreeMap::new(),
+            foreign: BTreeSet::new(),
             watch,
             expected: Vec::new(),
             ipv6,
@@ -124,11 +134,33 @@ impl Member {
         self.ipv6 &= !settings.iter().any(off);
     }
 
+    /// The index of its interface with this name.
     pub(super) fn index(&self, device: &str) -> Result<u32> {
-        self.devices.get(device).copied().ok_or_else(|| {
-            let node = self.executor.name();
-            Error::new(ErrorCode::Netlink, format!("find interface {device} of node {node}"))
-        })
+        self.known_index(device).ok_or_else(|| self.no_interface(device))
+    }
+
+    pub(super) fn known_index(&self, device: &str) -> Option<u32> {
+        self.links.values().find(|interface| interface.name == device).map(|known| known.index)
+    }
+
+    /// The index of its interface in this slot.
+    pub(super) fn index_at(&self, slot: u8) -> Result<u32> {
+        let interface = self.links.get(&slot);
+        interface.map(|known| known.index).ok_or_else(|| self.no_interface(&format!("#{slot}")))
+    }
+
+    fn no_interface(&self, device: &str) -> Error {
+        let node = self.executor.name();
+        Error::new(ErrorCode::Netlink, format!("find interface {device} of node {node}"))
+    }
+
+    /// The interfaces that programs of the test have made in it, of which it notes the indices.
+    pub(super) fn find_foreign(&mut self) -> Result<Vec<link::Interface>> {
+        let all = link::list(&mut self.route)?.into_iter();
+        let foreign: Vec<_> =
+            all.filter(|one| one.index != link::LOOPBACK && !self.is_ours(one.index)).collect();
+        self.foreign = foreign.iter().map(|one| one.index).collect();
+        Ok(foreign)
     }
 
     /// Notes that an address is added and is to be waited for.
@@ -137,7 +169,8 @@ impl Member {
             if self.expected.is_empty() {
                 self.watch.resume()?;
             }
-            self.expected.push((interface_index(slot), ip));
+            let index = self.index_at(slot)?;
+            self.expected.push((index, ip));
         }
         Ok(())
     }
@@ -148,16 +181,31 @@ impl Member {
         self.expect(slot, mac.link_local().into())
     }
 
+    pub(super) fn has_ipv6(&self) -> bool {
+        self.ipv6
+    }
+
+    pub(super) fn is_ours(&self, index: u32) -> bool {
+        self.links.values().any(|known| known.index == index)
+    }
+
+    /// This index, or a higher one that is free.
+    pub(super) fn free_index(&self, wanted: u32) -> u32 {
+        let is_free = |index: &u32| !self.is_ours(*index) && !self.foreign.contains(index);
+        (wanted..).find(is_free).unwrap_or(wanted)
+    }
+
     /// Does not wait for an address any more.
     pub(super) fn forget_address(&mut self, slot: u8, ip: IpAddr) {
-        self.expected.retain(|(index, expected)| {
-            (*index, IpAddr::V6(*expected)) != (interface_index(slot), ip)
-        });
+        let known = self.index_at(slot).ok();
+        self.expected
+            .retain(|(index, expected)| (Some(*index), IpAddr::V6(*expected)) != (known, ip));
     }
 
     /// Does not wait for any address of an interface any more.
     pub(super) fn forget_addresses(&mut self, slot: u8) {
-        self.expected.retain(|(index, _)| *index != interface_index(slot));
+        let known = self.index_at(slot).ok();
+        self.expected.retain(|(index, _)| Some(*index) != known);
     }
 
     pub(super) fn await_addresses(&mut self, limit: Duration) -> Result<()> {

@@ -14,17 +14,21 @@
 //!   together;
 //! - [`base`]: the fabric itself;
 //! - [`splicing`], [`carrier`]: the wire, and links that are down;
-//! - [`perform`], [`carry_out`]: one change; a list of changes.
+//! - [`foreign`]: interfaces that programs have made;
+//! - [`perform`], [`carry_out`]: one change; a list of changes;
+//! - [`restoring`]: a node that programs have changed.
 
 mod base;
 mod carrier;
 mod carry_out;
+mod foreign;
 mod forwarding;
 mod hosts;
 mod member;
 mod node_factory;
 mod perform;
 mod request_queue;
+mod restoring;
 mod rules;
 mod splice_state;
 mod splicing;

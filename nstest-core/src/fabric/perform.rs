@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::base::Fabric;
 use super::hosts;
-use super::member::Member;
+use super::member::{Member, NodeInterface};
 use super::node_factory::NodeFactory;
 use super::request_queue::Owner;
 use super::rules;
@@ -17,7 +17,7 @@ use crate::netlink::{Mode, addr, neigh};
 use crate::sysctl;
 use crate::topology::changes::{Change, NodeRef};
 use crate::topology::routing::RouteEntry;
-use crate::topology::spec::{LinkEndId, interface_index};
+use crate::topology::spec::LinkEndId;
 use crate::topology::state::LinkState;
 
 /// How long a node's addresses may take until they can be used. On a machine that is not
@@ -46,16 +46,16 @@ impl Fabric {
             Change::AddLink { at, slot, link } => self.add_link(at, *slot, link),
             Change::DelLink { at, slot, port, .. } => {
                 let member = self.member(at)?;
-                member.links.remove(slot);
                 member.forget_addresses(*slot);
+                member.links.remove(slot);
                 self.delete_link_end(*port)
             }
-            Change::SetMtu { at, slot, port, mtu, .. } => {
-                self.queue(Owner::Fabric, link::set(port.ifindex()).mtu(*mtu).request())?;
-                self.queue(
-                    Owner::Node(at.id),
-                    link::set(interface_index(*slot)).mtu(*mtu).request(),
-                )?;
+            Change::SetMtu { at, slot, device, port, mtu } => {
+                let far = link::set(port.ifindex()).mtu(*mtu).request();
+                let what = format!("set the MTU of node {at}'s interface {device} to {mtu}");
+                self.queue(Owner::Fabric, far.described(what))?;
+                let index = self.member(at)?.index_at(*slot)?;
+                self.queue(Owner::Node(at.id), link::set(index).mtu(*mtu).request())?;
                 self.refresh(*port)
             }
             Change::SetIpv6 { at, slot, device, on } => {
@@ -80,28 +80,32 @@ impl Fabric {
                 self.update_fast_paths();
                 requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
             }
-            Change::AddAddr { at, slot, addr: ip, len, .. } => {
+            Change::AddAddr { at, slot, device, addr: ip, len } => {
                 self.awaiting.insert(at.id);
-                self.member(at)?.expect(*slot, *ip)?;
-                self.queue(
-                    Owner::Node(at.id),
-                    addr::add(interface_index(*slot), Prefix::new(*ip, *len)),
-                )
+                let member = self.member(at)?;
+                member.expect(*slot, *ip)?;
+                let on = (member.index_at(*slot)?, device.as_str());
+                // A program of the test may have added it. So with routes.
+                let request = addr::add(on, Prefix::new(*ip, *len), Mode::Replace);
+                self.queue(Owner::Node(at.id), request)
             }
-            Change::DelAddr { at, slot, addr: ip, len, .. } => {
-                self.member(at)?.forget_address(*slot, *ip);
-                let address = Prefix::new(*ip, *len);
-                self.queue(Owner::Node(at.id), addr::delete(interface_index(*slot), address))
+            Change::DelAddr { at, slot, device, addr: ip, len } => {
+                let member = self.member(at)?;
+                member.forget_address(*slot, *ip);
+                let on = (member.index_at(*slot)?, device.as_str());
+                self.queue(Owner::Node(at.id), addr::delete(on, Prefix::new(*ip, *len)))
             }
-            Change::AddNeighbour { at, slot, addr, mac, .. } => {
-                self.queue(Owner::Node(at.id), neigh::add(interface_index(*slot), *addr, *mac))
+            Change::AddNeighbour { at, slot, device, addr, mac } => {
+                let on = (self.member(at)?.index_at(*slot)?, device.as_str());
+                self.queue(Owner::Node(at.id), neigh::add(on, *addr, *mac))
             }
-            Change::DelNeighbour { at, slot, addr, .. } => {
-                self.queue(Owner::Node(at.id), neigh::delete(interface_index(*slot), *addr))
+            Change::DelNeighbour { at, slot, device, addr } => {
+                let on = (self.member(at)?.index_at(*slot)?, device.as_str());
+                self.queue(Owner::Node(at.id), neigh::delete(on, *addr))
             }
             Change::AddRoute { at, route } => {
                 let route = self.member(at)?.kernel_route(route);
-                self.queue(Owner::Node(at.id), route::add(&route, Mode::Create))
+                self.queue(Owner::Node(at.id), route::add(&route, Mode::Replace))
             }
             Change::DelRoute { at, route } => {
                 let route = self.member(at)?.kernel_route(route);
@@ -140,7 +144,7 @@ impl Fabric {
         self.flush()?;
         let member = self.members.remove(&at.id);
         let ends: Vec<LinkEndId> =
-            member.iter().flat_map(|member| member.links.values().copied()).collect();
+            member.iter().flat_map(|member| member.links.values().map(|known| known.end)).collect();
         for end in ends {
             self.delete_link_end(end)?;
         }
@@ -150,13 +154,14 @@ impl Fabric {
     fn add_link(&mut self, at: &NodeRef, slot: u8, state: &LinkState) -> Result<()> {
         self.awaiting.insert(at.id);
         let member = self.member(at)?;
-        member.links.insert(slot, state.port);
-        member.devices.insert(state.name.clone(), interface_index(slot));
+        let index = member.free_index(state.index);
+        let interface = NodeInterface { name: state.name.clone(), index, end: state.port };
+        member.links.insert(slot, interface);
         member.expect_link_local(slot, state.mac)?;
         let executor = Arc::clone(&member.executor);
         let name = state.port.to_string();
         let near = NewLink {
-            index: Some(state.index),
+            index: Some(index),
             mac: Some(state.mac),
             mtu: Some(state.mtu),
             netns: Some(std::os::fd::AsFd::as_fd(executor.namespace())),
@@ -168,15 +173,15 @@ impl Fabric {
             ..NewLink::named(&name)
         };
         let what = format!(
-            "make interface {} (index {}) of node {at}, and its link end {name}",
-            state.name, state.index
+            "make interface {} (index {index}) of node {at}, and its link end {name}",
+            state.name
         );
         self.queue(Owner::Fabric, link::veth(&near, &far).described(what))?;
         self.queue(Owner::Fabric, link::set(state.port.ifindex()).up().request())
     }
 
     /// Waits until the first packet would pass these links.
-    fn settle(&mut self, links: &[(NodeRef, String, LinkEndId)]) -> Result<()> {
+    pub(super) fn settle(&mut self, links: &[(NodeRef, String, LinkEndId)]) -> Result<()> {
         self.flush()?;
         for (at, device, end) in links {
             link::flush_carrier(&mut self.route, end.ifindex())?;
@@ -198,11 +203,9 @@ impl Fabric {
 }
 
 impl Member {
-    fn kernel_route(&self, route: &RouteEntry) -> route::Route {
-        let target = RouteTarget::Via {
-            gateway: route.via,
-            device: self.devices.get(&route.device).copied(),
-        };
+    pub(super) fn kernel_route(&self, route: &RouteEntry) -> route::Route {
+        let target =
+            RouteTarget::Via { gateway: route.via, device: self.known_index(&route.device) };
         let mut kernel = route::Route::to(prefix(route.destination), target);
         kernel.onlink = route.onlink;
         kernel

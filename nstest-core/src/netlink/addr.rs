@@ -15,11 +15,12 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::device::Device;
 use super::message::{Mode, Request, malformed};
+use super::socket::Socket;
 use crate::addr::Prefix;
 use crate::error::Result;
 
 /// Adds an address to the interface. The kernel adds the route to its subnet.
-pub(crate) fn add<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Request {
+pub(crate) fn add<'a>(device: impl Into<Device<'a>>, address: Prefix, mode: Mode) -> Request {
     let device = device.into();
     let mut message = message(device.index, address);
     match address.ip {
@@ -34,12 +35,12 @@ pub(crate) fn add<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Request
     }
     Request::route(
         &RouteNetlinkMessage::NewAddress(message),
-        Mode::Create,
+        mode,
         format!("add address {address} to {device}"),
     )
 }
 
-/// Removes an address, and the routes that depend on it.
+/// Removes an address, and the routes that depend on it. Succeeds if it is gone.
 pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Request {
     let device = device.into();
     Request::route(
@@ -47,6 +48,17 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Requ
         Mode::Existing,
         format!("delete address {address} from {device}"),
     )
+    .deleting()
+}
+
+/// The addresses of the socket's namespace, of both IP versions.
+pub(crate) fn list(socket: &mut Socket) -> Result<Vec<Address>> {
+    let request = Request::route(
+        &RouteNetlinkMessage::GetAddress(AddressMessage::default()),
+        Mode::Existing,
+        "list the addresses".to_owned(),
+    );
+    socket.dump(&request, parse)
 }
 
 /// An address of an interface, as the kernel reports it.

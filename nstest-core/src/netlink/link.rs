@@ -137,6 +137,27 @@ impl LinkChange {
         self.attribute(LinkAttribute::Controller(index), format!("master {index}"))
     }
 
+    /// Renames it. It must be down: kernels before 6.2 rename no interface that is up.
+    pub(crate) fn name(self, name: &str) -> Self {
+        self.attribute(LinkAttribute::IfName(name.to_owned()), format!("name {name}"))
+    }
+
+    pub(crate) fn mac(self, mac: MacAddr) -> Self {
+        self.attribute(LinkAttribute::Address(mac.octets().to_vec()), format!("address {mac}"))
+    }
+
+    /// Lets it resolve neighbours.
+    pub(crate) fn arp(mut self) -> Self {
+        self.message.header.flags -= LinkFlags::Noarp;
+        self.message.header.change_mask |= LinkFlags::Noarp;
+        self.also("arp on")
+    }
+
+    /// The change as a request that succeeds if the interface is gone.
+    pub(crate) fn request_unless_gone(self) -> Request {
+        self.request().deleting()
+    }
+
     /// The change as a request.
     pub(crate) fn request(self) -> Request {
         let what = format!("set {} {}", self.device, self.what.join(", "));
@@ -154,7 +175,7 @@ impl LinkChange {
     }
 }
 
-/// Deletes an interface, and the other end of its veth pair.
+/// Deletes an interface, and the other end of its veth pair. Succeeds if it is gone.
 pub(crate) fn delete<'a>(device: impl Into<Device<'a>>) -> Request {
     let device = device.into();
     Request::route(
@@ -162,6 +183,7 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>) -> Request {
         Mode::Existing,
         format!("delete {device}"),
     )
+    .deleting()
 }
 
 /// An interface, as the kernel reports it.

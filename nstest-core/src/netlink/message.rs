@@ -25,6 +25,10 @@ pub(crate) enum Mode {
     Existing,
 }
 
+/// What the kernel answers when it cannot find what is to be deleted: an interface (ENODEV),
+/// a route (ESRCH), an IPv4 or IPv6 address (EADDRNOTAVAIL), a neighbour or a filter (ENOENT).
+const GONE: [Errno; 4] = [Errno::ENODEV, Errno::ESRCH, Errno::EADDRNOTAVAIL, Errno::ENOENT];
+
 impl Mode {
     fn flags(self) -> u16 {
         let flags = match self {
@@ -43,6 +47,8 @@ pub(crate) struct Request {
     flags: u16,
     body: Vec<u8>,
     what: String,
+    /// Whether it succeeds if its object does not exist.
+    deletes: bool,
 }
 
 impl Request {
@@ -56,12 +62,24 @@ impl Request {
 
     /// A message of any family, with the encoded `body`.
     pub(super) fn raw(kind: u16, mode: Mode, body: Vec<u8>, what: String) -> Self {
-        Self { kind, flags: mode.flags(), body, what }
+        Self { kind, flags: mode.flags(), body, what, deletes: false }
     }
 
     pub(super) fn with_flags(mut self, flags: libc::c_int) -> Self {
         self.flags |= flags as u16;
         self
+    }
+
+    /// Succeeds, too, if the object of the request does not exist: a program of the test may
+    /// have deleted it.
+    #[must_use]
+    pub(super) fn deleting(self) -> Self {
+        Self { deletes: true, ..self }
+    }
+
+    /// Whether a refusal of this request means that there is nothing to do.
+    pub(super) fn is_met_by(&self, refused: &KernelRefusal) -> bool {
+        self.deletes && GONE.contains(&refused.errno)
     }
 
     /// Replaces the text that names the operation in error messages.

@@ -10,7 +10,7 @@
 //! - `device`, `attr`, `message`: parts of messages; a request, and the refusal of one;
 //! - `socket`: sends requests and reads replies;
 //! - messages of NETLINK_ROUTE with the types of `netlink-packet-route`: `addr`, `link`,
-//!   `route`, `neigh`, `qdisc`, `u32_filter`;
+//!   `route`, `rule`, `neigh`, `qdisc`, `u32_filter`;
 //! - `bpf_filter`: filters that are programs, encoded by `attr`;
 //! - `address_monitor`: waits until an IPv6 address is usable;
 //! - formats that no crate has completely, encoded by `attr`: `nftables`, `conntrack`,
@@ -30,6 +30,7 @@ pub(crate) mod neigh;
 pub(crate) mod nftables;
 pub(crate) mod qdisc;
 pub(crate) mod route;
+pub(crate) mod rule;
 pub(crate) mod sock_diag;
 mod socket;
 pub(crate) mod u32_filter;

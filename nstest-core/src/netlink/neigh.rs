@@ -36,7 +36,7 @@ pub(crate) fn add<'a>(device: impl Into<Device<'a>>, ip: IpAddr, mac: MacAddr) -
     )
 }
 
-/// Deletes an entry.
+/// Deletes an entry. Succeeds if it is gone.
 pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> Request {
     let device = device.into();
     Request::route(
@@ -44,6 +44,7 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> Request {
         Mode::Existing,
         format!("delete neighbour {ip} on {device}"),
     )
+    .deleting()
 }
 
 /// Repeats the ARP or ND request for an unresolved neighbour at once.

@@ -51,11 +51,13 @@ pub(crate) struct Route {
     pub(crate) metric: Option<u32>,
     /// The gateway is on the link, although no subnet of the interface contains it.
     pub(crate) onlink: bool,
+    /// The kernel has added it, with an address or an interface.
+    pub(crate) of_kernel: bool,
 }
 
 impl Route {
     pub(crate) fn to(destination: Prefix, target: RouteTarget) -> Self {
-        Self { destination, target, source: None, metric: None, onlink: false }
+        Self { destination, target, source: None, metric: None, onlink: false, of_kernel: false }
     }
 
     fn message(&self) -> RouteMessage {
@@ -124,13 +126,17 @@ pub(crate) fn add(route: &Route, mode: Mode) -> Request {
     )
 }
 
-/// Deletes a route.
+/// Deletes a route, also one that a program has added. Succeeds if it is gone.
 pub(crate) fn delete(route: &Route) -> Request {
+    let mut message = route.message();
+    // These match any route (fib_table_delete, net/ipv4/fib_trie.c; ip6_route_del).
+    (message.header.protocol, message.header.scope) = (RouteProtocol::Unspec, RouteScope::NoWhere);
     Request::route(
-        &RouteNetlinkMessage::DelRoute(route.message()),
+        &RouteNetlinkMessage::DelRoute(message),
         Mode::Existing,
         format!("delete the route to {route}"),
     )
+    .deleting()
 }
 
 /// The routes of the main table, of both IP versions, including those of the kernel.
@@ -174,6 +180,7 @@ fn parse(bytes: &[u8]) -> Result<Option<Route>> {
         source,
         metric,
         onlink: message.header.flags.contains(RouteFlags::Onlink),
+        of_kernel: message.header.protocol == RouteProtocol::Kernel,
     }))
 }
 

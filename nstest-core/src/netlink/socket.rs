@@ -188,7 +188,8 @@ impl Socket {
             if i32::from(reply.kind) != libc::NLMSG_ERROR {
                 return Ok(Next::Continue); // an echo
             }
-            let refused = KernelRefusal::parse(reply.kind, reply.flags, reply.payload);
+            let refused = KernelRefusal::parse(reply.kind, reply.flags, reply.payload)
+                .filter(|refused| !request.is_met_by(refused));
             let over = index == acknowledged || refused.is_some() && is_fatal(index);
             if let (Some(refused), None) = (refused, &failed) {
                 failed = Some((request, refused));

@@ -100,7 +100,7 @@ pub(crate) fn add(filter: &U32Filter<'_>, mode: Mode) -> Request {
     )
 }
 
-/// Deletes one filter.
+/// Deletes one filter. Succeeds if it or its interface is gone.
 pub(crate) fn delete(device: u32, number: u16) -> Request {
     let kind = TcAttribute::Kind("u32".to_owned());
     Request::route(
@@ -111,6 +111,7 @@ pub(crate) fn delete(device: u32, number: u16) -> Request {
         Mode::Existing,
         format!("delete filter {number} of interface #{device}"),
     )
+    .deleting()
 }
 
 pub(super) fn header(device: u32, number: Option<u16>) -> TcHeader {

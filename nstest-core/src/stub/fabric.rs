@@ -6,7 +6,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::frame::Stage;
 use crate::node::{NodeExecutor, Panics};
 use crate::topology::changes::{Changes, NodeRef};
-use crate::topology::spec::{LinkEndId, NodeId, Translated};
+use crate::topology::spec::{ForeignNames, LinkEndId, NodeId, Translated};
+use crate::topology::state::{NetworkState, NodeState};
 
 pub(crate) fn has_ipv6() -> bool {
     true
@@ -57,6 +58,19 @@ impl Fabric {
     }
 
     pub(crate) fn carry_out(&mut self, _: &Changes) -> Result<(), Stopped> {
+        match *self {}
+    }
+
+    pub(crate) fn taken_names(&mut self, _: &Changes) -> Result<ForeignNames> {
+        match *self {}
+    }
+
+    pub(crate) fn restore(
+        &mut self,
+        _: &NodeRef,
+        _: &NodeState,
+        _: &NetworkState,
+    ) -> Result<Vec<LinkEndId>> {
         match *self {}
     }
 

@@ -277,7 +277,7 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
 
 impl LinkState {
     /// The device before it has addresses.
-    fn bare(&self) -> Self {
+    pub(crate) fn bare(&self) -> Self {
         Self { ipv6: true, addrs: BTreeSet::new(), neighbours: BTreeSet::new(), ..self.clone() }
     }
 }

@@ -49,7 +49,7 @@ pub(crate) use translate::TABLE as RULES;
 
 use crate::error::Result;
 use changes::Changes;
-use spec::Spec;
+use spec::{ForeignNames, Spec};
 use state::NetworkState;
 
 /// The network at present: what the test asked for, and the state that follows.
@@ -78,13 +78,17 @@ impl Topology {
         })
     }
 
-    /// The changes of one edit. If the edit fails, nothing changes.
+    /// The changes of one edit. If the edit fails, nothing changes. New interfaces do not get
+    /// the `foreign` names.
     pub(crate) fn edit<T>(
         &self,
+        foreign: &ForeignNames,
         edit: impl FnOnce(&mut Spec) -> Result<T>,
     ) -> Result<(Transition, T)> {
         let mut spec = self.spec.clone();
+        spec.foreign.clone_from(foreign);
         let value = edit(&mut spec)?;
+        spec.foreign.clear();
         let state = self.state.after(&self.spec, &spec)?;
         let changes = Changes::between(&self.state, &state);
         let next = Topology { spec, state };

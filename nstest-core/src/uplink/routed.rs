@@ -89,7 +89,7 @@ pub(super) fn connect(machine: &Machine, pid: &str) -> Result<Gateway> {
     let mut outside = Socket::open(NetlinkFamily::Route, "the machine")?;
     let subnet = claim(machine, &gateway, &mut outside)?;
     let index = link::get_by_name(&mut outside, &subnet.name())?.index;
-    outside.request(&addr::add(index, Prefix::new(subnet.machine(), 30)))?;
+    outside.request(&addr::add(index, Prefix::new(subnet.machine(), 30), Mode::Create))?;
     outside.request(&link::set(index).up().request())?;
     sysctl::write(&format!("ipv4/conf/{}/forwarding", subnet.name()), "1").map_err(failed)?;
     configure_gateway(subnet, &test, &mut inside)?;
@@ -133,8 +133,8 @@ fn configure_gateway(subnet: GatewaySubnet, test: &Namespace, socket: &mut Socke
     let inner = link::get_by_name(socket, INNER)?.index;
     socket.batch(&[
         link::set(inner).up().request(),
-        addr::add(inner, Prefix::new(GATEWAY, LENGTH)),
-        addr::add(outer, Prefix::new(subnet.gateway(), 30)),
+        addr::add(inner, Prefix::new(GATEWAY, LENGTH), Mode::Create),
+        addr::add(outer, Prefix::new(subnet.gateway(), 30), Mode::Create),
         route::add(&default(subnet.machine(), outer), Mode::Create),
     ])?;
     link::flush_carrier(socket, inner)
@@ -173,7 +173,7 @@ fn configure_test() -> Result<()> {
     let mut default = default(GATEWAY, INDEX);
     default.metric = Some(METRIC);
     socket.batch(&[
-        addr::add(INDEX, Prefix::new(GUEST, LENGTH)),
+        addr::add(INDEX, Prefix::new(GUEST, LENGTH), Mode::Create),
         route::add(&default, Mode::Create),
     ])?;
     link::flush_carrier(&mut socket, INDEX)

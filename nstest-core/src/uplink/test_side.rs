@@ -51,7 +51,7 @@ fn configure_interface(v4: bool, v6: bool) -> Result<()> {
     socket.request(&link::set(INDEX).up().request())?;
     let mut requests = Vec::new();
     let mut family = |guest: IpAddr, length, any: IpAddr, gateway: IpAddr| {
-        requests.push(addr::add(INDEX, Prefix::new(guest, length)));
+        requests.push(addr::add(INDEX, Prefix::new(guest, length), Mode::Create));
         let target = RouteTarget::Via { gateway: Some(gateway), device: Some(INDEX) };
         let mut default = route::Route::to(Prefix::new(any, 0), target);
         default.metric = Some(METRIC);

@@ -10,8 +10,9 @@ use crate::error::Result;
 use crate::fabric::{Fabric, Stopped};
 use crate::node::Panics;
 use crate::sync::lock;
-use crate::topology::spec::Spec;
-use crate::topology::{Topology, Transition};
+use crate::topology::changes::NodeRef;
+use crate::topology::spec::{ForeignNames, NodeId, Spec};
+use crate::topology::{Topology, Transition, gone};
 
 /// A test's network, behind one lock. Cheap to clone: every handle has one.
 #[derive(Debug, Clone)]
@@ -76,10 +77,20 @@ impl SharedNetwork {
     }
 
     /// Changes the network, completely or not at all.
-    pub(super) fn edit<T>(&self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
+    pub(super) fn edit<T>(&self, edit: impl Fn(&mut Spec) -> Result<T>) -> Result<T> {
         let Network { topology, fabric, faults } = &mut *self.lock();
         fabric.check_owned()?;
-        let (Transition { changes, next }, value) = topology.edit(edit)?;
+        let mut foreign = ForeignNames::new();
+        let (Transition { changes, next }, value) = loop {
+            let (transition, value) = topology.edit(&foreign, &edit)?;
+            let taken = fabric.taken_names(&transition.changes)?;
+            if taken.is_empty() {
+                break (transition, value);
+            }
+            for (node, names) in taken {
+                foreign.entry(node).or_default().extend(names);
+            }
+        };
         let carried_out = fabric.carry_out(&changes);
         let settled = carried_out.and_then(|()| fabric.ask_again_after(&changes));
         if let Err(Stopped { done, error }) = settled {
@@ -90,6 +101,17 @@ impl SharedNetwork {
         *topology = next;
         faults.follow(topology.spec(), fabric)?;
         Ok(value)
+    }
+
+    /// Puts a node back to what the topology says.
+    pub(super) fn restore(&self, id: NodeId) -> Result<()> {
+        let Network { topology, fabric, faults } = &mut *self.lock();
+        fabric.check_owned()?;
+        topology.spec().check_ours()?;
+        let state = topology.state();
+        let node = state.nodes.get(&id).ok_or_else(|| gone("node"))?;
+        let made = fabric.restore(&NodeRef::new(id, node), node, state)?;
+        faults.renew(&made, topology.spec(), fabric)
     }
 
     /// Looks something up in what the test asked for.

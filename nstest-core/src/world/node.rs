@@ -255,7 +255,8 @@ impl Node {
         self.executor.kill_connections(port.into())
     }
 
-    /// Adds an interface on a LAN to the node, with a free address of the LAN.
+    /// Adds an interface on a LAN to the node, with a free address of the LAN. Its name is the
+    /// first of `eth0` and on that no interface has, also none that a program has made.
     ///
     /// # Errors
     /// `in-use`, if it is on that LAN; `subnet-full`.
@@ -328,6 +329,41 @@ impl Node {
     /// `route`, if [`DefaultRoute::Blackhole`] is set for a node that is on no network.
     pub fn set_default_route(&self, route: DefaultRoute) -> Result<()> {
         self.net.edit(|spec| spec.set_default(self.id, route.into()))
+    }
+
+    /// Puts the node's network back to what the test asked of nstest, after a program has
+    /// changed it: `ip link set eth0 down` and `up`, for example, loses IPv6 addresses and
+    /// routes, as on any host.
+    ///
+    /// - Its interfaces are there, up, and have their names, MAC addresses and MTUs. One that
+    ///   was deleted, or moved to another namespace, is made again, with the faults of its
+    ///   link.
+    /// - These interfaces have their addresses and permanent neighbours, and no others. Queueing
+    ///   disciplines and filters (tc(8)) that a program has added to them are removed.
+    /// - The main routing table has the node's routes, and no others through these interfaces.
+    ///   Rules of policy routing (ip-rule(8)) are those of a new namespace.
+    /// - The sysctls that nstest writes have their values; so have a router's nftables rules.
+    ///   Its mappings and connections stay.
+    ///
+    /// What a program has made beside that stays: its own interfaces, with the routes
+    /// through them, other nftables tables, other sysctls. Links that are down
+    /// ([`Link::down`]) stay down. For a router, call it by [`Router`](crate::Router), too.
+    ///
+    /// ```no_run
+    /// # fn test(server: nstest::Node) -> nstest::TestResult {
+    /// server.command("ip").args(["link", "set", "eth0", "down"]).output()?;
+    /// // … what the server does without its interface …
+    /// server.restore()?;
+    /// server.wait_reachable(server.ipv6())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// `name-taken`, if a program has given the name of one of these interfaces to another;
+    /// `config` in a test that joined a namespace; what the kernel refuses.
+    pub fn restore(&self) -> Result<()> {
+        self.net.restore(self.id)
     }
 
     /// Removes the node and its links.

@@ -8,7 +8,7 @@ use super::network::Network;
 use super::node::Node;
 use crate::error::Result;
 use crate::topology::changes::{Changes, NodeRef};
-use crate::topology::spec::PortForward;
+use crate::topology::spec::{ForeignNames, PortForward};
 use crate::topology::state::NodeState;
 use crate::topology::{Firewall, Nat, Nat6, Protocol, Topology, Transition, gone};
 
@@ -159,7 +159,7 @@ impl Router {
         let moved = closed
             .map_err(|stopped| stopped.error)
             .and_then(|()| fabric.translated(&NodeRef::new(id, state)))
-            .and_then(|now| topology.edit(|spec| spec.rebind(id, &now)))
+            .and_then(|now| topology.edit(&ForeignNames::new(), |spec| spec.rebind(id, &now)))
             .and_then(|(Transition { next, .. }, ())| {
                 let changes = Changes::flush_nat(id, self.state_in(&next)?);
                 fabric.carry_out(&changes).map_err(|stopped| stopped.error)?;

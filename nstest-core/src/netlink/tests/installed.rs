@@ -1,8 +1,7 @@
-//! Readers that only tests need: addresses, u32 filters and nftables rules.
+//! Readers that only tests need: u32 filters and nftables rules.
 
 use netlink_packet_core::Parseable;
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::address::AddressMessage;
 use netlink_packet_route::tc::{
     TcAction, TcActionAttribute, TcActionMirrorOption, TcActionOption, TcAttribute,
     TcFilterU32Option, TcMessage, TcMirrorActionType, TcOption, TcStats2,
@@ -15,17 +14,7 @@ use crate::netlink::message::{Mode, Request, malformed};
 use crate::netlink::nftables::TableName;
 use crate::netlink::nftables::header::{GENERIC_HEADER, SUBSYSTEM, header};
 use crate::netlink::socket::Socket;
-use crate::netlink::{addr, u32_filter};
-
-/// All addresses of the socket's namespace, of both IP versions.
-pub(super) fn addresses(socket: &mut Socket) -> Result<Vec<addr::Address>> {
-    let request = Request::route(
-        &RouteNetlinkMessage::GetAddress(AddressMessage::default()),
-        Mode::Existing,
-        "list the addresses".to_owned(),
-    );
-    socket.dump(&request, addr::parse)
-}
+use crate::netlink::u32_filter;
 
 /// A filter, as the kernel reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -66,13 +66,13 @@ fn setting_the_far_end_down_keeps_addresses_and_routes() {
     isolated(|| {
         let mut nodes = lan(2, Join::Hub).unwrap();
         let [node, peer, fabric] = &mut nodes[..] else { unreachable!() };
-        let addresses = installed::addresses(&mut node.route).unwrap();
+        let addresses = addr::list(&mut node.route).unwrap();
         let routes = route::list(&mut node.route).unwrap();
         let down = link::set(ETH0).down().request();
         fabric.route.request(&down).unwrap();
         let seen = link::get(&mut node.route, ETH0).unwrap();
         assert!(seen.up && !seen.carrier && !seen.operational, "{seen:?}");
-        assert_eq!(installed::addresses(&mut node.route).unwrap(), addresses);
+        assert_eq!(addr::list(&mut node.route).unwrap(), addresses);
         assert_eq!(route::list(&mut node.route).unwrap(), routes);
         fabric.route.request(&link::set(ETH0).up().request()).unwrap();
         assert!(link::get(&mut fabric.route, ETH0).unwrap().carrier);
@@ -139,7 +139,8 @@ fn links_are_read_changed_and_deleted() {
 
         socket.request(&link::delete(20)).unwrap();
         assert_eq!(link::list(socket).unwrap().len(), 1);
-        let error = socket.request(&link::delete(21)).unwrap_err();
+        socket.request(&link::delete(21)).unwrap(); // gone with the other end
+        let error = socket.request(&link::set(21).up().request()).unwrap_err();
         assert_eq!(refusal(&error), Some(Errno::ENODEV));
     });
 }
@@ -149,12 +150,14 @@ fn addresses_routes_and_neighbours() {
     isolated(|| {
         let mut nodes = direct_pair().unwrap();
         let socket = &mut nodes[0].route;
-        let seen = installed::addresses(socket).unwrap();
+        let seen = addr::list(socket).unwrap();
         assert!(seen.iter().all(|a| !a.tentative && !a.duplicate), "{seen:?}");
         let ours = Prefix::new(ipv6(0), 64);
         assert!(seen.iter().any(|a| a.index == ETH0 && a.prefix == ours));
-        socket.request(&addr::delete(ETH0, ours)).unwrap();
-        let seen = installed::addresses(socket).unwrap();
+        for _ in 0..2 {
+            socket.request(&addr::delete(ETH0, ours)).unwrap();
+        }
+        let seen = addr::list(socket).unwrap();
         assert!(!seen.iter().any(|a| a.prefix == ours), "{seen:?}");
 
         let default = default_via(ipv4(1));
@@ -178,7 +181,9 @@ fn addresses_routes_and_neighbours() {
         socket.request(&route::add(&local, Mode::Replace)).unwrap();
         let seen = route::list(socket).unwrap();
         assert!(seen.contains(&local) && !seen.contains(&all[1]));
-        socket.request(&route::delete(&all[0])).unwrap();
+        for _ in 0..2 {
+            socket.request(&route::delete(&all[0])).unwrap();
+        }
         assert!(!route::list(socket).unwrap().contains(&all[0]));
 
         let mac = MacAddr::new([2, 0, 0, 0, 0, 42]);
@@ -188,7 +193,9 @@ fn addresses_routes_and_neighbours() {
         let fixed = seen.iter().find(|n| n.ip == ip).unwrap();
         assert_eq!((fixed.mac, fixed.index), (Some(mac), ETH0));
         assert!(fixed.permanent);
-        socket.request(&neigh::delete(ETH0, ip)).unwrap();
+        for _ in 0..2 {
+            socket.request(&neigh::delete(ETH0, ip)).unwrap();
+        }
         // A deleted entry can remain in the state FAILED while it is referenced.
         let seen = neigh::list(socket).unwrap();
         assert!(!seen.iter().any(|n| n.ip == ip && n.permanent), "{seen:?}");
@@ -204,10 +211,10 @@ fn an_error_names_the_message_that_failed() {
             .route
             .batch(&[
                 link::set(LOOPBACK).up().request(),
-                addr::add(LOOPBACK, address),
-                addr::add((LOOPBACK, "lo"), address),
-                addr::add(99, address),
-                addr::add(LOOPBACK, Prefix::new(ipv4(1), 24)),
+                addr::add(LOOPBACK, address, Mode::Create),
+                addr::add((LOOPBACK, "lo"), address, Mode::Create),
+                addr::add(99, address, Mode::Create),
+                addr::add(LOOPBACK, Prefix::new(ipv4(1), 24), Mode::Create),
             ])
             .unwrap_err();
         assert_eq!(
@@ -217,7 +224,7 @@ fn an_error_names_the_message_that_failed() {
         );
         // The kernel continued after the failure, and the socket can be used again.
         let ips: Vec<_> =
-            installed::addresses(&mut node.route).unwrap().iter().map(|a| a.prefix.ip).collect();
+            addr::list(&mut node.route).unwrap().iter().map(|a| a.prefix.ip).collect();
         assert!(ips.contains(&ipv4(1)), "{ips:?}");
         let error = link::get(&mut node.route, 99).unwrap_err();
         assert_eq!(refusal(&error), Some(Errno::ENODEV));

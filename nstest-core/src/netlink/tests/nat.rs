@@ -74,16 +74,16 @@ impl Network {
                 of_node(&server),
                 link::set(ETH0).up().request(),
                 link::set(ETH1).up().request(),
-                addr::add(ETH0, on(GATEWAY)),
-                addr::add(ETH1, on(OUTSIDE)),
+                addr::add(ETH0, on(GATEWAY), Mode::Create),
+                addr::add(ETH1, on(OUTSIDE), Mode::Create),
             ])
             .unwrap();
         let default = default_via(IpAddr::V4(GATEWAY));
         client
             .route
-            .batch(&[addr::add(ETH0, on(INSIDE)), route::add(&default, Mode::Create)])
+            .batch(&[addr::add(ETH0, on(INSIDE), Mode::Create), route::add(&default, Mode::Create)])
             .unwrap();
-        server.route.request(&addr::add(ETH0, on(SERVER))).unwrap();
+        server.route.request(&addr::add(ETH0, on(SERVER), Mode::Create)).unwrap();
         for node in [&mut client, &mut server] {
             assert!(link::get(&mut node.route, ETH0).unwrap().operational);
         }

@@ -83,7 +83,10 @@ fn mac(i: usize) -> MacAddr {
 }
 
 fn addresses(i: usize) -> [Request; 2] {
-    [addr::add(ETH0, Prefix::new(ipv4(i), 24)), addr::add(ETH0, Prefix::new(ipv6(i), 64))]
+    [
+        addr::add(ETH0, Prefix::new(ipv4(i), 24), Mode::Create),
+        addr::add(ETH0, Prefix::new(ipv6(i), 64), Mode::Create),
+    ]
 }
 
 /// Two nodes on one veth pair, without a fabric.

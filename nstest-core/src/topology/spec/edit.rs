@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::addresses::RequestedAddrs;
 use super::requests::{Join, NewLan, NewNode};
 use super::{
-    DefaultVia, InterfaceRole, InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind,
-    SegmentSpec, Spec,
+    DefaultVia, ForeignNames, InterfaceRole, InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId,
+    SegmentKind, SegmentSpec, Spec,
 };
 use crate::addr::{Family, MacAddr, Subnet};
 use crate::error::Result;
@@ -43,6 +43,7 @@ impl Spec {
             netns: None,
             outside: Vec::new(),
             name_servers: Vec::new(),
+            foreign: ForeignNames::new(),
             next_node: NodeId::TEST.0,
             next_segment: 1,
             next_port: 1,
@@ -179,12 +180,16 @@ impl Spec {
         let Some(slot) = (0..=u8::MAX).find(|slot| !node.interfaces.contains_key(slot)) else {
             return Err(errors::too_many("interfaces", node.interfaces.len()));
         };
+        let foreign = |name: &str| self.foreign.get(&id).is_some_and(|names| names.contains(name));
         let name = match join.interface {
             Some(name) => {
                 check_interface_name(name)?;
                 name.to_owned()
             }
-            None => format!("eth{slot}"),
+            None => {
+                let mut names = (u32::from(slot)..).map(|nth| format!("eth{nth}"));
+                names.find(|name| !foreign(name)).unwrap_or_default()
+            }
         };
         if node.interfaces.values().any(|i| i.name == name) {
             return Err(errors::interface_taken(&node.title(), &name));

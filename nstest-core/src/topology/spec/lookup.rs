@@ -91,6 +91,12 @@ impl Spec {
         self.netns.is_some()
     }
 
+    /// # Errors
+    /// `config`, if the test joined a namespace that is not ours to configure.
+    pub(crate) fn check_ours(&self) -> Result<()> {
+        self.netns.as_ref().map_or(Ok(()), |netns| Err(errors::joined_namespace(netns)))
+    }
+
     /// Every node, in the order of creation.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = (NodeId, &NodeSpec)> {
         self.nodes.iter().map(|(id, node)| (*id, &**node))

@@ -85,6 +85,9 @@ pub(crate) const fn interface_index(slot: u8) -> u32 {
     slot as u32 + 2
 }
 
+/// The names of interfaces that programs of the test have made, by node.
+pub(crate) type ForeignNames = BTreeMap<NodeId, BTreeSet<String>>;
+
 /// The whole network that a test asked for. An edit copies it, and of its nodes and
 /// segments only those that it changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +111,8 @@ pub(crate) struct Spec {
     pub(super) outside: Vec<Outside>,
     /// Nodes in which a resolver runs, in the order in which they are queried.
     pub(super) name_servers: Vec<NodeId>,
+    /// The names of interfaces that programs have made in nodes, while an edit is made.
+    pub(super) foreign: ForeignNames,
     next_node: u16,
     next_segment: u16,
     next_port: u32,

@@ -13,8 +13,8 @@ use std::net::IpAddr;
 use super::changes::Changes;
 use super::spec::NewRouter;
 use super::spec::Parameters;
+use super::spec::{ForeignNames, NodeId, SegmentId, Spec};
 use super::spec::{Join, NewLan, NewNode};
-use super::spec::{NodeId, SegmentId, Spec};
 use super::state::NetworkState;
 use super::{Topology, Transition};
 use crate::error::Result;
@@ -41,11 +41,12 @@ impl Net {
     }
 
     pub(super) fn change<T>(&mut self, edit: impl FnOnce(&mut Spec) -> Result<T>) -> Result<T> {
-        let (Transition { changes, next }, value) = self.now.edit(|spec| {
-            let value = edit(spec)?;
-            self.assert_like_from_scratch(spec);
-            Ok(value)
-        })?;
+        let (Transition { changes, next }, value) =
+            self.now.edit(&ForeignNames::new(), |spec| {
+                let value = edit(spec)?;
+                self.assert_like_from_scratch(spec);
+                Ok(value)
+            })?;
         assert_leads(self.now.state(), &changes, next.state());
         // Of many changes, only some places are tried.
         for done in (0..=changes.list.len()).step_by(1 + changes.list.len() / 8) {

@@ -66,6 +66,12 @@ impl Carriers {
         set_carrier(end, true, spec, fabric)
     }
 
+    /// Takes a link end down that was made again, if there is a reason.
+    pub(super) fn renew(&self, end: LinkEnd, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
+        let is_down = self.reasons.contains_key(&spec.principal(end).port);
+        if is_down { set_carrier(end, false, spec, fabric) } else { Ok(()) }
+    }
+
     /// Whether there is no reason for any link to be down.
     pub(super) fn are_all_up(&self) -> bool {
         self.reasons.is_empty()

@@ -47,6 +47,11 @@ impl Census {
         Ok(())
     }
 
+    /// Observes these links again, which have been made again.
+    pub(super) fn forget(&mut self, ends: &[LinkEnd]) {
+        self.links.retain(|end| !ends.contains(end));
+    }
+
     /// What has been noted.
     pub(super) fn seen(&self) -> Vec<(String, String)> {
         lock(&self.seen).clone()

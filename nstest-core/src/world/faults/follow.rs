@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::id::FaultId;
-use super::injected::Injected;
+use super::injected::{Applied, Injected};
 use super::register::Faults;
 use super::targets::{MissingNode, resolve};
 use crate::error::Result;
 use crate::fabric::Fabric;
 use crate::fault::{FaultEffect, Plan};
-use crate::topology::spec::{LinkEndId, Spec};
+use crate::topology::spec::{LinkEnd, LinkEndId, Spec};
 
 impl Faults {
     /// Lets the faults follow an edit that has been carried out.
@@ -33,6 +33,48 @@ impl Faults {
         for injected in self.injected.values_mut() {
             injected.applied.retain(|applied| existing.contains(&applied.at()));
         }
+    }
+
+    /// Puts faults into force again at link ends that were made again.
+    pub(in crate::world) fn renew(
+        &mut self,
+        made: &[LinkEndId],
+        spec: &Spec,
+        fabric: &mut Fabric,
+    ) -> Result<()> {
+        if made.is_empty() {
+            return Ok(());
+        }
+        let all = spec.nodes().flat_map(|(id, _)| spec.links_of(id));
+        let (again, stay): (Vec<LinkEnd>, Vec<LinkEnd>) =
+            all.partition(|end| made.contains(&end.port));
+        self.mechanisms.forget_pipelines(&stay.iter().map(|end| end.port).collect());
+        if let Some(census) = &mut self.census {
+            census.forget(&again);
+        }
+        let (mut lost, mut waiting) = (Vec::new(), Vec::new());
+        for (id, injected) in self.injected.iter_mut().filter(|(_, injected)| !injected.over) {
+            let is_lost = |applied: &Applied| {
+                made.contains(&applied.at()) && !matches!(applied, Applied::Down(_))
+            };
+            if injected.applied.iter().any(is_lost) {
+                injected.applied.retain(|applied| !is_lost(applied));
+                lost.push(*id);
+            }
+            if injected.trigger.take_if(|(rule, _)| is_lost(rule)).is_some() && !injected.on {
+                waiting.push(*id);
+            }
+        }
+        for end in again {
+            self.mechanisms.carriers.renew(end, spec, fabric)?;
+        }
+        for id in lost {
+            self.turn_on(id, spec, fabric)?;
+        }
+        for id in waiting {
+            self.await_packet(id, spec, fabric)?;
+        }
+        self.observe_new_links(spec, fabric)
     }
 
     /// Registers the faults of a plan. A link may come later; then the schedule of its

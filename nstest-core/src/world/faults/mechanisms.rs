@@ -167,9 +167,14 @@ impl Mechanisms {
 
     /// Forgets what was at links that were removed.
     pub(super) fn forget_removed(&mut self, existing: &BTreeSet<LinkEndId>) {
+        self.forget_pipelines(existing);
+        self.carriers.retain(existing);
+    }
+
+    /// Forgets the pipelines at all other link ends, and the conditions in them.
+    pub(super) fn forget_pipelines(&mut self, existing: &BTreeSet<LinkEndId>) {
         self.pipelines.retain(existing);
         self.conditions.retain(existing);
-        self.carriers.retain(existing);
     }
 
     /// The mechanisms behind what was applied for a fault, each once.

@@ -128,7 +128,12 @@ impl Faults {
 
     /// Waits for the packet that a fault begins with. The wire sends the scheduler a
     /// message, and that acts within a millisecond on a machine that is not overloaded.
-    fn await_packet(&mut self, id: FaultId, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
+    pub(super) fn await_packet(
+        &mut self,
+        id: FaultId,
+        spec: &Spec,
+        fabric: &mut Fabric,
+    ) -> Result<()> {
         let injected = self.get(id);
         let Some(end) = injected.ends.first().copied() else { return Ok(()) };
         let receipt = Receipt::new(injected.fault.to_string());
