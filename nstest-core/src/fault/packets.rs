@@ -247,14 +247,16 @@ impl Packets {
         self
     }
 
-    /// With this source address.
+    /// With this source address: an IP address, a [`Subnet`](crate::Subnet), or a
+    /// [`MacAddr`]. It is the address that the packet has on this link: behind a router that
+    /// translates addresses, that of the router.
     #[must_use]
     pub fn from(mut self, peer: impl Into<AddrMatch>) -> Self {
         self.from = Some(peer.into());
         self
     }
 
-    /// With this destination address.
+    /// With this destination address, as for [`from`](Self::from).
     #[must_use]
     pub fn to(mut self, peer: impl Into<AddrMatch>) -> Self {
         self.to = Some(peer.into());

@@ -10,6 +10,7 @@
 //!
 //! - `panic_hook`: whether a panic is being printed;
 //! - `panics`: the panics of a node's threads and tasks;
+//! - `thread_name`: the names of threads in messages;
 //! - `backlog`, `quiescence`: waiting until everything in the test sleeps;
 //! - `view`: the mounts and the hostname of a node;
 //! - `resident`: the thread that lives in a node;
@@ -50,6 +51,8 @@ pub(crate) mod spawn;
 pub(crate) mod stray;
 #[cfg(feature = "tokio")]
 pub(crate) mod task;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/thread_name.rs")]
+mod thread_name;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/view.rs")]
 pub(crate) mod view;
 pub(crate) mod visit;

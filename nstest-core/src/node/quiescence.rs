@@ -23,6 +23,7 @@ use nix::unistd::gettid;
 use super::backlog;
 use super::panic_hook::is_printing;
 use super::panics::Panics;
+use super::thread_name::full_name;
 
 /// How much processor time the test may use while it is waited for. A server that spins uses
 /// all of it. Printing a panic, which can take long, does not count.
@@ -100,7 +101,7 @@ impl Look {
     fn awake_since(&self, before: Option<&Self>) -> Vec<String> {
         let ran = |thread| before.is_some_and(|before| !before.0.contains(thread));
         let awake = self.0.iter().filter(|thread| !thread.1.sleeps || ran(thread));
-        awake.map(|(_, status)| status.name.clone()).collect()
+        awake.map(|(thread, status)| full_name(thread, &status.name)).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use std::thread;
 
 use super::executor::NodeExecutor;
 use super::panics::{Panicked, Panics};
+use super::thread_name::KeptName;
 use crate::error::{Error, ErrorCode, Result};
 use crate::panics;
 
@@ -24,7 +25,8 @@ impl<T> JoinHandle<T> {
     /// Waits for the end of the thread, and returns its result.
     ///
     /// # Errors
-    /// The payload of its panic, as [`std::thread::JoinHandle::join`].
+    /// The payload of its panic, as [`std::thread::JoinHandle::join`]. The panic then does not
+    /// fail the test by itself: the caller decides, for example with `unwrap`.
     pub fn join(self) -> thread::Result<T> {
         let result = self.thread.join();
         self.recorder.joined();
@@ -58,6 +60,7 @@ impl NodeExecutor {
             let builder = thread::Builder::new().name(name.unwrap_or_default());
             builder.spawn(move || {
                 let _unfinished = unfinished;
+                let _name = KeptName::of_this_thread();
                 of_thread.run(body)
             })
         };

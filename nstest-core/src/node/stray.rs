@@ -7,6 +7,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::thread_name::full_name;
+
 /// The names of these threads.
 pub(crate) fn strays() -> Vec<String> {
     let own = |kind: &str| namespace(Path::new("/proc/self"), kind);
@@ -15,8 +17,10 @@ pub(crate) fn strays() -> Vec<String> {
     tasks
         .map(|task| task.path())
         .filter(|task| namespace(task, "mnt") == mounts && namespace(task, "net") != net)
-        .filter_map(|task| fs::read_to_string(task.join("comm")).ok())
-        .map(|name| name.trim_end().to_owned())
+        .filter_map(|task| {
+            let name = fs::read_to_string(task.join("comm")).ok()?;
+            Some(full_name(&task, name.trim_end()))
+        })
         .collect()
 }
 

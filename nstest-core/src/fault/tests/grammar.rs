@@ -314,6 +314,21 @@ fn white_space_and_new_lines_are_free() {
 }
 
 #[test]
+fn the_faults_in_the_table_of_the_guide_can_be_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/guide/faults.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let section = page.split("\n## ").find(|section| section.starts_with("Plans\n")).unwrap();
+    let faults = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let faults: Vec<String> = faults.map(|fault| fault.replace("\\|", "|")).collect();
+    assert_eq!(faults.len(), 19);
+    for fault in faults {
+        let read = fault.parse::<Fault>().unwrap_or_else(|error| panic!("{error:?}"));
+        assert_eq!(read.to_string().parse::<Fault>().unwrap(), read, "{fault}");
+        read.check().unwrap_or_else(|error| panic!("{error:?}"));
+    }
+}
+
+#[test]
 fn the_examples_of_the_page_can_be_read() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/design/faults.md");
     let page = std::fs::read_to_string(path).unwrap();
