@@ -13,12 +13,14 @@
 //! - A setting that does not exist (`neigh/default`, or all of `ipv6` if the host has it
 //!   disabled) is ENOENT. A read-only /proc/sys, as in a container, is EROFS.
 
+mod instance;
+
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
@@ -42,10 +44,10 @@ pub(crate) struct Unwritten {
 pub(crate) fn write_all<'a>(
     settings: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Vec<Unwritten> {
-    let mut directories = Directories::default();
+    let mut directories = Directories::of_new_namespace();
     let write = |(key, value)| match directories.store(key, value) {
         Ok(()) => None,
-        Err(_) if load(key).is_ok_and(|present| present == value) => None,
+        Err(_) if directories.load(key).is_ok_and(|present| present == value) => None,
         Err(cause) => Some(Unwritten { key: String::from(key), value: String::from(value), cause }),
     };
     settings.into_iter().filter_map(write).collect()
@@ -53,7 +55,7 @@ pub(crate) fn write_all<'a>(
 
 /// Writes one setting of the calling thread's namespace.
 pub(crate) fn write(key: &str, value: &str) -> Result<()> {
-    Directories::default().store(key, value).map_err(|cause| {
+    Directories::new().store(key, value).map_err(|cause| {
         let error =
             Error::new(ErrorCode::Sysctl, format!("set the sysctl {} to {value:?}", name(key)));
         match cause.raw_os_error() {
@@ -77,7 +79,7 @@ pub(crate) fn has_ipv6() -> bool {
 
 /// Reads one setting of the calling thread's namespace.
 pub(crate) fn read(key: &str) -> Result<String> {
-    load(key).map_err(|cause| {
+    Directories::new().load(key).map_err(|cause| {
         Error::new(ErrorCode::Sysctl, format!("read the sysctl {}", name(key))).source(cause)
     })
 }
@@ -90,40 +92,56 @@ pub(crate) fn name(key: &str) -> String {
     format!("net/{key}").replace('/', separator)
 }
 
-fn load(key: &str) -> io::Result<String> {
-    let text = std::fs::read_to_string(Path::new(ROOT).join(key))?;
-    Ok(text.trim_end().to_owned())
+/// The directories of one namespace's settings, each opened once. Resolving the path is a
+/// third of the cost of a setting in a new namespace.
+struct Directories<'a> {
+    /// /proc/sys/net of another instance of proc.
+    root: Option<Arc<OwnedFd>>,
+    opened: BTreeMap<&'a str, OwnedFd>,
 }
 
-/// The directories of the settings, each opened once. Resolving the path is a third of the
-/// cost of a setting in a new namespace. It takes longer, the more namespaces there are: those
-/// of all are entries `ipv4` of one directory (`proc_sys_compare`, fs/proc/proc_sysctl.c). So
-/// the others are opened relative to `ipv4` and `ipv6`.
-#[derive(Default)]
-struct Directories<'a>(BTreeMap<&'a str, OwnedFd>);
-
 impl<'a> Directories<'a> {
-    /// Writes the value with a single `write`, as the kernel expects it.
-    fn store(&mut self, key: &'a str, value: &str) -> io::Result<()> {
-        let (parent, name) = key.rsplit_once('/').unwrap_or(("", key));
-        let file = openat(
-            self.directory(parent)?,
-            name,
-            OFlag::O_WRONLY | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )?;
-        File::from(file).write_all(value.as_bytes())
+    /// Those of /proc.
+    fn new() -> Self {
+        Self { root: None, opened: BTreeMap::new() }
     }
 
+    /// Those for many settings of a namespace that may be one of hundreds.
+    fn of_new_namespace() -> Self {
+        Self { root: instance::for_namespace(), opened: BTreeMap::new() }
+    }
+
+    /// Writes the value with a single `write`, as the kernel expects it.
+    fn store(&mut self, key: &'a str, value: &str) -> io::Result<()> {
+        self.open(key, OFlag::O_WRONLY)?.write_all(value.as_bytes())
+    }
+
+    fn load(&mut self, key: &'a str) -> io::Result<String> {
+        let mut text = String::new();
+        self.open(key, OFlag::O_RDONLY)?.read_to_string(&mut text)?;
+        Ok(text.trim_end().to_owned())
+    }
+
+    fn open(&mut self, key: &'a str, access: OFlag) -> io::Result<File> {
+        let (parent, name) = key.rsplit_once('/').unwrap_or((".", key));
+        let flags = access | OFlag::O_CLOEXEC;
+        Ok(openat(self.directory(parent)?, name, flags, Mode::empty())?.into())
+    }
+
+    /// The kernel looks `ipv4` and `ipv6` up among those of all namespaces, so that all others
+    /// are opened relative to these.
     fn directory(&mut self, path: &'a str) -> io::Result<&OwnedFd> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        if !self.0.contains_key(path) {
-            let directory = match path.split_once('/') {
-                Some((first, rest)) => openat(self.directory(first)?, rest, flags, Mode::empty())?,
-                None => open(&Path::new(ROOT).join(path), flags, Mode::empty())?,
+        if !self.opened.contains_key(path) {
+            let directory = match (path.split_once('/'), &self.root) {
+                (Some((first, rest)), _) => {
+                    openat(self.directory(first)?, rest, flags, Mode::empty())?
+                }
+                (None, Some(root)) => openat(root, path, flags, Mode::empty())?,
+                (None, None) => open(&Path::new(ROOT).join(path), flags, Mode::empty())?,
             };
-            self.0.insert(path, directory);
+            self.opened.insert(path, directory);
         }
-        Ok(&self.0[path])
+        Ok(&self.opened[path])
     }
 }

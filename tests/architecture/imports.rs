@@ -32,7 +32,7 @@ const CORE: Modules = &[
     ("frame", &["addr"]),
     ("sys", &[]),
     ("ipc", &["run_config", "sys"]),
-    ("sysctl", &["error"]),
+    ("sysctl", &["error", "sync", "sys"]),
     ("preflight", &["error", "capability", "sys"]),
     // Network namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout"]),

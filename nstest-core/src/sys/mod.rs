@@ -14,6 +14,7 @@
 //! - [`rseq`]: the restartable sequence of a thread;
 //! - [`lend`]: a child that takes over its parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
+//! - [`proc_mount`]: a mount of proc that no path leads to;
 //! - [`netlink`]: options of netlink sockets;
 //! - [`packet`]: packet sockets, with memory shared with the kernel;
 //! - [`mod@slice`]: the time slice of a thread;
@@ -30,6 +31,7 @@ mod lend;
 pub(crate) mod namespaces;
 pub(crate) mod netlink;
 pub(crate) mod packet;
+pub(crate) mod proc_mount;
 pub(crate) mod process;
 mod rseq;
 #[cfg(test)]

@@ -45,6 +45,28 @@ fn settings_are_those_of_the_namespace_that_the_thread_is_in() {
 }
 
 #[test]
+fn every_one_of_many_namespaces_gets_its_settings() {
+    isolated(|| {
+        // Enough for some detached instances of proc.
+        let ttls = 64..192;
+        let create = |ttl: i32| {
+            let write = || Ok(sysctl::write_all([("ipv4/ip_default_ttl", &*ttl.to_string())]));
+            Namespace::create(format!("n{ttl}"), write).unwrap()
+        };
+        let all: Vec<_> = ttls.clone().map(create).collect();
+        for ((namespace, unwritten), ttl) in all.iter().zip(ttls) {
+            assert!(unwritten.is_empty(), "{unwritten:?}");
+            let present = namespace.enter(|| sysctl::read("ipv4/ip_default_ttl").unwrap());
+            assert_eq!(present.unwrap(), ttl.to_string());
+        }
+        let opened = std::fs::read_dir("/proc/self/fd").unwrap();
+        let paths = opened.filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok());
+        let instances = paths.filter(|path| path.ends_with("sys/net")).count();
+        assert!(instances <= 1, "{instances} instances of proc are open");
+    });
+}
+
+#[test]
 fn named_namespaces_are_opened_by_name() {
     isolated(|| {
         let none = None::<&str>;
