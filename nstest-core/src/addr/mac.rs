@@ -32,6 +32,12 @@ impl MacAddr {
         Self([0x02, b'n', b's', high, low, slot])
     }
 
+    /// The address of a bridge by its number.
+    pub(crate) const fn of_bridge(number: u32) -> Self {
+        let [_, high, middle, low] = number.to_be_bytes();
+        Self([0x02, b'n', b'b', high, middle, low])
+    }
+
     /// An address that no interface has: every node discards frames to it.
     pub(crate) const UNASSIGNED: Self = Self([0x02, b'n', b's', 0xff, 0xff, 0xff]);
 

@@ -13,10 +13,11 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::layout::{NETNS, NODE};
 use crate::netlink::{NetlinkFamily, Request, Socket, link};
 use crate::netns::Namespace;
-use crate::node::{NodeExecutor, Panics};
+use crate::node::{NodeExecutor, Panics, UsedNodes};
 use crate::sysctl;
 use crate::topology::changes::{Change, Changes, NodeRef};
 use crate::topology::spec::{NodeId, Translated, interface_index};
+use crate::topology::state::Hosts;
 
 /// What there is in the kernel for a test's network.
 #[derive(Debug)]
@@ -24,8 +25,16 @@ pub(crate) struct Fabric {
     pub(super) namespace: Namespace,
     pub(super) route: Socket,
     pub(super) members: BTreeMap<NodeId, Member>,
+    /// Reports in which nodes code of the test has run.
+    pub(super) used: UsedNodes,
+    /// Nodes in which packets may be waiting for the reply to an ARP or ND request: those of
+    /// the test's code, or those that a router forwards. It is not known of a node that
+    /// programs enter by its name in /run/netns only.
+    pub(super) may_be_asking: BTreeSet<NodeId>,
     /// Nodes with addresses that may not be usable yet.
     pub(super) awaiting: BTreeSet<NodeId>,
+    /// The names of nodes that are in /etc/hosts.
+    pub(super) hosts: Hosts,
     pub(super) forwarding: ForwardingTable,
     pub(super) splices: SpliceState,
     pub(super) requests: RequestQueue,
@@ -65,7 +74,10 @@ impl Fabric {
             namespace,
             route,
             members: BTreeMap::new(),
+            used: UsedNodes::default(),
+            may_be_asking: BTreeSet::new(),
             awaiting: BTreeSet::new(),
+            hosts: Hosts::default(),
             forwarding: ForwardingTable::default(),
             splices: SpliceState::default(),
             requests: RequestQueue::default(),
@@ -108,8 +120,16 @@ impl Fabric {
     pub(crate) fn adopt(&mut self) -> Result<()> {
         let at = NodeRef { id: NodeId::TEST, name: NODE.to_owned() };
         let (member, _) = Member::of_test(&at, NODE, &[], &self.panics)?;
-        self.members.insert(at.id, member);
+        self.insert(at.id, member);
         Ok(())
+    }
+
+    pub(super) fn insert(&mut self, id: NodeId, member: Member) {
+        member.executor.report_use_to(&self.used, id.0);
+        if member.forwards {
+            self.may_be_asking.insert(id);
+        }
+        self.members.insert(id, member);
     }
 
     /// What runs code in a node.

@@ -61,7 +61,9 @@ impl Fabric {
         }
         let is_reached =
             |end| forwarding.segment_of(end).is_some_and(|segment| reached.contains(&segment));
-        for member in self.members.values_mut().filter(|member| member.may_be_asking()) {
+        self.may_be_asking.extend(self.used.take().into_iter().map(NodeId));
+        for id in &self.may_be_asking {
+            let Some(member) = self.members.get_mut(id) else { continue };
             let reached = member.links.values().filter(|interface| is_reached(interface.end));
             let devices: Vec<u32> = reached.map(|interface| interface.index).collect();
             if devices.is_empty() {

@@ -19,6 +19,9 @@ use crate::topology::state::{Medium, Wiring};
 /// The number of the filter that floods. It is the last one.
 const FLOOD: u16 = 0xfff;
 
+/// The largest MTU of an interface.
+const LONGEST: u32 = 65535;
+
 /// How link ends are joined at present.
 #[derive(Debug, Default)]
 pub(super) struct ForwardingTable {
@@ -67,9 +70,7 @@ impl ForwardingTable {
             }
             Medium::Bridge(bridge) => {
                 if was_bridge.is_none() {
-                    let name = format!("br{}", bridge.0);
-                    let end = NewLink { index: Some(bridge.ifindex()), ..NewLink::named(&name) };
-                    requests.push(link::bridge(&end));
+                    requests.extend(new_bridge(bridge));
                 }
                 for end in &left {
                     let free = link::set(end.ifindex()).controller(None);
@@ -176,6 +177,20 @@ impl ForwardingTable {
         }
         *present = wanted;
     }
+}
+
+/// A bridge with a MAC address and an MTU of its own. Without them, the kernel looks at all
+/// ports for the lowest ones, each time that it adds a port (`br_stp_recalculate_bridge_id`,
+/// `br_mtu_auto_adjust`). The MTU of a bridge does not limit what it forwards.
+fn new_bridge(bridge: LinkEndId) -> [Request; 2] {
+    let name = format!("br{}", bridge.0);
+    let index = bridge.ifindex();
+    let end = NewLink {
+        index: Some(index),
+        mac: Some(MacAddr::of_bridge(bridge.0)),
+        ..NewLink::named(&name)
+    };
+    [link::bridge(&end), link::set(index).mtu(LONGEST).request()]
 }
 
 /// The filters of one link end of a cable or hub.

@@ -4,7 +4,7 @@
 pub(super) mod resolv_conf;
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -14,19 +14,42 @@ use crate::topology::state::Hosts;
 
 /// Writes the names of nodes. The file is the test's own, and every node sees it at
 /// /etc/hosts. In inline mode there is none, and names of nodes do not resolve.
-pub(super) fn set(hosts: &Hosts) -> Result<()> {
+///
+/// `written` are the names that are in the file. If others only come after them, they are
+/// appended.
+pub(super) fn set(written: &Hosts, hosts: &Hosts) -> Result<()> {
     let path = Path::new(HOSTS);
     if !path.exists() {
         return Ok(());
     }
-    let mut text = LOCALHOST.to_owned();
-    text.extend(hosts.values().map(|lines| &**lines));
-    if text.len() == LOCALHOST.len() {
-        text.push_str(&format!("127.0.1.1 {NODE}\n"));
-    }
-    replace(path, text.into_bytes()).map_err(|error| {
+    let done = match appended(written, hosts) {
+        Some(lines) => append(path, lines.as_bytes()),
+        None => replace(path, text(hosts).into_bytes()),
+    };
+    done.map_err(|error| {
         Error::new(ErrorCode::Setup, "write the test's own /etc/hosts").source(error)
     })
+}
+
+fn text(hosts: &Hosts) -> String {
+    let mut text = LOCALHOST.to_owned();
+    text.extend(hosts.values().map(|lines| &**lines));
+    if hosts.is_empty() {
+        text.push_str(&format!("127.0.1.1 {NODE}\n"));
+    }
+    text
+}
+
+/// The lines that `hosts` has after those of `written`, unless it differs otherwise.
+fn appended(written: &Hosts, hosts: &Hosts) -> Option<String> {
+    let last = written.last_key()?;
+    let new = written.differences(hosts);
+    new.iter().all(|id| id > last).then(|| new.iter().map(|id| &*hosts[id]).collect())
+}
+
+/// One write, so that a look-up at the same time finds either all lines or none of them.
+fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
+    fs::OpenOptions::new().append(true).open(path)?.write_all(lines)
 }
 
 /// Replaces the content of a file that is a mount point, so that no other file can be
@@ -38,4 +61,32 @@ fn replace(path: &Path, mut text: Vec<u8>) -> io::Result<()> {
     text.resize(usize::try_from(before.max(length)).unwrap_or(text.len()), b'\n');
     file.write_all_at(&text, 0)?;
     file.set_len(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::spec::NodeId;
+
+    fn hosts(lines: &[(u16, &str)]) -> Hosts {
+        let mut hosts = Hosts::default();
+        hosts.extend(lines.iter().map(|(id, line)| (NodeId(*id), (*line).into())));
+        hosts
+    }
+
+    #[test]
+    fn lines_are_appended_if_nothing_else_changes() {
+        let two = [(1, "a\n"), (2, "b\n")];
+        let written = hosts(&two);
+        let after = |lines: &[(u16, &str)]| appended(&written, &hosts(lines));
+        let added = [two[0], two[1], (4, "d\n"), (70, "e\n")];
+        assert_eq!(after(&added).as_deref(), Some("d\ne\n"));
+        assert_eq!(after(&two).as_deref(), Some(""));
+        assert_eq!(after(&[two[0], (2, "other\n"), (3, "c\n")]), None);
+        assert_eq!(after(&[two[1], (3, "c\n")]), None);
+        assert_eq!(after(&[two[0]]), None);
+        assert_eq!(appended(&hosts(&[(2, "b\n")]), &written), None);
+        // The file has the content with which the test began.
+        assert_eq!(appended(&Hosts::default(), &written), None);
+    }
 }

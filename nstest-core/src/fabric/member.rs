@@ -43,7 +43,7 @@ pub(crate) struct Member {
     expected: Vec<(u32, Ipv6Addr)>,
     ipv6: bool,
     /// Whether it is a router.
-    forwards: bool,
+    pub(super) forwards: bool,
     /// Its name for `ip netns`.
     _name: Option<Published>,
 }
@@ -117,13 +117,6 @@ impl Member {
     fn knowing(mut self, settings: &[Sysctl]) -> Self {
         self.note(settings);
         self
-    }
-
-    /// Whether packets may be waiting in it for the reply to an ARP or ND request: those of
-    /// the test's code, or those that it forwards. It is not known of a node that programs
-    /// enter by its name in /run/netns only.
-    pub(super) fn may_be_asking(&self) -> bool {
-        self.forwards || self.executor.is_used()
     }
 
     /// Notes whether it forwards, and whether IPv6 is switched off: then no IPv6 address is

@@ -34,6 +34,9 @@ impl Fabric {
                     Some(unwritten) => unwritten,
                     None => self.member(at)?.set(settings)?,
                 };
+                if self.member(at)?.forwards {
+                    self.may_be_asking.insert(at.id);
+                }
                 self.note(&unwritten);
                 Ok(())
             }
@@ -111,7 +114,13 @@ impl Fabric {
                 let route = self.member(at)?.kernel_route(route);
                 self.queue(Owner::Node(at.id), route::delete(&route))
             }
-            Change::SetHosts { hosts } => hosts::set(hosts),
+            Change::SetHosts { hosts } => {
+                // If it fails, the file has an unknown content.
+                let written = std::mem::take(&mut self.hosts);
+                hosts::set(&written, hosts)?;
+                self.hosts.clone_from(hosts);
+                Ok(())
+            }
             Change::SetNameServers { addrs } => hosts::resolv_conf::set(addrs),
             Change::FlushConntrack { at } => {
                 self.flush()?;
@@ -130,7 +139,7 @@ impl Fabric {
                 factory.wait_for(at.id)?
             }
         };
-        self.members.insert(at.id, made.member);
+        self.insert(at.id, made.member);
         self.awaiting.insert(at.id);
         if let Some(unwritten) = made.unwritten {
             self.written.insert(at.id, unwritten);

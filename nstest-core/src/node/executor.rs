@@ -3,10 +3,10 @@
 //! The other files of this directory add its methods: visits, threads, tasks, probes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::sync::OnceCell;
 
+use super::first_use::{FirstUse, UsedNodes};
 use super::panics::Panics;
 use super::resident::Resident;
 #[cfg(feature = "tokio")]
@@ -26,8 +26,7 @@ pub(crate) struct NodeExecutor {
     #[cfg(feature = "tokio")]
     runtime: OnceCell<NodeRuntime>,
     panics: Arc<Panics>,
-    /// Whether code of the test may have run in the node.
-    used: AtomicBool,
+    first_use: FirstUse,
 }
 
 impl NodeExecutor {
@@ -39,7 +38,7 @@ impl NodeExecutor {
             #[cfg(feature = "tokio")]
             runtime: OnceCell::new(),
             panics,
-            used: AtomicBool::new(false),
+            first_use: FirstUse::default(),
         }
     }
 
@@ -51,13 +50,14 @@ impl NodeExecutor {
         &self.namespace
     }
 
-    /// Whether code of the test may have run in the node.
-    pub(crate) fn is_used(&self) -> bool {
-        self.used.load(Ordering::Relaxed)
+    /// Notes that code of the test may run in the node.
+    pub(crate) fn mark_used(&self) {
+        self.first_use.mark();
     }
 
-    pub(crate) fn mark_used(&self) {
-        self.used.store(true, Ordering::Relaxed);
+    /// Reports there, under this number, when the node is used for the first time.
+    pub(crate) fn report_use_to(&self, nodes: &UsedNodes, number: u16) {
+        self.first_use.report_to(number, nodes);
     }
 
     pub(super) fn panics(&self) -> &Arc<Panics> {

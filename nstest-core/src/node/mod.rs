@@ -15,6 +15,7 @@
 //! - `view`: the mounts and the hostname of a node;
 //! - `resident`: the thread that lives in a node;
 //! - `runtime`: the tokio runtime of a node;
+//! - `first_use`: in which nodes code of the test has run;
 //! - `executor`: [`NodeExecutor`], to which the files below add methods;
 //! - `visit`: closures, and futures that any runtime polls;
 //! - `stray`: finds threads that a visit left in a node;
@@ -31,6 +32,7 @@ mod connect_outcome;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/connections.rs")]
 mod connections;
 mod executor;
+mod first_use;
 mod panic_hook;
 mod panics;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/probe.rs")]
@@ -59,4 +61,6 @@ pub(crate) mod visit;
 
 pub(crate) use connect_outcome::ConnectOutcome;
 pub(crate) use executor::NodeExecutor;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+pub(crate) use first_use::UsedNodes;
 pub(crate) use panics::{Panicked, Panics};

@@ -65,6 +65,11 @@ impl<K: Key, V: Clone> SharedMap<K, V> {
         self.chunks.values().flat_map(|chunk| chunk.iter())
     }
 
+    pub(crate) fn last_key(&self) -> Option<&K> {
+        let (_, chunk) = self.chunks.last_key_value()?;
+        chunk.last_key_value().map(|(key, _)| key)
+    }
+
     pub(crate) fn keys(&self) -> impl Iterator<Item = &K> + Clone {
         self.iter().map(|(key, _)| key)
     }
@@ -154,6 +159,7 @@ mod tests {
         let keys = [5, 70, 300];
         assert_eq!(before.differences(&after), keys);
         assert_eq!(after.differences(&before), keys);
+        assert_eq!((before.last_key(), after.last_key()), (Some(&199), Some(&300)));
         assert_eq!((before.len(), after.len()), (199, 199));
         assert_eq!(before, map(1..200));
     }
@@ -164,6 +170,7 @@ mod tests {
         all.remove(&1);
         all.remove(&40);
         assert!(all.is_empty());
+        assert_eq!(all.last_key(), None);
         assert_eq!(all, SharedMap::default());
         assert_eq!(map([40]).differences(&all), [40]);
     }

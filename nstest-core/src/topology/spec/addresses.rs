@@ -8,13 +8,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use super::requests::NewLan;
-use super::{InterfaceRole, NodeId, SegmentId, SegmentSpec, Spec};
+use super::{InterfaceAddrs, InterfaceRole, NodeId, SegmentId, SegmentSpec, Spec};
 use crate::addr::{Family, Subnet};
 use crate::error::{Error, Result};
 use crate::topology::errors;
-
-/// The addresses of one interface.
-type InterfaceAddrs = (Option<Ipv4Addr>, Option<Ipv6Addr>);
 
 /// The number that the first router of a LAN has.
 const GATEWAY: u32 = 254;
@@ -48,7 +45,7 @@ impl RequestedAddrs {
     }
 
     fn addrs(&self) -> impl Iterator<Item = IpAddr> {
-        self.v4.map(IpAddr::V4).into_iter().chain(self.v6.map(IpAddr::V6))
+        all((self.v4, self.v6))
     }
 }
 
@@ -145,10 +142,13 @@ impl Spec {
     ) -> Result<InterfaceAddrs> {
         let pair = self.choose_addrs(id, segment, wanted, side)?;
         if let Some(segment) = self.segments.get_mut(&segment).map(Arc::make_mut) {
-            segment.leases.retain(|_, node| *node != id);
-            for addr in pair.0.map(IpAddr::V4).into_iter().chain(pair.1.map(IpAddr::V6)) {
+            for addr in all(segment.leased(id)) {
+                segment.leases.remove(&addr);
+            }
+            for addr in all(pair) {
                 segment.leases.insert(addr, id);
             }
+            segment.known.insert(id, pair);
             let handed_out = |segment: &SegmentSpec| {
                 let next = segment.next_host;
                 segment
@@ -190,8 +190,7 @@ impl Spec {
         let mut missing = Vec::new();
         let beside = wanted.addrs().find_map(|addr| segment.subnet(Family::of(addr))?.number(addr));
         for subnet in needed {
-            let mut own = segment.leases.iter().filter(|(_, node)| **node == id);
-            let again = own.find(|(addr, _)| subnet.contains(**addr)).map(|(addr, _)| *addr);
+            let again = all(segment.leased(id)).find(|addr| subnet.contains(*addr));
             let beside = beside.and_then(|number| subnet.host(number));
             match again.filter(|_| beside.is_none()).or(beside).filter(|addr| !taken(*addr)) {
                 Some(addr) => set(&mut pair, addr),
@@ -246,6 +245,20 @@ impl Spec {
         }
         Ok(())
     }
+}
+
+impl SegmentSpec {
+    /// The addresses that a node has or had here, and that no other got since.
+    fn leased(&self, id: NodeId) -> InterfaceAddrs {
+        let (v4, v6) = self.known.get(&id).copied().unwrap_or_default();
+        let still = |addr: IpAddr| self.leases.get(&addr) == Some(&id);
+        (v4.filter(|addr| still((*addr).into())), v6.filter(|addr| still((*addr).into())))
+    }
+}
+
+/// The addresses of a pair.
+fn all((v4, v6): InterfaceAddrs) -> impl Iterator<Item = IpAddr> {
+    v4.map(IpAddr::V4).into_iter().chain(v6.map(IpAddr::V6))
 }
 
 fn set(pair: &mut InterfaceAddrs, addr: IpAddr) {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::addresses::RequestedAddrs;
+use super::hostnames::Hostnames;
 use super::requests::{Join, NewLan, NewNode};
 use super::{
     DefaultVia, ForeignNames, InterfaceRole, InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId,
@@ -34,6 +35,7 @@ impl Spec {
         Self {
             nodes: SharedMap::default(),
             segments: SharedMap::default(),
+            hostnames: Hostnames::default(),
             routers: BTreeSet::new(),
             routed: BTreeSet::new(),
             gives_macs: false,
@@ -109,7 +111,8 @@ impl Spec {
                 mtu,
                 may_overlap: new.may_overlap,
                 bridge,
-                leases: BTreeMap::new(),
+                leases: SharedMap::default(),
+                known: SharedMap::default(),
                 next_host: 1,
             }),
         );
@@ -136,7 +139,7 @@ impl Spec {
         if let Some(netns) = &self.netns {
             return Err(errors::joined_namespace(netns));
         }
-        if let Some(other) = self.nodes.values().find(|n| n.name.collides_with(&name)) {
+        if let Some(other) = self.colliding(&name) {
             return Err(errors::node_name_taken(&name, &other.name));
         }
         for alias in &aliases {
@@ -152,6 +155,7 @@ impl Spec {
         };
         let id = NodeId(self.next_node);
         self.next_node = next;
+        self.hostnames.insert(&name, id);
         self.nodes.insert(
             id,
             Arc::new(NodeSpec {

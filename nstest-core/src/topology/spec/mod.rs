@@ -7,6 +7,7 @@
 mod addresses;
 mod default_route;
 mod edit;
+mod hostnames;
 mod initial;
 mod links;
 mod lookup;
@@ -28,6 +29,7 @@ use crate::netlink::nftables::L4Proto;
 
 pub use default_route::DefaultRoute;
 pub(crate) use default_route::DefaultVia;
+use hostnames::Hostnames;
 pub(crate) use initial::Parameters;
 pub(crate) use links::LinkEnd;
 pub(crate) use requests::{Join, NewLan, NewNode, NewRouter};
@@ -74,6 +76,16 @@ impl Key for SegmentId {
     }
 }
 
+/// The addresses of one network, which differ in their last bits.
+impl Key for IpAddr {
+    fn number(self) -> u32 {
+        match self {
+            IpAddr::V4(addr) => addr.to_bits(),
+            IpAddr::V6(addr) => addr.to_bits() as u32,
+        }
+    }
+}
+
 impl Key for LinkEndId {
     fn number(self) -> u32 {
         self.0
@@ -88,12 +100,16 @@ pub(crate) const fn interface_index(slot: u8) -> u32 {
 /// The names of interfaces that programs of the test have made, by node.
 pub(crate) type ForeignNames = BTreeMap<NodeId, BTreeSet<String>>;
 
+/// The addresses of one interface.
+pub(super) type InterfaceAddrs = (Option<Ipv4Addr>, Option<Ipv6Addr>);
+
 /// The whole network that a test asked for. An edit copies it, and of its nodes and
 /// segments only those that it changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spec {
     pub(super) nodes: SharedMap<NodeId, Arc<NodeSpec>>,
     pub(super) segments: SharedMap<SegmentId, Arc<SegmentSpec>>,
+    hostnames: Hostnames,
     /// The nodes that are routers.
     pub(super) routers: BTreeSet<NodeId>,
     /// The nodes to which the test gave routes.
@@ -172,8 +188,10 @@ pub(crate) struct SegmentSpec {
     pub(super) may_overlap: bool,
     /// The number that its bridge has in the fabric, if it needs one.
     pub(super) bridge: LinkEndId,
-    /// Which node has or had an address: a node that joins again gets the same ones.
-    pub(super) leases: BTreeMap<IpAddr, NodeId>,
+    /// Which node has or had an address.
+    pub(super) leases: SharedMap<IpAddr, NodeId>,
+    /// The addresses that each node has or had: if it joins again, it gets them again.
+    pub(super) known: SharedMap<NodeId, InterfaceAddrs>,
     /// All lower host numbers have been assigned.
     pub(super) next_host: u32,
 }

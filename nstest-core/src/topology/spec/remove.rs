@@ -37,6 +37,8 @@ impl Spec {
                 ));
             }
         }
+        let name = node.name.clone();
+        self.hostnames.remove(&name, id);
         self.nodes.remove(&id);
         self.routers.remove(&id);
         self.routed.remove(&id);
