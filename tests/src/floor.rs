@@ -5,11 +5,14 @@
 //! detection off, flushes link events by RTM_GETLINK, and waits for the event that reports
 //! an IPv6 address as usable (docs/src/design/netlink.md). It sets `lo` up.
 
+mod batch;
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use batch::{Batch, link};
 use nix::libc;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{
@@ -19,6 +22,14 @@ use nix::sys::socket::{
 
 /// The index of the first interface; `lo` is 1.
 const ETH0: u32 = 2;
+
+/// The index of the bridge, in its namespace.
+const BRIDGE: u32 = 2;
+
+/// The index of the nth node's port.
+fn port(nth: usize) -> u32 {
+    BRIDGE + 1 + nth as u32
+}
 
 /// A network namespace, and a netlink socket in it.
 #[derive(Debug)]
@@ -132,7 +143,8 @@ impl Namespace {
 /// The IPv4 address of the nth node.
 #[must_use]
 pub fn ipv4(nth: usize) -> IpAddr {
-    Ipv4Addr::new(10, 0, 2, 1 + nth as u8).into()
+    let host = 1 + nth as u16;
+    Ipv4Addr::new(10, 0, 2 + (host >> 8) as u8, host as u8).into()
 }
 
 /// The IPv6 address of the nth node.
@@ -145,7 +157,7 @@ pub fn ipv6(nth: usize) -> IpAddr {
 #[derive(Debug)]
 pub struct Wire {
     nodes: Vec<Namespace>,
-    _switch: Option<Namespace>,
+    switch: Option<Namespace>,
 }
 
 impl Wire {
@@ -178,7 +190,7 @@ impl Wire {
         });
         a.flush_carrier(ETH0);
         b.flush_carrier(ETH0);
-        Self { nodes: vec![a, b], _switch: None }
+        Self { nodes: vec![a, b], switch: None }
     }
 
     /// `count` nodes on a bridge. The bridge is in a namespace of its own.
@@ -201,33 +213,49 @@ impl Wire {
     }
 
     fn of_bridge(nodes: Vec<Namespace>, switch: Namespace) -> Self {
-        let up = libc::IFF_UP as u32;
         let mut batch = Batch::default();
-        let (bridge, create) = (ETH0, libc::NLM_F_CREATE | libc::NLM_F_EXCL);
-        batch.message(libc::RTM_NEWLINK, create, &link(bridge, up, up), |batch| {
-            batch.attribute(libc::IFLA_IFNAME, b"lan\0");
-            batch.nested(libc::IFLA_LINKINFO, |batch| {
-                batch.attribute(libc::IFLA_INFO_KIND, b"bridge");
-            });
-        });
-        let port = |nth: usize| bridge + 1 + nth as u32;
+        batch.bridge();
         for (nth, node) in nodes.iter().enumerate() {
-            let controller = bridge.to_ne_bytes();
-            let master = [(libc::IFLA_MASTER, &controller[..])];
-            batch.veth((&format!("p{nth}"), port(nth)), up, &master, node);
+            batch.port(nth, node);
         }
         batch.acknowledged();
         switch.carry_out(&batch);
         for (nth, node) in nodes.iter().enumerate() {
-            node.configure(nth, |batch| {
-                batch.message(libc::RTM_NEWLINK, 0, &link(ETH0, up, up), |_| {});
-            });
+            node.configure(nth, Batch::link_up);
         }
         for (nth, node) in nodes.iter().enumerate() {
             switch.flush_carrier(port(nth));
             node.flush_carrier(ETH0);
         }
-        Self { nodes, _switch: Some(switch) }
+        Self { nodes, switch: Some(switch) }
+    }
+
+    /// A bridge in a namespace of its own, and no node.
+    #[must_use]
+    pub fn empty_bridge() -> Self {
+        let switch = Namespace::switch();
+        let mut batch = Batch::default();
+        batch.bridge();
+        batch.acknowledged();
+        switch.carry_out(&batch);
+        Self { nodes: Vec::new(), switch: Some(switch) }
+    }
+
+    /// Adds a node to the bridge. The calling thread is in the new node then.
+    ///
+    /// # Panics
+    /// If there is no bridge, or if the kernel refuses a request.
+    pub fn add_node(&mut self) {
+        let switch = self.switch.as_ref().expect("a bridge");
+        let (nth, node) = (self.nodes.len(), Namespace::node(true));
+        let mut batch = Batch::default();
+        batch.port(nth, &node);
+        batch.acknowledged();
+        switch.carry_out(&batch);
+        node.configure(nth, Batch::link_up);
+        switch.flush_carrier(port(nth));
+        node.flush_carrier(ETH0);
+        self.nodes.push(node);
     }
 
     /// Binds a listener in the second node, and returns to the first.
@@ -273,97 +301,6 @@ pub fn settle() {
             scope.spawn(clean).join().expect("clean up");
         }
     });
-}
-
-/// Messages for one system call.
-#[derive(Default)]
-struct Batch {
-    bytes: Vec<u8>,
-    last: usize,
-}
-
-impl Batch {
-    fn message(
-        &mut self,
-        kind: u16,
-        flags: libc::c_int,
-        header: &[u8],
-        attributes: impl FnOnce(&mut Self),
-    ) {
-        let start = self.bytes.len();
-        self.last = start;
-        self.bytes.extend([0; 4]);
-        self.bytes.extend(kind.to_ne_bytes());
-        self.bytes.extend(((flags | libc::NLM_F_REQUEST) as u16).to_ne_bytes());
-        self.bytes.extend([0; 8]);
-        self.bytes.extend(header);
-        attributes(self);
-        let length = (self.bytes.len() - start) as u32;
-        self.bytes[start..start + 4].copy_from_slice(&length.to_ne_bytes());
-    }
-
-    /// Makes the last message ask for an acknowledgement.
-    fn acknowledged(&mut self) {
-        self.bytes[self.last + 6] |= libc::NLM_F_ACK as u8;
-    }
-
-    fn attribute(&mut self, kind: u16, value: &[u8]) {
-        self.nested(kind, |batch| batch.bytes.extend(value));
-    }
-
-    fn nested(&mut self, kind: u16, value: impl FnOnce(&mut Self)) {
-        let start = self.bytes.len();
-        self.bytes.extend([0; 2]);
-        self.bytes.extend(kind.to_ne_bytes());
-        value(self);
-        let length = (self.bytes.len() - start) as u16;
-        self.bytes[start..start + 2].copy_from_slice(&length.to_ne_bytes());
-        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
-    }
-
-    /// Adds a veth pair. The kernel makes its other end as `eth0` of a node.
-    fn veth(&mut self, near: (&str, u32), flags: u32, more: &[(u16, &[u8])], node: &Namespace) {
-        const VETH_INFO_PEER: u16 = 1; // linux/veth.h
-        let (name, index) = near;
-        let create = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
-        self.message(libc::RTM_NEWLINK, create, &link(index, flags, flags), |batch| {
-            batch.attribute(libc::IFLA_IFNAME, format!("{name}\0").as_bytes());
-            for (kind, value) in more {
-                batch.attribute(*kind, value);
-            }
-            batch.nested(libc::IFLA_LINKINFO, |batch| {
-                batch.attribute(libc::IFLA_INFO_KIND, b"veth");
-                batch.nested(libc::IFLA_INFO_DATA, |batch| {
-                    batch.nested(VETH_INFO_PEER, |batch| {
-                        batch.bytes.extend(link(ETH0, 0, 0));
-                        batch.attribute(libc::IFLA_IFNAME, b"eth0\0");
-                        let fd = node.namespace.as_raw_fd().to_ne_bytes();
-                        batch.attribute(libc::IFLA_NET_NS_FD, &fd);
-                    });
-                });
-            });
-        });
-    }
-
-    fn address(&mut self, ip: IpAddr, length: u8, flags: libc::c_int) {
-        let (family, octets) = match ip {
-            IpAddr::V4(ip) => (libc::AF_INET, ip.octets().to_vec()),
-            IpAddr::V6(ip) => (libc::AF_INET6, ip.octets().to_vec()),
-        };
-        // struct ifaddrmsg: family, prefix length, flags, scope, index.
-        let mut header = vec![family as u8, length, libc::IFA_F_NODAD as u8, 0];
-        header.extend(ETH0.to_ne_bytes());
-        let flags = flags | libc::NLM_F_CREATE | libc::NLM_F_EXCL;
-        self.message(libc::RTM_NEWADDR, flags, &header, |batch| {
-            batch.attribute(libc::IFA_LOCAL, &octets);
-            batch.attribute(libc::IFA_ADDRESS, &octets);
-        });
-    }
-}
-
-/// struct ifinfomsg: family, type, index, flags, and the mask of flags to change.
-fn link(index: u32, flags: u32, change: u32) -> Vec<u8> {
-    [0, index, flags, change].map(u32::to_ne_bytes).concat()
 }
 
 /// Connects from the calling thread to each address, and sends a byte in both directions.

@@ -199,48 +199,82 @@ fn back_to_back(rounds: usize) {
 }
 
 /// Adds nodes to one LAN, one by one: what each holds, ours and the kernel's, and what
-/// adding one costs when there are few and when there are many.
+/// adding one costs when there are few and when there are many. The same then in the fewest
+/// messages, which shows what of it is the kernel's.
 fn growth(nodes: usize) -> nstest::Result<()> {
+    // The means are those of as many nodes on both sides.
+    let (few, around) = (nodes / 10, nodes / 25);
+    let count = nodes + around;
     settle();
-    let before = (field("/proc/self/status", "VmRSS:"), field("/proc/meminfo", "MemAvailable:"));
+    let memory = || (field("/proc/self/status", "VmRSS:"), field("/proc/meminfo", "MemAvailable:"));
+    let before = memory();
     let net = nstest::__private::network_of(&[])?;
     let lan = net.add_lan("lan").subnet("10.1.0.0/16").build()?;
-    let (mut times, mut used) = (Vec::new(), vec![processor_time()]);
-    for nth in 0..nodes {
-        let start = Instant::now();
-        net.add_node(&format!("node{nth}")).join(&lan).build()?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
-        used.push(processor_time());
-    }
-    let after = (field("/proc/self/status", "VmRSS:"), field("/proc/meminfo", "MemAvailable:"));
-    let mean = times.iter().sum::<f64>() / nodes as f64;
-    println!("{nodes} nodes on one LAN, added one by one: {mean:.2} ms a node");
-    let few = nodes / 10;
+    let ours = Costs::of(count, |nth| {
+        net.add_node(&format!("node{nth}")).join(&lan).build().expect("a node");
+    });
+    let after = memory();
+    drop((lan, net));
+    settle();
+    let minimum = std::thread::spawn(move || {
+        let mut wire = Wire::empty_bridge();
+        Costs::of(count, |_| wire.add_node())
+    });
+    let minimum = minimum.join().expect("the nodes are added");
+    let mean = ours.elapsed.iter().sum::<f64>() / count as f64;
+    println!("{count} nodes on one LAN, added one by one: {mean:.2} ms a node");
     println!(
-        "  ms a node, of the last 20 up to{:>17}{:>10}",
+        "  ms a node, of the {} nodes around{:>15}{:>10}",
+        2 * around,
         format!("{few}th"),
         format!("{nodes}th")
     );
-    let first = |nth: usize| nth.saturating_sub(20);
-    let median = |nth: usize| quantile_of(&times[first(nth)..nth], 0.5);
-    let on_processor = |nth: usize| (used[nth] - used[first(nth)]) / (nth - first(nth)) as f64;
-    type Row<'a> = (&'a str, &'a dyn Fn(usize) -> f64, &'a str);
-    let rows: [Row<'_>; 2] = [
-        ("until it is added, median", &median, "   goal 1.50"),
-        ("of this, on a processor, mean", &on_processor, ""),
+    let rows: [(&str, &[f64], f64, &str); 4] = [
+        ("nstest, until it is added, median", &ours.elapsed, 0.5, "   goal 1.50"),
+        ("  the same, p10", &ours.elapsed, 0.1, ""),
+        ("fewest messages, median", &minimum.elapsed, 0.5, ""),
+        ("  the same, p10", &minimum.elapsed, 0.1, ""),
     ];
-    for (name, of, goal) in rows {
-        let (early, late) = (of(few), of(nodes));
+    let span = |nth: usize| nth - around..nth + around;
+    let row = |name: &str, early: f64, late: f64, goal: &str| {
         println!("    {name:<36}{early:>8.3}{late:>10.3}   × {:.2}{goal}", late / early);
+    };
+    for (name, times, quantile, goal) in rows {
+        let of = |nth: usize| quantile_of(&times[span(nth)], quantile);
+        row(name, of(few), of(nodes), goal);
     }
-    let each = |kilobytes: f64| kilobytes / nodes as f64;
+    for (name, costs) in [("nstest", &ours), ("fewest messages", &minimum)] {
+        let of = |nth: usize| costs.used[span(nth)].iter().sum::<f64>() / (2 * around) as f64;
+        row(&format!("{name}, on a processor, mean"), of(few), of(nodes), "");
+    }
+    let each = |kilobytes: f64| kilobytes / count as f64;
     println!("  kB a node: VmRSS {:.0}", each(after.0 - before.0));
     println!(
         "  kB a node: MemAvailable, which that is part of: {:.0}   goal 400",
         each(before.1 - after.1)
     );
-    drop((lan, net));
     Ok(())
+}
+
+/// What each of many nodes costs, in milliseconds.
+struct Costs {
+    /// Until it is added.
+    elapsed: Vec<f64>,
+    /// For how long of this the thread runs on a processor.
+    used: Vec<f64>,
+}
+
+impl Costs {
+    fn of(count: usize, mut add: impl FnMut(usize)) -> Self {
+        let mut costs = Self { elapsed: Vec::new(), used: Vec::new() };
+        for nth in 0..count {
+            let (start, used) = (Instant::now(), processor_time());
+            add(nth);
+            costs.used.push(processor_time() - used);
+            costs.elapsed.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        costs
+    }
 }
 
 /// How long this thread has run on a processor, in milliseconds (proc_pid_schedstat, first
