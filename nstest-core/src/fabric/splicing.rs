@@ -2,8 +2,9 @@
 //!
 //! One filter for each direction redirects the frames of the link end's device to the
 //! hidden devices, before any filter that forwards them. The change is between one frame
-//! and the next: none is lost, duplicated or reordered. The wire stays until the link
-//! goes, because removing a wire under load would reorder frames.
+//! and the next: none is lost, duplicated or reordered. The first frames wait until those
+//! that were forwarded directly have arrived. The wire stays until the link goes, because
+//! removing a wire under load would reorder frames.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,10 +13,12 @@ use super::base::Fabric;
 use super::request_queue::Owner;
 use super::splice_state::{SpliceState, filters_from_wire, filters_to_wire};
 use crate::error::Result;
+use crate::frame::Stage;
 use crate::netlink::bpf_filter;
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::u32_filter::Match;
 use crate::netlink::{Request, qdisc};
+use crate::node::softnet;
 use crate::sync::lock;
 use crate::topology::spec::LinkEndId;
 use crate::wire::{FastPaths, HiddenPair, MAX_SHORT, SharedStage, Wire};
@@ -46,10 +49,16 @@ impl Fabric {
             }
         }
         self.attach(end, &stage)?;
-        if !spliced {
-            self.update_fast_paths();
+        if spliced {
+            return self.direct(end, &*lock(&stage));
         }
-        self.direct(end, &stage)
+        self.update_fast_paths();
+        // While the stage is locked, the wire keeps the frames that it gets. Its thread may
+        // run on another processor than the one with the queue that older frames are in.
+        let stage = lock(&stage);
+        self.direct(end, &*stage)?;
+        softnet::flush(std::thread::yield_now);
+        Ok(())
     }
 
     /// Adapts how frames arrive to what the stage of a link end needs now.
@@ -57,14 +66,17 @@ impl Fabric {
         self.flush()?;
         let wire = self.splices.wire.as_ref();
         match wire.and_then(|wire| wire.stage(end.ifindex())) {
-            Some(stage) => self.attach(end, &stage).and_then(|()| self.direct(end, &stage)),
+            Some(stage) => {
+                self.attach(end, &stage)?;
+                self.direct(end, &*lock(&stage))
+            }
             None => Ok(()),
         }
     }
 
     /// Leads the frames that a stage is to see to the wire.
-    fn direct(&mut self, end: LinkEndId, stage: &SharedStage) -> Result<()> {
-        let discovery = lock(stage).discovery();
+    fn direct(&mut self, end: LinkEndId, stage: &dyn Stage) -> Result<()> {
+        let discovery = stage.discovery();
         if self.splices.discovery.get(&end) != Some(&discovery) {
             let filters = filters_to_wire(HiddenPair::of(end.ifindex()), &discovery);
             self.route.batch(&filters.map(|filter| bpf_filter::set(&filter)))?;

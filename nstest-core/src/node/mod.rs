@@ -11,7 +11,7 @@
 //! - `panic_hook`: whether a panic is being printed;
 //! - `panics`: the panics of a node's threads and tasks;
 //! - `thread_name`: the names of threads in messages;
-//! - `backlog`, `quiescence`: waiting until everything in the test sleeps;
+//! - `softnet`, `quiescence`: waiting until everything in the test sleeps;
 //! - `view`: the mounts and the hostname of a node;
 //! - `resident`: the thread that lives in a node;
 //! - `runtime`: the tokio runtime of a node;
@@ -26,7 +26,6 @@
 //! - `rtnetlink`: a handle of the crate rtnetlink.
 
 #[cfg(not(any(not(target_os = "linux"), miri, nstest_stub)))]
-mod backlog;
 pub(crate) mod command;
 mod connect_outcome;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/connections.rs")]
@@ -49,6 +48,7 @@ mod resident;
 mod rtnetlink;
 #[cfg(feature = "tokio")]
 mod runtime;
+pub(crate) mod softnet;
 pub(crate) mod spawn;
 pub(crate) mod stray;
 #[cfg(feature = "tokio")]

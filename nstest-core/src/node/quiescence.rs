@@ -20,9 +20,9 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::gettid;
 
-use super::backlog;
 use super::panic_hook::is_printing;
 use super::panics::Panics;
+use super::softnet;
 use super::thread_name::full_name;
 
 /// How much processor time the test may use while it is waited for. A server that spins uses
@@ -59,7 +59,7 @@ fn wait(panics: &Panics, isolated: bool) -> Result<(), Vec<String>> {
         if look.all_sleep() && !prints {
             match &before {
                 None => {
-                    backlog::flush(|| panics.await_finished(LONGEST_PAUSE));
+                    softnet::flush(|| panics.await_finished(LONGEST_PAUSE));
                     before = Some(look);
                     continue;
                 }
