@@ -3,13 +3,12 @@
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use super::faults::FaultRequest;
+use super::faults::{FaultRequest, target_of};
 use super::injection::Injection;
 use super::link::Link;
 use crate::error::Result;
 use crate::fault::{Action, Condition, Fault, Packets, Unreachable};
 use crate::frame::Direction;
-use crate::topology::gone;
 
 /// One direction of a link: [`Link::egress`], [`Link::ingress`].
 #[derive(Debug, Clone)]
@@ -54,10 +53,7 @@ impl Link {
     /// # Errors
     /// `not-found`, if the link has been removed.
     pub fn fault(&self) -> Result<Fault> {
-        match self.net().look(|spec| spec.link_name(self.end())) {
-            Some(name) => Ok(Fault::on(name.as_str())),
-            None => Err(gone("link")),
-        }
+        Ok(Fault::on(self.net().look(|spec| target_of(spec, self.end()))?))
     }
 
     /// Sets the condition of the link, in place of its present one. [`Condition::new`] is
@@ -127,10 +123,12 @@ impl Link {
         fault: impl FnOnce(Fault) -> Fault,
         replaces: bool,
     ) -> Result<Injection> {
-        let (mut fault, handle) = (fault(self.fault()?), Some(self.end()));
-        fault.direction = direction;
         let (since, location) = (Instant::now(), Location::caller());
-        self.net().inject(FaultRequest { fault, handle, since, replaces, location })
+        self.net().inject(|spec| {
+            let mut fault = fault(Fault::on(target_of(spec, self.end())?));
+            fault.direction = direction;
+            Ok(FaultRequest { fault, handle: Some(self.end()), since, replaces, location })
+        })
     }
 
     #[track_caller]

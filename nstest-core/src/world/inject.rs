@@ -19,7 +19,8 @@ impl Net {
     /// other; `plan-conflict`, if it cannot be in force together with another fault.
     #[track_caller]
     pub fn inject(&self, fault: Fault) -> Result<Injection> {
-        self.shared.inject(FaultRequest::of(fault, Instant::now()))
+        let request = FaultRequest::of(fault, Instant::now());
+        self.shared.inject(|_| Ok(request))
     }
 
     /// Injects every fault of a plan. The schedules of all start at the same time, now.
@@ -32,7 +33,8 @@ impl Net {
         let mut injections: Vec<Injection> = Vec::new();
         let since = Instant::now();
         for fault in plan.faults() {
-            match self.shared.inject(FaultRequest::of(fault.clone(), since)) {
+            let request = FaultRequest::of(fault.clone(), since);
+            match self.shared.inject(|_| Ok(request)) {
                 Ok(injection) => injections.push(injection),
                 Err(error) => {
                     for injection in injections {

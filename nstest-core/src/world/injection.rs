@@ -6,6 +6,7 @@ use super::faults::{Backend, FaultId, FaultRequest};
 use super::network::{Network, SharedNetwork};
 use crate::error::Result;
 use crate::fault::Receipt;
+use crate::topology::spec::Spec;
 
 /// A fault that was injected. It counts the packets that the fault has affected.
 ///
@@ -84,10 +85,14 @@ impl Injection {
 }
 
 impl SharedNetwork {
-    /// Injects a fault into the network.
-    pub(super) fn inject(&self, request: FaultRequest) -> Result<Injection> {
+    /// Injects a fault into the network, which `request` sees as it is then.
+    pub(super) fn inject(
+        &self,
+        request: impl FnOnce(&Spec) -> Result<FaultRequest>,
+    ) -> Result<Injection> {
         let Network { topology, fabric, faults } = &mut *self.lock();
-        let (id, receipt) = faults.inject(request, topology.spec(), fabric)?;
+        let spec = topology.spec();
+        let (id, receipt) = faults.inject(request(spec)?, spec, fabric)?;
         Ok(Injection { net: self.clone(), id, receipt })
     }
 }

@@ -39,15 +39,12 @@ impl Spec {
         }
     }
 
-    /// The name of an interface's link in faults: the node, and the interface if the node has
-    /// several.
-    pub(crate) fn link_name(&self, end: LinkEnd) -> Option<String> {
+    /// The names by which faults call an interface's link: the node, and the interface if the
+    /// node has several.
+    pub(crate) fn link_names(&self, end: LinkEnd) -> Option<(&str, Option<&str>)> {
         let node = self.nodes.get(&end.node)?;
         let interface = node.interfaces.get(&end.slot)?;
-        Some(match node.interfaces.len() {
-            1 => node.name.to_string(),
-            _ => format!("{}.{}", node.name, interface.name),
-        })
+        Some((node.name(), (node.interfaces.len() > 1).then_some(&*interface.name)))
     }
 
     /// The link end at which faults of a link take place. A direct link has two names. Its

@@ -38,3 +38,4 @@ pub use backend::Backend;
 pub(super) use id::FaultId;
 pub(super) use register::{FaultRequest, Faults};
 pub(super) use scheduler::{Scheduled, Scheduler};
+pub(super) use targets::target_of;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::targets::target_of;
 use super::traffic::Traffic;
 use crate::error::Result;
 use crate::fabric::Fabric;
@@ -64,7 +65,7 @@ impl Pipelines {
         if self.is_at(end) {
             return self.change(end.port, fabric, change);
         }
-        let mut pipeline = Pipeline::new(self.seed, &spec.link_name(end).unwrap_or_default());
+        let mut pipeline = Pipeline::new(self.seed, &target_of(spec, end)?.to_string());
         if let Some(traffic) = &self.traffic {
             let (traffic, end) = (Arc::clone(traffic), end.port);
             pipeline.set_traffic(Box::new(move |direction, view, sent| {

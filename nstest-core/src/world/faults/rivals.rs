@@ -4,7 +4,7 @@
 //! start. Both are converted before two faults are compared.
 
 use super::injected::Injected;
-use super::targets::{DirectedLink, directions};
+use super::targets::{DirectedLink, directions, target_of};
 use crate::error::Result;
 use crate::fault::plan::{clash, conflict};
 use crate::fault::{Fault, FaultTarget};
@@ -43,8 +43,8 @@ fn by_principal(fault: &Fault, ends: &[LinkEnd], spec: &Spec) -> Fault {
     let mut fault = fault.clone();
     let ([end], FaultTarget::Link { .. }) = (ends, fault.target()) else { return fault };
     let principal = spec.principal(*end);
-    if let Some(name) = spec.link_name(principal) {
-        fault.target = FaultTarget::from(name.as_str());
+    if let Ok(target) = target_of(spec, principal) {
+        fault.target = target;
         if principal != *end {
             fault.direction = fault.direction.map(Direction::reverse);
         }

@@ -31,6 +31,15 @@ impl DirectedLink {
     }
 }
 
+/// How faults call the link of this end.
+///
+/// # Errors
+/// `not-found`, if the link has been removed.
+pub(in crate::world) fn target_of(spec: &Spec, end: LinkEnd) -> Result<FaultTarget> {
+    let (node, interface) = spec.link_names(end).ok_or_else(|| gone("link"))?;
+    Ok(FaultTarget::Link { node: node.to_owned(), interface: interface.map(str::to_owned) })
+}
+
 /// What becomes of a node that a partition names and that does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MissingNode {
