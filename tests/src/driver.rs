@@ -350,6 +350,9 @@ impl Outcome {
 #[must_use]
 pub fn normal(text: &str) -> String {
     let text = text.replace(&*binary().to_string_lossy(), "BINARY");
+    // The package that builds the same sources for musl.
+    let text =
+        text.replace("tests/musl/../", "tests/").replace("nstest-tests-musl", "nstest-tests");
     let text = number_after(&text, ".rs:", ":", "LINE");
     let text = number_after(&text, ".rs:LINE:", "", "COLUMN");
     number_after(&text, "' (", ")", "TID")
