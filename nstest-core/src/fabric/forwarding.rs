@@ -52,9 +52,9 @@ impl ForwardingTable {
         let was_bridge = before.as_ref().and_then(|segment| segment.bridge);
         let known = before.map(|segment| segment.ends).unwrap_or_default();
         let left: Vec<LinkEndId> = known
-            .differences(&wiring.ports)
+            .differences(&wiring.ends)
             .into_iter()
-            .filter(|end| !wiring.ports.contains_key(end))
+            .filter(|end| !wiring.ends.contains_key(end))
             .collect();
         match wiring.medium {
             Medium::Cable | Medium::Hub => {
@@ -64,7 +64,7 @@ impl ForwardingTable {
                 for end in &left {
                     self.set_filters(*end, BTreeMap::new(), &mut requests);
                 }
-                for end in wiring.ports.keys() {
+                for end in wiring.ends.keys() {
                     self.set_filters(*end, forwards(*end, wiring), &mut requests);
                 }
             }
@@ -77,9 +77,9 @@ impl ForwardingTable {
                     requests.push(free.request_unless_gone());
                 }
                 // Only new link ends: a bridge may have hundreds.
-                let ports = if was_bridge.is_some() { &known } else { &SharedMap::default() };
-                let mut new = ports.differences(&wiring.ports);
-                new.retain(|end| !ports.contains_key(end));
+                let ends = if was_bridge.is_some() { &known } else { &SharedMap::default() };
+                let mut new = ends.differences(&wiring.ends);
+                new.retain(|end| !ends.contains_key(end));
                 for end in new {
                     self.set_filters(end, BTreeMap::new(), &mut requests);
                     requests.push(
@@ -92,7 +92,7 @@ impl ForwardingTable {
             Medium::Bridge(bridge) => Some(bridge),
             Medium::Cable | Medium::Hub => None,
         };
-        self.segments.insert(id, Segment { ends: wiring.ports.clone(), bridge });
+        self.segments.insert(id, Segment { ends: wiring.ends.clone(), bridge });
         requests
     }
 
@@ -195,7 +195,7 @@ fn new_bridge(bridge: LinkEndId) -> [Request; 2] {
 
 /// The filters of one link end of a cable or hub.
 fn forwards(end: LinkEndId, wiring: &Wiring) -> BTreeMap<u16, Forward> {
-    let others: Vec<_> = wiring.ports.iter().filter(|(other, _)| **other != end).collect();
+    let others: Vec<_> = wiring.ends.iter().filter(|(other, _)| **other != end).collect();
     let all: Vec<u32> = others.iter().map(|(other, _)| other.ifindex()).collect();
     let mut forwards = BTreeMap::new();
     if all.len() > 1 {

@@ -47,19 +47,19 @@ impl Fabric {
                 Ok(())
             }
             Change::AddLink { at, slot, link } => self.add_link(at, *slot, link),
-            Change::DelLink { at, slot, port, .. } => {
+            Change::DelLink { at, slot, end, .. } => {
                 let member = self.member(at)?;
                 member.forget_addresses(*slot);
                 member.links.remove(slot);
-                self.delete_link_end(*port)
+                self.delete_link_end(*end)
             }
-            Change::SetMtu { at, slot, device, port, mtu } => {
-                let far = link::set(port.ifindex()).mtu(*mtu).request();
+            Change::SetMtu { at, slot, device, end, mtu } => {
+                let far = link::set(end.ifindex()).mtu(*mtu).request();
                 let what = format!("set the MTU of node {at}'s interface {device} to {mtu}");
                 self.queue(Owner::Fabric, far.described(what))?;
                 let index = self.member(at)?.index_at(*slot)?;
                 self.queue(Owner::Node(at.id), link::set(index).mtu(*mtu).request())?;
-                self.refresh(*port)
+                self.refresh(*end)
             }
             Change::SetIpv6 { at, slot, device, on } => {
                 self.flush()?;
@@ -164,11 +164,11 @@ impl Fabric {
         self.awaiting.insert(at.id);
         let member = self.member(at)?;
         let index = member.free_index(state.index);
-        let interface = NodeInterface { name: state.name.clone(), index, end: state.port };
+        let interface = NodeInterface { name: state.name.clone(), index, end: state.end };
         member.links.insert(slot, interface);
         member.expect_link_local(slot, state.mac)?;
         let executor = Arc::clone(&member.executor);
-        let name = state.port.to_string();
+        let name = state.end.to_string();
         let near = NewLink {
             index: Some(index),
             mac: Some(state.mac),
@@ -177,7 +177,7 @@ impl Fabric {
             ..NewLink::named(&state.name)
         };
         let far = NewLink {
-            index: Some(state.port.ifindex()),
+            index: Some(state.end.ifindex()),
             mtu: Some(state.mtu),
             ..NewLink::named(&name)
         };
@@ -186,7 +186,7 @@ impl Fabric {
             state.name
         );
         self.queue(Owner::Fabric, link::veth(&near, &far).described(what))?;
-        self.queue(Owner::Fabric, link::set(state.port.ifindex()).up().request())
+        self.queue(Owner::Fabric, link::set(state.end.ifindex()).up().request())
     }
 
     /// Waits until the first packet would pass these links.

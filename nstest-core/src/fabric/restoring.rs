@@ -48,11 +48,11 @@ impl Fabric {
             let unwritten = rules::replace(self.member(at)?, &node.rules)?;
             self.note(&unwritten);
         }
-        let links = node.links.values().map(|link| (at.clone(), link.name.clone(), link.port));
+        let links = node.links.values().map(|link| (at.clone(), link.name.clone(), link.end));
         self.awaiting.insert(at.id);
         self.settle(&links.collect::<Vec<_>>())?;
-        self.ask_again(node.links.values().map(|link| link.port))?;
-        Ok(missing.iter().map(|slot| node.links[slot].port).collect())
+        self.ask_again(node.links.values().map(|link| link.end))?;
+        Ok(missing.iter().map(|slot| node.links[slot].end).collect())
     }
 
     /// Restores the interfaces that there are, and returns the slots of those that are gone.
@@ -93,17 +93,17 @@ impl Fabric {
         network: &NetworkState,
     ) -> Result<()> {
         let segments = || network.segments.iter();
-        let Some((segment, wiring)) = segments().find(|(_, w)| w.ports.contains_key(&link.port))
+        let Some((segment, wiring)) = segments().find(|(_, w)| w.ends.contains_key(&link.end))
         else {
             return Ok(());
         };
         let mut without = (**wiring).clone();
-        without.ports.remove(&link.port);
+        without.ends.remove(&link.end);
         let wire = |wiring| Change::Wire { segment: *segment, wiring };
         let (at, device) = (at.clone(), link.name.clone());
         let list = vec![
             wire(without.into()),
-            Change::DelLink { at: at.clone(), slot, device, port: link.port },
+            Change::DelLink { at: at.clone(), slot, device, end: link.end },
             Change::AddLink { at, slot, link: link.bare() },
             wire(wiring.clone()),
         ];

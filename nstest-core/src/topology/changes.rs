@@ -72,13 +72,13 @@ pub(crate) enum Change {
         at: NodeRef,
         slot: u8,
         device: String,
-        port: LinkEndId,
+        end: LinkEndId,
     },
     SetMtu {
         at: NodeRef,
         slot: u8,
         device: String,
-        port: LinkEndId,
+        end: LinkEndId,
         mtu: u32,
     },
     /// Switches IPv6 of a device on or off, link-local addresses included. It is on at first.
@@ -209,11 +209,11 @@ impl fmt::Display for Change {
             }
             Change::AddLink { at, link, .. } => write!(
                 f,
-                "{at}: link add {} index {} address {} mtu {} port {}",
-                link.name, link.index, link.mac, link.mtu, link.port
+                "{at}: link add {} index {} address {} mtu {} end {}",
+                link.name, link.index, link.mac, link.mtu, link.end
             ),
-            Change::DelLink { at, device, port, .. } => {
-                write!(f, "{at}: link del {device} port {port}")
+            Change::DelLink { at, device, end, .. } => {
+                write!(f, "{at}: link del {device} end {end}")
             }
             Change::SetMtu { at, device, mtu, .. } => {
                 write!(f, "{at}: link set {device} mtu {mtu}")
@@ -223,10 +223,10 @@ impl fmt::Display for Change {
             }
             Change::Wire { wiring, .. } => {
                 write!(f, "{}: {}", wiring.title, wiring.medium)?;
-                if wiring.ports.is_empty() {
-                    f.write_str(" of no ports")?;
+                if wiring.ends.is_empty() {
+                    f.write_str(" of no ends")?;
                 }
-                wiring.ports.keys().try_for_each(|port| write!(f, " {port}"))
+                wiring.ends.keys().try_for_each(|end| write!(f, " {end}"))
             }
             Change::Unwire { title, .. } => write!(f, "{title}: removed"),
             Change::AddAddr { at, device, addr, len, .. } => {
@@ -254,7 +254,7 @@ impl fmt::Display for Change {
             Change::FlushConntrack { at } => write!(f, "{at}: conntrack flush"),
             Change::Settle { links } => {
                 f.write_str("settle:")?;
-                links.iter().try_for_each(|(at, device, port)| write!(f, " {at}.{device}={port}"))
+                links.iter().try_for_each(|(at, device, end)| write!(f, " {at}.{device}={end}"))
             }
         }
     }

@@ -58,9 +58,9 @@ impl Changes {
             let Some(wiring) = new.segments.get(id) else { continue };
             let before = old.segments.get(id);
             if before.map(|before| remaining(before, wiring)).as_ref() != Some(wiring) {
-                let known = before.map(|before| before.ports.clone()).unwrap_or_default();
-                let others = known.differences(&wiring.ports).into_iter();
-                moved.extend(others.filter(|port| !known.contains_key(port)));
+                let known = before.map(|before| before.ends.clone()).unwrap_or_default();
+                let others = known.differences(&wiring.ends).into_iter();
+                moved.extend(others.filter(|end| !known.contains_key(end)));
                 up.wiring.push(Change::Wire { segment: *id, wiring: Arc::clone(wiring) });
             }
         }
@@ -92,8 +92,8 @@ fn links_at<'a>(
 ) -> Vec<(NodeRef, String, LinkEndId)> {
     nodes
         .flat_map(|(id, node)| node.links.values().map(move |link| (id, node, link)))
-        .filter(|(.., link)| ends.contains(&link.port))
-        .map(|(id, node, link)| (NodeRef::new(*id, node), link.name.clone(), link.port))
+        .filter(|(.., link)| ends.contains(&link.end))
+        .map(|(id, node, link)| (NodeRef::new(*id, node), link.name.clone(), link.end))
         .collect()
 }
 
@@ -115,19 +115,19 @@ impl Phases {
 
 /// `old` without the link ends that do not stay; `old` itself if all stay.
 fn remaining(old: &Arc<Wiring>, new: &Arc<Wiring>) -> Arc<Wiring> {
-    let mut left = old.ports.differences(&new.ports);
-    left.retain(|end| old.ports.contains_key(end));
+    let mut left = old.ends.differences(&new.ends);
+    left.retain(|end| old.ends.contains_key(end));
     if left.is_empty() {
         return Arc::clone(old);
     }
     let mut kept = Wiring::clone(old);
-    left.iter().for_each(|end| kept.ports.remove(end));
+    left.iter().for_each(|end| kept.ends.remove(end));
     Arc::new(kept)
 }
 
 /// Whether both are one device: all but the MTU and IPv6 is fixed when it is made.
 fn same_device(old: &LinkState, new: &LinkState) -> bool {
-    (&old.name, old.index, old.mac, old.port) == (&new.name, new.index, new.mac, new.port)
+    (&old.name, old.index, old.mac, old.end) == (&new.name, new.index, new.mac, new.end)
 }
 
 /// The link at `slot` after the change, if it is still the same device.
@@ -161,7 +161,7 @@ fn tear_down(list: &mut Vec<Change>, id: NodeId, node: &NodeState, new: Option<&
     for (slot, link) in &node.links {
         let device = link.name.clone();
         let Some(now) = survivor(*slot, link, new) else {
-            late.push(Change::DelLink { at: at(), slot: *slot, device, port: link.port });
+            late.push(Change::DelLink { at: at(), slot: *slot, device, end: link.end });
             continue;
         };
         for (addr, _) in link.neighbours.difference(&now.neighbours) {
@@ -235,7 +235,7 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
                     at: at(),
                     slot: *slot,
                     device: device.clone(),
-                    port: link.port,
+                    end: link.end,
                     mtu: link.mtu,
                 });
             }

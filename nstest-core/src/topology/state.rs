@@ -65,7 +65,7 @@ pub(crate) struct LinkState {
     pub(crate) mac: MacAddr,
     pub(crate) mtu: u32,
     pub(crate) ipv6: bool,
-    pub(crate) port: LinkEndId,
+    pub(crate) end: LinkEndId,
     pub(crate) addrs: BTreeSet<(IpAddr, u8)>,
     pub(crate) neighbours: BTreeSet<(IpAddr, MacAddr)>,
 }
@@ -76,7 +76,7 @@ pub(crate) struct Wiring {
     /// "LAN `home`".
     pub(crate) title: String,
     pub(crate) medium: Medium,
-    pub(crate) ports: SharedMap<LinkEndId, MacAddr>,
+    pub(crate) ends: SharedMap<LinkEndId, MacAddr>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +158,7 @@ impl Derivation<'_> {
                 segments.extend(before.segments.differences(&spec.segments));
                 let nodes = changed.iter().filter_map(|id| before.nodes.get(id));
                 for interface in nodes.flat_map(|node| node.interfaces.values()) {
-                    left.entry(interface.segment).or_default().push(interface.port);
+                    left.entry(interface.segment).or_default().push(interface.end);
                 }
             }
             None => segments.extend(spec.segments.keys()),
@@ -174,9 +174,9 @@ impl Derivation<'_> {
                 continue;
             };
             let known = wirings.get(&id);
-            let mut ends = known.map(|known| known.ports.clone()).unwrap_or_default();
+            let mut ends = known.map(|known| known.ends.clone()).unwrap_or_default();
             left.get(&id).into_iter().flatten().for_each(|end| ends.remove(end));
-            ends.extend(joined.get(&id).into_iter().flatten().map(|i| (i.port, i.mac)));
+            ends.extend(joined.get(&id).into_iter().flatten().map(|i| (i.end, i.mac)));
             let medium = match segment.kind {
                 SegmentKind::Link => Medium::Cable,
                 SegmentKind::Lan if spec.bridges_only || ends.len() > HUB_MAX => {
@@ -184,7 +184,7 @@ impl Derivation<'_> {
                 }
                 SegmentKind::Lan => Medium::Hub,
             };
-            let wiring = Wiring { title: segment.to_string(), medium, ports: ends };
+            let wiring = Wiring { title: segment.to_string(), medium, ends };
             if known.is_none_or(|known| **known != wiring) {
                 wirings.insert(id, Arc::new(wiring));
             }
@@ -251,7 +251,7 @@ fn node_state(
                 mac: interface.mac,
                 mtu: segment.mtu,
                 ipv6: segment.v6.is_some(),
-                port: interface.port,
+                end: interface.end,
                 addrs: addrs.collect(),
                 neighbours: here.map(|(_, addr, mac)| (*addr, *mac)).collect(),
             },

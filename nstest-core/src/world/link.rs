@@ -27,10 +27,10 @@ impl Link {
     /// On a LAN the link has one end, between two nodes two.
     pub(super) fn of(net: SharedNetwork, node: NodeId, slot: u8) -> Result<Self> {
         let (end, ends) = net.look(|spec| {
-            let (segment, port) = spec.interface(node, slot).ok_or_else(|| gone("link"))?;
-            let end = LinkEnd { node, slot, port };
+            let (segment, id) = spec.interface(node, slot).ok_or_else(|| gone("link"))?;
+            let end = LinkEnd { node, slot, id };
             let all =
-                if spec.is_link(segment) { spec.ends(segment) } else { vec![(node, slot, port)] };
+                if spec.is_link(segment) { spec.ends(segment) } else { vec![(node, slot, id)] };
             Ok::<_, Error>((end, all))
         })?;
         Ok(Self { net, end, ends })
@@ -92,6 +92,6 @@ impl Link {
 #[cfg(test)]
 impl Link {
     pub(crate) fn ends(&self) -> impl Iterator<Item = (NodeId, LinkEndId)> + '_ {
-        self.ends.iter().map(|(node, _, port)| (*node, *port))
+        self.ends.iter().map(|(node, _, id)| (*node, *id))
     }
 }

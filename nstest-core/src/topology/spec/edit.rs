@@ -48,7 +48,7 @@ impl Spec {
             foreign: ForeignNames::new(),
             next_node: NodeId::TEST.0,
             next_segment: 1,
-            next_port: 1,
+            next_end: 1,
             next_subnet: Self::FIRST_SUBNET,
         }
     }
@@ -100,7 +100,7 @@ impl Spec {
         };
         let id = SegmentId(self.next_segment);
         self.next_segment = next;
-        let bridge = self.new_port();
+        let bridge = self.new_end();
         self.segments.insert(
             id,
             Arc::new(SegmentSpec {
@@ -204,8 +204,8 @@ impl Spec {
         }
         let wanted = RequestedAddrs::new(&node.title(), &join.addrs)?;
         let (v4, v6) = self.lease(id, join.segment, wanted, side)?;
-        let port = self.new_port();
-        let interface = InterfaceSpec { name, mac, segment: join.segment, port, side, v4, v6 };
+        let end = self.new_end();
+        let interface = InterfaceSpec { name, mac, segment: join.segment, end, side, v4, v6 };
         self.node_mut(id)?.interfaces.insert(slot, interface);
         self.gives_macs |= join.mac.is_some();
         Ok(slot)
@@ -332,9 +332,9 @@ impl Spec {
         Ok(())
     }
 
-    fn new_port(&mut self) -> LinkEndId {
-        let port = LinkEndId(self.next_port);
-        self.next_port += 1;
-        port
+    fn new_end(&mut self) -> LinkEndId {
+        let end = LinkEndId(self.next_end);
+        self.next_end += 1;
+        end
     }
 }

@@ -13,7 +13,7 @@ use crate::topology::errors;
 pub(crate) struct LinkEnd {
     pub(crate) node: NodeId,
     pub(crate) slot: u8,
-    pub(crate) port: LinkEndId,
+    pub(crate) id: LinkEndId,
 }
 
 /// The addresses that identify the packets of some nodes.
@@ -31,7 +31,7 @@ impl Spec {
         let mut found =
             interfaces.iter().filter(|(_, i)| interface.is_none_or(|name| i.name == name));
         match (found.next(), found.next()) {
-            (Some((slot, i)), None) => Ok(LinkEnd { node: id, slot: *slot, port: i.port }),
+            (Some((slot, i)), None) => Ok(LinkEnd { node: id, slot: *slot, id: i.end }),
             _ => {
                 let names = interfaces.values().map(|i| i.name.as_str());
                 Err(errors::no_such_link(node, interface, names))
@@ -53,7 +53,7 @@ impl Spec {
         match self.interface(end.node, end.slot) {
             Some((segment, _)) if self.is_link(segment) => {
                 let ends = self.ends(segment).into_iter();
-                let ends = ends.map(|(node, slot, port)| LinkEnd { node, slot, port });
+                let ends = ends.map(|(node, slot, id)| LinkEnd { node, slot, id });
                 ends.max().unwrap_or(end)
             }
             _ => end,
@@ -64,14 +64,14 @@ impl Spec {
     pub(crate) fn opposite(&self, end: LinkEnd) -> Option<LinkEnd> {
         let (segment, _) = self.interface(end.node, end.slot)?;
         let others = self.is_link(segment).then(|| self.ends(segment))?.into_iter();
-        let mut others = others.map(|(node, slot, port)| LinkEnd { node, slot, port });
+        let mut others = others.map(|(node, slot, id)| LinkEnd { node, slot, id });
         others.find(|other| *other != end)
     }
 
     /// Every interface of a node.
     pub(crate) fn links_of(&self, id: NodeId) -> Vec<LinkEnd> {
         let interfaces = self.nodes.get(&id).into_iter().flat_map(|node| &node.interfaces);
-        interfaces.map(|(slot, i)| LinkEnd { node: id, slot: *slot, port: i.port }).collect()
+        interfaces.map(|(slot, i)| LinkEnd { node: id, slot: *slot, id: i.end }).collect()
     }
 
     /// What identifies the packets from and to these nodes, link-local addresses included.

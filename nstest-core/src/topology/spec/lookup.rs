@@ -134,7 +134,7 @@ impl Spec {
     /// The segment of an interface, and its link end.
     pub(crate) fn interface(&self, node: NodeId, slot: u8) -> Option<(SegmentId, LinkEndId)> {
         let interface = self.nodes.get(&node)?.interfaces.get(&slot)?;
-        Some((interface.segment, interface.port))
+        Some((interface.segment, interface.end))
     }
 
     /// The interfaces on a segment, and their link ends.
@@ -142,6 +142,6 @@ impl Spec {
         let all = self
             .nodes()
             .flat_map(|(id, node)| node.interfaces.iter().map(move |(slot, i)| (id, *slot, i)));
-        all.filter(|(.., i)| i.segment == segment).map(|(id, slot, i)| (id, slot, i.port)).collect()
+        all.filter(|(.., i)| i.segment == segment).map(|(id, slot, i)| (id, slot, i.end)).collect()
     }
 }

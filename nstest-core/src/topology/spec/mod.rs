@@ -131,7 +131,7 @@ pub(crate) struct Spec {
     pub(super) foreign: ForeignNames,
     next_node: u16,
     next_segment: u16,
-    next_port: u32,
+    next_end: u32,
     next_subnet: u32,
 }
 
@@ -151,7 +151,7 @@ pub(crate) struct InterfaceSpec {
     pub(super) name: String,
     pub(super) mac: MacAddr,
     pub(super) segment: SegmentId,
-    pub(super) port: LinkEndId,
+    pub(super) end: LinkEndId,
     pub(super) side: InterfaceRole,
     pub(super) v4: Option<Ipv4Addr>,
     pub(super) v6: Option<Ipv6Addr>,

@@ -68,12 +68,12 @@ impl Spec {
         what: &str,
         help: &'static str,
     ) -> Result<SegmentId> {
-        let Some((node, slot, port)) = ends.first() else {
+        let Some((node, slot, end)) = ends.first() else {
             return Err(errors::gone("link"));
         };
         match self.interface(*node, *slot) {
-            Some((segment, now)) if now == *port && self.is_link(segment) => Ok(segment),
-            Some((segment, now)) if now == *port => Err(errors::no_link_of_its_own(
+            Some((segment, now)) if now == *end && self.is_link(segment) => Ok(segment),
+            Some((segment, now)) if now == *end => Err(errors::no_link_of_its_own(
                 what,
                 &self.node(*node)?.title(),
                 &self.segment(segment)?.to_string(),

@@ -24,7 +24,7 @@ fn plug_unplug_and_plug_again() {
     check(
         &net.last,
         expect![[r#"
-            c: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p5
+            c: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 end p5
             LAN `peers`: hub p2 p3 p4 p5
             c: address add 10.0.2.4/24 dev eth0
             c: address add fd00:2::4/64 dev eth0
@@ -42,7 +42,7 @@ fn plug_unplug_and_plug_again() {
             c: route del 224.0.0.0/4 dev eth0
             c: route del 255.255.255.255/32 dev eth0
             LAN `peers`: hub p2 p3 p4
-            c: link del eth0 port p5
+            c: link del eth0 end p5
             hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
         "#]],
     );
@@ -128,8 +128,8 @@ fn removing_nodes_links_and_lans() {
     check(
         &net.last,
         expect![[r#"
-            a: link add eth1 index 3 address 02:6e:73:00:02:01 mtu 1500 port p6
-            c: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p7
+            a: link add eth1 index 3 address 02:6e:73:00:02:01 mtu 1500 end p6
+            c: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 end p7
             link `a-c`: cable p6 p7
             a: address add 10.0.3.1/24 dev eth1
             a: address add fd00:3::1/64 dev eth1
@@ -149,8 +149,8 @@ fn removing_nodes_links_and_lans() {
             c: route del 224.0.0.0/4 dev eth0
             c: route del 255.255.255.255/32 dev eth0
             link `a-c`: removed
-            a: link del eth1 port p6
-            c: link del eth0 port p7
+            a: link del eth1 end p6
+            c: link del eth0 end p7
             hosts: 10.0.2.1 test, fd00:2::1 test, 10.0.2.2 a, fd00:2::2 a, 10.0.2.3 b, fd00:2::3 b
         "#]],
     );

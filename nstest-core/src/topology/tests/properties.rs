@@ -11,7 +11,7 @@ use crate::topology::spec::DefaultVia;
 /// Each address, MAC, index and name is one's own; each next hop is somebody on the link.
 fn check(net: &Net) {
     let (spec, state) = (net.now.spec(), net.now.state());
-    let mut ports = BTreeSet::new();
+    let mut ends = BTreeSet::new();
     for (id, segment) in spec.segments.iter() {
         let on: Vec<_> = spec.nodes.values().filter_map(|n| n.on(*id)).map(|(_, i)| i).collect();
         let addrs: Vec<IpAddr> = on.iter().flat_map(|i| i.addrs()).collect();
@@ -23,10 +23,10 @@ fn check(net: &Net) {
             assert_eq!(subnet.check_host(addr), Ok(()), "{addr} on {segment}");
         }
         for interface in &on {
-            assert!(ports.insert(interface.port), "{}", interface.port);
+            assert!(ends.insert(interface.end), "{}", interface.end);
             assert!(segment.subnets().count() == interface.addrs().count());
         }
-        assert_eq!(state.segments[id].ports.len(), on.len());
+        assert_eq!(state.segments[id].ends.len(), on.len());
     }
     for (id, node) in state.nodes.iter() {
         for route in &node.routes {

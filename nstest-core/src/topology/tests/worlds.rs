@@ -26,9 +26,9 @@ fn two_directly_linked_nodes() {
         &Net::with_peers(&["server"]).last,
         expect![[r#"
             test: netns add, hostname test
-            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
+            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 end p2
             server: netns add, hostname server
-            server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 port p3
+            server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 end p3
             link `test-server`: cable p2 p3
             test: address add 10.0.2.1/24 dev eth0
             test: address add fd00:2::1/64 dev eth0
@@ -50,11 +50,11 @@ fn three_nodes_on_a_lan() {
         &Net::with_peers(&["a", "b"]).last,
         expect![[r#"
             test: netns add, hostname test
-            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
+            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 end p2
             a: netns add, hostname a
-            a: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 port p3
+            a: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 end p3
             b: netns add, hostname b
-            b: link add eth0 index 2 address 02:6e:73:00:03:00 mtu 1500 port p4
+            b: link add eth0 index 2 address 02:6e:73:00:03:00 mtu 1500 end p4
             LAN `peers`: hub p2 p3 p4
             test: address add 10.0.2.1/24 dev eth0
             test: address add fd00:2::1/64 dev eth0
@@ -95,8 +95,8 @@ fn three_nodes_with_nat_to_an_outside_network() {
             b: route del 255.255.255.255/32 dev eth0
             router: netns add, hostname router
             router: nft replace nstest (chains 5, rules 19), sysctl net.netfilter.nf_conntrack_udp_timeout=300 net.netfilter.nf_conntrack_udp_timeout_stream=300 net.netfilter.nf_conntrack_tcp_timeout_established=7440
-            router: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 port p6
-            router: link add eth1 index 3 address 02:6e:73:00:04:01 mtu 1500 port p7
+            router: link add eth0 index 2 address 02:6e:73:00:04:00 mtu 1500 end p6
+            router: link add eth1 index 3 address 02:6e:73:00:04:01 mtu 1500 end p7
             LAN `peers`: hub p2 p3 p4 p6
             LAN `internet`: hub p7
             router: address add 10.0.2.254/24 dev eth0
@@ -120,7 +120,7 @@ fn three_nodes_with_nat_to_an_outside_network() {
         &net.last,
         expect![[r#"
             server: netns add, hostname server
-            server: link add eth0 index 2 address 02:6e:73:00:05:00 mtu 1500 port p8
+            server: link add eth0 index 2 address 02:6e:73:00:05:00 mtu 1500 end p8
             LAN `internet`: hub p7 p8
             server: address add 203.0.113.2/24 dev eth0
             server: address add fd00:3::2/64 dev eth0
@@ -192,10 +192,10 @@ fn one_family_only_and_another_mtu() {
         &Net::of(&v4).last,
         expect![[r#"
             test: netns add, hostname test
-            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1000 port p2
+            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1000 end p2
             test: link set eth0 ipv6 off
             server: netns add, hostname server
-            server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1000 port p3
+            server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1000 end p3
             server: link set eth0 ipv6 off
             link `test-server`: cable p2 p3
             test: address add 10.0.2.1/24 dev eth0
@@ -213,9 +213,9 @@ fn one_family_only_and_another_mtu() {
         &Net::of(&v6).last,
         expect![[r#"
             test: netns add, hostname test
-            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 port p2
+            test: link add eth0 index 2 address 02:6e:73:00:01:00 mtu 1500 end p2
             server: netns add, hostname server
-            server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 port p3
+            server: link add eth0 index 2 address 02:6e:73:00:02:00 mtu 1500 end p3
             link `test-server`: cable p2 p3
             test: address add fd00:2::1/64 dev eth0
             server: address add fd00:2::2/64 dev eth0
@@ -255,7 +255,7 @@ fn a_large_lan_is_a_bridge() {
         |anonymous| Net::of(&Parameters { anonymous, ..Parameters::default() }).last.to_string();
     assert!(peers(19).contains("LAN `peers`: hub p"));
     assert!(peers(20).contains("LAN `peers`: bridge br1 p"));
-    // The bridge is device 2 of the fabric, where `lo` is 1, and its first port device 3.
+    // The bridge is device 2 of the fabric, where `lo` is 1, and its first link end device 3.
     assert_eq!(crate::topology::spec::LinkEndId(1).ifindex(), 2);
 }
 

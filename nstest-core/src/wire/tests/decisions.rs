@@ -34,7 +34,7 @@ fn what_is_delayed_comes_late_and_in_order() {
 fn what_is_dropped_does_not_come_from_the_moment_that_it_is_said() {
     isolated(|| {
         let Pair { net, local, ends, .. } = pair();
-        let port = link_end_of(&local);
+        let end = link_end_of(&local);
         let dropping = Arc::new(Mutex::new(false));
         let decides = Arc::clone(&dropping);
         teach(&local, true, move |direction, frame, now, out| {
@@ -47,7 +47,7 @@ fn what_is_dropped_does_not_come_from_the_moment_that_it_is_said() {
             *dropping.lock().unwrap() = true;
             ends.0.send(b"lost").unwrap();
             // It is past the stage when something behind it comes back.
-            net.shared().refresh(port).unwrap();
+            net.shared().refresh(end).unwrap();
             ends.1.send(b"other way").unwrap();
             let mut buffer = [0; 16];
             assert_eq!(ends.0.recv(&mut buffer).unwrap(), 9);

@@ -41,7 +41,7 @@ impl<F: FnMut(Direction, &[u8], Instant, &mut Outlet) + Send> Stage for Taught<F
     }
 }
 
-/// The port of a node that has one link.
+/// The link end of a node that has one link.
 fn link_end_of(node: &Node) -> LinkEndId {
     link_end_at(&node.link(), node)
 }

@@ -35,7 +35,7 @@ impl Carriers {
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> Result<()> {
-        let reasons = self.reasons.entry(spec.principal(end).port).or_default();
+        let reasons = self.reasons.entry(spec.principal(end).id).or_default();
         let first = reasons.is_empty();
         reasons.insert(reason);
         if !first {
@@ -56,7 +56,7 @@ impl Carriers {
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> Result<()> {
-        let principal = spec.principal(end).port;
+        let principal = spec.principal(end).id;
         let Some(reasons) = self.reasons.get_mut(&principal) else { return Ok(()) };
         reasons.remove(&reason);
         if !reasons.is_empty() {
@@ -68,7 +68,7 @@ impl Carriers {
 
     /// Takes a link end down that was made again, if there is a reason.
     pub(super) fn renew(&self, end: LinkEnd, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
-        let is_down = self.reasons.contains_key(&spec.principal(end).port);
+        let is_down = self.reasons.contains_key(&spec.principal(end).id);
         if is_down { set_carrier(end, false, spec, fabric) } else { Ok(()) }
     }
 
@@ -84,6 +84,6 @@ impl Carriers {
 }
 
 fn set_carrier(end: LinkEnd, up: bool, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
-    let ends = all_ends(spec, end).into_iter().map(|end| (end.node, end.slot, end.port));
+    let ends = all_ends(spec, end).into_iter().map(|end| (end.node, end.slot, end.id));
     fabric.set_carrier(&ends.collect::<Vec<_>>(), up)
 }

@@ -35,7 +35,7 @@ impl Census {
             let both_directions = spec.opposite(end).is_some();
             let seen = Arc::clone(&self.seen);
             mechanisms.pipelines.splice(end, spec, fabric)?;
-            mechanisms.pipelines.change(end.port, fabric, |pipeline| {
+            mechanisms.pipelines.change(end.id, fabric, |pipeline| {
                 pipeline.set_census(Some(Box::new(move |direction, packet, point| {
                     if both_directions || direction == Direction::Egress {
                         lock(&seen).push((point.to_string(), packet.to_string()));

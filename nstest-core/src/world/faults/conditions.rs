@@ -80,7 +80,7 @@ impl Conditions {
 
     /// Forgets links that have gone.
     pub(super) fn retain(&mut self, existing: &BTreeSet<LinkEndId>) {
-        self.present.retain(|link, _| existing.contains(&link.end.port));
+        self.present.retain(|link, _| existing.contains(&link.end.id));
     }
 }
 
@@ -91,7 +91,7 @@ fn change(
     fabric: &mut Fabric,
 ) -> Result<()> {
     let condition = new.and_then(Assigned::in_pipeline);
-    pipelines.change(link.end.port, fabric, |pipeline| {
+    pipelines.change(link.end.id, fabric, |pipeline| {
         pipeline.set_condition(link.direction, condition);
     })
 }

@@ -27,7 +27,7 @@ impl Faults {
 
     /// Nothing is in force any more at a link that was removed.
     fn forget_removed(&mut self, spec: &Spec) {
-        let existing = spec.nodes().flat_map(|(id, _)| spec.links_of(id)).map(|end| end.port);
+        let existing = spec.nodes().flat_map(|(id, _)| spec.links_of(id)).map(|end| end.id);
         let existing: BTreeSet<LinkEndId> = existing.collect();
         self.mechanisms.forget_removed(&existing);
         for injected in self.injected.values_mut() {
@@ -47,8 +47,8 @@ impl Faults {
         }
         let all = spec.nodes().flat_map(|(id, _)| spec.links_of(id));
         let (again, stay): (Vec<LinkEnd>, Vec<LinkEnd>) =
-            all.partition(|end| made.contains(&end.port));
-        self.mechanisms.forget_pipelines(&stay.iter().map(|end| end.port).collect());
+            all.partition(|end| made.contains(&end.id));
+        self.mechanisms.forget_pipelines(&stay.iter().map(|end| end.id).collect());
         if let Some(census) = &mut self.census {
             census.forget(&again);
         }

@@ -49,8 +49,8 @@ impl Applied {
     pub(super) fn at(&self) -> LinkEndId {
         match self {
             Self::Rule(end, _) => *end,
-            Self::Condition(link) => link.end.port,
-            Self::Down(end) => end.port,
+            Self::Condition(link) => link.end.id,
+            Self::Down(end) => end.id,
         }
     }
 }

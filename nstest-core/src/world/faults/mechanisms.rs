@@ -130,7 +130,7 @@ impl Mechanisms {
         fabric: &mut Fabric,
     ) -> Result<Applied> {
         self.pipelines.splice(end, spec, fabric)?;
-        Ok(Applied::Rule(end.port, self.pipelines.add_rule(end.port, rule, fabric)?))
+        Ok(Applied::Rule(end.id, self.pipelines.add_rule(end.id, rule, fabric)?))
     }
 
     /// Takes out of force what was applied for a fault: all that is possible.

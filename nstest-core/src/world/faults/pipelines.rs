@@ -45,7 +45,7 @@ impl Pipelines {
 
     /// Whether frames pass the wire at this end.
     pub(super) fn is_at(&self, end: LinkEnd) -> bool {
-        self.by_end.contains_key(&end.port)
+        self.by_end.contains_key(&end.id)
     }
 
     /// Splices the wire in at this end, if it is not there yet.
@@ -63,19 +63,19 @@ impl Pipelines {
         change: impl FnOnce(&mut Pipeline),
     ) -> Result<()> {
         if self.is_at(end) {
-            return self.change(end.port, fabric, change);
+            return self.change(end.id, fabric, change);
         }
         let mut pipeline = Pipeline::new(self.seed, &target_of(spec, end)?.to_string());
         if let Some(traffic) = &self.traffic {
-            let (traffic, end) = (Arc::clone(traffic), end.port);
+            let (traffic, end) = (Arc::clone(traffic), end.id);
             pipeline.set_traffic(Box::new(move |direction, view, sent| {
                 traffic.note(end, direction, view, sent);
             }));
         }
         change(&mut pipeline);
         let pipeline = Arc::new(Mutex::new(pipeline));
-        fabric.splice(end.port, Arc::clone(&pipeline) as _)?;
-        self.by_end.insert(end.port, pipeline);
+        fabric.splice(end.id, Arc::clone(&pipeline) as _)?;
+        self.by_end.insert(end.id, pipeline);
         Ok(())
     }
 

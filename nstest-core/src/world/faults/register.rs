@@ -150,7 +150,7 @@ impl Faults {
         let messages = self.scheduler.messages()?.clone();
         let principal = spec.principal(end);
         self.mechanisms.pipelines.splice(principal, spec, fabric)?;
-        if let Some(mut pipeline) = self.mechanisms.pipelines.at(principal.port) {
+        if let Some(mut pipeline) = self.mechanisms.pipelines.at(principal.id) {
             pipeline.set_listener(Some(Box::new(move |number, at| {
                 let _ = messages.send(FaultEvent::Triggered(FaultId(number), at));
             })));

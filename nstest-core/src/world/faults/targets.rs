@@ -61,8 +61,8 @@ pub(super) fn resolve(
     missing: MissingNode,
 ) -> Result<Vec<LinkEnd>> {
     if let Some(LinkEnd { node, slot, .. }) = handle {
-        let (_, port) = spec.interface(node, slot).ok_or_else(|| gone("link"))?;
-        return Ok(vec![LinkEnd { node, slot, port }]);
+        let (_, id) = spec.interface(node, slot).ok_or_else(|| gone("link"))?;
+        return Ok(vec![LinkEnd { node, slot, id }]);
     }
     match (fault.target(), fault.effect()) {
         (FaultTarget::Link { node, interface }, _) => {
