@@ -28,6 +28,8 @@ pub(crate) enum Event {
     Passed,
     /// The body failed.
     Failed(Failure),
+    /// The test closed the pipe for events, and the body opened it again to say so.
+    PipeClosed,
     /// Init could not start the body, because of this `errno`.
     InitFailed(i32),
     /// The body's process ended with this wait status, as waitpid(2) gives it.
@@ -68,6 +70,7 @@ impl Event {
                 (b'R', code.as_ref().map_or(&[], |code| code.as_bytes()))
             }
             Event::Failed(Failure::Reported(text)) => (b'U', text.as_bytes()),
+            Event::PipeClosed => (b'C', &[]),
             Event::InitFailed(errno) => return message(tag::NOT_STARTED, *errno).to_vec(),
             Event::Ended(status) => return message(tag::ENDED, *status).to_vec(),
         };
@@ -93,6 +96,7 @@ impl Event {
             b'A' => Event::Failed(Failure::PanicAny),
             b'R' => Event::Failed(Failure::Returned(Some(text()).filter(|code| !code.is_empty()))),
             b'U' => Event::Failed(Failure::Reported(text())),
+            b'C' => Event::PipeClosed,
             tag::NOT_STARTED => Event::InitFailed(number()),
             tag::ENDED => Event::Ended(number()),
             _ => return None,
@@ -104,9 +108,6 @@ impl Event {
 
 /// The exit status of a body that has failed, as libtest's.
 pub(crate) const FAILED: i32 = 101;
-
-/// The exit status of a body that cannot report its result.
-pub(crate) const VERDICT_LOST: i32 = 121;
 
 /// What the parent gives the body to do, in the payload of a [`Handover`](crate::sys::init::Handover).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +160,7 @@ mod tests {
             Event::Failed(Failure::Reported("nstest[setup]: …".into())),
             Event::Found(Findings { unmatched: vec!["reset".into()], ..Findings::default() }),
             Event::Passed,
+            Event::PipeClosed,
             Event::InitFailed(11),
             Event::Ended(-1),
         ];

@@ -121,22 +121,26 @@ fn puts_files_in_the_place_of_all_descriptors() {
     }
 }
 
+#[netns_test]
+#[ignore = "a fixture that fails; its test runs it"]
+fn exits_with_121() {
+    std::process::exit(121);
+}
+
 #[test]
 fn a_closed_verdict_pipe_is_named() {
-    expect![[r#"
-        nstest[verdict-lost]: the test's process exited with status 121 before the test function returned
-          help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom); leave open what others opened
-    "#]].assert_eq(&failure("output::closes_all_descriptors"));
-    // If its streams are open, the test's process prints the reason, too.
-    for fixture in
-        ["output::closes_all_but_its_streams", "output::puts_files_in_the_place_of_all_descriptors"]
-    {
+    for fixture in [
+        "output::closes_all_descriptors",
+        "output::closes_all_but_its_streams",
+        "output::puts_files_in_the_place_of_all_descriptors",
+    ] {
         expect![[r#"
-            nstest: the pipe for the verdict was closed
-            nstest[verdict-lost]: the test's process exited with status 121 before the test function returned
-              help: the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom); leave open what others opened
+            nstest[verdict-lost]: the test closed the pipe through which its process reports the result
+              help: it, or something that it called, closed file descriptors that it had not opened (close_range, closefrom); leave open what others opened
         "#]].assert_eq(&failure(fixture));
     }
+    // No exit status stands for it.
+    assert!(failure("output::exits_with_121").starts_with("nstest[early-exit]: "));
 }
 
 #[netns_test]
@@ -157,6 +161,47 @@ fn both_streams_keep_their_order() {
     for streamed in [run().args(["--nocapture"]), run().env("RUST_TEST_NOCAPTURE", "1")] {
         assert_eq!(streamed.run().shown(), format!("{both}test {fixture} ... ok\n"));
     }
+}
+
+#[netns_test]
+#[ignore = "a fixture that fails; its test runs it"]
+fn prints_a_part_of_a_line_and_panics() {
+    print!("a part of a line, ");
+    panic!("after it");
+}
+
+#[netns_test]
+#[ignore = "a fixture that fails; its test runs it"]
+fn panics_in_a_thread_while_others_exist() {
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let waits = std::thread::spawn(move || stopped.recv());
+    print!("a part of a line, ");
+    let panics = std::thread::spawn(|| panic!("after it"));
+    assert!(panics.join().is_err());
+    drop(stop);
+    let _ = waits.join();
+    raw::exit_now(1);
+}
+
+#[netns_test]
+#[ignore = "a fixture that fails; its test runs it"]
+fn panics_in_a_thread_while_it_holds_the_lock_of_stdout() {
+    let mut stdout = std::io::stdout().lock();
+    write!(stdout, "a part of a line, ").unwrap();
+    let panics = std::thread::spawn(|| panic!("after it"));
+    assert!(panics.join().is_err());
+    panic!("and this thread");
+}
+
+#[test]
+fn a_part_of_a_line_is_shown_before_a_panic() {
+    for fixture in ["prints_a_part_of_a_line_and_panics", "panics_in_a_thread_while_others_exist"] {
+        let shown = failure(&format!("output::{fixture}"));
+        assert!(shown.starts_with("a part of a line, \nthread "), "{shown}");
+    }
+    // A thread that holds the lock of standard output may wait for the one that panics.
+    let held = failure("output::panics_in_a_thread_while_it_holds_the_lock_of_stdout");
+    assert!(held.contains("after it") && held.contains("and this thread"), "{held}");
 }
 
 #[netns_test]

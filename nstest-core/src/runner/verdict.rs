@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 
 use super::settings::Settings;
 use crate::error::{Error, ErrorCode, Result};
-use crate::ipc::{Event, FAILED, Failure, VERDICT_LOST};
+use crate::ipc::{Event, FAILED, Failure};
 use crate::preflight::{Operation, Refusal};
 use crate::run_config::{Findings, FoundPoint, RunConfig};
 
@@ -24,6 +24,8 @@ pub(super) struct Observed {
     aborting: Option<String>,
     /// The body's result, if it reported one.
     result: Option<std::result::Result<(), Failure>>,
+    /// Whether the test closed the pipe through which the body reports.
+    pipe_closed: bool,
     init_failed: Option<i32>,
     /// The wait status of the body's process.
     status: Option<i32>,
@@ -118,6 +120,7 @@ impl Observed {
             Event::Found(found) => self.found = Some(found),
             Event::Passed => self.result = Some(Ok(())),
             Event::Failed(failure) => self.result = Some(Err(failure)),
+            Event::PipeClosed => self.pipe_closed = true,
             Event::InitFailed(errno) => self.init_failed = Some(errno),
             Event::Ended(status) => self.status = Some(status),
         }
@@ -164,6 +167,9 @@ impl Observed {
         }
         if let Some((timeout, alive)) = self.timed_out {
             return Verdict::Broken(timed_out(timeout, &alive, self.started));
+        }
+        if self.pipe_closed {
+            return Verdict::Broken(verdict_lost());
         }
         let end = self.status.map(ProcessEnd::of);
         if !self.started {
@@ -242,12 +248,13 @@ fn not_started(name: &str) -> Error {
     .help("libtest must call the test under that name: with a macro that makes tests of its own, put #[netns] on a sync function and #[nstest::test] on an async one, below that macro")
 }
 
+fn verdict_lost() -> Error {
+    Error::new(ErrorCode::VerdictLost, "the test closed the pipe through which its process reports the result")
+        .help("it, or something that it called, closed file descriptors that it had not opened (close_range, closefrom); leave open what others opened")
+}
+
 fn ended_early(end: Option<ProcessEnd>, when: &str) -> Error {
     let (code, help) = match end {
-        Some(ProcessEnd::Exited(VERDICT_LOST)) => (
-            ErrorCode::VerdictLost,
-            "the test, or something that it called, closed file descriptors that it had not opened (close_range, closefrom); leave open what others opened",
-        ),
         Some(ProcessEnd::Exited(_)) => (
             ErrorCode::EarlyExit,
             "exit, _exit and exec end the test function without a verdict; return from it instead",
@@ -309,7 +316,8 @@ mod tests {
             (vec![EXIT_0], ErrorCode::NotStarted),
             (vec![Event::Passed, EXIT_0], ErrorCode::NotStarted),
             (vec![STARTED, EXIT_0], ErrorCode::EarlyExit),
-            (vec![STARTED, Event::Ended(VERDICT_LOST << 8)], ErrorCode::VerdictLost),
+            (vec![STARTED, Event::PipeClosed, Event::Ended(FAILED << 8)], ErrorCode::VerdictLost),
+            (vec![STARTED, Event::Ended(121 << 8)], ErrorCode::EarlyExit),
             (vec![STARTED, Event::Ended(libc::SIGSEGV)], ErrorCode::Signal),
             (vec![STARTED], ErrorCode::Signal),
             (vec![STARTED, Event::Passed, Event::Ended(1 << 8)], ErrorCode::ExitAfterPass),

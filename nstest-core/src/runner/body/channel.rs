@@ -1,8 +1,9 @@
 //! Finds out that this process is the body of a test, and reports to the parent.
 
-use std::fs::File;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::panic::PanicHookInfo;
 use std::process::Termination;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +11,10 @@ use std::sync::{Arc, Mutex};
 
 use super::current::Role;
 use super::fixtures::Fixtures;
+use super::panic_output::flush_before_panics;
 use super::play::play;
 use super::restarted::leave_assignment;
-use crate::ipc::{Assignment, Event, FAILED, Failure, VERDICT_LOST};
+use crate::ipc::{Assignment, Event, FAILED, Failure};
 use crate::panics;
 use crate::run_config::Findings;
 use crate::runner::test::Test;
@@ -46,7 +48,7 @@ impl Channel {
     pub(crate) fn begin(&self) {
         let stdout = adopt(self.handover.stdout);
         if redirect_stdout(stdout.as_fd()).is_err() {
-            verdict_lost();
+            pipe_closed(self.handover);
         }
         leave_assignment(&self.assignment);
         self.send(&Event::Started(std::process::id()));
@@ -62,6 +64,7 @@ impl Channel {
         let pid = std::process::id();
         let channel = Arc::new(self);
         report_aborting_panics(&channel);
+        flush_before_panics();
         let Assignment { timeout, run_config, .. } = &channel.assignment;
         let played = play(test, Role::Body, run_config.clone(), *timeout, function);
         if std::process::id() != pid {
@@ -92,7 +95,7 @@ impl Channel {
     fn send(&self, event: &Event) {
         let mut report = lock(&self.report);
         if !self.handover.report_is_open() || report.write_all(&event.encode()).is_err() {
-            verdict_lost();
+            pipe_closed(self.handover);
         }
     }
 }
@@ -102,9 +105,23 @@ pub(crate) fn is_body() -> bool {
     init::handover().is_some()
 }
 
-fn verdict_lost() -> ! {
-    eprintln!("nstest: the pipe for the verdict was closed");
-    exit_now(VERDICT_LOST)
+/// Reports that the test closed the pipe, through the descriptor that init has under the same
+/// number, and ends the process. An exit status of its own would not do: a test may end with
+/// any.
+fn pipe_closed(handover: &Handover) -> ! {
+    let path = format!("/proc/1/fd/{}", handover.report);
+    let reported = OpenOptions::new().write(true).open(path).and_then(|mut pipe| {
+        let is_pipe = pipe.metadata()?.ino() == handover.inode;
+        if is_pipe {
+            pipe.write_all(&Event::PipeClosed.encode())
+        } else {
+            Err(ErrorKind::NotFound.into())
+        }
+    });
+    if reported.is_err() {
+        eprintln!("nstest: the pipe for the verdict was closed");
+    }
+    exit_now(FAILED)
 }
 
 /// Reports the message of a panic that aborts, where only the panic hook sees it.

@@ -4,12 +4,14 @@
 //! - [`current`]: the running test, for `nstest::net()`;
 //! - [`fixtures`]: makes the parameters;
 //! - [`play`]: calls the test function, and turns its end into a result;
+//! - [`panic_output`]: has what a test has printed appear before the message of its panic;
 //! - [`restarted`]: the test's binary, started again by the test function;
 //! - [`channel`]: finds out that this process is a body, and reports to the parent.
 
 pub(super) mod channel;
 pub(super) mod current;
 pub(super) mod fixtures;
+mod panic_output;
 pub(super) mod play;
 pub(super) mod restarted;
 mod setup_failure;
