@@ -36,6 +36,8 @@ pub(crate) struct Fabric {
     /// The names of nodes that are in /etc/hosts.
     pub(super) hosts: Hosts,
     pub(super) forwarding: ForwardingTable,
+    /// Whether [`keep_netfilter_off_bridges`](Self::keep_netfilter_off_bridges) was called.
+    pub(super) bridges_unfiltered: bool,
     pub(super) splices: SpliceState,
     pub(super) requests: RequestQueue,
     /// Settings that were refused while a node was created, for the change that sets
@@ -79,6 +81,7 @@ impl Fabric {
             awaiting: BTreeSet::new(),
             hosts: Hosts::default(),
             forwarding: ForwardingTable::default(),
+            bridges_unfiltered: false,
             splices: SpliceState::default(),
             requests: RequestQueue::default(),
             written: BTreeMap::new(),

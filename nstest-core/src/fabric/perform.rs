@@ -18,7 +18,7 @@ use crate::sysctl;
 use crate::topology::changes::{Change, NodeRef};
 use crate::topology::routing::RouteEntry;
 use crate::topology::spec::LinkEndId;
-use crate::topology::state::LinkState;
+use crate::topology::state::{LinkState, Medium};
 
 /// How long a node's addresses may take until they can be used. On a machine that is not
 /// overloaded it takes far less than a millisecond.
@@ -74,6 +74,9 @@ impl Fabric {
                 Ok(())
             }
             Change::Wire { segment, wiring } => {
+                if matches!(wiring.medium, Medium::Bridge(_)) {
+                    self.keep_netfilter_off_bridges()?;
+                }
                 let requests = self.forwarding.join(*segment, wiring);
                 self.update_fast_paths();
                 requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
@@ -128,6 +131,21 @@ impl Fabric {
             }
             Change::Settle { links } => self.settle(links),
         }
+    }
+
+    /// Bridges do not show their frames to iptables and nftables. Where br_netfilter is loaded,
+    /// they would: for each port to which a frame is flooded, and malformed packets are dropped
+    /// then (net/bridge/br_netfilter_hooks.c).
+    pub(super) fn keep_netfilter_off_bridges(&mut self) -> Result<()> {
+        if !std::mem::replace(&mut self.bridges_unfiltered, true) {
+            let keys = ["iptables", "ip6tables", "arptables"]
+                .map(|which| format!("bridge/bridge-nf-call-{which}"));
+            let settings = keys.iter().map(|key| (key.as_str(), "0"));
+            // The settings do not exist where br_netfilter is not loaded. There is no rule in the
+            // fabric, so that it works if they are refused.
+            let _ = self.namespace.enter(|| sysctl::write_all(settings))?;
+        }
+        Ok(())
     }
 
     fn add_node(&mut self, at: &NodeRef, factory: &NodeFactory<'_>) -> Result<()> {
