@@ -1,4 +1,4 @@
-//! Who may depend on whom.
+//! Which packages may depend on which.
 
 use crate::tree;
 

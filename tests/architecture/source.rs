@@ -42,7 +42,7 @@ fn unsafe_stands_in_one_place() {
     tree::none(&format!("`unsafe` outside {UNSAFE}"), &broken);
 }
 
-/// Where the pause is between two looks at what nobody announces.
+/// The files with a pause between two looks at something that sends no event.
 const MAY_SLEEP: &str = "nstest-core/src/world/ready.rs";
 
 #[test]

@@ -23,7 +23,7 @@ fn exchange(server: &Node) -> TestResult {
 }
 
 #[netns_test(explore(duplicate))]
-#[ignore = "a test below runs it"]
+#[ignore = "fixture of another test"]
 fn ends_at_once(server: Node) -> TestResult {
     exchange(&server)
 }
@@ -40,7 +40,7 @@ fn points_are_the_same_each_time() {
 }
 
 #[netns_test(explore(duplicate, then reset, max = 4), seed = 3)]
-#[ignore = "a test below runs it"]
+#[ignore = "fixture of another test"]
 fn is_sampled(server: Node) -> TestResult {
     // A reset may make it fail.
     let _ = exchange(&server);
@@ -58,7 +58,7 @@ fn a_sample_is_reported() {
 
 /// The port of every server but one differs in each run.
 #[netns_test(explore(drop, then reset))]
-#[ignore = "a test below runs it"]
+#[ignore = "fixture of another test"]
 fn has_another_port_each_time(server: Node) -> TestResult {
     let fixed = server.run(|| UdpSocket::bind("0.0.0.0:7000"))?;
     let any = server.run(|| UdpSocket::bind("0.0.0.0:0"))?;
@@ -86,7 +86,7 @@ fn points_that_no_run_reaches_are_reported() {
 }
 
 #[netns_test(explore(then reset))]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn has_nothing_to_reset(server: Node) -> TestResult {
     let client = UdpSocket::bind("0.0.0.0:0")?;
     client.send_to(b"word", (server.ip(), 7000))?;

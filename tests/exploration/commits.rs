@@ -67,7 +67,7 @@ fn stores(server: &Node, head: &[u8], store: fn(TcpStream) -> Stored) -> TestRes
 }
 
 #[netns_test(explore(then reset, then cut, drop))]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn commits_half(server: Node) -> TestResult {
     stores(&server, b"", store_all_that_came)
 }

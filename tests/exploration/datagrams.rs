@@ -81,13 +81,13 @@ fn draws_twice(server: &Node, bug: Bug) -> TestResult {
 }
 
 #[netns_test(explore(drop, duplicate))]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn does_again(server: Node) -> TestResult {
     draws_twice(&server, Bug::DoesAgain)
 }
 
 #[netns_test(explore(duplicate))]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn takes_any_answer(server: Node) -> TestResult {
     draws_twice(&server, Bug::TakesAnyAnswer)
 }

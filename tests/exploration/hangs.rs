@@ -47,7 +47,7 @@ fn asks(server: &Node, read_timeout: Option<Duration>) -> TestResult {
 }
 
 #[netns_test(explore(then cut, then blackhole), timeout = "3s")]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn waits_for_ever(server: Node) -> TestResult {
     asks(&server, None)
 }

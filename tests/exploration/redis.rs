@@ -50,7 +50,7 @@ fn takes_one(store: &Node, context: &TestContext, script: &str) -> TestResult {
 }
 
 #[netns_test(explore(then reset, drop))]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn takes_two(store: Node, context: TestContext) -> TestResult {
     takes_one(&store, &context, "return redis.call('DECR', 'stock')")
 }

@@ -52,7 +52,7 @@ fn orders_once(server: &Node, remembers: bool) -> TestResult {
 }
 
 #[netns_test(explore(then reset, drop))]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn counts_twice(server: Node) -> TestResult {
     orders_once(&server, false)
 }

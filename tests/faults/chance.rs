@@ -100,7 +100,7 @@ fn delays(net: &Net, server: &Node, jitter: Jitter) -> TestResult<Vec<Duration>>
     Ok(delays)
 }
 
-/// Asserts that at least so many of a thousand packets took at least so many milliseconds.
+/// Asserts that at least this many of a thousand packets took at least this many milliseconds.
 #[track_caller]
 fn assert_not_early(delays: &[Duration], quantiles: &[(usize, f64)]) {
     for (index, least) in quantiles {

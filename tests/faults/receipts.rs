@@ -17,7 +17,7 @@ use crate::stream::{PATIENCE, Stream};
 use crate::without_tcp_counts;
 
 #[netns_test]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn affects_no_packet(server: Node, net: Net) -> TestResult {
     let link = server.link();
     let third = link.fault()?.packets(Packets::tcp().port(80).kind(PacketKind::Syn)).nth(3);
@@ -51,13 +51,13 @@ fn a_fault_without_packets_fails_the_test() {
         nstest[fault-unmatched]: a declared fault had no effect
           cause: these had no effect:
             server tcp port 80 syn nth 3: drop
-              injected at tests/faults/receipts.rs:LINE:COLUMN: N tcp, 1 udp passed, 2 of which matched in all but their number
+              injected at tests/faults/receipts.rs:LINE:COLUMN: N tcp, 1 udp passed, 2 matched in all but their number
             server egress: condition loss 0.0001%
               injected at tests/faults/receipts.rs:LINE:COLUMN: N tcp passed, and by chance it affected none: try NSTEST_SEED=2
             server udp dport 53: reject port-unreachable
               injected at tests/faults/receipts.rs:LINE:COLUMN: no packet passed while it was active
             server udp port 9: down lasting 1s
-              injected at tests/faults/receipts.rs:LINE:COLUMN: the packet that starts it was not sent; N tcp, 1 udp passed, none of which matched
+              injected at tests/faults/receipts.rs:LINE:COLUMN: the packet that starts it was not sent; N tcp, 1 udp passed, none matched
             server: down at 10m
               injected at tests/faults/receipts.rs:LINE:COLUMN: the test ended before its start
           help: send matching packets or queries while it is active, or mark it `.optional()`
@@ -105,7 +105,7 @@ fn counts_are_right(server: Node, net: Net) -> TestResult {
 /// network. Here the wire's thread gets almost no processor time: the sender runs on the same
 /// processor with a higher priority.
 #[netns_test]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn floods_the_wire(a: Node, b: Node) -> TestResult {
     b.link().condition(Condition::new().loss(Percent::new(0.0001)))?.optional();
     a.wait_reachable(b.ip())?;

@@ -164,7 +164,7 @@ fn a_plan_is_applied_whole(server: Node, net: Net) -> TestResult {
 
 /// Run by the test below, with a plan.
 #[netns_test]
-#[ignore = "a test below runs it"]
+#[ignore = "fixture of another test"]
 fn talks(net: Net) -> TestResult {
     let lan = net.add_lan("lan").build()?; // the plan names nodes that are created only here
     let client = net.add_node("client").join(&lan).build()?;
@@ -192,7 +192,7 @@ fn an_unmatched_plan_says_which_of_its_faults_had_no_effect() {
     expect![[r#"
         these had no effect:
             server tcp port 81: drop
-              N tcp passed, none of which matched
+              N tcp passed, none matched
             nobody: drop
               cannot find node `nobody`: there is no node with this name; the test has `test`, `client`, `server`
             server.eth7: drop
@@ -202,7 +202,7 @@ fn an_unmatched_plan_says_which_of_its_faults_had_no_effect() {
             test: drop
               cannot find the link of node `test`: it is on no network; let it `join` a LAN, or `connect` it
             server udp port 9: down
-              the packet that starts it was not sent; N tcp passed, none of which matched
+              the packet that starts it was not sent; N tcp passed, none matched
             client: down at 10m
               the test ended before its start
             client: drop at 10m

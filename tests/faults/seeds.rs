@@ -25,7 +25,7 @@ const BAD: Condition = Condition::new()
 
 /// Prints how often each datagram arrives, while control traffic passes the same link.
 #[netns_test]
-#[ignore = "a test below runs it"]
+#[ignore = "fixture of another test"]
 fn exchange(client: Node, server: Node, net: Net) -> TestResult {
     client.wait_reachable(server.ip())?;
     // Affects every datagram without an effect: one nanosecond is too short to matter.

@@ -48,7 +48,7 @@ fn connects(client: &Node, server: &Node) -> TestResult {
             TcpStream::connect_timeout(&SocketAddr::new(ip, 80), Duration::from_secs(10))
         })?;
         let took = start.elapsed();
-        // For whoever counts.
+        // The test that runs this reads the figure.
         println!("connected {}", took.as_micros());
         drop(listener);
     }
@@ -61,13 +61,13 @@ macro_rules! networks {
             use super::*;
 
             #[netns_test]
-            #[ignore = "run by the cases below"]
+            #[ignore = "fixture of another test"]
             fn pair(peer: Node, net: Net) -> TestResult {
                 connects(&net.local(), &peer)
             }
 
             #[netns_test]
-            #[ignore = "run by the cases below"]
+            #[ignore = "fixture of another test"]
             fn lan(a: Node, b: Node) -> TestResult {
                 connects(&b, &a)
             }

@@ -120,7 +120,7 @@ fn invalid_requests_are_errors(dns: Node, net: Net) -> TestResult {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails"]
+#[ignore = "fixture of another test"]
 fn has_a_failure_that_no_query_gets(dns: Node) -> TestResult {
     let dns = dns.serve_dns()?;
     dns.answer("db.example", V4)?;

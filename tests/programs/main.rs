@@ -1,5 +1,4 @@
-//! Servers, clients and tools that nobody here wrote, in nodes: from Debian's
-//! packages, and from crates.io.
+//! Servers, clients and tools in nodes: from Debian's packages and from crates.io.
 #![deny(unsafe_code)]
 
 mod iperf;

@@ -1,4 +1,4 @@
-//! ping (Debian's iputils-ping), as root and as nobody in particular.
+//! ping (Debian's iputils-ping), as root and as an ordinary user.
 
 use nstest::{Node, TestResult, netns_test};
 use nstest_tests::programs::find;

@@ -8,7 +8,7 @@ use nstest_tests::driver::failure;
 use nstest_tests::raw;
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn aborts() {
     print!("no newline before abort");
     std::process::abort();
@@ -23,7 +23,7 @@ fn abort_is_named() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn segfaults() {
     raw::write_to_null();
 }
@@ -37,7 +37,7 @@ fn a_segmentation_fault_is_named() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn overflows_the_stack() {
     fn deeper(n: u64) -> u64 {
         let local = std::hint::black_box([n; 64]);
@@ -58,7 +58,7 @@ fn std_reports_a_stack_overflow() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn runs_out_of_memory() {
     const LIMIT: usize = 1 << 30;
     setrlimit(Resource::RLIMIT_AS, LIMIT as u64, LIMIT as u64).unwrap();
@@ -76,7 +76,7 @@ fn std_reports_a_failed_allocation() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn terminates_itself() {
     raise(Signal::SIGTERM).unwrap();
 }
@@ -90,7 +90,7 @@ fn a_signal_is_named() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn kills_itself() {
     raise(Signal::SIGKILL).unwrap();
 }

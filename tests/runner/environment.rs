@@ -13,14 +13,14 @@ use nstest_tests::driver::Run;
 use nstest_tests::{marks, raw};
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn a_waits() {
     marks::set("ready");
     marks::wait("go");
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn b_passes() {}
 
 /// A directory that is removed on drop.
@@ -96,7 +96,7 @@ fn a_private_home_can_be_read() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn reads_home() {
     let home = PathBuf::from(std::env::var_os("HOME").unwrap());
     assert_eq!(std::fs::read_to_string(home.join("secret")).unwrap(), "kept");
@@ -123,7 +123,7 @@ fn a_stale_or_forged_environment_is_refused() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn sees_its_environment() {
     let odd = std::env::var_os("NSTESTS_ODD").unwrap();
     assert_eq!(odd.as_bytes(), b"\xff=\xfe\n");
@@ -135,7 +135,7 @@ fn sees_its_environment() {
 fn below_a_large_environment() {}
 
 #[test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn makes_its_environment_large() {
     // The kernel takes no string of 128 KiB or more: execve(2), MAX_ARG_STRLEN.
     raw::set_variable("NSTESTS_LARGE", &"x".repeat(1 << 20));
@@ -184,14 +184,14 @@ fn inline_mode_has_no_process_of_its_own() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn inline_binds() {
     println!("pid {}", std::process::id());
     let _bound = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn inline_fails() {
     panic!("here");
 }
@@ -215,7 +215,7 @@ fn inline_mode_without_rights_is_refused() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn enters() {
     nstest::enter().unwrap();
     println!("once");
@@ -239,7 +239,7 @@ fn a_test_is_entered_already() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn shares_its_etc() {
     let mode = |path: &str| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     for path in ["/etc/hosts", "/etc/resolv.conf", "/run/netns", "/run/nstest/tmp"] {

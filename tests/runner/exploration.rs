@@ -34,7 +34,7 @@ fn explored() -> String {
 }
 
 #[netns_test(explore(then reset, drop))]
-#[ignore = "a test below runs it"]
+#[ignore = "fixture of another test"]
 fn passes() {
     let plan = explored();
     println!("printed with plan `{plan}`");
@@ -54,7 +54,7 @@ fn a_test_that_passes_reports_the_number_of_runs() {
 }
 
 #[netns_test(seed = 9, timeout = "2s", explore(then reset, drop))]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn fails_in_every_way() {
     let plan = explored();
     println!("plan `{plan}`");
@@ -145,18 +145,18 @@ fn with_a_plan_the_test_runs_once() {
 }
 
 #[netns_test(explore(then reset))]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn fails_without_a_fault() {
     explored();
     panic!("anyway");
 }
 
 #[netns_test(explore(then reset))]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn has_no_network() {}
 
 #[netns_test(explore(then reset))]
-#[ignore = "fails deliberately; a test below runs it"]
+#[ignore = "fixture of another test"]
 fn is_never_the_same() {
     pretend(|run_config| {
         let mut findings = three_points(run_config);
@@ -192,7 +192,7 @@ fn an_exploration_that_tests_nothing_fails() {
 const MANY: usize = 20_000;
 
 #[netns_test(explore(then cut, then reset, drop, max = 3))]
-#[ignore = "a test below runs it"]
+#[ignore = "fixture of another test"]
 fn has_many_points() {
     pretend(|run_config| {
         let mut findings = three_points(run_config);
@@ -251,7 +251,7 @@ fn an_invalid_number_of_jobs_is_refused() {
 
 /// Holds a job in each run until the test below ends it.
 #[netns_test(explore(then cut, then reset))]
-#[ignore = "a test below runs it"]
+#[ignore = "fixture of another test"]
 fn waits_in_each_run() {
     let plan = explored();
     if !plan.is_empty() {
@@ -285,13 +285,13 @@ fn is_alone() {
 }
 
 #[netns_test(explore(then cut, then reset))]
-#[ignore = "a test below runs it"]
+#[ignore = "fixture of another test"]
 fn is_alone_first() {
     is_alone();
 }
 
 #[netns_test(explore(then cut, then reset))]
-#[ignore = "a test below runs it"]
+#[ignore = "fixture of another test"]
 fn is_alone_second() {
     is_alone();
 }

@@ -12,7 +12,7 @@ use nstest_tests::programs::{find, need};
 use nstest_tests::survivors::{self, on_a_machine_of_its_own};
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn attacks_the_machine() {
     nix::unistd::sethostname("taken-over").unwrap();
     for path in survivors::SETTINGS {
@@ -42,7 +42,7 @@ fn the_machine_stays_as_it_was() {
 }
 
 #[test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn is_attacked() {
     let before = survivors::machine();
     let outcome = Run::of(&["isolation::attacks_the_machine"]).args(["--show-output"]).run();
@@ -54,7 +54,7 @@ fn is_attacked() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn reaches_for_the_machine() {
     let port: u16 = fs::read_to_string(marks::directory().join("port")).unwrap().parse().unwrap();
     for address in ["127.0.0.1", "::1"] {
@@ -80,7 +80,7 @@ fn a_listener_of_the_machine_is_unreachable() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn shows_its_world() {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_else(|error| format!("{error}\n"));
     let list = |path: &str| {
@@ -155,7 +155,7 @@ fn a_test_is_alone_on_a_machine_of_its_own() {
 }
 
 #[netns_test(root = false)]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn keeps_its_user() {
     println!("root: {}", nix::unistd::getuid().is_root());
     for address in ["127.0.0.1:80", "[::1]:80"] {
@@ -190,7 +190,7 @@ fn a_test_that_is_not_root_has_low_ports() {
 }
 
 #[netns_test(timeout = "10s")]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn asks_the_terminal() {
     let terminal = fs::File::options().read(true).write(true).open("/dev/tty");
     println!("open: {:?}", terminal.as_ref().map(drop).map_err(std::io::Error::raw_os_error));

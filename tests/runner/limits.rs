@@ -12,7 +12,7 @@ use nstest_tests::driver::Run;
 use nstest_tests::marks::DEADLINE;
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn passes() {}
 
 /// A run in a user namespace whose own limit on namespaces is zero: see
@@ -127,7 +127,7 @@ fn a_test_is_skipped_only_on_request_and_visibly() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn panics() {
     panic!("the test fails");
 }

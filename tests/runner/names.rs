@@ -9,7 +9,7 @@ use nstest_tests::driver::Run;
 fn unknown_to_libtest() {}
 
 #[test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn calls_from_a_thread() {
     let called = std::thread::spawn(unknown_to_libtest).join();
     if let Err(payload) = called {
@@ -30,7 +30,7 @@ fn a_name_that_libtest_does_not_know_fails() {
 
 #[test]
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn registered_twice() {}
 
 #[test]
@@ -51,13 +51,13 @@ fn a_test_that_is_registered_twice_fails() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn inner() {
     println!("inner {}", std::fs::read_dir("/proc/self/task").unwrap().count());
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn outer() {
     let bound = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
     inner();
@@ -65,14 +65,14 @@ fn outer() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn inner_fails() {
     let _bound = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
     panic!("inside");
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn outer_fails() {
     let _bound = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
     inner_fails();
@@ -114,11 +114,11 @@ mod r#mod {
     use nstest::netns_test;
 
     #[netns_test]
-    #[ignore = "a fixture; its test runs it"]
+    #[ignore = "fixture of another test"]
     fn r#fn() {}
 
     #[netns_test]
-    #[ignore = "a fixture; its test runs it"]
+    #[ignore = "fixture of another test"]
     fn größe() {}
 }
 

@@ -12,7 +12,7 @@ use nstest_tests::raw;
 const MEGABYTES: usize = 200;
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn prints_200_megabytes() {
     let line = [&[b'x'; 1023][..], b"\n"].concat();
     let mut stdout = std::io::stdout().lock();
@@ -46,7 +46,7 @@ fn no_amount_of_output_blocks() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn prints_bytes() {
     let mut stdout = std::io::stdout();
     stdout.write_all(b"\xff \0 \xe2\x82\xac \xf0\x9d\x84").unwrap();
@@ -64,7 +64,7 @@ fn invalid_utf8_is_replaced() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn closes_its_streams() {
     raw::close_range(1, 2);
     println!("to nowhere");
@@ -72,7 +72,7 @@ fn closes_its_streams() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn closes_its_streams_and_fails() {
     println!("before");
     raw::close_range(0, 2);
@@ -80,7 +80,7 @@ fn closes_its_streams_and_fails() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic(expected = "nowhere")]
 fn closes_its_streams_and_panics() {
     raw::close_range(0, 2);
@@ -101,19 +101,19 @@ fn closed_streams_lose_output_and_keep_the_verdict() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn closes_all_descriptors() {
     raw::close_range(0, u32::MAX);
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn closes_all_but_its_streams() {
     raw::close_range(3, u32::MAX);
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn puts_files_in_the_place_of_all_descriptors() {
     raw::close_range(3, u32::MAX);
     for _ in 0..20 {
@@ -122,7 +122,7 @@ fn puts_files_in_the_place_of_all_descriptors() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn exits_with_121() {
     std::process::exit(121);
 }
@@ -144,7 +144,7 @@ fn a_closed_verdict_pipe_is_named() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn prints_to_both() {
     for n in 1..4 {
         println!("out {n}");
@@ -164,14 +164,14 @@ fn both_streams_keep_their_order() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn prints_a_part_of_a_line_and_panics() {
     print!("a part of a line, ");
     panic!("after it");
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn panics_in_a_thread_while_others_exist() {
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
     let waits = std::thread::spawn(move || stopped.recv());
@@ -184,7 +184,7 @@ fn panics_in_a_thread_while_others_exist() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn panics_in_a_thread_while_it_holds_the_lock_of_stdout() {
     let mut stdout = std::io::stdout().lock();
     write!(stdout, "a part of a line, ").unwrap();
@@ -205,7 +205,7 @@ fn a_part_of_a_line_is_shown_before_a_panic() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic(expected = "the end of it")]
 fn panics_at_length() {
     // Far more than a pipe holds.

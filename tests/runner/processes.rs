@@ -15,7 +15,7 @@ use nstest_tests::marks::{self, eventually};
 use nstest_tests::raw;
 
 #[netns_test(timeout = "2s")]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn hangs() {
     Command::new("sleep").arg("1000").spawn().unwrap();
     marks::hang();
@@ -44,13 +44,13 @@ const STUBBORN: &str = "trap '' TERM HUP INT; exec setsid sh -c \
     'trap \"\" TERM HUP INT; (trap \"\" TERM; sleep 1000) & echo ready; while :; do sleep 1000; done'";
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn leaves_a_stubborn_tree() {
     script(STUBBORN);
 }
 
 #[netns_test(timeout = "2s")]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn hangs_with_a_stubborn_tree() {
     script(STUBBORN);
     marks::hang();
@@ -64,7 +64,7 @@ fn a_tree_that_ignores_signals_in_its_own_session_dies() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn leaves_a_daemon_that_holds_the_output() {
     // It has the test's standard output and error.
     Command::new("sleep").arg("1000").spawn().unwrap();
@@ -80,7 +80,7 @@ fn a_daemon_that_holds_the_pipe_does_not_delay_the_end() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn leaves_a_daemon() {
     // Forks, and its child becomes init's.
     let status = Command::new("setsid").args(["-f", "sleep", "1000"]).status().unwrap();
@@ -121,13 +121,13 @@ fn drop_a_fork_bomb() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn leaves_a_fork_bomb() {
     drop_a_fork_bomb();
 }
 
 #[netns_test(timeout = "4s")]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn hangs_with_a_fork_bomb() {
     drop_a_fork_bomb();
     marks::hang();
@@ -142,7 +142,7 @@ fn a_fork_bomb_dies() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn kills_init() {
     let init = Pid::from_raw(1);
     for signal in [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGTERM, Signal::SIGSEGV] {
@@ -156,7 +156,7 @@ fn init_cannot_be_killed_from_inside() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn kills_everybody() {
     let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
     kill(Pid::from_raw(-1), Signal::SIGKILL).unwrap();
@@ -165,7 +165,7 @@ fn kills_everybody() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn stays_beside_a_killer() {
     marks::set("beside");
     marks::wait("killed");
@@ -179,7 +179,7 @@ fn kill_of_all_processes_stays_in_the_namespace() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn terminates_its_group() {
     marks::wait("beside");
     let _ = getuid();
@@ -188,7 +188,7 @@ fn terminates_its_group() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn stays_beside_a_group() {
     marks::set("beside");
     marks::wait("go");
@@ -215,13 +215,13 @@ fn a_signal_to_the_group_ends_this_test_only() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn becomes_another_program() {
     panic!("{}", Command::new("sh").args(["-c", "echo another; exit 7"]).exec());
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn becomes_a_program_that_succeeds() {
     panic!("{}", Command::new("true").exec());
 }
@@ -241,7 +241,7 @@ fn exec_is_an_exit() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn uses_the_thread_of_a_constructor() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     raw::write_by_constructor(writer.as_fd(), "a line").expect("a thread").unwrap();

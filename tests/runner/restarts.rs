@@ -229,7 +229,7 @@ fn another_test_has_a_network_of_its_own() -> TestResult {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn binds_port_80() {
     TcpListener::bind("127.0.0.1:80").unwrap();
 }
@@ -240,7 +240,7 @@ fn another_binary_has_a_network_of_its_own() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn starts_a_copy() -> TestResult {
     let _listener = TcpListener::bind("127.0.0.1:80")?;
     if role().is_some() {

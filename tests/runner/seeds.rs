@@ -14,27 +14,27 @@ fn random() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn default_seed() {
     random();
     panic!("by chance");
 }
 
 #[netns_test(seed = 18446744073709551615)]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn own_seed() {
     random();
     panic!("by chance");
 }
 
 #[netns_test(seed = 5)]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn nothing_random() {
     panic!("by itself");
 }
 
 #[netns_test(seed = 5)]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn dies() {
     std::process::abort();
 }
@@ -99,13 +99,13 @@ fn unmatched() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn passes_beside_its_faults() {
     unmatched();
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn fails_beside_its_faults() {
     unmatched();
     panic!("for a reason");
@@ -113,7 +113,7 @@ fn fails_beside_its_faults() {
 
 #[netns_test]
 #[should_panic(expected = "for a reason")]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn panics_beside_its_faults() {
     unmatched();
     panic!("for a reason");
@@ -155,7 +155,7 @@ fn a_test_fails_if_its_faults_affected_no_packet() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn has_no_network() {
     assert_eq!(std::env::var_os("NSTEST_PLAN"), None);
 }

@@ -8,21 +8,21 @@ use nstest_tests::{marks, raw};
 use crate::limits::without_namespaces;
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic(expected = "as expected")]
 fn matches() {
     panic!("just as expected");
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic]
 fn matches_anything() {
     panic!("whatever");
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic(expected = "as expected")]
 fn does_not_match() {
     panic!("otherwise");
@@ -53,7 +53,7 @@ fn the_message_is_compared() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic]
 fn aborts() {
     std::process::abort();
@@ -72,7 +72,7 @@ fn an_abort_is_no_panic() {
 }
 
 #[netns_test(timeout = "1s")]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic]
 fn hangs() {
     marks::hang();
@@ -106,14 +106,14 @@ fn denied_namespaces_are_no_panic() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic]
 fn exits() {
     std::process::exit(0);
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic]
 fn returns() {}
 
@@ -137,7 +137,7 @@ fn an_exit_is_no_panic() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic]
 fn panics_and_aborts_at_exit() {
     raw::abort_at_exit();
@@ -145,7 +145,7 @@ fn panics_and_aborts_at_exit() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic]
 fn panics_and_exits_with_7_at_exit() {
     raw::exit_at_exit(7);
@@ -153,7 +153,7 @@ fn panics_and_exits_with_7_at_exit() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic]
 fn panics_with_a_number_and_aborts_at_exit() {
     raw::abort_at_exit();

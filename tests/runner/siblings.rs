@@ -13,20 +13,20 @@ use nstest_tests::driver::Run;
 use nstest_tests::raw;
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn b_passes() {
     let status = std::process::Command::new("true").status().unwrap();
     assert!(status.success());
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn c_fails() {
     panic!("as it should");
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn d_aborts() {
     std::process::abort();
 }
@@ -57,7 +57,7 @@ fn are_unaffected_by(sibling: &str) {
 }
 
 #[test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn a_ignores_children() {
     raw::ignore_children();
 }
@@ -68,7 +68,7 @@ fn a_sibling_may_ignore_sigchld() {
 }
 
 #[test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn a_waits_for_any_child() {
     std::thread::spawn(|| {
         loop {
@@ -85,7 +85,7 @@ fn a_sibling_may_wait_for_any_child() {
 }
 
 #[test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn a_leaks_a_listener() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     fcntl(listener.as_fd(), FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
@@ -93,7 +93,7 @@ fn a_leaks_a_listener() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn b_sees_no_socket() {
     let mut seen = Vec::new();
     for entry in std::fs::read_dir("/proc/self/fd").unwrap().flatten() {

@@ -10,7 +10,7 @@ use nstest_tests::driver::{Run, Running};
 use nstest_tests::marks::{self, eventually};
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn waits() {
     Command::new("setsid").args(["-f", "sleep", "1000"]).status().unwrap();
     let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
@@ -18,7 +18,7 @@ fn waits() {
     child.wait().unwrap();
 }
 
-/// Whoever runs these tests in the background ignores SIGINT, which is inherited:
+/// A shell that runs these tests in the background ignores SIGINT, which is inherited:
 /// env(1) takes that back.
 fn ready(arguments: &[&str]) -> Running {
     let mut command = Command::new("env");
@@ -59,7 +59,7 @@ fn a_closed_terminal_leaves_nothing() {
 }
 
 #[netns_test(timeout = "3s")]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn waits_for_the_driver() {
     marks::set("ready");
     marks::wait("go");

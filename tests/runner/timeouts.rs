@@ -9,19 +9,19 @@ use nstest_tests::driver::Run;
 use nstest_tests::marks;
 
 #[netns_test(timeout = "100ms")]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn hangs() {
     marks::hang();
 }
 
 #[netns_test(timeout = "none")]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn may_take_for_ever(context: TestContext) {
     println!("{:?}", context.timeout());
 }
 
 #[netns_test(timeout = "1m 30s")]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn may_take_a_while(context: TestContext) {
     println!("{:?}", context.timeout());
     assert!(context.remaining() <= context.timeout());
@@ -57,7 +57,7 @@ fn an_invalid_value_of_the_variable_is_an_error() {
 }
 
 #[netns_test(timeout = "2s")]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn prints_for_ever() {
     let line = "y\n".repeat(8 * 1024);
     let mut stdout = std::io::stdout().lock();
@@ -76,7 +76,7 @@ fn wrapped() {}
 
 /// As an attribute that nstest does not know expands to, below `#[netns]`.
 #[test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn locks_a_file_in_both_processes() {
     let file = File::create(marks::directory().join("lock")).unwrap();
     let _lock = Flock::lock(file, FlockArg::LockExclusive).unwrap();

@@ -10,7 +10,7 @@ use nstest_tests::driver::{Run, failure, passes_silently, success};
 use nstest_tests::raw;
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn passes() {}
 
 #[test]
@@ -21,7 +21,7 @@ fn a_pass_is_silent() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn asserts() {
     assert_eq!(1 + 1, 3, "arithmetic");
 }
@@ -48,19 +48,19 @@ fn a_panic_is_printed_once_with_its_location() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn returns_err() -> Result<(), String> {
     Err("no luck".to_owned())
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn returns_exit_code() -> ExitCode {
     ExitCode::from(3)
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 async fn returns_test_error() -> nstest::TestResult {
     "x".parse::<u16>()?;
     Ok(())
@@ -84,7 +84,7 @@ fn a_returned_failure_fails() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn exits() {
     println!("on the way out");
     std::process::exit(0);
@@ -100,7 +100,7 @@ fn exit_0_is_a_failure() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn exits_at_once() {
     raw::exit_now(0);
 }
@@ -123,7 +123,7 @@ fn forks() -> bool {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn forks_and_returns_twice() {
     if forks() {
         println!("the parent is the test");
@@ -131,7 +131,7 @@ fn forks_and_returns_twice() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn forks_and_fails_in_the_parent() {
     if forks() {
         panic!("in the parent");
@@ -161,13 +161,13 @@ fn panics_aside() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn a_thread_panics() {
     panics_aside();
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn a_thread_panics_and_then_the_test() {
     panics_aside();
     panic!("the test");
@@ -195,7 +195,7 @@ fn a_panic_in_a_side_thread_is_shown_and_decides_nothing() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn panics_with_a_number() {
     std::panic::panic_any(42);
 }
@@ -211,19 +211,19 @@ fn a_panic_without_a_text_fails() {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn aborts_at_exit() {
     raw::abort_at_exit();
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn exits_with_7_at_exit() {
     raw::exit_at_exit(7);
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn panics_at_exit() {
     struct Panics;
     impl Drop for Panics {

@@ -41,7 +41,7 @@ pub fn nextest(filter: &str) -> Command {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             let own = binary.with_extension(format!("{name}-{}", std::process::id()));
             let path = binary.with_extension(format!("{name}.json"));
-            std::fs::write(&own, output.stdout).expect("keep what cargo said");
+            std::fs::write(&own, output.stdout).expect("keep the output of cargo");
             std::fs::rename(&own, &path).expect("rename it");
             path
         };

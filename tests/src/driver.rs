@@ -1,4 +1,4 @@
-//! Runs fixtures: ignored tests of the calling test's binary, most of which fail
+//! Runs fixtures: ignored tests of the calling test's binary. Most of them fail
 //! deliberately. A test starts the binary again for its fixtures, and asserts the output
 //! that a user would see.
 

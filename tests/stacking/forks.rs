@@ -36,7 +36,7 @@ rusty_fork_test! {
 
     #[netns_test]
     #[should_panic]
-    #[ignore = "its case runs it"]
+    #[ignore = "fixture of another test"]
     fn a_fork_should_panic() {}
 }
 
@@ -76,7 +76,7 @@ proptest! {
 
     #[netns_test]
     #[should_panic]
-    #[ignore = "its case runs it"]
+    #[ignore = "fixture of another test"]
     fn a_property_should_fail_in_a_fork(port in 1u16..1024) {
         prop_assert!(TcpListener::bind(("127.0.0.1", port)).is_ok());
     }

@@ -41,19 +41,19 @@ macro_rules! three {
             };
 
             $($attribute)*
-            #[ignore = "its case runs it"]
+            #[ignore = "fixture of another test"]
             $($asyncness)? fn a() {
                 super::body("a", $alone);
             }
 
             $($attribute)*
-            #[ignore = "its case runs it"]
+            #[ignore = "fixture of another test"]
             $($asyncness)? fn b() {
                 super::body("b", $alone);
             }
 
             $($attribute)*
-            #[ignore = "its case runs it"]
+            #[ignore = "fixture of another test"]
             $($asyncness)? fn c() {
                 super::body("c", $alone);
             }
@@ -103,7 +103,7 @@ fn a_lock_below_leaves_parameters(server: nstest::Node) -> nstest::TestResult {
 #[nstest::netns_test]
 #[serial_test::file_serial(path => "lock")]
 #[should_panic(expected = "within the lock of server")]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 async fn panics_within_the_lock(server: nstest::Node) {
     panic!("within the lock of {}", server.name());
 }

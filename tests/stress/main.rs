@@ -16,7 +16,7 @@ use nstest_tests::survivors::{self, on_a_machine_of_its_own};
 mod hundred;
 
 mod ports {
-    hundred!(#[ignore = "run by the stress tests"]);
+    hundred!(#[ignore = "fixture of another test"]);
 }
 
 fn count(full: usize, quick: usize) -> usize {
@@ -74,7 +74,7 @@ fn stress() -> std::ffi::OsString {
 }
 
 #[test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn kills() {
     let start = Instant::now();
     libtest(&["ports::"]).run();

@@ -1,4 +1,4 @@
-//! What goes wrong in a node where nobody looks is told in the end.
+//! Failures in nodes that the test function does not see are reported at its end.
 
 use expect_test::expect;
 use nstest::{Node, eventually, netns_test};
@@ -6,7 +6,7 @@ use nstest_tests::driver::{Run, failure, success};
 use nstest_tests::marks;
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "fixture of another test"]
 fn leaves_a_panic_in_a_thread(peer: Node) {
     leave(&peer);
 }
@@ -17,7 +17,7 @@ fn leave(peer: &Node) {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "fixture of another test"]
 async fn leaves_a_panic_in_a_task(peer: Node) {
     let task = peer.spawn_async(async { panic!("nobody awaits: {}", 42) });
     while !task.is_finished() {
@@ -26,7 +26,7 @@ async fn leaves_a_panic_in_a_task(peer: Node) {
 }
 
 #[test]
-fn an_unheard_panic_fails_the_test() {
+fn an_unjoined_panic_fails_the_test() {
     expect![[r#"
 
         thread 'accounts::leaves_a_panic_in_a_thread in peer' (TID) panicked at tests/topology/accounts.rs:LINE:COLUMN:
@@ -46,20 +46,20 @@ fn an_unheard_panic_fails_the_test() {
 }
 
 #[netns_test]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "fixture of another test"]
 #[should_panic(expected = "nobody listens")]
 fn expects_the_panic_of_a_thread(peer: Node) {
     leave(&peer);
 }
 
 #[test]
-fn an_unheard_panic_is_not_the_one_that_a_test_should_end_with() {
+fn an_unjoined_panic_does_not_satisfy_should_panic() {
     let shown = Run::of(&["accounts::expects_the_panic_of_a_thread"]).run().shown();
     assert!(shown.contains("FAILED") && shown.contains("did not panic as expected"), "{shown}");
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn leaves_a_thread_behind(peer: Node) {
     let (started, starts) = std::sync::mpsc::channel();
     peer.run(|| {
@@ -71,12 +71,12 @@ fn leaves_a_thread_behind(peer: Node) {
         builder.spawn(hangs).unwrap();
     });
     starts.recv().unwrap();
-    // Threads that live there on purpose are none of these.
+    // A thread of `spawn` belongs to the node, and is not named.
     peer.spawn(marks::hang);
 }
 
 #[test]
-fn a_thread_that_strayed_is_told() {
+fn a_thread_that_stayed_in_a_node_is_named() {
     let shown = success("accounts::leaves_a_thread_behind");
     let note = shown.lines().find(|line| line.starts_with("nstest: note: threads started inside"));
     let note = note.unwrap_or_else(|| panic!("{shown}"));

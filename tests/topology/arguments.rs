@@ -119,23 +119,23 @@ mod failing {
     use super::*;
 
     #[netns_test(peers = 3)]
-    #[ignore = "a fixture"]
+    #[ignore = "fixture of another test"]
     fn peers_unused() {}
 
     #[netns_test(subnet = "10.9.0.0/24")]
-    #[ignore = "a fixture"]
+    #[ignore = "fixture of another test"]
     fn subnet_unused() {}
 
     #[netns_test(mtu = 1400)]
-    #[ignore = "a fixture"]
+    #[ignore = "fixture of another test"]
     fn mtu_of_nothing(_net: Net) {}
 
     #[netns_test(subnet = "127.0.0.0/8")]
-    #[ignore = "a fixture"]
+    #[ignore = "fixture of another test"]
     fn subnet_of_loopback(_server: Node) {}
 
     #[netns_test(mtu = 1400)]
-    #[ignore = "a fixture"]
+    #[ignore = "fixture of another test"]
     #[should_panic]
     fn no_panic_of_the_tests() {
         let _ = net();
@@ -157,7 +157,7 @@ mod failing {
     }
 
     #[netns_test]
-    #[ignore = "a fixture"]
+    #[ignore = "fixture of another test"]
     fn planned_too_late(_hasty: Hasty, _server: Node) {}
 }
 

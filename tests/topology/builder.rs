@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nstest::{DefaultRoute, ErrorCode, MacAddr, Net, Node, TestResult, netns_test};
 use nstest_tests::programs::need;
 
-use crate::shell::{interfaces, pings, pings_in_vain, shows};
+use crate::shell::{gets_no_reply, interfaces, pings, shows};
 
 /// One TCP exchange between two nodes.
 #[track_caller]
@@ -113,7 +113,7 @@ fn no_default_route_fails_at_once_and_a_blackhole_times_out(net: Net) -> TestRes
         net.add_node("hidden").join(&lan).default_route(DefaultRoute::Blackhole).build()?,
     ];
     assert!(shows(&lost, "ping -c 1 203.0.113.9").contains("Network is unreachable"));
-    assert!(pings_in_vain(&hidden, [203, 0, 113, 9]));
+    assert!(gets_no_reply(&hidden, [203, 0, 113, 9]));
     Ok(())
 }
 
@@ -152,25 +152,25 @@ fn a_node_is_plugged_in_and_out_while_it_runs(net: Net) -> TestResult {
         talks(&node, &other, other.ipv6());
         node.leave(&lan)?;
         assert_eq!(interfaces(&node), ["lo"]);
-        assert!(pings_in_vain(&other, first[0]));
+        assert!(gets_no_reply(&other, first[0]));
         node.join(&lan)?;
         assert_eq!(node.addrs(), first, "it comes back with its address");
     }
     Ok(())
 }
 
-/// Whoever asked for a node before it came, or while its address was another one,
-/// finds it at once when it is there.
+/// A node asks for a neighbour that is not there. It finds the neighbour as soon as that
+/// joins or gets the address.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
-fn one_that_was_sought_in_vain_is_found_when_it_comes(net: Net) -> TestResult {
+fn a_neighbour_that_did_not_answer_is_found_when_it_joins(net: Net) -> TestResult {
     let lan = net.add_lan("lan").subnet("192.168.1.0/24").subnet("fd00:1::/64").build()?;
     let seeker = net.add_node("seeker").join(&lan).build()?;
     let addrs: [IpAddr; 2] = ["192.168.1.77".parse()?, "fd00:1::77".parse()?];
     let seek = || {
         for addr in addrs {
             let any: IpAddr = if addr.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
-            let sent = seeker.run(|| UdpSocket::bind((any, 0))?.send_to(b"in vain", (addr, 9)));
+            let sent = seeker.run(|| UdpSocket::bind((any, 0))?.send_to(b"unanswered", (addr, 9)));
             sent.expect("it waits for the neighbour");
         }
         let neighbours = shows(&seeker, "ip neighbour");
@@ -265,7 +265,7 @@ fn what_is_removed_is_gone_and_its_name_is_free(net: Net) -> TestResult {
     assert_eq!(handle.try_ip().unwrap_err().code(), ErrorCode::NotFound);
     assert!(!shows(&other, "ip netns list").contains("node"));
     assert!(shows(&other, "getent hosts node").is_empty());
-    assert!(pings_in_vain(&other, ip));
+    assert!(gets_no_reply(&other, ip));
     let again = net.add_node("node").join(&lan).build()?;
     talks(&other, &again, again.ip());
     other.remove()?;
@@ -280,7 +280,7 @@ fn what_is_removed_is_gone_and_its_name_is_free(net: Net) -> TestResult {
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
-fn cables_connect_two_nodes_and_nobody_else(a: Node, b: Node, c: Node, net: Net) -> TestResult {
+fn links_connect_two_nodes_only(a: Node, b: Node, c: Node, net: Net) -> TestResult {
     let cable = net.connect(&a, &b)?;
     assert_eq!(interfaces(&a), ["lo", "eth0", "eth1"]);
     assert_eq!(interfaces(&c), ["lo", "eth0"]);
@@ -290,7 +290,7 @@ fn cables_connect_two_nodes_and_nobody_else(a: Node, b: Node, c: Node, net: Net)
     talks(&a, &b, far6);
     assert!(!pings(&c, far));
     cable.down()?;
-    assert!(pings_in_vain(&a, far));
+    assert!(gets_no_reply(&a, far));
     assert!(pings(&a, b.ip()), "the LAN is another way");
     cable.up()?;
     assert!(pings(&a, far));

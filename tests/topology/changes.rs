@@ -29,7 +29,7 @@ fn conversations_go_on_and_new_ones_are_translated_anew(net: Net) -> TestResult 
     home.router.set_nat(None)?;
     home.router.set_nat6(Nat6::Routed)?;
     for (family, (near, ..)) in &mut old {
-        // Nobody translates any more, and the server hears of a stranger.
+        // Without the NAT, the server sees another source address.
         // A delayed acknowledgement of `far`'s bytes may have been answered by a reset already.
         let sent = near.write_all(b"still there?");
         let error = sent.and_then(|()| near.read(&mut [0])).unwrap_err();
@@ -42,7 +42,7 @@ fn conversations_go_on_and_new_ones_are_translated_anew(net: Net) -> TestResult 
 }
 
 #[netns_test]
-fn a_nat_that_is_flushed_knows_nobody(net: Net) -> TestResult {
+fn a_nat_that_is_flushed_has_no_mappings(net: Net) -> TestResult {
     let home = Home::behind(&net, Nat::FULL_CONE.port_preservation(false))?;
     for family in FAMILIES {
         let outside = home.outside(family);
@@ -53,7 +53,7 @@ fn a_nat_that_is_flushed_knows_nobody(net: Net) -> TestResult {
         home.router.flush_nat()?;
         let other = udp(&home.laptop, family, 5001);
         let known = seen_as(&other, outside.first());
-        outside.first().send_to(b"to nobody", before)?;
+        outside.first().send_to(b"to no socket", before)?;
         assert!(!gets_in(&outside.sockets[0][1], before, &other, (outside.first(), known)));
         inside.set_nonblocking(true)?;
         assert!(inside.recv(&mut [0; 16]).is_err(), "the way in is forgotten");

@@ -77,7 +77,7 @@ fn its_streams_are_those_that_were_chosen(peer: Node) -> TestResult {
 }
 
 #[netns_test]
-fn its_status_is_told(peer: Node) -> TestResult {
+fn its_status_is_reported(peer: Node) -> TestResult {
     assert!(peer.command("true").status()?.success());
     assert_eq!(peer.command("sh").args(["-c", "exit 7"]).status()?.code(), Some(7));
     let mut child = peer.command("sleep").arg("1000").spawn()?;
@@ -150,7 +150,7 @@ fn many_run_at_once(peer: Node) -> TestResult {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn leaves_programs_running(peer: Node) -> TestResult {
     peer.command("sleep").arg("1000").spawn()?;
     peer.command("sh").args(["-c", "setsid sleep 1000 & trap '' TERM; sleep 1000"]).spawn()?;

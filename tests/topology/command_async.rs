@@ -73,10 +73,10 @@ async fn it_talks_while_it_runs(peer: Node) -> TestResult {
 }
 
 #[netns_test]
-async fn its_end_is_told(peer: Node) -> TestResult {
+async fn its_end_is_reported(peer: Node) -> TestResult {
     let status = peer.command("sh").args(["-c", "exit 7"]).status_async().await?;
     assert_eq!(status.code(), Some(7));
-    // Pipes that nobody serves do not keep it.
+    // It is not kept by pipes that no process reads or writes.
     let mut yes = peer.command("yes");
     let status = yes.stdin(Stdio::piped()).stdout(Stdio::piped()).status_async().await?;
     assert_eq!(status.code(), None, "SIGPIPE");
@@ -153,7 +153,7 @@ fn a_panic_of_tokio_is_the_callers(peer: Node) -> TestResult {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 async fn leaves_programs_running(peer: Node) -> TestResult {
     peer.command("sleep").arg("1000").spawn_async()?;
     let mut stubborn = peer.command("sh");

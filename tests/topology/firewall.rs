@@ -9,11 +9,11 @@ use nstest_tests::programs::find;
 
 use crate::probe::{FAMILIES, Home, PATIENCE, connect, exchange, gets_in, ip, seen_as, udp};
 
-/// For a connection of which nothing is to come.
+/// How long to wait for a connection that must fail.
 const SHORT: Duration = Duration::from_millis(300);
 
 #[netns_test]
-fn what_began_inside_passes_and_the_rest_vanishes(net: Net) -> TestResult {
+fn connections_from_inside_pass_and_others_get_no_answer(net: Net) -> TestResult {
     let home = Home::build(&net)?;
     home.router.set_firewall(Firewall::BlockInbound)?;
     let server = &home.servers[0];

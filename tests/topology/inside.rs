@@ -316,12 +316,12 @@ fn nodes_have_names_for_ip_netns(a: Node, b: Node) {
 
 /// The server of the test is on the one thread that also looks.
 #[netns_test]
-async fn what_is_looked_for_may_be_awaited(peer: Node) -> TestResult {
+async fn a_check_of_eventually_async_may_await(peer: Node) -> TestResult {
     use tokio::net::{TcpListener, TcpStream};
     let connect = async || peer.scope(TcpStream::connect(("10.0.2.1", 7000))).await;
     let mut looks = 0;
     let server = tokio::spawn(async {
-        // Only once somebody has looked in vain.
+        // After a failed look-up only.
         let first = eventually_async(Duration::from_secs(10), async || {
             tokio::task::yield_now().await;
             TcpStream::connect(("127.0.0.1", 6999)).await

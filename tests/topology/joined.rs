@@ -19,7 +19,7 @@ mod inside {
     use super::*;
 
     #[netns_test(netns = "nstest-vns")]
-    #[ignore = "a fixture"]
+    #[ignore = "fixture of another test"]
     fn sees_what_is_there(net: Net) -> TestResult {
         let mut links: Vec<_> = fs::read_dir("/sys/class/net")?
             .map(|entry| Ok(entry?.file_name().into_string().unwrap()))
@@ -94,7 +94,7 @@ fn the_machines_root_joins_a_named_namespace() {
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
-fn a_name_that_nobody_has() {
+fn a_name_without_a_node() {
     ip("netns add other-vns");
     let none = ["nstest[namespace]: join the network namespace `nstest-vns`", "`other-vns`"];
     fails(fixture(FIXTURE), &none);

@@ -1,11 +1,11 @@
-//! Cables that are pulled and plugged in again.
+//! Links that are taken down and up again.
 
 use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use nstest::{Net, Node, TestResult, netns_test};
 
-use crate::shell::{pings, pings_in_vain, shows};
+use crate::shell::{gets_no_reply, pings, shows};
 
 fn addresses_and_routes(node: &Node) -> [String; 4] {
     let kept = |line: &str| shows(node, line).replace(" linkdown", "");
@@ -27,12 +27,12 @@ fn carrier(node: &Node, interface: &str) -> bool {
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
-fn a_cable_that_is_pulled_takes_no_address_and_no_route_along(peer: Node, net: Net) -> TestResult {
+fn a_link_that_is_down_keeps_its_addresses_and_routes(peer: Node, net: Net) -> TestResult {
     let test = net.local();
     let before = [&test, &peer].map(addresses_and_routes);
     for _ in 0..3 {
         peer.link().down()?;
-        // At once, at both ends, and in front of whoever looks.
+        // When `down` returns, both ends have lost their carrier.
         assert!(!carrier(&test, "eth0") && !carrier(&peer, "eth0"));
         assert_eq!([&test, &peer].map(addresses_and_routes), before);
         test.link().up()?;
@@ -49,10 +49,9 @@ fn a_cable_that_is_pulled_takes_no_address_and_no_route_along(peer: Node, net: N
     Ok(())
 }
 
-/// Whoever asked in vain who has an address would ask again after a second
-/// (retrans_time_ms, arp(7)): the neighbours at this cable ask at once when it is
-/// back, and no connection that is being made is lost over it.
-fn takes_up_what_was_tried_in_vain(cut: &Node, others: &[Node]) -> TestResult {
+/// The kernel repeats ARP and ND requests after a second (retrans_time_ms, arp(7)). On a link
+/// that comes up, nstest has them sent at once, so that pending connections succeed.
+fn resumes_pending_connections(cut: &Node, others: &[Node]) -> TestResult {
     let ways = || others.iter().flat_map(|other| [(cut, other), (other, cut)]);
     let mut listeners = Vec::new();
     for node in others.iter().chain([cut]) {
@@ -68,7 +67,7 @@ fn takes_up_what_was_tried_in_vain(cut: &Node, others: &[Node]) -> TestResult {
     for (from, to) in ways() {
         for ip in to.addrs() {
             let unspecified: IpAddr = if ip.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
-            from.run(|| UdpSocket::bind((unspecified, 0))?.send_to(b"in vain", (ip, 9)))?;
+            from.run(|| UdpSocket::bind((unspecified, 0))?.send_to(b"unanswered", (ip, 9)))?;
             connects.push(from.spawn(move || TcpStream::connect((ip, 7000)).map(drop)));
         }
         let neighbours = shows(from, "ip neighbour");
@@ -94,9 +93,9 @@ fn takes_up_what_was_tried_in_vain(cut: &Node, others: &[Node]) -> TestResult {
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
-fn the_first_packet_passes_though_others_were_sent_in_vain(peer: Node, net: Net) -> TestResult {
+fn the_first_packet_passes_after_unanswered_ones(peer: Node, net: Net) -> TestResult {
     for _ in 0..2 {
-        takes_up_what_was_tried_in_vain(&peer, &[net.local()])?;
+        resumes_pending_connections(&peer, &[net.local()])?;
     }
     Ok(())
 }
@@ -107,7 +106,7 @@ fn the_first_packet_passes_on_a_lan_too(a: Node, b: Node, net: Net) -> TestResul
     for cut in [&a, &net.local()] {
         let others: Vec<Node> =
             [&a, &b, &net.local()].into_iter().filter(|node| *node != cut).cloned().collect();
-        takes_up_what_was_tried_in_vain(cut, &others)?;
+        resumes_pending_connections(cut, &others)?;
     }
     Ok(())
 }
@@ -119,7 +118,7 @@ fn on_a_lan_a_node_has_a_cable_of_its_own(a: Node, b: Node, net: Net) -> TestRes
     a.link().down()?;
     assert!(!carrier(&a, "eth0") && carrier(&b, "eth0") && carrier(&test, "eth0"));
     assert!(pings(&test, b.ip()) && pings(&b, test.ipv6()));
-    assert!(pings_in_vain(&test, a.ip()));
+    assert!(gets_no_reply(&test, a.ip()));
     a.link().up()?;
     assert!(pings(&test, a.ip()) && pings(&a, b.ipv6()));
     Ok(())
@@ -134,7 +133,7 @@ fn of_two_cables_one_is_pulled(node: Node, net: Net) -> TestResult {
     let link = node.join(&right)?;
     link.down()?;
     assert!(carrier(&node, "eth0") && carrier(&node, "eth1") && !carrier(&node, "eth2"));
-    assert!(pings(&node, l.ip()) && pings_in_vain(&node, r.ip()));
+    assert!(pings(&node, l.ip()) && gets_no_reply(&node, r.ip()));
     node.link_to(&right)?.up()?;
     assert!(pings(&node, r.ip()));
     Ok(())
@@ -156,7 +155,7 @@ fn a_connection_outlives_a_flap(peer: Node) -> TestResult {
     Ok(())
 }
 
-/// What joins while a neighbour's cable is pulled does not plug that in.
+/// A node that joins while the link of a neighbour is down does not take that link up.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn a_pulled_cable_stays_pulled_while_the_world_changes(a: Node, b: Node, net: Net) -> TestResult {

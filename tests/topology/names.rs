@@ -1,4 +1,4 @@
-//! Who resolves whom, and that nobody else is asked.
+//! Names of nodes: who resolves them, and that no other resolver is asked.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, ToSocketAddrs};
@@ -49,7 +49,7 @@ fn every_node_resolves_every_other(a_b: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Whoever looks up while the world changes finds what has not changed.
+/// Look-ups during a change of the network find the names that do not change.
 #[netns_test]
 fn names_are_found_while_the_world_changes(peer: Node, net: Net) -> TestResult {
     let wanted = sorted(peer.addrs());
@@ -86,7 +86,7 @@ fn an_unknown_name_fails_fast(peer: Node) {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn has_names_of_its_own(peer: Node) -> TestResult {
     let start = Instant::now();
     assert_eq!(addrs("peer"), sorted(peer.addrs()));
@@ -164,7 +164,7 @@ fn whatever_etc_resolv_conf_and_hosts_are() {
         "rm $etc/hosts",
         "rm $etc/hosts $etc/resolv.conf",
         "rm $etc/hosts; ln -sf /run/systemd/resolve/stub-resolv.conf $etc/resolv.conf",
-        // Fedora's authselect; nobody's choice of services; links to nowhere.
+        // Fedora's authselect; a file without services; links to nowhere.
         "mkdir $etc/authselect; mv $etc/nsswitch.conf $etc/authselect; \
          ln -s /etc/authselect/nsswitch.conf $etc/nsswitch.conf",
         "rm $etc/nsswitch.conf",
@@ -182,7 +182,7 @@ fn whatever_etc_resolv_conf_and_hosts_are() {
 /// nscd, resolved and D-Bus listen at paths, which no network namespace hides.
 /// This is the machine, with resolvers of its own.
 #[test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn listens_where_resolvers_do() {
     let paths = [
         "/var/run/nscd/socket",

@@ -48,7 +48,7 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// Translates nothing yet.
+    /// Without a NAT.
     pub(crate) fn build(net: &Net) -> nstest::Result<Self> {
         let internet =
             net.add_lan("internet").subnet("203.0.113.0/24").subnet("2001:db8::/64").build()?;
@@ -73,7 +73,7 @@ impl Home {
         Ok(home)
     }
 
-    /// From now on by this NAT, which knows nobody yet.
+    /// Translates by this NAT from now on. It has no mappings yet.
     pub(crate) fn translate(&self, nat: nstest::Nat) -> nstest::Result<()> {
         self.router.set_nat(nat)?;
         self.router.set_nat6(Nat6::Nat(nat))?;
@@ -83,6 +83,15 @@ impl Home {
     /// The router's address on the Internet.
     pub(crate) fn wan(&self, family: Family) -> IpAddr {
         ip_on(&self.router, &self.internet, family)
+    }
+
+    /// A TCP connection from the laptop to a server works in both directions, and the server
+    /// sees the router's address.
+    pub(crate) fn converses_with(&self, server: &Node, family: Family) -> io::Result<()> {
+        let at = (ip(server, family), 80);
+        let (mut near, mut far, seen) = connect(&self.laptop, server, at, at)?;
+        assert_eq!(seen.ip(), self.wan(family));
+        exchange(&mut near, &mut far)
     }
 
     pub(crate) fn outside(&self, family: Family) -> Outside {
@@ -161,7 +170,7 @@ pub(crate) fn udp(node: &Node, family: Family, port: u16) -> UdpSocket {
     socket
 }
 
-/// As whom a socket outside sees one inside that sends to it.
+/// The endpoint at which a socket outside sees one inside that sends to it.
 pub(crate) fn seen_as(inside: &UdpSocket, outside: &UdpSocket) -> SocketAddr {
     let hello = format!("hello from {}", inside.local_addr().unwrap());
     inside.send_to(hello.as_bytes(), outside.local_addr().unwrap()).unwrap();

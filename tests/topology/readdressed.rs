@@ -1,8 +1,8 @@
-//! A router whose address on the WAN changes: what was known by the old one is forgotten.
+//! Changes of a router's address on the WAN. Mappings to the old address end.
 
 use nstest::{Nat, Net, TestResult, netns_test};
 
-use crate::probe::{FAMILIES, Family, Home, connect, exchange, ip, ip_on, seen_as, udp};
+use crate::probe::{FAMILIES, Family, Home, ip_on, seen_as, udp};
 
 const NATS: [Nat; 3] = [Nat::FULL_CONE, Nat::PORT_RESTRICTED, Nat::SYMMETRIC];
 
@@ -27,11 +27,7 @@ fn a_new_address_is_seen_by_old_and_new_peers(net: Net) -> TestResult {
                 let seen = seen_as(&inside, peer).ip();
                 assert_eq!(seen, wan, "{nat} as seen by the {name} peer");
             }
-            let server = &home.servers[1];
-            let at = (ip(server, family), 80);
-            let (mut near, mut far, seen) = connect(&home.laptop, server, at, at)?;
-            assert_eq!(seen.ip(), wan);
-            exchange(&mut near, &mut far)?;
+            home.converses_with(&home.servers[1], family)?;
         }
     }
     Ok(())

@@ -123,7 +123,7 @@ fn an_address_of_a_node_on_no_network(net: Net) -> TestResult {
 }
 
 #[netns_test]
-fn routes_that_nobody_can_have(peer: Node, net: Net) -> TestResult {
+fn impossible_routes_are_refused(peer: Node, net: Net) -> TestResult {
     says(
         peer.add_route("203.0.113.0/24", [192, 0, 2, 1]),
         &expect![[r#"
@@ -221,7 +221,7 @@ fn three_hundred_nodes_on_a_24(net: Net) -> TestResult {
     assert!(!shows(&test, "cat /etc/hosts").contains("n255"));
     let [first, last] = [&nodes[0], &nodes[253]];
     assert!(pings(first, last.ip()) && pings(last, first.ipv6()));
-    // Whoever goes makes room.
+    // After a node was removed, its place can be used.
     nodes.swap_remove(100).remove()?;
     let late = net.add_node("n255").join(&lan).build()?;
     assert_eq!(late.ip().to_string(), "192.168.1.101");
@@ -230,7 +230,7 @@ fn three_hundred_nodes_on_a_24(net: Net) -> TestResult {
 }
 
 #[netns_test(peers = 300)]
-#[ignore = "fails on purpose; its case runs it"]
+#[ignore = "fixture of another test"]
 fn has_three_hundred_peers(_net: Net) {
     unreachable!("there is no room for them");
 }

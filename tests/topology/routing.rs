@@ -15,7 +15,7 @@ fn routed_networks_reach_each_other(net: Net) -> TestResult {
         for (client, server) in [(&home.laptop, server), (server, &home.laptop)] {
             let at = (ip(server, family), 80);
             let (mut near, mut far, seen) = connect(client, server, at, at)?;
-            assert_eq!(seen.ip(), ip(client, family), "nobody translates");
+            assert_eq!(seen.ip(), ip(client, family), "no NAT on the way");
             exchange(&mut near, &mut far)?;
         }
     }

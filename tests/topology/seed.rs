@@ -55,14 +55,14 @@ fn three_nodes_on_a_lan_reach_each_other(b: Node, c: Node, net: Net) -> TestResu
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn a_pair_that_waits(_peer: Node) {
     marks::set("up");
     marks::wait("looked");
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn a_lan_that_waits(_b: Node, _c: Node) {
     marks::set("up");
     marks::wait("looked");
@@ -70,7 +70,7 @@ fn a_lan_that_waits(_b: Node, _c: Node) {
 
 /// The outside is a network namespace with a default route, where this is run.
 #[test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn looks_at_both_from_outside() {
     for (world, addrs) in
         [("a_pair_that_waits", &["10.0.2.1", "10.0.2.2"][..]), ("a_lan_that_waits", &["10.0.2.3"])]

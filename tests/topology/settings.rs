@@ -1,5 +1,5 @@
-//! Settings of the kernel are written, not inherited; where they cannot be, the
-//! world works all the same, and the test is told.
+//! Settings of the kernel are written, not inherited. If one cannot be written, the network
+//! works without it, and the test gets a note.
 
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
@@ -92,7 +92,7 @@ fn first_connections_are_quick(peer: &Node) -> TestResult {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn works_with_proc_sys_read_only(peer: Node, net: Net) -> TestResult {
     assert!(std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").is_err(), "it is writable");
     println!("{} notes, such as: {}", net.notes().len(), net.notes()[0]);
@@ -110,7 +110,7 @@ fn works_with_proc_sys_read_only(peer: Node, net: Net) -> TestResult {
 /// As in a container: what covers a part of /proc also forbids a fresh one.
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
-fn a_read_only_proc_sys_is_told_and_lived_with() {
+fn a_read_only_proc_sys_gets_a_note() {
     need(&["ping"]);
     let mut command = Command::new("unshare");
     let script = "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys; \
@@ -133,7 +133,7 @@ fn a_read_only_proc_sys_is_told_and_lived_with() {
 }
 
 #[netns_test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn works_without_ipv6(peer: Node, net: Net) -> TestResult {
     assert_eq!(peer.addrs(), [peer.ip()]);
     assert!(net.notes().iter().any(|note| note.starts_with("the machine has no IPv6")));
@@ -148,7 +148,7 @@ fn works_without_ipv6(peer: Node, net: Net) -> TestResult {
 /// This is the machine: as if started with `ipv6.disable=1`, where sockets of
 /// that family are refused with this error.
 #[test]
-#[ignore = "its case runs it"]
+#[ignore = "fixture of another test"]
 fn refuses_ipv6() {
     raw::refuse_ipv6();
     let outcome = Run::of(&["settings::works_without_ipv6"]).args(["--show-output"]).run();
@@ -158,13 +158,13 @@ fn refuses_ipv6() {
 }
 
 #[test]
-fn a_machine_without_ipv6_is_told_and_lived_with() {
+fn a_machine_without_ipv6_gets_a_note() {
     Run::of(&["settings::refuses_ipv6"]).succeed();
 }
 
 /// Servers that refuse to be root bind their ports in every node.
 #[netns_test(root = false)]
-fn low_ports_are_everybody_s_where_nobody_is_root(server: Node, net: Net) -> TestResult {
+fn a_user_who_is_not_root_can_bind_low_ports(server: Node, net: Net) -> TestResult {
     for node in [&server, &net.local()] {
         let bound = node.run(|| TcpListener::bind("0.0.0.0:80"));
         assert!(bound.is_ok(), "{node:?}: {bound:?}");

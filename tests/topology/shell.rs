@@ -34,9 +34,9 @@ pub(crate) fn pings(node: &Node, ip: impl Into<IpAddr>) -> bool {
     shows(node, &format!("ping -c 1 -W 5 {ip}")).contains(" 0% packet loss")
 }
 
-/// Whether `ping` gets none, though it waits a second.
+/// Whether `ping` gets no reply within a second.
 #[track_caller]
-pub(crate) fn pings_in_vain(node: &Node, ip: impl Into<IpAddr>) -> bool {
+pub(crate) fn gets_no_reply(node: &Node, ip: impl Into<IpAddr>) -> bool {
     let ip = ip.into().to_string();
     shows(node, &format!("ping -c 1 -W 1 {ip}")).contains(" 100% packet loss")
 }

@@ -1,5 +1,5 @@
 //! A panic in a thread or task that the test did not join fails the test, also if the test
-//! function returns first: what is still running then is waited for.
+//! function returns first. The test waits for those that are still running.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
@@ -27,19 +27,19 @@ fn say_goodbye(to: IpAddr) {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn thread_at_once(a: Node) {
     a.spawn(|| panic!("at once"));
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn task_at_once(a: Node) {
     a.spawn_async(async { panic!("at once") });
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn thread_that_computes(a: Node) {
     a.spawn(|| {
         let start = Instant::now();
@@ -49,7 +49,7 @@ fn thread_that_computes(a: Node) {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn thread_server(server: Node, client: Node) -> TestResult {
     check_first_client(&server)?;
     client.run(|| say_goodbye(server.ip()));
@@ -57,7 +57,7 @@ fn thread_server(server: Node, client: Node) -> TestResult {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 async fn task_server(server: Node) -> TestResult {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = server.scope(tokio::net::TcpListener::bind(("0.0.0.0", 7000))).await?;
@@ -74,7 +74,7 @@ async fn task_server(server: Node) -> TestResult {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn datagram_server(server: Node) -> TestResult {
     let socket = server.run(|| UdpSocket::bind(("0.0.0.0", 7000)))?;
     server.spawn(move || {
@@ -88,7 +88,7 @@ fn datagram_server(server: Node) -> TestResult {
 
 /// Behind a router, so that the packets pass more than one queue of the kernel.
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn routed_server(net: Net) -> TestResult {
     let (near, far) = (net.add_lan("near").build()?, net.add_lan("far").build()?);
     net.add_router("router").lan(&near).lan(&far).build()?;
@@ -101,7 +101,7 @@ fn routed_server(net: Net) -> TestResult {
 
 /// On a link with a condition, packets pass a thread of nstest.
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn spliced_server(server: Node, client: Node, net: Net) -> TestResult {
     let fault = Fault::on("server").packets(Packets::udp()).nth(1).action(Action::Drop);
     net.inject(fault)?.optional();
@@ -111,7 +111,7 @@ fn spliced_server(server: Node, client: Node, net: Net) -> TestResult {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn nested_threads(a: Node, b: Node) {
     let inner = b.clone();
     a.spawn(move || {
@@ -122,7 +122,7 @@ fn nested_threads(a: Node, b: Node) {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn task_from_a_thread(a: Node, b: Node) {
     a.spawn(move || {
         b.spawn_async(async {
@@ -133,7 +133,7 @@ fn task_from_a_thread(a: Node, b: Node) {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn fed_by_a_plain_thread(server: Node, client: Node) -> TestResult {
     check_first_client(&server)?;
     std::thread::spawn(move || client.run(|| say_goodbye(server.ip())));
@@ -141,7 +141,7 @@ fn fed_by_a_plain_thread(server: Node, client: Node) -> TestResult {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn fed_through_a_channel(a: Node) {
     let (sender, receiver) = std::sync::mpsc::channel::<u8>();
     a.spawn(move || assert_eq!(receiver.recv(), Ok(1)));
@@ -149,7 +149,7 @@ fn fed_through_a_channel(a: Node) {
 }
 
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn fed_by_a_program(server: Node, client: Node) -> TestResult {
     let socket = server.run(|| UdpSocket::bind(("0.0.0.0", 7000)))?;
     server.spawn(move || {
@@ -164,7 +164,7 @@ fn fed_by_a_program(server: Node, client: Node) -> TestResult {
 
 /// A pipe that is full holds its writer up until the parent has read it.
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn thread_that_prints_much(a: Node) {
     a.spawn(|| {
         let line = "x".repeat(200);
@@ -195,7 +195,7 @@ const SHAPES: [&str; 15] = [
 
 /// A backtrace with the names of functions takes long to print.
 #[netns_test]
-#[ignore = "a fixture that fails; its test runs it"]
+#[ignore = "fixture of another test"]
 fn thread_with_a_backtrace(a: Node) {
     a.spawn(|| {
         let backtrace = std::backtrace::Backtrace::force_capture();
@@ -214,7 +214,7 @@ fn no_panic_is_missed() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn servers_sleep(a: Node, b: Node) -> TestResult {
     for port in 7000..7010 {
         let listener = a.run(|| TcpListener::bind(("0.0.0.0", port)))?;
@@ -226,7 +226,7 @@ fn servers_sleep(a: Node, b: Node) -> TestResult {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn a_server_spins(a: Node) {
     a.spawn(|| {
         loop {
@@ -247,7 +247,7 @@ fn servers_that_stay_do_not_hold_the_test_up() {
 
 /// A server that sleeps for a moment between its looks is asleep.
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn a_server_polls(a: Node) -> TestResult {
     let listener = a.run(|| TcpListener::bind(("0.0.0.0", 7000)))?;
     listener.set_nonblocking(true)?;

@@ -29,7 +29,7 @@ fn on_the_real_machine() -> bool {
 }
 
 #[netns_test(uplink)]
-#[ignore = "a fixture"]
+#[ignore = "fixture of another test"]
 fn reaches(peer: Node) -> TestResult {
     if on_the_real_machine() {
         return Ok(());
@@ -93,7 +93,7 @@ fn stay() -> TestResult<TcpStream> {
 }
 
 #[netns_test(uplink)]
-#[ignore = "a fixture"]
+#[ignore = "fixture of another test"]
 fn stays() -> TestResult {
     if on_the_real_machine() {
         return Ok(());
@@ -105,7 +105,7 @@ fn stays() -> TestResult {
 }
 
 #[netns_test(uplink)]
-#[ignore = "a fixture"]
+#[ignore = "fixture of another test"]
 fn dies() -> TestResult {
     if on_the_real_machine() {
         return Ok(());
@@ -117,5 +117,5 @@ fn dies() -> TestResult {
 }
 
 #[netns_test(uplink, subnet = "192.0.2.0/25")]
-#[ignore = "a fixture"]
+#[ignore = "fixture of another test"]
 fn overlaps(_peer: Node) {}

@@ -1,7 +1,7 @@
 //! Addresses as values: [`MacAddr`], the two IP versions ([`Family`]), an address with
 //! the length of its network's prefix ([`Prefix`]), and a whole network ([`Subnet`]).
 //!
-//! Nothing here knows who has an address; every other module uses these types.
+//! They are plain values: which node has an address is the matter of `topology`.
 
 mod family;
 mod mac;

@@ -1,9 +1,8 @@
 //! A subnet, and the numbers of the hosts in it.
 //!
-//! Our own and not `ipnet`: what is needed is a mask, an overlap and a host
-//! number, and the numbering below, which makes an IPv6 address read like the
-//! IPv4 address beside it, is in no crate. Every crate we take, each user
-//! compiles.
+//! There is no dependency on the crate `ipnet`, which every user would compile. A mask and an
+//! overlap are short. The numbering of hosts is in no crate: the digits of an IPv6 address are
+//! those of the IPv4 address beside it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -153,7 +152,7 @@ impl Subnet {
         Some(from_bits(self.family(), to_bits(self.network) + offset))
     }
 
-    /// The number of the host that has this address, where it has one.
+    /// The number of the host that has this address, if it is an address of a host.
     pub(crate) fn number(&self, addr: IpAddr) -> Option<u32> {
         if !self.contains(addr) {
             return None;
@@ -182,9 +181,9 @@ impl Subnet {
         Ok(())
     }
 
-    /// Why no interface can have addresses of this range, where that is so.
+    /// Why no interface can have addresses of this range; `None` if one can.
     pub(crate) fn special_use(&self) -> Option<&'static str> {
-        // RFC 6890 and the IANA registries it set up: what no node's interface may have.
+        // Ranges that no interface may have: RFC 6890 and its IANA registries.
         const fn v4(first: u8, len: u8) -> Subnet {
             let network = IpAddr::V4(Ipv4Addr::new(first, 0, 0, 0));
             Subnet { network, len }

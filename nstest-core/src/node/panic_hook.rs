@@ -1,7 +1,7 @@
 //! Counts the panics that are being printed.
 //!
 //! A panic is printed before the thread unwinds. With a backtrace this takes long, and the
-//! thread may sleep meanwhile: another one prints, or the pipe for the output is full.
+//! thread may sleep in this time: another one prints, or the pipe for the output is full.
 
 use std::panic::{PanicHookInfo, set_hook, take_hook};
 use std::sync::Once;

@@ -124,7 +124,7 @@ impl Surroundings {
             .collect()
     }
 
-    /// Looks at every thread but the calling one. A thread that ends meanwhile is left out.
+    /// Looks at every thread but the calling one. A thread that has ended by then is left out.
     fn look(&self) -> Look {
         let caller = gettid().to_string();
         let processes = self.processes().into_iter();

@@ -27,7 +27,7 @@ const END: &str = "\n--- end ---";
 
 /// Runs in the environment that a test below has created.
 #[test]
-#[ignore = "only the other tests of this module run it"]
+#[ignore = "fixture of another test"]
 fn attempt() {
     let Ok(attempt) = std::env::var(ATTEMPT) else {
         return;

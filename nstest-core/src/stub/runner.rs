@@ -64,7 +64,7 @@ pub fn enter() -> Result<()> {
     Err(platform("enter namespaces"))
 }
 
-/// The network of the running test, of which there is none here.
+/// The network of the running test. There is none here.
 ///
 /// # Panics
 /// Always.

@@ -41,7 +41,7 @@ pub(crate) fn detached() -> io::Result<OwnedFd> {
 /// The descriptor that a system call returned.
 fn owned(result: c_long) -> io::Result<OwnedFd> {
     match i32::try_from(result) {
-        // SAFETY: the call has just made the descriptor, and returned it to nobody else.
+        // SAFETY: the call has just made the descriptor, and no other value owns it.
         Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
         _ => Err(io::Error::last_os_error()),
     }

@@ -108,7 +108,7 @@ impl Nat {
     /// Give its LAN the shared address space 100.64.0.0/10 (RFC 6598).
     pub const CARRIER_GRADE: Self = Self::FULL_CONE.port_preservation(false).hairpinning(true);
 
-    /// A NAT with this mapping and filtering. The methods name the other defaults.
+    /// A NAT with this mapping and filtering. The methods document the other defaults.
     #[must_use]
     pub const fn new(mapping: NatMapping, filtering: NatFiltering) -> Self {
         Self {
@@ -226,7 +226,7 @@ impl Nat6 {
     /// ```
     ///
     /// # Errors
-    /// `subnet`, if the text is none.
+    /// `subnet`, if the text is not a subnet.
     pub fn prefix(external: impl ToString) -> Result<Self> {
         external.to_string().parse().map(Self::Prefix)
     }

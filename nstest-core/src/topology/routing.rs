@@ -1,4 +1,4 @@
-//! The routes of nodes, from the LANs and routers that there are.
+//! The routes of nodes, which follow from the LANs and routers.
 //!
 //! - A node's default route leads to the router that serves (`lan`) its first network, by
 //!   interface, that has one. Of several routers, the one that was made first is used. The
@@ -344,7 +344,7 @@ impl<'a> Routing<'a> {
     }
 }
 
-/// What leads multicast and the limited broadcast out of a node without an IPv4 default
+/// The routes for multicast and the limited broadcast out of a node without an IPv4 default
 /// route. IPv6 needs none: the kernel has `ff00::/8` for each interface.
 fn multicast(node: &NodeSpec) -> impl Iterator<Item = RouteEntry> {
     let first = node.interfaces.values().find(|i| i.v4.is_some());
@@ -358,7 +358,7 @@ fn multicast(node: &NodeSpec) -> impl Iterator<Item = RouteEntry> {
     })
 }
 
-/// Whether outside cannot address what is behind this router.
+/// Whether the networks behind this router cannot be addressed from outside.
 fn translates(router: &NodeSpec, family: Family) -> bool {
     let Some(router) = &router.router else {
         return false;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nstest::{Node, TestResult, netns_test};
 
-/// Nobody waits longer where it is explored. What is lost comes again after 200 ms, a
+/// The longest wait in an explored run. TCP sends lost data again after 200 ms, a
 /// SYN after 1 s: here the exchange has failed before, and the test has seen that.
 const PATIENCE: Duration = Duration::from_millis(10);
 

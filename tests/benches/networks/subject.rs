@@ -21,25 +21,25 @@ macro_rules! tests {
             use super::*;
 
             #[netns_test]
-            #[ignore = "run by the benchmark"]
+            #[ignore = "fixture of a benchmark"]
             fn direct() {
                 by_floor(&Wire::pair_from_here());
             }
 
             #[netns_test]
-            #[ignore = "run by the benchmark"]
+            #[ignore = "fixture of a benchmark"]
             fn bridge() {
                 by_floor(&Wire::bridge_from_here(3));
             }
 
             #[netns_test]
-            #[ignore = "run by the benchmark"]
+            #[ignore = "fixture of a benchmark"]
             fn pair(peer: Node) {
                 by_nstest(&peer);
             }
 
             #[netns_test]
-            #[ignore = "run by the benchmark"]
+            #[ignore = "fixture of a benchmark"]
             fn lan(peer: Node, _other: Node) {
                 by_nstest(&peer);
             }

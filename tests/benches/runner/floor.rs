@@ -161,7 +161,7 @@ impl Outside {
     }
 }
 
-/// futex(2): sets a flag and wakes whoever waits for it.
+/// futex(2): sets a flag and wakes the threads that wait for it.
 fn give(flag: &AtomicU32) {
     flag.store(1, Ordering::Release);
     let wake = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;

@@ -66,7 +66,7 @@ fn tests(function: &'static str, count: usize) -> &'static [Test] {
 }
 
 #[test]
-#[ignore = "the benchmark starts it"]
+#[ignore = "fixture of a benchmark"]
 fn worker() {
     let socket = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
     let mut answers = UnixStream::from(socket);

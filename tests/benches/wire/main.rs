@@ -175,7 +175,7 @@ fn idle(time: Duration) {
     let silence = std::net::UdpSocket::bind("127.0.0.1:0").expect("bind");
     silence.set_read_timeout(Some(time)).expect("a timeout");
     let before = thread_time();
-    silence.recv(&mut [0; 1]).expect_err("nobody sends");
+    silence.recv(&mut [0; 1]).expect_err("a timeout");
     let used = thread_time() - before;
     println!("idle: {used:.3} ms of processor time in {:.1} s", time.as_secs_f64());
 }

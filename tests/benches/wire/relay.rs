@@ -28,7 +28,7 @@ unsafe impl Send for End {}
 fn set<T>(fd: c_int, option: c_int, value: &T) {
     let length = size_of::<T>() as libc::socklen_t;
     let value = std::ptr::from_ref(value).cast();
-    // SAFETY: the kernel reads as much as is said.
+    // SAFETY: the kernel reads as many bytes as the length says.
     let done = unsafe { libc::setsockopt(fd, libc::SOL_PACKET, option, value, length) };
     Errno::result(done).expect("an option");
 }

@@ -1,4 +1,4 @@
-//! Sessions of which one direction is a black hole. Both ends detect it, and no transaction is
+//! Sessions with a black hole in one direction. Both ends detect it, and no transaction is
 //! half done.
 
 use nstest::netns_test;

@@ -125,7 +125,7 @@ fn history(before: [Option<u64>; 3]) -> History {
 #[test]
 fn a_correct_history_passes() {
     assert_eq!(history([None, Some(0), Some(1)]).check(2), 3);
-    assert_eq!(history([None, Some(77), Some(1)]).check(78), 3, "two that nobody acknowledged");
+    assert_eq!(history([None, Some(77), Some(1)]).check(78), 3, "two without an acknowledgement");
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn a_fragmented_datagram_is_one_packet() {
     }
 }
 
-/// A datagram of which a later fragment comes first.
+/// A later fragment of the datagram comes first.
 #[test]
 fn fragments_may_come_in_any_order() {
     for is_ipv6 in [false, true] {

@@ -1,4 +1,4 @@
-//! What is said to who writes a plan that is none.
+//! The errors for texts that are not plans.
 
 use expect_test::expect;
 

@@ -14,7 +14,7 @@ pub(super) const ARP_REQUEST: &str =
 pub(super) const ARP_REPLY: &str =
     "026e73000100026e7300020008060001080006040002026e730002000a000202026e730001000a000201";
 
-/// `connect` to port 9, where nobody listens; and the kernel's answer.
+/// `connect` to port 9, which is closed; and the kernel's answer.
 pub(super) const SYN: &str = "026e73000200026e730001000800\
     4500003c521340004006d0a60a0002010a000202\
     81340009640813a600000000a002faf018310000020405b40402080a84e3435c000000000103030a";
@@ -44,7 +44,7 @@ pub(super) const RST_TO_SYN6: &str = "026e73000100026e7300020086dd\
     600d748d00140640fd000002000000000000000000000002fd000002000000000000000000000001\
     0009ed0e000000007d7ce90f50140000fa220000";
 
-/// "hi" to port 53, where nobody listens; and the kernel's answers.
+/// "hi" to port 53, which is closed; and the kernel's answers.
 pub(super) const UDP: &str = "026e73000200026e730001000800\
     4500001e553440004011cd980a0002010a000202e2d30035000a181e6869";
 pub(super) const PORT_UNREACHABLE: &str = "026e73000100026e730002000800\

@@ -53,7 +53,7 @@ impl Report<'_> {
         text
     }
 
-    /// For a test of which no run reached its point.
+    /// For a test without a run that reached its point.
     pub(super) fn none_reached(&self) -> Error {
         let what = format!("explore the test: inject a fault in any of {}", self.size());
         Error::new(ErrorCode::Exploration, what)

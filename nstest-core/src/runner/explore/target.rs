@@ -1,6 +1,6 @@
 //! The arguments by which cargo finds the target of a test: `--test faults`, `--lib`.
 //!
-//! A test binary is not told which target it is. It knows the name of its crate, and cargo
+//! Cargo does not tell a test binary which target it is. The binary knows the name of its crate, and cargo
 //! tells it the package. The manifest and the files of the package show which targets have
 //! this name. If several have it, none is named, and cargo runs all of the package.
 

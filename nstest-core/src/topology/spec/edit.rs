@@ -265,7 +265,7 @@ impl Spec {
         Ok(())
     }
 
-    /// Gives a node other addresses on one of its LANs. An IP version of which none is given
+    /// Gives a node other addresses on one of its LANs. An IP version without an address here
     /// keeps its address.
     pub(crate) fn readdress(
         &mut self,

@@ -1,4 +1,4 @@
-//! Routes that nobody can have, and routers that cannot do what they are asked to.
+//! Refused routes, and routers with contradictory settings.
 
 use super::bad_input::refused;
 use super::*;

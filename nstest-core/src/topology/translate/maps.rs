@@ -1,24 +1,24 @@
-//! Mappings, kept in maps that the rules fill.
+//! Mappings of a NAT, in nftables maps that the rules themselves fill.
 //!
-//! Connection tracking alone is a NAT with address-and-port-dependent filtering
-//! whose mapping is almost, but not quite, endpoint-independent: two nodes that
-//! use one source port towards different destinations are given the *same*
-//! external port (nf_nat_core.c only asks that the five-tuple be unused), which
-//! RFC 4787 forbids ("port overloading", REQ-3). So the other behaviours, and
-//! that one done right, are kept in maps which the rules themselves fill:
+//! Connection tracking alone is a NAT with address-and-port-dependent filtering. Its mapping is
+//! endpoint-independent with one exception: two nodes that use the same source port towards
+//! different destinations get the *same* external port, because nf_nat_core.c requires only
+//! that the five-tuple is unused. RFC 4787 forbids that ("port overloading", REQ-3). So this
+//! behaviour and the others use maps:
 //!
-//! - `mapping`: internal endpoint (and destination address, where the mapping
-//!   depends on it) → external endpoint, asked by the `snat` of a new flow;
-//! - `external`: external port → internal endpoint, asked by the `dnat` of a
-//!   packet from outside;
-//! - `taken`: the external ports in use, asked before a node's own is preserved
-//!   (its keys are those of `external`, but older kernels refuse to look a map
-//!   up for its keys only: nft_lookup_init() in net/netfilter/nft_lookup.c);
-//! - `permitted`: who may come in by an external port, where that is by address.
+//! - `mapping`: internal endpoint (and destination address, if the mapping depends on it) to
+//!   external endpoint; the `snat` of a new flow looks it up;
+//! - `external`: external port to internal endpoint; the `dnat` of a packet from outside looks
+//!   it up;
+//! - `taken`: the external ports in use, looked up before a node's own port is preserved. It
+//!   has the keys of `external`, but older kernels do not look up the keys of a map alone
+//!   (nft_lookup_init(), net/netfilter/nft_lookup.c);
+//! - `permitted`: the remote addresses that an external port admits, if filtering is by
+//!   address.
 //!
-//! The kernel chooses the port; a chain behind `snat` (priority 100) sees the
-//! packet as it leaves and notes what was chosen, and each further packet from
-//! inside refreshes it (RFC 4787 REQ-6).
+//! The kernel chooses the port. A chain behind `snat` (priority 100) sees the packet as it
+//! leaves, and enters the choice into the maps. Each further packet from inside refreshes it
+//! (RFC 4787 REQ-6).
 
 use std::collections::BTreeSet;
 
@@ -78,7 +78,7 @@ impl Translation {
             NftRule(vec![self.out_wan(), S::Jump("translate")]),
         ];
         if nat.hairpins {
-            // Turned back by the rules above: came for the WAN's address, goes to a LAN.
+            // Hairpinned by the rules above: it came for the WAN's address, and goes to a LAN.
             rules.extend(self.lans.iter().map(|lan| {
                 NftRule(vec![
                     S::In(self.saddr(), prefix(*lan)),
@@ -117,7 +117,7 @@ impl Translation {
             })
         }));
         if nat.preserves_ports {
-            // Its own port, unless that is someone's external port already.
+            // Its own port, unless that is in use as an external port.
             rules.push(NftRule(vec![
                 S::HasPorts,
                 S::PortBetween(Field::SourcePort, all.0, all.1),
@@ -128,8 +128,8 @@ impl Translation {
                 },
                 snat(Some(all), false),
             ]));
-            // The kernel keeps a port that is in the range; so, of the two halves
-            // of the range, the one that it is not in.
+            // The kernel keeps a port that is in the range. So the range is the half that does
+            // not contain the port.
             let middle = all.0 + (all.1 - all.0) / 2;
             rules.push(NftRule(vec![
                 S::HasPorts,

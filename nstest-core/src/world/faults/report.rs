@@ -151,8 +151,8 @@ fn why_never_on(injected: &Injected, spec: &Spec) -> Option<String> {
 /// How many packets matched that the fault did not affect, as an addition to their number.
 fn matching(receipt: &Receipt) -> String {
     match receipt.passed_matches() {
-        0 => "none of which matched".to_owned(),
-        1 => "1 of which matched in all but its number".to_owned(),
-        many => format!("{many} of which matched in all but their number"),
+        0 => "none matched".to_owned(),
+        1 => "1 matched in all but its number".to_owned(),
+        many => format!("{many} matched in all but their number"),
     }
 }

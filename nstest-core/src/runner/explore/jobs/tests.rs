@@ -99,7 +99,7 @@ const DIRECTORY: &str = "NSTEST_CORE_TEST_JOBS";
 
 /// Holds both jobs until it is killed.
 #[test]
-#[ignore = "started by the tests below"]
+#[ignore = "fixture of another test"]
 fn holds_jobs_until_killed() {
     let directory = std::env::var_os(DIRECTORY).expect("a test starts it");
     let jobs = Jobs::open(Path::new(&directory), "run", 2).unwrap();
