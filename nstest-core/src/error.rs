@@ -147,6 +147,12 @@ codes! {
     Wsl1 = "wsl1",
     /// The kernel was built without a kind of namespace.
     NoNamespaces = "no-namespaces",
+    /// The kernel is too old.
+    OldKernel = "old-kernel",
+    /// The process is not dumpable, so that it may not write its own files in `/proc`.
+    NotDumpable = "not-dumpable",
+    /// A resource limit of the process, such as `ulimit -v`, is too low.
+    ResourceLimit = "resource-limit",
     /// SELinux refuses a user namespace, or an operation in it.
     Selinux = "selinux",
     /// No procfs is mounted on `/proc`.

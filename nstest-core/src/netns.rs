@@ -19,10 +19,12 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NETNS;
+use crate::preflight::{self, Operation, Refusal};
 
 const OF_THREAD: &str = "/proc/thread-self/ns/net";
 #[cfg(feature = "tokio")]
@@ -55,8 +57,7 @@ impl Namespace {
     ) -> Result<(Self, R)> {
         let name = name.into();
         let to_return = Return::prepare()?;
-        unshare(CloneFlags::CLONE_NEWNET)
-            .map_err(|errno| failed(format!("create a network namespace for {name}"), errno))?;
+        unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| refused(&name, errno))?;
         let visit = to_return.leave();
         let fd = of_this_thread()?;
         visit.now_in(&fd);
@@ -225,6 +226,16 @@ fn of_this_thread() -> Result<Arc<OwnedFd>> {
 
 fn open(path: &Path) -> io::Result<Arc<OwnedFd>> {
     File::open(path).map(|file| Arc::new(file.into()))
+}
+
+/// The machine refuses a namespace: the cause is one of those at the start of a test.
+fn refused(name: &str, errno: Errno) -> Error {
+    preflight::explain(Refusal {
+        step: format!("create a network namespace for {name}"),
+        call: "unshare(CLONE_NEWNET)".to_owned(),
+        errno: errno as i32,
+        kind: Operation::Clone,
+    })
 }
 
 fn failed(what: String, source: impl Into<io::Error>) -> Error {

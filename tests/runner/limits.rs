@@ -10,6 +10,7 @@ use expect_test::expect;
 use nstest::netns_test;
 use nstest_tests::driver::Run;
 use nstest_tests::marks::DEADLINE;
+use nstest_tests::raw;
 
 #[netns_test]
 #[ignore = "fixture of another test"]
@@ -88,6 +89,64 @@ fn too_many_processes_are_named() {
     };
     passes_or_fails_with(0..8, run, ["nstest[nproc]: ", ": EAGAIN\n", "RLIMIT_NPROC"]);
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[netns_test]
+#[ignore = "a fixture; its test runs it"]
+fn has_a_node(_node: nstest::Node) {}
+
+/// The machine may refuse inside of a test what it refuses at its start.
+#[test]
+fn a_limit_that_a_node_meets_is_named() {
+    let mut command = Command::new("unshare");
+    let script = "echo 1 > /proc/sys/user/max_net_namespaces && exec \"$0\" \"$@\"";
+    command.args(["--user", "--map-root-user", "sh", "-c", script]);
+    let text = Run::under(command, &["limits::has_a_node"]).run().text();
+    assert!(text.contains("nstest[netns-limit]: create a network namespace for "), "{text}");
+    assert!(text.contains("an outer user namespace allows no further network namespace"), "{text}");
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_named() {
+    let mut command = Command::new("prlimit");
+    command.args(["--fsize=0", "--"]);
+    let text = Run::under(command, &["limits::passes"]).run().text();
+    assert!(text.contains("nstest[resource-limit]: "), "{text}");
+    assert!(text.contains("ulimit -f unlimited"), "{text}");
+}
+
+/// Without the check, the whole binary would die without a word.
+#[test]
+fn a_filter_that_kills_at_the_clone_is_named() {
+    let run = Run::of(&["limits::passes"]).env(raw::CONSTRUCTOR, "is killed by a clone").run();
+    let text = run.text();
+    assert!(
+        text.contains("nstest[seccomp-kill]: create the test's namespaces: clone: SIGSYS"),
+        "{text}"
+    );
+    assert_eq!(run.status.code(), Some(101), "{text}");
+}
+
+/// Real root may write these files all the same.
+#[test]
+fn a_process_that_is_not_dumpable_is_named() {
+    let run = Run::of(&["limits::passes"]).env(raw::CONSTRUCTOR, "is not dumpable").run();
+    let text = run.text();
+    if !nstest_tests::machine_root() {
+        assert!(
+            text.contains("nstest[not-dumpable]: ") && text.contains("PR_SET_DUMPABLE"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_exploration_without_a_temporary_directory_is_refused() {
+    let text = Run::of(&["exploration::passes"]).env("TMPDIR", "/nonexistent").run().text();
+    assert!(
+        text.contains("nstest[config]: ") && text.contains("/nonexistent is no directory"),
+        "{text}"
+    );
 }
 
 /// Without the variable nothing is skipped; with it, the skipped test is printed.

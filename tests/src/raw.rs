@@ -38,6 +38,12 @@ extern "C" fn first() {
 
 extern "C" fn later() {
     start_writer("later");
+    match std::env::var(CONSTRUCTOR).as_deref() {
+        Ok("is killed by a clone") => kill_at_namespaces(),
+        // SAFETY: takes numbers.
+        Ok("is not dumpable") => assert_eq!(0, unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) }),
+        _ => {}
+    }
 }
 
 fn start_writer(constructor: &str) {
@@ -148,21 +154,40 @@ pub fn set_variable(name: &str, value: &str) {
 /// # Panics
 /// If the kernel has no seccomp filters.
 pub fn refuse_ipv6() {
-    const fn op(code: u32, k: u32, (jt, jf): (u8, u8)) -> libc::sock_filter {
-        libc::sock_filter { code: code as u16, jt, jf, k }
-    }
-    const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-    const EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-    const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
-    // The offsets in struct seccomp_data: 0 is the system call, 16 its first argument.
-    let mut program = [
+    filter(&mut [
         op(LOAD, 0, (0, 0)),
         op(EQUAL, libc::SYS_socket as u32, (0, 3)),
         op(LOAD, 16, (0, 0)),
         op(EQUAL, libc::AF_INET6 as u32, (0, 1)),
         op(RETURN, libc::SECCOMP_RET_ERRNO | libc::EAFNOSUPPORT as u32, (0, 0)),
         op(RETURN, libc::SECCOMP_RET_ALLOW, (0, 0)),
-    ];
+    ]);
+}
+
+/// Has clone(2) with a new user namespace kill the process, from now on.
+fn kill_at_namespaces() {
+    filter(&mut [
+        op(LOAD, 0, (0, 0)),
+        op(EQUAL, libc::SYS_clone as u32, (0, 3)),
+        op(LOAD, 16, (0, 0)),
+        op(ANY_OF, libc::CLONE_NEWUSER as u32, (0, 1)),
+        op(RETURN, libc::SECCOMP_RET_KILL_PROCESS, (0, 0)),
+        op(RETURN, libc::SECCOMP_RET_ALLOW, (0, 0)),
+    ]);
+}
+
+const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+const EQUAL: u32 = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+const ANY_OF: u32 = libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K;
+const RETURN: u32 = libc::BPF_RET | libc::BPF_K;
+
+const fn op(code: u32, k: u32, (jt, jf): (u8, u8)) -> libc::sock_filter {
+    libc::sock_filter { code: code as u16, jt, jf, k }
+}
+
+/// Installs a filter on the calling thread and what it starts. The offsets in struct
+/// seccomp_data: 0 is the system call, 16 its first argument.
+fn filter(program: &mut [libc::sock_filter]) {
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     // SAFETY: takes numbers.
     let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };

@@ -99,11 +99,21 @@ impl Socket {
         };
         let fd = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, number)
             .map_err(|errno| {
-                Error::new(
+                let error = Error::new(
                     ErrorCode::Netlink,
                     format!("open a netlink socket for {} in {owner}", family.subject()),
                 )
-                .source(errno)
+                .source(errno);
+                match (errno, family) {
+                    // Where the kernel cannot load it by itself, as in a container.
+                    (Errno::EPROTONOSUPPORT, NetlinkFamily::Netfilter) => error.help(
+                        "load the kernel modules, on the machine itself: sudo modprobe -a nfnetlink nf_tables nf_conntrack nf_nat",
+                    ),
+                    (Errno::EPROTONOSUPPORT, NetlinkFamily::SockDiag) => error.help(
+                        "load the kernel modules, on the machine itself: sudo modprobe -a inet_diag tcp_diag udp_diag",
+                    ),
+                    _ => error,
+                }
             })?;
         for option in [NetlinkOption::CapAck, NetlinkOption::ExtAck, NetlinkOption::StrictCheck] {
             // Linux 4.3, 4.12 and 4.20 introduced them. On older kernels, errors have no

@@ -1,6 +1,7 @@
 //! From a refusal to the error that the user sees.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 
@@ -9,12 +10,34 @@ use super::facts::Facts;
 use super::probe::Probes;
 use super::refusal::{Operation, Refusal};
 use super::remedy;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::sys::process::has_seccomp_filter;
 
 /// Finds the cause of a refusal, and a remedy.
 pub(crate) fn explain(refusal: Refusal) -> Error {
     let (facts, probes) = investigate(&refusal);
     error(&refusal, &facts, &probes)
+}
+
+/// Whether this process survives the clone that makes a test's namespaces. It does if it has
+/// no seccomp filter, which is all that most machines pay for. The first call decides.
+///
+/// # Errors
+/// If a filter kills the process that makes the call.
+pub(crate) fn survives_clone() -> Result<()> {
+    static KILLED: OnceLock<Option<i32>> = OnceLock::new();
+    let killed = KILLED.get_or_init(|| {
+        let filtered = has_seccomp_filter();
+        filtered.then(|| Probes::run(nix::unistd::geteuid().as_raw()).kill_by_clone()).flatten()
+    });
+    killed.map_or(Ok(()), |signal| {
+        Err(explain(Refusal {
+            step: "create the test's namespaces".to_owned(),
+            call: "clone".to_owned(),
+            errno: 0,
+            kind: Operation::Killed { signal },
+        }))
+    })
 }
 
 pub(super) fn investigate(refusal: &Refusal) -> (Facts, Probes) {

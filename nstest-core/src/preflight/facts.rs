@@ -45,6 +45,9 @@ pub(crate) struct Facts {
     pub(crate) processes: Usage,
     /// Soft `RLIMIT_NOFILE`, and how many files this process has open.
     pub(crate) open_files: Usage,
+    /// Soft `RLIMIT_AS` and `RLIMIT_FSIZE`, in bytes.
+    pub(crate) address_space: Option<u64>,
+    pub(crate) file_size: Option<u64>,
     /// `pids.max` and `pids.current` of the nearest cgroup that has a limit.
     pub(crate) cgroup_pids: Usage,
     pub(crate) container: Option<Container>,
@@ -167,6 +170,8 @@ impl Facts {
                 limit: soft_limit(&limits, "Max open files"),
                 used: tree.count("proc/thread-self/fd"),
             },
+            address_space: soft_limit(&limits, "Max address space"),
+            file_size: soft_limit(&limits, "Max file size"),
             cgroup_pids: tree.cgroup_pids(),
             container: tree.container(&env),
             github_actions: env("GITHUB_ACTIONS").is_some(),
@@ -189,6 +194,14 @@ impl Facts {
                 && !MADE_FOR_IT.contains(point)
         };
         self.mounts.iter().map(|mount| mount.point.as_str()).filter(below).collect()
+    }
+
+    /// Whether the kernel is older than this version. `false` if its version is unknown.
+    pub(crate) fn kernel_before(&self, version: (u32, u32)) -> bool {
+        let mut numbers =
+            self.kernel.as_deref().unwrap_or_default().split(|c: char| !c.is_ascii_digit());
+        let mut next = || numbers.next().and_then(|number| number.parse().ok());
+        matches!((next(), next()), (Some(major), Some(minor)) if (major, minor) < version)
     }
 
     /// Whether `path` is on a read-only mount: that with the longest mount point above it.

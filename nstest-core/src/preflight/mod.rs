@@ -1,7 +1,11 @@
 //! Why the machine refuses to set up a test: from a failed system call to its cause and a
 //! remedy.
 //!
-//! Nothing here runs before a step of the set-up has failed. Earlier checks would cost time
+//! Nothing here runs before a step of the set-up has failed, with one exception: a seccomp
+//! filter that kills the process that makes a namespace would kill the whole test binary
+//! without a message. Where there is a filter, [`survives_clone`] asks once, in a child.
+//!
+//! Otherwise nothing is checked before. Earlier checks would cost time
 //! in every test, and their results could be out of date when the step runs. After a failure,
 //! the state of the machine is read, the calls are tried again one by one in a child process,
 //! and the first cause that fits is reported.
@@ -28,5 +32,5 @@ mod recorded;
 mod refusal;
 mod remedy;
 
-pub(crate) use explain::explain;
+pub(crate) use explain::{explain, survives_clone};
 pub(crate) use refusal::{Operation, Refusal};

@@ -62,6 +62,7 @@ fn is_unsupported(code: ErrorCode) -> bool {
             | ErrorCode::ProcSysReadOnly
             | ErrorCode::Wsl1
             | ErrorCode::NoNamespaces
+            | ErrorCode::OldKernel
             | ErrorCode::Selinux
             | ErrorCode::NoProc
             | ErrorCode::Platform

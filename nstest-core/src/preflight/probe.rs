@@ -32,6 +32,8 @@ pub(crate) struct Probes {
     pub(crate) kinds: [TrialOutcome; KINDS.len()],
     /// All of them at once.
     pub(crate) every: TrialOutcome,
+    /// Whether this process may write its own files in `/proc`.
+    pub(crate) dumpable: bool,
     pub(crate) set_groups: TrialOutcome,
     pub(crate) id_map: TrialOutcome,
     /// The AppArmor label of a process in a new user namespace, if it is not `unconfined`.
@@ -81,6 +83,7 @@ impl Probes {
             process: report.process,
             mount_filter: Filter::from(next(), Errno::EFAULT),
             clone_filter: Filter::from(next(), Errno::EINVAL),
+            dumpable: nix::sys::prctl::get_dumpable() != Ok(false),
             user: next(),
             every: next(),
             set_groups: next(),
@@ -90,11 +93,20 @@ impl Probes {
         }
     }
 
+    /// Whether a filter kills a process that makes this call.
+    pub(super) fn kill_by_clone(&self) -> Option<i32> {
+        match self.clone_filter {
+            Filter::Kills(signal) => Some(signal),
+            _ => None,
+        }
+    }
+
     /// For operations that need no namespace, nothing is tried.
     pub(crate) const UNTRIED: Self = Self {
         process: TrialOutcome::Untried,
         clone_filter: Filter::Unknown,
         mount_filter: Filter::Unknown,
+        dumpable: true,
         user: TrialOutcome::Untried,
         kinds: [TrialOutcome::Untried; KINDS.len()],
         every: TrialOutcome::Untried,

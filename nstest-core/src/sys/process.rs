@@ -159,6 +159,12 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Whether a seccomp filter is on this thread. Without one, prctl(2) is not filtered either.
+pub(crate) fn has_seccomp_filter() -> bool {
+    // SAFETY: PR_GET_SECCOMP takes no argument.
+    unsafe { libc::prctl(libc::PR_GET_SECCOMP) == libc::SECCOMP_MODE_FILTER as i32 }
+}
+
 /// Takes ownership of a descriptor that another process passed to this one by number.
 pub(crate) fn adopt(fd: i32) -> OwnedFd {
     use std::os::fd::FromRawFd;

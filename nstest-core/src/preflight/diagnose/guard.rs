@@ -61,6 +61,22 @@ pub(super) fn seccomp(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
+/// EACCES or EPERM at a file of the process in `/proc`, which belongs to root then
+/// (PR_SET_DUMPABLE, prctl(2)).
+pub(super) fn not_dumpable(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let file = evidence.at(&Operation::IdMap) || evidence.at(&Operation::SetGroups);
+    if !(file && evidence.denied() && !evidence.probes.dumpable) {
+        return None;
+    }
+    found(
+        ErrorCode::NotDumpable,
+        "this process has made itself not dumpable (PR_SET_DUMPABLE, prctl(2)), so that its files \
+         in /proc belong to root",
+        "leave it dumpable until the test function runs: find the constructor (`#[ctor]`) or the \
+         library that calls prctl(PR_SET_DUMPABLE, 0) when the program starts",
+    )
+}
+
 /// The probe's child got an AppArmor profile in its new user namespace.
 pub(super) fn apparmor_label(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let label = evidence.probes.label.as_deref()?;

@@ -201,6 +201,17 @@ fn at_limit(
     limit: Option<u64>,
     evidence: &Evidence<'_>,
 ) -> Option<Diagnosis> {
+    // In a nested namespace a limit is 2^31-1 until it is set (kernel/user_namespace.c).
+    if limit.is_some_and(|limit| limit >= i32::MAX as u64) {
+        return exhausted(
+            code,
+            format!(
+                "an outer user namespace allows no further {kind} namespace: {name}, of the machine \
+                 or of a namespace around this process"
+            ),
+            format!("sudo sysctl -w {name}={}    # there", raised(None)),
+        );
+    }
     let diagnosis = if limit == Some(0) { found } else { exhausted };
     let remedy = remedy::sysctl(name, &raised(limit), evidence.facts);
     diagnosis(code, reached(kind, name, limit), remedy)

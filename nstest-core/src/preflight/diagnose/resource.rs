@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use nix::errno::Errno;
+use nix::libc;
 
 use super::super::refusal::Operation;
 use super::super::remedy;
@@ -83,6 +84,74 @@ pub(super) fn exec(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     found(ErrorCode::Exec, cause, remedy)
 }
 
+/// SIGXFSZ, by which the kernel answers a write to a file beyond RLIMIT_FSIZE.
+pub(super) fn file_size(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let killed = evidence.at(&Operation::Killed { signal: libc::SIGXFSZ });
+    if !killed && evidence.errno != Errno::EFBIG {
+        return None;
+    }
+    let limit =
+        evidence.facts.file_size.map_or_else(String::new, |limit| format!(" to {limit} bytes"));
+    found(
+        ErrorCode::ResourceLimit,
+        format!(
+            "the size of files is limited{limit} (RLIMIT_FSIZE), and a test writes files of its own in /etc"
+        ),
+        "ulimit -f unlimited    # in the shell that runs the tests",
+    )
+}
+
+/// ENOMEM with a limit on the address space.
+pub(super) fn address_space(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let limit = evidence.facts.address_space?;
+    let refused = [Errno::ENOMEM, Errno::EAGAIN];
+    if !evidence.is(&refused) {
+        return None;
+    }
+    found(
+        ErrorCode::ResourceLimit,
+        format!("the address space of this process is limited to {limit} bytes (RLIMIT_AS)"),
+        "ulimit -v unlimited    # in the shell that runs the tests",
+    )
+}
+
+/// The first version of Linux with all that nstest needs.
+const OLDEST_KERNEL: (u32, u32) = (5, 11);
+
+/// The call that needs it: docs/src/limits.md.
+const CLOSE_RANGE: &str = "close_range";
+
+/// EINVAL or ENOSYS from a kernel without CLOSE_RANGE_CLOEXEC (5.11) or CLONE_PIDFD (5.2).
+pub(super) fn old_kernel(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let call = evidence.at(&Operation::Clone) || evidence.refusal.call == CLOSE_RANGE;
+    let unknown = evidence.is(&[Errno::EINVAL, Errno::ENOSYS]);
+    let facts = evidence.facts;
+    if !(call && unknown && facts.kernel_before(OLDEST_KERNEL)) {
+        return None;
+    }
+    let (major, minor) = OLDEST_KERNEL;
+    let kernel = facts.kernel.as_deref().unwrap_or_default();
+    found(
+        ErrorCode::OldKernel,
+        format!("this is Linux {kernel}, and nstest needs Linux {major}.{minor} or later"),
+        "run the tests on a newer kernel; a container has that of its host",
+    )
+}
+
+/// Any refusal of close_range(2) by a newer kernel: it refuses nothing itself.
+pub(super) fn close_range_filter(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    if !(evidence.refusal.call == CLOSE_RANGE
+        && evidence.is(&[Errno::EPERM, Errno::ENOSYS, Errno::EACCES]))
+    {
+        return None;
+    }
+    found(
+        ErrorCode::Seccomp,
+        format!("a seccomp filter answers this system call with {:?}", evidence.errno),
+        remedy::seccomp(evidence.facts),
+    )
+}
+
 /// EAGAIN: one of the three limits on processes (fork(2)).
 pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     if !(evidence.errno == Errno::EAGAIN
@@ -91,8 +160,8 @@ pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         return None;
     }
     let facts = evidence.facts;
-    if facts.cgroup_pids.is_full() {
-        let limit = facts.cgroup_pids.limit.unwrap_or_default();
+    // Other processes may have ended since, so the cgroup need not be full now.
+    if let (Some(limit), false) = (facts.cgroup_pids.limit, facts.processes.is_full()) {
         return found(
             ErrorCode::PidsLimit,
             format!(
@@ -100,6 +169,21 @@ pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
             ),
             remedy::pids(facts),
         );
+    }
+    // The kernel does not tell an EAGAIN by one limit from that by another.
+    let far = |used: u64, limit: u64| limit > 1000 && used < limit / 2;
+    if matches!((facts.processes.used, facts.processes.limit), (Some(used), Some(limit)) if far(used, limit))
+        && facts.address_space.is_none()
+    {
+        return found(
+            ErrorCode::PidsLimit,
+            "a limit on processes is reached that cannot be seen here: that of a cgroup around this \
+             process (pids.max), or of the machine (kernel.pid_max, kernel.threads-max)",
+            remedy::pids(facts),
+        );
+    }
+    if facts.address_space.is_some() && !facts.processes.is_full() {
+        return None;
     }
     let Some(limit) = facts.processes.limit else {
         return found(

@@ -69,6 +69,7 @@ impl RecordedMachine {
                 process: TrialOutcome::Allowed,
                 clone_filter: Filter::Passes,
                 mount_filter: Filter::Passes,
+                dumpable: true,
                 user: TrialOutcome::Allowed,
                 kinds: [TrialOutcome::Allowed; KINDS.len()],
                 every: TrialOutcome::Allowed,

@@ -51,7 +51,13 @@ impl Jobs {
             Ok(id) if id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => id,
             _ => std::process::id().to_string(),
         };
-        let directory = std::env::temp_dir().join(format!("nstest-jobs-{}", geteuid()));
+        let temporary = std::env::temp_dir();
+        if !temporary.is_dir() {
+            return Err(Error::new(ErrorCode::Config, OPEN)
+                .source(format!("{} is no directory", temporary.display()))
+                .help("set TMPDIR to a directory that exists, or unset it"));
+        }
+        let directory = temporary.join(format!("nstest-jobs-{}", geteuid()));
         make_private(&directory)?;
         Self::open(&directory, &key, count).map_err(descriptor_error(OPEN, "open"))
     }

@@ -26,6 +26,7 @@ use super::watch::{Printed, Running};
 use super::{environment, named_netns};
 use crate::error::Result;
 use crate::ipc::Assignment;
+use crate::preflight;
 use crate::run_config::RunConfig;
 use crate::runner::libtest;
 use crate::runner::settings::Settings;
@@ -88,6 +89,7 @@ impl<'a> Launch<'a> {
     /// What the machine refuses, with the cause.
     pub(crate) fn start(self) -> Result<Running> {
         let start = Instant::now();
+        preflight::survives_clone()?;
         let (report, report_end) = pipe("make the pipe for the verdict")?;
         let (output, stdout) = self.output_pipe()?;
         let inode = fstat(&report_end)
