@@ -35,7 +35,7 @@ const CORE: Modules = &[
     ("sysctl", &["error", "sync", "sys"]),
     ("preflight", &["error", "capability", "sys"]),
     // Network namespaces, and the kernel's tables in them.
-    ("netns", &["error", "layout"]),
+    ("netns", &["error", "layout", "preflight"]),
     ("netlink", &["error", "addr", "sys", "sysctl", "netns"]),
     ("node", &["error", "addr", "sync", "panics", "layout", "frame", "netlink", "netns"]),
     ("wire", &["error", "addr", "sync", "panics", "sys", "frame"]),

@@ -148,57 +148,6 @@ fn processes_of_the_cgroup() {
         );
 }
 
-/// What had used the processes may have ended when the machine is looked at.
-#[test]
-fn processes_of_the_cgroup_that_have_ended() {
-    let text = RecordedMachine::laptop()
-        .file("sys/fs/cgroup/user.slice/pids.max", "100\n")
-        .file("sys/fs/cgroup/user.slice/pids.current", "7\n")
-        .file("proc/thread-self/limits", "Max processes             385460  385460  processes \n")
-        .text(&clone(Errno::EAGAIN));
-    assert!(text.contains("[pids-limit]") && text.contains("100 processes (pids.max)"), "{text}");
-}
-
-#[test]
-fn processes_of_a_cgroup_that_cannot_be_seen() {
-    let text = RecordedMachine::laptop()
-        .file("proc/thread-self/limits", "Max processes             385460  385460  processes \n")
-        .text(&clone(Errno::EAGAIN));
-    assert!(text.contains("[pids-limit]") && text.contains("cannot be seen here"), "{text}");
-}
-
-#[test]
-fn address_space() {
-    for errno in [Errno::ENOMEM, Errno::EAGAIN] {
-        let text = RecordedMachine::laptop()
-            .file(
-                "proc/thread-self/limits",
-                "Max processes             385460  385460  processes \n\
-                 Max address space         50000000  50000000  bytes \n",
-            )
-            .text(&clone(errno));
-        assert!(text.contains("[resource-limit]") && text.contains("ulimit -v"), "{text}");
-    }
-}
-
-/// Linux 5.4 has no close_range(2), 5.10 not the flag, and a filter may refuse it anywhere.
-#[test]
-fn kernels_without_close_range() {
-    let close_range =
-        |errno| refusal("hand over descriptors", "close_range", errno, Operation::Other);
-    let kernel = |version| RecordedMachine::laptop().file("proc/sys/kernel/osrelease", version);
-    for (version, errno) in
-        [("5.4.0-150-generic\n", Errno::ENOSYS), ("5.10.0-28-amd64\n", Errno::EINVAL)]
-    {
-        let text = kernel(version).text(&close_range(errno));
-        assert!(text.contains("[old-kernel]") && text.contains("Linux 5.11 or later"), "{text}");
-    }
-    for (version, errno) in [("5.11.0\n", Errno::EPERM), ("6.12.1\n", Errno::ENOSYS)] {
-        let text = kernel(version).text(&close_range(errno));
-        assert!(text.contains("[seccomp]"), "{text}");
-    }
-}
-
 #[test]
 fn processes_of_the_machine() {
     RecordedMachine::laptop().says(

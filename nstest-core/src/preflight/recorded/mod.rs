@@ -21,6 +21,7 @@ use crate::error::ErrorCode;
 
 mod container;
 mod laptop;
+mod limits;
 
 struct RecordedMachine {
     /// Paths and contents. The content `-> target` is a symbolic link.
