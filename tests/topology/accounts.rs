@@ -12,14 +12,14 @@ fn leaves_a_panic_in_a_thread(peer: Node) {
 }
 
 fn leave(peer: &Node) {
-    let thread = peer.spawn(|| panic!("nobody listens"));
+    let thread = peer.spawn(|| panic!("no join follows"));
     eventually(marks::DEADLINE, || thread.is_finished()).unwrap();
 }
 
 #[netns_test]
 #[ignore = "fixture of another test"]
 async fn leaves_a_panic_in_a_task(peer: Node) {
-    let task = peer.spawn_async(async { panic!("nobody awaits: {}", 42) });
+    let task = peer.spawn_async(async { panic!("no await follows: {}", 42) });
     while !task.is_finished() {
         tokio::task::yield_now().await;
     }
@@ -30,24 +30,24 @@ fn an_unjoined_panic_fails_the_test() {
     expect![[r#"
 
         thread 'accounts::leaves_a_panic_in_a_thread in peer' (TID) panicked at tests/topology/accounts.rs:LINE:COLUMN:
-        nobody listens
+        no join follows
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-        a thread or task in node peer panicked, and was not joined: nobody listens
+        a thread or task in node peer panicked, and was not joined: no join follows
     "#]]
     .assert_eq(&failure("accounts::leaves_a_panic_in_a_thread"));
     expect![[r#"
 
         thread 'tokio in peer' (TID) panicked at tests/topology/accounts.rs:LINE:COLUMN:
-        nobody awaits: 42
+        no await follows: 42
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-        a thread or task in node peer panicked, and was not joined: nobody awaits: 42
+        a thread or task in node peer panicked, and was not joined: no await follows: 42
     "#]]
     .assert_eq(&failure("accounts::leaves_a_panic_in_a_task"));
 }
 
 #[netns_test]
 #[ignore = "fixture of another test"]
-#[should_panic(expected = "nobody listens")]
+#[should_panic(expected = "no join follows")]
 fn expects_the_panic_of_a_thread(peer: Node) {
     leave(&peer);
 }

@@ -203,7 +203,7 @@ pub(crate) fn gets_in(
     !until_marker(receiver).is_empty()
 }
 
-/// A TCP connection from one node to another: near end, far end, and whom the
+/// A TCP connection from one node to another: near end, far end, and the address that the
 /// server sees.
 pub(crate) fn connect(
     client: &Node,

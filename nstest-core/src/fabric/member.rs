@@ -147,7 +147,7 @@ impl Member {
         Error::new(ErrorCode::Netlink, format!("find interface {device} of node {node}"))
     }
 
-    /// The interfaces that programs of the test have made in it, of which it notes the indices.
+    /// The interfaces that programs of the test have made in it. Notes their indices.
     pub(super) fn find_foreign(&mut self) -> Result<Vec<link::Interface>> {
         let all = link::list(&mut self.route)?.into_iter();
         let foreign: Vec<_> =

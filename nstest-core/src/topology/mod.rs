@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `names`, `nat` | values that tests write: names of nodes; NAT, firewalls |
 //! | `errors` | the errors of edits and states |
-//! | `shared_map` | a map of which copies share what is equal in them |
+//! | `shared_map` | a map: its copies share the parts that are equal |
 //! | `spec` | what was asked for, and the edits, which check it |
 //! | `routing` | routes; checks for overlapping networks and circles |
 //! | `translate` | NAT and firewalls as nftables rules, in the types of `netlink::nftables` |

@@ -1,4 +1,4 @@
-//! A map of which copies share what is equal in them.
+//! A map: its copies share the parts that are equal.
 //!
 //! The entries are in chunks, and copies share the chunks. To copy a map of a thousand
 //! entries takes some thirty steps, to change one entry copies one chunk, and to compare two
@@ -17,7 +17,7 @@ pub(crate) trait Key: Copy + Ord {
     fn number(self) -> u32;
 }
 
-/// A map whose copies share their chunks.
+/// A map that shares its chunks with its copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SharedMap<K, V> {
     /// None of them is empty.

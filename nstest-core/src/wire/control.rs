@@ -149,7 +149,7 @@ impl Wire {
     pub(crate) fn settle(&self) {
         let request = self.state.settle_requests.fetch_add(1, Ordering::SeqCst) + 1;
         if !self.wake() {
-            return; // the thread has ended, and has said why
+            return; // the thread has ended, and has reported the reason
         }
         let settled = lock(&self.state.settled);
         let waits = |settled: &mut u64| *settled < request;

@@ -11,7 +11,7 @@ use nstest::{Node, TestResult, netns_test};
 /// SYN after 1 s: here the exchange has failed before, and the test has seen that.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// So many words each way; with SYN, its answer, and a FIN each way, 60 points.
+/// The number of words each way. With SYN, its answer, and a FIN each way, 60 points.
 const WORDS: usize = 28;
 
 fn exchange(server: &Node, patience: Duration) -> io::Result<()> {

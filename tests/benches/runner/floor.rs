@@ -75,7 +75,7 @@ struct Job<'a> {
 }
 
 impl Floor {
-    /// It runs this binary with `arguments`, the first of which is argv[0].
+    /// It runs this binary with `arguments`, including argv[0].
     pub(crate) fn new(kind: Kind, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|text| CString::new(*text).unwrap()).collect();
         Self { kind, maps: Maps::new(), arguments, stack: vec![Page([0; 4096]); 16] }
