@@ -183,7 +183,8 @@ pub use nstest_core::rtnetlink;
 /// # Exploration
 ///
 /// With `explore(…)`, the test first runs without faults: this run is the *census*. Then
-/// it runs once for each packet of the census and each fault in the list. The test must
+/// it runs once for each injection point and each fault in the list. The points are the SYNs,
+/// the answers to them, data segments, FINs and UDP datagrams of the census. The test must
 /// pass in all of these runs. `drop`, `reset`, `blackhole` and `cut` lose that packet. With
 /// `then`, as in `then reset`, the packet arrives, and the fault follows. `duplicate`,
 /// `delay` and `corrupt` affect only that packet.
@@ -282,8 +283,8 @@ pub use nstest_macros::netns_test;
 /// test.
 ///
 /// Write it below a macro that registers the function: rstest or test-case on an `fn`,
-/// `#[test]`, `#[tokio::test]`, any other `#[x::test]`. Arguments and parameters are those of `#[netns_test]`. A
-/// function that nothing registers does not run, and the compiler warns that it is
+/// `#[test]`, `#[tokio::test]`, any other `#[x::test]`. Arguments and parameters are those of
+/// `#[netns_test]`. A function that nothing registers does not run, and the compiler warns that it is
 /// unused.
 ///
 /// ```no_run
