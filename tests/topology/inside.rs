@@ -131,7 +131,7 @@ async fn proc_net_shows_the_node(peer: Node, net: Net) -> TestResult {
     assert_eq!(peer.spawn_async(blocking).await??, in_peer);
     let only = vec!["lo".to_owned()];
     assert_eq!(lonely.spawn(proc_net).join().expect("no panic"), [only.clone(), only]);
-    // A visited thread finds its network by its own name.
+    // A thread that visits a node finds its network in /proc/thread-self.
     let text = peer.run(|| std::fs::read_to_string("/proc/thread-self/net/dev"))?;
     assert!(text.contains("eth1"), "{text}");
     assert_eq!(proc_net(), home);
@@ -140,7 +140,7 @@ async fn proc_net_shows_the_node(peer: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// Says where it is dropped.
+/// Reports in which network it is dropped.
 struct Tells(std::sync::mpsc::Sender<PathBuf>);
 
 impl Drop for Tells {
@@ -215,7 +215,7 @@ async fn a_scoped_connection_is_the_nodes(a: Node, b: Node) -> TestResult {
 async fn code_after_a_scope_runs_in_the_tests_node(peer: Node) -> TestResult {
     let home = here();
     peer.scope(async {
-        // The first blocking call of the runtime: its thread is born here.
+        // The first blocking call of the runtime starts its thread.
         tokio::task::spawn_blocking(here).await.expect("no panic");
         tokio::spawn(std::future::ready(())).await.expect("no panic");
     })
@@ -314,7 +314,7 @@ fn nodes_have_names_for_ip_netns(a: Node, b: Node) {
     assert!(exec.contains(&b.ip().to_string()), "{exec}");
 }
 
-/// The server of the test is on the one thread that also looks.
+/// The server runs on the thread that also waits.
 #[netns_test]
 async fn a_check_of_eventually_async_may_await(peer: Node) -> TestResult {
     use tokio::net::{TcpListener, TcpStream};
@@ -343,15 +343,16 @@ async fn a_check_of_eventually_async_may_await(peer: Node) -> TestResult {
     drop(client.await?);
     server.await??;
     assert!(looks > 1);
-    // What never comes, and a look that never ends, are given up.
+    // A condition that never becomes true, and a poll that never ends, reach the deadline.
     let start = std::time::Instant::now();
     let limit = Duration::from_millis(20);
     let error = eventually_async(limit, async || None::<()>).await.unwrap_err();
-    assert!(
-        format!("{error:?}").contains("20ms for what is looked for at tests/topology/inside.rs")
-    );
+    assert!(format!("{error:?}").contains("20ms for the closure at tests/topology/inside.rs"));
     let error = eventually_async(limit, std::future::pending::<bool>).await.unwrap_err();
-    assert!(format!("{error:?}").contains("the last look was not answered"), "{error:?}");
+    assert!(
+        format!("{error:?}").contains("the last call of the closure did not return"),
+        "{error:?}"
+    );
     assert!(start.elapsed() < Duration::from_secs(5));
     Ok(())
 }

@@ -78,7 +78,7 @@ impl Partition {
         }
         let nodes = self.nodes();
         let apart = nodes.iter().any(|a| nodes.iter().any(|b| !self.lets(a, b)));
-        (!apart).then(|| "no two nodes are separated: each two are in one group".to_owned())
+        (!apart).then(|| "it separates no two nodes: each pair is in one group".to_owned())
     }
 
     /// The nodes that it names.

@@ -56,7 +56,11 @@ fn ping(ip: IpAddr) -> io::Result<()> {
     let end = Instant::now() + PAUSE;
     let mut buffer = [0; 1500];
     while Instant::now() < end {
-        let (length, from) = socket.recv_from(&mut buffer)?;
+        let (length, from) = match socket.recv_from(&mut buffer) {
+            // The read timeout (socket(7)).
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            received => received?,
+        };
         let header = if ip.is_ipv4() { usize::from(buffer[0] & 0xf) * 4 } else { 0 };
         let answer = buffer.get(header..length).unwrap_or_default();
         if from.ip() == ip && answer.first() == Some(&reply) && answer.get(4..6) == Some(&id[2..4])
@@ -64,5 +68,5 @@ fn ping(ip: IpAddr) -> io::Result<()> {
             return Ok(());
         }
     }
-    Err(io::ErrorKind::TimedOut.into())
+    Err(io::Error::new(io::ErrorKind::TimedOut, "no reply within 50 ms"))
 }

@@ -29,7 +29,7 @@ impl Policy {
             Some(value) if value == "skip" => Ok(Self::Skip),
             Some(value) => Err(Error::new(
                 ErrorCode::Config,
-                format!("read the environment variable {VARIABLE}={value:?}"),
+                format!("read {VARIABLE}={}", value.to_string_lossy()),
             )
             .help("set it to `fail` (the default) or `skip`")),
         }
@@ -84,7 +84,7 @@ mod tests {
         }
         let error = Policy::parse(Some("SKIP".as_ref())).unwrap_err();
         expect_test::expect![[r#"
-            nstest[config]: read the environment variable NSTEST_UNSUPPORTED="SKIP"
+            nstest[config]: read NSTEST_UNSUPPORTED=SKIP
               help: set it to `fail` (the default) or `skip`"#]]
         .assert_eq(&format!("{error:?}"));
     }

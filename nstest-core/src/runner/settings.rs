@@ -119,7 +119,7 @@ fn seed(value: &OsStr) -> Result<u64> {
     // The parsers accept a sign, too.
     value.to_str().filter(|text| !text.contains('+')).and_then(number).ok_or_else(|| {
         unread(SEED, value).help(
-            "set it to a whole number below 2^64 such as 7 or 0xbeef; or unset it, and each test has its own seed",
+            "set it to a whole number below 2^64 such as 7 or 0xbeef; or unset it: the default is the test's `seed`, or 1",
         )
     })
 }

@@ -16,7 +16,11 @@ impl Node {
     #[must_use]
     #[track_caller]
     pub fn ip(&self) -> IpAddr {
-        self.try_ip().unwrap_or_else(|error| panic!("{error:?}"))
+        match self.try_ip() {
+            Ok(ip) => ip,
+            // Not in a closure, which would hide the caller's line.
+            Err(error) => panic!("{error:?}"),
+        }
     }
 
     /// Its first address: IPv4 where it has one, or else IPv6.

@@ -51,7 +51,8 @@ impl Lan {
     /// Sets the MTU of every interface on it, in bytes.
     ///
     /// # Errors
-    /// `in-use`, for less than the minimum of IPv4 (68, RFC 791) or IPv6 (1280, RFC 8200).
+    /// `config`, for less than the minimum of IPv4 (68, RFC 791) or IPv6 (1280, RFC 8200), or
+    /// more than 65535.
     pub fn set_mtu(&self, mtu: u32) -> Result<()> {
         self.net.edit(|spec| spec.set_mtu(self.id, mtu))
     }

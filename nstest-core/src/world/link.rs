@@ -73,8 +73,8 @@ impl Link {
     ///
     /// # Errors
     /// `in-use`, for a node's link to a LAN, which has one MTU for all nodes
-    /// ([`Lan::set_mtu`](super::Lan::set_mtu)), and for an MTU that IPv4 or IPv6 does not
-    /// allow.
+    /// ([`Lan::set_mtu`](super::Lan::set_mtu)); `config`, for an MTU that IPv4 or IPv6 does
+    /// not allow.
     pub fn set_mtu(&self, mtu: u32) -> Result<()> {
         self.net.edit(|spec| spec.set_link_mtu(&self.ends, mtu))
     }

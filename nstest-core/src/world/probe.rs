@@ -143,7 +143,7 @@ impl Node {
     /// [`probe_async`](Self::probe_async).
     ///
     /// # Errors
-    /// `setup`, if the attempt could not be made: the node has no address of this IP
+    /// `namespace`, if the attempt could not be made: the node has no address of this IP
     /// version.
     pub fn probe(&self, to: impl Into<SocketAddr>) -> Result<Probe> {
         self.probe_with(to, &[], PATIENCE)

@@ -72,7 +72,7 @@ impl<T, E: Into<NotYet>> PollOutcome for std::result::Result<T, E> {
 #[track_caller]
 pub fn eventually<O: PollOutcome>(deadline: Duration, look: impl FnMut() -> O) -> Result<O::Seen> {
     let caller = std::panic::Location::caller();
-    wait(deadline, &format_args!("what is looked for at {caller}"), look)
+    wait(deadline, &format_args!("the closure at {caller} to succeed"), look)
 }
 
 fn wait<O: PollOutcome>(
@@ -118,12 +118,12 @@ pub fn eventually_async<O: PollOutcome>(
 ) -> impl Future<Output = Result<O::Seen>> {
     let caller = std::panic::Location::caller();
     async move {
-        let what = format!("what is looked for at {caller}");
+        let what = format!("the closure at {caller} to succeed");
         let mut pauses = Pauses::until(deadline);
         loop {
             let answer = match tokio::time::timeout(pauses.left(), look()).await {
                 Ok(answer) => answer.outcome(),
-                Err(_) => Err("the last look was not answered".into()),
+                Err(_) => Err("the last call of the closure did not return".into()),
             };
             match answer {
                 Ok(seen) => return Ok(seen),
@@ -173,8 +173,8 @@ impl Node {
         let what = format!("a listener on TCP port {port} in node {}", self.name());
         wait(PATIENCE, &what, || match self.executor().listening()?.as_slice() {
             ports if ports.contains(&port) => Ok(()),
-            [] => Err(NotYet::from("no TCP port is listened on there")),
-            ports => Err(format!("the TCP ports listened on there are {ports:?}").into()),
+            [] => Err(NotYet::from("no program listens on a TCP port there")),
+            ports => Err(format!("programs listen on these TCP ports there: {ports:?}").into()),
         })
     }
 

@@ -1,7 +1,7 @@
 //! The pipeline: decides about each frame at a link end.
 //!
-//! A frame passes these stages in order: cuts and black holes, reset connections, the rules
-//! in the order of their addition, the condition of its direction. A frame that one stage
+//! A frame passes these steps in order: cuts and black holes, reset connections, the rules
+//! in the order of their addition, the condition of its direction. A frame that one step
 //! drops does not come to the next, and no later rule counts it. Conditions do not apply to
 //! control traffic.
 

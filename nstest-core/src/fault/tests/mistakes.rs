@@ -242,7 +242,7 @@ fn errors_point_at_the_mistake() {
           help: name two or more groups: `partition a | b c`
 
         nstest[plan]: read the plan `*: partition a b | b a`
-          cause: no two nodes are separated: each two are in one group
+          cause: it separates no two nodes: each pair is in one group
             *: partition a b | b a
                                  ^
           help: name two or more groups: `partition a | b c`

@@ -20,7 +20,7 @@ pub(in crate::topology) fn check_mtu(lan: &str, mtu: u32, ipv6: bool) -> Result<
     if !MTU_RANGE.contains(&mtu) {
         return Err(Error::new(ErrorCode::Config, what)
             .source("an MTU is between 68 and 65535 bytes")
-            .help("Ethernet's is 1500"));
+            .help("choose one in this range; that of Ethernet is 1500"));
     }
     if ipv6 && mtu < IPV6_MIN_MTU {
         return Err(Error::new(ErrorCode::Config, what)
@@ -91,9 +91,11 @@ pub(in crate::topology) fn no_such<'a>(
 }
 
 pub(crate) fn not_one_link(node: &str, links: usize) -> Error {
-    Error::new(ErrorCode::NotFound, format!("find the link of node `{node}`"))
-        .source(format!("it has {links} links"))
-        .help("choose one with `link_to(&lan)`")
+    let error = Error::new(ErrorCode::NotFound, format!("find the link of node `{node}`"));
+    match links {
+        0 => error.source("it has no link").help("let it `join` a LAN, or `connect` it"),
+        _ => error.source(format!("it has {links} links")).help("choose one with `link_to(&lan)`"),
+    }
 }
 
 pub(in crate::topology) fn no_such_link<'a>(
