@@ -25,7 +25,7 @@ fn no_file_is_too_long() {
 }
 
 #[test]
-fn unsafe_stands_in_one_place() {
+fn unsafe_code_is_in_one_place() {
     let mut broken = Vec::new();
     for package in ["nstest", "nstest-core", "nstest-macros"] {
         for file in tree::files(package, "rs") {

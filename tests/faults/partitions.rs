@@ -251,14 +251,14 @@ fn the_network_changes_during_a_partition(net: Net) -> TestResult {
     assert_matrix(&[&a, &b, &c], [".  ", " .x", " x."]);
 
     // A second link to the same network does not avoid the partition.
-    let cable = net.connect(&a, &b)?;
+    let link = net.connect(&a, &b)?;
     let ips = b.addrs();
     for ip in ips {
         let found = a.probe_with((ip, 80), &[], SILENCE)?;
         assert_ne!(found.reached(), ProbeOutcome::Refused, "{found}");
         assert_ne!(found.reached(), ProbeOutcome::Connected, "{found}");
     }
-    cable.remove()?;
+    link.remove()?;
 
     // A node leaves, and another one joins with its name.
     drop(listeners);

@@ -1,8 +1,8 @@
 //! Networks by the hundred, built back to back and several at a time: the first
-//! connection is never slow, and nothing is left.
+//! connection is never slow, and nothing is left behind.
 //!
-//! How often is for the machine that has the time: `NSTESTS_STRESS=full` asks
-//! for the figures that the project promises, and is what CI sets.
+//! `NSTESTS_STRESS=full` makes as many as the project promises; CI sets it. The default is
+//! fewer.
 #![deny(unsafe_code)]
 
 use std::fs;
@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use nstest::{Net, Node, TestResult, netns_test};
 use nstest_tests::driver::Run;
 
-/// A packet that is lost is sent again after a second (RFC 6298 section 2): this
-/// is far below, and far above what a busy machine takes.
+/// A packet that is lost is sent again after a second (RFC 6298 section 2). This
+/// limit is far below that, and far above what a busy machine takes.
 const SLOW: Duration = Duration::from_millis(500);
 
 /// Runs tests, and then waits until a network namespace can be made where one is

@@ -1,5 +1,5 @@
 //! Multicast DNS (RFC 6762) across a LAN: a service is announced in one node and
-//! found in another; a node on another LAN does not hear of it.
+//! found in another. A node on another LAN does not find it.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -43,7 +43,7 @@ fn a_service_is_found_across_the_lan(printer: Node, laptop: Node, net: Net) -> T
         .expect("no panic");
     let ip = printer.ip();
     assert!(laptop.spawn(move || finds(ip, Duration::from_secs(30))).join().expect("no panic"));
-    // As long as it takes to be sure, which no event can tell.
+    // No event shows that nothing will come, so this waits for a fixed time.
     assert!(!stranger.spawn(move || finds(ip, Duration::from_secs(1))).join().expect("no panic"));
     Ok(())
 }

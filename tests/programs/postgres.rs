@@ -1,4 +1,4 @@
-//! PostgreSQL refuses to run as root, so the test is none; its client runs on
+//! PostgreSQL refuses to run as root, so the test does not run as root. The client runs on
 //! tokio.
 
 use nstest::{Node, TestContext, TestResult, netns_test};

@@ -67,7 +67,7 @@ fn without_ipv6_and_without_a_network() {
     TcpListener::bind("[::1]:0").unwrap_err();
 }
 
-/// A helper as a team would have it.
+/// A helper function that several tests could share.
 fn add_server(name: &str) -> nstest::Result<Node> {
     let lan = net().lan("peers")?;
     net().add_node(name).join(&lan).build()

@@ -1,4 +1,4 @@
-//! Worlds larger than parameters describe, made piece by piece.
+//! Networks larger than parameters describe, built step by step.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -14,7 +14,7 @@ use crate::shell::{gets_no_reply, interfaces, pings, shows};
 fn talks(client: &Node, server: &Node, ip: impl Into<IpAddr>) {
     let ip = ip.into();
     let listener = server.run(|| TcpListener::bind((ip, 7000))).expect("listen");
-    // The first packet passes: it would be sent again after a second.
+    // The first packet arrives. Otherwise it would be sent again after a second.
     let patience = Duration::from_millis(900);
     let connect = || TcpStream::connect_timeout(&SocketAddr::new(ip, 7000), patience);
     let mut out = client.run(connect).expect("connect");
@@ -37,7 +37,7 @@ fn a_multi_homed_node_has_an_address_on_each_lan(net: Net) -> TestResult {
     talks(&clerk, &both, both.ip());
     talks(&robot, &both, both.addrs()[2]);
     talks(&both, &robot, robot.ipv6());
-    // It forwards nothing: it is no router.
+    // It forwards nothing, because it is not a router.
     assert!(shows(&clerk, "ping -c 1 -W 1 172.16.0.2").contains("unreachable"));
     assert_eq!(office.nodes(), [both.clone(), clerk]);
     assert_eq!(lab.nodes(), [both, robot]);
@@ -56,7 +56,7 @@ fn a_lan_can_do_without_a_family(net: Net) -> TestResult {
     talks(&a, &b, b.ip());
     talks(&c, &d, d.ip());
     assert!(shows(&c, "ip -4 address show eth0").is_empty());
-    // Nor does a link-local address offer a way around.
+    // A link-local address does not bypass that either.
     assert_eq!(shows(&a, "ip -6 address show eth0"), "", "IPv6 where there is none");
     Ok(())
 }
@@ -203,7 +203,7 @@ fn a_neighbour_that_did_not_answer_is_found_when_it_joins(net: Net) -> TestResul
     Ok(())
 }
 
-/// A laptop that is carried to another network and back.
+/// A node moves to another network and back.
 #[netns_test]
 fn a_connection_outlives_roaming_there_and_back(net: Net) -> TestResult {
     let home = net.add_lan("home").build()?;
@@ -246,7 +246,7 @@ fn an_address_changes_and_its_name_with_it(net: Net) -> TestResult {
     node.set_address(&lan, v6)?;
     talks(&other, &node, v6);
     talks(&other, &node, node.ip());
-    // Somebody else may have the old one now, and is found under it.
+    // Another node may have the old address now, and is reached by it.
     other.set_address(&lan, before)?;
     talks(&node, &other, before);
     assert_eq!(node.set_address(&lan, before).unwrap_err().code(), ErrorCode::Address);
@@ -281,7 +281,7 @@ fn what_is_removed_is_gone_and_its_name_is_free(net: Net) -> TestResult {
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn links_connect_two_nodes_only(a: Node, b: Node, c: Node, net: Net) -> TestResult {
-    let cable = net.connect(&a, &b)?;
+    let link = net.connect(&a, &b)?;
     assert_eq!(interfaces(&a), ["lo", "eth0", "eth1"]);
     assert_eq!(interfaces(&c), ["lo", "eth0"]);
     let (far, far6) = (b.addrs()[2], b.addrs()[3]);
@@ -289,15 +289,15 @@ fn links_connect_two_nodes_only(a: Node, b: Node, c: Node, net: Net) -> TestResu
     talks(&a, &b, far);
     talks(&a, &b, far6);
     assert!(!pings(&c, far));
-    cable.down()?;
+    link.down()?;
     assert!(gets_no_reply(&a, far));
     assert!(pings(&a, b.ip()), "the LAN is another way");
-    cable.up()?;
+    link.up()?;
     assert!(pings(&a, far));
     Ok(())
 }
 
-/// Programs that make addresses of their own do not get in the way.
+/// Addresses that a program has added do not disturb changes.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn a_busy_node_is_plugged_in(net: Net) -> TestResult {

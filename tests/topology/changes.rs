@@ -1,4 +1,4 @@
-//! NATs that change under conversations, and forget them.
+//! NATs that change or are flushed while connections exist.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -57,7 +57,7 @@ fn a_nat_that_is_flushed_has_no_mappings(net: Net) -> TestResult {
         assert!(!gets_in(&outside.sockets[0][1], before, &other, (outside.first(), known)));
         inside.set_nonblocking(true)?;
         assert!(inside.recv(&mut [0; 16]).is_err(), "the way in is forgotten");
-        // By chance, the port is the same once in 64 thousand.
+        // The port is the same by chance once in 64 thousand runs.
         assert_ne!(seen_as(&inside, outside.first()), before);
     }
     Ok(())
@@ -71,7 +71,7 @@ fn a_connection_does_not_survive_a_new_port(net: Net) -> TestResult {
         let (mut near, mut far, _) = connect(&home.laptop, &home.servers[0], at, at)?;
         exchange(&mut near, &mut far)?;
         home.router.flush_nat()?;
-        // The server knows of no connection with that port, and says so.
+        // The server has no connection with that port, and answers with a reset.
         // A delayed acknowledgement of `far`'s bytes may have been answered by a reset already.
         let sent = near.write_all(b"still there?");
         let error = sent.and_then(|()| near.read(&mut [0])).unwrap_err();
@@ -80,7 +80,7 @@ fn a_connection_does_not_survive_a_new_port(net: Net) -> TestResult {
     Ok(())
 }
 
-/// Every kind of NAT, also one with so few ports that chance would keep some.
+/// Every kind of NAT, including one with so few ports that some would be the same by chance.
 const KINDS: [Nat; 7] = [
     Nat::FULL_CONE,
     Nat::RESTRICTED_CONE,

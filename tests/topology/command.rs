@@ -1,4 +1,4 @@
-//! Programs in a node: what `std::process::Command` can, there.
+//! Programs in a node: `Command` does what `std::process::Command` does, in the node.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -94,13 +94,13 @@ fn one_that_does_not_exist_is_named_with_its_node(peer: Node) {
         .assert_eq(&error.to_string());
     let error = peer.command("/etc/hosts").status().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
-    // The directory is what does not exist.
+    // It is the directory that does not exist.
     let error = peer.command("true").current_dir("/no/such/directory").status().unwrap_err();
     expect!["start true in node peer, in the directory /no/such/directory: No such file or directory (os error 2)"]
         .assert_eq(&error.to_string());
 }
 
-/// From the test, from a node, from within each other: every way between three namespaces.
+/// Between each two of three namespaces: from the test, from a node, and nested.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
 fn ip_netns_exec_leads_from_every_node_to_every_node(a: Node, b: Node, net: Net) -> TestResult {
@@ -132,7 +132,7 @@ fn ip_netns_exec_leads_from_every_node_to_every_node(a: Node, b: Node, net: Net)
 
 #[netns_test]
 fn many_run_at_once(peer: Node) -> TestResult {
-    // Each waits for the next: none may wait for another's end.
+    // Each waits for the next, so starting one must not wait for the end of another.
     let mut children = Vec::new();
     for _ in 0..20 {
         children.push(peer.command("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?);

@@ -1,4 +1,4 @@
-//! Programs in a node that are awaited: what `tokio::process::Command` can, there.
+//! Programs in a node that are awaited: what `tokio::process::Command` does, in the node.
 
 use std::io::ErrorKind;
 use std::process::{Output, Stdio};

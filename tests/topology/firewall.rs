@@ -1,4 +1,4 @@
-//! Stateful firewalls, and what a router passes on besides: errors of ICMP.
+//! Stateful firewalls, and the ICMP errors that routers forward.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -75,8 +75,8 @@ fn unreachable_ports_are_reported_inside(net: Net) -> TestResult {
     Ok(())
 }
 
-/// A network in the middle takes smaller packets only: the way's MTU must be
-/// learnt from ICMP, through the NAT (RFC 1191, RFC 8201).
+/// A network in the middle has a smaller MTU. The sender learns the path MTU from ICMP,
+/// through the NAT (RFC 1191, RFC 8201).
 #[netns_test]
 fn packets_that_are_too_big_are_reported_inside(net: Net) -> TestResult {
     let [home, internet, narrow, far] =
@@ -90,7 +90,7 @@ fn packets_that_are_too_big_are_reported_inside(net: Net) -> TestResult {
     let laptop = net.add_node("laptop").join(&home).build()?;
     let server = net.add_node("server").join(&far).build()?;
     for family in FAMILIES {
-        // As one packet it never arrives; the sender learns to send fragments.
+        // One packet is too long. The sender learns the MTU, and sends fragments.
         let inside = udp(&laptop, family, 5000);
         let outside = udp(&server, family, 5000);
         outside.set_nonblocking(true)?;
@@ -112,7 +112,7 @@ fn packets_that_are_too_big_are_reported_inside(net: Net) -> TestResult {
     Ok(())
 }
 
-/// A refusal is the kernel's own "message too long", once it has learnt.
+/// An error is the kernel's "message too long", once it knows the path MTU.
 fn send(inside: &UdpSocket, outside: &UdpSocket) {
     let _ = inside.send_to(&[7; 1400], outside.local_addr().unwrap());
 }
@@ -133,7 +133,8 @@ fn firewalls_change_while_conversations_go_on(net: Net) -> TestResult {
         assert!(gets_in(stranger, endpoint, &inside, friend));
 
         home.router.set_firewall(Firewall::BlockInbound)?;
-        // An open router has watched no conversation: it learns of them from inside.
+        // A router without a firewall tracks no connections: it learns of them by packets from
+        // inside.
         exchange(&mut near, &mut far)?;
         assert_eq!(seen_as(&inside, outside.first()), endpoint);
         let at = (ip(&home.laptop, family), 80);

@@ -80,11 +80,11 @@ fn homes_behind_a_carrier(net: Net) -> TestResult {
         exchange(&mut near, &mut far)?;
     }
     let outside = crate::probe::Outside::on([&servers[0], &servers[1]], Family::V4);
-    // What a node behind both has is the stricter of the two.
+    // A node behind both has the stricter behaviour of the two.
     let inside = udp(one, Family::V4, 5000);
     assert_eq!(outside.filtering(&inside), nstest::NatFiltering::AddressAndPortDependent);
     assert_eq!(outside.mapping(&inside), nstest::NatMapping::EndpointIndependent);
-    // Hole punching, turned around by the carrier's hairpin.
+    // Hole punching, through the hairpinning of the carrier's NAT.
     let sockets = [one, two].map(|laptop| udp(laptop, Family::V4, 6000));
     punches(&sockets, outside.first(), true)?;
     Ok(())
@@ -97,7 +97,7 @@ fn punches(
     succeeds: bool,
 ) -> TestResult {
     let [seen_a, seen_b] = [a, b].map(|socket| seen_as(socket, meeting));
-    // The first opens the way for the other, and may itself be turned away.
+    // The first packet creates the mapping for the other direction, and may be dropped itself.
     a.send_to(b"open", seen_b)?;
     let in_a = gets_in(b, seen_a, a, (meeting, seen_a));
     let in_b = gets_in(a, seen_b, b, (meeting, seen_b));

@@ -11,8 +11,7 @@ use nstest::{Net, Node, TestResult, netns_test};
 
 use crate::shell::{gets_no_reply, pings, shows};
 
-/// Sends a datagram and waits for its echo, again and again: how many of how
-/// many were lost.
+/// Sends datagrams and waits for each echo. Counts how many were sent and how many were lost.
 fn echoes(client: &Node, server: &Node, stop: &Arc<AtomicBool>) -> nstest::JoinHandle<(u32, u32)> {
     let addr = (server.ip(), 7);
     // Bound before the first datagram is sent, which would be refused otherwise.
@@ -27,7 +26,7 @@ fn echoes(client: &Node, server: &Node, stop: &Arc<AtomicBool>) -> nstest::JoinH
     client.spawn(move || {
         let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("bind");
         socket.connect(addr).expect("connect");
-        // Late is not lost: the machine may have other things to do.
+        // A late echo is not lost: the machine may be busy.
         socket.set_read_timeout(Some(Duration::from_secs(2))).expect("set a timeout");
         let (mut sent, mut lost) = (0u32, 0);
         while !stop.load(Ordering::Relaxed) {
@@ -83,7 +82,7 @@ fn a_lan_grows_from_2_to_25_and_shrinks_again(a: Node, net: Net) -> TestResult {
     stop.store(true, Ordering::Relaxed);
     let (sent, lost) = echoes.join().expect("no panic");
     println!("lost {lost} of {sent}");
-    // Twice another engine takes over; what is on its way then may be lost.
+    // The LAN changes from filters to a bridge and back. Packets under way may be lost then.
     assert!(lost <= 4 && sent > 100, "lost {lost} of {sent}");
     Ok(())
 }
@@ -113,7 +112,7 @@ fn a_large_lan_is_a_lan(net: Net) -> TestResult {
     Ok(())
 }
 
-/// A hundred changes from four threads at once, while the nodes talk.
+/// A hundred changes from four threads at once, while the nodes exchange packets.
 #[netns_test(timeout = "3m")]
 fn many_change_the_world_at_once(net: Net) -> TestResult {
     let lan = net.add_lan("lan").build()?;
@@ -142,7 +141,8 @@ fn many_change_the_world_at_once(net: Net) -> TestResult {
     Ok(())
 }
 
-/// What runs in a node that is removed has no network any more, and is no obstacle.
+/// A thread in a node that is removed has no network any more, and does not prevent the
+/// removal.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn a_node_is_removed_with_all_that_runs_in_it(net: Net) -> TestResult {

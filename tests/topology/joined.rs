@@ -1,8 +1,7 @@
-//! `netns = "NAME"`: a namespace that somebody else made.
+//! `netns = "NAME"`: a test in a network namespace that exists already.
 //!
-//! The tests play the machine's root in namespaces of their own, where root
-//! of the test has every right over what it makes; one more does it on the
-//! machine itself, where it is real root that runs the tests.
+//! The tests act as the machine's root, in namespaces of their own. One test uses the
+//! machine's own namespaces; it needs real root.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -26,13 +25,13 @@ mod inside {
             .collect::<std::io::Result<_>>()?;
         links.sort();
         assert_eq!(links, ["inner", "lo", "other"]);
-        // As it was found: `ip netns add` leaves it down.
+        // Unchanged: `ip netns add` leaves `lo` down.
         assert_eq!(fs::read_to_string("/sys/class/net/lo/flags")?.trim(), "0x8");
         net.local().run(|| ());
         let error = net.add_lan("lan").build().unwrap_err();
         assert_eq!(error.code(), ErrorCode::Config);
         assert!(format!("{error:?}").contains("`nstest-vns`"), "{error:?}");
-        // The rights are those of the machine's root; its settings are safe all the same.
+        // The test has the rights of the machine's root, and still cannot change its settings.
         let refused = fs::write("/proc/sys/kernel/hostname", "mine").unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ReadOnlyFilesystem);
         fs::write("/proc/sys/net/ipv4/ip_forward", "1")?;
@@ -41,7 +40,7 @@ mod inside {
     }
 }
 
-/// A named namespace with a pair of links in it, until dropped.
+/// A named namespace with a veth pair in it, until dropped.
 struct Named;
 
 impl Named {

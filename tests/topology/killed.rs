@@ -17,7 +17,7 @@ fn both_ends_learn_of_it(server: Node, net: Net) -> TestResult {
         assert_eq!(own.kind(), ErrorKind::ConnectionAborted);
         let others = client.read(&mut [0]).unwrap_err();
         assert_eq!(others.kind(), ErrorKind::ConnectionReset);
-        // The listener is no connection.
+        // The listener is not a connection.
         drop((client, served));
         TcpStream::connect((addr, 80))?;
         let error = server.kill_connections(81).unwrap_err();

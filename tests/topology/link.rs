@@ -38,7 +38,7 @@ fn a_link_that_is_down_keeps_its_addresses_and_routes(peer: Node, net: Net) -> T
         test.link().up()?;
         assert!(carrier(&test, "eth0") && carrier(&peer, "eth0"));
         assert_eq!([&test, &peer].map(addresses_and_routes), before);
-        // The first packet passes.
+        // The first packet arrives.
         let addrs: [IpAddr; 2] = [peer.ip(), peer.ipv6().into()];
         for addr in addrs {
             let listener = peer.run(|| TcpListener::bind((addr, 7000)))?;
@@ -113,7 +113,7 @@ fn the_first_packet_passes_on_a_lan_too(a: Node, b: Node, net: Net) -> TestResul
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
-fn on_a_lan_a_node_has_a_cable_of_its_own(a: Node, b: Node, net: Net) -> TestResult {
+fn on_a_lan_a_node_has_a_link_of_its_own(a: Node, b: Node, net: Net) -> TestResult {
     let test = net.local();
     a.link().down()?;
     assert!(!carrier(&a, "eth0") && carrier(&b, "eth0") && carrier(&test, "eth0"));
@@ -126,7 +126,7 @@ fn on_a_lan_a_node_has_a_cable_of_its_own(a: Node, b: Node, net: Net) -> TestRes
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
-fn of_two_cables_one_is_pulled(node: Node, net: Net) -> TestResult {
+fn of_two_links_one_is_pulled(node: Node, net: Net) -> TestResult {
     let [left, right] = ["left", "right"].map(|name| net.add_lan(name).build().unwrap());
     let [l, r] = [&left, &right].map(|lan| net.add_node(lan.name()).join(lan).build().unwrap());
     node.join(&left)?;
@@ -158,7 +158,7 @@ fn a_connection_outlives_a_flap(peer: Node) -> TestResult {
 /// A node that joins while the link of a neighbour is down does not take that link up.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
-fn a_pulled_cable_stays_pulled_while_the_world_changes(a: Node, b: Node, net: Net) -> TestResult {
+fn a_pulled_link_stays_pulled_while_the_world_changes(a: Node, b: Node, net: Net) -> TestResult {
     a.link().down()?;
     let lan = net.add_lan("lan").build()?;
     let c = net.add_node("c").join(&lan).build()?;
@@ -173,9 +173,9 @@ fn a_pulled_cable_stays_pulled_while_the_world_changes(a: Node, b: Node, net: Ne
 
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip; run ./check test")]
-fn a_cable_has_an_mtu_and_a_lan_has_another(a: Node, b: Node, net: Net) -> TestResult {
-    let cable = net.connect(&a, &b)?;
-    cable.set_mtu(1400)?;
+fn a_link_has_an_mtu_and_a_lan_has_another(a: Node, b: Node, net: Net) -> TestResult {
+    let link = net.connect(&a, &b)?;
+    link.set_mtu(1400)?;
     for node in [&a, &b] {
         let shown = shows(node, "ip link show eth1");
         assert!(shown.contains(" mtu 1400 "), "{shown}");

@@ -1,4 +1,4 @@
-//! Worlds as a test author writes them.
+//! Networks as a test author writes them.
 #![deny(unsafe_code)]
 
 mod accounts;

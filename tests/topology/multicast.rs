@@ -6,7 +6,7 @@ use nstest::{DefaultRoute, Net, Node, TestResult, netns_test};
 
 use crate::probe::PATIENCE;
 
-/// Of SSDP, and of the administratively scoped range (RFC 2365).
+/// Groups: that of SSDP, and one of the administratively scoped range (RFC 2365).
 const GROUPS: [Ipv4Addr; 2] = [Ipv4Addr::new(239, 255, 255, 250), Ipv4Addr::new(239, 1, 2, 3)];
 
 /// A socket in every group, on the interface that the kernel chooses.
@@ -19,7 +19,7 @@ fn member(node: &Node, port: u16) -> UdpSocket {
     socket
 }
 
-/// What `from` sends to groups and to everybody reaches all of these nodes.
+/// What `from` sends to groups and to the broadcast address reaches all of these nodes.
 #[track_caller]
 fn assert_heard(from: &Node, by: &[&Node], port: u16) {
     let members: Vec<UdpSocket> = by.iter().map(|node| member(node, port)).collect();
@@ -56,7 +56,7 @@ fn a_lan_with_any_default_route(a: Node, b: Node, c: Node, net: Net) -> TestResu
     Ok(())
 }
 
-/// On a node with several interfaces, the one of the default route, or else the first.
+/// On a node with several interfaces: the interface of the default route, or else the first.
 #[netns_test]
 fn the_interface_is_that_of_the_default_route(net: Net) -> TestResult {
     let [dark, lit, outside] =
@@ -76,7 +76,7 @@ fn the_interface_is_that_of_the_default_route(net: Net) -> TestResult {
     Ok(())
 }
 
-/// A route of the test's own comes before them.
+/// A route that the test added takes precedence.
 #[netns_test]
 fn a_route_of_the_test_replaces_them(net: Net) -> TestResult {
     let [first, second] = ["first", "second"].map(|name| net.add_lan(name).build().unwrap());

@@ -98,7 +98,7 @@ fn has_names_of_its_own(peer: Node) -> TestResult {
     assert!(start.elapsed() < limit, "{:?}", start.elapsed());
     assert!(std::fs::read_to_string("/etc/resolv.conf")?.contains("no name server"));
     assert!(std::fs::read_to_string("/etc/hosts")?.contains("peer"));
-    // No other service than these, for the look-up of hosts only.
+    // Only these services look up hosts. Other databases are unchanged.
     let services = std::fs::read_to_string("/etc/nsswitch.conf")?;
     let of_hosts = services.lines().filter(|line| line.starts_with("hosts:"));
     assert_eq!(of_hosts.collect::<Vec<_>>(), ["hosts: files dns"], "{services}");
@@ -154,10 +154,10 @@ fn whatever_etc_resolv_conf_and_hosts_are() {
         "mkdir $etc/x; echo > $etc/x/resolv.conf; ln -s /etc/x /run/x; ln -sf /run/x/resolv.conf $etc/resolv.conf",
         // Both in one directory.
         "ln -sf /run/net/resolv.conf $etc/resolv.conf; ln -sf /run/net/hosts $etc/hosts",
-        // Toolbox: what the machine below has; that directory is kept.
+        // Toolbox: the files of the machine below; that directory is kept.
         "mkdir -p /run/host/etc; echo > /run/host/etc/hosts; echo > /run/host/etc/resolv.conf; \
          ln -sf /run/host/etc/resolv.conf $etc/resolv.conf; ln -sf /run/host/etc/hosts $etc/hosts",
-        // To nowhere, in a circle, and not at all.
+        // A broken link, a circle of links, and no file.
         "ln -sf /no/where/resolv.conf $etc/resolv.conf",
         "ln -sf resolv.conf $etc/resolv.conf",
         "rm $etc/resolv.conf",
@@ -172,7 +172,7 @@ fn whatever_etc_resolv_conf_and_hosts_are() {
         "ln -sf /run/nsswitch.conf $etc/nsswitch.conf",
         "rm $etc/nsswitch.conf $etc/hosts $etc/resolv.conf",
         "echo 'hosts: mdns resolve [!UNAVAIL=return] files myhostname dns' > $etc/nsswitch.conf",
-        // Where `files` is not asked, no test would find its peer.
+        // Without `files`, no test would find its peer.
         "printf 'passwd: files\n hosts : dns' > $etc/nsswitch.conf",
     ] {
         works_with(script);
@@ -196,7 +196,7 @@ fn listens_where_resolvers_do() {
         listener.set_nonblocking(true).unwrap();
         listener
     });
-    // Here they would be asked: the test would prove nothing otherwise. musl asks no service.
+    // They would be asked here; otherwise the test would prove nothing. musl asks no service.
     assert!(addrs("nobody").is_empty());
     let asked = listeners[0].accept().is_ok();
     assert!(asked || cfg!(target_env = "musl"), "glibc asks nscd first");

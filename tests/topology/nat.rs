@@ -70,12 +70,12 @@ fn ports_are_preserved_where_they_are_free(net: Net) -> TestResult {
         let outside = home.outside(family);
         let laptop = udp(&home.laptop, family, 5000);
         assert_eq!(seen_as(&laptop, outside.first()).port(), 5000);
-        // Taken, though the destination is another (RFC 4787 REQ-3).
+        // In use, although the destination differs (RFC 4787 REQ-3).
         let desktop = udp(&home.desktop, family, 5000);
         let elsewhere = &outside.sockets[1][0];
         let seen = seen_as(&desktop, elsewhere);
         assert_ne!(seen.port(), 5000);
-        // The answers find their way.
+        // The answers arrive.
         assert_eq!(seen_as(&laptop, elsewhere).port(), 5000);
         elsewhere.send_to(b"to the desktop", seen)?;
         assert_eq!(crate::probe::receive(&desktop)?.0, b"to the desktop");
@@ -91,7 +91,7 @@ fn ports_are_not_preserved_where_that_is_off(net: Net) -> TestResult {
         let preserved = (5000..5010).filter(|port| {
             seen_as(&udp(&home.laptop, family, *port), outside.first()).port() == *port
         });
-        // By chance, one in a hundred thousand is.
+        // One in a hundred thousand is, by chance.
         assert!(preserved.count() <= 1);
     }
     Ok(())
@@ -180,8 +180,8 @@ fn idle_mappings_of_connection_tracking_expire(net: Net) -> TestResult {
     expires(&net, Nat::PORT_RESTRICTED)
 }
 
-/// After a second, those that are idle, and not the one from which packets leave
-/// (RFC 4787 REQ-6).
+/// After a second, idle mappings end. A mapping by which packets leave stays (RFC 4787
+/// REQ-6).
 fn expires(net: &Net, nat: Nat) -> TestResult {
     const TIMEOUT: Duration = Duration::from_secs(1);
     /// The kernel's clock ticks a hundred times a second, or more often.
@@ -192,7 +192,7 @@ fn expires(net: &Net, nat: Nat) -> TestResult {
         let server = outside.first();
         let busy = udp(&home.laptop, family, 5000);
         let endpoint = seen_as(&busy, server);
-        // Each look takes one, since an answer that gets in refreshes what it came by.
+        // Each check uses up one mapping, because an answer that passes refreshes it.
         let mut idle: Vec<_> = (0..800)
             .map(|_| {
                 let socket = udp(&home.laptop, family, 0);
@@ -206,7 +206,7 @@ fn expires(net: &Net, nat: Nat) -> TestResult {
             assert_eq!(seen_as(&busy, server), endpoint);
             let (socket, seen, since) = idle.pop()?;
             server.send_to(b"still there?", seen).unwrap();
-            // What comes behind it is there, so it would be.
+            // A later packet has arrived, so this one was dropped.
             server.send_to(b"marker", endpoint).unwrap();
             assert_eq!(crate::probe::receive(&busy).unwrap().0, b"marker");
             socket.recv(&mut [0; 32]).is_err().then(|| since.elapsed())

@@ -1,8 +1,8 @@
-//! What a NAT does, found out from outside: the questions of STUN (RFC 5780 §4)
-//! asked with plain sockets.
+//! Determines the behaviour of a NAT from outside, as STUN does (RFC 5780 §4), with plain
+//! sockets.
 //!
-//! That a packet was *not* let in is concluded from a later one that was: both
-//! go the same way, and nothing on it changes their order.
+//! A packet was dropped if a later one has arrived: both take the same path, which keeps
+//! their order.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nstest::{Lan, Nat6, NatFiltering, NatMapping, Net, Node, Router, TestResult, netns_test};
 
-/// Above what any packet here takes, however loaded the machine is.
+/// Longer than any packet here takes, even on a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 const MARKER: &[u8] = b"marker";
 
@@ -118,7 +118,7 @@ impl Outside {
         &self.sockets[0][0]
     }
 
-    /// As which endpoint each of them sees a socket.
+    /// The external endpoint of a socket, as each of them sees it.
     pub(crate) fn mapping(&self, inside: &UdpSocket) -> NatMapping {
         let seen: Vec<SocketAddr> = self.all().map(|socket| seen_as(inside, socket)).collect();
         let [a1, a2, b1, b2] = seen[..] else { unreachable!() };
@@ -134,7 +134,7 @@ impl Outside {
         }
     }
 
-    /// Who may answer a socket that has sent to the first of them only.
+    /// Which of them can answer a socket that has sent to the first of them only.
     pub(crate) fn filtering(&self, inside: &UdpSocket) -> NatFiltering {
         let endpoint = seen_as(inside, self.first());
         let got = self.let_in(inside, endpoint);
@@ -149,7 +149,7 @@ impl Outside {
         }
     }
 
-    /// Which of them reach a socket by this endpoint, where the first may.
+    /// Which of them reach a socket by this endpoint. The first one may.
     pub(crate) fn let_in(&self, inside: &UdpSocket, endpoint: SocketAddr) -> [bool; 4] {
         for (number, socket) in (0u8..).zip(self.all()) {
             socket.send_to(&[number], endpoint).unwrap();
@@ -190,8 +190,8 @@ fn until_marker(socket: &UdpSocket) -> Vec<Vec<u8>> {
     std::iter::repeat_with(receive).take_while(|message| message != MARKER).collect()
 }
 
-/// Whether a packet from `sender` to `endpoint` gets to `receiver`, to which
-/// `friend` gets by `known`.
+/// Whether a packet from `sender` to `endpoint` reaches `receiver`, which `friend` reaches by
+/// `known`.
 pub(crate) fn gets_in(
     sender: &UdpSocket,
     endpoint: SocketAddr,

@@ -1,4 +1,4 @@
-//! Who refused a connection, and how.
+//! `Node::probe`: the outcome of a connection attempt, and the node that caused it.
 
 use std::net::{IpAddr, TcpListener};
 use std::time::Duration;
@@ -42,7 +42,7 @@ fn a_pulled_cable_is_a_black_hole_of_no_hop(server: Node, net: Net) -> TestResul
     Ok(())
 }
 
-/// A router that lets nothing in, one that knows no way, and none at all.
+/// A router with a firewall, one without a route, and a node without a route.
 #[netns_test]
 fn the_hop_is_named(net: Net) -> TestResult {
     let inside = net.add_lan("inside").build()?;
@@ -71,7 +71,7 @@ fn the_hop_is_named(net: Net) -> TestResult {
     Ok(())
 }
 
-/// Packets that vanish beyond a router are traced to it.
+/// If packets are lost behind a router, `hop` is that router.
 #[netns_test]
 fn a_black_hole_is_behind_the_last_hop_that_answers(net: Net) -> TestResult {
     let lans: Vec<_> =

@@ -1,4 +1,4 @@
-//! What cannot be is refused in words, and leaves no trace.
+//! Impossible changes of a network are errors that say why, and change nothing.
 
 use expect_test::{Expect, expect};
 use nstest::{Error, Net, Node, TestResult, netns_test};
@@ -204,7 +204,7 @@ fn three_hundred_nodes_on_a_24(net: Net) -> TestResult {
           help: give it a larger subnet, as `10.1.0.0/16`
     "#]];
     says(Err::<(), _>(error), &full);
-    // Nor is there room for one that exists, which is left as it is.
+    // An existing node cannot join either, and is left as it is.
     let test = net.local();
     says(
         test.join(&lan).map(drop),
@@ -215,7 +215,7 @@ fn three_hundred_nodes_on_a_24(net: Net) -> TestResult {
     "#]],
     );
     assert_eq!(interfaces(&test), ["lo"]);
-    // Nothing of the one that was refused is there, and everything else is.
+    // The refused node left nothing behind, and everything else exists.
     assert!(net.node("n255").is_err());
     assert_eq!(shows(&test, "ip netns list").lines().count(), 255);
     assert!(!shows(&test, "cat /etc/hosts").contains("n255"));
@@ -235,7 +235,8 @@ fn has_three_hundred_peers(_net: Net) {
     unreachable!("there is no room for them");
 }
 
-/// Of the world that parameters ask for nothing is made, and the body is not run.
+/// If the network of the parameters is impossible, nothing of it is made, and the test
+/// function is not called.
 #[test]
 fn three_hundred_peers_are_refused_before_anything_is_made() {
     expect![[r#"
@@ -326,7 +327,7 @@ fn what_is_in_use_stays(peer: Node, net: Net) -> TestResult {
     "#]],
     );
     assert!(pings(&user, node.ip()));
-    // In the right order it goes.
+    // In the right order, it succeeds.
     peer.link().remove()?;
     peer.clone().remove()?;
     says(

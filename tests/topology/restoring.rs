@@ -10,7 +10,7 @@ use crate::refusals::says;
 use crate::shell::shows;
 use crate::taken::ip;
 
-/// What `restore` is about, as iproute2 and sysctl(8) show it.
+/// What `restore` restores, as iproute2 and sysctl(8) show it.
 fn picture(node: &Node) -> String {
     let lines = [
         "ip -oneline link",
@@ -27,7 +27,7 @@ fn picture(node: &Node) -> String {
         "sh -c cat</proc/sys/net/ipv6/conf/eth0/accept_ra",
         "sh -c cat</proc/sys/net/ipv6/conf/eth0/disable_ipv6",
     ];
-    // Which of them, and not of what kind they are: the kernel adds link-local ones otherwise.
+    // Without `nodad`: the kernel adds link-local addresses itself, without that flag.
     lines.map(|line| shows(node, line).replace(" nodad", "")).concat()
 }
 

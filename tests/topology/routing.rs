@@ -42,8 +42,8 @@ fn routers_in_a_row(net: Net) -> TestResult {
     Ok(())
 }
 
-/// RFC 6296: the prefix changes, the interface identifier stays, both sides may
-/// begin, and no port is affected.
+/// RFC 6296: the prefix changes, the interface identifier stays, both sides may begin, and
+/// ports stay.
 #[netns_test]
 fn prefixes_are_translated(net: Net) -> TestResult {
     let home = Home::build(&net)?;
@@ -91,8 +91,7 @@ fn a_gateway_may_be_named_by_its_link_local_address(net: Net) -> TestResult {
     Ok(())
 }
 
-/// The fourth world of the text that this project began with: three nodes on a
-/// LAN, a router at .254 that masquerades, and the Internet.
+/// Three nodes on a LAN, a router at .254 that masquerades, and the Internet.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn a_lan_behind_one_address(net: Net) -> TestResult {
@@ -114,7 +113,7 @@ fn a_lan_behind_one_address(net: Net) -> TestResult {
         assert_eq!(seen.ip(), wan);
         exchange(&mut near, &mut far)?;
 
-        // Nothing outside knows a way in.
+        // No node outside has a route to the inside.
         let error = connect(&server, &node, (node.ip(), 80), (node.ip(), 80)).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::NetworkUnreachable);
         let inside = udp(&node, Family::V4, 5000);

@@ -1,4 +1,4 @@
-//! The worlds that people make by hand with `unshare` and `ip`, as parameters:
+//! Networks that people build by hand with `unshare` and `ip`, as parameters:
 //! an isolated node, two linked nodes, three nodes on a LAN.
 
 use std::process::Command;

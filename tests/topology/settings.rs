@@ -49,7 +49,7 @@ fn nodes_have_the_settings_of_a_host_and_routers_those_of_a_router(net: Net) -> 
     Ok(())
 }
 
-/// Not all nodes of a first world are made by the same thread.
+/// The nodes of a test's first network are made by several threads.
 #[netns_test]
 fn all_nodes_of_a_test_have_the_settings(a: Node, b: Node, c: Node, d: Node, net: Net) {
     for node in [a, b, c, d, net.local()] {
@@ -107,7 +107,7 @@ fn works_with_proc_sys_read_only(peer: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-/// As in a container: what covers a part of /proc also forbids a fresh one.
+/// As in a container: mounts over parts of /proc prevent a new one.
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn a_read_only_proc_sys_gets_a_note() {
@@ -162,7 +162,7 @@ fn a_machine_without_ipv6_gets_a_note() {
     Run::of(&["settings::refuses_ipv6"]).succeed();
 }
 
-/// Servers that refuse to be root bind their ports in every node.
+/// Servers that refuse to run as root can bind ports below 1024 in every node.
 #[netns_test(root = false)]
 fn a_user_who_is_not_root_can_bind_low_ports(server: Node, net: Net) -> TestResult {
     for node in [&server, &net.local()] {

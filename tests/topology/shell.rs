@@ -1,4 +1,4 @@
-//! What a person would type, in a node.
+//! Runs in a node what a person would type.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use nstest::Node;
 use nstest_tests::programs::{find, is_listed};
 
-/// Runs a command line, words apart by spaces, and returns what it printed.
+/// Runs a command line, with words separated by spaces, and returns what it printed.
 #[track_caller]
 pub(crate) fn shows(node: &Node, line: &str) -> String {
     let mut words = line.split(' ');

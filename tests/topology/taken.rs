@@ -1,4 +1,4 @@
-//! What nstest would give a node, and a program in the node has taken before.
+//! Names, indices, addresses and routes that a program in a node has taken already.
 
 use expect_test::expect;
 use nstest::{DefaultRoute, Nat, Net, Node, TestResult, netns_test};
@@ -35,7 +35,7 @@ fn names_and_indices_of_interfaces(net: Net) -> TestResult {
     for ip in across {
         test.wait_reachable(ip)?;
     }
-    // The index that is free again is the lowest that the kernel gives out last.
+    // The index that is free again is lower than those that the kernel assigns next.
     ip(&test, &["link del mine"]);
     test.leave(&lan)?;
     test.join(&lan)?;
@@ -92,7 +92,7 @@ fn routes_and_addresses(_peer: Node, net: Net) -> TestResult {
         assert!(test.addrs_on(&lan)?.contains(&addr.parse()?));
         there.wait_reachable(addr.parse::<std::net::IpAddr>()?)?;
     }
-    // So with a route that the test adds.
+    // The same for a route that the test adds.
     ip(&test, &["route add 198.51.100.0/24 via 10.0.2.2"]);
     test.add_route("198.51.100.0/24", gate.ip_on(&lan)?)?;
     assert!(shows(&test, "ip route get 198.51.100.1").contains("eth1"));

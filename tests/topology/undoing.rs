@@ -27,7 +27,7 @@ fn picture(net: &Net) -> String {
 
 #[track_caller]
 fn same(now: &str, before: &str) {
-    // A validity is a line of its own, and the same for all.
+    // The lifetime of an address is on its own line, and the same for all.
     let lines = |text: &str| -> Vec<String> {
         let lines = text.lines().filter(|line| !line.contains("valid_lft")).map(String::from);
         lines.collect()
@@ -38,7 +38,7 @@ fn same(now: &str, before: &str) {
     assert!(now == before, "more: {more:#?}, less: {less:#?}");
 }
 
-/// What programs have changed is in the way of changes of the topology.
+/// What programs have changed conflicts with changes of the topology.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ip and ping; run ./check test")]
 fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult {
@@ -49,7 +49,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     let (c, d, e) = (c?, d?, e?);
     shows(&e, "ip link del eth0");
     let before = picture(&net);
-    // Of the first nodes the MTU has been changed.
+    // It fails after the MTU of the first nodes has changed.
     says(
         lan.set_mtu(1400),
         &expect![[r#"
@@ -60,7 +60,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     );
     same(&picture(&net), &before);
     assert!(pings(&c, d.ip()) && pings(&test, a.ip()));
-    // In the middle: an address of IPv6, with what was done before it.
+    // It fails in the middle, at an IPv6 address.
     let peers = net.lan("peers")?;
     shows(&a, "sysctl -w net.ipv6.conf.eth0.disable_ipv6=1");
     let before = picture(&net);
@@ -74,7 +74,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     );
     same(&picture(&net), &before);
     assert!(pings(&test, a.ip()) && pings(&a, b.ip()));
-    // At the end: a route.
+    // It fails at the end, at a route.
     shows(&d, "ip link set eth0 down");
     let before = picture(&net);
     says(
@@ -86,7 +86,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
         "#]],
     );
     same(&picture(&net), &before);
-    // With the obstacles gone, it works, and quickly so.
+    // Without the conflicts it succeeds, without delay.
     let start = std::time::Instant::now();
     for node in [&a, &d, &e] {
         node.restore()?;
@@ -100,7 +100,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     Ok(())
 }
 
-/// Addresses that came and went are waited for no more.
+/// nstest does not wait for addresses that have been removed.
 #[netns_test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
 fn what_was_readdressed_joins_quickly(a: Node, _b: Node, net: Net) -> TestResult {

@@ -245,7 +245,7 @@ fn servers_that_stay_do_not_hold_the_test_up() {
     assert!(shown.contains(note), "{shown}");
 }
 
-/// A server that sleeps for a moment between its looks is asleep.
+/// A server that polls with short sleeps counts as sleeping.
 #[netns_test]
 #[ignore = "fixture of another test"]
 fn a_server_polls(a: Node) -> TestResult {

@@ -1,11 +1,11 @@
 //! Two nodes on a LAN, from nothing to the first exchange over TCP: patchbay 0.7
-//! and nstest, taking turns in one run.
+//! and nstest, in turns in one run.
 //!
 //! `cargo run --release --manifest-path benches/patchbay/Cargo.toml [-- ROUNDS]`
 //!
 //! patchbay's LAN is a router without NAT or firewall and two devices behind it:
 //! it has no LAN without a router. Both build it in namespaces of this program's
-//! own, IPv4 alone, no impairment. Prints; asserts nothing about the times.
+//! own, with IPv4 only and no faults. It prints the times and asserts nothing about them.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};

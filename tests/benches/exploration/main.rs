@@ -1,12 +1,11 @@
-//! What a run of an exploration costs, against a plain test.
+//! What a run of an exploration costs, compared with a plain test.
 //!
 //! `cargo bench -p nstest-tests --bench exploration [-- --rounds N]`
 //!
-//! A test of 60 packets is explored with `drop`, `duplicate` and `reset`, which is 180
-//! runs; and 180 plain tests of the same exchange are run, by one libtest binary
-//! (`subject.rs`) that is started for each, in turns, in an order shuffled for each
-//! round. Nothing is asserted about the times: they are printed, with their ratio,
-//! for people to judge. `docs/src/design/exploration.md` says what they were.
+//! One libtest binary (`subject.rs`) explores a test of 60 packets with `drop`, `duplicate`
+//! and `reset`, which is 180 runs, or runs 180 plain tests of the same exchange. Both take
+//! turns, in an order shuffled for each round. It prints times and their ratio, and asserts
+//! nothing about them. `docs/src/design/exploration.md` has figures.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -60,7 +59,7 @@ fn run(subject: &Path, filter: &str) -> f64 {
 }
 
 /// Builds the other target, since cargo tells a bench only where programs
-/// (`[[bin]]`) are, and a program has no libtest main. It is fresh mostly.
+/// (`[[bin]]`) are, and a program has no libtest main. Usually it is up to date.
 fn subject() -> PathBuf {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -1,5 +1,5 @@
-//! The libtest binary whose tests the benchmark runs: one that is explored, and as
-//! many plain ones as that has runs, each with the same exchange in the same network.
+//! The libtest binary of the benchmark: one test that is explored, and as many plain tests
+//! as it has runs. Each makes the same exchange in the same network.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -36,7 +36,7 @@ fn exchange(server: &Node, patience: Duration) -> io::Result<()> {
 
 #[netns_test(explore(drop, duplicate, then reset))]
 fn explored(server: Node) -> TestResult {
-    // Whatever a fault does to it.
+    // The test passes whatever the fault does.
     let _ = exchange(&server, PATIENCE);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The same wires by `ip -batch`, as people do it: whole commands, with names in
-//! /run/netns, which are the test's own here.
+//! The same networks by `ip -batch`, as in shell scripts, with named namespaces in
+//! /run/netns, which belongs to the test.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,7 +11,7 @@ use nix::sched::{CloneFlags, setns};
 use nstest_tests::floor::{ipv4, ipv6};
 use nstest_tests::programs::find;
 
-/// Namespaces with names; dropping them takes the names away.
+/// Named namespaces. Dropping them removes the names.
 pub(crate) struct Named {
     names: Vec<String>,
     places: Vec<File>,
@@ -64,7 +64,7 @@ impl Named {
         Self { names: names.iter().map(|name| (*name).to_owned()).collect(), places }
     }
 
-    /// Binds in the second node, and comes back to the first.
+    /// Binds in the second node, and returns to the first.
     pub(crate) fn listen(&self, ip: IpAddr) -> TcpListener {
         setns(&self.places[1], CloneFlags::CLONE_NEWNET).expect("setns");
         let listener = TcpListener::bind((ip, 7000)).expect("bind");

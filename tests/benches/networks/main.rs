@@ -1,16 +1,17 @@
-//! What a network costs, against what it must cost at least.
+//! What a network costs, compared with the minimum.
 //!
 //! `cargo bench -p nstest-tests --bench networks [-- --rounds N]`
 //!
-//! Each way goes from nothing to the first exchange over TCP on IPv4 and IPv6.
-//! First as whole tests, back to back, where each pays for the one before it, which
-//! the kernel is still taking down; then so two at a time. Then alone, with
-//! everything cleaned up that went before: from a thread's `unshare` to the byte that
-//! came back. The ways take turns in an order shuffled for each round.
-//! At last, 500 nodes are added to one LAN, one by one (`--grow N` does only this, with N
+//! Each way makes a network, and exchanges one byte over TCP on IPv4 and on IPv6. It is
+//! measured first as whole tests, one at a time: each pays for the kernel's removal of the
+//! one before. Then as whole tests, two at a time. Then alone, from a thread's `unshare` to
+//! the arrival of the byte, after all earlier namespaces are gone. The ways take turns in an
+//! order shuffled for each round.
+//!
+//! Last, 500 nodes are added to one LAN, one by one (`--grow N` does only this, with N
 //! nodes). The benchmark prints what the 50th costs and what the 500th costs.
-//! Nothing is asserted about the times: they are printed, with their ratios, for
-//! people to judge. `docs/src/design/networks-cost.md` says what they were and why.
+//! It prints times and ratios, and asserts nothing about them.
+//! `docs/src/design/networks-cost.md` has figures and reasons.
 
 mod commands;
 

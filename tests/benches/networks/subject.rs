@@ -1,6 +1,6 @@
 //! The tests that the benchmark runs back to back: each is a process in namespaces
 //! of its own, as every `#[netns_test]`, and makes a network, the test's own node
-//! included, in one of the ways that are held against each other.
+//! included, in one of the ways that the benchmark compares.
 
 use nstest::{Node, netns_test};
 use nstest_tests::floor::{self, Wire};

@@ -59,7 +59,7 @@ enum Maps {
     All(Arc<Outside>),
 }
 
-/// Where child and outside thread meet, in the memory that they share.
+/// What the child and the outside thread share.
 #[derive(Default)]
 struct Outside {
     /// The kernel writes the child's PID here before the child runs.

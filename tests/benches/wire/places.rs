@@ -1,4 +1,4 @@
-//! Two places that talk to each other, and what is between them.
+//! Two endpoints that exchange packets, and what connects them.
 
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};

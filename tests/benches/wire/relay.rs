@@ -1,5 +1,5 @@
-//! The least that a relay of this kind does: frames from one device's ring to the
-//! other device, in batches, unlooked at. As one would write it in C.
+//! A minimal relay: it sends frames from one device's ring to the other device, in batches,
+//! without looking at them.
 
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -89,7 +89,7 @@ fn wait(fd: c_int, other: c_int, events: libc::c_short) {
     unsafe { libc::poll(both.as_mut_ptr(), 2, -1) };
 }
 
-/// For ever.
+/// Never returns.
 pub(crate) fn run(mut ends: [End; 2]) {
     loop {
         let moved = [(0, 1), (1, 0)].map(|(from, to)| {

@@ -112,8 +112,8 @@ fn a_link_that_goes_down_and_up_loses_nothing(
     context: TestContext,
 ) -> TestResult {
     let store = Store::start(&server, &client, &context)?;
-    let cable = server.link();
-    writes_are_only_late(&store, || cable.down().map(|()| || true), || cable.up())
+    let link = server.link();
+    writes_are_only_late(&store, || link.down().map(|()| || true), || link.up())
 }
 
 /// Whether a connection of this node has unacknowledged data.
