@@ -97,6 +97,8 @@ codes! {
     Wire = "wire",
     /// An object is in use and cannot be removed, or is taken and cannot be claimed.
     InUse = "in-use",
+    /// A test cannot have more of something: interfaces of a node, nodes, LANs, resolvers.
+    TooMany = "too-many",
     /// The named object does not exist.
     NotFound = "not-found",
     /// A condition did not become true before its deadline.
@@ -204,7 +206,12 @@ impl Error {
         mut self,
         source: impl Into<Box<dyn StdError + Send + Sync + 'static>>,
     ) -> Self {
-        self.0.source = Some(source.into());
+        let source = source.into();
+        if let Some(cause) = out_of_files(&*source) {
+            self.0.code = ErrorCode::OpenFiles;
+            self.0.help = Some(cause.to_owned());
+        }
+        self.0.source = Some(source);
         self
     }
 
@@ -263,6 +270,29 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
+}
+
+/// The remedy, if the cause of an error is that no file can be opened: not what was to be done
+/// is wrong then.
+#[cfg(target_os = "linux")]
+fn out_of_files(source: &(dyn StdError + 'static)) -> Option<&'static str> {
+    use nix::errno::Errno;
+    let number = || source.downcast_ref::<std::io::Error>()?.raw_os_error();
+    match source.downcast_ref::<Errno>().copied().or_else(|| number().map(Errno::from_raw))? {
+        Errno::EMFILE => Some(
+            "allow this process more open files (`ulimit -n`), run fewer tests at a time, or use \
+             fewer nodes: each needs two descriptors",
+        ),
+        Errno::ENFILE => {
+            Some("allow the machine more open files: sudo sysctl -w fs.file-max=1000000")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn out_of_files(_: &(dyn StdError + 'static)) -> Option<&'static str> {
+    None
 }
 
 /// Indents all lines but the first.

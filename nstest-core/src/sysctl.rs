@@ -39,31 +39,42 @@ pub(crate) struct Unwritten {
 }
 
 /// Writes all these settings of the calling thread's namespace. Returns those that could not
-/// be written and have another value.
-#[must_use = "a setting that was not written has the value of the host"]
+/// be written and have another value: each has the value of the host.
+///
+/// # Errors
+/// If files or memory have run out, which says nothing about a setting.
 pub(crate) fn write_all<'a>(
     settings: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Vec<Unwritten> {
+) -> Result<Vec<Unwritten>> {
     let mut directories = Directories::of_new_namespace();
-    let write = |(key, value)| match directories.store(key, value) {
+    let mut write = |(key, value)| match directories.store(key, value) {
         Ok(()) => None,
+        Err(cause) if has_run_out(&cause) => Some(Err(refused(key, value, cause))),
         Err(_) if directories.load(key).is_ok_and(|present| present == value) => None,
-        Err(cause) => Some(Unwritten { key: String::from(key), value: String::from(value), cause }),
+        Err(cause) => Some(Ok(Unwritten { key: key.to_owned(), value: value.to_owned(), cause })),
     };
-    settings.into_iter().filter_map(write).collect()
+    settings.into_iter().filter_map(|(key, value): (&str, &str)| write((key, value))).collect()
+}
+
+fn has_run_out(error: &io::Error) -> bool {
+    use nix::libc::{EMFILE, ENFILE, ENOMEM};
+    error.raw_os_error().is_some_and(|errno| [EMFILE, ENFILE, ENOMEM].contains(&errno))
+}
+
+fn refused(key: &str, value: &str, cause: io::Error) -> Error {
+    Error::new(ErrorCode::Sysctl, format!("set the sysctl {} to {value:?}", name(key)))
+        .source(cause)
 }
 
 /// Writes one setting of the calling thread's namespace.
 pub(crate) fn write(key: &str, value: &str) -> Result<()> {
     Directories::new().store(key, value).map_err(|cause| {
-        let error =
-            Error::new(ErrorCode::Sysctl, format!("set the sysctl {} to {value:?}", name(key)));
-        match cause.raw_os_error() {
-            Some(nix::libc::EROFS) => error
-                .source(cause)
-                .help("mount /proc/sys writable; in Docker: --security-opt systempaths=unconfined"),
-            _ => error.source(cause),
+        let is_read_only = cause.raw_os_error() == Some(nix::libc::EROFS);
+        let error = refused(key, value, cause);
+        if !is_read_only {
+            return error;
         }
+        error.help("mount /proc/sys writable; in Docker: --security-opt systempaths=unconfined")
     })
 }
 

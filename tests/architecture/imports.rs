@@ -37,7 +37,7 @@ const CORE: Modules = &[
     // Network namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout", "preflight"]),
     ("netlink", &["error", "addr", "sys", "sysctl", "netns"]),
-    ("node", &["error", "addr", "sync", "panics", "layout", "frame", "netlink", "netns"]),
+    ("node", &["error", "addr", "sync", "panics", "layout", "frame", "sys", "netlink", "netns"]),
     ("wire", &["error", "addr", "sync", "panics", "sys", "frame"]),
     ("dns", &["error", "sync", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.

@@ -200,7 +200,7 @@ fn an_unmatched_plan_says_which_of_its_faults_had_no_effect() {
             *: partition client | nobody
               cannot find node `nobody`: there is no node with this name; the test has `test`, `client`, `server`
             test: drop
-              cannot find the link of node `test`: it is on no network; let it `join` a LAN, or `connect` it
+              cannot find the link of node `test`: it is on no network; let it `join` a LAN, or `connect` it. What a node sends to itself passes no link and meets no fault: run one side in another node, as of a parameter `peer: Node`
             server udp port 9: down
               the packet that starts it was not sent; N tcp passed, none matched
             client: down at 10m

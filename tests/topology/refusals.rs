@@ -1,7 +1,7 @@
 //! Impossible changes of a network are errors that say why, and change nothing.
 
 use expect_test::{Expect, expect};
-use nstest::{Error, Net, Node, TestResult, netns_test};
+use nstest::{Action, Error, Fault, Net, Node, TestResult, netns_test};
 use nstest_tests::driver::failure;
 
 use crate::shell::{interfaces, pings, shows};
@@ -100,6 +100,23 @@ fn names_that_are_taken(peer: Node, net: Net) -> TestResult {
         nstest[not-found]: find node `pear`
           cause: there is no node with this name
           help: the test has `test`, `peer`
+    "#]],
+    );
+    Ok(())
+}
+
+/// A test that wants faults between its own sockets learns that it needs another node.
+#[netns_test]
+fn the_link_of_a_test_that_is_alone(net: Net) -> TestResult {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| net.local().link()));
+    let text = panic.unwrap_err().downcast::<String>().expect("text");
+    assert!(text.contains("passes no link and meets no fault"), "{text}");
+    says(
+        net.inject(Fault::on("test").action(Action::Drop)),
+        &expect![[r#"
+        nstest[not-found]: find the link of node `test`
+          cause: it is on no network
+          help: let it `join` a LAN, or `connect` it. What a node sends to itself passes no link and meets no fault: run one side in another node, as of a parameter `peer: Node`
     "#]],
     );
     Ok(())

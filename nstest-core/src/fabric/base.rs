@@ -63,7 +63,7 @@ impl Fabric {
         let (namespace, (route, unwritten)) = Namespace::create("the fabric", || {
             // It sends nothing by itself. It has no address and no route, so it forwards
             // nothing.
-            let unwritten = sysctl::write_all([("ipv6/conf/all/disable_ipv6", "1")]);
+            let unwritten = sysctl::write_all([("ipv6/conf/all/disable_ipv6", "1")])?;
             Ok((Socket::open(NetlinkFamily::Route, "the fabric")?, unwritten))
         })?;
         let mut fabric = Self::without_nodes(namespace, route, panics);

@@ -1,12 +1,14 @@
 //! Links that are down and up, and what that leaves pending.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use super::base::{Fabric, Stopped};
+use super::member::NodeInterface;
 use crate::error::Result;
 use crate::netlink::{Request, link, neigh};
 use crate::topology::changes::{Change, Changes};
-use crate::topology::spec::{LinkEndId, NodeId, SegmentId};
+use crate::topology::spec::{LinkEndId, NodeId, Outdated, SegmentId};
 
 impl Fabric {
     /// Sets the devices of link ends down or up. The interfaces in the nodes lose or get
@@ -32,6 +34,38 @@ impl Fabric {
             }
         }
         if up { self.ask_again(ends.iter().map(|(.., end)| *end)) } else { Ok(()) }
+    }
+
+    /// Has nodes forget the MAC addresses of neighbours that have changed. What they ask for at
+    /// present stays: packets wait for it.
+    pub(crate) fn forget_neighbours(&mut self, outdated: &Outdated) -> Result<()> {
+        if outdated.is_empty() {
+            return Ok(());
+        }
+        let forwarding = &self.forwarding;
+        self.may_be_asking.extend(self.used.take().into_iter().map(NodeId));
+        for id in &self.may_be_asking {
+            let Some(member) = self.members.get_mut(id) else { continue };
+            let mut old: BTreeSet<(u32, Option<IpAddr>)> = BTreeSet::new();
+            for (slot, NodeInterface { index, end, .. }) in &member.links {
+                if outdated.moved.contains(&(*id, *slot)) {
+                    old.insert((*index, None)); // all of them
+                }
+                let segment = forwarding.segment_of(*end);
+                let there = outdated.addrs.iter().filter(|(at, _)| segment == Some(*at));
+                old.extend(there.map(|(_, ip)| (*index, Some(*ip))));
+            }
+            if old.is_empty() {
+                continue;
+            }
+            let known = neigh::list(&mut member.route)?.into_iter();
+            let known = known
+                .filter(|n| n.learnt)
+                .filter(|n| old.contains(&(n.index, None)) || old.contains(&(n.index, Some(n.ip))));
+            let requests: Vec<Request> = known.map(|n| neigh::forget(n.index, n.ip)).collect();
+            member.route.batch(&requests)?;
+        }
+        Ok(())
     }
 
     /// [`ask_again`](Self::ask_again) for the addresses that changes have added.

@@ -9,8 +9,8 @@ use super::node_factory::NodeFactory;
 use super::request_queue::RequestQueue;
 use crate::error::{Error, Result};
 use crate::netlink::refusal;
-use crate::node::Panics;
-use crate::topology::changes::Changes;
+use crate::node::{Panics, reserve_open_files};
+use crate::topology::changes::{Change, Changes};
 
 impl Fabric {
     /// Creates the fabric, and carries out the first changes.
@@ -36,6 +36,8 @@ impl Fabric {
         changes: &Changes,
         factory: &NodeFactory<'_>,
     ) -> Result<(), Stopped> {
+        let new = changes.list.iter().filter(|change| matches!(change, Change::AddNode { .. }));
+        reserve_open_files(self.members.len() + new.count());
         let mut list = changes.list.iter().enumerate();
         let result = list.try_for_each(|(index, change)| {
             self.perform(change, factory).map_err(|error| (index, error))

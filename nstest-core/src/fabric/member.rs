@@ -38,7 +38,8 @@ pub(crate) struct Member {
     pub(super) links: BTreeMap<u8, NodeInterface>,
     /// The indices that programs of the test had taken when it was last looked.
     pub(super) foreign: BTreeSet<u32>,
-    watch: AddressMonitor,
+    /// While addresses are waited for.
+    watch: Option<AddressMonitor>,
     /// Addresses that were added and cannot be used yet.
     expected: Vec<(u32, Ipv6Addr)>,
     ipv6: bool,
@@ -57,7 +58,7 @@ impl Member {
         panics: &Arc<Panics>,
     ) -> Result<(Self, Vec<Unwritten>)> {
         let namespace = Namespace::current(at.name.as_str())?;
-        let unwritten = write(settings);
+        let unwritten = write(settings)?;
         let member = Self::new(namespace, Sockets::open(at)?, hostname, panics);
         member.executor.mark_used();
         Ok((member.knowing(settings), unwritten))
@@ -71,7 +72,7 @@ impl Member {
         panics: &Arc<Panics>,
     ) -> Result<(Self, Vec<Unwritten>)> {
         let (namespace, (sockets, unwritten)) = Namespace::create(at.name.as_str(), || {
-            let unwritten = write(settings);
+            let unwritten = write(settings)?;
             let mut sockets = Sockets::open(at)?;
             sockets.route.request(&link::set(link::LOOPBACK).up().request())?;
             Ok((sockets, unwritten))
@@ -100,7 +101,7 @@ impl Member {
             netfilter: None,
             links: BTreeMap::new(),
             foreign: BTreeSet::new(),
-            watch,
+            watch: Some(watch),
             expected: Vec::new(),
             ipv6,
             forwards: false,
@@ -111,7 +112,7 @@ impl Member {
     /// Writes settings, and returns those that were refused.
     pub(super) fn set(&mut self, settings: &[Sysctl]) -> Result<Vec<Unwritten>> {
         self.note(settings);
-        self.executor.namespace().enter(|| write(settings))
+        self.executor.namespace().enter(|| write(settings))?
     }
 
     fn knowing(mut self, settings: &[Sysctl]) -> Self {
@@ -159,9 +160,7 @@ impl Member {
     /// Notes that an address is added and is to be waited for.
     pub(super) fn expect(&mut self, slot: u8, ip: IpAddr) -> Result<()> {
         if let (true, IpAddr::V6(ip)) = (self.ipv6, ip) {
-            if self.expected.is_empty() {
-                self.watch.resume()?;
-            }
+            self.watch()?;
             let index = self.index_at(slot)?;
             self.expected.push((index, ip));
         }
@@ -202,11 +201,21 @@ impl Member {
     }
 
     pub(super) fn await_addresses(&mut self, limit: Duration) -> Result<()> {
-        if !self.expected.is_empty() {
-            let expected = std::mem::take(&mut self.expected);
-            self.watch.wait(&expected, limit)?;
+        let expected = std::mem::take(&mut self.expected);
+        match self.watch.take() {
+            Some(watch) => watch.wait(&expected, limit),
+            None => Ok(()),
         }
-        self.watch.pause()
+    }
+
+    /// Opens the monitor that announces addresses, before they are added.
+    fn watch(&mut self) -> Result<()> {
+        if self.watch.is_none() {
+            let owner = format!("node {}", self.executor.name());
+            let open = || AddressMonitor::open(owner);
+            self.watch = Some(self.executor.namespace().enter(open)??);
+        }
+        Ok(())
     }
 
     pub(super) fn netfilter(&mut self) -> Result<&mut Socket> {
@@ -238,7 +247,7 @@ impl Sockets {
 }
 
 /// Writes settings of the namespace that the calling thread is in.
-fn write(settings: &[Sysctl]) -> Vec<Unwritten> {
+fn write(settings: &[Sysctl]) -> Result<Vec<Unwritten>> {
     let pairs: Vec<(String, &str)> = settings.iter().map(|s| (path_of(s.key), &*s.value)).collect();
     sysctl::write_all(pairs.iter().map(|(key, value)| (key.as_str(), *value)))
 }

@@ -66,7 +66,8 @@ impl Fabric {
                 let member = self.member(at)?;
                 let key = format!("ipv6/conf/{device}/disable_ipv6");
                 let setting = [(key.as_str(), if *on { "0" } else { "1" })];
-                let unwritten = member.executor.namespace().enter(|| sysctl::write_all(setting))?;
+                let write = || sysctl::write_all(setting);
+                let unwritten = member.executor.namespace().enter(write)??;
                 if !*on {
                     member.forget_addresses(*slot);
                 }

@@ -157,13 +157,14 @@ impl Member {
             all.push((of_link("ipv6/conf/default/disable_ipv6"), off.to_owned()));
             all.extend(defaults.iter().map(|(key, value)| (of_link(key), value.clone())));
         }
-        self.executor.namespace().enter(|| {
+        let write = || {
             let differs = |(key, value): &&(String, String)| {
                 sysctl::read(key).is_ok_and(|present| present != *value)
             };
             let changed = all.iter().filter(differs);
             sysctl::write_all(changed.map(|(key, value)| (key.as_str(), value.as_str())))
-        })
+        };
+        self.executor.namespace().enter(write)?
     }
 
     /// Removes addresses that the node's own interfaces must not have, and adds those that

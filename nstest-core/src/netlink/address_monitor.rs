@@ -8,9 +8,10 @@
 //! `addrconf_dad_completed`, which sends the first RTM_NEWADDR for the address
 //! (net/ipv6/addrconf.c).
 //!
-//! So: open or resume a monitor before you add the addresses, and wait for it last. Pause it
-//! then: a notification of any network namespace takes the kernel longer, the more sockets of
-//! all namespaces there are that receive some (netlink_broadcast_filtered).
+//! So: open a monitor before you add the addresses, and wait for it last. Close it then: it is a
+//! descriptor for each node, and a notification of any network namespace takes the kernel
+//! longer, the more sockets of all namespaces there are that receive some
+//! (netlink_broadcast_filtered).
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
@@ -21,8 +22,7 @@ use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, getsockname,
-    recv, socket,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, socket,
 };
 
 use super::addr;
@@ -36,9 +36,6 @@ const GROUPS: u32 = libc::RTMGRP_IPV6_IFADDR as u32;
 #[derive(Debug)]
 pub(crate) struct AddressMonitor {
     fd: OwnedFd,
-    /// What the kernel calls the socket (netlink(7), `nl_pid`).
-    port: u32,
-    paused: bool,
     /// As [`super::Socket::open`] has it.
     owner: String,
 }
@@ -55,42 +52,12 @@ impl AddressMonitor {
                 SockProtocol::NetlinkRoute,
             )?;
             bind(fd.as_raw_fd(), &NetlinkAddr::new(0, GROUPS))?;
-            let port = getsockname::<NetlinkAddr>(fd.as_raw_fd())?.pid();
-            Ok((fd, port))
+            Ok(fd)
         };
         match listen() {
-            Ok((fd, port)) => Ok(Self { fd, port, paused: false, owner }),
+            Ok(fd) => Ok(Self { fd, owner }),
             Err(errno) => Err(failed(&format!("monitor the addresses of {owner}"), errno)),
         }
-    }
-
-    /// Stops receiving.
-    pub(crate) fn pause(&mut self) -> Result<()> {
-        if self.paused { Ok(()) } else { self.receive(0) }
-    }
-
-    /// Receives again, from now on.
-    pub(crate) fn resume(&mut self) -> Result<()> {
-        if self.paused {
-            self.receive(GROUPS)?;
-        }
-        self.clear();
-        Ok(())
-    }
-
-    fn receive(&mut self, groups: u32) -> Result<()> {
-        bind(self.fd.as_raw_fd(), &NetlinkAddr::new(self.port, groups))
-            .map_err(|errno| failed(&format!("monitor the addresses of {}", self.owner), errno))?;
-        self.paused = groups == 0;
-        Ok(())
-    }
-
-    /// Discards all notifications that have arrived. Between two waits they are not read, and a
-    /// test that changes addresses can fill the queue (ENOBUFS, netlink(7)).
-    fn clear(&self) {
-        let mut buffer = [0; 4096];
-        let mut unread = || recv(self.fd.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT);
-        while matches!(unread(), Ok(_) | Err(Errno::EINTR | Errno::ENOBUFS)) {}
     }
 
     /// Waits until the kernel has announced each of these addresses, given with the index of

@@ -16,6 +16,8 @@ use netlink_packet_route::neighbour::{
     NeighbourState,
 };
 
+use nix::libc;
+
 use super::addr::family;
 use super::device::Device;
 use super::message::{Mode, Request, malformed};
@@ -47,6 +49,21 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> Request {
     .deleting()
 }
 
+/// Forgets the MAC address of an entry, so that the next packet to it sends an ARP or ND
+/// request. Packets that wait for the neighbour continue to wait. Succeeds if there is no entry.
+pub(crate) fn forget<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> Request {
+    let device = device.into();
+    let mut message = message(device.index, ip);
+    message.header.state = NeighbourState::None;
+    Request::route(
+        &RouteNetlinkMessage::NewNeighbour(message),
+        Mode::Existing,
+        format!("forget neighbour {ip} on {device}"),
+    )
+    .with_flags(libc::NLM_F_REPLACE)
+    .deleting()
+}
+
 /// Repeats the ARP or ND request for an unresolved neighbour at once.
 ///
 /// Packets that wait for the neighbour continue to wait. Deleting the entry would make them
@@ -75,6 +92,9 @@ pub(crate) struct NeighbourEntry {
     /// `None` while it is not resolved.
     pub(crate) mac: Option<MacAddr>,
     pub(crate) permanent: bool,
+    /// An answer has come at some time. Entries for multicast and for what needs no ARP or ND
+    /// are not learnt.
+    pub(crate) learnt: bool,
     /// A request was sent, and there is no answer yet.
     pub(crate) incomplete: bool,
 }
@@ -117,6 +137,13 @@ fn parse(bytes: &[u8]) -> Result<Option<NeighbourEntry>> {
         ip,
         mac,
         permanent: message.header.state == NeighbourState::Permanent,
+        learnt: matches!(
+            message.header.state,
+            NeighbourState::Reachable
+                | NeighbourState::Stale
+                | NeighbourState::Delay
+                | NeighbourState::Probe
+        ),
         incomplete: message.header.state == NeighbourState::Incomplete,
     }))
 }

@@ -130,6 +130,7 @@ impl Command {
         work: impl FnOnce(std::process::Command) -> (std::process::Command, R) + Send + 'static,
     ) -> io::Result<R> {
         self.set_directory()?;
+        super::open_files::restore(&mut self.inner);
         let program = self.inner.get_program().to_owned();
         let resident = self.executor.resident().map_err(io::Error::other)?;
         let inner = std::mem::replace(&mut self.inner, std::process::Command::new(program));

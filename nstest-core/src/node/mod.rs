@@ -32,6 +32,8 @@ mod connect_outcome;
 mod connections;
 mod executor;
 mod first_use;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/open_files.rs")]
+mod open_files;
 mod panic_hook;
 mod panics;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/probe.rs")]
@@ -63,4 +65,6 @@ pub(crate) use connect_outcome::ConnectOutcome;
 pub(crate) use executor::NodeExecutor;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 pub(crate) use first_use::UsedNodes;
+#[cfg(not(any(not(target_os = "linux"), miri, nstest_stub)))]
+pub(crate) use open_files::reserve as reserve_open_files;
 pub(crate) use panics::{Panicked, Panics};

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::frame::Stage;
 use crate::node::{NodeExecutor, Panics};
 use crate::topology::changes::{Changes, NodeRef};
-use crate::topology::spec::{ForeignNames, LinkEndId, NodeId, Translated};
+use crate::topology::spec::{ForeignNames, LinkEndId, NodeId, Outdated, Translated};
 use crate::topology::state::{NetworkState, NodeState};
 
 pub(crate) fn has_ipv6() -> bool {
@@ -79,6 +79,10 @@ impl Fabric {
     }
 
     pub(crate) fn ask_again_after(&mut self, _: &Changes) -> Result<(), Stopped> {
+        match *self {}
+    }
+
+    pub(crate) fn forget_neighbours(&mut self, _: &Outdated) -> Result<()> {
         match *self {}
     }
 

@@ -14,6 +14,7 @@
 //! - [`rseq`]: the restartable sequence of a thread;
 //! - [`lend`]: a child that takes over its parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
+//! - [`limits`]: limits of resources in programs;
 //! - [`proc_mount`]: a mount of proc that no path leads to;
 //! - [`netlink`]: options of netlink sockets;
 //! - [`packet`]: packet sockets, with memory shared with the kernel;
@@ -28,6 +29,7 @@ pub(crate) mod call;
 mod capset;
 pub(crate) mod init;
 mod lend;
+pub(crate) mod limits;
 pub(crate) mod namespaces;
 pub(crate) mod netlink;
 pub(crate) mod packet;

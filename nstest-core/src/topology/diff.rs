@@ -13,6 +13,7 @@ use super::changes::{Change, Changes, NodeRef};
 use super::routing::RouteEntry;
 use super::spec::{LinkEndId, NodeId};
 use super::state::{LinkState, NetworkState, NodeState, Wiring};
+use super::translate::ForwardedPort;
 use crate::addr::Family;
 
 impl Changes {
@@ -195,9 +196,21 @@ fn tear_down(list: &mut Vec<Change>, id: NodeId, node: &NodeState, new: Option<&
     list.extend(late);
 }
 
-/// Whether a router whose rules change has lost an address. Known conversations would keep
-/// their translation into it, and refresh its mappings.
+/// Whether known conversations of a router are translated by an address that is not the one any
+/// more: one that the router has lost, or that a node had to which a port is forwarded. They
+/// would keep their translation, and refresh its mappings.
 fn translated_by_a_lost_address(old: &NodeState, new: &NodeState) -> bool {
+    let moved = |forward: &ForwardedPort| {
+        let mut now = new.rules.forwards.iter();
+        let same = |now: &ForwardedPort| {
+            (now.protocol, now.port, now.to.is_ipv4())
+                == (forward.protocol, forward.port, forward.to.is_ipv4())
+        };
+        now.any(|now| same(now) && now.to != forward.to)
+    };
+    if old.rules.forwards.iter().any(moved) {
+        return true;
+    }
     let lost = |(slot, link): (&u8, &LinkState)| match survivor(*slot, link, Some(new)) {
         Some(now) => !link.addrs.is_subset(&now.addrs),
         None => true,

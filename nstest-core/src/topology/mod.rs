@@ -49,7 +49,7 @@ pub(crate) use translate::TABLE as RULES;
 
 use crate::error::Result;
 use changes::Changes;
-use spec::{ForeignNames, Spec};
+use spec::{ForeignNames, Outdated, Spec};
 use state::NetworkState;
 
 /// The network at present: what the test asked for, and the state that follows.
@@ -93,6 +93,11 @@ impl Topology {
         let changes = Changes::between(&self.state, &state);
         let next = Topology { spec, state };
         Ok((Transition { changes, next }, value))
+    }
+
+    /// What other nodes may know of the network before an edit and is not so any more.
+    pub(crate) fn outdated(&self, next: &Self) -> Outdated {
+        self.spec.outdated(&next.spec)
     }
 
     /// The changes that undo the first `done` operations of `changes`, which began here.

@@ -55,6 +55,8 @@ pub(crate) struct Ruleset {
     pub(crate) tables: Vec<Table>,
     /// The timeouts of connection tracking, written after the tables.
     pub(crate) timeouts: Vec<Sysctl>,
+    /// The ports that are forwarded, of both IP versions.
+    pub(crate) forwards: Vec<ForwardedPort>,
 }
 
 /// A veth pair: the interface in the node, and the link end in the fabric.
@@ -314,6 +316,7 @@ fn rules(spec: &Spec, node: &NodeSpec) -> Ruleset {
             rebound: router.rebound.clone(),
         };
         rules.tables.extend(translation.table());
+        rules.forwards.extend(translation.forwards);
     }
     // A namespace has one set of timeouts. Of two NATs, the longer ones are used.
     if let (Some(udp), Some(tcp)) =

@@ -285,6 +285,13 @@ impl Node {
 
     /// Gives the node another address on a LAN, in place of that of the same IP version.
     ///
+    /// What nstest derives from addresses follows: names in `/etc/hosts`, the resolvers in
+    /// `/etc/resolv.conf`, partitions, port forwardings (a router forgets its connections then,
+    /// as by [`flush_nat`](crate::Router::flush_nat)). Other nodes resolve the old address
+    /// again when they use it (ARP, ND), so that a node that gets it is reached at once. What
+    /// the test has given as an address stays as it is: DNS answers, `from` and `to` of
+    /// [`Packets`](crate::Packets).
+    ///
     /// # Errors
     /// `address`, if it is not in the LAN's subnets, or another node has it.
     pub fn set_address(&self, lan: &Lan, addr: IpAddr) -> Result<()> {

@@ -35,7 +35,8 @@ fn settings_are_those_of_the_namespace_that_the_thread_is_in() {
             ("ipv4/no_such_setting", "1"),
             ("ipv4/ip_default_ttl", "no number"),
             ("ipv4/tcp_available_congestion_control", &*available),
-        ]);
+        ])
+        .unwrap();
         let keys: Vec<_> = unwritten.iter().map(|u| (&*u.key, &*u.value)).collect();
         assert_eq!(keys, [("ipv4/no_such_setting", "1"), ("ipv4/ip_default_ttl", "no number")]);
         assert_eq!(unwritten[0].cause.raw_os_error(), Some(nix::libc::ENOENT));
@@ -50,7 +51,7 @@ fn every_one_of_many_namespaces_gets_its_settings() {
         // Enough for some detached instances of proc.
         let ttls = 64..192;
         let create = |ttl: i32| {
-            let write = || Ok(sysctl::write_all([("ipv4/ip_default_ttl", &*ttl.to_string())]));
+            let write = || sysctl::write_all([("ipv4/ip_default_ttl", &*ttl.to_string())]);
             Namespace::create(format!("n{ttl}"), write).unwrap()
         };
         let all: Vec<_> = ttls.clone().map(create).collect();

@@ -41,7 +41,7 @@ pub(super) struct TestNode {
 impl TestNode {
     fn new(name: &str, settings: &[(&str, &str)], monitor: bool) -> Result<Self> {
         let (ns, (route, monitor)) = Namespace::create(name, || {
-            let unwritten = sysctl::write_all(settings.iter().copied());
+            let unwritten = sysctl::write_all(settings.iter().copied()).unwrap();
             assert!(unwritten.is_empty(), "{unwritten:?}");
             let owner = format!("node {name}");
             Ok((

@@ -90,10 +90,14 @@ pub(in crate::topology) fn no_such<'a>(
         .help(help)
 }
 
+/// For tests that want faults between two of their own sockets.
+const NO_LOOPBACK: &str = "let it `join` a LAN, or `connect` it. What a node sends to itself passes \
+     no link and meets no fault: run one side in another node, as of a parameter `peer: Node`";
+
 pub(crate) fn not_one_link(node: &str, links: usize) -> Error {
     let error = Error::new(ErrorCode::NotFound, format!("find the link of node `{node}`"));
     match links {
-        0 => error.source("it has no link").help("let it `join` a LAN, or `connect` it"),
+        0 => error.source("it has no link").help(NO_LOOPBACK),
         _ => error.source(format!("it has {links} links")).help("choose one with `link_to(&lan)`"),
     }
 }
@@ -110,7 +114,7 @@ pub(in crate::topology) fn no_such_link<'a>(
     };
     let error = Error::new(ErrorCode::NotFound, what);
     match has.as_slice() {
-        [] => error.source("it is on no network").help("let it `join` a LAN, or `connect` it"),
+        [] => error.source("it is on no network").help(NO_LOOPBACK),
         [first, ..] => error
             .source(format!("it has the interfaces {}", has.join(", ")))
             .help(format!("name one of them, as in `{node}.{first}`")),
@@ -124,14 +128,14 @@ pub(crate) fn gone(kind: &str) -> Error {
 }
 
 pub(in crate::topology) fn too_many(what: &str, have: usize) -> Error {
-    Error::new(ErrorCode::Config, format!("add one to {have} {what}"))
+    Error::new(ErrorCode::TooMany, format!("add one to {have} {what}"))
         .source("all numbers are in use")
         .help("use fewer in one test")
 }
 
 #[cfg(feature = "dns")]
 pub(in crate::topology) fn too_many_resolvers(most: usize) -> Error {
-    Error::new(ErrorCode::Config, format!("let every node query more than {most} resolvers"))
+    Error::new(ErrorCode::TooMany, format!("let every node query more than {most} resolvers"))
         .source("programs query only the first three in /etc/resolv.conf (MAXNS, resolv.conf(5))")
         .help("remove a node with a resolver first")
 }

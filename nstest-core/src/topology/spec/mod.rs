@@ -12,6 +12,7 @@ mod initial;
 mod links;
 mod lookup;
 mod name_servers;
+mod outdated;
 mod remove;
 mod requests;
 mod router;
@@ -32,6 +33,7 @@ pub(crate) use default_route::DefaultVia;
 use hostnames::Hostnames;
 pub(crate) use initial::Parameters;
 pub(crate) use links::LinkEnd;
+pub(crate) use outdated::Outdated;
 pub(crate) use requests::{Join, NewLan, NewNode, NewRouter};
 pub(super) use router::wan_of;
 

@@ -75,6 +75,20 @@ fn names() {
 }
 
 #[test]
+fn a_node_has_256_interfaces_at_most() {
+    let mut spec = Spec::new().unwrap();
+    let mut join = |nth: u32| {
+        let lan = spec.add_lan(&lan(&format!("lan{nth}")))?;
+        spec.join(NodeId::TEST, &Join::of(lan))
+    };
+    for nth in 0..256 {
+        join(nth).unwrap();
+    }
+    let error = join(256).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::TooMany, "{error:?}");
+}
+
+#[test]
 fn interfaces() {
     let mut net = Net::with_peers(&["a"]);
     let home = net.lan("home", &[]);

@@ -253,5 +253,5 @@ fn resolvers_are_asked_where_they_are() {
     // Of those that were added, one is gone, and counts no more.
     net.change(|spec| spec.add_name_server(c)).unwrap();
     let error = net.change(|spec| spec.add_name_server(d)).unwrap_err();
-    assert_eq!(error.code(), crate::error::ErrorCode::Config);
+    assert_eq!(error.code(), crate::error::ErrorCode::TooMany);
 }

@@ -1,0 +1,38 @@
+//! The limit of open files, which many nodes reach.
+//!
+//! The soft limit is low for programs that use select(2), which can have no descriptor above
+//! 1023. nstest has no such limit of its own: it raises the soft limit to the hard one when a
+//! network needs it, and not before, so that a test sees the limit that it was started with.
+//! Programs that `node.command` starts begin with that limit, too.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// The descriptors of a node: its namespace, and a netlink socket.
+const EACH: u64 = 2;
+
+/// Those that a test may have beside its nodes'. Beyond it, the limit is raised.
+const OTHERS: u64 = 256;
+
+/// The limits before they were raised.
+static BEFORE: OnceLock<(u64, u64)> = OnceLock::new();
+
+/// Raises the soft limit, if so many nodes may need it.
+pub(crate) fn reserve(nodes: usize) {
+    let needed = nodes as u64 * EACH + OTHERS;
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // If it cannot be raised, the node that finds no descriptor is the error.
+        if soft < needed && soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() {
+            BEFORE.get_or_init(|| (soft, hard));
+        }
+    }
+}
+
+/// Has a program begin with the limits that the test was started with.
+pub(super) fn restore(command: &mut Command) {
+    if let Some(before) = BEFORE.get() {
+        crate::sys::limits::with_open_files(command, *before);
+    }
+}
