@@ -108,11 +108,30 @@ fn a_limit_that_a_node_meets_is_named() {
 
 #[test]
 fn a_limit_on_the_size_of_files_is_named() {
-    let mut command = Command::new("prlimit");
-    command.args(["--fsize=0", "--"]);
+    // The driver reads from a file, which cat writes.
+    let mut command = Command::new("sh");
+    command.args(["-c", "prlimit --fsize=0 -- \"$0\" \"$@\" 2>&1 | cat"]);
     let text = Run::under(command, &["limits::passes"]).run().text();
     assert!(text.contains("nstest[resource-limit]: "), "{text}");
     assert!(text.contains("ulimit -f unlimited"), "{text}");
+}
+
+#[netns_test]
+#[ignore = "a fixture; its test runs it"]
+fn fills_its_directory() {
+    let path = std::env::temp_dir().join("file");
+    let written = std::fs::write(&path, vec![0; 2 << 20]);
+    assert_eq!(written.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    std::fs::write(&path, vec![0; 512 << 10]).unwrap();
+}
+
+/// In a memory cgroup, a test that fills it would have the runner killed.
+#[test]
+fn the_size_of_the_temporary_directory_is_limited() {
+    let run = |size| Run::of(&["limits::fills_its_directory"]).env("NSTEST_TMPFS_SIZE", size).run();
+    run("1m").passed_silently("limits::fills_its_directory");
+    let text = run("0").text();
+    assert!(text.contains("nstest[config]: ") && text.contains("NSTEST_TMPFS_SIZE"), "{text}");
 }
 
 /// Without the check, the whole binary would die without a word.

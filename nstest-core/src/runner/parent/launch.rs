@@ -21,6 +21,7 @@ use super::refusal::{descriptor_error, spawn_error};
 use super::setup::host::Host;
 use super::setup::identity::Identity;
 use super::setup::steps::PlannedStep;
+use super::setup::tmpfs_size;
 use super::setup::{self, Descriptors, Extras};
 use super::watch::{Printed, Running};
 use super::{environment, named_netns};
@@ -144,7 +145,9 @@ impl<'a> Launch<'a> {
             environment::of_body(handover, self.libtest_name),
         );
         let uplink = self.options.uplink.then(|| Uplink::prepare(self.options.ipv6)).transpose()?;
-        let extras = Extras { netns: self.options.netns, uplink: uplink.as_ref() };
+        let size = tmpfs_size::parse(std::env::var_os(tmpfs_size::VARIABLE).as_deref())?;
+        let extras =
+            Extras { tmpfs_size: &size, netns: self.options.netns, uplink: uplink.as_ref() };
         let identity = match extras.netns {
             None => Identity::of_caller(self.options.root),
             Some(name) => named_netns::check(name).map(|()| Identity::Callers)?,

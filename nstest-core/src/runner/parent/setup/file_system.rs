@@ -5,6 +5,7 @@ use std::path::Path;
 
 use nix::libc;
 
+use super::Extras;
 use super::host::{EtcFile, Host};
 use super::steps::{StepList, c_path, mount, mount_arguments};
 use crate::layout::{ETC, LOCALHOST, NETNS, NODE, TMP_DIR};
@@ -15,10 +16,10 @@ use crate::uplink::Uplink;
 const PRIVATE: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
 
 /// Adds the steps for /proc, /sys, /run and the files in /etc.
-pub(super) fn add(steps: &mut StepList, host: &Host, real_root: bool, uplink: Option<&Uplink>) {
+pub(super) fn add(steps: &mut StepList, host: &Host, real_root: bool, extras: Extras<'_>) {
     kernel_file_systems(steps, real_root);
-    run(steps, host);
-    etc(steps, host, uplink);
+    run(steps, host, extras.tmpfs_size);
+    etc(steps, host, extras.uplink);
 }
 
 /// The old /proc shows the host's processes, the old /sys its interfaces.
@@ -53,13 +54,13 @@ fn kernel_file_systems(steps: &mut StepList, real_root: bool) {
 
 /// A /run of the test's own. Through the sockets in the host's, names would be looked up
 /// (nscd, resolved, D-Bus) and containers started outside.
-fn run(steps: &mut StepList, host: &Host) {
+fn run(steps: &mut StepList, host: &Host, size: &str) {
     let what = "make the test's own /run";
     for (slot, path) in host.run_dirs.iter().enumerate() {
         steps.must(what, Step::Hold { path: c_path(path), slot });
     }
     let tmpfs = Mount {
-        data: Some(c_string("mode=755")),
+        data: Some(c_string(format!("mode=755,size={size}"))),
         ..mount_arguments(Some("tmpfs"), "/run", Some("tmpfs"), libc::MS_NOSUID | libc::MS_NODEV)
     };
     steps.must("mount a fresh /run", Step::Mount(tmpfs));

@@ -7,12 +7,14 @@
 //! - [`host`]: what the machine looks like;
 //! - [`mod@steps`]: the list of steps;
 //! - [`identity`]: user and group ids, and what a test that is not root may do;
+//! - [`tmpfs_size`]: the size of the test's `TMPDIR`;
 //! - [`file_system`]: /proc, /sys, /run and the files in /etc.
 
 mod file_system;
 pub(super) mod host;
 pub(super) mod identity;
 pub(super) mod steps;
+pub(super) mod tmpfs_size;
 
 use std::os::fd::RawFd;
 use std::path::Path;
@@ -29,8 +31,10 @@ use crate::sys::step::Step;
 use crate::uplink::{self, Uplink};
 
 /// What some tests have and others do not.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Extras<'a> {
+    /// The size of the tmpfs on `/run`, as tmpfs(5) has it.
+    pub(super) tmpfs_size: &'a str,
     /// `netns = "NAME"`.
     pub(super) netns: Option<&'a str>,
     /// `uplink`.
@@ -82,7 +86,7 @@ pub(super) fn steps(
     identity.add_maps(channel, &mut steps);
     network(&mut steps, extras);
     steps.must("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE));
-    file_system::add(&mut steps, host, identity.maps_real_root(), extras.uplink);
+    file_system::add(&mut steps, host, identity.maps_real_root(), extras);
     if let Some(uplink) = extras.uplink {
         add_uplink(&mut steps, uplink, channel);
     }
