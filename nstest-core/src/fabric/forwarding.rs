@@ -127,6 +127,12 @@ impl ForwardingTable {
         })
     }
 
+    /// How many ports the bridge of a segment has; 0 without one.
+    pub(super) fn ports_of_bridge(&self, id: SegmentId) -> usize {
+        let segment = self.segments.get(&id).filter(|segment| segment.bridge.is_some());
+        segment.map_or(0, |segment| segment.ends.len())
+    }
+
     /// The segment of a link end.
     pub(super) fn segment_of(&self, end: LinkEndId) -> Option<SegmentId> {
         let mut segments = self.segments.iter();

@@ -18,7 +18,10 @@ use crate::sysctl;
 use crate::topology::changes::{Change, NodeRef};
 use crate::topology::routing::RouteEntry;
 use crate::topology::spec::LinkEndId;
-use crate::topology::state::{LinkState, Medium};
+use crate::topology::state::{LinkState, Medium, Wiring};
+
+/// With more ports, a bridge gets new ones when their links have settled.
+const MANY_PORTS: usize = 32;
 
 /// How long a node's addresses may take until they can be used. On a machine that is not
 /// overloaded it takes far less than a millisecond.
@@ -77,6 +80,9 @@ impl Fabric {
             Change::Wire { segment, wiring } => {
                 if matches!(wiring.medium, Medium::Bridge(_)) {
                     self.keep_netfilter_off_bridges()?;
+                    if self.forwarding.ports_of_bridge(*segment) > MANY_PORTS {
+                        self.settle_links_to(wiring)?;
+                    }
                 }
                 let requests = self.forwarding.join(*segment, wiring);
                 self.update_fast_paths();
@@ -132,6 +138,23 @@ impl Fabric {
             }
             Change::Settle { links } => self.settle(links),
         }
+    }
+
+    /// Waits until the new links to a bridge have their link-local addresses. A node sends MLD
+    /// reports then, and the kernel holds RTNL meanwhile (addrconf_dad_work). A bridge with
+    /// hundreds of ports would flood them to each. The node sends them again within a second.
+    fn settle_links_to(&mut self, wiring: &Wiring) -> Result<()> {
+        self.flush()?;
+        for id in &self.awaiting {
+            let Some(member) = self.members.get_mut(id) else { continue };
+            for interface in member.links.values() {
+                if wiring.ends.contains_key(&interface.end) {
+                    link::flush_carrier(&mut self.route, interface.end.ifindex())?;
+                    link::flush_carrier(&mut member.route, interface.index)?;
+                }
+            }
+        }
+        self.await_addresses()
     }
 
     /// Bridges do not show their frames to iptables and nftables. Where br_netfilter is loaded,
