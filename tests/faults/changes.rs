@@ -143,7 +143,7 @@ fn a_failed_injection_changes_nothing(a: Node, b: Node, net: Net) -> TestResult 
     ];
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
     for error in errors {
-        assert_eq!(error.unwrap_err().code().as_str(), "wire");
+        assert_eq!(error.unwrap_err().code().as_str(), "open-files");
     }
     send(&a, &b, 10)?;
     // The failed ones do not exclude the next.
