@@ -25,7 +25,6 @@
 //! - `ready`, `connections`: listening ports, ICMP echo, and killing TCP connections;
 //! - `rtnetlink`: a handle of the crate rtnetlink.
 
-#[cfg(not(any(not(target_os = "linux"), miri, nstest_stub)))]
 pub(crate) mod command;
 mod connect_outcome;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/connections.rs")]
