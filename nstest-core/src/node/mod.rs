@@ -49,6 +49,7 @@ mod resident;
 mod rtnetlink;
 #[cfg(feature = "tokio")]
 mod runtime;
+#[cfg(not(any(not(target_os = "linux"), miri, nstest_stub)))]
 pub(crate) mod softnet;
 pub(crate) mod spawn;
 pub(crate) mod stray;
