@@ -1,9 +1,9 @@
-//! Durations as people write them: `30s`, `1m 30s`, `250ms`.
+//! Durations as people write them: `30s`, `1m 30s`, `1.5s`, `250ms`. Plans have the same units.
 
 use std::time::Duration;
 
 /// The forms that a duration may have, for messages.
-pub(crate) const FORMS: &str = "whole numbers with units (`ns`, `us`, `ms`, `s`, `m` or `min`, `h`), such as \"250ms\", \"30s\" or \"1m 30s\"";
+pub(crate) const FORMS: &str = "numbers with units (`ns`, `us`, `ms`, `s`, `m` or `min`, `h`), such as \"250ms\", \"1.5s\" or \"1m 30s\"";
 
 /// From the largest to the smallest, the order in which a duration has them.
 const UNITS: &[(&str, u64)] = &[
@@ -25,17 +25,14 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         return Err("it is empty".to_owned());
     }
     while !rest.is_empty() {
-        let (number, after) = split(rest, |c| c.is_ascii_digit());
+        let (number, after) = split(rest, |c| c.is_ascii_digit() || c == '.');
         let (unit, after) =
             split(after.trim_start(), |c| !c.is_ascii_digit() && !c.is_whitespace());
         if number.is_empty() {
-            return Err(format!("`{unit}` has no whole number before it"));
+            return Err(format!("`{unit}` has no number before it"));
         }
         if unit.is_empty() {
             return Err(format!("`{number}` has no unit"));
-        }
-        if unit.starts_with('.') {
-            return Err(format!("`{number}.` begins a fraction, instead of a smaller unit"));
         }
         let Some(&(_, scale)) = UNITS.iter().find(|(name, _)| *name == unit) else {
             return Err(format!("`{unit}` is not a unit"));
@@ -49,15 +46,32 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
             }
         }
         previous = Some((unit, scale));
-        total = number
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(scale))
-            .and_then(|part| total.checked_add(part))
-            .ok_or_else(|| "it is longer than 584 years".to_owned())?;
+        total = total.checked_add(nanos(number, scale)?).ok_or(TOO_LONG)?;
         rest = after.trim_start();
     }
     Ok(Duration::from_nanos(total))
+}
+
+const TOO_LONG: &str = "it is longer than 584 years";
+
+/// A number of units in nanoseconds.
+fn nanos(number: &str, scale: u64) -> Result<u64, String> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return Err(format!("`{number}` is not a number"));
+    }
+    let mut nanos: u64 =
+        whole.parse().ok().and_then(|whole: u64| whole.checked_mul(scale)).ok_or(TOO_LONG)?;
+    let mut place = scale;
+    for digit in fraction.trim_end_matches('0').bytes() {
+        if place % 10 != 0 {
+            return Err(format!("`{number}` of this unit is not a whole number of nanoseconds"));
+        }
+        place /= 10;
+        nanos = nanos.checked_add(u64::from(digit - b'0') * place).ok_or(TOO_LONG)?;
+    }
+    Ok(nanos)
 }
 
 /// The leading characters that satisfy `belongs`, and the rest.
@@ -83,6 +97,9 @@ mod tests {
             ("1m30s", 90_000_000_000),
             ("1 s 5 ms", 1_005_000_000),
             ("0s", 0),
+            ("1.5s", 1_500_000_000),
+            ("0.25 ms", 250_000),
+            ("1m 0.5s", 60_500_000_000),
         ] {
             assert_eq!(parse(text), Ok(Duration::from_nanos(nanos)), "{text}");
         }
@@ -94,9 +111,11 @@ mod tests {
             ("", "it is empty"),
             ("30", "`30` has no unit"),
             ("1m 30", "`30` has no unit"),
-            ("s", "`s` has no whole number before it"),
-            ("-5s", "`-` has no whole number before it"),
-            ("1.5s", "`1.` begins a fraction, instead of a smaller unit"),
+            ("s", "`s` has no number before it"),
+            ("-5s", "`-` has no number before it"),
+            ("1.5.s", "`1.5.` is not a number"),
+            (".5s", "`.5` is not a number"),
+            ("1.5ns", "`1.5` of this unit is not a whole number of nanoseconds"),
             ("30 seconds", "`seconds` is not a unit"),
             ("30S", "`S` is not a unit"),
             ("30s 1m", "`m` must come before `s`"),

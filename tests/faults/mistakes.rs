@@ -82,7 +82,7 @@ fn plans_that_do_not_parse() {
                   cause: `soon` is not a duration
                     server: down at soon
                                     ^^^^
-                  help: write a number and a unit: `250us`, `40ms`, `1.5s`, `2m`
+                  help: write a number and a unit: `250us`, `40ms`, `1.5s`, `1m30s`
             "#]],
         ),
         (
@@ -263,7 +263,7 @@ fn faults_that_are_not_possible(server: Node, net: Net) -> TestResult {
         &expect![[r#"
             nstest[fault]: use the partition server
               cause: there is only one group
-              help: name two groups or more, as in `partition a | b c`
+              help: name at least two groups with different nodes, as in `partition a | b c`
         "#]],
     );
     says(
@@ -271,7 +271,7 @@ fn faults_that_are_not_possible(server: Node, net: Net) -> TestResult {
         &expect![[r#"
             nstest[fault]: use the partition server > server
               cause: `server` is in both groups
-              help: name two groups or more, as in `partition a | b c`
+              help: name at least two groups with different nodes, as in `partition a | b c`
         "#]],
     );
     let duplicate = link.fault()?.action(Action::Duplicate(0));

@@ -4,33 +4,46 @@ use std::time::Duration;
 
 use super::decimal;
 
-/// Nanoseconds in a unit, the largest first.
-const UNITS: [(&str, u64); 6] = [
+/// Nanoseconds in a unit, the largest first. The attribute of a test has the same units.
+const UNITS: [(&str, u64); 7] = [
     ("h", 3_600_000_000_000),
     ("m", 60_000_000_000),
+    ("min", 60_000_000_000),
     ("s", 1_000_000_000),
     ("ms", 1_000_000),
     ("us", 1_000),
     ("ns", 1),
 ];
 
-pub(super) const HELP: &str = "write a number and a unit: `250us`, `40ms`, `1.5s`, `2m`";
+pub(super) const HELP: &str = "write a number and a unit: `250us`, `40ms`, `1.5s`, `1m30s`";
 
-/// `40ms`, `1.5s`: a number and one unit.
+/// `40ms`, `1.5s`, `1m30s`: numbers with units, the largest unit first.
 pub(super) fn read(text: &str) -> Result<Duration, String> {
-    let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, name) = text.split_at(at);
-    let Some((_, unit)) = UNITS.iter().find(|(unit, _)| *unit == name) else {
-        return Err(format!("`{text}` is not a duration"));
-    };
-    // Nine decimal places of the unit; parts of a nanosecond are refused.
-    let scaled = decimal::scaled(number, 9).and_then(|value| value.checked_mul((*unit).into()));
-    let nanos =
-        scaled.filter(|value| value % 1_000_000_000 == 0).map(|value| value / 1_000_000_000);
-    match nanos.map(u64::try_from) {
-        Some(Ok(nanos)) => Ok(Duration::from_nanos(nanos)),
-        _ => Err(format!("`{text}` is not a whole number of nanoseconds")),
+    let (mut rest, mut larger, mut sum) = (text, u64::MAX, Some(0_u64));
+    while !rest.is_empty() || larger == u64::MAX {
+        let (number, after) = split(rest, |c| !c.is_ascii_alphabetic());
+        let (name, after) = split(after, |c| c.is_ascii_alphabetic());
+        let unit = UNITS.iter().find(|(unit, _)| *unit == name).map(|(_, nanos)| *nanos);
+        let Some(unit) = unit.filter(|unit| *unit < larger) else {
+            return Err(format!("`{text}` is not a duration"));
+        };
+        sum = sum.zip(nanos(number, unit)).and_then(|(sum, part)| sum.checked_add(part));
+        (rest, larger) = (after, unit);
     }
+    let whole = sum.ok_or_else(|| format!("`{text}` is not a whole number of nanoseconds"))?;
+    Ok(Duration::from_nanos(whole))
+}
+
+/// The leading characters that satisfy `belongs`, and the rest.
+fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
+}
+
+/// A number of units in nanoseconds; `None` if that is not a whole number.
+fn nanos(number: &str, unit: u64) -> Option<u64> {
+    // Nine decimal places of the unit.
+    let scaled = decimal::scaled(number, 9)?.checked_mul(unit.into())?;
+    (scaled % 1_000_000_000 == 0).then_some(scaled / 1_000_000_000)?.try_into().ok()
 }
 
 /// The text in the largest unit that gives a whole number.

@@ -60,7 +60,7 @@ impl Partition {
             None => Ok(self),
             Some(why) => Err(Error::new(ErrorCode::Fault, format!("use the {self}"))
                 .source(why)
-                .help("name two groups or more, as in `partition a | b c`")),
+                .help("name at least two groups with different nodes, as in `partition a | b c`")),
         }
     }
 

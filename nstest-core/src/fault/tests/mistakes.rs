@@ -57,7 +57,7 @@ fn errors_point_at_the_mistake() {
           cause: `40` is not a duration
             server: condition delay 40 loss 1%
                                     ^^
-          help: write a number and a unit: `250us`, `40ms`, `1.5s`, `2m`
+          help: write a number and a unit: `250us`, `40ms`, `1.5s`, `1m30s`
 
         nstest[plan]: read the plan `server: condition slow`
           cause: `slow` is not expected here
@@ -147,7 +147,7 @@ fn errors_point_at_the_mistake() {
           cause: `noon` is not a duration
             server: down at noon
                             ^^^^
-          help: write a number and a unit: `250us`, `40ms`, `1.5s`, `2m`
+          help: write a number and a unit: `250us`, `40ms`, `1.5s`, `1m30s`
 
         nstest[plan]: read the plan `server: down every 1s`
           cause: a fault without an end cannot repeat

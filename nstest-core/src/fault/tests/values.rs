@@ -90,7 +90,9 @@ fn times_are_whole_nanoseconds() {
     }
     assert_eq!(duration::read("1.5s"), Ok(ms(1500)));
     assert_eq!(duration::read("0.25us"), Ok(Duration::from_nanos(250)));
-    for text in ["", "5", "ms", "1.5ns", "-1s", "1d", "9999999999999h", "1s1ms"] {
+    assert_eq!(duration::read("1m30s"), Ok(ms(90_000)));
+    assert_eq!(duration::read("2min"), Ok(ms(120_000)));
+    for text in ["", "5", "ms", "1.5ns", "-1s", "1d", "9999999999999h", "1ms1s", "1s1s", "1s1"] {
         assert!(duration::read(text).is_err(), "{text}");
     }
 }
