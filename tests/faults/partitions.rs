@@ -204,7 +204,7 @@ fn across_routers(net: Net) -> TestResult {
     let _listeners = listen(&[&server, &other])?;
     let v4 = |from: &Node, to: &Node| -> nstest::Result<bool> {
         let found = from.probe_with((to.ipv4(), 80), &[], Duration::from_millis(800))?;
-        Ok(found.reached() == ProbeOutcome::Connected)
+        Ok(found.outcome() == ProbeOutcome::Connected)
     };
     let soon = |from: &Node, to: IpAddr| -> TestResult {
         let start = Instant::now();
@@ -255,8 +255,8 @@ fn the_network_changes_during_a_partition(net: Net) -> TestResult {
     let ips = b.addrs();
     for ip in ips {
         let found = a.probe_with((ip, 80), &[], SILENCE)?;
-        assert_ne!(found.reached(), ProbeOutcome::Refused, "{found}");
-        assert_ne!(found.reached(), ProbeOutcome::Connected, "{found}");
+        assert_ne!(found.outcome(), ProbeOutcome::Refused, "{found}");
+        assert_ne!(found.outcome(), ProbeOutcome::Connected, "{found}");
     }
     link.remove()?;
 

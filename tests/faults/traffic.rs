@@ -163,7 +163,7 @@ fn packets_are_selected(client: Node, other: Node, server: Node) -> TestResult {
     let _web = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
     let _mail = server.run(|| TcpListener::bind("0.0.0.0:25"))?;
     let found = |from: &Node, port, patience| -> nstest::Result<ProbeOutcome> {
-        Ok(from.probe_with((server.ip(), port), &[], patience)?.reached())
+        Ok(from.probe_with((server.ip(), port), &[], patience)?.outcome())
     };
     let link = server.link();
     const SYN: u8 = 2;

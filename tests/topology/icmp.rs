@@ -91,7 +91,7 @@ fn a_probe_finds_the_router_without_a_route_each_time(net: Net) -> TestResult {
     for (to, times) in [([203, 0, 113, 1], 7), ([192, 0, 2, 1], 1)] {
         for nth in 0..times {
             let found = node.probe((to, 7000))?;
-            assert_eq!(found.reached(), ProbeOutcome::Rejected, "{nth}: {found}");
+            assert_eq!(found.outcome(), ProbeOutcome::Rejected, "{nth}: {found}");
             assert_eq!(found.hop(), Some("second"), "{nth}: {found}");
         }
     }
@@ -99,7 +99,7 @@ fn a_probe_finds_the_router_without_a_route_each_time(net: Net) -> TestResult {
     first.set_default_route(nstest::DefaultRoute::None)?;
     for nth in 0..7 {
         let found = node.probe(([203, 0, 113, 1], 7000))?;
-        assert_eq!(found.reached(), ProbeOutcome::Rejected, "{nth}: {found}");
+        assert_eq!(found.outcome(), ProbeOutcome::Rejected, "{nth}: {found}");
         assert_eq!(found.hop(), Some("first"), "{nth}: {found}");
     }
     Ok(())

@@ -78,7 +78,7 @@ impl fmt::Display for ProbeOutcome {
 pub struct Probe {
     from: String,
     to: SocketAddr,
-    reached: ProbeOutcome,
+    outcome: ProbeOutcome,
     hop: Option<String>,
     sentence: String,
 }
@@ -86,8 +86,8 @@ pub struct Probe {
 impl Probe {
     /// The outcome.
     #[must_use]
-    pub fn reached(&self) -> ProbeOutcome {
-        self.reached
+    pub fn outcome(&self) -> ProbeOutcome {
+        self.outcome
     }
 
     /// The name of the node that answered, or of the last node on the way that did. `None`
@@ -104,7 +104,7 @@ impl Probe {
     #[track_caller]
     pub fn assert(&self, expected: ProbeOutcome) {
         assert!(
-            self.reached == expected,
+            self.outcome == expected,
             "{} should find {} {expected}, but {}",
             self.from,
             self.to,
@@ -168,7 +168,7 @@ impl Node {
     }
 
     fn judge(&self, to: SocketAddr, end: ConnectOutcome, patience: Duration) -> Probe {
-        let (reached, blamed) = match &end {
+        let (outcome, blamed) = match &end {
             ConnectOutcome::Connected => (ProbeOutcome::Connected, Some(to.ip())),
             ConnectOutcome::Refused => (ProbeOutcome::Refused, Some(to.ip())),
             ConnectOutcome::Reset => (ProbeOutcome::Reset, Some(to.ip())),
@@ -201,7 +201,7 @@ impl Node {
             }
             ConnectOutcome::NoRoute => format!("{} has no route there", self.name()),
         };
-        Probe { from: self.name().to_owned(), to, reached, hop, sentence }
+        Probe { from: self.name().to_owned(), to, outcome, hop, sentence }
     }
 }
 
