@@ -49,8 +49,7 @@ fn a_fault_without_packets_fails_the_test() {
         ---- receipts::affects_no_packet stdout ----
         nstest: seed 1 (repeat with NSTEST_SEED=1)
         nstest[fault-unmatched]: a declared fault had no effect
-          cause: these had no effect:
-            server tcp port 80 syn nth 3: drop
+          cause: server tcp port 80 syn nth 3: drop
               injected at tests/faults/receipts.rs:LINE:COLUMN: N tcp, 1 udp passed, 2 matched in all but their number
             server egress: condition loss 0.0001%
               injected at tests/faults/receipts.rs:LINE:COLUMN: N tcp passed, and by chance it affected none: try NSTEST_SEED=2

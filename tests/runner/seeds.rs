@@ -123,8 +123,7 @@ fn panics_beside_its_faults() {
 fn a_test_fails_if_its_faults_affected_no_packet() {
     expect![[r#"
         nstest[fault-unmatched]: a declared fault had no effect
-          cause: these had no effect:
-            drop of the 3rd SYN to server
+          cause: drop of the 3rd SYN to server
             reset of port 80
           help: send matching packets or queries while it is active, or mark it `.optional()`
     "#]]
@@ -145,8 +144,7 @@ fn a_test_fails_if_its_faults_affected_no_packet() {
         for a reason
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
         nstest[fault-unmatched]: a declared fault had no effect
-          cause: these had no effect:
-            drop of the 3rd SYN to server
+          cause: drop of the 3rd SYN to server
             reset of port 80
           help: send matching packets or queries while it is active, or mark it `.optional()`
         note: test did not panic as expected at tests/runner/seeds.rs:LINE:COLUMN

@@ -107,9 +107,8 @@ fn check_matched(findings: &Findings, planned: bool) -> Result<(), Failure> {
     if planned || findings.unmatched.is_empty() {
         return Ok(());
     }
-    let faults = findings.unmatched.join("\n");
     let error = Error::new(ErrorCode::FaultUnmatched, "a declared fault had no effect")
-        .source(format!("these had no effect:\n{faults}"))
+        .source(findings.unmatched.join("\n"))
         .help("send matching packets or queries while it is active, or mark it `.optional()`");
     Err(Failure::Reported(format!("{error:?}")))
 }
