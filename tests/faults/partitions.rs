@@ -252,7 +252,7 @@ fn the_network_changes_during_a_partition(net: Net) -> TestResult {
 
     // A second link to the same network does not avoid the partition.
     let link = net.connect(&a, &b)?;
-    let ips = b.addrs();
+    let ips = b.ips();
     for ip in ips {
         let found = a.probe_with((ip, 80), &[], SILENCE)?;
         assert_ne!(found.outcome(), ProbeOutcome::Refused, "{found}");

@@ -126,8 +126,8 @@ async fn a_response_comes_from_the_address_that_was_asked(net: Net) -> TestResul
     }
     let dns = node.serve_dns()?;
     dns.answer("db.example", V4)?;
-    assert_eq!(node.addrs().len(), 4);
-    for addr in node.addrs() {
+    assert_eq!(node.ips().len(), 4);
+    for addr in node.ips() {
         for protocol in [Protocol::Udp, Protocol::Tcp] {
             let server = NameServerConfig::new((addr, 53).into(), protocol);
             let config = ResolverConfig::from_parts(None, vec![], vec![server]);
@@ -137,7 +137,7 @@ async fn a_response_comes_from_the_address_that_was_asked(net: Net) -> TestResul
             assert_eq!(found.map(|found| found.records().len()).ok(), Some(1), "{addr} {protocol}");
             let query = dns.queries().pop().expect("it was asked");
             assert_eq!(query.kind, QueryType::A);
-            assert!(net.local().addrs().contains(&query.from.ip()), "{query}");
+            assert!(net.local().ips().contains(&query.from.ip()), "{query}");
         }
     }
     let families =

@@ -29,7 +29,7 @@ fn finds(wanted: IpAddr, patience: Duration) -> bool {
 fn a_service_is_found_across_the_lan(printer: Node, laptop: Node, net: Net) -> TestResult {
     let elsewhere = net.add_lan("elsewhere").build()?;
     let stranger = net.add_node("stranger").join(&elsewhere).build()?;
-    let addrs = printer.addrs();
+    let addrs = printer.ips();
     let _daemon = printer
         .spawn(move || {
             let daemon = ServiceDaemon::new().expect("start a daemon");

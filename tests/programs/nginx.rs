@@ -31,7 +31,7 @@ async fn serves_by_name_over_both_families(
     for url in urls {
         let asks = user.spawn_async(async move { reqwest::get(url).await?.text().await });
         let seen: std::net::IpAddr = asks.await??.parse()?;
-        assert!(user.addrs().contains(&seen), "{seen}");
+        assert!(user.ips().contains(&seen), "{seen}");
     }
     Ok(())
 }

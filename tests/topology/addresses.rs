@@ -36,12 +36,12 @@ fn a_node_has_an_address_on_each_lan(peer: Node, net: Net) -> TestResult {
     assert_eq!(router.ip_on(&home)?, "192.168.1.254".parse::<IpAddr>()?);
     assert_eq!(router.ip_on(&internet)?, "203.0.113.1".parse::<IpAddr>()?);
     assert_eq!(
-        router.addrs_on(&internet)?,
+        router.ips_on(&internet)?,
         ["203.0.113.1", "2001:db8::1"].map(|ip| ip.parse::<IpAddr>().unwrap())
     );
     assert_eq!(router.ip_on(&ipv6).unwrap_err().code(), ErrorCode::NotFound);
     peer.join(&ipv6)?;
-    let [ip] = peer.addrs_on(&ipv6)?[..] else { panic!("one address") };
+    let [ip] = peer.ips_on(&ipv6)?[..] else { panic!("one address") };
     assert_eq!(peer.ip_on(&ipv6)?, ip);
     assert!(ip.is_ipv6());
     Ok(())

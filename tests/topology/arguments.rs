@@ -12,7 +12,7 @@ fn mtu_of(interface: &str) -> String {
 }
 
 fn addrs(node: &Node) -> Vec<String> {
-    node.addrs().iter().map(IpAddr::to_string).collect()
+    node.ips().iter().map(IpAddr::to_string).collect()
 }
 
 #[netns_test(peers = 3)]

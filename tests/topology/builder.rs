@@ -33,9 +33,9 @@ fn a_multi_homed_node_has_an_address_on_each_lan(net: Net) -> TestResult {
     let robot = net.add_node("robot").join(&lab).build()?;
     assert_eq!(interfaces(&both), ["lo", "eth0", "eth1"]);
     assert_eq!(both.ip(), IpAddr::from([192, 168, 1, 7]));
-    assert_eq!(both.addrs().len(), 4);
+    assert_eq!(both.ips().len(), 4);
     talks(&clerk, &both, both.ip());
-    talks(&robot, &both, both.addrs()[2]);
+    talks(&robot, &both, both.ips()[2]);
     talks(&both, &robot, robot.ipv6());
     // It forwards nothing, because it is not a router.
     assert!(shows(&clerk, "ping -c 1 -W 1 172.16.0.2").contains("unreachable"));
@@ -51,7 +51,7 @@ fn a_lan_can_do_without_a_family(net: Net) -> TestResult {
     let new = net.add_lan("new").without_ipv4().build()?;
     let [a, b] = ["a", "b"].map(|name| net.add_node(name).join(&old).build().unwrap());
     let [c, d] = ["c", "d"].map(|name| net.add_node(name).join(&new).build().unwrap());
-    assert!(a.addrs().iter().all(IpAddr::is_ipv4) && c.addrs().iter().all(IpAddr::is_ipv6));
+    assert!(a.ips().iter().all(IpAddr::is_ipv4) && c.ips().iter().all(IpAddr::is_ipv6));
     assert!(c.ip().is_ipv6());
     talks(&a, &b, b.ip());
     talks(&c, &d, d.ip());
@@ -93,7 +93,7 @@ fn no_default_route_fails_at_once_and_a_blackhole_times_out(net: Net) -> TestRes
         let error = node.run(|| TcpStream::connect_timeout(&SocketAddr::new(ip, 9), PATIENCE));
         (error.unwrap_err(), start.elapsed())
     };
-    for ip in server.addrs() {
+    for ip in server.ips() {
         assert_eq!(connect(ip).0.kind(), ErrorKind::ConnectionRefused);
         node.set_default_route(DefaultRoute::None)?;
         let (error, took) = connect(ip);
@@ -146,7 +146,7 @@ fn a_node_is_plugged_in_and_out_while_it_runs(net: Net) -> TestResult {
     assert_eq!(interfaces(&node), ["lo"]);
     assert_eq!(node.try_ip().unwrap_err().code(), ErrorCode::NoAddress);
     node.join(&lan)?;
-    let first = node.addrs();
+    let first = node.ips();
     for _ in 0..3 {
         talks(&other, &node, node.ip());
         talks(&node, &other, other.ipv6());
@@ -154,7 +154,7 @@ fn a_node_is_plugged_in_and_out_while_it_runs(net: Net) -> TestResult {
         assert_eq!(interfaces(&node), ["lo"]);
         assert!(gets_no_reply(&other, first[0]));
         node.join(&lan)?;
-        assert_eq!(node.addrs(), first, "it comes back with its address");
+        assert_eq!(node.ips(), first, "it comes back with its address");
     }
     Ok(())
 }
@@ -212,7 +212,7 @@ fn a_connection_outlives_roaming_there_and_back(net: Net) -> TestResult {
     let barista = net.add_node("barista").join(&cafe).build()?;
     let laptop = net.add_node("laptop").join(&home).build()?;
     let mac = shows(&laptop, "cat /sys/class/net/eth0/address");
-    for ip in server.addrs() {
+    for ip in server.ips() {
         let listener = server.run(|| TcpListener::bind((ip, 7000)))?;
         let mut client = laptop.run(|| TcpStream::connect((ip, 7000)))?;
         let (mut stream, _) = listener.accept()?;
@@ -284,7 +284,7 @@ fn links_connect_two_nodes_only(a: Node, b: Node, c: Node, net: Net) -> TestResu
     let link = net.connect(&a, &b)?;
     assert_eq!(interfaces(&a), ["lo", "eth0", "eth1"]);
     assert_eq!(interfaces(&c), ["lo", "eth0"]);
-    let (far, far6) = (b.addrs()[2], b.addrs()[3]);
+    let (far, far6) = (b.ips()[2], b.ips()[3]);
     assert!(far6.is_ipv6());
     talks(&a, &b, far);
     talks(&a, &b, far6);

@@ -53,7 +53,7 @@ fn a_lan_grows_from_2_to_25_and_shrinks_again(a: Node, net: Net) -> TestResult {
     let lan = net.add_lan("lan").build()?;
     a.join(&lan)?;
     let b = net.add_node("b").join(&lan).build()?;
-    let on_lan = |node: &Node| node.addrs().into_iter().rev().nth(1).expect("an address");
+    let on_lan = |node: &Node| node.ips().into_iter().rev().nth(1).expect("an address");
     let listener = b.run(|| TcpListener::bind((b.ip(), 7000)))?;
     let mut client = a.run(|| TcpStream::connect((b.ip(), 7000)))?;
     let (mut server, _) = listener.accept()?;

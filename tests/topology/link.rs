@@ -55,7 +55,7 @@ fn resumes_pending_connections(cut: &Node, others: &[Node]) -> TestResult {
     let ways = || others.iter().flat_map(|other| [(cut, other), (other, cut)]);
     let mut listeners = Vec::new();
     for node in others.iter().chain([cut]) {
-        for ip in node.addrs() {
+        for ip in node.ips() {
             listeners.push(node.run(|| TcpListener::bind((ip, 7000)))?);
         }
     }
@@ -65,7 +65,7 @@ fn resumes_pending_connections(cut: &Node, others: &[Node]) -> TestResult {
     }
     let mut connects = Vec::new();
     for (from, to) in ways() {
-        for ip in to.addrs() {
+        for ip in to.ips() {
             let unspecified: IpAddr = if ip.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
             from.run(|| UdpSocket::bind((unspecified, 0))?.send_to(b"unanswered", (ip, 9)))?;
             connects.push(from.spawn(move || TcpStream::connect((ip, 7000)).map(drop)));
@@ -73,11 +73,11 @@ fn resumes_pending_connections(cut: &Node, others: &[Node]) -> TestResult {
         let neighbours = shows(from, "ip neighbour");
         let incomplete =
             neighbours.lines().filter(|line| line.trim_end().ends_with("INCOMPLETE")).count();
-        assert!(incomplete >= to.addrs().len(), "{from:?}: {neighbours}");
+        assert!(incomplete >= to.ips().len(), "{from:?}: {neighbours}");
     }
     cut.link().up()?;
     for (from, to) in ways() {
-        for ip in to.addrs() {
+        for ip in to.ips() {
             let start = Instant::now();
             let limit = Duration::from_millis(200);
             from.run(|| TcpStream::connect_timeout(&(ip, 7000).into(), limit))

@@ -34,7 +34,7 @@ fn every_node_resolves_every_other(a_b: Node, net: Net) -> TestResult {
     let test = net.local();
     for node in [&test, &a_b, &c, &island] {
         for (name, other) in [("a-b", &a_b), ("a_b", &a_b), ("c", &c), ("C", &c), ("test", &test)] {
-            let wanted = sorted(other.addrs());
+            let wanted = sorted(other.ips());
             assert_eq!(node.run(|| addrs(name)), wanted, "{name} in {node:?}");
             let elsewhere = node.spawn(move || addrs(name)).join().expect("no panic");
             assert_eq!(elsewhere, wanted, "{name} in {node:?}");
@@ -52,7 +52,7 @@ fn every_node_resolves_every_other(a_b: Node, net: Net) -> TestResult {
 /// Look-ups during a change of the network find the names that do not change.
 #[netns_test]
 fn names_are_found_while_the_world_changes(peer: Node, net: Net) -> TestResult {
-    let wanted = sorted(peer.addrs());
+    let wanted = sorted(peer.ips());
     let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let over = std::sync::Arc::clone(&done);
     let looks = peer.spawn(move || {
@@ -66,7 +66,7 @@ fn names_are_found_while_the_world_changes(peer: Node, net: Net) -> TestResult {
     let lan = net.add_lan("lan").build()?;
     for nth in 0..10 {
         let node = net.add_node(&format!("passer-by-{nth}")).join(&lan).build()?;
-        assert_eq!(addrs(node.name()), sorted(node.addrs()));
+        assert_eq!(addrs(node.name()), sorted(node.ips()));
         node.remove()?;
     }
     done.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -89,7 +89,7 @@ fn an_unknown_name_fails_fast(peer: Node) {
 #[ignore = "fixture of another test"]
 fn has_names_of_its_own(peer: Node) -> TestResult {
     let start = Instant::now();
-    assert_eq!(addrs("peer"), sorted(peer.addrs()));
+    assert_eq!(addrs("peer"), sorted(peer.ips()));
     assert!(shows(&peer, "getent hosts test").contains("test"));
     assert!(addrs("nobody").is_empty());
     assert!(shows(&peer, "getent ahosts www.example.com").is_empty());

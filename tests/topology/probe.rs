@@ -35,7 +35,7 @@ pub(crate) fn ip_on(node: &Node, lan: &Lan, family: Family) -> IpAddr {
         addr.is_ipv4() == (family == Family::V4)
             && lan.subnets().iter().any(|subnet| subnet.contains(*addr))
     };
-    node.addrs().into_iter().find(on).unwrap()
+    node.ips().into_iter().find(on).unwrap()
 }
 
 /// Two nodes behind a router, and two on the Internet.

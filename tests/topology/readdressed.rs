@@ -186,7 +186,7 @@ fn names_and_resolvers_follow(dns: Node, other: Node, net: Net) -> TestResult {
             assert!(found.is_ok_and(|mut all| all.any(|addr| addr.ip().is_ipv4())), "{node:?}");
             let found = node.run(|| ("dns", 80).to_socket_addrs()).expect("a name of a node");
             let found: BTreeSet<_> = found.map(|addr| addr.ip()).collect();
-            assert_eq!(found, dns.addrs().into_iter().collect());
+            assert_eq!(found, dns.ips().into_iter().collect());
         }
     };
     let all = [&net.local(), &other];

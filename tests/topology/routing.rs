@@ -100,7 +100,7 @@ fn a_lan_behind_one_address(net: Net) -> TestResult {
     let router =
         net.add_router("router").lan(&lan).wan(&internet).nat(nstest::Nat::PORT_RESTRICTED);
     let router = router.build()?;
-    assert!(router.addrs().contains(&"10.0.2.254".parse()?));
+    assert!(router.ips().contains(&"10.0.2.254".parse()?));
     let wan = crate::probe::ip_on(&router, &internet, Family::V4);
     let server = net.add_node("server").join(&internet).ip([8, 8, 8, 8]).build()?;
     let at = (server.ip(), 80);

@@ -81,7 +81,7 @@ fn all_nodes_of_a_test_have_the_settings(a: Node, b: Node, c: Node, d: Node, net
 
 /// Over IPv6, too: there is no second of duplicate address detection.
 fn first_connections_are_quick(peer: &Node) -> TestResult {
-    for ip in peer.addrs() {
+    for ip in peer.ips() {
         let listener = peer.run(|| TcpListener::bind((ip, 7000)))?;
         let start = Instant::now();
         TcpStream::connect((ip, 7000))?;
@@ -96,7 +96,7 @@ fn first_connections_are_quick(peer: &Node) -> TestResult {
 fn works_with_proc_sys_read_only(peer: Node, net: Net) -> TestResult {
     assert!(std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").is_err(), "it is writable");
     println!("{} notes, such as: {}", net.notes().len(), net.notes()[0]);
-    assert_eq!(peer.addrs().len(), 2);
+    assert_eq!(peer.ips().len(), 2);
     first_connections_are_quick(&peer)?;
     let lan = net.add_lan("lan").build()?;
     let c = net.add_node("c").join(&lan).build()?;
@@ -135,11 +135,11 @@ fn a_read_only_proc_sys_gets_a_note() {
 #[netns_test]
 #[ignore = "fixture of another test"]
 fn works_without_ipv6(peer: Node, net: Net) -> TestResult {
-    assert_eq!(peer.addrs(), [peer.ip()]);
+    assert_eq!(peer.ips(), [peer.ip()]);
     assert!(net.notes().iter().any(|note| note.starts_with("the machine has no IPv6")));
     first_connections_are_quick(&peer)?;
     let lan = net.add_lan("lan").build()?;
-    assert_eq!(net.add_node("c").join(&lan).build()?.addrs().len(), 1);
+    assert_eq!(net.add_node("c").join(&lan).build()?.ips().len(), 1);
     let refused = net.add_lan("new").subnet("2001:db8::/64").build().unwrap_err();
     println!("{refused:?}");
     Ok(())

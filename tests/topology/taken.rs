@@ -30,7 +30,7 @@ fn names_and_indices_of_interfaces(net: Net) -> TestResult {
     net.connect(&test, &peer)?;
     assert_eq!(interfaces(&test), ["lo", "mine", "eth1", "eth0", "eth2"]);
     assert_eq!(interfaces(&peer), ["lo", "eth0", "mine", "eth1", "eth2"]);
-    let across = peer.addrs()[2..].to_vec();
+    let across = peer.ips()[2..].to_vec();
     assert_eq!(across.len(), 2);
     for ip in across {
         test.wait_reachable(ip)?;
@@ -89,7 +89,7 @@ fn routes_and_addresses(_peer: Node, net: Net) -> TestResult {
     test.wait_reachable(there.ipv6())?;
     for addr in ["192.168.7.77", "fd00:77::77"] {
         test.set_address(&lan, addr.parse()?)?;
-        assert!(test.addrs_on(&lan)?.contains(&addr.parse()?));
+        assert!(test.ips_on(&lan)?.contains(&addr.parse()?));
         there.wait_reachable(addr.parse::<std::net::IpAddr>()?)?;
     }
     // The same for a route that the test adds.

@@ -96,7 +96,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     a.roam(&peers, &other)?;
     d.add_route("203.0.113.0/24", c.ip())?;
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
-    assert!(pings(&test, c.ip()) && pings(&d, test.addrs()[2]) && pings(&e, c.ipv6()));
+    assert!(pings(&test, c.ip()) && pings(&d, test.ips()[2]) && pings(&e, c.ipv6()));
     Ok(())
 }
 

@@ -286,7 +286,7 @@ impl<'a> Routing<'a> {
     ) -> Result<RouteEntry> {
         let family = Family::of(gateway);
         let has_it = |interface: &InterfaceSpec| {
-            interface.addrs().any(|addr| addr == gateway)
+            interface.ips().any(|addr| addr == gateway)
                 || (interface.v6.is_some() && gateway == IpAddr::V6(interface.mac.link_local()))
         };
         let (title, text) = (node.title(), destination.to_string());

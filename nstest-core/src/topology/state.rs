@@ -335,6 +335,6 @@ fn host_entries(node: &NodeSpec) -> String {
     for name in other.into_iter().chain(node.aliases.iter().map(String::as_str)) {
         names.extend([" ", name]);
     }
-    let addrs = node.interfaces.values().flat_map(InterfaceSpec::addrs);
+    let addrs = node.interfaces.values().flat_map(InterfaceSpec::ips);
     addrs.map(|addr| format!("{addr} {names}\n")).collect()
 }

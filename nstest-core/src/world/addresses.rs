@@ -61,8 +61,8 @@ impl Node {
 
     /// All of its addresses, in the order of its interfaces, IPv4 first.
     #[must_use]
-    pub fn addrs(&self) -> Vec<IpAddr> {
-        self.net().look(|spec| spec.addrs(self.id())).unwrap_or_default()
+    pub fn ips(&self) -> Vec<IpAddr> {
+        self.net().look(|spec| spec.ips(self.id())).unwrap_or_default()
     }
 
     /// Its first address ([`ip`](Self::ip)), with this port.
@@ -89,8 +89,8 @@ impl Node {
     ///
     /// # Errors
     /// `not-found`, if it is not on that LAN.
-    pub fn addrs_on(&self, lan: &Lan) -> Result<Vec<IpAddr>> {
-        self.net().look(|spec| spec.addrs_on(self.id(), lan.id()))
+    pub fn ips_on(&self, lan: &Lan) -> Result<Vec<IpAddr>> {
+        self.net().look(|spec| spec.ips_on(self.id(), lan.id()))
     }
 
     /// Its address on a LAN: IPv4 where it has one, or else IPv6.
@@ -110,7 +110,7 @@ impl Node {
     /// `not-found`, if it is not on that LAN.
     pub fn ip_on(&self, lan: &Lan) -> Result<IpAddr> {
         // A LAN without subnets of either kind is refused when it is built.
-        self.addrs_on(lan).map(|addrs| addrs[0])
+        self.ips_on(lan).map(|addrs| addrs[0])
     }
 }
 

@@ -76,7 +76,7 @@ impl Way {
                     let names: Vec<&str> = names.iter().map(String::as_str).collect();
                     let net = nstest::__private::network_of(&names).expect("a network");
                     let peer = net.node("peer1").expect("it is there");
-                    exchange(&peer.addrs(), |ip: IpAddr| {
+                    exchange(&peer.ips(), |ip: IpAddr| {
                         peer.run(|| std::net::TcpListener::bind((ip, 7000))).expect("bind")
                     });
                     took()

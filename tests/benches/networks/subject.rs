@@ -10,7 +10,7 @@ fn by_floor(wire: &Wire) {
 }
 
 fn by_nstest(peer: &Node) {
-    floor::exchange(&peer.addrs(), |ip| {
+    floor::exchange(&peer.ips(), |ip| {
         peer.run(|| std::net::TcpListener::bind((ip, 7000))).expect("bind")
     });
 }

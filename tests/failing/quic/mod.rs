@@ -13,7 +13,7 @@ mod pair;
 #[netns_test]
 async fn bytes_arrive_whole_and_in_order(client: Node, server: Node) -> TestResult {
     let pair = Pair::connect(&client, &server, server.ip()).await?;
-    assert!(client.addrs().contains(&pair.seen().ip()));
+    assert!(client.ips().contains(&pair.seen().ip()));
     pair.transfer(1 << 20).await?;
     Ok(())
 }

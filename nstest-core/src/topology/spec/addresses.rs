@@ -44,7 +44,7 @@ impl RequestedAddrs {
         self.v6 = self.v6.or(v6);
     }
 
-    fn addrs(&self) -> impl Iterator<Item = IpAddr> {
+    fn ips(&self) -> impl Iterator<Item = IpAddr> {
         all((self.v4, self.v6))
     }
 }
@@ -172,14 +172,14 @@ impl Spec {
     ) -> Result<InterfaceAddrs> {
         let segment = self.segment(at)?;
         let title = self.node(id)?.title();
-        for addr in wanted.addrs() {
+        for addr in wanted.ips() {
             self.check_wanted(&title, id, at, addr)?;
         }
         let held = |addr: IpAddr| segment.leases.get(&addr).is_some_and(|node| *node != id);
         let taken = |addr: IpAddr| {
             let holder = segment.leases.get(&addr).filter(|node| **node != id);
             let interface = holder.and_then(|node| self.nodes.get(node)?.on(at));
-            interface.is_some_and(|(_, interface)| interface.addrs().any(|a| a == addr))
+            interface.is_some_and(|(_, interface)| interface.ips().any(|a| a == addr))
         };
         let mut pair = (wanted.v4, wanted.v6);
         let needed: Vec<Subnet> = segment
@@ -188,7 +188,7 @@ impl Spec {
             .collect();
         // The address that it had here, or the one with the number of the given address.
         let mut missing = Vec::new();
-        let beside = wanted.addrs().find_map(|addr| segment.subnet(Family::of(addr))?.number(addr));
+        let beside = wanted.ips().find_map(|addr| segment.subnet(Family::of(addr))?.number(addr));
         for subnet in needed {
             let again = all(segment.leased(id)).find(|addr| subnet.contains(*addr));
             let beside = beside.and_then(|number| subnet.host(number));
@@ -237,7 +237,7 @@ impl Spec {
             return Err(errors::address_unusable(title, addr, &segment.to_string(), subnet, why));
         }
         for (other, node) in self.nodes.iter().filter(|(other, _)| **other != id) {
-            let has_it = node.on(at).is_some_and(|(_, i)| i.addrs().any(|a| a == addr));
+            let has_it = node.on(at).is_some_and(|(_, i)| i.ips().any(|a| a == addr));
             if has_it {
                 let other = self.node(*other)?.title();
                 return Err(errors::address_taken(title, addr, &segment.to_string(), &other));

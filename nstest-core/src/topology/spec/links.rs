@@ -90,7 +90,7 @@ impl Identities {
         for interface in node.interfaces.values() {
             self.macs.insert(interface.mac);
             self.ips.insert(interface.mac.link_local().into());
-            self.ips.extend(interface.addrs());
+            self.ips.extend(interface.ips());
         }
     }
 }

@@ -51,16 +51,16 @@ impl Spec {
     }
 
     /// The addresses of a node, in the order of its interfaces, IPv4 first.
-    pub(crate) fn addrs(&self, id: NodeId) -> Result<Vec<IpAddr>> {
+    pub(crate) fn ips(&self, id: NodeId) -> Result<Vec<IpAddr>> {
         let node = self.node(id)?;
-        Ok(node.interfaces.values().flat_map(InterfaceSpec::addrs).collect())
+        Ok(node.interfaces.values().flat_map(InterfaceSpec::ips).collect())
     }
 
     /// The addresses of a node on a segment, IPv4 first.
-    pub(crate) fn addrs_on(&self, id: NodeId, segment: SegmentId) -> Result<Vec<IpAddr>> {
+    pub(crate) fn ips_on(&self, id: NodeId, segment: SegmentId) -> Result<Vec<IpAddr>> {
         let slot = self.slot_on(id, segment)?;
         let interface = self.node(id)?.interfaces.get(&slot);
-        Ok(interface.into_iter().flat_map(InterfaceSpec::addrs).collect())
+        Ok(interface.into_iter().flat_map(InterfaceSpec::ips).collect())
     }
 
     /// The node that has this address, by name.
@@ -77,7 +77,7 @@ impl Spec {
     /// The address that `node.ip()` is: its first one, of either family or of this one.
     pub(crate) fn address_of(&self, id: NodeId, family: Option<Family>) -> Result<IpAddr> {
         let wanted = |addr: &IpAddr| family.is_none_or(|family| Family::of(*addr) == family);
-        match self.addrs(id)?.into_iter().find(wanted) {
+        match self.ips(id)?.into_iter().find(wanted) {
             Some(addr) => Ok(addr),
             None => {
                 let node = self.node(id)?;

@@ -271,7 +271,7 @@ impl InterfaceSpec {
         }
     }
 
-    pub(super) fn addrs(&self) -> impl Iterator<Item = IpAddr> + '_ {
+    pub(super) fn ips(&self) -> impl Iterator<Item = IpAddr> + '_ {
         Family::BOTH.into_iter().filter_map(|family| self.addr(family))
     }
 }

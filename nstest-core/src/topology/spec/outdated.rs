@@ -35,8 +35,8 @@ impl Spec {
                 }
                 let kept = now.filter(same);
                 let lost = interface
-                    .addrs()
-                    .filter(|addr| kept.is_none_or(|now| now.addrs().all(|other| other != *addr)));
+                    .ips()
+                    .filter(|addr| kept.is_none_or(|now| now.ips().all(|other| other != *addr)));
                 outdated.addrs.extend(lost.map(|addr| (interface.segment, addr)));
             }
         }

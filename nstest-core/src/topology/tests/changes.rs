@@ -34,7 +34,7 @@ fn plug_unplug_and_plug_again() {
             settle: c.eth0=p5
         "#]],
     );
-    let addrs = net.addrs(c);
+    let addrs = net.ips(c);
     net.change(|spec| spec.leave(c, peers)).unwrap();
     check(
         &net.last,
@@ -48,8 +48,8 @@ fn plug_unplug_and_plug_again() {
     );
     let d = net.node("d", &[peers]);
     net.change(|spec| spec.join(c, &Join::of(peers))).unwrap();
-    assert_eq!(net.addrs(c), addrs, "a node that comes back has its addresses again");
-    assert_eq!(net.addrs(d), ["10.0.2.5", "fd00:2::5"]);
+    assert_eq!(net.ips(c), addrs, "a node that comes back has its addresses again");
+    assert_eq!(net.ips(d), ["10.0.2.5", "fd00:2::5"]);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn roaming_moves_the_cable_and_keeps_the_interface() {
     net.router(router("r1"), &[home], internet);
     net.router(router("r2"), &[cafe], internet);
     let laptop = net.node("laptop", &[home]);
-    let before = net.addrs(laptop);
+    let before = net.ips(laptop);
     net.change(|spec| spec.roam(laptop, home, &Join::of(cafe))).unwrap();
     check(
         &net.last,
@@ -81,7 +81,7 @@ fn roaming_moves_the_cable_and_keeps_the_interface() {
     "#]],
     );
     net.change(|spec| spec.roam(laptop, cafe, &Join::of(home))).unwrap();
-    assert_eq!(net.addrs(laptop), before);
+    assert_eq!(net.ips(laptop), before);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn fixed_addresses_bring_the_other_family_along() {
                 spec.add_node(&NewNode { name, joins: vec![join], ..NewNode::default() })
             })
             .unwrap();
-        assert_eq!(net.addrs(node), expected, "{name}");
+        assert_eq!(net.ips(node), expected, "{name}");
     }
 }
 

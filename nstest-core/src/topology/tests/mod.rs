@@ -89,8 +89,8 @@ impl Net {
         self.change(|spec| spec.add_router(&NewRouter { joins, ..router })).unwrap()
     }
 
-    pub(super) fn addrs(&self, node: NodeId) -> Vec<String> {
-        let addrs = self.now.spec().addrs(node).unwrap();
+    pub(super) fn ips(&self, node: NodeId) -> Vec<String> {
+        let addrs = self.now.spec().ips(node).unwrap();
         addrs.iter().map(IpAddr::to_string).collect()
     }
 

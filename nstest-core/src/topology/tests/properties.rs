@@ -14,7 +14,7 @@ fn check(net: &Net) {
     let mut ends = BTreeSet::new();
     for (id, segment) in spec.segments.iter() {
         let on: Vec<_> = spec.nodes.values().filter_map(|n| n.on(*id)).map(|(_, i)| i).collect();
-        let addrs: Vec<IpAddr> = on.iter().flat_map(|i| i.addrs()).collect();
+        let addrs: Vec<IpAddr> = on.iter().flat_map(|i| i.ips()).collect();
         let macs: BTreeSet<_> = on.iter().map(|i| i.mac).collect();
         assert_eq!(addrs.iter().collect::<BTreeSet<_>>().len(), addrs.len(), "{segment}");
         assert_eq!(macs.len(), on.len(), "{segment}");
@@ -24,7 +24,7 @@ fn check(net: &Net) {
         }
         for interface in &on {
             assert!(ends.insert(interface.end), "{}", interface.end);
-            assert!(segment.subnets().count() == interface.addrs().count());
+            assert!(segment.subnets().count() == interface.ips().count());
         }
         assert_eq!(state.segments[id].ends.len(), on.len());
     }
@@ -44,7 +44,7 @@ fn check(net: &Net) {
             assert!(on_link, "{}: {route}", node.name);
             let mut others = spec.nodes.iter().filter(|(other, _)| *other != id);
             let somebody =
-                others.any(|(_, n)| n.interfaces.values().any(|i| i.addrs().any(|a| a == via)));
+                others.any(|(_, n)| n.interfaces.values().any(|i| i.ips().any(|a| a == via)));
             assert!(somebody, "{}: {route}", node.name);
             let own = node.links.values().flat_map(|l| &l.addrs);
             let connected: Vec<_> = own.map(|(a, len)| Subnet::of(*a, *len)).collect();

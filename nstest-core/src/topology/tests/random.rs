@@ -89,7 +89,7 @@ fn edit(net: &mut Net, random: &mut Random, step: usize) -> bool {
         }
         15 => {
             let destination = random.pick(&subnets);
-            let of_other = net.now.spec().addrs(other).unwrap_or_default();
+            let of_other = net.now.spec().ips(other).unwrap_or_default();
             let Some(gateway) = of_other.first().copied() else { return false };
             net.change(|s| s.add_route(node, destination, gateway)).is_ok()
         }

@@ -235,8 +235,8 @@ fn a_subnet_moves_the_addresses() {
     ] {
         let subnets = given.iter().map(|s| s.parse().unwrap()).collect();
         let net = Net::of(&Parameters { anonymous: 1, subnets, ..Parameters::default() });
-        assert_eq!(net.addrs(NodeId::TEST), test, "{given:?}");
-        assert_eq!(net.addrs(NodeId(2)), peer, "{given:?}");
+        assert_eq!(net.ips(NodeId::TEST), test, "{given:?}");
+        assert_eq!(net.ips(NodeId(2)), peer, "{given:?}");
     }
 }
 
@@ -245,8 +245,8 @@ fn anonymous_peers_come_behind_the_named_ones() {
     let nodes = vec!["a".to_owned()];
     let net = Net::of(&Parameters { nodes, anonymous: 9, ..Parameters::default() });
     let spec = net.now.spec();
-    assert_eq!(net.addrs(spec.find_node("a").unwrap()), ["10.0.2.2", "fd00:2::2"]);
-    assert_eq!(net.addrs(spec.find_node("peer9").unwrap()), ["10.0.2.11", "fd00:2::11"]);
+    assert_eq!(net.ips(spec.find_node("a").unwrap()), ["10.0.2.2", "fd00:2::2"]);
+    assert_eq!(net.ips(spec.find_node("peer9").unwrap()), ["10.0.2.11", "fd00:2::11"]);
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn frames_longer_than_ethernets_own_are_whole() {
         let seen = Arc::default();
         let stage = Taught { segments: true, pass: counting(&seen) };
         net.shared().splice(link_end_at(&link, &peer), Arc::new(Mutex::new(stage))).unwrap();
-        let ip = *peer.addrs().iter().rfind(|ip| ip.is_ipv4()).unwrap();
+        let ip = *peer.ips().iter().rfind(|ip| ip.is_ipv4()).unwrap();
         transfer(&local, &peer, ip, 50_000_000);
         let seen = *seen.lock().unwrap();
         assert!(seen.longest == 9014 && seen.wrong_checksums == 0, "{seen:?}");
