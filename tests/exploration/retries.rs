@@ -13,7 +13,7 @@ use crate::found::explore;
 
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// Counts orders of one octet each. With `remembers`, it recognises an order by its number,
+/// Counts orders of one byte each. With `remembers`, it recognises an order by its number,
 /// and does not count it again.
 fn serve(server: &Node, remembers: bool) -> io::Result<Arc<AtomicU32>> {
     let listener = server.run(|| TcpListener::bind("0.0.0.0:7000"))?;

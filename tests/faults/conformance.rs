@@ -83,7 +83,7 @@ fn delays(way: &Way<'_>, condition: Condition) -> TestResult {
     Ok(())
 }
 
-/// 100 datagrams of 1000 octets at 8 Mbit/s: one in 1.042 ms (IPv4) or 1.062 (IPv6),
+/// 100 datagrams of 1000 bytes at 8 Mbit/s: one in 1.042 ms (IPv4) or 1.062 (IPv6),
 /// one after the other.
 fn paces(way: &Way<'_>, condition: Condition) -> TestResult {
     const COUNT: u32 = 100;

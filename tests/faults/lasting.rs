@@ -22,7 +22,7 @@ fn inject_and_wait(net: &Net, server: &Node, fault: &str) -> TestResult<Injectio
     Ok(injected)
 }
 
-/// Sends datagrams of one octet until one of them arrives, and returns how long it took.
+/// Sends datagrams of one byte until one of them arrives, and returns how long it took.
 fn silence((from, sink): &(UdpSocket, UdpSocket), octet: u8) -> TestResult<Duration> {
     let start = Instant::now();
     sink.set_read_timeout(Some(Duration::from_millis(1)))?;

@@ -62,7 +62,7 @@ fn plans_that_do_not_parse() {
                   cause: `dorp` is not expected here
                     server: dorp
                             ^^^^
-                  help: write one of: drop, reject KIND, reset, duplicate, delay, corrupt, mtu OCTETS, blackhole, cut, then reset, then blackhole, then cut, condition …, down, partition A | B
+                  help: write one of: drop, reject REASON, reset, duplicate, delay, corrupt, mtu BYTES, blackhole, cut, then reset, then blackhole, then cut, condition …, down, partition A | B
             "#]],
         ),
         (
@@ -246,7 +246,7 @@ fn faults_that_are_not_possible(server: Node, net: Net) -> TestResult {
         link.mtu_blackhole(67),
         &expect![[r#"
             nstest[fault]: use the fault `server: mtu 67`
-              cause: every link carries packets of 68 octets (RFC 791 §3.2)
+              cause: every link carries packets of 68 bytes (RFC 791 §3.2)
               help: write an MTU of at least 68, for IPv6 at least 1280
         "#]],
     );

@@ -116,7 +116,7 @@ fn both_directions_of_a_link_have_the_same_queue(a: Node, b: Node) -> TestResult
     pass(&a, &b, ip, &slow)
 }
 
-/// The octets of a bulk transfer, which takes 2 s.
+/// The bytes of a bulk transfer, which takes 2 s.
 const TRANSFER: usize = 2_500_000;
 
 /// The median of the times that datagrams take beside a bulk transfer.
@@ -147,7 +147,7 @@ fn latency_under_load(client: &Node, server: &Node, ip: IpAddr) -> TestResult<Du
 /// fills the queue, and then keeps it between half full and full.
 #[netns_test]
 fn the_latency_beside_a_bulk_transfer_is_the_queue(server: Node, net: Net) -> TestResult {
-    // 1514 octets at 10 Mbit/s.
+    // 1514 bytes at 10 Mbit/s.
     let frame = Duration::from_nanos(1514 * 800);
     for (port, frames) in (53..).zip([100, 50, 100]) {
         let paced = server.link().condition(SLOW.queue_limit(frames))?;
@@ -181,7 +181,7 @@ fn a_rate_is_like_a_router_with_a_token_bucket(net: Net) -> TestResult {
     let client = net.add_node("client").join(&near).build()?;
     let server = net.add_node("server").join(&far).default_via(&gate).build()?;
     for ip in both(&server) {
-        // tbf limits its queue in octets. One packet passes at once.
+        // tbf limits its queue in bytes. One packet passes at once.
         let frame = OCTETS + if ip.is_ipv4() { 42 } else { 62 };
         let limit = 999 * frame;
         let bucket = format!("replace dev eth1 root tbf rate 10mbit burst 1600 limit {limit}");

@@ -68,7 +68,7 @@ fn who_has(from: &Node, chunk: u32) -> TestResult {
     Ok(())
 }
 
-/// The octets in the receive buffers of a node's UDP sockets: proc_net_udp(5).
+/// The bytes in the receive buffers of a node's UDP sockets: proc_net_udp(5).
 fn waiting(node: &Node) -> u64 {
     let text = node.run(|| std::fs::read_to_string("/proc/thread-self/net/udp")).expect("read it");
     let lines = text.lines().skip(1);

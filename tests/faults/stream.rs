@@ -45,7 +45,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// Opens a stream from one node to an address of another. Each datagram carries this
-    /// many octets, and at least 12.
+    /// many bytes, and at least 12.
     pub(crate) fn open(from: &Node, to: &Node, ip: IpAddr, octets: usize) -> std::io::Result<Self> {
         let sink = to.run(|| UdpSocket::bind((ip, 0)))?;
         Self::between(from, sink, octets)

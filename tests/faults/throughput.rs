@@ -10,7 +10,7 @@ use crate::stream::{both, in_time};
 
 const OCTETS: usize = 1_500_000;
 
-/// 12 Mbit at 20 Mbit/s, with 1448 octets (IPv6: 1428) in each 1514 of a frame.
+/// 12 Mbit at 20 Mbit/s, with 1448 bytes (IPv6: 1428) in each 1514 of a frame.
 #[netns_test]
 fn tcp_is_as_fast_as_the_link(server: Node, net: Net) -> TestResult {
     let condition = Condition::new().rate(Rate::mbit(20));

@@ -28,7 +28,7 @@ pub enum Action {
     /// Drops the packet if it is longer than the MTU and must not be fragmented. If the
     /// sender is not notified, this is the black hole of path MTU discovery (RFC 2923 §2.1).
     Mtu {
-        /// The longest packet that passes, in octets from its IP header on.
+        /// The longest packet that passes, in bytes from its IP header on.
         mtu: u32,
         /// Whether the sender gets an ICMP error ("packet too big").
         notify: bool,
@@ -111,7 +111,7 @@ impl Action {
                 says("a delay of 0 has no effect", "write a longer delay")
             }
             Self::Mtu { mtu: ..68, .. } => says(
-                "every link carries packets of 68 octets (RFC 791 §3.2)",
+                "every link carries packets of 68 bytes (RFC 791 §3.2)",
                 "write an MTU of at least 68, for IPv6 at least 1280",
             ),
             _ => None,

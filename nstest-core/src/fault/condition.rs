@@ -128,7 +128,7 @@ impl Condition {
     /// The number of packets that the queue in front of the link holds, including the one
     /// that is being sent; without it, [`DEFAULT_QUEUE_LIMIT`](Self::DEFAULT_QUEUE_LIMIT).
     /// Packets that find it full are dropped. Beside a bulk transfer, a packet waits for the
-    /// whole queue: 50 packets of 1514 octets at 10 Mbit/s take 61 ms. This needs a
+    /// whole queue: 50 packets of 1514 bytes at 10 Mbit/s take 61 ms. This needs a
     /// [`rate`](Self::rate): without one, no packet waits.
     #[must_use]
     pub const fn queue_limit(mut self, packets: u32) -> Self {

@@ -290,7 +290,7 @@ impl Packets {
         self
     }
 
-    /// TCP segments with all flags of `set` and none of `unset`, as bits of the 14th octet of
+    /// TCP segments with all flags of `set` and none of `unset`, as bits of the 14th byte of
     /// the header (RFC 9293 §3.1).
     #[must_use]
     pub const fn flags(mut self, set: u8, unset: u8) -> Self {

@@ -23,7 +23,7 @@ const fn us(micros: u64) -> Duration {
 /// values do not change between releases.
 impl Condition {
     /// Gigabit Ethernet with a switch: 1 Gbit/s (IEEE 802.3 clause 40), 100 µs.
-    /// A frame of 1518 octets takes 12 µs for each of two hops; the hosts add the rest.
+    /// A frame of 1518 bytes takes 12 µs for each of two hops; the hosts add the rest.
     pub const LAN: Self = Self::new().delay(us(100)).rate(Rate::gbit(1));
 
     /// Wi-Fi at home: 40 Mbit/s, 1 ms, rarely much longer. The rate and the delay are those

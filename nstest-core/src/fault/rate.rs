@@ -81,7 +81,7 @@ impl Rate {
         self.0
     }
 
-    /// How long a number of octets takes; `None` if they never pass.
+    /// How long a number of bytes takes; `None` if they never pass.
     pub(crate) fn time_for(self, octets: usize) -> Option<Duration> {
         let nanos = (octets as u128 * 8_000_000_000).checked_div(u128::from(self.0))?;
         // More than 64 bits of nanoseconds are five centuries.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 pub(crate) struct Sum(u64);
 
 impl Sum {
-    /// Adds octets. An odd number is padded with a zero, which is correct for the last part
+    /// Adds bytes. An odd number is padded with a zero, which is correct for the last part
     /// only.
     pub(crate) fn add(mut self, bytes: &[u8]) -> Self {
         let mut pairs = bytes.chunks_exact(2);

@@ -14,7 +14,7 @@ pub(crate) mod protocol {
     pub(crate) const ICMPV6: u8 = 58;
 }
 
-/// TCP flags (RFC 9293 §3.1), as bits of the 14th octet of the header.
+/// TCP flags (RFC 9293 §3.1), as bits of the 14th byte of the header.
 pub(crate) mod flag {
     pub(crate) const FIN: u8 = 0x01;
     pub(crate) const SYN: u8 = 0x02;
@@ -110,7 +110,7 @@ pub(crate) struct Tcp {
     pub(crate) ack: u32,
     pub(crate) flags: u8,
     pub(crate) window: u16,
-    /// Octets of data.
+    /// Bytes of data.
     pub(crate) len: usize,
 }
 
@@ -119,7 +119,7 @@ impl Tcp {
         self.flags & flags == flags
     }
 
-    /// SEG.LEN of RFC 9293: octets of data, plus one for SYN and one for FIN.
+    /// SEG.LEN of RFC 9293: bytes of data, plus one for SYN and one for FIN.
     pub(crate) fn sequence_len(&self) -> u32 {
         let controls = u32::from(self.has(flag::SYN)) + u32::from(self.has(flag::FIN));
         // A segment is shorter than 4 GiB.

@@ -2,7 +2,7 @@
 //!
 //! The name of a node is the identifier of its parameter, or the text given to a builder.
 //! Errors, look-ups and captures use it. Programs need a *hostname*: letters, digits and
-//! hyphens (RFC 1123 §2.1), at most 63 octets (RFC 1035 §2.3.4). It is derived from the name:
+//! hyphens (RFC 1123 §2.1), at most 63 bytes (RFC 1035 §2.3.4). It is derived from the name:
 //! in lower case, with `-` for `_`, and as an A-label (RFC 5890, by the Punycode of RFC 3492)
 //! if it is not ASCII. Both resolve in every node.
 
@@ -17,10 +17,10 @@ pub(crate) use crate::layout::NODE as OWN_NODE;
 /// The name of the LAN of a test with several `Node` parameters.
 pub(super) const PARAMETERS_LAN: &str = "peers";
 
-/// The longest label of a domain name, in octets (RFC 1035 §2.3.4).
+/// The longest label of a domain name, in bytes (RFC 1035 §2.3.4).
 const LABEL_MAX: usize = 63;
 
-/// `IFNAMSIZ` less its NUL: the longest name of an interface, in octets.
+/// `IFNAMSIZ` less its NUL: the longest name of an interface, in bytes.
 const IFNAME_MAX: usize = 15;
 
 /// The name of a node, and its hostname.
@@ -60,7 +60,7 @@ impl NodeName {
         let hostname = hostname(name);
         if hostname.len() > LABEL_MAX || name.len() > LABEL_MAX {
             return Err(refused(format!(
-                "as a hostname it is {} octets long, and DNS allows {LABEL_MAX}",
+                "as a hostname it is {} bytes long, and DNS allows {LABEL_MAX}",
                 hostname.len().max(name.len())
             ))
             .help("choose a shorter one"));
@@ -309,8 +309,8 @@ mod tests {
             ("ip6-localhost", "every node's name"),
             ("ip6_loopback", "`ip6-loopback` is every node's name"),
             ("0x7f", "IPv4 address"),
-            (&long, "64 octets"),
-            (&long_unicode, "octets long"),
+            (&long, "64 bytes"),
+            (&long_unicode, "bytes long"),
         ] {
             let text = format!("{:?}", NodeName::new(name).unwrap_err());
             assert!(text.contains(says) && text.starts_with("nstest[name]"), "{text}");

@@ -94,7 +94,7 @@ impl Link {
         self.act_on(None, packets, Action::Reset)
     }
 
-    /// Drops packets that are longer than `mtu` octets, from their IP header on, and must
+    /// Drops packets that are longer than `mtu` bytes, from their IP header on, and must
     /// not be fragmented. The sender gets no ICMP error: the black hole of path MTU
     /// discovery (RFC 2923 §2.1).
     ///

@@ -138,12 +138,12 @@ fn effect(words: &mut Words<'_>) -> Result<FaultEffect> {
 
 const EFFECTS: [&str; 15] = [
     "drop",
-    "reject KIND",
+    "reject REASON",
     "reset",
     "duplicate",
     "delay",
     "corrupt",
-    "mtu OCTETS",
+    "mtu BYTES",
     "blackhole",
     "cut",
     "then reset",
@@ -191,7 +191,7 @@ fn action(words: &mut Words<'_>) -> Result<Action> {
         Some("mtu") => {
             words.next();
             let read = |word: &str| word.parse().map_err(|_| format!("`{word}` is not a number"));
-            let mtu = words.value(read, "write a number of octets, as in `mtu 1280`")?;
+            let mtu = words.value(read, "write a number of bytes, as in `mtu 1280`")?;
             Ok(Action::Mtu { mtu, notify: words.take("notify") })
         }
         Some(word) if condition::is_parameter(word) => Err(words.refuse(

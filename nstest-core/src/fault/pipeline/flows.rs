@@ -13,7 +13,7 @@ use crate::frame::view::{PacketView, flag};
 #[derive(Debug, Default)]
 pub(super) struct Flows {
     known: HashMap<Flow, Known>,
-    /// The sequence number after the last octet sent, by flow and direction.
+    /// The sequence number after the last byte sent, by flow and direction.
     sent: HashMap<(Flow, Direction), u32>,
     /// The number of conversations by protocol and server port.
     begun: HashMap<(Option<PacketProtocol>, Option<u16>), u32>,

@@ -53,7 +53,7 @@ fn each_direction_has_its_own_condition() {
     assert!(bench.egress(&udp(10)).is_whole());
 }
 
-/// At 1 Mbit/s 1000 octets take 8 ms, one frame after the other.
+/// At 1 Mbit/s 1000 bytes take 8 ms, one frame after the other.
 #[test]
 fn a_rate_is_kept() {
     let mut bench = Bench::new(1);

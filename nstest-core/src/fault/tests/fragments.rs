@@ -3,7 +3,7 @@
 use super::*;
 use crate::frame::view::flag;
 
-/// How many octets of payload each fragment but the last has.
+/// How many bytes of payload each fragment but the last has.
 const PIECE: usize = 64;
 
 /// The fragments of a packet that [`ipv4`] or [`ipv6`] made.

@@ -195,7 +195,7 @@ fn errors_point_at_the_mistake() {
           cause: something is missing here
             server:
                    ^
-          help: write one of: drop, reject KIND, reset, duplicate, delay, corrupt, mtu OCTETS, blackhole, cut, then reset, then blackhole, then cut, condition …, down, partition A | B
+          help: write one of: drop, reject REASON, reset, duplicate, delay, corrupt, mtu BYTES, blackhole, cut, then reset, then blackhole, then cut, condition …, down, partition A | B
 
         nstest[plan]: read the plan `:drop`
           cause: `:drop` is not a node
@@ -207,7 +207,7 @@ fn errors_point_at_the_mistake() {
           cause: `drip` is not expected here
             server: drop; client: drip
                                   ^^^^
-          help: write one of: drop, reject KIND, reset, duplicate, delay, corrupt, mtu OCTETS, blackhole, cut, then reset, then blackhole, then cut, condition …, down, partition A | B
+          help: write one of: drop, reject REASON, reset, duplicate, delay, corrupt, mtu BYTES, blackhole, cut, then reset, then blackhole, then cut, condition …, down, partition A | B
 
         nstest[plan]: read the plan `server: drop
         client: drop at 1s until 2s

@@ -49,7 +49,7 @@ pub(crate) fn too_big(of: &PacketView<'_>, mtu: u32) -> Option<Vec<u8>> {
 
 fn error(of: &PacketView<'_>, kind: [u8; 2], field: u32) -> Option<Vec<u8>> {
     let ip = of.ip.as_ref().filter(|_| may_be_answered(of))?;
-    // The whole error stays within 576 octets (RFC 1812 §4.3.2.3), or the least
+    // The whole error stays within 576 bytes (RFC 1812 §4.3.2.3), or the least
     // MTU of IPv6 (RFC 4443 §2.4c).
     let (number, quoted) = match ip.src {
         IpAddr::V4(_) => (protocol::ICMP, 576 - 20 - 8),

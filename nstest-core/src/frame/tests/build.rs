@@ -123,7 +123,7 @@ fn too_big_contains_the_mtu() {
     assert_eq!(answer[54..62], [2, 0, answer[56], answer[57], 0, 0, 5, 0]);
 }
 
-/// As long as an error may be: 576 octets, or IPv6's least MTU.
+/// As long as an error may be: 576 bytes, or IPv6's least MTU.
 #[test]
 fn a_long_packet_is_quoted_in_part() {
     for (frame, longest) in [(UDP, 576), (UDP6, 1280)] {

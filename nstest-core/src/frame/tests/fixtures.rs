@@ -2,7 +2,7 @@
 //! on the side of 10.0.2.1 and fd00:2::1. Checksums that are offloaded (all of TCP
 //! and UDP but IPv4's reset) are not finished.
 
-/// Octets from hexadecimal digits.
+/// Bytes from hexadecimal digits.
 pub(super) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> =
         text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
@@ -22,7 +22,7 @@ pub(super) const RST_TO_SYN: &str = "026e73000100026e730002000800\
     4500002800004000400622ce0a0002020a000201\
     0009813400000000640813a7501400009ee10000";
 
-/// A connection to port 7000, five octets, and its end.
+/// A connection to port 7000, five bytes, and its end.
 pub(super) const SYN_ACK: &str = "026e73000100026e730002000800\
     4500003c00004000400622ba0a0002020a000201\
     1b58c16a792119814b004896a012fe8818310000020405b40402080ab48b5094268836220103030a";
@@ -59,7 +59,7 @@ pub(super) const PORT_UNREACHABLE6: &str = "026e73000100026e7300020086dd\
     60029601000a1140fd000002000000000000000000000001fd000002000000000000000000000002\
     896f0035000afa236869";
 
-/// The second fragments of datagrams of 1500 octets, IPv6's with its tail cut off.
+/// The second fragments of datagrams of 1500 bytes, IPv6's with its tail cut off.
 pub(super) const FRAGMENT: &str = "026e73000200026e730001000800\
     45000030557300b940110c8f0a0002010a000202\
     78787878787878787878787878787878787878787878787878787878";
