@@ -72,7 +72,7 @@ fn plans_that_do_not_parse() {
                   cause: `prot` is not expected here
                     server tcp prot 80: drop
                                ^^^^
-                  help: write one of: a colon and an effect, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
+                  help: write one of: a colon and an effect, as in `: drop`; `egress` or `ingress`; packets, as in `tcp port 80 data`; `nth 3`
             "#]],
         ),
         (
@@ -112,7 +112,7 @@ fn plans_that_do_not_parse() {
                   cause: something is missing here
                     server
                           ^
-                  help: write one of: a colon and an effect, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
+                  help: write one of: a colon and an effect, as in `: drop`; `egress` or `ingress`; packets, as in `tcp port 80 data`; `nth 3`
             "#]],
         ),
         (

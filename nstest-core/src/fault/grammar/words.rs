@@ -79,7 +79,8 @@ impl<'a> Words<'a> {
             None | Some(SEPARATOR) => "something is missing here".to_owned(),
             Some(word) => format!("`{word}` is not expected here"),
         };
-        self.refuse(why, &format!("write one of: {}", valid.join(", ")))
+        let separator = if valid.iter().any(|form| form.contains(',')) { "; " } else { ", " };
+        self.refuse(why, &format!("write one of: {}", valid.join(separator)))
     }
 
     /// An error about the next word.

@@ -99,7 +99,7 @@ fn errors_point_at_the_mistake() {
           cause: `outgoing` is not expected here
             server outgoing: drop
                    ^^^^^^^^
-          help: write one of: a colon and an effect, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
+          help: write one of: a colon and an effect, as in `: drop`; `egress` or `ingress`; packets, as in `tcp port 80 data`; `nth 3`
 
         nstest[plan]: read the plan `server egress tcp port http: drop`
           cause: `http` is not a port
@@ -189,7 +189,7 @@ fn errors_point_at_the_mistake() {
           cause: `drop` is not expected here
             server drop
                    ^^^^
-          help: write one of: a colon and an effect, as in `: drop`, `egress` or `ingress`, packets, as in `tcp port 80 data`, `nth 3`
+          help: write one of: a colon and an effect, as in `: drop`; `egress` or `ingress`; packets, as in `tcp port 80 data`; `nth 3`
 
         nstest[plan]: read the plan `server:`
           cause: something is missing here
