@@ -114,7 +114,7 @@ fn invalid_requests_are_errors(dns: Node, net: Net) -> TestResult {
     }
     let fourth = net.add_node("dns4").join(&lan).build()?;
     let error = fourth.serve_dns().unwrap_err();
-    assert_eq!(error.code(), ErrorCode::Config, "{error:?}");
+    assert_eq!(error.code(), ErrorCode::TooMany, "{error:?}");
     assert_eq!(name_servers().len(), 3);
     Ok(())
 }
