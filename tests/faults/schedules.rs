@@ -211,6 +211,21 @@ fn an_unmatched_plan_says_which_of_its_faults_had_no_effect() {
     .assert_eq(&without_tcp_counts(report.expect("a report")));
 }
 
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn fails_for_another_reason(_server: Node) {
+    panic!("another reason");
+}
+
+#[test]
+fn a_test_that_fails_reports_an_unmatched_plan_too() {
+    let run = Run::of(&["schedules::fails_for_another_reason"]);
+    let text = run.env("NSTEST_PLAN", "servr: drop").run().text();
+    assert!(text.contains("another reason"), "{text}");
+    assert!(text.contains("nstest[fault-unmatched]: apply the plan `servr: drop`"), "{text}");
+    assert!(text.contains("cannot find node `servr`"), "{text}");
+}
+
 #[test]
 fn a_run_follows_its_plan() {
     let run = |plan: &str| {

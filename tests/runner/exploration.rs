@@ -139,7 +139,7 @@ fn with_a_plan_the_test_runs_once() {
         nstest[fault-unmatched]: apply the plan `server ingress tcp port 80 #1 data nth 3: drop`
           cause: these had no effect:
             server ingress tcp port 80 #1 data nth 3: drop
-          help: check that the plan belongs to this test, and that the test has not changed since the plan was printed
+          help: correct the names in it; a plan that was printed belongs to the test as it was then
     "#]]
     .assert_eq(&with("server ingress tcp port 80 #1 data nth 3: drop").failure_of(IN_EVERY_WAY));
 }

@@ -169,10 +169,11 @@ fn a_plan_must_have_been_applied() {
     "#]]
     .assert_eq(&with("a: reset", fixture).failure_of(fixture));
     expect![[r#"
-        nstest[config]: read NSTEST_PLAN= 
+        nstest[config]: read NSTEST_PLAN=;
+          cause: it has no fault
           help: set it to a plan of faults as a failed exploration prints it; or unset it
     "#]]
-    .assert_eq(&with(" ", fixture).failure_of(fixture));
+    .assert_eq(&with(";", fixture).failure_of(fixture));
     // A plan changes what the test sends, so the test's own faults may affect no packet.
     let fixture = "seeds::passes_beside_its_faults";
     with("a: reset", fixture).passed_silently(fixture);

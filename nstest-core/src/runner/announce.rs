@@ -14,9 +14,12 @@ use crate::preflight::policy::Policy;
 /// every other failure is printed and then returned from, and libtest reports that the
 /// test did not panic.
 pub(super) fn announce(test: &Test, verdict: SeededVerdict, unsupported: Policy) {
-    let SeededVerdict { verdict, seed } = verdict;
+    let SeededVerdict { verdict, note, seed } = verdict;
     if let (Some(seed), false) = (seed, matches!(verdict, Verdict::Passed)) {
         eprintln!("nstest: seed {seed} (repeat with NSTEST_SEED={seed})");
+    }
+    if let Some(note) = note {
+        eprintln!("{note:?}");
     }
     let (error, text) = match verdict {
         Verdict::Passed => return,

@@ -125,9 +125,11 @@ fn seed(value: &OsStr) -> Result<u64> {
 }
 
 fn plan(value: &OsStr) -> Result<String> {
-    let text = value.to_str().filter(|text| !text.trim().is_empty());
+    let has_a_fault = |text: &&str| text.contains(|c: char| c != ';' && !c.is_whitespace());
+    let text = value.to_str().filter(has_a_fault);
     text.map(str::to_owned).ok_or_else(|| {
         unread(PLAN, value)
+            .source("it has no fault")
             .help("set it to a plan of faults as a failed exploration prints it; or unset it")
     })
 }

@@ -53,16 +53,19 @@ pub(super) enum Verdict {
     NotStarted(Error),
 }
 
-/// A verdict, and the seed with which the test is to be repeated, if it matters.
+/// A verdict, and what is printed beside it.
 #[derive(Debug)]
 pub(super) struct SeededVerdict {
     pub(super) verdict: Verdict,
+    /// Faults of the plan without effect, if the test failed in another way.
+    pub(super) note: Option<Error>,
+    /// The seed with which the test is to be repeated, if it matters.
     pub(super) seed: Option<u64>,
 }
 
 impl From<Verdict> for SeededVerdict {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, seed: None }
+        Self { verdict, note: None, seed: None }
     }
 }
 
@@ -79,7 +82,8 @@ impl SeededVerdict {
         Self::with_findings(verdict, &settings.run_config, settings.seed_given, found.as_ref())
     }
 
-    /// Fails a test if a fault of its plan had no effect. Adds the seed, if something in the
+    /// Fails a test that passed although a fault of its plan had no effect, and notes that
+    /// beside another failure. Adds the seed, if something in the
     /// network was random; also if that is not known, since the body died, and the user
     /// chose the seed.
     pub(super) fn with_findings(
@@ -88,16 +92,17 @@ impl SeededVerdict {
         seed_given: bool,
         found: Option<&Findings>,
     ) -> Self {
-        let passed = matches!(verdict, Verdict::Passed);
-        let verdict = match &run_config.plan {
-            Some(plan) if passed && !found.is_some_and(Findings::reached) => {
-                Verdict::Broken(unmatched(plan, found))
+        let plan = run_config.plan.as_ref().filter(|_| !found.is_some_and(Findings::reached));
+        let (verdict, note) = match (verdict, plan) {
+            (Verdict::Passed, Some(plan)) => (Verdict::Broken(unmatched(plan, found)), None),
+            (Verdict::Failed(failure), Some(plan)) if found.is_some() => {
+                (Verdict::Failed(failure), Some(unmatched(plan, found)))
             }
-            _ => verdict,
+            (verdict, _) => (verdict, None),
         };
         let ended = matches!(verdict, Verdict::Passed | Verdict::Failed(_));
         let random = found.map_or(seed_given && !ended, |found| found.random);
-        Self { verdict, seed: random.then_some(run_config.seed) }
+        Self { verdict, note, seed: random.then_some(run_config.seed) }
     }
 }
 
@@ -109,7 +114,7 @@ fn unmatched(plan: &str, found: Option<&Findings>) -> Error {
     };
     Error::new(ErrorCode::FaultUnmatched, format!("apply the plan `{plan}`"))
         .source(why)
-        .help("check that the plan belongs to this test, and that the test has not changed since the plan was printed")
+        .help("correct the names in it; a plan that was printed belongs to the test as it was then")
 }
 
 impl Observed {

@@ -19,7 +19,7 @@ impl Node {
     ///
     /// # Errors
     /// `in-use`, if something listens there; `no-address`, if the node is on no
-    /// network, unless it is the test's own.
+    /// network, unless it is the test's own; `too-many`, if three others have a resolver.
     pub fn serve_dns(&self) -> Result<Resolver> {
         // Checked before the server starts: after a stop its port is not free at once.
         self.net().look(|spec| spec.clone().add_name_server(self.id()))?;
