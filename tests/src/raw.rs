@@ -18,7 +18,7 @@ struct Line {
     written: Sender<Result<()>>,
 }
 
-/// Names the constructor that starts the [`WRITER`]: `first` runs before nstest's, `later`
+/// Names the constructor that starts the `WRITER`: `first` runs before nstest's, `later`
 /// after it.
 pub const CONSTRUCTOR: &str = "NSTESTS_CONSTRUCTOR";
 

@@ -23,7 +23,7 @@ use crate::topology::spec::LinkEndId;
 #[derive(Debug)]
 pub(super) struct NodeInterface {
     pub(super) name: String,
-    /// In the node. A program of the test may have taken [`interface_index`] before.
+    /// In the node. A program of the test may have taken `interface_index` before.
     pub(super) index: u32,
     pub(super) end: LinkEndId,
 }

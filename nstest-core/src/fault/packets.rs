@@ -247,7 +247,7 @@ impl Packets {
         self
     }
 
-    /// With this source address: an IP address, a [`Subnet`](crate::Subnet), or a
+    /// With this source address: an IP address, a [`Subnet`], or a
     /// [`MacAddr`]. It is the address that the packet has on this link: behind a router that
     /// translates addresses, that of the router.
     #[must_use]

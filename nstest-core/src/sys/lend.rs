@@ -11,7 +11,7 @@
 //! only in what it does for threads that are gone.
 //!
 //! The parent must not use what the child has taken over: the stack, and thread-local memory,
-//! to which `errno` belongs. So it makes [`bare`](super::call::bare) system calls only.
+//! to which `errno` belongs. So it makes `call::bare` system calls only.
 
 use std::cell::UnsafeCell;
 use std::ffi::c_long;
