@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::diagnose::diagnose;
 use super::facts::Facts;
-use super::probe::Probes;
+use super::probe::{Filter, Probes, clone_filter};
 use super::refusal::{Operation, Refusal};
 use super::remedy;
 use crate::error::{Error, Result};
@@ -26,9 +26,9 @@ pub(crate) fn explain(refusal: Refusal) -> Error {
 /// If a filter kills the process that makes the call.
 pub(crate) fn survives_clone() -> Result<()> {
     static KILLED: OnceLock<Option<i32>> = OnceLock::new();
-    let killed = KILLED.get_or_init(|| {
-        let filtered = has_seccomp_filter();
-        filtered.then(|| Probes::run(nix::unistd::geteuid().as_raw()).kill_by_clone()).flatten()
+    let killed = KILLED.get_or_init(|| match has_seccomp_filter().then(clone_filter) {
+        Some(Filter::Kills(signal)) => Some(signal),
+        _ => None,
     });
     killed.map_or(Ok(()), |signal| {
         Err(explain(Refusal {

@@ -66,6 +66,12 @@ impl Usage {
     pub(crate) fn is_full(self) -> bool {
         matches!((self.used, self.limit), (Some(used), Some(limit)) if used >= limit)
     }
+
+    /// Whether this limit cannot be the one that was reached.
+    pub(crate) fn is_far_from_full(self) -> bool {
+        let far = |used, limit| limit > 1000 && used < limit / 2;
+        matches!((self.used, self.limit), (Some(used), Some(limit)) if far(used, limit))
+    }
 }
 
 /// The container runtime in which the process seems to run.

@@ -61,6 +61,12 @@ impl Filter {
     }
 }
 
+/// Tries whether a filter intercepts a `clone` with new namespaces. Makes no namespace.
+pub(super) fn clone_filter() -> Filter {
+    let report = trial::run(&[Trial::CloneFilter], c"");
+    report.outcomes.first().map_or(Filter::Unknown, |outcome| Filter::from(*outcome, Errno::EINVAL))
+}
+
 impl Probes {
     /// Tries all calls. `uid` is the effective user id of this process.
     pub(crate) fn run(uid: u32) -> Self {
@@ -90,14 +96,6 @@ impl Probes {
             id_map: next(),
             kinds: [(); KINDS.len()].map(|()| next()),
             label: super::facts::label(&String::from_utf8_lossy(&report.label)),
-        }
-    }
-
-    /// Whether a filter kills a process that makes this call.
-    pub(super) fn kill_by_clone(&self) -> Option<i32> {
-        match self.clone_filter {
-            Filter::Kills(signal) => Some(signal),
-            _ => None,
         }
     }
 

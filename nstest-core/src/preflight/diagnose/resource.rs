@@ -101,7 +101,7 @@ pub(super) fn file_size(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
-/// ENOMEM with a limit on the address space.
+/// ENOMEM or EAGAIN with a limit on the address space.
 pub(super) fn address_space(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let limit = evidence.facts.address_space?;
     let refused = [Errno::ENOMEM, Errno::EAGAIN];
@@ -138,7 +138,8 @@ pub(super) fn old_kernel(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
-/// Any refusal of close_range(2) by a newer kernel: it refuses nothing itself.
+/// A refusal of close_range(2). A kernel that has the call refuses nothing itself, and
+/// [`old_kernel`] comes before.
 pub(super) fn close_range_filter(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     if !(evidence.refusal.call == CLOSE_RANGE
         && evidence.is(&[Errno::EPERM, Errno::ENOSYS, Errno::EACCES]))
@@ -152,7 +153,8 @@ pub(super) fn close_range_filter(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
-/// EAGAIN: one of the three limits on processes (fork(2)).
+/// EAGAIN: a limit on processes (fork(2)), of this user or of a cgroup, also one that cannot be
+/// seen here.
 pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     if !(evidence.errno == Errno::EAGAIN
         && (evidence.at(&Operation::Clone) || evidence.at(&Operation::Other)))
@@ -170,20 +172,17 @@ pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
             remedy::pids(facts),
         );
     }
+    if facts.address_space.is_some() && !facts.processes.is_full() {
+        return None;
+    }
     // The kernel does not tell an EAGAIN by one limit from that by another.
-    let far = |used: u64, limit: u64| limit > 1000 && used < limit / 2;
-    if matches!((facts.processes.used, facts.processes.limit), (Some(used), Some(limit)) if far(used, limit))
-        && facts.address_space.is_none()
-    {
+    if facts.processes.is_far_from_full() {
         return found(
             ErrorCode::PidsLimit,
             "a limit on processes is reached that cannot be seen here: that of a cgroup around this \
              process (pids.max), or of the machine (kernel.pid_max, kernel.threads-max)",
             remedy::pids(facts),
         );
-    }
-    if facts.address_space.is_some() && !facts.processes.is_full() {
-        return None;
     }
     let Some(limit) = facts.processes.limit else {
         return found(
