@@ -92,7 +92,7 @@ fn too_many_processes_are_named() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn has_a_node(_node: nstest::Node) {}
 
 /// The machine may refuse inside of a test what it refuses at its start.
@@ -117,7 +117,7 @@ fn a_limit_on_the_size_of_files_is_named() {
 }
 
 #[netns_test]
-#[ignore = "a fixture; its test runs it"]
+#[ignore = "fixture of another test"]
 fn fills_its_directory() {
     let path = std::env::temp_dir().join("file");
     let written = std::fs::write(&path, vec![0; 2 << 20]);

@@ -18,8 +18,8 @@ struct Line {
     written: Sender<Result<()>>,
 }
 
-/// Names the constructor that starts the `WRITER`: `first` runs before nstest's, `later`
-/// after it.
+/// Names what a constructor does: `first` and `later` start the `WRITER`, before nstest's and
+/// after it; the others change what this process may do.
 pub const CONSTRUCTOR: &str = "NSTESTS_CONSTRUCTOR";
 
 #[used]

@@ -20,6 +20,8 @@ pub struct Command {
     inner: std::process::Command,
     /// The working directory that we set because the user set none.
     directory: Option<PathBuf>,
+    /// Whether the program begins with limits other than this process's.
+    limits_restored: bool,
     streams: Streams,
     #[cfg(feature = "process")]
     pub(super) kill_on_drop: bool,
@@ -40,6 +42,7 @@ impl Command {
             executor,
             inner,
             directory: None,
+            limits_restored: false,
             streams: Streams::default(),
             #[cfg(feature = "process")]
             kill_on_drop: false,
@@ -130,7 +133,9 @@ impl Command {
         work: impl FnOnce(std::process::Command) -> (std::process::Command, R) + Send + 'static,
     ) -> io::Result<R> {
         self.set_directory()?;
-        super::open_files::restore(&mut self.inner);
+        if !self.limits_restored {
+            self.limits_restored = super::open_files::restore(&mut self.inner);
+        }
         let program = self.inner.get_program().to_owned();
         let resident = self.executor.resident().map_err(io::Error::other)?;
         let inner = std::mem::replace(&mut self.inner, std::process::Command::new(program));

@@ -63,7 +63,7 @@ pub(crate) mod visit;
 
 pub(crate) use connect_outcome::ConnectOutcome;
 pub(crate) use executor::NodeExecutor;
-#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+#[cfg(not(any(not(target_os = "linux"), miri, nstest_stub)))]
 pub(crate) use first_use::UsedNodes;
 #[cfg(not(any(not(target_os = "linux"), miri, nstest_stub)))]
 pub(crate) use open_files::reserve as reserve_open_files;

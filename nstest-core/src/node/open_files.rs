@@ -30,9 +30,12 @@ pub(crate) fn reserve(nodes: usize) {
     }
 }
 
-/// Has a program begin with the limits that the test was started with.
-pub(super) fn restore(command: &mut Command) {
-    if let Some(before) = BEFORE.get() {
+/// Has a program begin with the limits that the test was started with, if they were raised.
+/// Returns whether they were.
+pub(super) fn restore(command: &mut Command) -> bool {
+    let before = BEFORE.get();
+    if let Some(before) = before {
         crate::sys::limits::with_open_files(command, *before);
     }
+    before.is_some()
 }

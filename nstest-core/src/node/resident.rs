@@ -1,8 +1,9 @@
 //! A thread that lives in a node and starts the node's threads and programs.
 //!
 //! A child inherits the namespaces of the *thread* that starts it (clone(2)). So a program
-//! needs no code of nstest between fork and exec. `pre_exec` would make std use fork instead of
-//! vfork, and copy the memory of the test.
+//! needs no code of nstest between fork and exec, unless the limit of open files was raised
+//! (`open_files`): `pre_exec` makes std use fork instead of vfork, and copy the memory of the
+//! test.
 
 use std::fmt;
 use std::sync::mpsc::{self, Sender};

@@ -1,8 +1,9 @@
 //! System calls: their results, open(2) and close(2), and calls without the C library. All
-//! of it may be used between clone and exec, except [`c_string`].
+//! of it may be used between clone and exec, except [`c_string`] and [`pointers`].
 
-use std::ffi::{CStr, CString, c_long};
+use std::ffi::{CStr, CString, c_char, c_long};
 use std::os::fd::RawFd;
+use std::ptr;
 
 use nix::libc::{self, c_int};
 
@@ -96,4 +97,9 @@ pub(super) fn close(fd: RawFd) {
 /// literals do.
 pub(crate) fn c_string(text: impl Into<Vec<u8>>) -> CString {
     CString::new(text).unwrap_or_default()
+}
+
+/// The strings as the kernel and the C library take them: an array that ends in null.
+pub(super) fn pointers(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
 }

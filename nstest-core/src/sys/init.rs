@@ -18,18 +18,17 @@
 //! body. In every other process it costs one `getenv`. It runs before Rust's runtime starts,
 //! so it must not panic or use parts of `std` that need the runtime.
 
-use std::ffi::{CStr, CString, c_char, c_long};
+use std::ffi::{CStr, CString, c_long};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use std::{fs, mem, ptr};
 
 use nix::libc::{self, c_int};
 
-use super::call::{Errno, bare, c_string, errno};
+use super::call::{Errno, bare, c_string, errno, pointers};
 use super::lend::{Lent, lend};
-use super::process::exit_now;
+use super::process::{exit_now, has_more_threads_than};
 use super::spawn::SELF;
 use super::step::die_with_parent;
 
@@ -131,7 +130,8 @@ pub(crate) const fn message(tag: u8, number: i32) -> [u8; 9] {
 static CONSTRUCTOR: extern "C" fn() = constructor;
 
 extern "C" fn constructor() {
-    // SAFETY: the name ends in NUL; nothing else runs yet that could change the environment.
+    // SAFETY: the name ends in NUL. Only a constructor that ran before could have started a
+    // thread that changes the environment.
     let value = unsafe { libc::getenv(VARIABLE_C.as_ptr()) };
     if value.is_null() {
         return;
@@ -160,7 +160,9 @@ extern "C" fn constructor() {
 /// Returns in the body.
 fn split(handover: Handover) {
     let pipe = c_long::from(handover.report);
-    let outcome = if has_other_threads() { start_again(&handover) } else { lend_or_fork(pipe) };
+    // A constructor may have started a thread.
+    let outcome =
+        if has_more_threads_than(1) { start_again(&handover) } else { lend_or_fork(pipe) };
     match outcome {
         Ok(0) => become_body(handover),
         Ok(body) => await_body(c_long::from(body), pipe),
@@ -169,12 +171,6 @@ fn split(handover: Handover) {
             exit_now(1)
         }
     }
-}
-
-/// Whether a constructor has started a thread. Without a `/proc` it is not known.
-fn has_other_threads() -> bool {
-    // A directory has a link for itself, one for its name, and one for each directory in it.
-    fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() > 3)
 }
 
 /// The body's PID in init, and 0 in the body.
@@ -204,9 +200,6 @@ fn start_again(handover: &Handover) -> Result<libc::pid_t, Errno> {
     let handover = handover.encode_for(Recipient::Body);
     let environment: Vec<CString> =
         environment.chain([c_string(format!("{VARIABLE}={handover}"))]).collect();
-    let pointers = |strings: &[CString]| -> Vec<*mut c_char> {
-        strings.iter().map(|s| s.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
-    };
     let (arguments, environment) = (pointers(&arguments), pointers(&environment));
     let mut pid = 0;
     // SAFETY: the path ends in NUL, both arrays of such strings end in null, and null stands
@@ -217,8 +210,8 @@ fn start_again(handover: &Handover) -> Result<libc::pid_t, Errno> {
             SELF.as_ptr(),
             ptr::null(),
             ptr::null(),
-            arguments.as_ptr(),
-            environment.as_ptr(),
+            arguments.as_ptr().cast(),
+            environment.as_ptr().cast(),
         )
     };
     if result == 0 { Ok(pid) } else { Err(result) }
@@ -234,7 +227,8 @@ fn parent_is_gone(pipe: c_int) -> bool {
 }
 
 fn become_body(handover: Handover) {
-    // SAFETY: the name ends in NUL; the process has one thread.
+    // SAFETY: the name ends in NUL. Only a constructor that ran before could have started a
+    // thread that reads the environment.
     unsafe { libc::unsetenv(VARIABLE_C.as_ptr()) };
     for fd in [handover.report, handover.stdout] {
         // It survived one exec; programs that the body starts must not have it.

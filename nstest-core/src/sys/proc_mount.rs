@@ -5,10 +5,13 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
 
-use nix::libc::{self, c_long};
+use nix::libc::{self, c_int, c_long};
+
+use super::call::check;
+use super::process::adopt;
 
 const PROC: &CStr = c"proc";
 
@@ -40,9 +43,5 @@ pub(crate) fn detached() -> io::Result<OwnedFd> {
 
 /// The descriptor that a system call returned.
 fn owned(result: c_long) -> io::Result<OwnedFd> {
-    match i32::try_from(result) {
-        // SAFETY: the call has just made the descriptor, and no other value owns it.
-        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        _ => Err(io::Error::last_os_error()),
-    }
+    check(result as c_int).map(adopt).map_err(io::Error::from_raw_os_error)
 }

@@ -4,6 +4,7 @@
 //! the same process.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -165,7 +166,14 @@ pub(crate) fn has_seccomp_filter() -> bool {
     unsafe { libc::prctl(libc::PR_GET_SECCOMP) == libc::SECCOMP_MODE_FILTER as i32 }
 }
 
-/// Takes ownership of a descriptor that another process passed to this one by number.
+/// Whether this process has more threads than so many. Without a `/proc` it is not known.
+pub(crate) fn has_more_threads_than(count: u64) -> bool {
+    // A directory has a link for itself, one for its name, and one for each directory in it.
+    std::fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() > 2 + count)
+}
+
+/// Takes ownership of a descriptor that has only a number: the kernel has just made it, or
+/// another process passed it to this one.
 pub(crate) fn adopt(fd: i32) -> OwnedFd {
     use std::os::fd::FromRawFd;
     // SAFETY: the caller has checked what it refers to, and no other code here has the number.

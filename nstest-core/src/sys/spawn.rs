@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
 use nix::libc::{self, c_int};
 
-use super::call::{Errno, check, errno};
+use super::call::{Errno, check, errno, pointers};
 use super::process::Process;
 use super::step::{HeldDirs, Step};
 
@@ -142,9 +142,6 @@ fn clone_and_exec(
     image: &Image,
     report: &ChildReport,
 ) -> Result<libc::pid_t, Errno> {
-    let pointers = |strings: &[CString]| -> Vec<*const c_char> {
-        strings.iter().map(|s| s.as_ptr()).chain([ptr::null()]).collect()
-    };
     let arguments = pointers(&image.arguments);
     let environment = pointers(&image.environment);
     let forks = acts.iter().any(|act| matches!(act.step, Step::Fork { .. }));

@@ -4,10 +4,11 @@
 //! goes to standard error. In libtest's own capture both are one buffer.
 
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::panic::{PanicHookInfo, set_hook, take_hook};
 use std::sync::mpsc;
 use std::time::Duration;
+
+use crate::sys::process::has_more_threads_than;
 
 /// How long to wait for another thread that holds the lock of standard output. It may hold it
 /// until the panicking thread ends.
@@ -23,8 +24,9 @@ pub(super) fn flush_before_panics() {
 }
 
 fn flush() {
-    // The lock is reentrant. Without other threads that print, only this one can hold it.
-    if !has_other_threads() {
+    // The lock is reentrant. With libtest's main thread and the test's alone, only this one can
+    // hold it.
+    if !has_more_threads_than(2) {
         let _ = std::io::stdout().flush();
         return;
     }
@@ -36,10 +38,4 @@ fn flush() {
     if flushing.is_ok() {
         let _ = flushed.recv_timeout(LIMIT); // ends when `done` is dropped
     }
-}
-
-/// Whether there are more than libtest's main thread and the test's.
-fn has_other_threads() -> bool {
-    // A directory has two links, and one more for each directory in it.
-    std::fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() > 2 + 2)
 }

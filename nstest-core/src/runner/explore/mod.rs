@@ -56,15 +56,14 @@ pub(super) fn explore(
         Ok(RunResult { verdict: observed.verdict(name, false), found, printed })
     };
     let results = sweep(&cases, jobs.count(), |worker| jobs.acquire(worker), run)?;
-    let target = target_arguments(test);
-    let report = Report { name, target, seed: run_config.seed, cases: &cases, results: &results };
+    let report = Report { name, seed: run_config.seed, cases: &cases, results: &results };
     Ok(match results.any_failed() {
         _ if results.none_reached() => Verdict::Broken(report.none_reached()),
         false => {
             print!("{}", report.passed());
             Verdict::Passed
         }
-        true => Verdict::Failed(Failure::Reported(report.failed())),
+        true => Verdict::Failed(Failure::Reported(report.failed(&target_arguments(test)))),
     })
 }
 

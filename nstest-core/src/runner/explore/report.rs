@@ -11,8 +11,6 @@ use crate::runner::settings;
 pub(super) struct Report<'a> {
     /// The test's name in libtest.
     pub(super) name: &'a str,
-    /// The arguments by which cargo finds the test's target, each with a space behind it.
-    pub(super) target: String,
     pub(super) seed: u64,
     pub(super) cases: &'a Cases<'a>,
     pub(super) results: &'a Results,
@@ -29,8 +27,9 @@ impl Report<'_> {
         text
     }
 
-    /// For a test that failed in some run.
-    pub(super) fn failed(&self) -> String {
+    /// For a test that failed in some run. `target` has the arguments by which cargo finds the
+    /// test's target, each with a space behind it.
+    pub(super) fn failed(&self, target: &str) -> String {
         let failed: Vec<_> = self.results.failed(self.cases).collect();
         let mut text = format!(
             "nstest[{}]: the test passes without faults, but fails in {} of {}\n",
@@ -48,7 +47,7 @@ impl Report<'_> {
         }
         self.not_reached(&mut text);
         if let Some((case, _)) = failed.first() {
-            let _ = writeln!(text, "\nrepeat the first failure:\n  {}", self.command(case));
+            let _ = writeln!(text, "\nrepeat the first failure:\n  {}", self.command(case, target));
         }
         text
     }
@@ -116,13 +115,13 @@ impl Report<'_> {
     }
 
     /// The command that repeats one run.
-    fn command(&self, case: &Case<'_>) -> String {
+    fn command(&self, case: &Case<'_>, target: &str) -> String {
         format!(
             "{}={} NSTEST_SEED={} cargo test {}-- --include-ignored --exact {}",
             settings::PLAN,
             quoted(&case.plan().to_string()),
             self.seed,
-            self.target,
+            target,
             match self.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:#".contains(&b)) {
                 true => self.name.to_owned(),
                 false => quoted(self.name),

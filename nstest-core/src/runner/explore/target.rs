@@ -1,8 +1,8 @@
 //! The arguments by which cargo finds the target of a test: `--test faults`, `--lib`.
 //!
-//! Cargo does not tell a test binary which target it is. The binary knows the name of its crate, and cargo
-//! tells it the package. The manifest and the files of the package show which targets have
-//! this name. If several have it, none is named, and cargo runs all of the package.
+//! Cargo does not tell a test binary which target it is. The binary knows the name of its
+//! crate, and cargo tells it the package. The manifest and the files of the package show which
+//! targets have this name. If several have it, none is named, and cargo runs all of the package.
 
 /// The kinds of targets besides the library, with their directories.
 const KINDS: [(&str, &str); 4] =

@@ -30,10 +30,11 @@ fn cases(points: &[FoundPoint], max: Option<u32>) -> Cases<'_> {
     Cases::of(points, &Explore { faults: &[RESET, DROP], max }, 7).unwrap()
 }
 
+const TARGET: &str = "-p shop --test shop ";
+
 fn report<'a>(cases: &'a Cases<'a>, results: &'a Results) -> Report<'a> {
     assert_eq!(cases.list.len(), results.list.len());
-    let target = "-p shop --test shop ".to_owned();
-    Report { name: "pays::twice", target, seed: 7, cases, results }
+    Report { name: "pays::twice", seed: 7, cases, results }
 }
 
 #[test]
@@ -79,7 +80,7 @@ fn the_first_failure_is_shown_whole_and_all_in_a_table() {
         repeat the first failure:
           NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: then reset" NSTEST_SEED=7 cargo test -p shop --test shop -- --include-ignored --exact pays::twice
     "#]]
-    .assert_eq(&report(&cases(&points(), None), &results).failed());
+    .assert_eq(&report(&cases(&points(), None), &results).failed(TARGET));
 }
 
 #[test]
@@ -105,7 +106,7 @@ fn one_failure_needs_no_table() {
         repeat the first failure:
           NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: drop" NSTEST_SEED=7 cargo test -p shop --test shop -- --include-ignored --exact pays::twice
     "#]]
-    .assert_eq(&report(&cases(&points(), Some(2)), &results).failed());
+    .assert_eq(&report(&cases(&points(), Some(2)), &results).failed(TARGET));
 }
 
 #[test]
