@@ -36,77 +36,77 @@ impl Fabric {
         if up { self.ask_again(ends.iter().map(|(.., end)| *end)) } else { Ok(()) }
     }
 
-    /// Has nodes forget the MAC addresses of neighbours that have changed. What they ask for at
-    /// present stays: packets wait for it.
-    pub(crate) fn forget_neighbours(&mut self, outdated: &Outdated) -> Result<()> {
-        if outdated.is_empty() {
-            return Ok(());
-        }
-        let forwarding = &self.forwarding;
-        self.may_be_asking.extend(self.used.take().into_iter().map(NodeId));
-        for id in &self.may_be_asking {
-            let Some(member) = self.members.get_mut(id) else { continue };
-            let mut old: BTreeSet<(u32, Option<IpAddr>)> = BTreeSet::new();
-            for (slot, NodeInterface { index, end, .. }) in &member.links {
-                if outdated.moved.contains(&(*id, *slot)) {
-                    old.insert((*index, None)); // all of them
-                }
-                let segment = forwarding.segment_of(*end);
-                let there = outdated.addrs.iter().filter(|(at, _)| segment == Some(*at));
-                old.extend(there.map(|(_, ip)| (*index, Some(*ip))));
-            }
-            if old.is_empty() {
-                continue;
-            }
-            let known = neigh::list(&mut member.route)?.into_iter();
-            let known = known
-                .filter(|n| n.learnt)
-                .filter(|n| old.contains(&(n.index, None)) || old.contains(&(n.index, Some(n.ip))));
-            let requests: Vec<Request> = known.map(|n| neigh::forget(n.index, n.ip)).collect();
-            member.route.batch(&requests)?;
-        }
-        Ok(())
-    }
-
-    /// [`ask_again`](Self::ask_again) for the addresses that changes have added.
-    pub(crate) fn ask_again_after(&mut self, changes: &Changes) -> Result<(), Stopped> {
+    /// Has nodes follow an edit that was carried out. They forget the MAC addresses of neighbours
+    /// that have changed, and ask at once for those that they have asked for in vain.
+    pub(crate) fn update_neighbours(
+        &mut self,
+        changes: &Changes,
+        outdated: &Outdated,
+    ) -> Result<(), Stopped> {
         let ends = changes.list.iter().filter_map(|change| match change {
             Change::AddAddr { at, slot, .. } => {
                 Some(self.members.get(&at.id)?.links.get(slot)?.end)
             }
             _ => None,
         });
-        let ends: Vec<LinkEndId> = ends.collect();
-        let asked = self.ask_again(ends.into_iter());
-        asked.map_err(|error| Stopped { done: changes.list.len(), error })
+        let reached = self.segments_of(ends);
+        let updated = self.refresh_neighbours(&reached, outdated);
+        updated.map_err(|error| Stopped { done: changes.list.len(), error })
     }
 
     /// Re-sends pending ARP and ND requests on the segments of these link ends, instead of
     /// waiting for the kernel's timer of 1 s.
+    pub(crate) fn ask_again(&mut self, ends: impl Iterator<Item = LinkEndId>) -> Result<()> {
+        let reached = self.segments_of(ends);
+        self.refresh_neighbours(&reached, &Outdated::default())
+    }
+
+    fn segments_of(&self, ends: impl Iterator<Item = LinkEndId>) -> BTreeSet<SegmentId> {
+        ends.filter_map(|end| self.forwarding.segment_of(end)).collect()
+    }
+
+    /// Re-sends what is pending on the segments that are `reached`, and removes the entries that
+    /// are `outdated`. What nodes ask for at present stays: packets wait for it.
     ///
     /// All nodes share one table of the kernel, so that to list the entries of one node takes
     /// longer, the more nodes there are. Nodes that cannot have sent anything are left out.
-    pub(crate) fn ask_again(&mut self, ends: impl Iterator<Item = LinkEndId>) -> Result<()> {
-        let forwarding = &self.forwarding;
-        let reached: BTreeSet<SegmentId> =
-            ends.filter_map(|end| forwarding.segment_of(end)).collect();
-        if reached.is_empty() {
+    fn refresh_neighbours(
+        &mut self,
+        reached: &BTreeSet<SegmentId>,
+        outdated: &Outdated,
+    ) -> Result<()> {
+        if reached.is_empty() && outdated.is_empty() {
             return Ok(());
         }
-        let is_reached =
-            |end| forwarding.segment_of(end).is_some_and(|segment| reached.contains(&segment));
         self.may_be_asking.extend(self.used.take().into_iter().map(NodeId));
         for id in &self.may_be_asking {
             let Some(member) = self.members.get_mut(id) else { continue };
-            let reached = member.links.values().filter(|interface| is_reached(interface.end));
-            let devices: Vec<u32> = reached.map(|interface| interface.index).collect();
-            if devices.is_empty() {
+            let mut asking = BTreeSet::<u32>::new();
+            let mut old = BTreeSet::<(u32, Option<IpAddr>)>::new();
+            for (slot, NodeInterface { index, end, .. }) in &member.links {
+                if outdated.moved.contains(&(*id, *slot)) {
+                    old.insert((*index, None)); // all of them
+                }
+                let Some(segment) = self.forwarding.segment_of(*end) else { continue };
+                if reached.contains(&segment) {
+                    asking.insert(*index);
+                }
+                let there = outdated.addrs.iter().filter(|(at, _)| segment == *at);
+                old.extend(there.map(|(_, ip)| (*index, Some(*ip))));
+            }
+            if asking.is_empty() && old.is_empty() {
                 continue;
             }
-            let asked = neigh::list(&mut member.route)?;
-            let asked = asked.iter().filter(|n| n.incomplete && devices.contains(&n.index));
-            let requests: Vec<Request> =
-                asked.flat_map(|n| neigh::resolve_again(n.index, n.ip)).collect();
+            let mut requests = Vec::<Request>::new();
+            for n in neigh::list(&mut member.route)? {
+                let is_old = old.contains(&(n.index, None)) || old.contains(&(n.index, Some(n.ip)));
+                if n.learnt && is_old {
+                    requests.push(neigh::forget(n.index, n.ip));
+                }
+                if n.incomplete && asking.contains(&n.index) {
+                    requests.extend(neigh::resolve_again(n.index, n.ip));
+                }
+            }
             member.route.batch(&requests)?;
         }
         Ok(())

@@ -19,9 +19,6 @@ use crate::topology::state::{Medium, Wiring};
 /// The number of the filter that floods. It is the last one.
 const FLOOD: u16 = 0xfff;
 
-/// The largest MTU of an interface.
-const LONGEST: u32 = 65535;
-
 /// How link ends are joined at present.
 #[derive(Debug, Default)]
 pub(super) struct ForwardingTable {
@@ -74,7 +71,7 @@ impl ForwardingTable {
                 }
                 for end in &left {
                     let free = link::set(end.ifindex()).controller(None);
-                    requests.push(free.request_unless_gone());
+                    requests.push(free.request().unless_gone());
                 }
                 // Only new link ends: a bridge may have hundreds.
                 let ends = if was_bridge.is_some() { &known } else { &SharedMap::default() };
@@ -196,7 +193,7 @@ fn new_bridge(bridge: LinkEndId) -> [Request; 2] {
         mac: Some(MacAddr::of_bridge(bridge.0)),
         ..NewLink::named(&name)
     };
-    [link::bridge(&end), link::set(index).mtu(LONGEST).request()]
+    [link::bridge(&end), link::set(index).mtu(link::MAX_MTU).request()]
 }
 
 /// The filters of one link end of a cable or hub.

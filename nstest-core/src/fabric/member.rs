@@ -150,11 +150,20 @@ impl Member {
 
     /// The interfaces that programs of the test have made in it. Notes their indices.
     pub(super) fn find_foreign(&mut self) -> Result<Vec<link::Interface>> {
-        let all = link::list(&mut self.route)?.into_iter();
-        let foreign: Vec<_> =
-            all.filter(|one| one.index != link::LOOPBACK && !self.is_ours(one.index)).collect();
-        self.foreign = foreign.iter().map(|one| one.index).collect();
+        let mut foreign = link::list(&mut self.route)?;
+        foreign.retain(|one| self.is_foreign(one));
+        self.note_foreign(&foreign);
         Ok(foreign)
+    }
+
+    /// Notes the indices of those interfaces that programs of the test have made.
+    pub(super) fn note_foreign(&mut self, present: &[link::Interface]) {
+        let foreign = present.iter().filter(|one| self.is_foreign(one));
+        self.foreign = foreign.map(|one| one.index).collect();
+    }
+
+    fn is_foreign(&self, interface: &link::Interface) -> bool {
+        interface.index != link::LOOPBACK && !self.is_ours(interface.index)
     }
 
     /// Notes that an address is added and is to be waited for.
@@ -253,6 +262,6 @@ fn write(settings: &[Sysctl]) -> Result<Vec<Unwritten>> {
 }
 
 /// `net.ipv4.ip_forward` is a file below /proc/sys/net.
-fn path_of(key: &str) -> String {
+pub(super) fn path_of(key: &str) -> String {
     key.strip_prefix("net.").unwrap_or(key).replace('.', "/")
 }

@@ -141,7 +141,7 @@ impl Fabric {
     }
 
     /// Waits until the new links to a bridge have their link-local addresses. A node sends MLD
-    /// reports then, and the kernel holds RTNL meanwhile (addrconf_dad_work). A bridge with
+    /// reports then, and the kernel holds RTNL at this time (addrconf_dad_work). A bridge with
     /// hundreds of ports would flood them to each. The node sends them again within a second.
     fn settle_links_to(&mut self, wiring: &Wiring) -> Result<()> {
         self.flush()?;
@@ -160,7 +160,7 @@ impl Fabric {
     /// Bridges do not show their frames to iptables and nftables. Where br_netfilter is loaded,
     /// they would: for each port to which a frame is flooded, and malformed packets are dropped
     /// then (net/bridge/br_netfilter_hooks.c).
-    pub(super) fn keep_netfilter_off_bridges(&mut self) -> Result<()> {
+    fn keep_netfilter_off_bridges(&mut self) -> Result<()> {
         if !std::mem::replace(&mut self.bridges_unfiltered, true) {
             let keys = ["iptables", "ip6tables", "arptables"]
                 .map(|which| format!("bridge/bridge-nf-call-{which}"));
@@ -194,6 +194,7 @@ impl Fabric {
     fn del_node(&mut self, at: &NodeRef) -> Result<()> {
         self.flush()?;
         let member = self.members.remove(&at.id);
+        self.may_be_asking.remove(&at.id);
         let ends: Vec<LinkEndId> =
             member.iter().flat_map(|member| member.links.values().map(|known| known.end)).collect();
         for end in ends {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::base::Fabric;
-use super::member::Member;
+use super::member::{Member, path_of};
 use super::rules;
 use crate::addr::{Family, Prefix, Subnet};
 use crate::error::{Error, ErrorCode, Result};
@@ -79,8 +79,7 @@ impl Fabric {
             let index = member.index(&link.name)?;
             link::flush_carrier(&mut member.route, index)?;
         }
-        let foreign = present.iter().map(|interface| interface.index);
-        member.foreign = foreign.filter(|index| !member.is_ours(*index)).collect();
+        member.note_foreign(&present);
         Ok(missing)
     }
 
@@ -139,9 +138,8 @@ fn name_is_taken(at: &NodeRef, name: &str) -> Error {
 impl Member {
     /// Writes the settings that have another value, also those of single interfaces.
     fn restore_settings(&mut self, node: &NodeState) -> Result<Vec<sysctl::Unwritten>> {
-        let path = |key: &str| key.trim_start_matches("net.").replace('.', "/");
         let mut all: Vec<(String, String)> =
-            node.settings.iter().map(|s| (path(s.key), s.value.to_string())).collect();
+            node.settings.iter().map(|s| (path_of(s.key), s.value.to_string())).collect();
         let value = |key: &str| all.iter().find(|(k, _)| k == key).map(|(_, value)| value.clone());
         let forwarding = [
             ("ipv4/conf/default/forwarding", value("ipv4/ip_forward")),

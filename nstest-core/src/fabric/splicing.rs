@@ -23,9 +23,6 @@ use crate::sync::lock;
 use crate::topology::spec::LinkEndId;
 use crate::wire::{FastPaths, HiddenPair, MAX_SHORT, SharedStage, Wire};
 
-/// The MTU of hidden devices: no frame is too long for them, whatever the MTU of the link.
-const MTU: u32 = 65535;
-
 /// A VLAN tag and the Ethernet header.
 const HEADERS: usize = 18;
 
@@ -149,8 +146,10 @@ impl Fabric {
     /// to them yet.
     fn create_pair(&mut self, end: LinkEndId, pair: HiddenPair) -> Result<()> {
         let (outer, inner) = (pair.outer_name(), pair.inner_name());
-        let near = NewLink { index: Some(pair.outer), mtu: Some(MTU), ..NewLink::named(&outer) };
-        let far = NewLink { index: Some(pair.inner), mtu: Some(MTU), ..NewLink::named(&inner) };
+        // No frame is too long for them, whatever the MTU of the link.
+        let mtu = Some(link::MAX_MTU);
+        let near = NewLink { index: Some(pair.outer), mtu, ..NewLink::named(&outer) };
+        let far = NewLink { index: Some(pair.inner), mtu, ..NewLink::named(&inner) };
         let mut requests = vec![
             link::veth(&near, &far).described(format!("make the wire of link end {end}")),
             qdisc::clsact(pair.outer),

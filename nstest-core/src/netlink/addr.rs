@@ -48,7 +48,7 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, address: Prefix) -> Requ
         Mode::Existing,
         format!("delete address {address} from {device}"),
     )
-    .deleting()
+    .unless_gone()
 }
 
 /// The addresses of the socket's namespace, of both IP versions.

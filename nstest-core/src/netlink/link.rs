@@ -30,6 +30,9 @@ use crate::error::Result;
 /// The index of `lo` in each namespace.
 pub(crate) const LOOPBACK: u32 = 1;
 
+/// The largest MTU of an interface (`ETH_MAX_MTU`, linux/if_ether.h).
+pub(crate) const MAX_MTU: u32 = 65535;
+
 /// An interface to be made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewLink<'a> {
@@ -153,11 +156,6 @@ impl LinkChange {
         self.also("arp on")
     }
 
-    /// The change as a request that succeeds if the interface is gone.
-    pub(crate) fn request_unless_gone(self) -> Request {
-        self.request().deleting()
-    }
-
     /// The change as a request.
     pub(crate) fn request(self) -> Request {
         let what = format!("set {} {}", self.device, self.what.join(", "));
@@ -183,7 +181,7 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>) -> Request {
         Mode::Existing,
         format!("delete {device}"),
     )
-    .deleting()
+    .unless_gone()
 }
 
 /// An interface, as the kernel reports it.

@@ -25,7 +25,7 @@ pub(crate) enum Mode {
     Existing,
 }
 
-/// What the kernel answers when it cannot find what is to be deleted: an interface (ENODEV),
+/// What the kernel answers when it cannot find the object of a request: an interface (ENODEV),
 /// a route (ESRCH), an IPv4 or IPv6 address (EADDRNOTAVAIL), a neighbour or a filter (ENOENT).
 const GONE: [Errno; 4] = [Errno::ENODEV, Errno::ESRCH, Errno::EADDRNOTAVAIL, Errno::ENOENT];
 
@@ -48,7 +48,7 @@ pub(crate) struct Request {
     body: Vec<u8>,
     what: String,
     /// Whether it succeeds if its object does not exist.
-    deletes: bool,
+    may_be_gone: bool,
 }
 
 impl Request {
@@ -62,7 +62,7 @@ impl Request {
 
     /// A message of any family, with the encoded `body`.
     pub(super) fn raw(kind: u16, mode: Mode, body: Vec<u8>, what: String) -> Self {
-        Self { kind, flags: mode.flags(), body, what, deletes: false }
+        Self { kind, flags: mode.flags(), body, what, may_be_gone: false }
     }
 
     pub(super) fn with_flags(mut self, flags: libc::c_int) -> Self {
@@ -73,13 +73,13 @@ impl Request {
     /// Succeeds, too, if the object of the request does not exist: a program of the test may
     /// have deleted it.
     #[must_use]
-    pub(super) fn deleting(self) -> Self {
-        Self { deletes: true, ..self }
+    pub(crate) fn unless_gone(self) -> Self {
+        Self { may_be_gone: true, ..self }
     }
 
     /// Whether a refusal of this request means that there is nothing to do.
     pub(super) fn is_met_by(&self, refused: &KernelRefusal) -> bool {
-        self.deletes && GONE.contains(&refused.errno)
+        self.may_be_gone && GONE.contains(&refused.errno)
     }
 
     /// Replaces the text that names the operation in error messages.

@@ -2,7 +2,7 @@
 //!
 //! The traps:
 //! - An entry exists for up to a minute after its neighbour is gone. If another host takes over
-//!   the address, the old entries must be deleted.
+//!   the address, the old entries must be forgotten ([`forget`]).
 //! - The kernel repeats an unanswered request only after `retrans_time_ms`, which is 1 s.
 //!
 //! See ip-neighbour(8), arp(7).
@@ -46,7 +46,7 @@ pub(crate) fn delete<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> Request {
         Mode::Existing,
         format!("delete neighbour {ip} on {device}"),
     )
-    .deleting()
+    .unless_gone()
 }
 
 /// Forgets the MAC address of an entry, so that the next packet to it sends an ARP or ND
@@ -61,7 +61,7 @@ pub(crate) fn forget<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> Request {
         format!("forget neighbour {ip} on {device}"),
     )
     .with_flags(libc::NLM_F_REPLACE)
-    .deleting()
+    .unless_gone()
 }
 
 /// Repeats the ARP or ND request for an unresolved neighbour at once.

@@ -12,27 +12,26 @@ use super::message::{Mode, Request};
 pub(crate) fn delete_all<'a>(device: impl Into<Device<'a>>) -> [Request; 2] {
     let device = device.into();
     [TcHandle::ROOT, TcHandle::CLSACT].map(|parent| {
-        let index = i32::try_from(device.index).expect("the kernel's indices are positive ints");
-        let header = TcHeader { index, parent, ..TcHeader::default() };
-        let message = TcMessage::from_parts(header, Vec::new());
+        let message = TcMessage::from_parts(header(device.index, parent), Vec::new());
         Request::route(
             &RouteNetlinkMessage::DelQueueDiscipline(message),
             Mode::Existing,
             format!("delete the queueing disciplines of {device}"),
         )
-        .deleting()
+        .unless_gone()
     })
+}
+
+fn header(device: u32, parent: TcHandle) -> TcHeader {
+    let index = i32::try_from(device).expect("the kernel's indices are positive ints");
+    TcHeader { index, parent, ..TcHeader::default() }
 }
 
 /// Adds a `clsact` qdisc, so that filters can be added.
 pub(crate) fn clsact<'a>(device: impl Into<Device<'a>>) -> Request {
     let device = device.into();
-    let header = TcHeader {
-        index: i32::try_from(device.index).expect("the kernel's indices are positive ints"),
-        handle: TcHandle { major: 0xffff, minor: 0 },
-        parent: TcHandle::CLSACT,
-        ..TcHeader::default()
-    };
+    let handle = TcHandle { major: 0xffff, minor: 0 };
+    let header = TcHeader { handle, ..header(device.index, TcHandle::CLSACT) };
     let message = TcMessage::from_parts(header, vec![TcAttribute::Kind("clsact".to_owned())]);
     Request::route(
         &RouteNetlinkMessage::NewQueueDiscipline(message),

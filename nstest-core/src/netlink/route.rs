@@ -136,7 +136,7 @@ pub(crate) fn delete(route: &Route) -> Request {
         Mode::Existing,
         format!("delete the route to {route}"),
     )
-    .deleting()
+    .unless_gone()
 }
 
 /// The routes of the main table, of both IP versions, including those of the kernel.

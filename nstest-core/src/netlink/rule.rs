@@ -29,7 +29,7 @@ pub(crate) fn delete_added(socket: &mut Socket) -> Result<Vec<Request>> {
         let priority = priority.unwrap_or_default();
         Ok((!FIRST.contains(&priority)).then(|| {
             let what = format!("delete the rule of policy routing with priority {priority}");
-            Request::route(&RouteNetlinkMessage::DelRule(rule), Mode::Existing, what).deleting()
+            Request::route(&RouteNetlinkMessage::DelRule(rule), Mode::Existing, what).unless_gone()
         }))
     })
 }

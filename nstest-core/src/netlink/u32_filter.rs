@@ -111,7 +111,7 @@ pub(crate) fn delete(device: u32, number: u16) -> Request {
         Mode::Existing,
         format!("delete filter {number} of interface #{device}"),
     )
-    .deleting()
+    .unless_gone()
 }
 
 pub(super) fn header(device: u32, number: Option<u16>) -> TcHeader {

@@ -78,11 +78,7 @@ impl Fabric {
         match *self {}
     }
 
-    pub(crate) fn ask_again_after(&mut self, _: &Changes) -> Result<(), Stopped> {
-        match *self {}
-    }
-
-    pub(crate) fn forget_neighbours(&mut self, _: &Outdated) -> Result<()> {
+    pub(crate) fn update_neighbours(&mut self, _: &Changes, _: &Outdated) -> Result<(), Stopped> {
         match *self {}
     }
 

@@ -92,11 +92,8 @@ impl SharedNetwork {
             }
         };
         let carried_out = fabric.carry_out(&changes);
-        let forgotten = carried_out.and_then(|()| {
-            let forgotten = fabric.forget_neighbours(&topology.outdated(&next));
-            forgotten.map_err(|error| Stopped { done: changes.list.len(), error })
-        });
-        let settled = forgotten.and_then(|()| fabric.ask_again_after(&changes));
+        let settled = carried_out
+            .and_then(|()| fabric.update_neighbours(&changes, &topology.outdated(&next)));
         if let Err(Stopped { done, error }) = settled {
             let undo = topology.undo(&changes, (done + 1).min(changes.list.len()));
             fabric.take_back(&undo);

@@ -86,9 +86,7 @@ impl Spec {
     }
 
     pub(super) fn add_segment(&mut self, kind: SegmentKind, new: &NewLan<'_>) -> Result<SegmentId> {
-        if let Some(netns) = &self.netns {
-            return Err(errors::joined_namespace(netns));
-        }
+        self.check_ours()?;
         if self.segments.values().any(|s| s.name == new.name) {
             return Err(errors::lan_name_taken(new.name));
         }
@@ -136,9 +134,7 @@ impl Spec {
         aliases: Vec<String>,
         default: DefaultVia,
     ) -> Result<NodeId> {
-        if let Some(netns) = &self.netns {
-            return Err(errors::joined_namespace(netns));
-        }
+        self.check_ours()?;
         if let Some(other) = self.colliding(&name) {
             return Err(errors::node_name_taken(&name, &other.name));
         }
@@ -195,7 +191,7 @@ impl Spec {
                 names.find(|name| !foreign(name)).unwrap_or_default()
             }
         };
-        if node.interfaces.values().any(|i| i.name == name) {
+        if foreign(&name) || node.interfaces.values().any(|i| i.name == name) {
             return Err(errors::interface_taken(&node.title(), &name));
         }
         let mac = join.mac.unwrap_or(MacAddr::of_interface(id.0, slot));

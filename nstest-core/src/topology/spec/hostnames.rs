@@ -32,19 +32,18 @@ impl Bucket {
 impl Hostnames {
     pub(super) fn insert(&mut self, name: &NodeName, id: NodeId) {
         let bucket = Bucket::of(name);
-        let mut nodes = self.0.get(&bucket).cloned().unwrap_or_default();
-        nodes.push(id);
-        self.0.insert(bucket, nodes);
+        match self.0.get_mut(&bucket) {
+            Some(nodes) => nodes.push(id),
+            None => self.0.insert(bucket, vec![id]),
+        }
     }
 
     pub(super) fn remove(&mut self, name: &NodeName, id: NodeId) {
         let bucket = Bucket::of(name);
-        let mut nodes = self.0.get(&bucket).cloned().unwrap_or_default();
+        let Some(nodes) = self.0.get_mut(&bucket) else { return };
         nodes.retain(|node| *node != id);
         if nodes.is_empty() {
             self.0.remove(&bucket);
-        } else {
-            self.0.insert(bucket, nodes);
         }
     }
 }
