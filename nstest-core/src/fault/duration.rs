@@ -20,7 +20,7 @@ pub(super) const HELP: &str = "write a number and a unit: `250us`, `40ms`, `1.5s
 /// `40ms`, `1.5s`, `1m30s`: numbers with units, the largest unit first.
 pub(super) fn read(text: &str) -> Result<Duration, String> {
     let (mut rest, mut larger, mut sum) = (text, u64::MAX, Some(0_u64));
-    while !rest.is_empty() || larger == u64::MAX {
+    loop {
         let (number, after) = split(rest, |c| !c.is_ascii_alphabetic());
         let (name, after) = split(after, |c| c.is_ascii_alphabetic());
         let unit = UNITS.iter().find(|(unit, _)| *unit == name).map(|(_, nanos)| *nanos);
@@ -28,6 +28,9 @@ pub(super) fn read(text: &str) -> Result<Duration, String> {
             return Err(format!("`{text}` is not a duration"));
         };
         sum = sum.zip(nanos(number, unit)).and_then(|(sum, part)| sum.checked_add(part));
+        if after.is_empty() {
+            break;
+        }
         (rest, larger) = (after, unit);
     }
     let whole = sum.ok_or_else(|| format!("`{text}` is not a whole number of nanoseconds"))?;

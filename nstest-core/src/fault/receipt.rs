@@ -1,7 +1,6 @@
 //! Receipts: how many packets a fault has affected.
 
 use std::fmt;
-use std::panic::Location;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
@@ -23,8 +22,6 @@ struct Inner {
     fault: String,
     /// The first packet, as text.
     first: OnceLock<String>,
-    /// Where the test injected it.
-    location: OnceLock<&'static Location<'static>>,
     /// The packets that passed it, by protocol: see [`PROTOCOLS`].
     passed: [AtomicU64; PROTOCOLS.len()],
     /// Those of them that match in all but their number.
@@ -42,7 +39,6 @@ impl Receipt {
             optional: AtomicBool::new(false),
             fault: fault.into(),
             first: OnceLock::new(),
-            location: OnceLock::new(),
             passed: Default::default(),
             passed_matches: AtomicU64::new(0),
         }))
@@ -76,16 +72,6 @@ impl Receipt {
     /// Keeps the text of a packet, if it is the first one.
     pub(crate) fn remember(&self, packet: impl FnOnce() -> String) {
         self.0.first.get_or_init(packet);
-    }
-
-    /// Where the test injected the fault.
-    pub(crate) fn location(&self) -> Option<&'static Location<'static>> {
-        self.0.location.get().copied()
-    }
-
-    /// Keeps where the test injected the fault.
-    pub(crate) fn locate(&self, location: &'static Location<'static>) {
-        self.0.location.get_or_init(|| location);
     }
 
     /// Counts a packet that passed the fault. If the fault decides by chance, the packet may

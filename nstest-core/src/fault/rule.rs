@@ -10,7 +10,7 @@ use super::packets::Packets;
 use super::receipt::Receipt;
 use crate::addr::MacAddr;
 use crate::frame::kind::{ControlKind, PacketKind};
-use crate::frame::view::{Fragment, PacketView};
+use crate::frame::view::PacketView;
 use crate::frame::{Direction, Discovery};
 
 /// Applies an action to the matching packets at one link end. A rule without a direction
@@ -47,12 +47,6 @@ pub(crate) struct Packet<'a> {
     pub(crate) conversation: Option<Conversation>,
     /// Source and destination port. Of a later fragment, those of its datagram.
     pub(crate) ports: Option<(u16, u16)>,
-}
-
-impl Packet<'_> {
-    pub(crate) fn is_later_fragment(&self) -> bool {
-        self.view.ip.as_ref().is_some_and(|ip| matches!(ip.fragment, Fragment::Later(_)))
-    }
 }
 
 /// The addresses of the nodes that a partition separates from this one.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use super::view::{Fragment, Ip, PacketView, Tcp, TransportHeader, flag};
+use super::view::{Ip, PacketView, Tcp, TransportHeader, flag};
 
 impl fmt::Display for PacketView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,7 +33,7 @@ impl fmt::Display for PacketView<'_> {
             }
             TransportHeader::Other => {
                 write!(f, "IP {} > {} protocol {}", ip.src, ip.dst, ip.protocol)?;
-                if matches!(ip.fragment, Fragment::Later(_)) {
+                if ip.fragment.is_later() {
                     f.write_str(" later fragment")?;
                 }
                 write!(f, " len {}", ip.payload.len())

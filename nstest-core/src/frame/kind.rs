@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::view::{Fragment, PacketView, TransportHeader, flag, protocol};
+use super::view::{PacketView, TransportHeader, flag, protocol};
 
 /// The kind of a packet, by its headers.
 ///
@@ -82,7 +82,7 @@ impl PacketView<'_> {
         if self.control().is_some() {
             return PacketKind::Control;
         }
-        if self.ip.as_ref().is_some_and(|ip| matches!(ip.fragment, Fragment::Later(_))) {
+        if self.is_later_fragment() {
             return PacketKind::Fragment;
         }
         match &self.transport {

@@ -145,7 +145,7 @@ fn ipv6(frame: &[u8], at: usize) -> Option<Ip> {
         };
         let (Some(octets), Some(following)) = (octets, here.first()) else { break };
         (next, header) = (*following, header + octets);
-        if matches!(fragment, Fragment::Later(_)) {
+        if fragment.is_later() {
             break;
         }
     }
@@ -163,7 +163,7 @@ fn ipv6(frame: &[u8], at: usize) -> Option<Ip> {
 }
 
 fn transport(frame: &[u8], ip: &Ip) -> Option<TransportHeader> {
-    if matches!(ip.fragment, Fragment::Later(_)) {
+    if ip.fragment.is_later() {
         return None;
     }
     let bytes = frame.get(ip.payload.clone())?;

@@ -81,6 +81,12 @@ pub(crate) enum Fragment {
     Later(u32),
 }
 
+impl Fragment {
+    pub(crate) const fn is_later(self) -> bool {
+        matches!(self, Self::Later(_))
+    }
+}
+
 /// A transport header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TransportHeader {
@@ -125,9 +131,29 @@ impl Tcp {
         // A segment is shorter than 4 GiB.
         u32::try_from(self.len).unwrap_or(u32::MAX).wrapping_add(controls)
     }
+
+    /// The sequence number after it.
+    pub(crate) fn end(&self) -> u32 {
+        self.seq.wrapping_add(self.sequence_len())
+    }
+
+    /// Whether it opens a connection: the first SYN, and not the answer to it.
+    pub(crate) const fn opens(&self) -> bool {
+        self.has(flag::SYN) && !self.has(flag::ACK)
+    }
+}
+
+/// Whether a sequence number is not after another one. They are compared modulo 2^32 (RFC 9293
+/// §3.4).
+pub(crate) const fn is_not_after(number: u32, other: u32) -> bool {
+    other.wrapping_sub(number) < 1 << 31
 }
 
 impl PacketView<'_> {
+    pub(crate) fn is_later_fragment(&self) -> bool {
+        self.ip.as_ref().is_some_and(|ip| ip.fragment.is_later())
+    }
+
     pub(crate) fn tcp(&self) -> Option<&Tcp> {
         match &self.transport {
             TransportHeader::Tcp(tcp) => Some(tcp),

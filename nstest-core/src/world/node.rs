@@ -352,7 +352,7 @@ impl Node {
     /// - The sysctls that nstest writes have their values; so have a router's nftables rules.
     ///   Its mappings and connections stay.
     ///
-    /// What a program has made beside that stays: its own interfaces, with the routes
+    /// What else a program has made stays: its own interfaces, with the routes
     /// through them, other nftables tables, other sysctls. Links that are down
     /// ([`Link::down`]) stay down. For a router, call it by [`Router`](crate::Router), too.
     ///

@@ -7,7 +7,7 @@ use crate::fault::conversation::Conversation;
 use crate::fault::packets::PacketProtocol;
 use crate::frame::Direction;
 use crate::frame::flow::Flow;
-use crate::frame::view::{PacketView, flag};
+use crate::frame::view::{PacketView, flag, is_not_after};
 
 /// Numbers flows in the order of their first packets.
 #[derive(Debug, Default)]
@@ -41,8 +41,7 @@ impl Flows {
         view: &PacketView<'_>,
     ) -> Conversation {
         let tcp = view.tcp();
-        let syn = tcp.filter(|tcp| tcp.has(flag::SYN) && !tcp.has(flag::ACK));
-        let opened = syn.map(|tcp| tcp.seq);
+        let opened = tcp.filter(|tcp| tcp.opens()).map(|tcp| tcp.seq);
         if let Some(known) = self.known.get(&flow) {
             if opened.is_none() || opened == known.opened {
                 return known.conversation;
@@ -68,10 +67,9 @@ impl Flows {
         view: &PacketView<'_>,
     ) -> bool {
         let Some(tcp) = view.tcp() else { return false };
-        let end = tcp.seq.wrapping_add(tcp.sequence_len());
+        let end = tcp.end();
         let before = self.sent.get(&(flow, direction)).copied();
-        // RFC 9293 §3.4: numbers are compared modulo 2^32.
-        let is_old = before.is_some_and(|sent| sent.wrapping_sub(end) < 1 << 31);
+        let is_old = before.is_some_and(|sent| is_not_after(end, sent));
         let is_other = tcp.has(flag::SYN) && before != Some(end);
         if is_other || !is_old {
             self.sent.insert((flow, direction), end);

@@ -21,7 +21,7 @@ use self::flows::Flows;
 use self::fragment_table::{DatagramId, FragmentTable};
 use self::line::{Copies, Line};
 use self::numbered::{Numbered, Taken};
-use self::resets::{PassedSegment, ResetDecision, Resets};
+use self::resets::{ResetDecision, Resets};
 use super::action::Action;
 use super::condition::Condition;
 use super::conversation::Conversation;
@@ -148,10 +148,10 @@ impl Pipeline {
         if control.is_some() || !(is_needed || begins) {
             return None;
         }
-        let kind = view.kind();
-        let (flow, ends) = (view.flow().filter(|_| kind != PacketKind::Fragment)?, view.ends()?);
+        let (flow, ends) = (view.flow().filter(|_| !view.is_later_fragment())?, view.ends()?);
         let conversation = self.flows.conversation(flow, ends, view);
         let Some(census) = &mut self.census else { return Some(conversation) };
+        let kind = view.kind();
         if kind.is_point() && !self.flows.is_retransmission(flow, direction, view) {
             let count = self.counts.entry((direction, conversation, kind)).or_default();
             *count += 1;
@@ -291,14 +291,8 @@ impl Pipeline {
                             // After the packets that are already on the link.
                             let at = at + self.lines[index(direction)].delay();
                             emit(out, at, direction, onward);
-                            if let (Some(flow), Some(tcp)) = (view.flow(), view.tcp()) {
-                                let first = tcp.has(flag::SYN) && !tcp.has(flag::ACK);
-                                let opened = first.then_some(tcp.seq);
-                                let opened = opened.or_else(|| self.flows.opened(flow));
-                                let end = tcp.seq.wrapping_add(tcp.sequence_len());
-                                let passed = rule.then.then_some(PassedSegment { direction, end });
-                                self.resets.insert(flow, opened, receipt.clone(), passed);
-                            }
+                            let (packet, receipt) = ((direction, view), receipt.clone());
+                            self.resets.insert(packet, rule.then, &self.flows, receipt);
                         }
                         Action::Blackhole => self.cuts.blackhole(direction, id, receipt.clone()),
                         Action::Cut => self.cuts.cut(id, receipt.clone()),

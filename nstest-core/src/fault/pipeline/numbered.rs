@@ -10,7 +10,6 @@ pub(super) struct Numbered {
     pub(super) id: RuleId,
     pub(super) rule: Rule,
     matched: u64,
-    has_begun: bool,
 }
 
 /// How a rule takes a packet.
@@ -23,7 +22,7 @@ pub(super) enum Taken {
 
 impl Numbered {
     pub(super) fn new(id: RuleId, rule: Rule) -> Self {
-        Self { id, rule, matched: 0, has_begun: false }
+        Self { id, rule, matched: 0 }
     }
 
     /// Whether the rule takes a packet, which may be a fragment of a datagram.
@@ -40,7 +39,7 @@ impl Numbered {
         let Some(datagram) = datagram.filter(|_| self.rule.counts_datagrams()) else {
             return (self.matches(packet) && self.count()).then_some(Taken::Counted);
         };
-        let is_later = packet.is_later_fragment();
+        let is_later = packet.view.is_later_fragment();
         match datagram.decision(self.id) {
             Some(taken) => return taken.then_some(Taken::Further),
             None if is_later && datagram.has_first() => return None,
@@ -76,10 +75,10 @@ impl Numbered {
         included
     }
 
-    /// The number for the listener, if the schedule of the fault starts with this packet.
+    /// The number for the listener, if the schedule of the fault starts with this packet, which
+    /// is the first that the rule takes.
     pub(super) fn begin(&mut self) -> Option<u64> {
-        let is_first = !std::mem::replace(&mut self.has_begun, true);
-        self.rule.starts.filter(|_| is_first)
+        self.rule.starts.take()
     }
 }
 

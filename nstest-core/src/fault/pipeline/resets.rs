@@ -7,10 +7,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::flows::Flows;
 use crate::fault::receipt::Receipt;
 use crate::frame::Direction;
 use crate::frame::flow::Flow;
-use crate::frame::view::{PacketView, flag};
+use crate::frame::view::{PacketView, flag, is_not_after};
 
 /// How long `then reset` waits for the next packet, before it resets the connection without
 /// one. A program that answers at once does so in less time, also on a loaded machine.
@@ -31,10 +32,10 @@ struct ResetConnection {
 
 /// A segment that passed before the reset.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PassedSegment {
-    pub(super) direction: Direction,
+struct PassedSegment {
+    direction: Direction,
     /// The sequence number after it.
-    pub(super) end: u32,
+    end: u32,
 }
 
 /// What happens to a packet.
@@ -53,14 +54,17 @@ impl Resets {
         self.0.is_empty()
     }
 
-    /// Resets a connection: at once, or at the next packet after the one that `passed`.
+    /// Resets the connection of a packet: at once, or, if the packet `passes`, at the next one.
     pub(super) fn insert(
         &mut self,
-        flow: Flow,
-        opened: Option<u32>,
+        (direction, view): (Direction, &PacketView<'_>),
+        passes: bool,
+        flows: &Flows,
         receipt: Receipt,
-        passed: Option<PassedSegment>,
     ) {
+        let (Some(flow), Some(tcp)) = (view.flow(), view.tcp()) else { return };
+        let opened = if tcp.opens() { Some(tcp.seq) } else { flows.opened(flow) };
+        let passed = passes.then(|| PassedSegment { direction, end: tcp.end() });
         self.0.insert(flow, ResetConnection { opened, receipt, passed });
     }
 
@@ -73,8 +77,7 @@ impl Resets {
         }
         let (Some(flow), Some(tcp)) = (view.flow(), view.tcp()) else { return Pass };
         let Some(connection) = self.0.get_mut(&flow) else { return Pass };
-        let is_first = tcp.has(flag::SYN) && !tcp.has(flag::ACK);
-        if is_first && connection.opened != Some(tcp.seq) {
+        if tcp.opens() && connection.opened != Some(tcp.seq) {
             self.0.remove(&flow);
             return Pass;
         }
@@ -82,9 +85,7 @@ impl Resets {
             connection.receipt.count_one();
             return ResetSender;
         };
-        let end = tcp.seq.wrapping_add(tcp.sequence_len());
-        // RFC 9293 §3.4: numbers are compared modulo 2^32.
-        let is_copy = direction == passed.direction && passed.end.wrapping_sub(end) < 1 << 31;
+        let is_copy = direction == passed.direction && is_not_after(tcp.end(), passed.end);
         if tcp.has(flag::RST) || tcp.sequence_len() == 0 || is_copy {
             return Pass;
         }

@@ -71,7 +71,7 @@ fn a_reset_after_a_packet_waits_for_the_next_one() {
     let both = [(Ingress, 111, flag::RST), (Egress, 501, flag::RST | flag::ACK)];
     assert_eq!(resets(&passed), both);
     assert_eq!(receipt.affected(), 2);
-    // From then on, who sends gets an RST.
+    // From then on, each sender gets an RST.
     let passed = bench.egress(&tcp(true, 40000, 506, 111, DATA, 5));
     assert_eq!(resets(&passed), [(Ingress, 111, flag::RST)]);
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::answer;
-use crate::frame::view::{Fragment, PacketView, TransportHeader, protocol};
+use crate::frame::view::{PacketView, TransportHeader, protocol};
 
 /// The reason in an ICMP error (RFC 792, RFC 1812 §5.2.7.1, RFC 4443 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,6 +73,6 @@ fn may_be_answered(of: &PacketView<'_>) -> bool {
     };
     let to_one = !of.to.is_multicast() && !ip.dst.is_multicast();
     let from_one = !ip.src.is_unspecified() && !ip.src.is_multicast();
-    let is_later = matches!(ip.fragment, Fragment::Later(_));
+    let is_later = ip.fragment.is_later();
     !is_error && to_one && from_one && !is_later && of.control().is_none()
 }

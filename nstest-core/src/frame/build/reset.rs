@@ -17,7 +17,7 @@ pub(crate) fn reset_answer(of: &PacketView<'_>) -> Option<Vec<u8>> {
     let (seq, ack, flags) = if tcp.has(flag::ACK) {
         (tcp.ack, 0, flag::RST)
     } else {
-        (0, tcp.seq.wrapping_add(tcp.sequence_len()), flag::RST | flag::ACK)
+        (0, tcp.end(), flag::RST | flag::ACK)
     };
     answer(of, protocol::TCP, segment((tcp.dport, tcp.sport), seq, ack, flags))
 }
@@ -35,7 +35,7 @@ pub(crate) fn reset_onward(of: &PacketView<'_>) -> Option<Vec<u8>> {
 /// After a first SYN, the receiver has a connection.
 pub(crate) fn reset_after(of: &PacketView<'_>) -> Option<Vec<u8>> {
     let tcp = of.tcp().filter(|tcp| !tcp.has(flag::RST))?;
-    let next = tcp.seq.wrapping_add(tcp.sequence_len());
+    let next = tcp.end();
     let flags = flag::RST | (tcp.flags & flag::ACK);
     onward(of, protocol::TCP, segment((tcp.sport, tcp.dport), next, tcp.ack, flags))
 }

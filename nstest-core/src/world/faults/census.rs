@@ -47,7 +47,7 @@ impl Census {
         Ok(())
     }
 
-    /// Observes these links again, which have been made again.
+    /// Forgets links that have been made again, so that they are observed again.
     pub(super) fn forget(&mut self, ends: &[LinkEnd]) {
         self.links.retain(|end| !ends.contains(end));
     }

@@ -6,7 +6,7 @@
 //! and the qdisc, and its queue is limited in bytes. So a link would be another one with the
 //! qdisc than with the wire, and an unrelated fault would change which of them it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::id::FaultId;
 use super::pipelines::Pipelines;
@@ -79,8 +79,8 @@ impl Conditions {
     }
 
     /// Forgets links that have gone.
-    pub(super) fn retain(&mut self, existing: &BTreeSet<LinkEndId>) {
-        self.present.retain(|link, _| existing.contains(&link.end.id));
+    pub(super) fn retain(&mut self, stays: impl Fn(LinkEndId) -> bool) {
+        self.present.retain(|link, _| stays(link.end.id));
     }
 }
 

@@ -46,9 +46,8 @@ impl Faults {
             return Ok(());
         }
         let all = spec.nodes().flat_map(|(id, _)| spec.links_of(id));
-        let (again, stay): (Vec<LinkEnd>, Vec<LinkEnd>) =
-            all.partition(|end| made.contains(&end.id));
-        self.mechanisms.forget_pipelines(&stay.iter().map(|end| end.id).collect());
+        let again: Vec<LinkEnd> = all.filter(|end| made.contains(&end.id)).collect();
+        self.mechanisms.forget_pipelines(|end| !made.contains(&end));
         if let Some(census) = &mut self.census {
             census.forget(&again);
         }

@@ -1,5 +1,6 @@
 //! What the register knows of one fault.
 
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use super::targets::DirectedLink;
@@ -12,6 +13,8 @@ use crate::topology::spec::{LinkEnd, LinkEndId};
 pub(super) struct Injected {
     pub(super) fault: Fault,
     pub(super) receipt: Receipt,
+    /// Where the test injected it, unless it is a plan's.
+    pub(super) location: Option<&'static Location<'static>>,
     /// The link end of the handle that it was injected through.
     pub(super) handle: Option<LinkEnd>,
     /// The ends of links that it is about, as the network is now. None while its link
@@ -64,6 +67,7 @@ impl Injected {
     ) -> Self {
         Self {
             receipt: fault.receipt(),
+            location: None,
             fault,
             handle,
             ends,
@@ -80,15 +84,14 @@ impl Injected {
 
     /// Whether its schedule says that it is in force at a time.
     pub(super) fn is_on_at(&self, at: Instant) -> bool {
-        let pending = self.on && self.pending;
-        pending || self.fault.schedule().is_on(at.saturating_duration_since(self.since))
+        self.pending || self.fault.schedule().is_on(at.saturating_duration_since(self.since))
     }
 
     /// When it comes or goes next, after a time or after the start of its schedule.
     pub(super) fn next_change(&self, after: Option<Instant>) -> Option<Instant> {
         let elapsed = after.unwrap_or(self.since).saturating_duration_since(self.since);
         let (next, _) = self.fault.schedule().next_change(elapsed).filter(|_| !self.over)?;
-        Some(self.since + next).filter(|_| !(self.on && self.pending))
+        Some(self.since + next).filter(|_| !self.pending)
     }
 
     /// The packet that its schedule starts with came at this time. An action has waited for

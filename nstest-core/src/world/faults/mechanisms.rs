@@ -167,14 +167,14 @@ impl Mechanisms {
 
     /// Forgets what was at links that were removed.
     pub(super) fn forget_removed(&mut self, existing: &BTreeSet<LinkEndId>) {
-        self.forget_pipelines(existing);
+        self.forget_pipelines(|end| existing.contains(&end));
         self.carriers.retain(existing);
     }
 
-    /// Forgets the pipelines at all other link ends, and the conditions in them.
-    pub(super) fn forget_pipelines(&mut self, existing: &BTreeSet<LinkEndId>) {
-        self.pipelines.retain(existing);
-        self.conditions.retain(existing);
+    /// Forgets the pipelines at link ends that do not stay, and the conditions in them.
+    pub(super) fn forget_pipelines(&mut self, stays: impl Fn(LinkEndId) -> bool) {
+        self.pipelines.retain(&stays);
+        self.conditions.retain(stays);
     }
 
     /// The mechanisms behind what was applied for a fault, each once.

@@ -1,6 +1,6 @@
 //! The ends of links at which frames pass the wire, each with its pipeline.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::targets::target_of;
@@ -125,7 +125,7 @@ impl Pipelines {
     }
 
     /// Forgets those of links that were removed.
-    pub(super) fn retain(&mut self, existing: &BTreeSet<LinkEndId>) {
-        self.by_end.retain(|end, _| existing.contains(end));
+    pub(super) fn retain(&mut self, stays: impl Fn(LinkEndId) -> bool) {
+        self.by_end.retain(|end, _| stays(*end));
     }
 }

@@ -88,8 +88,8 @@ impl Faults {
         fabric.check_owned()?;
         fault.check()?;
         let ends = resolve(spec, &fault, handle, MissingNode::Refuse)?;
-        let injected = Injected::new(fault, handle, ends, since);
-        injected.receipt.locate(location);
+        let mut injected = Injected::new(fault, handle, ends, since);
+        injected.location = Some(location);
         if !replaces {
             rivals::check(self.present().map(|(_, injected)| injected), &injected, spec)?;
         }
@@ -164,14 +164,14 @@ impl Faults {
         if injected.ends.is_empty() {
             injected.ends = resolve(spec, &injected.fault, injected.handle, MissingNode::Skip)?;
         }
-        injected.pending = injected.fault.starts_with_packet();
-        if let (true, Some(end)) = (injected.pending, injected.ends.first().copied()) {
+        let pending = injected.fault.starts_with_packet();
+        if let (true, Some(end)) = (pending, injected.ends.first().copied()) {
             self.listen(end, spec, fabric)?;
         }
         let Self { injected, mechanisms, .. } = self;
         let injected = injected.get_mut(&id).expect("it is registered");
         let applied = mechanisms.apply(id, injected, spec, fabric)?;
-        (injected.on, injected.was_on) = (true, true);
+        (injected.on, injected.was_on, injected.pending) = (true, true, pending);
         let mut before = std::mem::replace(&mut injected.applied, applied);
         before.retain(|applied| !injected.applied.contains(applied));
         // Only now, when the new is in force: no packet passes between them.
@@ -181,7 +181,7 @@ impl Faults {
     /// Takes a fault out of force.
     pub(super) fn turn_off(&mut self, id: FaultId, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
         let injected = self.get_mut(id);
-        injected.on = false;
+        (injected.on, injected.pending) = (false, false);
         let applied = std::mem::take(&mut injected.applied);
         self.mechanisms.release(id, applied, spec, fabric)
     }

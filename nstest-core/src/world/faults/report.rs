@@ -91,7 +91,7 @@ impl Faults {
         }
         let receipt = &injected.receipt;
         let why = why_never_on(injected, spec).or_else(|| self.why_unaffected(injected));
-        let at = receipt.location().map(|at| format!("injected at {at}"));
+        let at = injected.location.map(|at| format!("injected at {at}"));
         let notes: Vec<String> = at.into_iter().chain(why).collect();
         Some(match notes.join(": ").as_str() {
             "" => receipt.fault().to_owned(),
