@@ -39,7 +39,7 @@ fn a_reset_after_a_packet_comes_with_the_answer(server: Node, net: Net) -> TestR
     Ok(())
 }
 
-/// If no other packet comes, the connection is reset all the same.
+/// If no other packet comes, the connection is reset after 500 ms.
 #[netns_test]
 fn a_reset_after_a_packet_needs_no_answer(server: Node, net: Net) -> TestResult {
     let listener = server.run(|| TcpListener::bind((server.ip(), 80)))?;

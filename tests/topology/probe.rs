@@ -220,6 +220,15 @@ pub(crate) fn connect(
     Ok((near, far, seen))
 }
 
+/// Sends on a connection that has exchanged bytes, and gets a reset: at once, if a delayed
+/// acknowledgement of these bytes has been answered by one already.
+#[track_caller]
+pub(crate) fn assert_reset(near: &mut TcpStream) {
+    let sent = near.write_all(b"still there?");
+    let error = sent.and_then(|()| near.read(&mut [0])).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
 /// Both directions of a connection work.
 pub(crate) fn exchange(near: &mut TcpStream, far: &mut TcpStream) -> io::Result<()> {
     for (from, to) in [(0, 1), (1, 0)] {
