@@ -6,6 +6,9 @@ pub(crate) const NODE: &str = "test";
 /// `TMPDIR` of every test. It is short, because addresses of unix sockets are.
 pub(crate) const TMP_DIR: &str = "/run/nstest/tmp";
 
+/// The directory that is mounted at /dev/shm.
+pub(crate) const SHM_DIR: &str = "/run/nstest/shm";
+
 /// The directory of the files that replace those in /etc.
 pub(crate) const ETC: &str = "/run/nstest/etc";
 

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use expect_test::expect;
+use nix::mount::{MsFlags, mount};
 use nstest::netns_test;
-use nstest_tests::driver::Run;
+use nstest_tests::driver::{Run, success};
 use nstest_tests::marks;
 use nstest_tests::programs::{find, need};
 use nstest_tests::survivors::{self, on_a_machine_of_its_own};
@@ -152,6 +154,81 @@ fn a_test_is_alone_on_a_machine_of_its_own() {
             isolation::shows_its_world
     "#]]
     .assert_eq(&outcome.shown());
+}
+
+/// A path in /dev/shm that no other run uses.
+fn shared_memory(case: &Path, owner: &str) -> PathBuf {
+    let name = case.file_name().unwrap().to_string_lossy();
+    Path::new("/dev/shm").join(format!("{name}-{owner}"))
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn shares_memory() {
+    let path = shared_memory(&marks::directory(), "test");
+    fs::File::create_new(&path).unwrap(); // as shm_open(3) does
+    let names: Vec<PathBuf> =
+        fs::read_dir("/dev/shm").unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(names, [path], "it is the only one");
+    // A link to /dev/shm on many machines, which the test's /run has, too.
+    if let Ok(names) = fs::read_dir("/run/shm") {
+        assert_eq!(names.count(), 1);
+    }
+}
+
+/// Two tests may use the same name, and a test that is killed leaves nothing behind.
+#[test]
+fn shared_memory_is_that_of_the_test() {
+    let run = Run::of(&["isolation::shares_memory"]);
+    let [outside, inside] = ["machine", "test"].map(|owner| shared_memory(run.case(), owner));
+    fs::write(&outside, "").unwrap();
+    let outcome = run.run();
+    fs::remove_file(&outside).unwrap();
+    outcome.passed_silently("isolation::shares_memory");
+    assert!(!inside.exists());
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn is_in_shared_memory() {
+    assert_eq!(fs::read_to_string("file").unwrap(), "kept");
+    assert!(std::env::current_dir().unwrap().starts_with("/dev/shm"));
+}
+
+/// A build directory may be there.
+#[test]
+fn a_working_directory_in_shared_memory_can_be_used() {
+    let mut run = Run::of(&["isolation::is_in_shared_memory"]);
+    let directory = shared_memory(run.case(), "directory");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join("file"), "kept").unwrap();
+    run.command().current_dir(&directory);
+    let outcome = run.run();
+    fs::remove_dir_all(&directory).unwrap();
+    outcome.passed_silently("isolation::is_in_shared_memory");
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn opens_settings_of_the_machine() {
+    let proc = std::env::temp_dir().join("proc");
+    fs::create_dir(&proc).unwrap();
+    mount(Some("proc"), &proc, Some("proc"), MsFlags::empty(), None::<&str>).unwrap();
+    for setting in [Path::new("/proc"), &proc].map(|proc| proc.join("sys/vm/swappiness")) {
+        // Nothing is written.
+        let opened = fs::OpenOptions::new().write(true).open(setting);
+        println!("{:?}", opened.map(drop).map_err(|error| error.kind()));
+    }
+}
+
+/// docs/src/limits.md says that real root can change them, and others cannot.
+#[test]
+fn only_real_root_can_change_settings_of_the_machine() {
+    let expected = match nstest_tests::machine_root() {
+        true => "Err(ReadOnlyFilesystem)\nOk(())\n",
+        false => "Err(PermissionDenied)\nErr(PermissionDenied)\n",
+    };
+    assert_eq!(success("isolation::opens_settings_of_the_machine"), expected);
 }
 
 #[netns_test(root = false)]

@@ -8,17 +8,20 @@ use nix::libc;
 use super::Extras;
 use super::host::{EtcFile, Host};
 use super::steps::{StepList, c_path, mount, mount_arguments};
-use crate::layout::{ETC, LOCALHOST, NETNS, NODE, TMP_DIR};
+use crate::layout::{ETC, LOCALHOST, NETNS, NODE, SHM_DIR, TMP_DIR};
 use crate::sys::call::c_string;
 use crate::sys::step::{Mount, Step};
 use crate::uplink::Uplink;
 
 const PRIVATE: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
 
-/// Adds the steps for /proc, /sys, /run and the files in /etc.
+/// Adds the steps for /proc, /sys, /run, /dev/shm and the files in /etc.
 pub(super) fn add(steps: &mut StepList, host: &Host, real_root: bool, extras: Extras<'_>) {
     kernel_file_systems(steps, real_root);
     run(steps, host, extras.tmpfs_size);
+    if let Some(path) = &host.shm {
+        shared_memory(steps, path);
+    }
     etc(steps, host, extras.uplink);
 }
 
@@ -87,6 +90,23 @@ fn run(steps: &mut StepList, host: &Host, size: &str) {
         directories(steps, path.parent());
         steps.must(what, Step::MakeDir { path: c_path(path), mode: 0o700 });
     }
+}
+
+/// A /dev/shm of the test's own, a directory of its /run. POSIX shared memory and semaphores
+/// (shm_overview(7)) are files there, and so they are not in the IPC namespace. A test that is
+/// killed would leave them on the machine.
+fn shared_memory(steps: &mut StepList, path: &Path) {
+    let (what, mode) = ("make the test's own /dev/shm", 0o1777);
+    if path.starts_with("/run") {
+        return steps.must(what, Step::MakeDir { path: c_path(path), mode });
+    }
+    steps.must(what, Step::MakeDir { path: c_string(SHM_DIR), mode });
+    let target = path.to_string_lossy();
+    steps.may(
+        what,
+        mount(Some(SHM_DIR), &target, None, libc::MS_BIND),
+        "/dev/shm is that of the machine: tests that use the same name there collide",
+    );
 }
 
 /// Makes a directory below /run, and those above it.

@@ -19,6 +19,9 @@ pub(crate) struct Host {
     pub(super) run_dirs: Vec<PathBuf>,
     /// `XDG_RUNTIME_DIR`, if it is below /run.
     pub(super) user_runtime: Option<PathBuf>,
+    /// The directory of shm_open(3), /dev/shm or /run/shm. Absent if it contains the working
+    /// directory or the test binary.
+    pub(super) shm: Option<PathBuf>,
     /// Whether /var/run is another directory than /run. Both may hold sockets.
     pub(super) apart: bool,
     /// Where /etc/hosts and /etc/resolv.conf really are.
@@ -58,8 +61,11 @@ impl Host {
             .filter_map(|entry| Some((entry.path(), std::fs::read_link(entry.path()).ok()?)))
             .collect();
         let in_use = [std::env::current_dir(), std::env::current_exe()];
-        let in_use: Vec<PathBuf> =
-            in_use.into_iter().flatten().filter_map(|path| below_run(&path)).collect();
+        let in_use: Vec<PathBuf> = in_use.into_iter().flatten().collect();
+        let shm = std::fs::canonicalize("/dev/shm")
+            .ok()
+            .filter(|shm| shm.is_dir() && !in_use.iter().any(|path| path.starts_with(shm)));
+        let in_use: Vec<PathBuf> = in_use.iter().filter_map(|path| below_run(path)).collect();
         let run_dirs: Vec<PathBuf> = entries()
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .map(|entry| entry.path())
@@ -80,6 +86,7 @@ impl Host {
             run_links,
             run_dirs,
             user_runtime,
+            shm,
             apart,
         }
     }
