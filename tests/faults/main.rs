@@ -5,6 +5,7 @@ mod carriers;
 mod chance;
 mod changes;
 mod conformance;
+mod connections;
 mod fragments;
 mod lasting;
 mod links;

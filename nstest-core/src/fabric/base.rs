@@ -16,7 +16,7 @@ use crate::netns::Namespace;
 use crate::node::{NodeExecutor, Panics, UsedNodes};
 use crate::sysctl;
 use crate::topology::changes::{Change, Changes, NodeRef};
-use crate::topology::spec::{NodeId, Translated, interface_index};
+use crate::topology::spec::{LinkEndId, NodeId, Translated, interface_index};
 use crate::topology::state::Hosts;
 
 /// What there is in the kernel for a test's network.
@@ -39,6 +39,8 @@ pub(crate) struct Fabric {
     /// Whether [`keep_netfilter_off_bridges`](Self::keep_netfilter_off_bridges) was called.
     pub(super) bridges_unfiltered: bool,
     pub(super) splices: SpliceState,
+    /// The link ends that no packet of the test can have passed yet.
+    pub(super) new_link_ends: BTreeSet<LinkEndId>,
     pub(super) requests: RequestQueue,
     /// Settings that were refused while a node was created, for the change that sets
     /// them.
@@ -83,6 +85,7 @@ impl Fabric {
             forwarding: ForwardingTable::default(),
             bridges_unfiltered: false,
             splices: SpliceState::default(),
+            new_link_ends: BTreeSet::new(),
             requests: RequestQueue::default(),
             written: BTreeMap::new(),
             panics,

@@ -14,6 +14,7 @@
 //!   together;
 //! - [`base`]: the fabric itself;
 //! - [`splicing`], [`carrier`]: the wire, and links that are down;
+//! - [`earlier`]: what passed a link before the wire;
 //! - [`foreign`]: interfaces that programs have made;
 //! - [`perform`], [`carry_out`]: one change; a list of changes;
 //! - [`restoring`]: a node that programs have changed.
@@ -21,6 +22,7 @@
 mod base;
 mod carrier;
 mod carry_out;
+mod earlier;
 mod foreign;
 mod forwarding;
 mod hosts;

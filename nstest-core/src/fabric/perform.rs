@@ -205,6 +205,7 @@ impl Fabric {
 
     fn add_link(&mut self, at: &NodeRef, slot: u8, state: &LinkState) -> Result<()> {
         self.awaiting.insert(at.id);
+        self.new_link_ends.insert(state.end);
         let member = self.member(at)?;
         let index = member.free_index(state.index);
         let interface = NodeInterface { name: state.name.clone(), index, end: state.end };

@@ -274,9 +274,12 @@ impl Packets {
     /// server. [`port`](Self::port) selects the port. A UDP exchange counts as a connection;
     /// its client is the sender of the first datagram.
     ///
-    /// They are numbered from the first fault or condition of the link on, so inject one of
-    /// them before the first connection. Of a connection that is older, the first packet was
-    /// not seen: it gets its number when its next packet comes.
+    /// They are numbered from the beginning of the link. The link's first fault or condition
+    /// finds the TCP connections that are older by the sockets of the nodes. If these do not
+    /// show the number, because a connection was closed, or several were made to one port, the
+    /// fault is refused (`fault`). The same holds for UDP after the first datagram of a node,
+    /// and for the links of a router after the first packet that it has forwarded. Inject such
+    /// a fault before the first connection.
     #[must_use]
     pub const fn connection(mut self, nth: u32) -> Self {
         self.connection = Some(nth);

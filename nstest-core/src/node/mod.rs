@@ -23,6 +23,7 @@
 //! - `command`, `process`: programs, and programs that can be awaited;
 //! - `connect_outcome`, `probe`: attempts to connect, and what became of them;
 //! - `ready`, `connections`: listening ports, ICMP echo, and killing TCP connections;
+//! - `transport`: what a node has sent and received;
 //! - `rtnetlink`: a handle of the crate rtnetlink.
 
 pub(crate) mod command;
@@ -57,6 +58,8 @@ pub(crate) mod stray;
 pub(crate) mod task;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/thread_name.rs")]
 mod thread_name;
+#[cfg(not(any(not(target_os = "linux"), miri, nstest_stub)))]
+pub(crate) mod transport;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/view.rs")]
 pub(crate) mod view;
 pub(crate) mod visit;

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::fault::pipeline::earlier::EarlierFlows;
 use crate::frame::Stage;
 use crate::node::{NodeExecutor, Panics};
 use crate::topology::changes::{Changes, NodeRef};
-use crate::topology::spec::{ForeignNames, LinkEndId, NodeId, Outdated, Translated};
+use crate::topology::spec::{ForeignNames, LinkEnd, LinkEndId, NodeId, Outdated, Spec, Translated};
 use crate::topology::state::{NetworkState, NodeState};
 
 pub(crate) fn has_ipv6() -> bool {
@@ -71,6 +72,14 @@ impl Fabric {
         _: &NodeState,
         _: &NetworkState,
     ) -> Result<Vec<LinkEndId>> {
+        match *self {}
+    }
+
+    pub(crate) fn earlier_flows(&self, _: LinkEnd, _: &Spec) -> EarlierFlows {
+        match *self {}
+    }
+
+    pub(crate) fn links_are_used(&mut self) {
         match *self {}
     }
 

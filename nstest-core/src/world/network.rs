@@ -80,6 +80,7 @@ impl SharedNetwork {
     pub(super) fn edit<T>(&self, edit: impl Fn(&mut Spec) -> Result<T>) -> Result<T> {
         let Network { topology, fabric, faults } = &mut *self.lock();
         fabric.check_owned()?;
+        fabric.links_are_used();
         let mut foreign = ForeignNames::new();
         let (Transition { changes, next }, value) = loop {
             let (transition, value) = topology.edit(&foreign, &edit)?;
@@ -100,8 +101,9 @@ impl SharedNetwork {
             return Err(error);
         }
         *topology = next;
-        faults.follow(topology.spec(), fabric)?;
-        Ok(value)
+        let followed = faults.follow(topology.spec(), fabric);
+        fabric.links_are_used();
+        followed.map(|()| value)
     }
 
     /// Puts a node back to what the topology says.
@@ -112,7 +114,9 @@ impl SharedNetwork {
         let state = topology.state();
         let node = state.nodes.get(&id).ok_or_else(|| gone("node"))?;
         let made = fabric.restore(&NodeRef::new(id, node), node, state)?;
-        faults.renew(&made, topology.spec(), fabric)
+        let renewed = faults.renew(&made, topology.spec(), fabric);
+        fabric.links_are_used();
+        renewed
     }
 
     /// Looks something up in what the test asked for.

@@ -17,8 +17,11 @@ impl Net {
         if run_config.census {
             faults.take_census(topology.spec(), fabric)?;
         }
-        let Some(plan) = &run_config.plan else { return Ok(()) };
-        faults.follow_plan(&plan.parse::<Plan>()?, topology.spec(), fabric)
+        if let Some(plan) = &run_config.plan {
+            faults.follow_plan(&plan.parse::<Plan>()?, topology.spec(), fabric)?;
+        }
+        fabric.links_are_used();
+        Ok(())
     }
 
     /// Waits until the faults of the plan have affected a packet, or until no packets are

@@ -58,6 +58,17 @@ impl Flows {
         conversation
     }
 
+    /// Enters a TCP connection that is older than the first packet seen. `is_alone`: it is the
+    /// only one to its server's port, and has the number 1.
+    pub(super) fn enter(&mut self, flow: Flow, port: Option<u16>, is_alone: bool) {
+        let protocol = PacketProtocol::of(flow.protocol);
+        if port.is_some() {
+            *self.begun.entry((protocol, port)).or_default() += 1;
+        }
+        let conversation = Conversation { protocol, port, nth: u32::from(is_alone) };
+        self.known.insert(flow, Known { conversation, opened: None });
+    }
+
     /// Whether a segment contains nothing new. TCP also retransmits when the machine is slow
     /// and nothing was lost. To be called once for each packet.
     pub(super) fn is_retransmission(

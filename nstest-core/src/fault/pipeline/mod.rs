@@ -6,6 +6,7 @@
 //! control traffic.
 
 mod cuts;
+pub(crate) mod earlier;
 mod flows;
 mod fragment_table;
 mod line;
@@ -17,6 +18,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use self::cuts::Cuts;
+use self::earlier::EarlierFlows;
 use self::flows::Flows;
 use self::fragment_table::{DatagramId, FragmentTable};
 use self::line::{Copies, Line};
@@ -26,6 +28,7 @@ use super::action::Action;
 use super::condition::Condition;
 use super::conversation::Conversation;
 use super::model::FaultTarget;
+use super::packets::Packets;
 use super::point::InjectionPoint;
 use super::random::{Draw, Draws};
 use super::receipt::Receipt;
@@ -56,6 +59,7 @@ pub(crate) struct Pipeline {
     lines: [Line; 2],
     rules: Vec<Numbered>,
     added: u64,
+    earlier: EarlierFlows,
     flows: Flows,
     fragments: FragmentTable,
     resets: Resets,
@@ -83,6 +87,7 @@ impl Pipeline {
             lines: Direction::BOTH.map(line),
             rules: Vec::new(),
             added: 0,
+            earlier: EarlierFlows::default(),
             flows: Flows::default(),
             fragments: FragmentTable::default(),
             resets: Resets::default(),
@@ -102,6 +107,17 @@ impl Pipeline {
         condition: Option<(Condition, Receipt)>,
     ) {
         self.lines[index(direction)].set(condition);
+    }
+
+    /// Numbers the connections that passed before. To be called before the first frame.
+    pub(crate) fn set_earlier(&mut self, earlier: EarlierFlows) {
+        earlier.enter(&mut self.flows);
+        self.earlier = earlier;
+    }
+
+    /// Why the connection of a packet filter cannot be found by its number, if it has one.
+    pub(crate) fn connection_problem(&self, packets: &Packets) -> Option<String> {
+        self.earlier.problem(packets)
     }
 
     /// Adds a rule after all others.

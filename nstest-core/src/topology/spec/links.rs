@@ -74,6 +74,13 @@ impl Spec {
         interfaces.map(|(slot, i)| LinkEnd { node: id, slot: *slot, id: i.end }).collect()
     }
 
+    /// The addresses of an interface, with its link-local one.
+    pub(crate) fn ips_at(&self, end: LinkEnd) -> BTreeSet<IpAddr> {
+        let node = self.nodes.get(&end.node);
+        let interface = node.and_then(|node| node.interfaces.get(&end.slot));
+        interface.map(|interface| interface.all_ips().collect()).unwrap_or_default()
+    }
+
     /// What identifies the packets from and to these nodes, link-local addresses included.
     pub(crate) fn identities<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Identities {
         let mut all = Identities::default();
@@ -89,8 +96,7 @@ impl Identities {
     fn add(&mut self, node: &NodeSpec) {
         for interface in node.interfaces.values() {
             self.macs.insert(interface.mac);
-            self.ips.insert(interface.mac.link_local().into());
-            self.ips.extend(interface.ips());
+            self.ips.extend(interface.all_ips());
         }
     }
 }

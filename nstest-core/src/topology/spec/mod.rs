@@ -274,6 +274,11 @@ impl InterfaceSpec {
     pub(super) fn ips(&self) -> impl Iterator<Item = IpAddr> + '_ {
         Family::BOTH.into_iter().filter_map(|family| self.addr(family))
     }
+
+    /// Its addresses, with the link-local one that the kernel adds.
+    fn all_ips(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.ips().chain([self.mac.link_local().into()])
+    }
 }
 
 impl NodeSpec {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::targets::target_of;
 use super::traffic::Traffic;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::fabric::Fabric;
+use crate::fault::packets::Packets;
 use crate::fault::pipeline::{Pipeline, RuleId};
 use crate::fault::rule::Rule;
 use crate::sync::lock;
@@ -72,6 +73,7 @@ impl Pipelines {
                 traffic.note(end, direction, view, sent);
             }));
         }
+        pipeline.set_earlier(fabric.earlier_flows(end, spec));
         change(&mut pipeline);
         let pipeline = Arc::new(Mutex::new(pipeline));
         fabric.splice(end.id, Arc::clone(&pipeline) as _)?;
@@ -99,18 +101,43 @@ impl Pipelines {
     }
 
     /// Adds a rule at an end that has a pipeline.
+    ///
+    /// # Errors
+    /// `fault`, if its connection cannot be found by its number.
     pub(super) fn add_rule(
         &self,
         end: LinkEndId,
         rule: Rule,
         fabric: &mut Fabric,
     ) -> Result<RuleId> {
+        self.check_connection(end, &rule.packets, rule.receipt.fault())?;
         let id = lock(&self.by_end[&end]).add(rule);
         if let Err(error) = fabric.refresh(end) {
             let _ = self.remove_rule(end, id, fabric); // the first error is the one to report
             return Err(error);
         }
         Ok(id)
+    }
+
+    /// Checks that the connection of a packet filter can be found by its number, if it has one.
+    ///
+    /// # Errors
+    /// `fault`, if it cannot.
+    pub(super) fn check_connection(
+        &self,
+        end: LinkEndId,
+        packets: &Packets,
+        fault: &str,
+    ) -> Result<()> {
+        let Some(why) = self.at(end).and_then(|it| it.connection_problem(packets)) else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorCode::Fault, format!("find the connection of the fault `{fault}`"))
+            .source(why)
+            .help(
+                "inject it before the first connection of the link: connections are numbered from \
+                 the first fault or condition of their link on",
+            ))
     }
 
     pub(super) fn remove_rule(

@@ -115,6 +115,7 @@ impl Faults {
 
     /// Its schedule starts, or it waits for its packet.
     pub(super) fn begin(&mut self, id: FaultId, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
+        self.number_connections(id, spec, fabric)?;
         let injected = self.get(id);
         if injected.fault.is_triggered() {
             return self.await_packet(id, spec, fabric);
@@ -124,6 +125,20 @@ impl Faults {
             self.turn_on(id, spec, fabric)?;
         }
         if schedule == FaultSchedule::default() { Ok(()) } else { self.scheduler.follow(id) }
+    }
+
+    /// Has the connections of a link numbered from now on, if a fault that may start later
+    /// selects one by its number.
+    fn number_connections(&mut self, id: FaultId, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
+        let Self { injected, mechanisms: Mechanisms { pipelines, .. }, .. } = self;
+        let Injected { fault, ends, receipt, .. } = &injected[&id];
+        if fault.packets.connection.is_none() {
+            return Ok(());
+        }
+        ends.iter().map(|end| spec.principal(*end)).try_for_each(|end| {
+            pipelines.splice(end, spec, fabric)?;
+            pipelines.check_connection(end.id, &fault.packets, receipt.fault())
+        })
     }
 
     /// Waits for the packet that a fault begins with. The wire sends the scheduler a
