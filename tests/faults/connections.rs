@@ -221,7 +221,7 @@ fn aborted_connections_may_have_been_to_any_port(server: Node, net: Net) -> Test
         "server tcp port 81 #1",
         &expect![[r#"
             nstest[fault]: find the connection of the fault `server tcp port 81 #1 data: delay 1ms`
-              cause: 1 of 1 earlier connections of node server were closed or refused, and it is not known to which ports they were
+              cause: connections of node server were closed or refused before (1 of 1), and it is not known to which ports they were
               help: inject it before the first connection of the link: connections are numbered from the first fault or condition of their link on
         "#]],
     );
