@@ -4,8 +4,8 @@
 //! write [`Event`]s into one pipe, which the parent reads.
 //!
 //! An event is a tag, the length of its payload in four bytes (little endian), and the
-//! payload. Init writes [`Event::Ended`] and [`Event::InitFailed`]; the body writes the
-//! others. Events do not mix (pipe(7)): they are shorter than `PIPE_BUF`, or written while
+//! payload. Init writes [`Event::Ended`], [`Event::InitFailed`] and [`Event::NotAwaited`]; the
+//! body writes the others. Events do not mix (pipe(7)): they are shorter than `PIPE_BUF`, or written while
 //! no other process writes. Findings can be larger than the pipe, so a parent that expects
 //! them reads while they are written.
 
@@ -32,6 +32,8 @@ pub(crate) enum Event {
     PipeClosed,
     /// Init could not start the body, because of this `errno`.
     InitFailed(i32),
+    /// Init could not wait for the body, because of this `errno`.
+    NotAwaited(i32),
     /// The body's process ended with this wait status, as waitpid(2) gives it.
     Ended(i32),
 }
@@ -72,6 +74,7 @@ impl Event {
             Event::Failed(Failure::Reported(text)) => (b'U', text.as_bytes()),
             Event::PipeClosed => (b'C', &[]),
             Event::InitFailed(errno) => return message(tag::NOT_STARTED, *errno).to_vec(),
+            Event::NotAwaited(errno) => return message(tag::NOT_AWAITED, *errno).to_vec(),
             Event::Ended(status) => return message(tag::ENDED, *status).to_vec(),
         };
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
@@ -98,6 +101,7 @@ impl Event {
             b'U' => Event::Failed(Failure::Reported(text())),
             b'C' => Event::PipeClosed,
             tag::NOT_STARTED => Event::InitFailed(number()),
+            tag::NOT_AWAITED => Event::NotAwaited(number()),
             tag::ENDED => Event::Ended(number()),
             _ => return None,
         };
@@ -162,6 +166,7 @@ mod tests {
             Event::Passed,
             Event::PipeClosed,
             Event::InitFailed(11),
+            Event::NotAwaited(1),
             Event::Ended(-1),
         ];
         let all: Vec<u8> = events.iter().flat_map(Event::encode).collect();

@@ -2,8 +2,9 @@
 //!
 //! The traps:
 //! - A namespace belongs to a *thread*. Entering one changes only the calling thread, and
-//!   leaving must not fail: the thread would do its next work in the wrong network. If it
-//!   fails, the process aborts.
+//!   leaving must not fail: the thread would do its next work in the wrong network. So a thread
+//!   first tries to enter the namespace in which it is. If leaving fails nevertheless, the
+//!   process aborts.
 //! - `/proc/self/ns/net` is the namespace of the thread group's *leader*. A thread has its
 //!   own under `/proc/thread-self` (proc(5)).
 //! - A thread that is started while its parent is in a namespace is born there, and stays.
@@ -98,7 +99,7 @@ impl Namespace {
     pub(crate) fn enter<R>(&self, body: impl FnOnce() -> R) -> Result<R> {
         let to_return = Return::prepare()?;
         setns(&self.fd, CloneFlags::CLONE_NEWNET)
-            .map_err(|errno| failed(format!("enter {}", self.name), errno))?;
+            .map_err(|errno| not_entered(format!("enter {}", self.name), errno))?;
         let visit = to_return.leave();
         visit.now_in(&self.fd);
         let result = body();
@@ -109,7 +110,7 @@ impl Namespace {
     /// Moves the calling thread to this namespace permanently.
     pub(crate) fn settle(&self) -> Result<()> {
         setns(&self.fd, CloneFlags::CLONE_NEWNET)
-            .map_err(|errno| failed(format!("move the thread to {}", self.name), errno))?;
+            .map_err(|errno| not_entered(format!("move the thread to {}", self.name), errno))?;
         INSIDE.set(Some(Arc::clone(&self.fd)));
         Ok(())
     }
@@ -170,7 +171,7 @@ impl Return {
             Some(fd) => Arc::clone(fd),
             None => HOME.with(|home| match home.get() {
                 Some(fd) => Ok(Arc::clone(fd)),
-                None => of_this_thread().map(|fd| Arc::clone(home.get_or_init(|| fd))),
+                None => home_of_this_thread().map(|fd| Arc::clone(home.get_or_init(|| fd))),
             })?,
         };
         Ok(Self { to, outer })
@@ -190,11 +191,7 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         if let Err(errno) = setns(&self.0.to, CloneFlags::CLONE_NEWNET) {
-            eprintln!(
-                "nstest: this thread cannot leave the network namespace that it entered: {errno}. The \
-                 process aborts, because the thread would continue in the wrong network"
-            );
-            std::process::abort();
+            abort("leave the network namespace that this thread entered", errno);
         }
         INSIDE.set(self.0.outer.take());
     }
@@ -209,14 +206,29 @@ pub(crate) fn return_home() {
         return;
     }
     let returned = open(Path::new(OF_LEADER))
-        .and_then(|home| setns(home, CloneFlags::CLONE_NEWNET).map_err(io::Error::from));
-    if let Err(error) = returned {
-        eprintln!(
-            "nstest: a new thread cannot leave the node in which it was started: {error}. The \
-             process aborts, because the thread would continue in the wrong network"
-        );
-        std::process::abort();
+        .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or_default()))
+        .and_then(|home| setns(home, CloneFlags::CLONE_NEWNET));
+    if let Err(errno) = returned {
+        abort("move a new thread out of the node in which it was started", errno);
     }
+}
+
+fn abort(what: &str, errno: Errno) -> ! {
+    let error = not_entered(what.to_owned(), errno);
+    eprintln!(
+        "{error:?}\nnstest: the process aborts, because the thread would continue in the wrong network"
+    );
+    std::process::abort()
+}
+
+/// The namespace of this thread, to which it can return: what refuses setns(2), such as a seccomp
+/// filter, refuses it here, too.
+fn home_of_this_thread() -> Result<Arc<OwnedFd>> {
+    let home = of_this_thread()?;
+    setns(&home, CloneFlags::CLONE_NEWNET).map_err(|errno| {
+        not_entered("enter this thread's own network namespace".to_owned(), errno)
+    })?;
+    Ok(home)
 }
 
 fn of_this_thread() -> Result<Arc<OwnedFd>> {
@@ -234,8 +246,13 @@ fn refused(name: &str, errno: Errno) -> Error {
         step: format!("create a network namespace for {name}"),
         call: "unshare(CLONE_NEWNET)".to_owned(),
         errno: errno as i32,
-        kind: Operation::Clone,
+        kind: Operation::FurtherNamespaces { kinds: &["net"] },
     })
+}
+
+fn not_entered(step: String, errno: Errno) -> Error {
+    let call = "setns(CLONE_NEWNET)".to_owned();
+    preflight::explain(Refusal { step, call, errno: errno as i32, kind: Operation::Enter })
 }
 
 fn failed(what: String, source: impl Into<io::Error>) -> Error {

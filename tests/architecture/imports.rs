@@ -36,9 +36,23 @@ const CORE: Modules = &[
     ("preflight", &["error", "capability", "sys"]),
     // Network namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout", "preflight"]),
-    ("netlink", &["error", "addr", "sys", "sysctl", "netns"]),
-    ("node", &["error", "addr", "sync", "panics", "layout", "frame", "sys", "netlink", "netns"]),
-    ("wire", &["error", "addr", "sync", "panics", "sys", "frame"]),
+    ("netlink", &["error", "addr", "sys", "sysctl", "preflight", "netns"]),
+    (
+        "node",
+        &[
+            "error",
+            "addr",
+            "sync",
+            "panics",
+            "layout",
+            "frame",
+            "sys",
+            "preflight",
+            "netns",
+            "netlink",
+        ],
+    ),
+    ("wire", &["error", "addr", "sync", "panics", "sys", "frame", "preflight"]),
     ("dns", &["error", "sync", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "addr", "layout", "netlink"]),

@@ -106,6 +106,28 @@ fn a_limit_that_a_node_meets_is_named() {
     assert!(text.contains("an outer user namespace allows no further network namespace"), "{text}");
 }
 
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn lives_in_a_node(node: nstest::Node) {
+    node.spawn(|| ()).join().unwrap();
+}
+
+/// A thread in a node has a mount and a UTS namespace of its own.
+#[test]
+fn a_limit_that_a_thread_meets_is_named() {
+    for (kind, word) in [("mnt", "mount"), ("uts", "uts")] {
+        let mut command = Command::new("unshare");
+        let script = format!("echo 1 > /proc/sys/user/max_{kind}_namespaces && exec \"$0\" \"$@\"");
+        command.args(["--user", "--map-root-user", "sh", "-c", &script]);
+        let text = Run::under(command, &["limits::lives_in_a_node"]).run().text();
+        let named = [
+            "nstest[namespace-limit]: create a mount and a UTS namespace for ",
+            &format!("allows no further {word} namespace: user.max_{kind}_namespaces"),
+        ];
+        assert!(named.iter().all(|it| text.contains(it)), "{text}");
+    }
+}
+
 #[test]
 fn a_limit_on_the_size_of_files_is_named() {
     // The driver reads from a file, which cat writes.
@@ -132,18 +154,6 @@ fn the_size_of_the_temporary_directory_is_limited() {
     run("1m").passed_silently("limits::fills_its_directory");
     let text = run("0").text();
     assert!(text.contains("nstest[config]: ") && text.contains("NSTEST_TMPFS_SIZE"), "{text}");
-}
-
-/// Without the check, the whole binary would die without a word.
-#[test]
-fn a_filter_that_kills_at_the_clone_is_named() {
-    let run = Run::of(&["limits::passes"]).env(raw::CONSTRUCTOR, "is killed by a clone").run();
-    let text = run.text();
-    assert!(
-        text.contains("nstest[seccomp-kill]: create the test's namespaces: clone: SIGSYS"),
-        "{text}"
-    );
-    assert_eq!(run.status.code(), Some(101), "{text}");
 }
 
 /// Real root may write these files all the same.

@@ -12,6 +12,7 @@ mod limits;
 mod names;
 mod output;
 mod processes;
+mod refusals;
 mod restarts;
 mod seeds;
 mod should_panic;

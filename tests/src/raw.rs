@@ -40,10 +40,36 @@ extern "C" fn later() {
     start_writer("later");
     match std::env::var(CONSTRUCTOR).as_deref() {
         Ok("is killed by a clone") => kill_at_namespaces(),
+        Ok(text) if text.starts_with(REFUSED) => refuse(&text[REFUSED.len()..]),
         // SAFETY: takes numbers.
         Ok("is not dumpable") => assert_eq!(0, unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) }),
         _ => {}
     }
+}
+
+const REFUSED: &str = "is refused ";
+
+/// The value of [`CONSTRUCTOR`] with which each call of this number is answered with an errno, in
+/// the whole run; only calls that have `value` in an argument, if `argument` is `(index, value)`.
+#[must_use]
+pub fn refused(call: libc::c_long, errno: i32, argument: Option<(u32, i32)>) -> String {
+    // No argument has an index of 6, where the filter then compares the number of the call.
+    let (index, value) = argument.unwrap_or((6, call as i32));
+    format!("{REFUSED}{call} {errno} {index} {value}")
+}
+
+/// Does what [`refused`] says, from now on.
+fn refuse(text: &str) {
+    let numbers: Vec<u32> = text.split(' ').map(|number| number.parse().expect(text)).collect();
+    let [call, errno, index, value] = numbers[..] else { panic!("{text}") };
+    filter(&mut [
+        op(LOAD, 0, (0, 0)),
+        op(EQUAL, call, (0, 3)),
+        op(LOAD, if index < 6 { 16 + 8 * index } else { 0 }, (0, 0)),
+        op(EQUAL, value, (0, 1)),
+        op(RETURN, libc::SECCOMP_RET_ERRNO | errno, (0, 0)),
+        op(RETURN, libc::SECCOMP_RET_ALLOW, (0, 0)),
+    ]);
 }
 
 fn start_writer(constructor: &str) {
@@ -174,6 +200,14 @@ fn kill_at_namespaces() {
         op(RETURN, libc::SECCOMP_RET_KILL_PROCESS, (0, 0)),
         op(RETURN, libc::SECCOMP_RET_ALLOW, (0, 0)),
     ]);
+}
+
+/// Drops all capabilities of the calling thread: capset(2), with the layout of version 3.
+pub fn give_up_capabilities() {
+    let (header, nothing) = ([0x2008_0522_u32, 0], [0_u32; 6]);
+    // SAFETY: both have the layout that the version says, and are only read.
+    let result = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), nothing.as_ptr()) };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
 }
 
 const LOAD: u32 = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;

@@ -25,6 +25,7 @@ use nix::sys::socket::{
 use super::attr::{u16_at, u32_at};
 use super::message::{HEADER, KernelRefusal, Request};
 use crate::error::{Error, ErrorCode, Result};
+use crate::preflight::{self, Operation, Refusal};
 use crate::sys::netlink::{NetlinkOption, enable};
 
 /// The part of the kernel to which a socket sends its requests.
@@ -99,11 +100,16 @@ impl Socket {
         };
         let fd = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, number)
             .map_err(|errno| {
-                let error = Error::new(
-                    ErrorCode::Netlink,
-                    format!("open a netlink socket for {} in {owner}", family.subject()),
-                )
-                .source(errno);
+                let step = format!("open a netlink socket for {} in {owner}", family.subject());
+                if matches!(errno, Errno::EPERM | Errno::EACCES | Errno::ENOSYS) {
+                    return preflight::explain(Refusal {
+                        step,
+                        call: "socket(AF_NETLINK)".to_owned(),
+                        errno: errno as i32,
+                        kind: Operation::Socket,
+                    });
+                }
+                let error = Error::new(ErrorCode::Netlink, step).source(errno);
                 match (errno, family) {
                     // Where the kernel cannot load it by itself, as in a container.
                     (Errno::EPROTONOSUPPORT, NetlinkFamily::Netfilter) => error.help(

@@ -6,12 +6,14 @@
 //! threads (`CLONE_FS`). Threads and programs that it starts inherit all of this. See
 //! mount_namespaces(7) and uts_namespaces(7).
 
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::sethostname;
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::layout::TMP_DIR;
+use crate::preflight::{self, Operation, Refusal};
 
 /// The properties in which the view of a node differs from that of the test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,26 +25,36 @@ impl View {
     /// Applies the view to the calling thread, which is in the node's network already.
     pub(super) fn take(&self) -> Result<()> {
         let none = None::<&str>;
-        let refused = |what: String| {
-            let node = self.hostname.clone();
-            move |errno: nix::errno::Errno| {
-                Error::new(
-                    ErrorCode::Namespace,
-                    format!("{what} for threads and programs in node {node}"),
-                )
-                .source(errno)
+        let refused = |what: &str, call: &str, kind: Operation| {
+            let step = format!("{what} for threads and programs in node {}", self.hostname);
+            let call = call.to_owned();
+            move |errno: Errno| {
+                preflight::explain(Refusal { step, call, errno: errno as i32, kind })
             }
         };
+        let kind = Operation::FurtherNamespaces { kinds: &["mnt", "uts"] };
         unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)
-            .map_err(refused("create a mount and a UTS namespace".into()))?;
-        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
-            .map_err(refused("make mounts private".into()))?;
+            .map_err(refused(
+                "create a mount and a UTS namespace",
+                "unshare(CLONE_NEWNS | CLONE_NEWUTS)",
+                kind,
+            ))?;
+        let kind = Operation::Mount { target: "/".to_owned() };
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).map_err(refused(
+            "make mounts private",
+            "mount(/)",
+            kind,
+        ))?;
         sysfs();
         // /proc/net is /proc/self/net, and that is the network of the process's first thread,
         // the test's. The calling thread lives as long as there are threads of the node.
         let _ =
             mount(Some("/proc/thread-self/net"), "/proc/self/net", none, MsFlags::MS_BIND, none);
-        sethostname(&self.hostname).map_err(refused("set the hostname".into()))
+        sethostname(&self.hostname).map_err(refused(
+            "set the hostname",
+            "sethostname",
+            Operation::Hostname,
+        ))
     }
 }
 

@@ -42,9 +42,10 @@ pub(crate) fn survives_clone() -> Result<()> {
 
 pub(super) fn investigate(refusal: &Refusal) -> (Facts, Probes) {
     let facts = Facts::gather(Path::new("/"), |name| std::env::var_os(name));
-    // These operations need no namespace, so a child process would find out nothing.
+    // Some operations make no namespace, so a child process would find out nothing.
     let probes = match refusal.kind {
-        Operation::Pipe | Operation::Exec => Probes::UNTRIED,
+        Operation::Pipe | Operation::Exec | Operation::Enter | Operation::Socket => Probes::UNTRIED,
+        Operation::FurtherNamespaces { kinds } => Probes::of_further(kinds),
         _ => Probes::run(nix::unistd::geteuid().as_raw()),
     };
     (facts, probes)

@@ -99,7 +99,18 @@ impl Probes {
         }
     }
 
-    /// For operations that need no namespace, nothing is tried.
+    /// Tries only namespaces of these kinds, without a user namespace.
+    pub(super) fn of_further(kinds: &[&str]) -> Self {
+        let trials: Vec<Trial> = KINDS
+            .iter()
+            .map(|(kind, flag)| Trial::Clone(if kinds.contains(kind) { *flag } else { 0 }))
+            .collect();
+        let mut outcomes = trial::run(&trials, c"").outcomes.into_iter();
+        let kinds = KINDS.map(|_| outcomes.next().unwrap_or(TrialOutcome::Untried));
+        Self { kinds, ..Self::UNTRIED }
+    }
+
+    /// For operations that make no namespace, nothing is tried.
     pub(crate) const UNTRIED: Self = Self {
         process: TrialOutcome::Untried,
         clone_filter: Filter::Unknown,

@@ -19,6 +19,15 @@ pub(crate) enum Operation {
     Pipe,
     /// The process with its own namespaces.
     Clone,
+    /// Further namespaces of the test: those of a node.
+    FurtherNamespaces {
+        /// The parts between `max_` and `_namespaces` in the names of their sysctls.
+        kinds: &'static [&'static str],
+    },
+    /// setns(2): entering a network namespace, and returning from it.
+    Enter,
+    /// A socket that nstest needs.
+    Socket,
     /// A write to `uid_map` or `gid_map`.
     IdMap,
     /// A write to `setgroups`.

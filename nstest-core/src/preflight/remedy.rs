@@ -39,7 +39,8 @@ pub(super) fn sysctl(name: &str, value: &str, facts: &Facts) -> String {
     }
 }
 
-pub(super) fn seccomp(facts: &Facts) -> String {
+/// Allows the calls that make namespaces, and this one, if it is one.
+pub(super) fn seccomp(call: &str, facts: &Facts) -> String {
     match facts.container {
         Some(Container::Docker) => docker("seccomp=unconfined", facts),
         Some(Container::Podman) => podman("seccomp=unconfined"),
@@ -48,9 +49,15 @@ pub(super) fn seccomp(facts: &Facts) -> String {
                 .to_owned()
         }
         Some(Container::Other) | None => {
-            "allow clone, clone3, unshare, setns, mount and umount2 in the filter; in a systemd unit: \
-             RestrictNamespaces=no and SystemCallFilter=@system-service @mount"
-                .to_owned()
+            let another = match call.split('(').next() {
+                None | Some("clone" | "unshare" | "setns" | "mount") => String::new(),
+                Some(name) if name.contains(' ') => String::new(),
+                Some(name) => format!("{name}, "),
+            };
+            format!(
+                "allow {another}clone, clone3, unshare, setns, mount and umount2 in the filter; in a \
+                 systemd unit: RestrictNamespaces=no and SystemCallFilter=@system-service @mount"
+            )
         }
     }
 }

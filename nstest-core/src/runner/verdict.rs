@@ -26,7 +26,8 @@ pub(super) struct Observed {
     result: Option<std::result::Result<(), Failure>>,
     /// Whether the test closed the pipe through which the body reports.
     pipe_closed: bool,
-    init_failed: Option<i32>,
+    /// The call that init could not make, and its `errno`.
+    init_failed: Option<(&'static str, i32)>,
     /// The wait status of the body's process.
     status: Option<i32>,
     /// The signal that killed init, before or after it was init.
@@ -126,7 +127,8 @@ impl Observed {
             Event::Passed => self.result = Some(Ok(())),
             Event::Failed(failure) => self.result = Some(Err(failure)),
             Event::PipeClosed => self.pipe_closed = true,
-            Event::InitFailed(errno) => self.init_failed = Some(errno),
+            Event::InitFailed(errno) => self.init_failed = Some(("clone", errno)),
+            Event::NotAwaited(errno) => self.init_failed = Some(("wait4", errno)),
             Event::Ended(status) => self.status = Some(status),
         }
     }
@@ -138,10 +140,10 @@ impl Observed {
 
     /// What the machine refused before the body began, if it did.
     pub(super) fn refusal(&self) -> Option<Refusal> {
-        if let Some(errno) = self.init_failed {
+        if let Some((call, errno)) = self.init_failed {
             return Some(Refusal {
-                step: "start the test's process".to_owned(),
-                call: "clone".to_owned(),
+                step: "start the test's process, and wait for it".to_owned(),
+                call: call.to_owned(),
                 errno,
                 kind: Operation::Other,
             });
@@ -268,9 +270,10 @@ fn ended_early(end: Option<ProcessEnd>, when: &str) -> Error {
             ErrorCode::Signal,
             "if the test did not kill itself, the kernel may have run out of memory: see `dmesg`",
         ),
-        Some(ProcessEnd::Killed(Signal::SIGSYS)) => {
-            (ErrorCode::Signal, "a seccomp filter forbids a system call that the test made")
-        }
+        Some(ProcessEnd::Killed(Signal::SIGSYS)) => (
+            ErrorCode::Signal,
+            "a seccomp filter forbids a system call that the test or nstest made: `dmesg` may have a line `type=1326` with its number (`syscall=`); allow it in the filter",
+        ),
         Some(ProcessEnd::Killed(Signal::SIGABRT)) => (
             ErrorCode::Signal,
             "abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above",
@@ -331,6 +334,7 @@ mod tests {
                 vec![Event::InitFailed(libc::ENOMEM), STARTED, Event::Passed, EXIT_0],
                 ErrorCode::Setup,
             ),
+            (vec![STARTED, Event::NotAwaited(libc::EPERM)], ErrorCode::Setup),
         ] {
             assert_eq!(code(&events, false), expected, "{events:?}");
         }

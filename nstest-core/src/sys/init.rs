@@ -106,12 +106,14 @@ pub(crate) fn handover() -> Option<&'static Handover> {
     HANDOVER.get()
 }
 
-/// The tags of the two messages that init writes.
+/// The tags of the messages that init writes.
 pub(crate) mod tag {
     /// The body ended; the number is its wait status (waitpid(2)).
     pub(crate) const ENDED: u8 = b'E';
     /// Init could not start the body; the number is an `errno`.
     pub(crate) const NOT_STARTED: u8 = b'I';
+    /// Init could not wait for its children; the number is an `errno`.
+    pub(crate) const NOT_AWAITED: u8 = b'W';
 }
 
 /// A message of init, built without allocating: a tag, the length of what follows (4,
@@ -282,6 +284,7 @@ extern "C" fn await_body(body: c_long, pipe: c_long) -> ! {
             exit_bare(0)
         }
         if ended < 0 && ended != -c_long::from(libc::EINTR) {
+            report(pipe, &message(tag::NOT_AWAITED, -ended as i32));
             exit_bare(1)
         }
     }

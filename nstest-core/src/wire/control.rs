@@ -16,6 +16,7 @@ use super::rings::{CaptureRing, Rings};
 use super::spliced::{FastPaths, SharedStage, SplicedEnd, WireState};
 use super::thread::WireThread;
 use crate::error::{Error, ErrorCode, Result};
+use crate::preflight::{self, Operation, Refusal};
 use crate::sync::lock;
 use crate::sys::packet::PacketSocket;
 
@@ -48,7 +49,7 @@ impl Wire {
     /// What the kernel refuses.
     pub(crate) fn open() -> Result<Opened> {
         let ring = CaptureRing::index();
-        ring.map(Opened).map_err(|errno| failed("open the packet socket of the wire", errno))
+        ring.map(Opened).map_err(|errno| not_opened("open the packet socket of the wire", errno))
     }
 
     /// Starts the thread, which serves no link end yet.
@@ -76,7 +77,7 @@ impl Wire {
     pub(crate) fn take_long_frames(&mut self) -> Result<()> {
         if self.long.is_none() {
             let what = "open the packet socket of the wire for long frames";
-            let ring = CaptureRing::long().map_err(|errno| failed(what, errno))?;
+            let ring = CaptureRing::long().map_err(|errno| not_opened(what, errno))?;
             let deferred = DeferredClose::of(ring.socket()).map_err(|errno| failed(what, errno))?;
             self.deferred.push(deferred);
             self.long = Some(Arc::clone(ring.socket()));
@@ -192,6 +193,18 @@ impl Drop for Wire {
     fn drop(&mut self) {
         self.state.stop.store(true, Ordering::Relaxed);
     }
+}
+
+fn not_opened(what: &str, errno: Errno) -> Error {
+    if !matches!(errno, Errno::EPERM | Errno::EACCES | Errno::ENOSYS) {
+        return failed(what, errno);
+    }
+    preflight::explain(Refusal {
+        step: what.to_owned(),
+        call: "socket(AF_PACKET)".to_owned(),
+        errno: errno as i32,
+        kind: Operation::Socket,
+    })
 }
 
 fn failed(what: &str, errno: Errno) -> Error {

@@ -9,7 +9,7 @@ use super::super::probe::{KINDS, Probes};
 use super::super::refusal::{Operation, Refusal};
 use super::super::remedy::{self, signal_name};
 use super::evidence::{Diagnosis, Evidence};
-use super::{guard, namespace, procfs, resource};
+use super::{guard, kernel, namespace, procfs, resource};
 use crate::error::ErrorCode;
 
 /// Finds the cause of a refusal.
@@ -29,18 +29,19 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     guard::seccomp,
     namespace::userns_limit,
     namespace::namespace_limit,
+    namespace::further_namespaces,
     namespace::userns_depth,
     namespace::unmapped_id,
     namespace::chroot,
     namespace::userns_clone_sysctl,
-    namespace::wsl1,
-    resource::old_kernel,
-    resource::close_range_filter,
-    namespace::no_namespaces,
+    kernel::wsl1,
+    kernel::old_kernel,
+    kernel::no_namespaces,
     resource::nproc,
     resource::address_space,
     procfs::no_proc,
     guard::not_dumpable,
+    guard::rights_given_up,
     guard::apparmor_label,
     guard::setfcap,
     guard::apparmor,
@@ -48,6 +49,7 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     procfs::proc_sys_read_only,
     procfs::proc_masked,
     namespace::chroot_by_elimination,
+    guard::seccomp_by_elimination,
 ];
 
 /// No cause fits: reports everything that was found out.

@@ -32,7 +32,7 @@ pub(super) fn seccomp_kill(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     found(
         ErrorCode::SeccompKill,
         "a seccomp filter kills the process that makes this system call (SIGSYS)",
-        remedy::seccomp(evidence.facts),
+        remedy::seccomp(&evidence.refusal.call, evidence.facts),
     )
 }
 
@@ -57,7 +57,49 @@ pub(super) fn seccomp(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     found(
         ErrorCode::Seccomp,
         format!("a seccomp filter answers this system call with {errno:?}{default}"),
-        remedy::seccomp(evidence.facts),
+        remedy::seccomp(&evidence.refusal.call, evidence.facts),
+    )
+}
+
+/// A refusal that does not come from the kernel, since it refuses nothing of this in the test's own
+/// namespaces, and no other cause fits. A filter cannot be read, and most calls cannot be tried
+/// without an effect.
+pub(super) fn seccomp_by_elimination(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let filtered = evidence.facts.seccomp_filter == Some(true);
+    if !(filtered && (evidence.denied() || evidence.errno == Errno::ENOSYS)) {
+        return None;
+    }
+    found(
+        ErrorCode::Seccomp,
+        format!(
+            "this process has a seccomp filter, which seems to answer this system call with {:?}: \
+             nothing else that would refuse it was found",
+            evidence.errno
+        ),
+        remedy::seccomp(&evidence.refusal.call, evidence.facts),
+    )
+}
+
+/// EPERM in a test, which had all capabilities in its namespaces when it began.
+pub(super) fn rights_given_up(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let (needed, name) = match evidence.refusal.kind {
+        Operation::FurtherNamespaces { .. } | Operation::Enter => {
+            (capability::SYS_ADMIN, "CAP_SYS_ADMIN")
+        }
+        Operation::Socket => (capability::NET_RAW, "CAP_NET_RAW"),
+        _ => return None,
+    };
+    let lost = evidence.facts.capabilities.is_some() && !evidence.has(needed);
+    if !(evidence.errno == Errno::EPERM && lost) {
+        return None;
+    }
+    found(
+        ErrorCode::Namespace,
+        format!(
+            "this thread has no {name} in the test's user namespace: something in the test gave it up, \
+             as by setuid(2) or capset(2)"
+        ),
+        "give up rights in a program that the test starts (`node.command`), not in the test's process",
     )
 }
 

@@ -7,12 +7,13 @@
 //! In dependency order:
 //!
 //! - `evidence`: what a diagnosis is made from;
-//! - `guard`, `namespace`, `procfs`, `resource`: the causes, by area;
+//! - `guard`, `kernel`, `namespace`, `procfs`, `resource`: the causes, by area;
 //! - `causes`: the order in which they are tried.
 
 mod causes;
 mod evidence;
 mod guard;
+mod kernel;
 mod namespace;
 mod procfs;
 mod resource;

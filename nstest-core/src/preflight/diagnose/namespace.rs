@@ -16,10 +16,8 @@ pub(super) fn userns_limit(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         return None;
     }
     let limit = evidence.limit("user");
-    // In a nested namespace a limit is 2^31-1 until it is set (kernel/user_namespace.c).
-    let is_set = limit.is_some_and(|limit| limit < i32::MAX as u64);
     let refused = evidence.probes.user == TrialOutcome::Refused(Errno::ENOSPC);
-    if !(limit == Some(0) || refused && is_set) {
+    if !(limit == Some(0) || refused && limit.is_some_and(is_set)) {
         return None;
     }
     let name = "user.max_user_namespaces";
@@ -40,6 +38,26 @@ pub(super) fn namespace_limit(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         .filter(|_| evidence.probes.user == TrialOutcome::Allowed)
         .map(|((kind, _), outcome)| (*kind, outcome))
         .find(|(kind, outcome)| missing(kind, *outcome))?;
+    at_limit_of(kind, evidence)
+}
+
+/// ENOSPC in a test, which has one namespace of each kind already.
+pub(super) fn further_namespaces(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let Operation::FurtherNamespaces { kinds } = evidence.refusal.kind else { return None };
+    if evidence.errno != Errno::ENOSPC {
+        return None;
+    }
+    // If none is refused any more, it was probably the one with the lowest limit.
+    let refused = KINDS
+        .iter()
+        .zip(evidence.probes.kinds)
+        .find(|(_, outcome)| *outcome == TrialOutcome::Refused(Errno::ENOSPC))
+        .map(|((kind, _), _)| *kind);
+    let lowest = || kinds.iter().copied().min_by_key(|kind| evidence.limit(kind));
+    at_limit_of(refused.or_else(lowest)?, evidence)
+}
+
+fn at_limit_of(kind: &str, evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let name = format!("user.max_{kind}_namespaces");
     let (code, word) = match kind {
         "net" => (ErrorCode::NetnsLimit, "network"),
@@ -146,50 +164,9 @@ pub(super) fn userns_clone_sysctl(evidence: &Evidence<'_>) -> Option<Diagnosis> 
     )
 }
 
-/// EINVAL on the kernel of WSL 1 (`4.4.0-19041-Microsoft`; that of WSL 2 is in lower case).
-pub(super) fn wsl1(evidence: &Evidence<'_>) -> Option<Diagnosis> {
-    let kernel = evidence.facts.kernel.as_deref()?;
-    if !(kernel.ends_with("-Microsoft")
-        && evidence.is(&[Errno::EINVAL, Errno::ENOSYS, Errno::EPERM]))
-    {
-        return None;
-    }
-    found(
-        ErrorCode::Wsl1,
-        format!("this is WSL 1 (kernel {kernel}), which has no namespaces"),
-        "run in PowerShell, with the NAME that `wsl --list` shows: wsl --set-version NAME 2",
-    )
-}
-
-/// EINVAL: the kernel was built without a kind of namespace.
-pub(super) fn no_namespaces(evidence: &Evidence<'_>) -> Option<Diagnosis> {
-    if !(evidence.at(&Operation::Clone) && evidence.errno == Errno::EINVAL) {
-        return None;
-    }
-    let missing = TrialOutcome::Refused(Errno::EINVAL);
-    let option = if evidence.probes.user == missing {
-        "CONFIG_USER_NS"
-    } else {
-        let (kind, _) = KINDS
-            .iter()
-            .map(|(kind, _)| *kind)
-            .zip(evidence.probes.kinds)
-            .find(|(_, outcome)| *outcome == missing)?;
-        match kind {
-            "pid" => "CONFIG_PID_NS",
-            "uts" => "CONFIG_UTS_NS",
-            "ipc" => "CONFIG_IPC_NS",
-            _ => "CONFIG_NET_NS",
-        }
-    };
-    let kernel = evidence.facts.kernel.as_deref().unwrap_or("of this machine");
-    found(
-        ErrorCode::NoNamespaces,
-        format!("the kernel {kernel} was built without {option}"),
-        format!(
-            "run the tests on a kernel with {option}=y, such as that of any large distribution"
-        ),
-    )
+/// In a nested namespace a limit is 2^31-1 until it is set (kernel/user_namespace.c).
+fn is_set(limit: u64) -> bool {
+    limit < i32::MAX as u64
 }
 
 /// Only a limit of zero is a property of the machine. At any other, namespaces are in use, by
@@ -201,8 +178,7 @@ fn at_limit(
     limit: Option<u64>,
     evidence: &Evidence<'_>,
 ) -> Option<Diagnosis> {
-    // In a nested namespace a limit is 2^31-1 until it is set (kernel/user_namespace.c).
-    if limit.is_some_and(|limit| limit >= i32::MAX as u64) {
+    if limit.is_some_and(|limit| !is_set(limit)) {
         return exhausted(
             code,
             format!(

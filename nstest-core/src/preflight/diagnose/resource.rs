@@ -115,44 +115,6 @@ pub(super) fn address_space(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
-/// The first version of Linux with all that nstest needs.
-const OLDEST_KERNEL: (u32, u32) = (5, 11);
-
-/// The call that needs it: docs/src/limits.md.
-const CLOSE_RANGE: &str = "close_range";
-
-/// EINVAL or ENOSYS from a kernel without CLOSE_RANGE_CLOEXEC (5.11) or CLONE_PIDFD (5.2).
-pub(super) fn old_kernel(evidence: &Evidence<'_>) -> Option<Diagnosis> {
-    let call = evidence.at(&Operation::Clone) || evidence.refusal.call == CLOSE_RANGE;
-    let unknown = evidence.is(&[Errno::EINVAL, Errno::ENOSYS]);
-    let facts = evidence.facts;
-    if !(call && unknown && facts.kernel_before(OLDEST_KERNEL)) {
-        return None;
-    }
-    let (major, minor) = OLDEST_KERNEL;
-    let kernel = facts.kernel.as_deref().unwrap_or_default();
-    found(
-        ErrorCode::OldKernel,
-        format!("this is Linux {kernel}, and nstest needs Linux {major}.{minor} or later"),
-        "run the tests on a newer kernel; a container has that of its host",
-    )
-}
-
-/// A refusal of close_range(2). A kernel that has the call refuses nothing itself, and
-/// [`old_kernel`] comes before.
-pub(super) fn close_range_filter(evidence: &Evidence<'_>) -> Option<Diagnosis> {
-    if !(evidence.refusal.call == CLOSE_RANGE
-        && evidence.is(&[Errno::EPERM, Errno::ENOSYS, Errno::EACCES]))
-    {
-        return None;
-    }
-    found(
-        ErrorCode::Seccomp,
-        format!("a seccomp filter answers this system call with {:?}", evidence.errno),
-        remedy::seccomp(evidence.facts),
-    )
-}
-
 /// EAGAIN: a limit on processes (fork(2)), of this user or of a cgroup, also one that cannot be
 /// seen here.
 pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {

@@ -51,7 +51,41 @@ fn kernels_without_close_range() {
         assert!(text.contains("[old-kernel]") && text.contains("Linux 5.11 or later"), "{text}");
     }
     for (version, errno) in [("5.11.0\n", Errno::EPERM), ("6.12.1\n", Errno::ENOSYS)] {
-        let text = kernel(version).text(&close_range(errno));
-        assert!(text.contains("[seccomp]"), "{text}");
+        let filtered = kernel(version).file(STATUS_FILE, FILTERED);
+        let text = filtered.text(&close_range(errno));
+        assert!(text.contains("[seccomp]") && text.contains("allow close_range, clone"), "{text}");
     }
+}
+
+const STATUS_FILE: &str = "proc/thread-self/status";
+const FILTERED: &str = "Uid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\nSeccomp:\t2\n";
+const WITHOUT_RIGHTS: &str = "Uid:\t5\t5\t5\t5\nCapEff:\t0000000000000000\nSeccomp:\t2\n";
+
+/// No filter is blamed where there is none, or where something else is known to refuse the call.
+#[test]
+fn a_filter_by_elimination() {
+    let setns = |errno| refusal("enter b", "setns(CLONE_NEWNET)", errno, Operation::Enter);
+    let within = |status| RecordedMachine::laptop().file(STATUS_FILE, status);
+    for (status, errno, code) in [
+        (FILTERED, Errno::EPERM, "[seccomp]"),
+        (FILTERED, Errno::ENOSYS, "[seccomp]"),
+        (FILTERED, Errno::EINVAL, "[setup]"),
+        (WITHOUT_RIGHTS, Errno::EPERM, "[namespace]"),
+        (super::STATUS, Errno::ENOSYS, "[setup]"),
+    ] {
+        let text = within(status).text(&setns(errno));
+        assert!(text.contains(code), "{errno}, {code}: {text}");
+    }
+}
+
+/// Of two kinds that one call makes, it is the one that is refused still, or the one with the
+/// lowest limit.
+#[test]
+fn a_limit_that_a_test_meets() {
+    let unshare = Operation::FurtherNamespaces { kinds: &["mnt", "uts"] };
+    let text = RecordedMachine::laptop()
+        .file("proc/sys/user/max_uts_namespaces", "1\n")
+        .text(&refusal("create namespaces for node b", "unshare", Errno::ENOSPC, unshare));
+    assert!(text.contains("[namespace-limit]"), "{text}");
+    assert!(text.contains("are in use (user.max_uts_namespaces = 1)"), "{text}");
 }
