@@ -12,6 +12,7 @@ use std::thread;
 use super::view::View;
 use crate::error::{Error, ErrorCode, Result};
 use crate::netns::Namespace;
+use crate::preflight;
 
 type ResidentJob = Box<dyn FnOnce() + Send>;
 
@@ -45,7 +46,7 @@ impl Resident {
                     inbox.into_iter().for_each(|job| job());
                 }
             })
-            .map_err(|error| failed("start", &name).source(error))?;
+            .map_err(|error| preflight::no_thread(step("start", &name), &error))?;
         arrival.recv().map_err(|_| failed("start", &name).source(ENDED))??;
         Ok(Self { jobs, name })
     }
@@ -67,10 +68,11 @@ impl Resident {
 
 const ENDED: &str = "the thread has ended unexpectedly";
 
+fn step(operation: &str, node: &str) -> String {
+    format!("{operation} the thread for threads, tasks and programs in node {node}")
+}
+
 /// The node's threads, tasks and programs are started by this thread.
 fn failed(operation: &str, node: &str) -> Error {
-    Error::new(
-        ErrorCode::Namespace,
-        format!("{operation} the thread for threads, tasks and programs in node {node}"),
-    )
+    Error::new(ErrorCode::Namespace, step(operation, node))
 }

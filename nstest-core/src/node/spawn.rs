@@ -8,8 +8,9 @@ use std::thread;
 use super::executor::NodeExecutor;
 use super::panics::{Panicked, Panics};
 use super::thread_name::KeptName;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::panics;
+use crate::preflight;
 
 /// A thread in a node. Dropping the handle detaches the thread.
 ///
@@ -65,8 +66,7 @@ impl NodeExecutor {
             })
         };
         let thread = self.resident()?.perform(start)?.map_err(|error| {
-            Error::new(ErrorCode::Namespace, format!("start a thread in node {}", self.name()))
-                .source(error)
+            preflight::no_thread(format!("start a thread in node {}", self.name()), &error)
         })?;
         Ok(JoinHandle { thread, recorder })
     }

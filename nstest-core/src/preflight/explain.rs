@@ -1,5 +1,6 @@
 //! From a refusal to the error that the user sees.
 
+use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -17,6 +18,16 @@ use crate::sys::process::has_seccomp_filter;
 pub(crate) fn explain(refusal: Refusal) -> Error {
     let (facts, probes) = investigate(&refusal);
     error(&refusal, &facts, &probes)
+}
+
+/// Explains why a thread was not started: the limits are those on the test's own process.
+pub(crate) fn no_thread(step: impl Into<String>, error: &io::Error) -> Error {
+    explain(Refusal {
+        step: step.into(),
+        call: "clone".to_owned(),
+        errno: error.raw_os_error().unwrap_or_default(),
+        kind: Operation::Thread,
+    })
 }
 
 /// Whether this process survives the clone that makes a test's namespaces. It does if it has
@@ -44,7 +55,11 @@ pub(super) fn investigate(refusal: &Refusal) -> (Facts, Probes) {
     let facts = Facts::gather(Path::new("/"), |name| std::env::var_os(name));
     // Some operations make no namespace, so a child process would find out nothing.
     let probes = match refusal.kind {
-        Operation::Pipe | Operation::Exec | Operation::Enter | Operation::Socket => Probes::UNTRIED,
+        Operation::Pipe
+        | Operation::Exec
+        | Operation::Enter
+        | Operation::Socket
+        | Operation::Thread => Probes::UNTRIED,
         Operation::FurtherNamespaces { kinds } => Probes::of_further(kinds),
         _ => Probes::run(nix::unistd::geteuid().as_raw()),
     };

@@ -45,13 +45,23 @@ pub(crate) struct Facts {
     pub(crate) processes: Usage,
     /// Soft `RLIMIT_NOFILE`, and how many files this process has open.
     pub(crate) open_files: Usage,
-    /// Soft `RLIMIT_AS` and `RLIMIT_FSIZE`, in bytes.
+    /// Soft `RLIMIT_AS`, `RLIMIT_DATA` and `RLIMIT_FSIZE`, in bytes.
     pub(crate) address_space: Option<u64>,
+    pub(crate) data_size: Option<u64>,
     pub(crate) file_size: Option<u64>,
     /// `pids.max` and `pids.current` of the nearest cgroup that has a limit.
     pub(crate) cgroup_pids: Usage,
     pub(crate) container: Option<Container>,
     pub(crate) github_actions: bool,
+}
+
+/// A limit on the memory of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MemoryLimit {
+    pub(crate) what: &'static str,
+    pub(crate) bytes: u64,
+    /// The command of a shell that sets it.
+    pub(crate) ulimit: &'static str,
 }
 
 /// How much of a resource is used, and its limit.
@@ -177,6 +187,7 @@ impl Facts {
                 used: tree.count("proc/thread-self/fd"),
             },
             address_space: soft_limit(&limits, "Max address space"),
+            data_size: soft_limit(&limits, "Max data size"),
             file_size: soft_limit(&limits, "Max file size"),
             cgroup_pids: tree.cgroup_pids(),
             container: tree.container(&env),
@@ -208,6 +219,16 @@ impl Facts {
             self.kernel.as_deref().unwrap_or_default().split(|c: char| !c.is_ascii_digit());
         let mut next = || numbers.next().and_then(|number| number.parse().ok());
         matches!((next(), next()), (Some(major), Some(minor)) if (major, minor) < version)
+    }
+
+    /// The limit on the memory of this process, if there is one.
+    pub(crate) fn memory_limit(&self) -> Option<MemoryLimit> {
+        let limit = |what, bytes, ulimit| Some(MemoryLimit { what, bytes: bytes?, ulimit });
+        limit("address space (RLIMIT_AS)", self.address_space, "ulimit -v").or(limit(
+            "data (RLIMIT_DATA)",
+            self.data_size,
+            "ulimit -d",
+        ))
     }
 
     /// Whether `path` is on a read-only mount: that with the longest mount point above it.

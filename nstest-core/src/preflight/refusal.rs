@@ -28,6 +28,8 @@ pub(crate) enum Operation {
     Enter,
     /// A socket that nstest needs.
     Socket,
+    /// A thread of the test's process.
+    Thread,
     /// A write to `uid_map` or `gid_map`.
     IdMap,
     /// A write to `setgroups`.

@@ -63,9 +63,8 @@ impl Wire {
         let deferred = vec![DeferredClose::of(&index).map_err(refused)?];
         let rings = Rings::new(ring, Arc::clone(&new_long));
         let thread = WireThread::new(Arc::clone(&state), rings, wakeups);
-        let thread = thread.start().map_err(|error| {
-            Error::new(ErrorCode::Wire, "start the thread of the wire").source(error)
-        })?;
+        let refused = |error| preflight::no_thread("start the thread of the wire", &error);
+        let thread = thread.start().map_err(refused)?;
         Ok(Self { state, index, long: None, new_long, wakeup, thread: Some(thread), deferred })
     }
 

@@ -38,7 +38,7 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     kernel::old_kernel,
     kernel::no_namespaces,
     resource::nproc,
-    resource::address_space,
+    resource::memory,
     procfs::no_proc,
     guard::not_dumpable,
     guard::rights_given_up,

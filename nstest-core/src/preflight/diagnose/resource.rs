@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use nix::errno::Errno;
 use nix::libc;
 
+use super::super::facts::MemoryLimit;
 use super::super::refusal::Operation;
 use super::super::remedy;
 use super::evidence::{Diagnosis, Evidence, found};
@@ -101,17 +102,17 @@ pub(super) fn file_size(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
-/// ENOMEM or EAGAIN with a limit on the address space.
-pub(super) fn address_space(evidence: &Evidence<'_>) -> Option<Diagnosis> {
-    let limit = evidence.facts.address_space?;
+/// ENOMEM or EAGAIN with a limit on the memory of this process.
+pub(super) fn memory(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let MemoryLimit { what, bytes, ulimit } = evidence.facts.memory_limit()?;
     let refused = [Errno::ENOMEM, Errno::EAGAIN];
     if !evidence.is(&refused) {
         return None;
     }
     found(
         ErrorCode::ResourceLimit,
-        format!("the address space of this process is limited to {limit} bytes (RLIMIT_AS)"),
-        "ulimit -v unlimited    # in the shell that runs the tests",
+        format!("this process may have {bytes} bytes of {what}"),
+        format!("{ulimit} unlimited    # in the shell that runs the tests"),
     )
 }
 
@@ -119,7 +120,9 @@ pub(super) fn address_space(evidence: &Evidence<'_>) -> Option<Diagnosis> {
 /// seen here.
 pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     if !(evidence.errno == Errno::EAGAIN
-        && (evidence.at(&Operation::Clone) || evidence.at(&Operation::Other)))
+        && (evidence.at(&Operation::Clone)
+            || evidence.at(&Operation::Thread)
+            || evidence.at(&Operation::Other)))
     {
         return None;
     }
@@ -134,7 +137,7 @@ pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
             remedy::pids(facts),
         );
     }
-    if facts.address_space.is_some() && !facts.processes.is_full() {
+    if facts.memory_limit().is_some() && !facts.processes.is_full() {
         return None;
     }
     // The kernel does not tell an EAGAIN by one limit from that by another.

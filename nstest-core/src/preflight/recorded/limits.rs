@@ -25,16 +25,17 @@ fn processes_of_a_cgroup_that_cannot_be_seen() {
 }
 
 #[test]
-fn address_space() {
-    for errno in [Errno::ENOMEM, Errno::EAGAIN] {
-        let text = RecordedMachine::laptop()
-            .file(
-                "proc/thread-self/limits",
-                "Max processes             385460  385460  processes \n\
-                 Max address space         50000000  50000000  bytes \n",
-            )
-            .text(&clone(errno));
-        assert!(text.contains("[resource-limit]") && text.contains("ulimit -v"), "{text}");
+fn limits_on_memory() {
+    for (limit, remedy) in [("address space", "ulimit -v"), ("data size    ", "ulimit -d")] {
+        let limits = format!(
+            "Max processes             385460  385460  processes \n\
+             Max {limit}         50000000  50000000  bytes \n"
+        );
+        for errno in [Errno::ENOMEM, Errno::EAGAIN] {
+            let machine = RecordedMachine::laptop().file("proc/thread-self/limits", &limits);
+            let text = machine.text(&refusal("start a thread", "clone", errno, Operation::Thread));
+            assert!(text.contains("[resource-limit]") && text.contains(remedy), "{text}");
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 
@@ -47,8 +48,9 @@ impl<'a> ParentHelper<'a> {
     }
 
     /// Serves the child's requests. A child that dies closes its end of the channel, and
-    /// this returns.
+    /// this returns. If this returns early, the child does not wait for answers any more.
     pub(super) fn serve(&self, channel: &UnixStream, pidfd: &dyn Fn() -> i32) {
+        let _open = Open(channel);
         if let Some((uid_map, gid_map)) = self.maps {
             if !requested(channel) {
                 return;
@@ -70,6 +72,17 @@ impl<'a> ParentHelper<'a> {
     /// The uplink. Called once the child has exec'd or is dead.
     pub(super) fn connected(self) -> Result<Option<Connected>> {
         ignore_poison(self.connected.into_inner()).transpose()
+    }
+}
+
+/// Ends both directions of the channel when it is dropped, also in a panic. The descriptor itself
+/// outlives the child.
+struct Open<'a>(&'a UnixStream);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        // It fails if the child has closed its end.
+        let _ = self.0.shutdown(Shutdown::Both);
     }
 }
 
