@@ -63,6 +63,7 @@ fn check_netns(args: &Args, errors: &mut Errors) {
     refuse(args.subnet.as_ref().map(|a| a as _), "subnet", unchanged);
     refuse(args.mtu.as_ref().map(|a| a as _), "mtu", unchanged);
     refuse(args.ipv6.as_ref().map(|a| a as _), "ipv6", unchanged);
+    refuse(args.offloads.as_ref().map(|a| a as _), "offloads", unchanged);
     let uplink = args.uplink.as_ref().filter(|uplink| uplink.value.0);
     refuse(uplink.map(|a| a as _), "uplink", unchanged);
     let user = args.root.as_ref().filter(|root| !root.value);

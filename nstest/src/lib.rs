@@ -95,6 +95,7 @@ pub use nstest_core::rtnetlink;
 /// | `subnet` | the subnet of the network of the `Node` parameters and `peers`: `"10.9.0.0/24"`, `"fd09::/64"`, or a list of both: `["10.9.0.0/24", "fd09::/64"]` | 10.0.2.0/24 and fd00:2::/64 |
 /// | `mtu` | the MTU of that network, in bytes | 1500 |
 /// | `ipv6` | `false`: no IPv6 in the whole test, not even `::1` | `true` |
+/// | `offloads` | `false`: no segmentation and checksum offload, for network stacks on packet sockets: see [`Node::set_offloads`] | `true` |
 /// | `uplink` | no value. Connects the test to the network of the machine, see [below](#an-uplink) | none |
 /// | `netns` | the name of an existing network namespace (`ip netns add vns1`) in which the test runs; as root only | a new one |
 /// | `seed` | a number below 2^64 that determines everything random in the network; the variable `NSTEST_SEED` overrides it | 1 |

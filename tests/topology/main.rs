@@ -19,6 +19,7 @@ mod link;
 mod multicast;
 mod names;
 mod nat;
+mod offloads;
 mod open_files;
 mod probe;
 mod probing;

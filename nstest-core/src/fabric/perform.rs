@@ -77,6 +77,9 @@ impl Fabric {
                 self.note(&unwritten);
                 Ok(())
             }
+            Change::SetOffloads { at, slot, end, on, .. } => {
+                self.set_offloads(at, *slot, *end, *on)
+            }
             Change::Wire { segment, wiring } => {
                 if matches!(wiring.medium, Medium::Bridge(_)) {
                     self.keep_netfilter_off_bridges()?;
@@ -231,6 +234,25 @@ impl Fabric {
         );
         self.queue(Owner::Fabric, link::veth(&near, &far).described(what))?;
         self.queue(Owner::Fabric, link::set(state.end.ifindex()).up().request())
+    }
+
+    /// Switches the offloads of a link at both ends of its veth pair: the node's for what the
+    /// node sends, the fabric's for what it receives. The kernel cuts and completes frames as
+    /// it sends them (validate_xmit_skb).
+    pub(super) fn set_offloads(
+        &mut self,
+        at: &NodeRef,
+        slot: u8,
+        end: LinkEndId,
+        on: bool,
+    ) -> Result<()> {
+        self.flush()?;
+        link::set_offloads(&self.route, &end.to_string(), on)?;
+        let member = self.member(at)?;
+        let index = member.index_at(slot)?;
+        // A program may have renamed it.
+        let interface = link::get(&mut member.route, index)?;
+        link::set_offloads(&member.route, &interface.name, on)
     }
 
     /// Waits until the first packet would pass these links.

@@ -38,6 +38,9 @@ impl Fabric {
         for slot in &missing {
             self.make_again(at, *slot, &node.links[slot], network)?;
         }
+        for (slot, link) in node.links.iter().filter(|(_, link)| !link.offloads) {
+            self.set_offloads(at, *slot, link.end, false)?;
+        }
         let member = self.member(at)?;
         let unwritten = member.restore_settings(node)?;
         member.restore_addresses(node, &before)?;

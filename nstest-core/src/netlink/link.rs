@@ -12,7 +12,7 @@
 //!
 //! See rtnetlink(7), veth(4), and include/uapi/linux/if_link.h.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use netlink_packet_core::Parseable;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -25,7 +25,8 @@ use super::device::Device;
 use super::message::{Mode, Request, malformed};
 use super::socket::Socket;
 use crate::addr::MacAddr;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
+use crate::sys::ethtool;
 
 /// The index of `lo` in each namespace.
 pub(crate) const LOOPBACK: u32 = 1;
@@ -224,6 +225,18 @@ impl From<&Stats64> for Stats {
             tx_dropped: stats.tx_dropped,
         }
     }
+}
+
+/// Switches segmentation and checksum offload of an interface in the socket's namespace.
+///
+/// Offload is about what is sent. What an interface receives is as the other end of its veth
+/// pair has sent it.
+pub(crate) fn set_offloads(socket: &Socket, name: &str, on: bool) -> Result<()> {
+    ethtool::set_checksum_offload(socket.as_fd(), name, on).map_err(|errno| {
+        let state = if on { "on" } else { "off" };
+        let what = format!("switch the offloads of {name} {state} in {}", socket.owner());
+        Error::new(ErrorCode::Netlink, what).source(errno)
+    })
 }
 
 /// Makes the kernel process pending changes of an interface's carrier.

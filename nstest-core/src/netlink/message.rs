@@ -177,7 +177,8 @@ impl StdError for KernelRefusal {}
 /// The error number, if `error` is a refusal by the kernel.
 pub(crate) fn refusal(error: &Error) -> Option<Errno> {
     let source = StdError::source(error)?;
-    source.downcast_ref::<KernelRefusal>().map(KernelRefusal::errno)
+    let of_ioctl = || source.downcast_ref::<Errno>().copied();
+    source.downcast_ref::<KernelRefusal>().map(KernelRefusal::errno).or_else(of_ioctl)
 }
 
 /// The error for a message of the kernel that cannot be parsed.

@@ -14,7 +14,7 @@
 //!   their sequence numbers.
 
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -133,6 +133,11 @@ impl Socket {
             outgoing: Vec::new(),
             incoming: vec![0; RECEIVE].into_boxed_slice(),
         })
+    }
+
+    /// What its network namespace belongs to: "node server".
+    pub(super) fn owner(&self) -> &str {
+        &self.owner
     }
 
     /// Sends one request, and waits for its acknowledgement.
@@ -345,6 +350,12 @@ impl Socket {
     fn unexpected(&self, request: &Request) -> Error {
         Error::new(ErrorCode::Netlink, format!("{} in {}", request.what(), self.owner))
             .source("the kernel acknowledged the request, but did not send the object")
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Options {
     pub mtu: Option<u32>,
     /// `ipv6 = …`.
     pub ipv6: bool,
+    /// `offloads = …`.
+    pub offloads: bool,
     /// `uplink`.
     pub uplink: bool,
     /// `netns = "…"`.
@@ -72,6 +74,7 @@ impl Options {
         subnets: &[],
         mtu: None,
         ipv6: true,
+        offloads: true,
         uplink: false,
         netns: None,
         seed: None,

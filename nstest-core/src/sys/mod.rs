@@ -17,6 +17,7 @@
 //! - [`limits`]: limits of resources in programs;
 //! - [`proc_mount`]: a mount of proc that no path leads to;
 //! - [`netlink`]: options of netlink sockets;
+//! - [`ethtool`]: offloads of network devices;
 //! - [`packet`]: packet sockets, with memory shared with the kernel;
 //! - [`mod@slice`]: the time slice of a thread;
 //! - [`trial`]: system calls tried in a child, to learn which are refused.
@@ -27,6 +28,7 @@
 
 pub(crate) mod call;
 mod capset;
+pub(crate) mod ethtool;
 pub(crate) mod init;
 mod lend;
 pub(crate) mod limits;

@@ -62,6 +62,9 @@ impl NetworkState {
             Change::SetIpv6 { at, slot, on, .. } => {
                 self.with_link(at, *slot, |link| link.ipv6 = *on);
             }
+            Change::SetOffloads { at, slot, on, .. } => {
+                self.with_link(at, *slot, |link| link.offloads = *on);
+            }
             Change::AddAddr { at, slot, addr, len, .. } => {
                 self.with_link(at, *slot, |link| {
                     link.addrs.insert((*addr, *len));

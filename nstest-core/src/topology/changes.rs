@@ -88,6 +88,15 @@ pub(crate) enum Change {
         device: String,
         on: bool,
     },
+    /// Switches segmentation and checksum offload of a device and of its link end on or off.
+    /// They are on at first.
+    SetOffloads {
+        at: NodeRef,
+        slot: u8,
+        device: String,
+        end: LinkEndId,
+        on: bool,
+    },
     /// Joins these link ends and no others, in place of what joined them before.
     Wire {
         segment: SegmentId,
@@ -220,6 +229,9 @@ impl fmt::Display for Change {
             }
             Change::SetIpv6 { at, device, on, .. } => {
                 write!(f, "{at}: link set {device} ipv6 {}", if *on { "on" } else { "off" })
+            }
+            Change::SetOffloads { at, device, on, .. } => {
+                write!(f, "{at}: link set {device} offloads {}", if *on { "on" } else { "off" })
             }
             Change::Wire { wiring, .. } => {
                 write!(f, "{}: {}", wiring.title, wiring.medium)?;

@@ -126,7 +126,7 @@ fn remaining(old: &Arc<Wiring>, new: &Arc<Wiring>) -> Arc<Wiring> {
     Arc::new(kept)
 }
 
-/// Whether both are one device: all but the MTU and IPv6 is fixed when it is made.
+/// Whether both are one device: all but the MTU, IPv6 and offloads is fixed when it is made.
 fn same_device(old: &LinkState, new: &LinkState) -> bool {
     (&old.name, old.index, old.mac, old.end) == (&new.name, new.index, new.mac, new.end)
 }
@@ -258,6 +258,15 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
             let device = device.clone();
             up.nodes.push(Change::SetIpv6 { at: at(), slot: *slot, device, on: link.ipv6 });
         }
+        if before.is_none_or(|before| before.offloads) != link.offloads {
+            up.nodes.push(Change::SetOffloads {
+                at: at(),
+                slot: *slot,
+                device: device.clone(),
+                end: link.end,
+                on: link.offloads,
+            });
+        }
         let (addrs, neighbours) =
             before.map_or((&nothing.0, &nothing.1), |b| (&b.addrs, &b.neighbours));
         for (addr, len) in link.addrs.difference(addrs) {
@@ -291,6 +300,12 @@ fn build_up(up: &mut Phases, id: NodeId, old: Option<&NodeState>, node: &NodeSta
 impl LinkState {
     /// The device before it has addresses.
     pub(crate) fn bare(&self) -> Self {
-        Self { ipv6: true, addrs: BTreeSet::new(), neighbours: BTreeSet::new(), ..self.clone() }
+        Self {
+            ipv6: true,
+            offloads: true,
+            addrs: BTreeSet::new(),
+            neighbours: BTreeSet::new(),
+            ..self.clone()
+        }
     }
 }

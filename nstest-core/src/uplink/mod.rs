@@ -59,6 +59,9 @@ pub(crate) const DESCRIPTION: &str = "/run/nstest/uplink";
 pub(crate) struct Uplink {
     machine: Machine,
     mechanism: UplinkKind,
+    /// Whether the test's interface has segmentation and checksum offload. A tap interface has
+    /// none.
+    offloads: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +83,7 @@ impl Uplink {
     /// # Errors
     /// [`ErrorCode::Uplink`] if the machine lacks something, [`ErrorCode::SubnetOverlap`] if it
     /// uses the addresses of the uplink.
-    pub(crate) fn prepare(ipv6: bool) -> Result<Self> {
+    pub(crate) fn prepare(ipv6: bool, offloads: bool) -> Result<Self> {
         let mut machine = Machine::read()?;
         machine.v6 &= ipv6;
         if !machine.v4 && !machine.v6 {
@@ -89,7 +92,7 @@ impl Uplink {
                 .help("connect the machine to a network, or remove the argument `uplink`"));
         }
         let mechanism = choose(&machine)?;
-        Ok(Self { machine, mechanism })
+        Ok(Self { machine, mechanism, offloads })
     }
 
     /// The step by which the child process makes its interface. `None`: [`Self::connect`]
@@ -148,9 +151,9 @@ impl Uplink {
     /// init process of the test's PID namespace. The caller must be in the machine's network.
     pub(crate) fn connect(&self, pid: &str) -> Result<Connected> {
         match &self.mechanism {
-            UplinkKind::Routed => {
-                Ok(Connected { _gateway: Some(routed::connect(&self.machine, pid)?) })
-            }
+            UplinkKind::Routed => Ok(Connected {
+                _gateway: Some(routed::connect(&self.machine, self.offloads, pid)?),
+            }),
             UplinkKind::Relayed(relay) => {
                 relay.attach(&self.machine, pid)?;
                 Ok(Connected { _gateway: None })

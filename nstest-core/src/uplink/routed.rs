@@ -80,7 +80,7 @@ impl GatewaySubnet {
     }
 }
 
-pub(super) fn connect(machine: &Machine, pid: &str) -> Result<Gateway> {
+pub(super) fn connect(machine: &Machine, offloads: bool, pid: &str) -> Result<Gateway> {
     let test = Namespace::open(&format!("/proc/{pid}/ns/net"))?;
     let (gateway, mut inside) = Namespace::create("the uplink's gateway", || {
         sysctl::write("ipv4/ip_forward", "1")?;
@@ -95,6 +95,12 @@ pub(super) fn connect(machine: &Machine, pid: &str) -> Result<Gateway> {
     configure_gateway(subnet, &test, &mut inside)?;
     gateway.enter(masquerade)??;
     test.enter(configure_test)??;
+    if !offloads {
+        // Each end cuts and completes what it sends.
+        link::set_offloads(&inside, INNER, false)?;
+        let socket = test.enter(|| Socket::open(NetlinkFamily::Route, "the test"))??;
+        link::set_offloads(&socket, DEVICE, false)?;
+    }
     let mut owner = Socket::open(NetlinkFamily::Netfilter, "the machine")?;
     install(subnet, index, forwards_answers(machine), &mut owner)?;
     Ok(Gateway { _namespace: gateway, _owner: owner })

@@ -94,7 +94,8 @@ fn errors_name_what_is_missing() {
 
 #[test]
 fn the_test_gets_a_description_and_a_resolv_conf() {
-    let relayed = Uplink { mechanism: choose(&machine()).unwrap(), machine: machine() };
+    let relayed =
+        Uplink { mechanism: choose(&machine()).unwrap(), machine: machine(), offloads: true };
     expect![[r#"
         relayed inet
         198.18.0.0/15 uplink
@@ -109,7 +110,7 @@ fn the_test_gets_a_description_and_a_resolv_conf() {
     "#]]
     .assert_eq(&relayed.resolv_conf());
     let machine = Machine { may_configure: true, ..machine() };
-    let routed = Uplink { mechanism: UplinkKind::Routed, machine };
+    let routed = Uplink { mechanism: UplinkKind::Routed, machine, offloads: true };
     expect![[r#"
         # nstest: through the uplink
         # the machine's name server listens on its loopback, which the test cannot reach

@@ -1,7 +1,7 @@
 //! What the fabric calls: starting the wire, giving link ends a stage, ending it.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -18,6 +18,7 @@ use super::thread::WireThread;
 use crate::error::{Error, ErrorCode, Result};
 use crate::preflight::{self, Operation, Refusal};
 use crate::sync::lock;
+use crate::sys::ethtool;
 use crate::sys::packet::PacketSocket;
 
 /// The longest that [`Wire::settle`] waits.
@@ -93,7 +94,7 @@ impl Wire {
     pub(crate) fn set_segments(&self, link_end: u32, on: bool) -> Result<()> {
         let pair = HiddenPair::of(link_end);
         for name in [pair.outer_name(), pair.inner_name()] {
-            self.index.set_checksum_offload(&name, !on).map_err(|errno| {
+            ethtool::set_checksum_offload(self.index.as_fd(), &name, !on).map_err(|errno| {
                 failed(&format!("switch the transmit checksumming of {name}"), errno)
             })?;
         }

@@ -123,6 +123,7 @@ pub struct NodeBuilder {
     aliases: Vec<String>,
     interfaces: Vec<NewInterface>,
     default: DefaultVia,
+    without_offloads: bool,
     routes: Vec<(String, IpAddr)>,
 }
 
@@ -134,6 +135,7 @@ impl NodeBuilder {
             aliases: Vec::new(),
             interfaces: Vec::new(),
             default: DefaultVia::default(),
+            without_offloads: false,
             routes: Vec::new(),
         }
     }
@@ -213,6 +215,13 @@ impl NodeBuilder {
         self
     }
 
+    /// Its interfaces have no segmentation and checksum offload: see
+    /// [`Node::set_offloads`].
+    pub fn without_offloads(mut self) -> Self {
+        self.without_offloads = true;
+        self
+    }
+
     /// Creates it.
     ///
     /// # Errors
@@ -225,6 +234,7 @@ impl NodeBuilder {
             aliases: self.aliases,
             joins: self.interfaces.iter().map(NewInterface::join).collect(),
             default: self.default,
+            without_offloads: self.without_offloads,
             routes: routes.collect::<Result<_>>()?,
         };
         let id = self.net.edit(|spec| spec.add_node(&new))?;
@@ -242,6 +252,7 @@ pub struct RouterBuilder {
     nat: Option<Nat>,
     nat6: Nat6,
     firewall: Firewall,
+    without_offloads: bool,
 }
 
 impl RouterBuilder {
@@ -253,6 +264,7 @@ impl RouterBuilder {
             nat: None,
             nat6: Nat6::default(),
             firewall: Firewall::default(),
+            without_offloads: false,
         }
     }
 
@@ -301,6 +313,13 @@ impl RouterBuilder {
         self
     }
 
+    /// Its interfaces have no segmentation and checksum offload: see
+    /// [`Node::set_offloads`].
+    pub fn without_offloads(mut self) -> Self {
+        self.without_offloads = true;
+        self
+    }
+
     /// Creates it.
     ///
     /// # Errors
@@ -316,6 +335,7 @@ impl RouterBuilder {
             nat: self.nat,
             nat6: self.nat6,
             firewall: self.firewall,
+            without_offloads: self.without_offloads,
         };
         let id = self.net.edit(|spec| spec.add_router(&new))?;
         Ok(Router::new(Node::of(self.net, id)?))

@@ -13,7 +13,7 @@
 //! - `resolver`: the handle on a DNS resolver;
 //! - [`network`]: what all handles share;
 //! - [`injection`], [`link`], [`impair`], [`lan`], [`node`]: handles;
-//! - [`addresses`], [`ready`], [`probe`], `serve_dns`: more methods of nodes;
+//! - [`addresses`], [`offloads`], [`ready`], [`probe`], `serve_dns`: more methods of nodes;
 //! - [`router`], [`build`], [`net`], [`inject`]: routers, builders, the whole network;
 //! - [`run_config`]: what the runner configures, and what it collects at the end.
 
@@ -28,6 +28,7 @@ mod link;
 mod net;
 mod network;
 mod node;
+mod offloads;
 mod probe;
 mod ready;
 #[cfg(feature = "dns")]

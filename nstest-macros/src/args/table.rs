@@ -39,6 +39,7 @@ arguments! {
     "subnet" subnet: Subnets, "subnet = \"10.9.0.0/24\"";
     "mtu" mtu: Mtu, "mtu = 1400";
     "ipv6" ipv6: bool, "ipv6 = false";
+    "offloads" offloads: bool, "offloads = false";
     "uplink" uplink: Switch, "uplink";
     "netns" netns: Netns, "netns = \"vns1\"";
     "seed" seed: Seed, "seed = 7";
@@ -124,7 +125,7 @@ mod tests {
         let (args, errors) = parse(
             "timeout = \"1m 30s\", root = false, flavor = \"multi_thread\", \
              worker_threads = 4, peers = 2, subnet = [\"10.9.0.0/24\", \"fd09::/64\"], \
-             mtu = 9000, ipv6 = false, uplink, seed = 0xbeef, explore(drop, max = 9), netns = \"vns1\", crate = \"a::b\",",
+             mtu = 9000, ipv6 = false, offloads = false, uplink, seed = 0xbeef, explore(drop, max = 9), netns = \"vns1\", crate = \"a::b\",",
         );
         assert_eq!(errors, [""; 0]);
         let timeout = Timeout::After(Duration::from_secs(90));
@@ -134,6 +135,7 @@ mod tests {
         assert_eq!(args.subnet.map(|subnet| subnet.value.0.len()), Some(2));
         assert_eq!(args.mtu.map(|mtu| mtu.value.0), Some(9000));
         assert_eq!(args.ipv6.map(|ipv6| ipv6.value), Some(false));
+        assert_eq!(args.offloads.map(|offloads| offloads.value), Some(false));
         assert_eq!(args.uplink.map(|uplink| uplink.value), Some(Switch(true)));
         assert_eq!(args.seed.map(|seed| seed.value), Some(Seed(0xbeef)));
         let drop = Fault { then: false, action: Action::Drop };

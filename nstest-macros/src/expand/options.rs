@@ -69,6 +69,10 @@ fn network(args: &Args) -> TokenStream {
         let value = ipv6.value;
         fields.extend(quote_spanned!(here=> ipv6: #value,));
     }
+    if let Some(offloads) = &args.offloads {
+        let value = offloads.value;
+        fields.extend(quote_spanned!(here=> offloads: #value,));
+    }
     if let Some(uplink) = &args.uplink {
         let value = uplink.value.0;
         fields.extend(quote_spanned!(here=> uplink: #value,));

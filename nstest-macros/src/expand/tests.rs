@@ -52,7 +52,14 @@ fn asynchronous() {
 fn network() {
     check(
         EntryPoint::NetnsTest,
-        quote!(peers = 2, subnet = ["10.9.0.0/24", "fd09::/64"], mtu = 9000, ipv6 = true, uplink),
+        quote!(
+            peers = 2,
+            subnet = ["10.9.0.0/24", "fd09::/64"],
+            mtu = 9000,
+            ipv6 = true,
+            offloads = false,
+            uplink
+        ),
         quote! {
             fn loops(net: Net) {}
         },

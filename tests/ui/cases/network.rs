@@ -46,7 +46,7 @@ fn netns_empty() {}
 #[netns_test(netns = "/run/netns/vns1")]
 fn netns_path() {}
 
-#[netns_test(netns = "vns1", peers = 2, subnet = "10.9.0.0/24", mtu = 1500, ipv6 = false, uplink, root = false)]
+#[netns_test(netns = "vns1", peers = 2, subnet = "10.9.0.0/24", mtu = 1500, ipv6 = false, offloads = false, uplink, root = false)]
 fn netns_and_the_rest() {}
 
 #[netns_test(netns = "vns1", uplink = false, root = true)]

@@ -71,6 +71,7 @@ impl Current {
             options.subnets.iter().map(|text| text.parse()).collect::<Result<_>>()?;
         parameters.mtu = options.mtu;
         parameters.without_ipv6 = !options.ipv6;
+        parameters.without_offloads = !options.offloads;
         parameters.without_root = !options.root;
         parameters.netns = options.netns.map(str::to_owned);
         if options.uplink {
@@ -199,7 +200,7 @@ impl Current {
                 .help(format!("name the test that the plan is for (`cargo test -- --exact NAME`), or unset {}", settings::PLAN)));
         }
         let unused = match self.options.peers {
-            0 => self.about_peers(),
+            0 => self.about_peers().or_else(|| self.about_all_nodes()),
             peers => Some(format!("peers = {peers}")),
         };
         let Some(argument) = unused else { return Ok(()) };
@@ -216,6 +217,10 @@ impl Current {
             ([], Some(mtu)) => Some(format!("mtu = {mtu}")),
             ([], None) => None,
         }
+    }
+
+    fn about_all_nodes(&self) -> Option<String> {
+        (!self.options.offloads).then(|| "offloads = false".to_owned())
     }
 }
 

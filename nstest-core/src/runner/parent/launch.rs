@@ -144,7 +144,8 @@ impl<'a> Launch<'a> {
             self.arguments.iter().map(|a| c_string(a.clone().into_vec())).collect(),
             environment::of_body(handover, self.libtest_name),
         );
-        let uplink = self.options.uplink.then(|| Uplink::prepare(self.options.ipv6)).transpose()?;
+        let Options { uplink, ipv6, offloads, .. } = self.options;
+        let uplink = uplink.then(|| Uplink::prepare(ipv6, offloads)).transpose()?;
         let size = tmpfs_size::parse(std::env::var_os(tmpfs_size::VARIABLE).as_deref())?;
         let extras =
             Extras { tmpfs_size: &size, netns: self.options.netns, uplink: uplink.as_ref() };

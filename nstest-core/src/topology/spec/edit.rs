@@ -41,6 +41,7 @@ impl Spec {
             gives_macs: false,
             bridges_only: false,
             ipv6: true,
+            offloads: true,
             root: true,
             netns: None,
             outside: Vec::new(),
@@ -122,6 +123,9 @@ impl Spec {
         for join in &new.joins {
             self.plug(id, join, InterfaceRole::Host)?;
         }
+        if new.without_offloads {
+            self.set_offloads(id, false)?;
+        }
         for (destination, gateway) in &new.routes {
             self.add_route(id, *destination, *gateway)?;
         }
@@ -159,6 +163,7 @@ impl Spec {
                 aliases,
                 interfaces: BTreeMap::new(),
                 router: None,
+                offloads: self.offloads,
                 default,
                 routes: Vec::new(),
             }),
@@ -325,6 +330,12 @@ impl Spec {
         if let Some(segment) = self.segments.get_mut(&id).map(Arc::make_mut) {
             segment.mtu = mtu;
         }
+        Ok(())
+    }
+
+    pub(crate) fn set_offloads(&mut self, id: NodeId, on: bool) -> Result<()> {
+        self.check_ours()?;
+        self.node_mut(id)?.offloads = on;
         Ok(())
     }
 

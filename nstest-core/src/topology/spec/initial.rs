@@ -20,6 +20,8 @@ pub(crate) struct Parameters {
     /// `ipv6 = false`.
     pub(crate) without_ipv6: bool,
     pub(crate) mtu: Option<u32>,
+    /// `offloads = false`.
+    pub(crate) without_offloads: bool,
     /// `root = false`.
     pub(crate) without_root: bool,
     /// `netns = "NAME"`.
@@ -37,6 +39,10 @@ impl Spec {
         spec.root = !parameters.without_root;
         spec.netns.clone_from(&parameters.netns);
         spec.outside.clone_from(&parameters.outside);
+        if parameters.without_offloads {
+            spec.offloads = false;
+            spec.set_offloads(NodeId::TEST, false)?;
+        }
         let mut peers = Vec::new();
         for (nth, ident) in parameters.nodes.iter().enumerate() {
             let name = NodeName::of_parameter(ident, nth + 1)?;

@@ -121,6 +121,8 @@ pub(crate) struct Spec {
     /// Whether LANs are bridges of any size, because the kernel has no mirred or u32.
     pub(super) bridges_only: bool,
     pub(super) ipv6: bool,
+    /// Whether new nodes have segmentation and checksum offload.
+    pub(super) offloads: bool,
     /// Whether programs run as root.
     pub(super) root: bool,
     /// The named namespace that the test joined: not ours to configure.
@@ -144,6 +146,8 @@ pub(crate) struct NodeSpec {
     /// By slot, which decides name, index and MAC.
     pub(super) interfaces: BTreeMap<u8, InterfaceSpec>,
     pub(super) router: Option<RouterSpec>,
+    /// Whether its links have segmentation and checksum offload.
+    pub(super) offloads: bool,
     pub(super) default: DefaultVia,
     pub(super) routes: Vec<(Subnet, IpAddr)>,
 }

@@ -25,6 +25,7 @@ pub(crate) struct NewNode<'a> {
     pub(crate) aliases: Vec<String>,
     pub(crate) joins: Vec<Join<'a>>,
     pub(crate) default: DefaultVia,
+    pub(crate) without_offloads: bool,
     pub(crate) routes: Vec<(Subnet, IpAddr)>,
 }
 
@@ -54,4 +55,5 @@ pub(crate) struct NewRouter<'a> {
     pub(crate) nat: Option<Nat>,
     pub(crate) nat6: Nat6,
     pub(crate) firewall: Firewall,
+    pub(crate) without_offloads: bool,
 }

@@ -19,6 +19,9 @@ impl Spec {
         let id = self.insert_node(NodeName::new(new.name)?, vec![], DefaultVia::Auto)?;
         self.node_mut(id)?.router = Some(RouterSpec::default());
         self.routers.insert(id);
+        if new.without_offloads {
+            self.set_offloads(id, false)?;
+        }
         for (join, is_wan) in &new.joins {
             self.join_router(id, join, *is_wan)?;
         }

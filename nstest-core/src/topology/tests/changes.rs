@@ -186,6 +186,32 @@ fn subnets_are_never_handed_out_twice_and_avoid_those_in_use() {
     assert_eq!(subnet(&net, b), ["10.0.7.0/24", "fd00:7::/64"]);
 }
 
+/// At both ends of each link, and of links that follow.
+#[test]
+fn offloads_are_a_nodes() {
+    let mut net = Net::with_peers(&["a", "b"]);
+    let a = net.now.spec().find_node("a").unwrap();
+    net.change(|spec| spec.set_offloads(a, false)).unwrap();
+    check(
+        &net.last,
+        expect![[r#"
+            a: link set eth0 offloads off
+        "#]],
+    );
+    let lan = net.lan("lan", &["10.0.9.0/24"]);
+    net.change(|spec| spec.join(a, &Join::of(lan))).unwrap();
+    let text = net.last.to_string();
+    assert!(text.contains("a: link set eth1 offloads off"), "{text}");
+    net.change(|spec| spec.set_offloads(a, true)).unwrap();
+    check(
+        &net.last,
+        expect![[r#"
+            a: link set eth0 offloads on
+            a: link set eth1 offloads on
+        "#]],
+    );
+}
+
 #[test]
 fn an_mtu_changes_in_place() {
     let mut net = Net::with_peers(&["a"]);

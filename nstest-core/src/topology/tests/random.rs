@@ -51,7 +51,7 @@ fn edit(net: &mut Net, random: &mut Random, step: usize) -> bool {
     let (segment, to) = (random.pick(&lans), random.pick(&lans));
     let name = format!("x{step}");
     let subnets = ["10.77.0.0/16", "192.168.7.0/24", "fd07::/64"].map(|s| s.parse().unwrap());
-    match random.below(20) {
+    match random.below(21) {
         0 | 1 => net.change(|s| s.add_lan(&lan(&name))).is_ok(),
         2 => {
             let subnets = vec![random.pick(&subnets)];
@@ -94,6 +94,7 @@ fn edit(net: &mut Net, random: &mut Random, step: usize) -> bool {
             net.change(|s| s.add_route(node, destination, gateway)).is_ok()
         }
         16 => net.change(|s| s.set_mtu(segment, 1400 + step as u32)).is_ok(),
+        20 => net.change(|s| s.set_offloads(node, random.below(2) == 0)).is_ok(),
         17 => match random.below(3) {
             0 => net.change(|s| s.set_nat(router_id, Some(Nat::FULL_CONE))).is_ok(),
             1 => net.change(|s| s.set_nat6(router_id, Nat6::Nat(Nat::SYMMETRIC))).is_ok(),

@@ -8,7 +8,7 @@ async fn mistaken(&self, node: &Node) {
     "`timeout` takes a duration with a unit, or \"none\", in quotes; write `timeout = \"30s\"`"
 }
 ::core::compile_error! {
-    "unknown argument `retries`; the arguments are `timeout`, `root`, `peers`, `subnet`, `mtu`, `ipv6`, `uplink`, `netns`, `seed`, `explore`, `flavor`, `worker_threads`, `crate`"
+    "unknown argument `retries`; the arguments are `timeout`, `root`, `peers`, `subnet`, `mtu`, `ipv6`, `offloads`, `uplink`, `netns`, `seed`, `explore`, `flavor`, `worker_threads`, `crate`"
 }
 ::core::compile_error! {
     "`#[tokio::test]` would run the test a second time, outside its network; remove it: `#[netns_test]` runs an `async fn` on tokio, with the arguments `flavor` and `worker_threads`; or, for its other arguments, write it above `#[netns]`"

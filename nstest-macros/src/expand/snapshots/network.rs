@@ -17,6 +17,7 @@ fn loops() {
                     subnets: &["10.9.0.0/24", "fd09::/64"],
                     mtu: ::core::option::Option::Some(9000u32),
                     ipv6: true,
+                    offloads: false,
                     uplink: true,
                     ..::nstest::__private::Options::DEFAULT
                 },
