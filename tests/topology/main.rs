@@ -31,6 +31,7 @@ mod rtnetlink;
 mod seed;
 mod settings;
 mod shell;
+mod stacks;
 mod taken;
 mod undoing;
 mod unjoined;
