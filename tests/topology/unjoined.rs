@@ -175,7 +175,82 @@ fn thread_that_prints_much(a: Node) {
     });
 }
 
-const SHAPES: [&str; 15] = [
+/// Its destructor panics, as that of a mock server which misses a request.
+struct Verifies;
+
+impl Drop for Verifies {
+    fn drop(&mut self) {
+        panic!("a request is missing");
+    }
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn output_of_a_task(a: Node) {
+    a.spawn_async(async {
+        tokio::task::yield_now().await;
+        Verifies
+    });
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+async fn task_that_is_aborted(a: Node) -> TestResult {
+    let (started, start) = tokio::sync::oneshot::channel();
+    let task = a.spawn_async(async {
+        let _verifies = Verifies;
+        started.send(()).unwrap();
+        std::future::pending::<()>().await;
+    });
+    start.await?;
+    task.abort();
+    Ok(())
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn result_of_a_thread(a: Node) {
+    a.spawn(|| Verifies);
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn thread_local_value(a: Node) {
+    thread_local!(static LOCAL: Verifies = const { Verifies });
+    a.spawn(|| LOCAL.with(|_| ()));
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn thread_that_exits(a: Node) {
+    a.spawn(|| std::process::exit(0));
+}
+
+/// The standard library aborts the process if a destructor of these panics. An exit runs the
+/// destructors of the thread-local values first, too.
+#[test]
+fn the_end_of_a_thread_is_waited_for() {
+    let last = ["result_of_a_thread", "thread_local_value", "thread_that_exits"];
+    let last = last.map(|name| format!("unjoined::{name}"));
+    for _ in 0..3 {
+        let text = Run::of(&last.each_ref().map(String::as_str)).run().text();
+        assert!(text.contains("3 failed"), "{text}");
+        assert_eq!(text.matches("a request is missing").count(), 2, "{text}");
+        assert_eq!(text.matches("killed by SIGABRT").count(), 2, "{text}");
+        assert_eq!(text.matches("exited with status 0").count(), 1, "{text}");
+    }
+}
+
+/// While wait4(2) reaps the program, the state of the thread is that of one that sleeps.
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn thread_that_waits_for_a_program(a: Node) -> TestResult {
+    let mut program = a.command("false").spawn()?;
+    a.spawn(move || assert!(program.wait().unwrap().success()));
+    Ok(())
+}
+
+const SHAPES: [&str; 18] = [
     "unjoined::thread_at_once",
     "unjoined::task_at_once",
     "unjoined::thread_that_computes",
@@ -191,6 +266,9 @@ const SHAPES: [&str; 15] = [
     "unjoined::fed_by_a_program",
     "unjoined::thread_that_prints_much",
     "unjoined::thread_with_a_backtrace",
+    "unjoined::output_of_a_task",
+    "unjoined::task_that_is_aborted",
+    "unjoined::thread_that_waits_for_a_program",
 ];
 
 /// A backtrace with the names of functions takes long to print.

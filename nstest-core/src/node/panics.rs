@@ -4,6 +4,7 @@
 //! thread that is joined, or a task that is awaited, hands its panic to the test, and the
 //! record is removed. A test that leaves a record behind fails.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -15,8 +16,24 @@ use crate::sync::lock;
 #[derive(Debug, Default)]
 pub(crate) struct Panics {
     unjoined: Mutex<Vec<Panicked>>,
-    unfinished: Mutex<usize>,
+    not_ended: Mutex<NotEnded>,
     finished: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct NotEnded {
+    /// How many threads and tasks have not returned.
+    unfinished: usize,
+    /// The threads that have returned, with their directories in `/proc`. Such a thread still
+    /// drops its result and its thread-local values, and a destructor may panic.
+    leaving: Vec<(u64, PathBuf)>,
+}
+
+impl NotEnded {
+    fn count(&mut self) -> usize {
+        self.leaving.retain(|(_, directory)| directory.exists());
+        self.unfinished + self.leaving.len()
+    }
 }
 
 /// A thread or task of a node that panicked.
@@ -27,14 +44,32 @@ pub(crate) struct Panicked {
     pub(crate) message: String,
 }
 
-/// A thread or task that has not ended.
+/// A thread or task that has not returned.
 #[derive(Debug)]
-pub(super) struct Unfinished(Arc<Panics>);
+pub(super) struct Unfinished {
+    panics: Arc<Panics>,
+    thread: Option<u64>,
+}
+
+impl Unfinished {
+    /// Of a thread that drops this value itself.
+    pub(super) fn thread(mut self, id: u64) -> Self {
+        self.thread = Some(id);
+        self
+    }
+
+    fn directory() -> Option<PathBuf> {
+        Some(Path::new("/proc").join(std::fs::read_link("/proc/thread-self").ok()?))
+    }
+}
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        *lock(&self.0.unfinished) -= 1;
-        self.0.finished.notify_all();
+        let leaving = self.thread.and_then(|id| Some((id, Self::directory()?)));
+        let mut not_ended = lock(&self.panics.not_ended);
+        not_ended.unfinished -= 1;
+        not_ended.leaving.extend(leaving);
+        self.panics.finished.notify_all();
     }
 }
 
@@ -46,6 +81,7 @@ impl Panics {
     /// Removes the panic of a thread or task that was joined or awaited.
     pub(super) fn joined(&self, id: u64) {
         lock(&self.unjoined).retain(|p| p.id != id);
+        lock(&self.not_ended).leaving.retain(|thread| thread.0 != id);
     }
 
     pub(crate) fn unjoined(&self) -> Vec<Panicked> {
@@ -56,20 +92,20 @@ impl Panics {
     /// recorded.
     pub(super) fn start(self: &Arc<Self>) -> Unfinished {
         panic_hook::install();
-        *lock(&self.unfinished) += 1;
-        Unfinished(Arc::clone(self))
+        lock(&self.not_ended).unfinished += 1;
+        Unfinished { panics: Arc::clone(self), thread: None }
     }
 
     /// How many threads and tasks have not ended.
     pub(super) fn unfinished(&self) -> usize {
-        *lock(&self.unfinished)
+        lock(&self.not_ended).count()
     }
 
-    /// Waits until one ends, but not longer than this.
+    /// Waits until one returns, but not longer than this.
     pub(super) fn await_finished(&self, limit: Duration) {
-        let unfinished = lock(&self.unfinished);
-        if *unfinished > 0 {
-            drop(self.finished.wait_timeout(unfinished, limit));
+        let mut not_ended = lock(&self.not_ended);
+        if not_ended.count() > 0 {
+            drop(self.finished.wait_timeout(not_ended, limit));
         }
     }
 }

@@ -8,6 +8,12 @@
 //! All slept at one instant, if two looks in a row find every thread asleep and with an
 //! unchanged number of context switches (proc_pid_status(5)): a thread that runs between its
 //! two looks is switched out before it sleeps again.
+//!
+//! The state alone does not say that a thread sleeps. A thread that is about to sleep sets its
+//! state first, and then looks once more for what it would wait for: wait4(2) even reaps a child
+//! in that state. If the thread is preempted there, it can run, and its state is S. The file
+//! `wchan` names the function in which a thread waits, and is `0` for a thread in the queue of
+//! a processor (`get_wchan`, kernel/sched/core.c, since Linux 5.16).
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -151,10 +157,13 @@ struct Status {
 
 impl Status {
     fn read(thread: &Path) -> io::Result<Self> {
+        // Before the switches: a thread that has been woken by then is found by them.
+        let queued = is_queued(thread);
         // More than the kernel writes, so that one read(2) is enough.
         let mut text = [0; 4096];
         let length = File::open(thread.join("status"))?.read(&mut text)?;
-        Ok(Self::parse(&String::from_utf8_lossy(&text[..length])))
+        let status = Self::parse(&String::from_utf8_lossy(&text[..length]));
+        Ok(Self { sleeps: status.sleeps && !queued, ..status })
     }
 
     fn parse(text: &str) -> Self {
@@ -171,6 +180,25 @@ impl Status {
         }
         status
     }
+}
+
+/// Whether a thread waits for a processor, although its state may say that it sleeps. A kernel
+/// that does not tell is taken to say no.
+fn is_queued(thread: &Path) -> bool {
+    let mut name = [0; 2];
+    let read = File::open(thread.join("wchan")).and_then(|mut file| file.read(&mut name));
+    // `0` is also what the kernel says to those who may not know. Then field 35 is 0, too.
+    read.is_ok_and(|length| &name[..length] == b"0")
+        && fs::read_to_string(thread.join("stat")).is_ok_and(|text| has_known_wait(&text))
+}
+
+/// Whether field 35 of `/proc/PID/task/TID/stat` says that the thread does not run. It does so
+/// only for a caller who may trace the thread. A thread that has ended waits for nothing.
+fn has_known_wait(text: &str) -> bool {
+    // The name, in parentheses, may contain anything. The state is field 3.
+    let Some((_, fields)) = text.rsplit_once(") ") else { return false };
+    let mut fields = fields.split(' ');
+    matches!(fields.next(), Some("S" | "I")) && fields.nth(31).is_some_and(|field| field != "0")
 }
 
 /// The processor time that the processes of the test have used since a first measurement.
@@ -227,6 +255,33 @@ mod tests {
         {
             assert_eq!(Status::parse(&format!("State:\t{state}\n")).sleeps, sleeps, "{state}");
         }
+    }
+
+    #[test]
+    fn a_thread_that_waits_is_told_from_one_that_may_not_be_seen() {
+        let stat = |state, wait| {
+            format!(
+                "7 (a ) 0 b) {state} 1 1 0 0 -1 4194368 30 50 0 0 0 0 0 0 30 10 4 0 4538026 \
+                     223948800 3162 18446744073709551615 1 2 3 0 0 0 0 4096 1088 {wait} 0 0 17 0\n"
+            )
+        };
+        assert!(has_known_wait(&stat("S", 1)));
+        assert!(!has_known_wait(&stat("S", 0)));
+        assert!(!has_known_wait(&stat("Z", 1)));
+    }
+
+    #[test]
+    fn a_thread_in_a_queue_is_told_from_one_that_sleeps() {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let sleeper = std::thread::spawn(move || {
+            sender.send(gettid()).unwrap();
+            ended.recv()
+        });
+        let path = Path::new("/proc/self/task").join(receiver.recv().unwrap().to_string());
+        while is_queued(&path) || !Status::read(&path).unwrap().sleeps {}
+        drop(end);
+        assert!(sleeper.join().unwrap().is_err());
     }
 
     #[test]

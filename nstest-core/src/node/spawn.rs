@@ -56,7 +56,7 @@ impl NodeExecutor {
         let recorder = self.panic_recorder();
         let of_thread = recorder.clone();
         let name = thread::current().name().map(|test| format!("{test} in {}", self.name()));
-        let unfinished = self.panics().start();
+        let unfinished = self.panics().start().thread(recorder.id);
         let start = move || {
             let builder = thread::Builder::new().name(name.unwrap_or_default());
             builder.spawn(move || {

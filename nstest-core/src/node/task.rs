@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::executor::NodeExecutor;
+use super::panics::Unfinished;
 use super::spawn::PanicRecorder;
 use crate::error::Result;
 
@@ -19,7 +20,7 @@ use crate::error::Result;
 /// the test, unless the task is awaited. See [`Node::spawn`](crate::Node::spawn).
 #[derive(Debug)]
 pub struct Task<T> {
-    inner: JoinHandle<T>,
+    inner: JoinHandle<Recorded<T>>,
     recorder: PanicRecorder,
 }
 
@@ -41,10 +42,47 @@ impl<T> Future for Task<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let result = Pin::new(&mut self.inner).poll(context);
-        if result.is_ready() {
+        result.map(|result| {
             self.recorder.joined();
+            result.map(Recorded::into_inner)
+        })
+    }
+}
+
+/// The future of a task, or its output. A panic of its destructor is recorded; tokio would catch
+/// it. The task has ended when both are dropped or handed over.
+#[derive(Debug)]
+struct Recorded<T> {
+    value: Option<T>,
+    recorder: PanicRecorder,
+    unfinished: Option<Unfinished>,
+}
+
+impl<T> Recorded<T> {
+    fn into_inner(mut self) -> T {
+        match self.value.take() {
+            Some(value) => value,
+            None => unreachable!("only this and `drop` take the value"),
         }
-        result
+    }
+}
+
+impl<F: Future> Recorded<Pin<Box<F>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Recorded<F::Output>> {
+        let Some(future) = &mut self.value else { return Poll::Pending };
+        self.recorder.run(|| future.as_mut().poll(context)).map(|output| Recorded {
+            value: Some(output),
+            recorder: self.recorder.clone(),
+            unfinished: self.unfinished.take(),
+        })
+    }
+}
+
+impl<T> Drop for Recorded<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.value.take() {
+            self.recorder.run(|| drop(value));
+        }
     }
 }
 
@@ -57,13 +95,12 @@ impl NodeExecutor {
     {
         let runtime = self.runtime()?;
         let recorder = self.panic_recorder();
-        let of_task = recorder.clone();
-        let unfinished = self.panics().start();
-        let inner = runtime.handle().spawn(async move {
-            let _unfinished = unfinished;
-            let mut future = Box::pin(future);
-            poll_fn(|context| of_task.run(|| future.as_mut().poll(context))).await
-        });
+        let mut task = Recorded {
+            value: Some(Box::pin(future)),
+            recorder: recorder.clone(),
+            unfinished: Some(self.panics().start()),
+        };
+        let inner = runtime.handle().spawn(poll_fn(move |context| task.poll(context)));
         Ok(Task { inner, recorder })
     }
 }
