@@ -272,6 +272,11 @@ impl StdError for Error {
     }
 }
 
+/// The remedy for ENFILE.
+#[cfg(target_os = "linux")]
+pub(crate) const MORE_FILES_OF_THE_MACHINE: &str =
+    "allow the machine more open files: sudo sysctl -w fs.file-max=1000000";
+
 /// The remedy, if the cause of an error is that no file can be opened: not what was to be done
 /// is wrong then.
 #[cfg(target_os = "linux")]
@@ -283,9 +288,7 @@ fn out_of_files(source: &(dyn StdError + 'static)) -> Option<&'static str> {
             "allow this process more open files (`ulimit -n`), run fewer tests at a time, or use \
              fewer nodes: each needs two descriptors",
         ),
-        Errno::ENFILE => {
-            Some("allow the machine more open files: sudo sysctl -w fs.file-max=1000000")
-        }
+        Errno::ENFILE => Some(MORE_FILES_OF_THE_MACHINE),
         _ => None,
     }
 }

@@ -3,9 +3,10 @@
 //! A panic is printed before the thread unwinds. With a backtrace this takes long, and the
 //! thread may sleep in this time: another one prints, or the pipe for the output is full.
 
-use std::panic::{PanicHookInfo, set_hook, take_hook};
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::panics::wrap_panic_hook;
 
 static PRINTING: AtomicUsize = AtomicUsize::new(0);
 
@@ -21,12 +22,11 @@ pub(super) fn install() {
     // A thread that panics cannot change the hook.
     if !std::thread::panicking() {
         INSTALLED.call_once(|| {
-            let print = take_hook();
-            set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
+            wrap_panic_hook(|print| {
                 PRINTING.fetch_add(1, Ordering::SeqCst);
-                print(info);
+                print();
                 PRINTING.fetch_sub(1, Ordering::SeqCst);
-            }));
+            });
         });
     }
 }

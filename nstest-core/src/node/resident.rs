@@ -6,6 +6,7 @@
 //! test.
 
 use std::fmt;
+use std::io;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
@@ -46,7 +47,7 @@ impl Resident {
                     inbox.into_iter().for_each(|job| job());
                 }
             })
-            .map_err(|error| preflight::no_thread(step("start", &name), &error))?;
+            .map_err(|error| no_thread(step("start", &name), &error))?;
         arrival.recv().map_err(|_| failed("start", &name).source(ENDED))??;
         Ok(Self { jobs, name })
     }
@@ -64,6 +65,11 @@ impl Resident {
         self.jobs.send(job).map_err(|_| ended())?;
         result.recv().map_err(|_| ended())
     }
+}
+
+/// Says what refused a thread.
+pub(super) fn no_thread(step: String, error: &io::Error) -> Error {
+    preflight::no_thread(step, error)
 }
 
 const ENDED: &str = "the thread has ended unexpectedly";

@@ -7,10 +7,10 @@ use std::thread;
 
 use super::executor::NodeExecutor;
 use super::panics::{Panicked, Panics};
+use super::resident::no_thread;
 use super::thread_name::KeptName;
 use crate::error::Result;
 use crate::panics;
-use crate::preflight;
 
 /// A thread in a node. Dropping the handle detaches the thread.
 ///
@@ -66,7 +66,7 @@ impl NodeExecutor {
             })
         };
         let thread = self.resident()?.perform(start)?.map_err(|error| {
-            preflight::no_thread(format!("start a thread in node {}", self.name()), &error)
+            no_thread(format!("start a thread in node {}", self.name()), &error)
         })?;
         Ok(JoinHandle { thread, recorder })
     }

@@ -7,6 +7,7 @@ use super::body::channel::{Channel, is_body};
 use super::body::restarted::Restarted;
 use super::parent::environment::refuse_stale_environment;
 use super::parent::launch::{BodyOutput, Launch};
+use super::settings;
 use super::test::Options;
 use crate::error::Result;
 use crate::run_config::RunConfig;
@@ -50,6 +51,7 @@ pub fn enter() -> Result<()> {
         libtest_name: None,
         options: Options::DEFAULT,
         run_config: RunConfig::default(),
+        tmpfs_size: settings::tmpfs_size()?,
         timeout: None,
         output: BodyOutput::Inherited,
     };

@@ -28,6 +28,11 @@ const INLINE: &str = "NSTEST_INLINE";
 const SEED: &str = "NSTEST_SEED";
 pub(super) const PLAN: &str = "NSTEST_PLAN";
 const JOBS: &str = "NSTEST_JOBS";
+const TMPFS_SIZE: &str = "NSTEST_TMPFS_SIZE";
+
+/// The kernel's default, half of the memory, is more than a memory cgroup may have. It would
+/// kill the runner, which is in the same cgroup, and the results of all tests would be lost.
+const DEFAULT_TMPFS_SIZE: &str = "256m";
 
 /// How a test is run.
 #[derive(Debug, Clone)]
@@ -38,6 +43,8 @@ pub(super) struct Settings {
     pub(super) run_config: RunConfig,
     /// Whether the user chose the seed.
     pub(super) seed_given: bool,
+    /// The size of the tmpfs on the test's `/run`, to which its `TMPDIR` belongs.
+    pub(super) tmpfs_size: String,
     /// Present if the test is explored.
     pub(super) exploration: Option<Exploration>,
     /// Whether the test function runs in the parent's process.
@@ -74,6 +81,7 @@ impl Settings {
             timeout,
             run_config,
             seed_given: given.is_some(),
+            tmpfs_size: tmpfs_size()?,
             exploration,
             inline: std::env::var_os(INLINE).is_some_and(|value| !value.is_empty() && value != "0"),
             streams_output: libtest::streams_output(),
@@ -132,6 +140,26 @@ fn plan(value: &OsStr) -> Result<String> {
             .source("it has no fault")
             .help("set it to a plan of faults as a failed exploration prints it; or unset it")
     })
+}
+
+/// # Errors
+/// If the environment variable has an invalid value.
+pub(super) fn tmpfs_size() -> Result<String> {
+    std::env::var_os(TMPFS_SIZE)
+        .map_or_else(|| Ok(DEFAULT_TMPFS_SIZE.to_owned()), |value| tmpfs_size_of(&value))
+}
+
+/// As tmpfs(5) has it: a number, with `k`, `m` or `g` for larger units, or with `%` for a part of
+/// the memory. Not 0, which the kernel would take for "without limit".
+fn tmpfs_size_of(value: &OsStr) -> Result<String> {
+    let text = value.to_str().unwrap_or_default();
+    let number = text.strip_suffix(['k', 'm', 'g', 'K', 'M', 'G', '%']).unwrap_or(text);
+    match number.parse::<u64>() {
+        Ok(1..) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(text.to_owned()),
+        _ => Err(unread(TMPFS_SIZE, value).help(format!(
+            "set it to a size such as `{DEFAULT_TMPFS_SIZE}` (the default), `2g` or `50%`"
+        ))),
+    }
 }
 
 /// The most runs at a time.
@@ -199,6 +227,17 @@ mod tests {
         assert_eq!(plan(" ".as_ref()).unwrap_err().code(), ErrorCode::Config);
         for value in ["", "0", "+3", "-1", "1025", "all"] {
             assert_eq!(jobs_of(value.as_ref()).unwrap_err().code(), ErrorCode::Config, "{value}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_those_of_tmpfs() {
+        for size in ["1", "4096", "64k", "300m", "2G", "50%"] {
+            assert_eq!(tmpfs_size_of(size.as_ref()).unwrap(), size);
+        }
+        for wrong in ["", "0", "0%", "m", "-1", "+1m", "1t", "1mm", "1m,mode=777", "half"] {
+            let error = tmpfs_size_of(wrong.as_ref()).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::Config, "{wrong}");
         }
     }
 

@@ -1,7 +1,9 @@
 //! Threads that live in a node, on platforms without network namespaces.
 
+use std::io;
+
 use super::view::View;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::netns::Namespace;
 
 #[derive(Debug)]
@@ -18,4 +20,8 @@ impl Resident {
     ) -> Result<R> {
         match *self {}
     }
+}
+
+pub(super) fn no_thread(step: String, _: &io::Error) -> Error {
+    Error::new(ErrorCode::Namespace, step)
 }

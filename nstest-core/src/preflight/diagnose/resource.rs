@@ -9,7 +9,7 @@ use super::super::facts::MemoryLimit;
 use super::super::refusal::Operation;
 use super::super::remedy;
 use super::evidence::{Diagnosis, Evidence, found};
-use crate::error::ErrorCode;
+use crate::error::{ErrorCode, MORE_FILES_OF_THE_MACHINE};
 
 /// EMFILE, ENFILE: the process or the machine has reached its limit of open files.
 pub(super) fn open_files(evidence: &Evidence<'_>) -> Option<Diagnosis> {
@@ -17,7 +17,7 @@ pub(super) fn open_files(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         return found(
             ErrorCode::OpenFiles,
             "the machine has reached its limit of open files (fs.file-max)",
-            "sudo sysctl -w fs.file-max=1000000",
+            MORE_FILES_OF_THE_MACHINE,
         );
     }
     if evidence.errno != Errno::EMFILE {

@@ -289,7 +289,7 @@ fn descriptors() {
         expect![[r#"
             nstest[open-files]: make a pipe for the output: pipe2: ENFILE
               cause: the machine has reached its limit of open files (fs.file-max)
-              help: sudo sysctl -w fs.file-max=1000000"#]],
+              help: allow the machine more open files: sudo sysctl -w fs.file-max=1000000"#]],
     );
 }
 

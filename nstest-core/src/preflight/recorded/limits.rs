@@ -90,3 +90,30 @@ fn a_limit_that_a_test_meets() {
     assert!(text.contains("[namespace-limit]"), "{text}");
     assert!(text.contains("are in use (user.max_uts_namespaces = 1)"), "{text}");
 }
+
+/// All of /proc is read-only, or only /proc/sys.
+#[test]
+fn read_only_proc() {
+    let rows = |options| format!("22 27 0:21 / /proc {options},nosuid - proc proc rw\n");
+    let machine = |options| RecordedMachine::laptop().file(MOUNTS_FILE, &rows(options));
+    let set_groups = refusal("give up setgroups", "write", Errno::EROFS, Operation::SetGroups);
+    let text = machine("ro").text(&set_groups);
+    assert!(text.contains("cause: /proc is mounted read-only"), "{text}");
+    let path = "/proc/sys/net/ipv4/ip_forward".to_owned();
+    let sysctl = refusal("forward", "open", Errno::EROFS, Operation::Sysctl { path });
+    let text = machine("ro").text(&sysctl);
+    assert!(text.contains("cause: /proc is mounted read-only"), "{text}");
+    let sys_alone = rows("rw") + "23 22 0:21 /sys /proc/sys ro,nosuid - proc proc rw\n";
+    let text = RecordedMachine::laptop().file(MOUNTS_FILE, &sys_alone).text(&sysctl);
+    assert!(text.contains("cause: /proc/sys is mounted read-only"), "{text}");
+}
+
+const MOUNTS_FILE: &str = "proc/thread-self/mountinfo";
+
+#[test]
+fn a_machine_without_null() {
+    let open =
+        refusal("hand over file descriptors", "open(/dev/null)", Errno::ENOENT, Operation::Other);
+    let text = RecordedMachine::laptop().text(&open);
+    assert!(text.contains("cannot open the device /dev/null"), "{text}");
+}

@@ -4,29 +4,31 @@
 //! goes to standard error. In libtest's own capture both are one buffer.
 
 use std::io::Write;
-use std::panic::{PanicHookInfo, set_hook, take_hook};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use crate::panics::wrap_panic_hook;
 use crate::sys::process::has_more_threads_than;
 
 /// How long to wait for another thread that holds the lock of standard output. It may hold it
 /// until the panicking thread ends.
 const LIMIT: Duration = Duration::from_millis(100);
 
+/// The main thread, and that of the test. Where a panic aborts, libtest runs the test on the main
+/// thread (`__RUST_TEST_INVOKE`).
+const THREADS_OF_LIBTEST: u64 = if cfg!(panic = "abort") { 1 } else { 2 };
+
 /// Wraps the present panic hook.
 pub(super) fn flush_before_panics() {
-    let print = take_hook();
-    set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
+    wrap_panic_hook(|print| {
         flush();
-        print(info);
-    }));
+        print();
+    });
 }
 
 fn flush() {
-    // The lock is reentrant. With libtest's main thread and the test's alone, only this one can
-    // hold it.
-    if !has_more_threads_than(2) {
+    // The lock is reentrant. If there are no other threads than libtest's, only this one can hold it.
+    if !has_more_threads_than(THREADS_OF_LIBTEST) {
         let _ = std::io::stdout().flush();
         return;
     }

@@ -21,7 +21,6 @@ use super::refusal::{descriptor_error, spawn_error};
 use super::setup::host::Host;
 use super::setup::identity::Identity;
 use super::setup::steps::PlannedStep;
-use super::setup::tmpfs_size;
 use super::setup::{self, Descriptors, Extras};
 use super::watch::{Printed, Running};
 use super::{environment, named_netns};
@@ -61,6 +60,8 @@ pub(crate) struct Launch<'a> {
     /// Only the options that concern start-up are used.
     pub(crate) options: Options,
     pub(crate) run_config: RunConfig,
+    /// The size of the tmpfs on `/run`, as tmpfs(5) has it.
+    pub(crate) tmpfs_size: String,
     pub(crate) timeout: Option<Duration>,
     pub(crate) output: BodyOutput,
 }
@@ -75,6 +76,7 @@ impl<'a> Launch<'a> {
             libtest_name: Some(name),
             options: test.options,
             run_config: settings.run_config.clone(),
+            tmpfs_size: settings.tmpfs_size.clone(),
             timeout: settings.timeout,
             output: if settings.streams_output {
                 BodyOutput::Streamed
@@ -146,9 +148,11 @@ impl<'a> Launch<'a> {
         );
         let Options { uplink, ipv6, offloads, .. } = self.options;
         let uplink = uplink.then(|| Uplink::prepare(ipv6, offloads)).transpose()?;
-        let size = tmpfs_size::parse(std::env::var_os(tmpfs_size::VARIABLE).as_deref())?;
-        let extras =
-            Extras { tmpfs_size: &size, netns: self.options.netns, uplink: uplink.as_ref() };
+        let extras = Extras {
+            tmpfs_size: &self.tmpfs_size,
+            netns: self.options.netns,
+            uplink: uplink.as_ref(),
+        };
         let identity = match extras.netns {
             None => Identity::of_caller(self.options.root),
             Some(name) => named_netns::check(name).map(|()| Identity::Callers)?,

@@ -7,14 +7,12 @@
 //! - [`host`]: what the machine looks like;
 //! - [`mod@steps`]: the list of steps;
 //! - [`identity`]: user and group ids, and what a test that is not root may do;
-//! - [`tmpfs_size`]: the size of the test's `/run`, which `TMPDIR` is in;
 //! - [`file_system`]: /proc, /sys, /run and the files in /etc.
 
 mod file_system;
 pub(super) mod host;
 pub(super) mod identity;
 pub(super) mod steps;
-pub(super) mod tmpfs_size;
 
 use std::os::fd::RawFd;
 use std::path::Path;
