@@ -7,6 +7,8 @@ mod client;
 #[cfg(target_env = "gnu")]
 mod glibc;
 mod life;
+#[cfg(target_env = "musl")]
+mod musl;
 mod network;
 
 use std::io;

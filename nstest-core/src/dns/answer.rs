@@ -125,7 +125,7 @@ impl Answer {
     }
 
     /// Answers only queries for this type of record. The previous answer applies to other
-    /// queries.
+    /// queries. Without one, they get [`NODATA`](Self::NODATA): the name exists.
     pub fn only(mut self, kind: QueryType) -> Self {
         self.only = Some(kind);
         self

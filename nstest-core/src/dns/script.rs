@@ -151,19 +151,22 @@ impl Script {
     }
 
     fn answer_for(&self, name: &str, kind: QueryType, now: Instant) -> NameAnswer {
-        let mut left = None;
+        let (mut left, mut exists) = (None, false);
         for stacked in self.stack(name).iter().rev() {
             let answer = &stacked.answer;
+            let used_up = answer.times.is_some_and(|times| stacked.scripted.count() >= times);
+            let age = now.saturating_duration_since(stacked.since);
             if answer.only.is_some_and(|only| only != kind) {
+                let applies = !used_up && age >= answer.stale;
+                exists |= applies && answer.reply != ResponseKind::NxDomain;
                 continue;
             }
-            let age = now.saturating_duration_since(stacked.since);
             if age < answer.stale {
                 stacked.scripted.increment();
                 left.get_or_insert(answer.stale - age);
                 continue;
             }
-            if answer.times.is_some_and(|times| stacked.scripted.count() >= times) {
+            if used_up {
                 continue;
             }
             if answer.stale.is_zero() {
@@ -177,7 +180,10 @@ impl Script {
             }
             return NameAnswer { reply: answer.reply, records, delay: answer.delay };
         }
-        NameAnswer { reply: ResponseKind::NxDomain, records: Vec::new(), delay: Duration::ZERO }
+        // A name that exists for one type exists for all (RFC 8020). musl's resolver discards the
+        // addresses of one family if the other one is said not to exist.
+        let reply = if exists { ResponseKind::NoData } else { ResponseKind::NxDomain };
+        NameAnswer { reply, records: Vec::new(), delay: Duration::ZERO }
     }
 
     /// The stack of the name, or of the closest wildcard above it (RFC 4592).

@@ -44,6 +44,18 @@ fn the_last_answer_that_applies_is_used() {
     assert_eq!(ask(&script, "db.example.", QueryType::AAAA), ResponseKind::NoData);
     assert_eq!(ask(&script, "other.example.", QueryType::A), ResponseKind::NxDomain);
 
+    // A name with an answer for one type exists for all.
+    script.answer("v4.example", Answer::from(A).only(QueryType::A), now).unwrap();
+    assert_eq!(ask(&script, "v4.example.", QueryType::AAAA), ResponseKind::NoData);
+    assert_eq!(ask(&script, "v4.example.", QueryType::A), ResponseKind::Records);
+    script.answer("no4.example", Answer::NXDOMAIN.only(QueryType::A), now).unwrap();
+    assert_eq!(ask(&script, "no4.example.", QueryType::AAAA), ResponseKind::NxDomain);
+    let once = Answer::from(A).only(QueryType::A).times(1);
+    script.answer("once.example", once, now).unwrap();
+    assert_eq!(ask(&script, "once.example.", QueryType::AAAA), ResponseKind::NoData);
+    assert_eq!(ask(&script, "once.example.", QueryType::A), ResponseKind::Records);
+    assert_eq!(ask(&script, "once.example.", QueryType::AAAA), ResponseKind::NxDomain);
+
     script.answer("db.example.", Answer::SILENT.only(QueryType::AAAA), now).unwrap();
     script.answer("db.example", Answer::SERVFAIL.times(2), now).unwrap();
     let answer: Vec<ResponseKind> = (0..4)
