@@ -72,8 +72,8 @@ fn copies_and_frames_of_the_stages_own_are_sent() {
             out.forward.extend([now, now]);
             out.emissions.push(Emission { at, direction, frame: frame.to_vec() });
         });
-        ends.0.send(b"three").unwrap();
         let start = Instant::now();
+        ends.0.send(b"three").unwrap();
         let mut buffer = [0; 16];
         for _ in 0..3 {
             assert_eq!(ends.1.recv(&mut buffer).unwrap(), 5);
