@@ -1,7 +1,9 @@
 //! IPv4 multicast and the limited broadcast (RFC 919), on sockets that name no interface.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, UdpSocket};
 
+use nix::errno::Errno;
 use nstest::{DefaultRoute, Net, Node, TestResult, netns_test};
 
 use crate::probe::PATIENCE;
@@ -86,5 +88,29 @@ fn a_route_of_the_test_replaces_them(net: Net) -> TestResult {
         node.add_route(all, &there)?;
     }
     assert_heard(&node, &[&there], 1900);
+    Ok(())
+}
+
+/// A test without a network has no route for groups, as a host without one: a socket names `lo`
+/// by its address.
+#[netns_test]
+fn on_lo_sockets_name_the_interface() -> TestResult {
+    let receiver = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 1900))?;
+    receiver.set_read_timeout(Some(PATIENCE))?;
+    let unspecified = receiver.join_multicast_v4(&GROUPS[0], &Ipv4Addr::UNSPECIFIED);
+    assert_eq!(unspecified.unwrap_err().raw_os_error(), Some(Errno::ENODEV as i32));
+    receiver.join_multicast_v4(&GROUPS[0], &Ipv4Addr::LOCALHOST)?;
+
+    for to in [GROUPS[0], Ipv4Addr::BROADCAST] {
+        let from_any = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        from_any.set_broadcast(true)?;
+        let refused = from_any.send_to(b"x", (to, 1900)).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::NetworkUnreachable, "{to}");
+
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        sender.set_broadcast(true)?;
+        sender.send_to(b"x", (to, 1900))?;
+        assert_eq!(receiver.recv_from(&mut [0; 2])?.1, sender.local_addr()?, "{to}");
+    }
     Ok(())
 }
