@@ -312,3 +312,40 @@ fn a_busy_node_is_plugged_in(net: Net) -> TestResult {
     talks(&other, &node, node.ipv6());
     Ok(())
 }
+
+/// What runs in a node that is removed goes on, without a network.
+#[netns_test]
+fn a_removed_node_runs_code_and_has_only_lo(net: Net) -> TestResult {
+    let lan = net.add_lan("lan").build()?;
+    let peer = net.add_node("peer").join(&lan).build()?;
+    let removed = net.add_node("removed").join(&lan).build()?;
+    let to = (peer.ip(), 9);
+    let socket = removed.run(|| UdpSocket::bind("0.0.0.0:0"))?;
+    socket.send_to(b"x", to)?;
+    removed.clone().remove()?;
+
+    let unreachable = ErrorKind::NetworkUnreachable;
+    assert_eq!(socket.send_to(b"x", to).unwrap_err().kind(), unreachable);
+    assert_eq!(removed.run(|| TcpStream::connect(to)).unwrap_err().kind(), unreachable);
+    let to_itself = || TcpStream::connect(TcpListener::bind("127.0.0.1:0")?.local_addr()?);
+    removed.run(to_itself)?;
+    assert_eq!(removed.spawn(|| 7).join().expect("no panic"), 7);
+    assert!(removed.command("true").status()?.success());
+
+    for error in [
+        removed.try_ip().unwrap_err(),
+        removed.link_to(&lan).unwrap_err(),
+        removed.join(&lan).unwrap_err(),
+        removed.leave(&lan).unwrap_err(),
+        removed.set_offloads(false).unwrap_err(),
+        removed.restore().unwrap_err(),
+    ] {
+        assert_eq!(error.code(), ErrorCode::NotFound, "{error:?}");
+        assert!(format!("{error:?}").contains("use node `removed`"), "{error:?}");
+    }
+    // Another node may have its name.
+    let again = net.add_node("removed").join(&lan).build()?;
+    again.wait_reachable(peer.ip())?;
+    assert!(removed.try_ip().is_err());
+    Ok(())
+}

@@ -350,17 +350,17 @@ fn what_is_in_use_stays(peer: Node, net: Net) -> TestResult {
     says(
         peer.try_ip(),
         &expect![[r#"
-        nstest[not-found]: use a node
-          cause: it has been removed from this test, or is of another one
-          help: look it up by name, from this test's `Net`
+        nstest[not-found]: use node `peer`
+          cause: it has been removed from the test
+          help: remove it after its last use; a node that was added later under this name has a handle of its own
     "#]],
     );
     says(
         peer.join(&lan),
         &expect![[r#"
-        nstest[not-found]: use a node
-          cause: it has been removed from this test, or is of another one
-          help: look it up by name, from this test's `Net`
+        nstest[not-found]: use node `peer`
+          cause: it has been removed from the test
+          help: remove it after its last use; a node that was added later under this name has a handle of its own
     "#]],
     );
     user.remove()?;

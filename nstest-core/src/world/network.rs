@@ -12,7 +12,7 @@ use crate::node::Panics;
 use crate::sync::lock;
 use crate::topology::changes::NodeRef;
 use crate::topology::spec::{ForeignNames, NodeId, Spec};
-use crate::topology::{Topology, Transition, gone};
+use crate::topology::{Topology, Transition};
 
 /// A test's network, behind one lock. Cheap to clone: every handle has one.
 #[derive(Debug, Clone)]
@@ -112,7 +112,7 @@ impl SharedNetwork {
         fabric.check_owned()?;
         topology.spec().check_ours()?;
         let state = topology.state();
-        let node = state.nodes.get(&id).ok_or_else(|| gone("node"))?;
+        let node = state.nodes.get(&id).ok_or_else(|| topology.spec().node_gone(id))?;
         let made = fabric.restore(&NodeRef::new(id, node), node, state)?;
         let renewed = faults.renew(&made, topology.spec(), fabric);
         fabric.links_are_used();

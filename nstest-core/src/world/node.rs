@@ -16,8 +16,8 @@ use crate::node::spawn::JoinHandle;
 use crate::node::task::Task;
 use crate::node::visit::ScopedFuture;
 use crate::topology::DefaultRoute;
+use crate::topology::not_one_link;
 use crate::topology::spec::{Join, NodeId};
-use crate::topology::{gone, not_one_link};
 
 /// A node: anything that has an address and can send and receive IP packets.
 ///
@@ -50,7 +50,8 @@ impl Node {
         let (name, executor) = {
             let network = net.lock();
             let name = network.topology.spec().node(id)?.name().into();
-            (name, network.fabric.executor(id).map(Arc::clone).ok_or_else(|| gone("node"))?)
+            let executor = network.fabric.executor(id).map(Arc::clone);
+            (name, executor.ok_or_else(|| network.topology.spec().node_gone(id))?)
         };
         Ok(Self { net, id, name, executor })
     }
@@ -374,6 +375,11 @@ impl Node {
     }
 
     /// Removes the node and its links.
+    ///
+    /// Threads, tasks and programs in it go on, and a clone of the handle can start more
+    /// ([`run`](Self::run), [`spawn`](Self::spawn), [`command`](Self::command)). They have no
+    /// network but `lo`. Its name resolves no more. All else that a clone is used for is an
+    /// error, `not-found`.
     ///
     /// # Errors
     /// `in-use`, if something depends on it.

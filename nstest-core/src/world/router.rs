@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::topology::changes::{Changes, NodeRef};
 use crate::topology::spec::{ForeignNames, PortForward};
 use crate::topology::state::NodeState;
-use crate::topology::{Firewall, Nat, Nat6, Protocol, Topology, Transition, gone};
+use crate::topology::{Firewall, Nat, Nat6, Protocol, Topology, Transition};
 
 /// A node that forwards packets. It may translate their addresses.
 #[derive(Debug, Clone)]
@@ -179,6 +179,6 @@ impl Router {
 
     fn state_in<'t>(&self, topology: &'t Topology) -> Result<&'t NodeState> {
         let state = topology.state().nodes.get(&self.id());
-        state.map(Arc::as_ref).ok_or_else(|| gone("router"))
+        state.map(Arc::as_ref).ok_or_else(|| topology.spec().node_gone(self.id()))
     }
 }

@@ -127,6 +127,12 @@ pub(crate) fn gone(kind: &str) -> Error {
         .help("look it up by name, from this test's `Net`")
 }
 
+pub(in crate::topology) fn node_gone(name: &str) -> Error {
+    Error::new(ErrorCode::NotFound, format!("use node `{name}`"))
+        .source("it has been removed from the test")
+        .help("remove it after its last use; a node that was added later under this name has a handle of its own")
+}
+
 pub(in crate::topology) fn too_many(what: &str, have: usize) -> Error {
     Error::new(ErrorCode::TooMany, format!("add one to {have} {what}"))
         .source("all numbers are in use")

@@ -46,6 +46,7 @@ impl Spec {
             netns: None,
             outside: Vec::new(),
             name_servers: Vec::new(),
+            removed: BTreeMap::new(),
             foreign: ForeignNames::new(),
             next_node: NodeId::TEST.0,
             next_segment: 1,

@@ -7,22 +7,28 @@ use super::{
     InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, SegmentSpec, Spec,
 };
 use crate::addr::Family;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::topology::errors;
 
 impl Spec {
     pub(crate) fn node(&self, id: NodeId) -> Result<&NodeSpec> {
         match self.nodes.get(&id) {
             Some(node) => Ok(node),
-            None => Err(errors::gone("node")),
+            None => Err(self.node_gone(id)),
         }
     }
 
     pub(super) fn node_mut(&mut self, id: NodeId) -> Result<&mut NodeSpec> {
-        match self.nodes.get_mut(&id) {
-            Some(node) => Ok(Arc::make_mut(node)),
-            None => Err(errors::gone("node")),
+        if self.nodes.get(&id).is_none() {
+            return Err(self.node_gone(id));
         }
+        // It is there.
+        self.nodes.get_mut(&id).map(Arc::make_mut).ok_or_else(|| errors::gone("node"))
+    }
+
+    /// The error for a node that is not there any more.
+    pub(crate) fn node_gone(&self, id: NodeId) -> Error {
+        self.removed.get(&id).map_or_else(|| errors::gone("node"), |name| errors::node_gone(name))
     }
 
     pub(crate) fn segment(&self, id: SegmentId) -> Result<&SegmentSpec> {

@@ -131,6 +131,8 @@ pub(crate) struct Spec {
     pub(super) outside: Vec<Outside>,
     /// Nodes in which a resolver runs, in the order in which they are queried.
     pub(super) name_servers: Vec<NodeId>,
+    /// The names of the nodes that were removed, for errors.
+    pub(super) removed: BTreeMap<NodeId, String>,
     /// The names of interfaces that programs have made in nodes, while an edit is made.
     pub(super) foreign: ForeignNames,
     next_node: u16,

@@ -39,6 +39,7 @@ impl Spec {
         }
         let name = node.name.clone();
         self.hostnames.remove(&name, id);
+        self.removed.insert(id, name.to_string());
         self.nodes.remove(&id);
         self.routers.remove(&id);
         self.routed.remove(&id);
