@@ -7,11 +7,11 @@ use nstest::{Condition, Nat, Net, Node, TestResult, netns_test};
 
 use crate::probe::Home;
 use crate::refusals::says;
-use crate::shell::shows;
+use crate::shell::{shows, shows_all};
 use crate::taken::ip;
 
 /// What `restore` restores, as iproute2 and sysctl(8) show it.
-fn picture(node: &Node) -> String {
+fn restorable(node: &Node) -> String {
     let lines = [
         "ip -oneline link",
         "ip -oneline address",
@@ -28,12 +28,12 @@ fn picture(node: &Node) -> String {
         "sh -c cat</proc/sys/net/ipv6/conf/eth0/disable_ipv6",
     ];
     // Without `nodad`: the kernel adds link-local addresses itself, without that flag.
-    lines.map(|line| shows(node, line).replace(" nodad", "")).concat()
+    shows_all(node, &lines).replace(" nodad", "")
 }
 
 #[track_caller]
 fn assert_same(node: &Node, before: &str, script: &str) {
-    let now = picture(node);
+    let now = restorable(node);
     let lacks = |text: &str, line: &&str| !text.lines().any(|other| other == *line);
     let lost: Vec<_> = before.lines().filter(|line| lacks(&now, line)).collect();
     let added: Vec<_> = now.lines().filter(|line| lacks(before, line)).collect();
@@ -77,10 +77,10 @@ fn each_damage_is_undone(net: Net) -> TestResult {
     let home = Home::behind(&net, Nat::PORT_RESTRICTED)?;
     let server = &home.servers[0];
     let gateway = home.router.ip_on(&net.lan("home")?)?.to_string();
-    let before = picture(&home.laptop);
+    let before = restorable(&home.laptop);
     for script in DAMAGES {
         damage(&home.laptop, script, &gateway);
-        assert_ne!(picture(&home.laptop), before, "{script}");
+        assert_ne!(restorable(&home.laptop), before, "{script}");
         home.laptop.restore()?;
         assert_same(&home.laptop, &before, script);
         for ip in [server.ip(), server.ipv6().into()] {
@@ -104,7 +104,7 @@ fn each_damage_is_undone(net: Net) -> TestResult {
 fn so_with_a_router(net: Net) -> TestResult {
     let home = Home::behind(&net, Nat::SYMMETRIC)?;
     let server = &home.servers[0];
-    let before = picture(&home.router);
+    let before = restorable(&home.router);
     let scripts = [
         "ip link set eth0 down; ip link set eth1 down",
         "ip link del eth1",

@@ -18,6 +18,12 @@ pub(crate) fn shows(node: &Node, line: &str) -> String {
     text + &String::from_utf8_lossy(&output.stderr)
 }
 
+/// What these command lines print, one after the other.
+#[track_caller]
+pub(crate) fn shows_all(node: &Node, lines: &[&str]) -> String {
+    lines.iter().map(|line| shows(node, line)).collect()
+}
+
 /// The names of its interfaces.
 #[track_caller]
 pub(crate) fn interfaces(node: &Node) -> Vec<String> {

@@ -4,25 +4,20 @@ use expect_test::expect;
 use nstest::{Net, Node, TestResult, netns_test};
 
 use crate::refusals::says;
-use crate::shell::{pings, shows};
+use crate::shell::{pings, shows, shows_all};
 
 /// Everything about the network of all nodes that the kernel shows.
-fn picture(net: &Net) -> String {
-    let mut picture = String::new();
-    for node in net.nodes().iter().chain([&net.local()]) {
-        picture.push_str(node.name());
-        for line in [
-            "ip -details address",
-            "ip -4 route show table all",
-            "ip -6 route show table all",
-            "ip neighbour show nud permanent",
-            "cat /etc/hosts",
-        ] {
-            let shown = shows(node, line);
-            picture.push_str(&shown);
-        }
-    }
-    picture + &shows(&net.local(), "ip netns list")
+fn whole(net: &Net) -> String {
+    const LINES: [&str; 5] = [
+        "ip -details address",
+        "ip -4 route show table all",
+        "ip -6 route show table all",
+        "ip neighbour show nud permanent",
+        "cat /etc/hosts",
+    ];
+    let all = net.nodes().into_iter().chain([net.local()]);
+    let all: String = all.map(|node| node.name().to_owned() + &shows_all(&node, &LINES)).collect();
+    all + &shows(&net.local(), "ip netns list")
 }
 
 #[track_caller]
@@ -48,7 +43,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
     let [c, d, e] = ["c", "d", "e"].map(|name| net.add_node(name).join(&lan).build());
     let (c, d, e) = (c?, d?, e?);
     shows(&e, "ip link del eth0");
-    let before = picture(&net);
+    let before = whole(&net);
     // It fails after the MTU of the first nodes has changed.
     says(
         lan.set_mtu(1400),
@@ -58,12 +53,12 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
               help: a program of the test has removed an interface, address or route, or switched an interface or IPv6 off: put the node back with `node.restore()` first
         "#]],
     );
-    same(&picture(&net), &before);
+    same(&whole(&net), &before);
     assert!(pings(&c, d.ip()) && pings(&test, a.ip()));
     // It fails in the middle, at an IPv6 address.
     let peers = net.lan("peers")?;
     shows(&a, "sysctl -w net.ipv6.conf.eth0.disable_ipv6=1");
-    let before = picture(&net);
+    let before = whole(&net);
     says(
         a.roam(&peers, &other),
         &expect![[r#"
@@ -72,11 +67,11 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
               help: a program of the test has removed an interface, address or route, or switched an interface or IPv6 off: put the node back with `node.restore()` first
         "#]],
     );
-    same(&picture(&net), &before);
+    same(&whole(&net), &before);
     assert!(pings(&test, a.ip()) && pings(&a, b.ip()));
     // It fails at the end, at a route.
     shows(&d, "ip link set eth0 down");
-    let before = picture(&net);
+    let before = whole(&net);
     says(
         d.add_route("203.0.113.0/24", c.ip()),
         &expect![[r#"
@@ -85,7 +80,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
               help: a program of the test has removed an interface, address or route, or switched an interface or IPv6 off: put the node back with `node.restore()` first
         "#]],
     );
-    same(&picture(&net), &before);
+    same(&whole(&net), &before);
     // Without the conflicts it succeeds, without delay.
     let start = std::time::Instant::now();
     for node in [&a, &d, &e] {

@@ -32,6 +32,11 @@ impl MacAddr {
         Self([0x02, b'n', b's', high, low, slot])
     }
 
+    /// Whether it is that of an interface of this node.
+    pub(crate) fn is_of_node(self, node: u16) -> bool {
+        self == Self::of_interface(node, self.0[5])
+    }
+
     /// The address of a bridge by its number.
     pub(crate) const fn of_bridge(number: u32) -> Self {
         let [_, high, middle, low] = number.to_be_bytes();

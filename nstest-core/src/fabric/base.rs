@@ -125,7 +125,7 @@ impl Fabric {
     /// Takes the namespace that the test is in as its own node, and changes nothing in it.
     pub(crate) fn adopt(&mut self) -> Result<()> {
         let at = NodeRef { id: NodeId::TEST, name: NODE.to_owned() };
-        let (member, _) = Member::of_test(&at, NODE, &[], &self.panics)?;
+        let member = Member::joined(&at, NODE, &self.panics)?;
         self.insert(at.id, member);
         Ok(())
     }
@@ -216,8 +216,10 @@ pub(crate) fn remove_remains() -> Result<()> {
     }
     let mut socket = Socket::open(NetlinkFamily::Route, "the test")?;
     for interface in link::list(&mut socket)? {
+        // The name and the index may be others, and the test may have given the MAC address.
         let slot = interface.index.checked_sub(interface_index(0));
-        if slot.is_some_and(|slot| interface.name == format!("eth{slot}")) {
+        let is_named = slot.is_some_and(|slot| interface.name == format!("eth{slot}"));
+        if is_named || interface.mac.is_some_and(|mac| mac.is_of_node(NodeId::TEST.0)) {
             // It fails if the kernel has been faster.
             let _ = socket.request(&link::delete(interface.index));
         }

@@ -26,9 +26,15 @@ impl Fabric {
     /// Carries out changes in their order, up to the first error.
     pub(crate) fn carry_out(&mut self, changes: &Changes) -> Result<(), Stopped> {
         self.check_owned().map_err(|error| Stopped { done: 0, error })?;
+        self.carry_out_restoring(changes)
+            .map_err(|Stopped { done, error }| Stopped { done, error: after_a_program(error) })
+    }
+
+    /// [`carry_out`](Self::carry_out) while a node is restored, so that its errors do not
+    /// advise that.
+    pub(super) fn carry_out_restoring(&mut self, changes: &Changes) -> Result<(), Stopped> {
         let factory = NodeFactory::of(changes, &self.panics);
         self.carry_out_with(changes, &factory)
-            .map_err(|Stopped { done, error }| Stopped { done, error: after_a_program(error) })
     }
 
     fn carry_out_with(

@@ -59,7 +59,8 @@ impl Member {
     ) -> Result<(Self, Vec<Unwritten>)> {
         let namespace = Namespace::current(at.name.as_str())?;
         let unwritten = write(settings)?;
-        let member = Self::new(namespace, Sockets::open(at)?, hostname, panics);
+        let sockets = Sockets::open(at)?.monitored(at)?;
+        let member = Self::new(namespace, sockets, hostname, panics);
         member.executor.mark_used();
         Ok((member.knowing(settings), unwritten))
     }
@@ -73,12 +74,20 @@ impl Member {
     ) -> Result<(Self, Vec<Unwritten>)> {
         let (namespace, (sockets, unwritten)) = Namespace::create(at.name.as_str(), || {
             let unwritten = write(settings)?;
-            let mut sockets = Sockets::open(at)?;
+            let mut sockets = Sockets::open(at)?.monitored(at)?;
             sockets.route.request(&link::set(link::LOOPBACK).up().request())?;
             Ok((sockets, unwritten))
         })?;
         let member = Self::new(namespace, sockets, hostname, panics);
         Ok((member.knowing(settings), unwritten))
+    }
+
+    /// The namespace that the test has joined, which is not changed.
+    pub(super) fn joined(at: &NodeRef, hostname: &str, panics: &Arc<Panics>) -> Result<Self> {
+        let namespace = Namespace::current(at.name.as_str())?;
+        let member = Self::new(namespace, Sockets::open(at)?, hostname, panics);
+        member.executor.mark_used();
+        Ok(member)
     }
 
     /// One that another process has made.
@@ -101,7 +110,7 @@ impl Member {
             netfilter: None,
             links: BTreeMap::new(),
             foreign: BTreeSet::new(),
-            watch: Some(watch),
+            watch,
             expected: Vec::new(),
             ipv6,
             forwards: false,
@@ -139,8 +148,14 @@ impl Member {
 
     /// The index of its interface in this slot.
     pub(super) fn index_at(&self, slot: u8) -> Result<u32> {
+        Ok(self.device_at(slot)?.0)
+    }
+
+    /// Its interface in this slot, for requests.
+    pub(super) fn device_at(&self, slot: u8) -> Result<(u32, &str)> {
         let interface = self.links.get(&slot);
-        interface.map(|known| known.index).ok_or_else(|| self.no_interface(&format!("#{slot}")))
+        let device = interface.map(|known| (known.index, known.name.as_str()));
+        device.ok_or_else(|| self.no_interface(&format!("#{slot}")))
     }
 
     fn no_interface(&self, device: &str) -> Error {
@@ -240,18 +255,22 @@ impl Member {
 /// Sockets act in the namespace in which they were opened.
 struct Sockets {
     route: Socket,
-    watch: AddressMonitor,
+    watch: Option<AddressMonitor>,
     ipv6: bool,
 }
 
 impl Sockets {
     fn open(at: &NodeRef) -> Result<Self> {
-        let place = format!("node {at}");
         Ok(Self {
-            route: Socket::open(NetlinkFamily::Route, place.as_str())?,
-            watch: AddressMonitor::open(place)?,
+            route: Socket::open(NetlinkFamily::Route, format!("node {at}"))?,
+            watch: None,
             ipv6: sysctl::has_ipv6(),
         })
+    }
+
+    /// With the monitor for the addresses that the node is about to get.
+    fn monitored(self, at: &NodeRef) -> Result<Self> {
+        Ok(Self { watch: Some(AddressMonitor::open(format!("node {at}"))?), ..self })
     }
 }
 

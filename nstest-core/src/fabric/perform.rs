@@ -17,7 +17,7 @@ use crate::netlink::{Mode, addr, neigh};
 use crate::sysctl;
 use crate::topology::changes::{Change, NodeRef};
 use crate::topology::routing::RouteEntry;
-use crate::topology::spec::LinkEndId;
+use crate::topology::spec::{LinkEndId, NodeId};
 use crate::topology::state::{LinkState, Medium, Wiring};
 
 /// With more ports, a bridge gets new ones when their links have settled.
@@ -96,28 +96,28 @@ impl Fabric {
                 self.update_fast_paths();
                 requests.into_iter().try_for_each(|request| self.queue(Owner::Fabric, request))
             }
-            Change::AddAddr { at, slot, device, addr: ip, len } => {
+            Change::AddAddr { at, slot, addr: ip, len, .. } => {
                 self.awaiting.insert(at.id);
                 let member = self.member(at)?;
                 member.expect(*slot, *ip)?;
-                let on = (member.index_at(*slot)?, device.as_str());
+                let on = member.device_at(*slot)?;
                 // A program of the test may have added it. So with routes.
                 let request = addr::add(on, Prefix::new(*ip, *len), Mode::Replace);
                 self.queue(Owner::Node(at.id), request)
             }
-            Change::DelAddr { at, slot, device, addr: ip, len } => {
+            Change::DelAddr { at, slot, addr: ip, len, .. } => {
                 let member = self.member(at)?;
                 member.forget_address(*slot, *ip);
-                let on = (member.index_at(*slot)?, device.as_str());
-                self.queue(Owner::Node(at.id), addr::delete(on, Prefix::new(*ip, *len)))
+                let request = addr::delete(member.device_at(*slot)?, Prefix::new(*ip, *len));
+                self.queue(Owner::Node(at.id), request)
             }
-            Change::AddNeighbour { at, slot, device, addr, mac } => {
-                let on = (self.member(at)?.index_at(*slot)?, device.as_str());
-                self.queue(Owner::Node(at.id), neigh::add(on, *addr, *mac))
+            Change::AddNeighbour { at, slot, addr, mac, .. } => {
+                let request = neigh::add(self.member(at)?.device_at(*slot)?, *addr, *mac);
+                self.queue(Owner::Node(at.id), request)
             }
-            Change::DelNeighbour { at, slot, device, addr } => {
-                let on = (self.member(at)?.index_at(*slot)?, device.as_str());
-                self.queue(Owner::Node(at.id), neigh::delete(on, *addr))
+            Change::DelNeighbour { at, slot, addr, .. } => {
+                let request = neigh::delete(self.member(at)?.device_at(*slot)?, *addr);
+                self.queue(Owner::Node(at.id), request)
             }
             Change::AddRoute { at, route } => {
                 let route = self.member(at)?.kernel_route(route);
@@ -147,17 +147,13 @@ impl Fabric {
     /// reports then, and the kernel holds RTNL at this time (addrconf_dad_work). A bridge with
     /// hundreds of ports would flood them to each. The node sends them again within a second.
     fn settle_links_to(&mut self, wiring: &Wiring) -> Result<()> {
-        self.flush()?;
-        for id in &self.awaiting {
-            let Some(member) = self.members.get_mut(id) else { continue };
-            for interface in member.links.values() {
-                if wiring.ends.contains_key(&interface.end) {
-                    link::flush_carrier(&mut self.route, interface.end.ifindex())?;
-                    link::flush_carrier(&mut member.route, interface.index)?;
-                }
-            }
-        }
-        self.await_addresses()
+        let awaiting = self.awaiting.iter().filter_map(|id| Some((*id, self.members.get(id)?)));
+        let links = awaiting.flat_map(|(id, member)| {
+            let on_bridge = member.links.values().filter(|i| wiring.ends.contains_key(&i.end));
+            on_bridge.map(move |interface| (id, interface.index, interface.end))
+        });
+        let links: Vec<_> = links.collect();
+        self.settle_interfaces(&links)
     }
 
     /// Bridges do not show their frames to iptables and nftables. Where br_netfilter is loaded,
@@ -257,12 +253,23 @@ impl Fabric {
 
     /// Waits until the first packet would pass these links.
     pub(super) fn settle(&mut self, links: &[(NodeRef, String, LinkEndId)]) -> Result<()> {
+        let known = links.iter().map(|(at, device, end)| {
+            let index = self.member(at)?.index(device)?;
+            Ok((at.id, index, *end))
+        });
+        let known = known.collect::<Result<Vec<_>>>()?;
+        self.settle_interfaces(&known)
+    }
+
+    /// Makes the kernel act on the carrier of these interfaces and of their link ends, and
+    /// waits for their addresses.
+    fn settle_interfaces(&mut self, links: &[(NodeId, u32, LinkEndId)]) -> Result<()> {
         self.flush()?;
-        for (at, device, end) in links {
+        for (id, index, end) in links {
             link::flush_carrier(&mut self.route, end.ifindex())?;
-            let member = self.member(at)?;
-            let index = member.index(device)?;
-            link::flush_carrier(&mut member.route, index)?;
+            if let Some(member) = self.members.get_mut(id) {
+                link::flush_carrier(&mut member.route, *index)?;
+            }
         }
         self.await_addresses()
     }

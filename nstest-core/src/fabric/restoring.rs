@@ -109,7 +109,7 @@ impl Fabric {
             Change::AddLink { at, slot, link: link.bare() },
             wire(wiring.clone()),
         ];
-        self.carry_out(&Changes { list }).map_err(|stopped| stopped.error)
+        self.carry_out_restoring(&Changes { list }).map_err(|stopped| stopped.error)
     }
 }
 

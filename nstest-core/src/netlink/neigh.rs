@@ -72,16 +72,14 @@ pub(crate) fn forget<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> Request {
 /// `neigh_event_send`, net/core/neighbour.c).
 pub(crate) fn resolve_again<'a>(device: impl Into<Device<'a>>, ip: IpAddr) -> [Request; 2] {
     let device = device.into();
-    let (mut reset, mut used) = (message(device.index, ip), message(device.index, ip));
-    reset.header.state = NeighbourState::None;
+    let mut used = message(device.index, ip);
     used.header.flags = NeighbourFlags::Use;
-    [reset, used].map(|message| {
-        Request::route(
-            &RouteNetlinkMessage::NewNeighbour(message),
-            Mode::Replace,
-            format!("resolve neighbour {ip} on {device}"),
-        )
-    })
+    let resolve = Request::route(
+        &RouteNetlinkMessage::NewNeighbour(used),
+        Mode::Replace,
+        format!("resolve neighbour {ip} on {device}"),
+    );
+    [forget(device, ip), resolve]
 }
 
 /// An entry, as the kernel reports it.
