@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use nstest::{Injection, Net, Node, TestResult, netns_test};
+use nstest::{Injection, Lan, Net, Node, TestResult, netns_test};
 
 use crate::stream::{PATIENCE, Stream};
 
@@ -111,5 +111,103 @@ fn a_black_hole_repeats_with_a_packet(server: Node, net: Net) -> TestResult {
     let affected = hole.affected();
     silence(&sockets, b'x')?;
     assert_eq!(hole.affected(), affected);
+    Ok(())
+}
+
+type Move = Box<dyn Fn() -> TestResult>;
+
+/// What can happen to the link of a node that keeps its address.
+fn moves(server: &Node, here: &Lan, there: &Lan) -> [(&'static str, Move); 3] {
+    let of = || (server.clone(), here.clone(), there.clone());
+    let [(a, a_here, _), (b, b_here, b_there), (c, ..)] = [of(), of(), of()];
+    let leave = move || {
+        a.leave(&a_here)?;
+        a.join(&a_here)?;
+        Ok(())
+    };
+    let roam = move || {
+        b.roam(&b_here, &b_there)?;
+        Ok(b.roam(&b_there, &b_here)?)
+    };
+    let restore = move || {
+        let delete = c.command("ip").args(["link", "delete", "eth0"]).status()?;
+        assert!(delete.success());
+        Ok(c.restore()?)
+    };
+    [("leave", Box::new(leave)), ("roam", Box::new(roam)), ("restore", Box::new(restore))]
+}
+
+fn two_lans(net: &Net) -> TestResult<(Node, Lan, Lan)> {
+    let [here, there] = ["here", "there"].map(|name| net.add_lan(name).build());
+    let (here, there) = (here?, there?);
+    let server = net.add_node("server").join(&here).build()?;
+    net.local().join(&here)?;
+    Ok((server, here, there))
+}
+
+/// A node whose link is made again takes the effect of a packet along.
+#[netns_test]
+fn what_a_packet_began_goes_on_at_another_link(net: Net) -> TestResult {
+    let (server, here, there) = two_lans(&net)?;
+    let sink = server.run(|| UdpSocket::bind("0.0.0.0:7"))?;
+    sink.set_read_timeout(Some(PATIENCE))?;
+    let client = UdpSocket::bind("0.0.0.0:0")?;
+    let mut round = 0;
+    for (name, move_it) in moves(&server, &here, &there) {
+        for effect in ["blackhole", "cut", "then blackhole", "condition loss 100%"] {
+            for lasting in ["", " lasting 1h"] {
+                let fault = format!("server ingress udp dport 7 nth 2: {effect}{lasting}");
+                let hole = net.inject(fault.parse()?)?;
+                let says = |error| format!("{name}: {fault}: {error}");
+                round += 1;
+                client.send_to(&[round], (server.ip(), 7))?;
+                let mut received = [0];
+                while received != [round] {
+                    sink.recv(&mut received)?;
+                }
+                move_it()?;
+                nstest::eventually(PATIENCE, || {
+                    let _ = client.send_to(b"2", (server.ip(), 7)); // it may have no neighbour
+                    hole.affected() > 0
+                })
+                .map_err(says)?;
+                move_it()?;
+                // Nothing passes, and no packet that the fault selects is sent.
+                let before = hole.affected();
+                nstest::eventually(PATIENCE, || {
+                    let _ = client.send_to(b"x", (server.ip(), 8));
+                    hole.affected() > before
+                })
+                .map_err(says)?;
+                hole.end()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[netns_test]
+fn its_end_comes_at_another_link(net: Net) -> TestResult {
+    let (server, here, there) = two_lans(&net)?;
+    let client = UdpSocket::bind("0.0.0.0:0")?;
+    for (name, move_it) in moves(&server, &here, &there) {
+        for effect in ["blackhole", "cut", "then cut"] {
+            let fault = format!("server ingress udp dport 7 nth 1: {effect} lasting 200ms");
+            let hole = net.inject(fault.parse()?)?;
+            let says = |error| format!("{name}: {fault}: {error}");
+            move_it()?; // it still waits for the packet
+            let start = Instant::now();
+            nstest::eventually(PATIENCE, || {
+                let _ = client.send_to(b"x", (server.ip(), 7)); // it may have no neighbour
+                hole.affected() > 0
+            })
+            .map_err(says)?;
+            move_it()?;
+            // No packet that would begin it is sent any more.
+            nstest::eventually(PATIENCE, || hole.backends().is_empty()).map_err(says)?;
+            assert!(start.elapsed() >= LASTING, "{name}: {fault}");
+            hole.end()?;
+        }
+    }
     Ok(())
 }

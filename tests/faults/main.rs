@@ -18,6 +18,7 @@ mod resets;
 mod schedules;
 mod seeds;
 mod stream;
+mod superframes;
 mod throughput;
 mod traffic;
 

@@ -9,6 +9,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use nix::errno::Errno;
+
 use super::base::Fabric;
 use super::request_queue::Owner;
 use super::splice_state::{SpliceState, filters_from_wire, filters_to_wire};
@@ -17,7 +19,7 @@ use crate::frame::Stage;
 use crate::netlink::bpf_filter;
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::u32_filter::Match;
-use crate::netlink::{Request, qdisc};
+use crate::netlink::{Request, qdisc, refusal};
 use crate::node::softnet;
 use crate::sync::lock;
 use crate::topology::spec::LinkEndId;
@@ -58,16 +60,16 @@ impl Fabric {
         Ok(())
     }
 
-    /// Adapts how frames arrive to what the stage of a link end needs now.
+    /// Adapts how frames arrive to what the stage of a link end needs now. Nothing arrives if a
+    /// program has deleted the link.
     pub(crate) fn refresh(&mut self, end: LinkEndId) -> Result<()> {
         self.flush()?;
         let wire = self.splices.wire.as_ref();
-        match wire.and_then(|wire| wire.stage(end.ifindex())) {
-            Some(stage) => {
-                self.attach(end, &stage)?;
-                self.direct(end, &*lock(&stage))
-            }
-            None => Ok(()),
+        let Some(stage) = wire.and_then(|wire| wire.stage(end.ifindex())) else { return Ok(()) };
+        let result = self.attach(end, &stage).and_then(|()| self.direct(end, &*lock(&stage)));
+        match result {
+            Err(error) if refusal(&error) == Some(Errno::ENODEV) => Ok(()),
+            result => result,
         }
     }
 

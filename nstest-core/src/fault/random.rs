@@ -98,9 +98,15 @@ impl Stream {
     }
 
     /// The random numbers of the next packet.
+    #[cfg(test)]
     pub(crate) fn next(&mut self) -> Draws {
+        self.next_of(1)
+    }
+
+    /// The random numbers of the next of so many packets, which use up those of all.
+    pub(crate) fn next_of(&mut self, packets: u64) -> Draws {
         let draws = Draws { state: self.state };
-        self.state = self.state.wrapping_add(GAMMA.wrapping_mul(DRAWS));
+        self.state = self.state.wrapping_add(GAMMA.wrapping_mul(DRAWS.wrapping_mul(packets)));
         draws
     }
 }

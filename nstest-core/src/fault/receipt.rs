@@ -83,7 +83,7 @@ impl Receipt {
             Some(protocol::ICMP | protocol::ICMPV6) => 2,
             _ => 3,
         };
-        self.0.passed[protocol].fetch_add(1, Relaxed);
+        self.0.passed[protocol].fetch_add(packet.packets, Relaxed);
     }
 
     /// Counts a packet that matches in all but its number.
@@ -104,14 +104,9 @@ impl Receipt {
         (!counts.is_empty()).then(|| counts.join(", "))
     }
 
-    /// Counts one packet.
-    pub(crate) fn count_one(&self) {
-        self.add(1);
-    }
-
-    /// Counts a number of packets.
-    pub(crate) fn add(&self, affected: u64) {
-        self.0.affected.fetch_add(affected, Relaxed);
+    /// Counts the packets of a frame.
+    pub(crate) fn count(&self, frame: &PacketView<'_>) {
+        self.0.affected.fetch_add(frame.packets, Relaxed);
     }
 }
 

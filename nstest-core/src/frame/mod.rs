@@ -54,11 +54,19 @@ impl fmt::Display for Direction {
     }
 }
 
+/// A frame on its way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    /// From the Ethernet header on.
+    pub(crate) bytes: &'a [u8],
+    /// If segmentation offload will cut it: the bytes of data in each segment.
+    pub(crate) segment_len: Option<u16>,
+}
+
 /// Decides about the frames at one link end, in both directions.
 pub(crate) trait Stage: Send {
-    /// Decides about one frame, which starts with its Ethernet header. Unless it is put
-    /// into `out`, it is dropped.
-    fn pass(&mut self, direction: Direction, frame: &[u8], now: Instant, out: &mut Outlet);
+    /// Decides about one frame. Unless it is put into `out`, it is dropped.
+    fn pass(&mut self, direction: Direction, frame: Frame<'_>, now: Instant, out: &mut Outlet);
 
     /// Which neighbour discovery must come to it. The kernel forwards the rest as on a link
     /// without a stage, so that a node has found its neighbour before its first packet leaves.

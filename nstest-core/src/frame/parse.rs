@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::Frame;
 use super::view::{Arp, Fragment, Ip, PacketView, Tcp, TransportHeader, protocol};
 use crate::addr::MacAddr;
 
@@ -36,6 +37,20 @@ fn array_at<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 }
 
 impl<'a> PacketView<'a> {
+    /// As [`parse`](Self::parse), with the number of its packets.
+    pub(crate) fn of(Frame { bytes, segment_len }: Frame<'a>) -> Self {
+        const UDP_HEADER: usize = 8;
+        let mut view = Self::parse(bytes);
+        let data = match (&view.transport, &view.ip) {
+            (TransportHeader::Tcp(tcp), _) => tcp.len,
+            (TransportHeader::Udp { .. }, Some(ip)) => ip.payload.len().saturating_sub(UDP_HEADER),
+            _ => 0,
+        };
+        let segments = segment_len.filter(|len| *len > 0).map(|len| data.div_ceil(len.into()));
+        view.packets = segments.map_or(1, |segments| (segments as u64).max(1));
+        view
+    }
+
     /// Parses a frame, as far as its headers are valid.
     pub(crate) fn parse(frame: &'a [u8]) -> Self {
         let mut view = Self {
@@ -46,6 +61,7 @@ impl<'a> PacketView<'a> {
             arp: None,
             ip: None,
             transport: TransportHeader::Other,
+            packets: 1,
         };
         let mut at = 12;
         loop {

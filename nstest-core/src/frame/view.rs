@@ -41,6 +41,9 @@ pub(crate) struct PacketView<'a> {
     pub(crate) arp: Option<Arp>,
     pub(crate) ip: Option<Ip>,
     pub(crate) transport: TransportHeader,
+    /// The number of packets that it is on a link: more than one if segmentation offload will
+    /// cut it.
+    pub(crate) packets: u64,
 }
 
 /// An ARP message for IPv4 (RFC 826).

@@ -29,7 +29,7 @@ use super::rings::{Arrival, Rings};
 use super::spliced::{SplicedEnd, WireState};
 use super::timer_queue::TimerQueue;
 use crate::addr::MacAddr;
-use crate::frame::{Direction, Emission, Outlet};
+use crate::frame::{Direction, Emission, Frame, Outlet};
 use crate::panics;
 use crate::sync::lock;
 use crate::sys::packet::{Offloads, Outgoing, PacketSocket, Sender};
@@ -297,7 +297,8 @@ impl Pass<'_> {
                     return false;
                 }
             }
-            stage.pass(self.direction, &frame, self.now, outlet);
+            let shown = Frame { bytes: &frame, segment_len: offloads.segment_len() };
+            stage.pass(self.direction, shown, self.now, outlet);
             true
         }));
         match decided {

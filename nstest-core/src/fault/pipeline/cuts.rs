@@ -21,6 +21,14 @@ impl Cuts {
         self.black_holes[super::index(direction)] = Some((by, receipt));
     }
 
+    /// Whether a rule has cut the link, and the directions of its black holes.
+    pub(super) fn of(&self, rule: RuleId) -> (bool, Vec<Direction>) {
+        let is_ours = |cut: &Option<(RuleId, Receipt)>| cut.iter().any(|(by, _)| *by == rule);
+        let holes = Direction::BOTH.into_iter();
+        let holes = holes.filter(|it| is_ours(&self.black_holes[super::index(*it)]));
+        (is_ours(&self.both_directions), holes.collect())
+    }
+
     /// Ends those of a rule.
     pub(super) fn remove(&mut self, rule: RuleId) {
         for cut in self.black_holes.iter_mut().chain([&mut self.both_directions]) {

@@ -60,8 +60,10 @@ impl Line {
     }
 
     /// The random numbers of the next packet. Each packet uses them up, even if it is dropped.
-    pub(super) fn draws(&mut self, is_control: bool) -> Draws {
-        if is_control { self.control.next() } else { self.payload.next() }
+    /// Of a frame that is several packets, those of the first.
+    pub(super) fn draws(&mut self, view: &PacketView<'_>, is_control: bool) -> Draws {
+        let stream = if is_control { &mut self.control } else { &mut self.payload };
+        stream.next_of(view.packets)
     }
 
     /// The delay of the condition, without jitter.
@@ -96,7 +98,7 @@ impl Line {
             return self.carry_unconditionally(view, copies, now + extra, out);
         };
         if self.loses(&condition, draws) {
-            receipt.count_one();
+            receipt.count(view);
             return;
         }
         let mut is_affected = condition.delay != Duration::ZERO || condition.jitter.is_some();
@@ -129,7 +131,7 @@ impl Line {
             self.send(view, corrupt, departure + delay + extra, out);
         }
         if is_affected {
-            receipt.count_one();
+            receipt.count(view);
         }
     }
 

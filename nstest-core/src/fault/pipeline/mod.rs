@@ -7,6 +7,7 @@
 
 mod cuts;
 pub(crate) mod earlier;
+mod emit;
 mod flows;
 mod fragment_table;
 mod line;
@@ -19,9 +20,11 @@ use std::time::{Duration, Instant};
 
 use self::cuts::Cuts;
 use self::earlier::EarlierFlows;
+use self::emit::{emit, emit_resets};
 use self::flows::Flows;
 use self::fragment_table::{DatagramId, FragmentTable};
 use self::line::{Copies, Line};
+pub(crate) use self::numbered::RuleProgress;
 use self::numbered::{Numbered, Taken};
 use self::resets::{ResetDecision, Resets};
 use super::action::Action;
@@ -36,7 +39,7 @@ use super::rule::{Packet, Rule, RuleAction};
 use crate::frame::build;
 use crate::frame::kind::{ControlKind, PacketKind};
 use crate::frame::view::{PacketView, flag};
-use crate::frame::{Direction, Discovery, Emission, Outlet, Stage};
+use crate::frame::{Direction, Discovery, Frame, Outlet, Stage};
 
 /// A rule of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,12 +123,25 @@ impl Pipeline {
         self.earlier.problem(packets)
     }
 
-    /// Adds a rule after all others.
-    pub(crate) fn add(&mut self, rule: Rule) -> RuleId {
+    /// Adds a rule after all others. It continues where it was at another link end.
+    pub(crate) fn add(&mut self, rule: Rule, progress: RuleProgress) -> RuleId {
         self.added += 1;
         let id = RuleId(self.added);
-        self.rules.push(Numbered::new(id, rule));
+        if progress.is_cut {
+            self.cuts.cut(id, rule.receipt.clone());
+        }
+        for direction in progress.black_holes {
+            self.cuts.blackhole(direction, id, rule.receipt.clone());
+        }
+        self.rules.push(Numbered::new(id, rule, progress.matched));
         id
+    }
+
+    /// How far a rule has come, if it exists.
+    pub(crate) fn progress(&self, id: RuleId) -> Option<RuleProgress> {
+        let numbered = self.rules.iter().find(|numbered| numbered.id == id)?;
+        let (is_cut, black_holes) = self.cuts.of(id);
+        Some(RuleProgress { matched: numbered.matched(), is_cut, black_holes })
     }
 
     /// Removes a rule, and ends its cuts and black holes. Connections that it reset stay
@@ -196,12 +212,10 @@ impl Pipeline {
         if decision == ResetDecision::Pass {
             return false;
         }
-        emit(out, now, direction.reverse(), build::reset_answer(view));
-        if decision == ResetDecision::ResetBoth {
-            // After the packets that are already on the link.
-            let at = now + self.lines[index(direction)].delay();
-            emit(out, at, direction, build::reset_onward(view));
-        }
+        let both = decision == ResetDecision::ResetBoth;
+        let onward = both.then(|| build::reset_onward(view)).flatten();
+        let delay = self.lines[index(direction)].delay();
+        emit_resets(out, (direction, view), (now, delay), onward);
         true
     }
 
@@ -212,11 +226,11 @@ impl Pipeline {
         now: Instant,
         out: &mut Outlet,
     ) {
-        let draws = self.lines[index(direction)].draws(control.is_some());
+        let draws = self.lines[index(direction)].draws(view, control.is_some());
         let datagram = self.fragments.note(direction, view);
         let followed_by = self.fragments.get(datagram).and_then(|datagram| datagram.followed_by);
         if let Some(receipt) = self.cuts.dropping(direction, control, followed_by) {
-            return count_lost(receipt, control);
+            return count_lost(receipt, (view, control));
         }
         if self.is_reset(direction, view, now, out) {
             return;
@@ -259,79 +273,78 @@ impl Pipeline {
                 }
                 continue;
             };
-            if taken == Taken::Further {
-                match (&numbered.rule.action, numbered.rule.then) {
-                    (RuleAction::Action(Action::Duplicate(copies)), _) => {
-                        passing.copies.more += u32::from(*copies);
-                    }
-                    (RuleAction::Action(Action::Delay(delay)), _) => passing.delay += *delay,
-                    (RuleAction::Notify(_) | RuleAction::Action(Action::Corrupt), _)
-                    | (_, true) => {}
-                    _ => return None,
+            let is_first = taken == Taken::Counted;
+            if is_first {
+                if let (Some(number), Some(listener)) = (numbered.begin(), &mut self.listener) {
+                    listener(number, now);
                 }
-                continue;
+                numbered.rule.receipt.remember(|| view.to_string());
             }
-            if let (Some(number), Some(listener)) = (numbered.begin(), &mut self.listener) {
-                listener(number, now);
-            }
-            let rule = &numbered.rule;
-            let (id, receipt) = (numbered.id, &rule.receipt);
-            receipt.remember(|| view.to_string());
-            let back = direction.reverse();
+            let (id, rule) = (numbered.id, &numbered.rule);
             match &rule.action {
-                RuleAction::Notify(number) => {
-                    if let Some(listener) = &mut self.listener {
-                        listener(*number, now);
-                    }
-                }
                 RuleAction::Action(Action::Duplicate(copies)) => {
                     passing.copies.more += u32::from(*copies);
                 }
                 RuleAction::Action(Action::Delay(delay)) => passing.delay += *delay,
+                RuleAction::Notify(number) => {
+                    if let Some(listener) = self.listener.as_mut().filter(|_| is_first) {
+                        listener(*number, now);
+                    }
+                }
                 RuleAction::Action(Action::Corrupt) => {
-                    passing.copies.corrupt = Some(draws.bits(Draw::CorruptBit));
+                    if is_first {
+                        passing.copies.corrupt = Some(draws.bits(Draw::CorruptBit));
+                    }
                 }
                 RuleAction::Action(lost) => {
-                    count_lost(receipt, control);
-                    match lost {
-                        Action::Reject(why) => emit(out, now, back, build::unreachable(view, *why)),
-                        Action::Mtu { mtu, notify: true } => {
-                            emit(out, now, back, build::too_big(view, *mtu));
+                    if is_first {
+                        count_lost(&rule.receipt, (view, control));
+                        let packet = (direction, view);
+                        match lost {
+                            Action::Reject(why) => {
+                                let answer = build::unreachable(view, *why);
+                                emit(out, now, direction.reverse(), answer);
+                            }
+                            Action::Mtu { mtu, notify: true } => {
+                                emit(out, now, direction.reverse(), build::too_big(view, *mtu));
+                            }
+                            Action::Reset => {
+                                let (at, onward) = match rule.then {
+                                    true => (now + resets::PATIENCE, build::reset_after(view)),
+                                    false => (now, build::reset_onward(view)),
+                                };
+                                let delay = self.lines[index(direction)].delay();
+                                emit_resets(out, packet, (at, delay), onward);
+                                let receipt = rule.receipt.clone();
+                                self.resets.insert(packet, rule.then, &self.flows, receipt);
+                            }
+                            Action::Blackhole => {
+                                self.cuts.blackhole(direction, id, rule.receipt.clone());
+                            }
+                            Action::Cut => self.cuts.cut(id, rule.receipt.clone()),
+                            _ => {}
                         }
-                        Action::Reset => {
-                            let (at, onward) = match rule.then {
-                                true => (now + resets::PATIENCE, build::reset_after(view)),
-                                false => (now, build::reset_onward(view)),
-                            };
-                            emit(out, at, back, build::reset_answer(view));
-                            // After the packets that are already on the link.
-                            let at = at + self.lines[index(direction)].delay();
-                            emit(out, at, direction, onward);
-                            let (packet, receipt) = ((direction, view), receipt.clone());
-                            self.resets.insert(packet, rule.then, &self.flows, receipt);
-                        }
-                        Action::Blackhole => self.cuts.blackhole(direction, id, receipt.clone()),
-                        Action::Cut => self.cuts.cut(id, receipt.clone()),
-                        _ => {}
                     }
                     if !rule.then {
                         return None;
                     }
-                    if let Some(datagram) = datagram.as_deref_mut() {
+                    if let Some(datagram) = datagram.as_deref_mut().filter(|_| is_first) {
                         datagram.followed_by = Some(id);
                     }
                     continue;
                 }
             }
-            receipt.count_one();
+            if is_first {
+                rule.receipt.count(view);
+            }
         }
         Some(passing)
     }
 }
 
 impl Stage for Pipeline {
-    fn pass(&mut self, direction: Direction, frame: &[u8], now: Instant, out: &mut Outlet) {
-        let view = PacketView::parse(frame);
+    fn pass(&mut self, direction: Direction, frame: Frame<'_>, now: Instant, out: &mut Outlet) {
+        let view = PacketView::of(frame);
         let control = view.control();
         self.decide(direction, (&view, control), now, out);
         // A node that solicits a neighbour has a packet to send.
@@ -374,12 +387,8 @@ fn index(direction: Direction) -> usize {
     }
 }
 
-fn count_lost(receipt: &Receipt, control: Option<ControlKind>) {
+fn count_lost(receipt: &Receipt, (view, control): (&PacketView<'_>, Option<ControlKind>)) {
     if control != Some(ControlKind::Unsolicited) {
-        receipt.count_one();
+        receipt.count(view);
     }
-}
-
-fn emit(out: &mut Outlet, at: Instant, direction: Direction, frame: Option<Vec<u8>>) {
-    out.emissions.extend(frame.map(|frame| Emission { at, direction, frame }));
 }

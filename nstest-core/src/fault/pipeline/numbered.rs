@@ -4,12 +4,22 @@ use super::RuleId;
 use super::fragment_table::Datagram;
 use crate::fault::action::Action;
 use crate::fault::rule::{Packet, Rule, RuleAction};
+use crate::frame::Direction;
 use crate::frame::view::PacketView;
 
 pub(super) struct Numbered {
     pub(super) id: RuleId,
     pub(super) rule: Rule,
     matched: u64,
+}
+
+/// How far a rule has come. A rule that moves to another link end takes it along.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RuleProgress {
+    /// The number of packets that it has matched.
+    pub(super) matched: u64,
+    pub(super) is_cut: bool,
+    pub(super) black_holes: Vec<Direction>,
 }
 
 /// How a rule takes a packet.
@@ -21,8 +31,13 @@ pub(super) enum Taken {
 }
 
 impl Numbered {
-    pub(super) fn new(id: RuleId, rule: Rule) -> Self {
-        Self { id, rule, matched: 0 }
+    /// A rule that has matched so many packets at another link end, before it came here.
+    pub(super) fn new(id: RuleId, rule: Rule, matched: u64) -> Self {
+        Self { id, rule, matched }
+    }
+
+    pub(super) fn matched(&self) -> u64 {
+        self.matched
     }
 
     /// Whether the rule takes a packet, which may be a fragment of a datagram.

@@ -82,7 +82,7 @@ impl Resets {
             return Pass;
         }
         let Some(passed) = connection.passed else {
-            connection.receipt.count_one();
+            connection.receipt.count(view);
             return ResetSender;
         };
         let is_copy = direction == passed.direction && is_not_after(tcp.end(), passed.end);
@@ -90,7 +90,7 @@ impl Resets {
             return Pass;
         }
         connection.passed = None;
-        connection.receipt.count_one();
+        connection.receipt.count(view);
         ResetBoth
     }
 }

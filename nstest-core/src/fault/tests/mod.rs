@@ -15,7 +15,7 @@ use super::model::Fault;
 use super::pipeline::Pipeline;
 use super::receipt::Receipt;
 use super::rule::Rule;
-use crate::frame::{Direction, Discovery, Outlet, Stage};
+use crate::frame::{Direction, Discovery, Frame, Outlet, Stage};
 
 const CLIENT: [u8; 4] = [10, 0, 2, 1];
 const SERVER: [u8; 4] = [10, 0, 2, 2];
@@ -108,13 +108,14 @@ impl Bench {
     }
 
     fn add(&mut self, rule: Rule) -> super::pipeline::RuleId {
-        self.pipeline.add(rule)
+        self.pipeline.add(rule, Default::default())
     }
 
     /// When the frame goes on, in milliseconds after it came, and what else.
     fn pass(&mut self, direction: Direction, frame: &[u8], at: Duration) -> Passed {
         self.out.clear();
-        self.pipeline.pass(direction, frame, self.start + at, &mut self.out);
+        let shown = Frame { bytes: frame, segment_len: None };
+        self.pipeline.pass(direction, shown, self.start + at, &mut self.out);
         let since = |then: &Instant| then.duration_since(self.start + at);
         Passed {
             forward: self.out.forward.iter().map(since).collect(),

@@ -198,7 +198,7 @@ fn the_listener_is_notified() {
     })));
     let (fault, receipt) = ("server udp nth 2: down".parse::<Fault>().unwrap(), Receipt::new(""));
     assert!(fault.is_triggered());
-    bench.pipeline.add(fault.trigger(7, receipt.clone()));
+    bench.pipeline.add(fault.trigger(7, receipt.clone()), Default::default());
     for n in 0..4 {
         bench.pass(Direction::Egress, &udp(1), ms(n));
     }

@@ -32,6 +32,11 @@ impl Offloads {
         self.0[1] != 0
     }
 
+    /// The bytes of data in each segment, if the frame is to be cut.
+    pub(crate) fn segment_len(self) -> Option<u16> {
+        self.cuts().then(|| u16::from_ne_bytes([self.0[4], self.0[5]]))
+    }
+
     /// The same for a frame with this many bytes inserted behind its addresses.
     pub(crate) fn moved(mut self, bytes: u16) -> Self {
         // Header length and start of the checksum; both zero where unused.

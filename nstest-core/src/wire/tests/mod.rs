@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::frame::{Direction, Discovery, Outlet, Stage};
+use crate::frame::{Direction, Discovery, Frame, Outlet, Stage};
 use crate::topology::spec::LinkEndId;
 use crate::world::{Link, Net, Node};
 
@@ -28,8 +28,8 @@ struct Taught<F> {
 }
 
 impl<F: FnMut(Direction, &[u8], Instant, &mut Outlet) + Send> Stage for Taught<F> {
-    fn pass(&mut self, direction: Direction, frame: &[u8], now: Instant, out: &mut Outlet) {
-        (self.pass)(direction, frame, now, out);
+    fn pass(&mut self, direction: Direction, frame: Frame<'_>, now: Instant, out: &mut Outlet) {
+        (self.pass)(direction, frame.bytes, now, out);
     }
 
     fn discovery(&self) -> Discovery {

@@ -29,10 +29,33 @@ impl Faults {
     fn forget_removed(&mut self, spec: &Spec) {
         let existing = spec.nodes().flat_map(|(id, _)| spec.links_of(id)).map(|end| end.id);
         let existing: BTreeSet<LinkEndId> = existing.collect();
+        self.forget_applied(|applied| !existing.contains(&applied.at()));
         self.mechanisms.forget_removed(&existing);
-        for injected in self.injected.values_mut() {
-            injected.applied.retain(|applied| existing.contains(&applied.at()));
+    }
+
+    /// Forgets what was lost with its link end, and keeps how far it had come. Returns the
+    /// faults that were in force there, and those that waited there for a packet.
+    fn forget_applied(
+        &mut self,
+        is_lost: impl Fn(&Applied) -> bool,
+    ) -> (Vec<FaultId>, Vec<FaultId>) {
+        let (mut lost, mut waiting) = (Vec::new(), Vec::new());
+        for (id, injected) in self.injected.iter_mut().filter(|(_, injected)| !injected.over) {
+            let in_force = injected.applied.iter().find(|applied| is_lost(applied)).copied();
+            let trigger = injected.trigger.take_if(|rule| is_lost(rule));
+            if let Some(progress) = self.mechanisms.progress(in_force.as_ref().or(trigger.as_ref()))
+            {
+                injected.progress = Some(progress);
+            }
+            if in_force.is_some() {
+                injected.applied.retain(|applied| !is_lost(applied));
+                lost.push(*id);
+            }
+            if trigger.is_some() && injected.awaits_packet() {
+                waiting.push(*id);
+            }
         }
+        (lost, waiting)
     }
 
     /// Puts faults into force again at link ends that were made again.
@@ -47,22 +70,13 @@ impl Faults {
         }
         let all = spec.nodes().flat_map(|(id, _)| spec.links_of(id));
         let again: Vec<LinkEnd> = all.filter(|end| made.contains(&end.id)).collect();
+        let is_lost = |applied: &Applied| {
+            made.contains(&applied.at()) && !matches!(applied, Applied::Down(_))
+        };
+        let (lost, waiting) = self.forget_applied(is_lost);
         self.mechanisms.forget_pipelines(|end| !made.contains(&end));
         if let Some(census) = &mut self.census {
             census.forget(&again);
-        }
-        let (mut lost, mut waiting) = (Vec::new(), Vec::new());
-        for (id, injected) in self.injected.iter_mut().filter(|(_, injected)| !injected.over) {
-            let is_lost = |applied: &Applied| {
-                made.contains(&applied.at()) && !matches!(applied, Applied::Down(_))
-            };
-            if injected.applied.iter().any(is_lost) {
-                injected.applied.retain(|applied| !is_lost(applied));
-                lost.push(*id);
-            }
-            if injected.trigger.take_if(|(rule, _)| is_lost(rule)).is_some() && !injected.on {
-                waiting.push(*id);
-            }
         }
         for end in again {
             self.mechanisms.carriers.renew(end, spec, fabric)?;
@@ -98,8 +112,7 @@ impl Faults {
 
     /// Puts faults where their links are now, and begins those with a link that has come.
     pub(super) fn reconcile(&mut self, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
-        let mut moved = Vec::new();
-        let mut come = Vec::new();
+        let (mut moved, mut come, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         for (id, injected) in self.injected.iter_mut().filter(|(_, injected)| !injected.over) {
             let Injected { fault, handle, .. } = &*injected;
             if injected.awaited {
@@ -118,9 +131,15 @@ impl Faults {
             if injected.on && is_new && !injected.ends.is_empty() {
                 moved.push(*id);
             }
+            if injected.trigger.is_none() && injected.awaits_packet() {
+                waiting.push(*id);
+            }
         }
         for id in moved {
             self.turn_on(id, spec, fabric)?;
+        }
+        for id in waiting {
+            self.await_packet(id, spec, fabric)?;
         }
         for id in come {
             self.begin(id, spec, fabric)?;

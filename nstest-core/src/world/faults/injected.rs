@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use super::targets::DirectedLink;
-use crate::fault::pipeline::RuleId;
+use crate::fault::pipeline::{RuleId, RuleProgress};
 use crate::fault::{Fault, Receipt};
 use crate::topology::spec::{LinkEnd, LinkEndId};
 
@@ -22,8 +22,12 @@ pub(super) struct Injected {
     pub(super) ends: Vec<LinkEnd>,
     /// When its schedule started.
     pub(super) since: Instant,
-    /// The rule that waits for the packet that it begins with.
-    pub(super) trigger: Option<(Applied, Receipt)>,
+    /// Counts the packets for which it waits, if it begins with one.
+    pub(super) awaited_packet: Option<Receipt>,
+    /// The rule that waits for that packet; none while its link does not exist.
+    pub(super) trigger: Option<Applied>,
+    /// How far its rule, or its trigger, had come at a link that has gone.
+    pub(super) progress: Option<RuleProgress>,
     /// It is a plan's, and its link does not exist yet.
     pub(super) awaited: bool,
     /// Its schedule starts with a packet, which has not come since it was put into force.
@@ -72,7 +76,9 @@ impl Injected {
             handle,
             ends,
             since,
+            awaited_packet: None,
             trigger: None,
+            progress: None,
             pending: false,
             awaited: false,
             over: false,
@@ -80,6 +86,12 @@ impl Injected {
             was_on: false,
             applied: Vec::new(),
         }
+    }
+
+    /// Whether it waits for the packet that it begins with.
+    pub(super) fn awaits_packet(&self) -> bool {
+        let has_not_come = |packet: &Receipt| packet.affected() == 0;
+        !self.over && !self.on && self.awaited_packet.as_ref().is_some_and(has_not_come)
     }
 
     /// Whether its schedule says that it is in force at a time.

@@ -13,6 +13,7 @@ use super::pipelines::Pipelines;
 use super::targets::{DirectedLink, directions};
 use crate::error::Result;
 use crate::fabric::Fabric;
+use crate::fault::pipeline::RuleProgress;
 use crate::fault::rule::{RemoteAddrs, Rule};
 use crate::fault::{FaultEffect, Partition, Receipt};
 use crate::frame::Direction;
@@ -48,7 +49,7 @@ impl Mechanisms {
     pub(super) fn apply(
         &mut self,
         id: FaultId,
-        Injected { fault, receipt, ends, .. }: &Injected,
+        Injected { fault, receipt, ends, progress, .. }: &Injected,
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> Result<Vec<Applied>> {
@@ -57,7 +58,8 @@ impl Mechanisms {
             match fault.effect() {
                 FaultEffect::Partition(partition) => {
                     for rule in partition_rules(partition, end, receipt, spec) {
-                        done.applied.push(self.add_rule_at(end, rule, spec, fabric)?);
+                        let progress = RuleProgress::default();
+                        done.applied.push(self.add_rule_at(end, rule, progress, spec, fabric)?);
                     }
                 }
                 FaultEffect::Down => {
@@ -77,7 +79,8 @@ impl Mechanisms {
                 }
                 FaultEffect::Action(_) => {
                     if let Some(rule) = fault.rule(id.0, receipt.clone()) {
-                        done.applied.push(self.add_rule(end, rule, spec, fabric)?);
+                        let progress = progress.clone().unwrap_or_default();
+                        done.applied.push(self.add_rule(end, rule, progress, spec, fabric)?);
                     }
                 }
             }
@@ -112,6 +115,7 @@ impl Mechanisms {
         &mut self,
         end: LinkEnd,
         mut rule: Rule,
+        progress: RuleProgress,
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> Result<Applied> {
@@ -119,18 +123,19 @@ impl Mechanisms {
         if principal != end {
             rule.direction = rule.direction.map(Direction::reverse);
         }
-        self.add_rule_at(principal, rule, spec, fabric)
+        self.add_rule_at(principal, rule, progress, spec, fabric)
     }
 
     fn add_rule_at(
         &mut self,
         end: LinkEnd,
         rule: Rule,
+        progress: RuleProgress,
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> Result<Applied> {
         self.pipelines.splice(end, spec, fabric)?;
-        Ok(Applied::Rule(end.id, self.pipelines.add_rule(end.id, rule, fabric)?))
+        Ok(Applied::Rule(end.id, self.pipelines.add_rule(end.id, rule, progress, fabric)?))
     }
 
     /// Takes out of force what was applied for a fault: all that is possible.
@@ -163,6 +168,12 @@ impl Mechanisms {
             result = result.and(fabric.ask_again(freed.into_iter()));
         }
         result
+    }
+
+    /// How far the rule has come that was applied for a fault, if it is one.
+    pub(super) fn progress(&self, applied: Option<&Applied>) -> Option<RuleProgress> {
+        let Some(Applied::Rule(end, rule)) = applied else { return None };
+        self.pipelines.at(*end)?.progress(*rule)
     }
 
     /// Forgets what was at links that were removed.

@@ -8,7 +8,7 @@ use super::traffic::Traffic;
 use crate::error::{Error, ErrorCode, Result};
 use crate::fabric::Fabric;
 use crate::fault::packets::Packets;
-use crate::fault::pipeline::{Pipeline, RuleId};
+use crate::fault::pipeline::{Pipeline, RuleId, RuleProgress};
 use crate::fault::rule::Rule;
 use crate::sync::lock;
 use crate::topology::spec::{LinkEnd, LinkEndId, Spec};
@@ -108,10 +108,11 @@ impl Pipelines {
         &self,
         end: LinkEndId,
         rule: Rule,
+        progress: RuleProgress,
         fabric: &mut Fabric,
     ) -> Result<RuleId> {
         self.check_connection(end, &rule.packets, rule.receipt.fault())?;
-        let id = lock(&self.by_end[&end]).add(rule);
+        let id = lock(&self.by_end[&end]).add(rule, progress);
         if let Err(error) = fabric.refresh(end) {
             let _ = self.remove_rule(end, id, fabric); // the first error is the one to report
             return Err(error);

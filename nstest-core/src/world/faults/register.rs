@@ -149,13 +149,15 @@ impl Faults {
         spec: &Spec,
         fabric: &mut Fabric,
     ) -> Result<()> {
-        let injected = self.get(id);
+        let injected = self.get_mut(id);
         let Some(end) = injected.ends.first().copied() else { return Ok(()) };
-        let receipt = Receipt::new(injected.fault.to_string());
-        let rule = injected.fault.trigger(id.0, receipt.clone());
+        let new = || Receipt::new(injected.fault.to_string());
+        let receipt = injected.awaited_packet.get_or_insert_with(new).clone();
+        let rule = injected.fault.trigger(id.0, receipt);
+        let progress = injected.progress.take().unwrap_or_default();
         self.listen(end, spec, fabric)?;
-        let rule = self.mechanisms.add_rule(end, rule, spec, fabric)?;
-        self.get_mut(id).trigger = Some((rule, receipt));
+        let rule = self.mechanisms.add_rule(end, rule, progress, spec, fabric)?;
+        self.get_mut(id).trigger = Some(rule);
         Ok(())
     }
 
@@ -179,13 +181,20 @@ impl Faults {
         if injected.ends.is_empty() {
             injected.ends = resolve(spec, &injected.fault, injected.handle, MissingNode::Skip)?;
         }
-        let pending = injected.fault.starts_with_packet();
+        // What was in force at another link goes on here, with the time that is left.
+        let goes_on = injected.on;
+        let pending = if goes_on { injected.pending } else { injected.fault.starts_with_packet() };
         if let (true, Some(end)) = (pending, injected.ends.first().copied()) {
             self.listen(end, spec, fabric)?;
         }
         let Self { injected, mechanisms, .. } = self;
         let injected = injected.get_mut(&id).expect("it is registered");
+        if goes_on {
+            let present = mechanisms.progress(injected.applied.first());
+            injected.progress = present.or(injected.progress.take());
+        }
         let applied = mechanisms.apply(id, injected, spec, fabric)?;
+        injected.progress = None;
         (injected.on, injected.was_on, injected.pending) = (true, true, pending);
         let mut before = std::mem::replace(&mut injected.applied, applied);
         before.retain(|applied| !injected.applied.contains(applied));
@@ -196,7 +205,7 @@ impl Faults {
     /// Takes a fault out of force.
     pub(super) fn turn_off(&mut self, id: FaultId, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
         let injected = self.get_mut(id);
-        (injected.on, injected.pending) = (false, false);
+        (injected.on, injected.pending, injected.progress) = (false, false, None);
         let applied = std::mem::take(&mut injected.applied);
         self.mechanisms.release(id, applied, spec, fabric)
     }
@@ -211,7 +220,7 @@ impl Faults {
         fabric.settle_wire(); // what was sent before has met it
         let injected = self.get_mut(id);
         injected.over = true;
-        let trigger = injected.trigger.as_ref().map(|(rule, _)| *rule);
+        let trigger = injected.trigger.take();
         let untriggered = self.mechanisms.release(id, Vec::from_iter(trigger), spec, fabric);
         self.turn_off(id, spec, fabric).and(untriggered)
     }

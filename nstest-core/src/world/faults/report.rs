@@ -138,7 +138,7 @@ fn why_never_on(injected: &Injected, spec: &Spec) -> Option<String> {
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         return Some(format!("cannot {missing}: {}", parts.join("; ")));
     }
-    let awaited = injected.trigger.as_ref().map(|(_, packet)| packet);
+    let awaited = injected.awaited_packet.as_ref();
     Some(match awaited.filter(|packet| packet.affected() == 0) {
         Some(packet) => {
             let passed = packet.passed().map(|all| format!("; {all} passed, {}", matching(packet)));

@@ -25,7 +25,7 @@ pub(super) fn check<'a>(
         let theirs = by_principal(&present.fault, &present.ends, spec);
         let mut ours = ours.clone();
         // A fault that waits for its link or for a packet may start at any time.
-        let triggered = present.trigger.is_some() && !present.on;
+        let triggered = present.awaited_packet.is_some() && !present.on;
         let waits = present.awaited || present.pending || triggered;
         if !waits {
             let later = new.since.saturating_duration_since(present.since);
