@@ -56,6 +56,16 @@ fn an_invalid_value_of_the_variable_is_an_error() {
     }
 }
 
+#[test]
+fn an_unknown_variable_is_an_error() {
+    let refused = Run::of(&[A_WHILE]).env("NSTEST_TIMEOTU", "2").run();
+    expect![[r#"
+        nstest[config]: read NSTEST_TIMEOTU=2
+          cause: nstest has no such variable
+          help: correct it to one of NSTEST_TIMEOUT, NSTEST_INLINE, NSTEST_SEED, NSTEST_PLAN, NSTEST_JOBS, NSTEST_TMPFS_SIZE, NSTEST_UNSUPPORTED; or give a variable of your own another prefix
+    "#]].assert_eq(&refused.failure_of(A_WHILE));
+}
+
 #[netns_test(timeout = "2s")]
 #[ignore = "fixture of another test"]
 fn prints_for_ever() {

@@ -1,10 +1,10 @@
 //! How a test is run: what its attribute, the environment variables and libtest's command
 //! line say, read once for each test.
 //!
-//! A variable with an invalid value is an error. Otherwise a misspelt timeout would
-//! silently be the default one.
+//! A variable with an invalid value is an error, and so is an unknown one. Otherwise a misspelt
+//! timeout would silently be the default one.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use super::libtest;
@@ -12,6 +12,7 @@ use super::test::{Explore, Options, Timeout};
 use crate::error::{Error, ErrorCode, Result};
 use crate::preflight::policy::{self, Policy};
 use crate::run_config::{DEFAULT_SEED, RunConfig};
+use crate::sys::init;
 
 /// The timeout of a test without `timeout = "…"`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -29,6 +30,10 @@ const SEED: &str = "NSTEST_SEED";
 pub(super) const PLAN: &str = "NSTEST_PLAN";
 const JOBS: &str = "NSTEST_JOBS";
 const TMPFS_SIZE: &str = "NSTEST_TMPFS_SIZE";
+
+/// All names that begin with `NSTEST_` belong to nstest: these, and the one of its own.
+const PREFIX: &str = "NSTEST_";
+const VARIABLES: [&str; 7] = [TIMEOUT, INLINE, SEED, PLAN, JOBS, TMPFS_SIZE, policy::VARIABLE];
 
 /// The kernel's default, half of the memory, is more than a memory cgroup may have. It would
 /// kill the runner, which is in the same cgroup, and the results of all tests would be lost.
@@ -65,8 +70,9 @@ pub(super) struct Exploration {
 
 impl Settings {
     /// # Errors
-    /// If an environment variable has an invalid value.
+    /// If an environment variable has an invalid value or an unknown name.
     pub(super) fn read(options: &Options) -> Result<Self> {
+        std::env::vars_os().try_for_each(|(name, value)| refuse_unknown(&name, &value))?;
         let timeout = scaled(asked(options), std::env::var_os(TIMEOUT).as_deref())?;
         let given = std::env::var_os(SEED).map(|value| seed(&value)).transpose()?.or(options.seed);
         let plan = std::env::var_os(PLAN).map(|value| plan(&value)).transpose()?;
@@ -88,6 +94,18 @@ impl Settings {
             unsupported: Policy::parse(std::env::var_os(policy::VARIABLE).as_deref())?,
         })
     }
+}
+
+fn refuse_unknown(name: &OsString, value: &OsStr) -> Result<()> {
+    let text = name.to_string_lossy();
+    let known = VARIABLES.iter().any(|known| *known == text) || text == init::VARIABLE;
+    if known || !text.starts_with(PREFIX) {
+        return Ok(());
+    }
+    Err(unread(&text, value).source("nstest has no such variable").help(format!(
+        "correct it to one of {}; or give a variable of your own another prefix",
+        VARIABLES.join(", ")
+    )))
 }
 
 /// The timeout before `NSTEST_TIMEOUT` scales it.
@@ -251,6 +269,17 @@ mod tests {
         assert_eq!(of(ten, "1e300"), Some(Duration::MAX));
         assert_eq!(of(ten, "none"), None);
         assert_eq!(of(None, "2"), None);
+    }
+
+    #[test]
+    fn unknown_variables_are_refused() {
+        let refused = |name: &str| refuse_unknown(&name.into(), "1".as_ref()).is_err();
+        for name in ["NSTEST_PLN", "NSTEST_", "NSTEST_timeout", "NSTEST_TIMEOUT_"] {
+            assert!(refused(name), "{name}");
+        }
+        for name in ["NSTEST_PLAN", init::VARIABLE, "NSTEST", "MY_NSTEST_PLAN", "nstest_plan"] {
+            assert!(!refused(name), "{name}");
+        }
     }
 
     #[test]
