@@ -161,7 +161,7 @@ fn closed_connections_count(server: Node, net: Net) -> TestResult {
         &expect![[r#"
         nstest[fault]: find the connection of the fault `server tcp port 80 #2 data: delay 1ms`
           cause: 2 earlier connections to port 80 were made in an order that is not known
-          help: inject it before the first connection of the link: connections are numbered from the first fault or condition of their link on
+          help: inject it before these connections are made; or select the packets by their addresses and ports
     "#]],
     );
     Ok(())
@@ -179,7 +179,7 @@ fn what_cannot_be_known_is_refused(server: Node, net: Net) -> TestResult {
         &expect![[r#"
         nstest[fault]: find the connection of the fault `server tcp port 80 #1 data: delay 1ms`
           cause: 2 earlier connections to port 80 were made in an order that is not known
-          help: inject it before the first connection of the link: connections are numbered from the first fault or condition of their link on
+          help: inject it before these connections are made; or select the packets by their addresses and ports
     "#]],
     );
     refused(
@@ -188,7 +188,7 @@ fn what_cannot_be_known_is_refused(server: Node, net: Net) -> TestResult {
         &expect![[r#"
         nstest[fault]: find the connection of the fault `server #2 data: delay 1ms`
           cause: 2 earlier connections to port 80 were made in an order that is not known
-          help: inject it before the first connection of the link: connections are numbered from the first fault or condition of their link on
+          help: inject it before these connections are made; or select the packets by their addresses and ports
     "#]],
     );
     let third = watch(&net, "server tcp port 80 #3")?;
@@ -222,7 +222,7 @@ fn aborted_connections_may_have_been_to_any_port(server: Node, net: Net) -> Test
         &expect![[r#"
             nstest[fault]: find the connection of the fault `server tcp port 81 #1 data: delay 1ms`
               cause: connections of node server were closed or refused before (1 of 1), and it is not known to which ports they were
-              help: inject it before the first connection of the link: connections are numbered from the first fault or condition of their link on
+              help: inject it before these connections are made; or select the packets by their addresses and ports
         "#]],
     );
     Ok(())
@@ -238,7 +238,7 @@ fn datagrams_have_no_state(server: Node, net: Net) -> TestResult {
     expect![[r#"
         nstest[fault]: find the connection of the fault `server udp dport 8 #1: delay 1ms`
           cause: node server has sent or received a datagram before
-          help: inject it before the first connection of the link: connections are numbered from the first fault or condition of their link on
+          help: inject it before these connections are made; or select the packets by their addresses and ports
     "#]].assert_eq(&format!("{error:?}\n"));
     assert!(fault("#1").is_err());
     let (client, listener) = (net.local(), listen(&server, 80)?);
@@ -274,7 +274,7 @@ fn connections_through_routers_are_numbered(net: Net) -> TestResult {
         &expect![[r#"
         nstest[fault]: find the connection of the fault `router.eth1 tcp port 80 #3 data: delay 1ms`
           cause: router router has forwarded packets of connections, which it does not count
-          help: inject it before the first connection of the link: connections are numbered from the first fault or condition of their link on
+          help: inject it before these connections are made; or select the packets by their addresses and ports
     "#]],
     );
     Ok(())

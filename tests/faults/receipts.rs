@@ -22,6 +22,7 @@ fn affects_no_packet(server: Node, net: Net) -> TestResult {
     let link = server.link();
     let third = link.fault()?.packets(Packets::tcp().port(80).kind(PacketKind::Syn)).nth(3);
     net.inject(third.action(Action::Drop))?;
+    link.egress().condition(Condition::new().delay(Duration::from_millis(1)))?; // replaced
     link.egress().condition(Condition::new().loss(Percent::new(0.0001)))?;
     link.reject(Packets::udp().dport(53), Unreachable::Port)?.end()?; // too early
     net.inject(
@@ -51,6 +52,8 @@ fn a_fault_without_packets_fails_the_test() {
         nstest[fault-unmatched]: a declared fault had no effect
           cause: server tcp port 80 syn nth 3: drop
               injected at tests/faults/receipts.rs:LINE:COLUMN: N tcp, 1 udp passed, 2 matched in all but their number
+            server egress: condition delay 1ms
+              injected at tests/faults/receipts.rs:LINE:COLUMN: another condition replaced it before a packet passed
             server egress: condition loss 0.0001%
               injected at tests/faults/receipts.rs:LINE:COLUMN: N tcp passed, and by chance it affected none: try NSTEST_SEED=2
             server udp dport 53: reject port-unreachable

@@ -9,7 +9,7 @@ use crate::fault::jitter::{Distribution, Jitter};
 use crate::fault::percent::{self, Percent};
 use crate::fault::rate::{self, Rate};
 
-const PARAMETERS: [&str; 10] = [
+pub(super) const PARAMETERS: [&str; 10] = [
     "delay",
     "jitter",
     "loss",

@@ -27,10 +27,15 @@ pub(super) fn plan(words: &mut Words<'_>) -> Result<Plan> {
         if words.peek().is_none() {
             return Ok(plan);
         }
-        plan = plan.with(fault(words)?);
+        let fault = fault(words)?;
         if words.peek().is_some_and(|word| word != SEPARATOR) {
-            return Err(words.expected(&["`;` and another fault", "`at`", "`lasting`", "`every`"]));
+            let mut valid = vec!["`;` and another fault", "at", "lasting", "every", "optional"];
+            if let FaultEffect::Condition(_) = fault.effect {
+                valid.extend(condition::PARAMETERS);
+            }
+            return Err(words.expected(&valid));
         }
+        plan = plan.with(fault);
     }
 }
 

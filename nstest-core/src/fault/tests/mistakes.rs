@@ -36,6 +36,7 @@ fn errors_point_at_the_mistake() {
         ":drop",
         "server: drop; client: drip",
         "server: drop\nclient: drop at 1s until 2s\nclient: down",
+        "server: condition lte lose 5%",
         "server: partition a | b",
         "*: partition a",
         "*: partition a | | b",
@@ -215,7 +216,13 @@ fn errors_point_at_the_mistake() {
           cause: `until` is not expected here
             client: drop at 1s until 2s
                                ^^^^^
-          help: write one of: `;` and another fault, `at`, `lasting`, `every`
+          help: write one of: `;` and another fault, at, lasting, every, optional
+
+        nstest[plan]: read the plan `server: condition lte lose 5%`
+          cause: `lose` is not expected here
+            server: condition lte lose 5%
+                                  ^^^^
+          help: write one of: `;` and another fault, at, lasting, every, optional, delay, jitter, loss, burst-loss, duplicate, reorder, corrupt, rate, queue-limit, perfect
 
         nstest[plan]: read the plan `server: partition a | b`
           cause: a partition has no link

@@ -34,6 +34,8 @@ pub(super) struct Injected {
     pub(super) pending: bool,
     /// It was ended, and does not come back.
     pub(super) over: bool,
+    /// It was ended because another condition has replaced it.
+    pub(super) replaced: bool,
     /// Its schedule says that it is in force now.
     pub(super) on: bool,
     /// It was in force at some time.
@@ -82,6 +84,7 @@ impl Injected {
             pending: false,
             awaited: false,
             over: false,
+            replaced: false,
             on: false,
             was_on: false,
             applied: Vec::new(),

@@ -136,8 +136,8 @@ impl Pipelines {
         Err(Error::new(ErrorCode::Fault, format!("find the connection of the fault `{fault}`"))
             .source(why)
             .help(
-                "inject it before the first connection of the link: connections are numbered from \
-                 the first fault or condition of their link on",
+                "inject it before these connections are made; or select the packets by their \
+                 addresses and ports",
             ))
     }
 

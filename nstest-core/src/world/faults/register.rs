@@ -254,7 +254,10 @@ impl Faults {
             match left {
                 Left::Most => {}
                 Left::One(direction) => self.get_mut(other).fault.direction = Some(direction),
-                Left::Nothing => self.end(other, spec, fabric)?,
+                Left::Nothing => {
+                    self.end(other, spec, fabric)?;
+                    self.get_mut(other).replaced = true;
+                }
             }
         }
         Ok(())

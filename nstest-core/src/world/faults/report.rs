@@ -107,7 +107,10 @@ impl Faults {
             return None;
         }
         let Some(passed) = injected.receipt.passed() else {
-            return Some("no packet passed while it was active".to_owned());
+            return Some(match injected.replaced {
+                true => "another condition replaced it before a packet passed".to_owned(),
+                false => "no packet passed while it was active".to_owned(),
+            });
         };
         Some(match effect {
             FaultEffect::Condition(condition) if condition.is_random() => {
