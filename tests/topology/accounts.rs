@@ -47,6 +47,21 @@ fn an_unjoined_panic_fails_the_test() {
 
 #[netns_test]
 #[ignore = "fixture of another test"]
+fn waits_for_a_server_that_panicked(server: Node) -> nstest::Result<()> {
+    server.spawn(|| panic!("no configuration"));
+    server.wait_listening(80)
+}
+
+#[test]
+fn a_wait_for_a_listener_reports_the_panic_of_its_server() {
+    let text = failure("accounts::waits_for_a_server_that_panicked");
+    let cause = "cause: no program listens on a TCP port there\n    \
+                 a thread or task of the node has panicked: no configuration";
+    assert!(text.contains(cause), "{text}");
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
 #[should_panic(expected = "no join follows")]
 fn expects_the_panic_of_a_thread(peer: Node) {
     leave(&peer);

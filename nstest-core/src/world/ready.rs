@@ -168,14 +168,27 @@ impl Node {
     /// [`wait_listening_async`](Self::wait_listening_async).
     ///
     /// # Errors
-    /// `deadline`, with the ports that are listened on.
+    /// `deadline`, with the ports that are listened on, and the panic of a thread or task of the
+    /// node that may have been the server.
     pub fn wait_listening(&self, port: u16) -> Result<()> {
         let what = format!("a listener on TCP port {port} in node {}", self.name());
-        wait(PATIENCE, &what, || match self.executor().listening()?.as_slice() {
-            ports if ports.contains(&port) => Ok(()),
-            [] => Err(NotYet::from("no program listens on a TCP port there")),
-            ports => Err(format!("programs listen on these TCP ports there: {ports:?}").into()),
+        wait(PATIENCE, &what, || {
+            let seen = match self.executor().listening()?.as_slice() {
+                ports if ports.contains(&port) => return Ok(()),
+                [] => "no program listens on a TCP port there".to_owned(),
+                ports => format!("programs listen on these TCP ports there: {ports:?}"),
+            };
+            let panicked = self.panicked().map(|message| {
+                format!("{seen}\na thread or task of the node has panicked: {message}")
+            });
+            Err(NotYet::from(panicked.unwrap_or(seen)))
         })
+    }
+
+    /// The message of a thread or task of the node that panicked and was not joined.
+    fn panicked(&self) -> Option<String> {
+        let unjoined = self.net().panics.unjoined();
+        unjoined.into_iter().find(|it| it.node == self.name()).map(|it| it.message)
     }
 
     /// Waits until the node gets an answer to a ping (ICMP echo) from this
