@@ -17,7 +17,7 @@ fn aborts() {
 #[test]
 fn abort_is_named() {
     expect![[r#"
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test ended
           help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
     "#]].assert_eq(&failure("crashes::aborts"));
 }
@@ -31,9 +31,10 @@ fn segfaults() {
 #[test]
 fn a_segmentation_fault_is_named() {
     expect![[r#"
-        nstest[signal]: the test's process was killed by SIGSEGV (signal 11) before the test function returned
+        nstest[signal]: the test's process was killed by SIGSEGV (signal 11) before the test ended
           help: see the output above, which is what the test printed before
-    "#]].assert_eq(&failure("crashes::segfaults"));
+    "#]]
+    .assert_eq(&failure("crashes::segfaults"));
 }
 
 #[netns_test]
@@ -52,7 +53,7 @@ fn std_reports_a_stack_overflow() {
 
         thread 'crashes::overflows_the_stack' (TID) has overflowed its stack
         fatal runtime error: stack overflow, aborting
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test ended
           help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
     "#]].assert_eq(&failure("crashes::overflows_the_stack"));
 }
@@ -70,7 +71,7 @@ fn std_reports_a_failed_allocation() {
     expect![[r#"
         memory allocation of 2147483648 bytes failed
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test ended
           help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
     "#]].assert_eq(&failure("crashes::runs_out_of_memory"));
 }
@@ -84,9 +85,10 @@ fn terminates_itself() {
 #[test]
 fn a_signal_is_named() {
     expect![[r#"
-        nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test function returned
+        nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test ended
           help: see the output above, which is what the test printed before
-    "#]].assert_eq(&failure("crashes::terminates_itself"));
+    "#]]
+    .assert_eq(&failure("crashes::terminates_itself"));
 }
 
 #[netns_test]
@@ -98,7 +100,8 @@ fn kills_itself() {
 #[test]
 fn sigkill_suggests_a_lack_of_memory() {
     expect![[r#"
-        nstest[signal]: the test's process was killed by SIGKILL (signal 9) before the test function returned
+        nstest[signal]: the test's process was killed by SIGKILL (signal 9) before the test ended
           help: if the test did not kill itself, the kernel may have run out of memory: see `dmesg`
-    "#]].assert_eq(&failure("crashes::kills_itself"));
+    "#]]
+    .assert_eq(&failure("crashes::kills_itself"));
 }

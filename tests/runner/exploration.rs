@@ -95,9 +95,9 @@ fn the_first_failure_is_shown_and_all_are_listed() {
 
         all failures:
           server ingress tcp port 80 #1 data nth 1: drop        panicked: assertion `left == right` failed: sums
-          server ingress tcp port 80 #1 data nth 2: then reset  the test's process was killed by SIGABRT (signal 6) before the test function returned
+          server ingress tcp port 80 #1 data nth 2: then reset  the test's process was killed by SIGABRT (signal 6) before the test ended
           server ingress tcp port 80 #1 data nth 2: drop        the test did not end within 2s; it was killed
-          server ingress tcp port 80 #1 data nth 3: then reset  the test's process exited with status 0 before the test function returned
+          server ingress tcp port 80 #1 data nth 3: then reset  the test's process exited with status 0 before the test ended
 
         no fault injected in 1 run, which did not reach the point:
           server ingress tcp port 80 #1 data nth 3: drop
@@ -139,7 +139,7 @@ fn with_a_plan_the_test_runs_once() {
         nstest[fault-unmatched]: apply the plan `server ingress tcp port 80 #1 data nth 3: drop`
           cause: these had no effect:
             server ingress tcp port 80 #1 data nth 3: drop
-          help: correct the names in it; a plan that was printed belongs to the test as it was then
+          help: correct its names, packets or numbers; a plan that was printed belongs to the test as it was then
     "#]]
     .assert_eq(&with("server ingress tcp port 80 #1 data nth 3: drop").failure_of(IN_EVERY_WAY));
 }

@@ -58,9 +58,10 @@ fn prints_bytes() {
 fn invalid_utf8_is_replaced() {
     expect![[r#"
         � NUL € �
-        nstest[early-exit]: the test's process exited with status 0 before the test function returned
+        nstest[early-exit]: the test's process exited with status 0 before the test ended
           help: exit, _exit and exec end the test function without a verdict; return from it instead
-    "#]].assert_eq(&failure("output::prints_bytes").replace('\0', "NUL"));
+    "#]]
+    .assert_eq(&failure("output::prints_bytes").replace('\0', "NUL"));
 }
 
 #[netns_test]

@@ -209,9 +209,10 @@ fn a_signal_to_the_group_ends_this_test_only() {
         test processes::stays_beside_a_group ... ok
 
         ---- processes::terminates_its_group stdout ----
-        nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test function returned
+        nstest[signal]: the test's process was killed by SIGTERM (signal 15) before the test ended
           help: see the output above, which is what the test printed before
-    "#]].assert_eq(&outcome.shown());
+    "#]]
+    .assert_eq(&outcome.shown());
 }
 
 #[netns_test]
@@ -231,13 +232,15 @@ fn becomes_a_program_that_succeeds() {
 fn exec_is_an_exit() {
     expect![[r#"
         another
-        nstest[early-exit]: the test's process exited with status 7 before the test function returned
+        nstest[early-exit]: the test's process exited with status 7 before the test ended
           help: exit, _exit and exec end the test function without a verdict; return from it instead
-    "#]].assert_eq(&failure("processes::becomes_another_program"));
+    "#]]
+    .assert_eq(&failure("processes::becomes_another_program"));
     expect![[r#"
-        nstest[early-exit]: the test's process exited with status 0 before the test function returned
+        nstest[early-exit]: the test's process exited with status 0 before the test ended
           help: exit, _exit and exec end the test function without a verdict; return from it instead
-    "#]].assert_eq(&failure("processes::becomes_a_program_that_succeeds"));
+    "#]]
+    .assert_eq(&failure("processes::becomes_a_program_that_succeeds"));
 }
 
 #[netns_test]

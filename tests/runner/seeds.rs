@@ -68,7 +68,7 @@ fn a_failure_that_may_be_random_prints_its_seed() {
     .assert_eq(&failure("seeds::nothing_random"));
     expect![[r#"
         nstest: seed 5 (repeat with NSTEST_SEED=5)
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test ended
           help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
     "#]]
     .assert_eq(&failure("seeds::dies"));

@@ -65,7 +65,7 @@ fn an_abort_is_no_panic() {
         test should_panic::aborts - should panic ... FAILED
 
         ---- should_panic::aborts stdout ----
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test ended
           help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
         note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
     "#]].assert_eq(&Run::of(&["should_panic::aborts"]).run().shown());
@@ -123,10 +123,11 @@ fn an_exit_is_no_panic() {
         test should_panic::exits - should panic ... FAILED
 
         ---- should_panic::exits stdout ----
-        nstest[early-exit]: the test's process exited with status 0 before the test function returned
+        nstest[early-exit]: the test's process exited with status 0 before the test ended
           help: exit, _exit and exec end the test function without a verdict; return from it instead
         note: test did not panic as expected at tests/runner/should_panic.rs:LINE:COLUMN
-    "#]].assert_eq(&Run::of(&["should_panic::exits"]).run().shown());
+    "#]]
+    .assert_eq(&Run::of(&["should_panic::exits"]).run().shown());
     expect![[r#"
         test should_panic::returns - should panic ... FAILED
 

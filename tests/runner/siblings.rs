@@ -51,7 +51,7 @@ fn are_unaffected_by(sibling: &str) {
         note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
 
         ---- siblings::d_aborts stdout ----
-        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test function returned
+        nstest[signal]: the test's process was killed by SIGABRT (signal 6) before the test ended
           help: abort() was called, as by a panic while panicking, a stack overflow or a failed allocation: see the output above
     "#]].assert_eq(rest);
 }

@@ -94,9 +94,10 @@ fn exits() {
 fn exit_0_is_a_failure() {
     expect![[r#"
         on the way out
-        nstest[early-exit]: the test's process exited with status 0 before the test function returned
+        nstest[early-exit]: the test's process exited with status 0 before the test ended
           help: exit, _exit and exec end the test function without a verdict; return from it instead
-    "#]].assert_eq(&failure("verdict::exits"));
+    "#]]
+    .assert_eq(&failure("verdict::exits"));
 }
 
 #[netns_test]
@@ -108,9 +109,10 @@ fn exits_at_once() {
 #[test]
 fn exit_0_without_handlers_is_a_failure() {
     expect![[r#"
-        nstest[early-exit]: the test's process exited with status 0 before the test function returned
+        nstest[early-exit]: the test's process exited with status 0 before the test ended
           help: exit, _exit and exec end the test function without a verdict; return from it instead
-    "#]].assert_eq(&failure("verdict::exits_at_once"));
+    "#]]
+    .assert_eq(&failure("verdict::exits_at_once"));
 }
 
 /// Comes back twice, and to the parent (`true`) when the child is gone.

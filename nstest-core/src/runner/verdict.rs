@@ -115,7 +115,7 @@ fn unmatched(plan: &str, found: Option<&Findings>) -> Error {
     };
     Error::new(ErrorCode::FaultUnmatched, format!("apply the plan `{plan}`"))
         .source(why)
-        .help("correct the names in it; a plan that was printed belongs to the test as it was then")
+        .help("correct its names, packets or numbers; a plan that was printed belongs to the test as it was then")
 }
 
 impl Observed {
@@ -189,7 +189,7 @@ impl Observed {
             (None, Some(ProcessEnd::Killed(Signal::SIGABRT))) if self.aborting.is_some() => {
                 Verdict::Failed(Failure::Panic(self.aborting.unwrap_or_default()))
             }
-            (None, end) => Verdict::Broken(ended_early(end, "before the test function returned")),
+            (None, end) => Verdict::Broken(ended_early(end, "before the test ended")),
             (Some(Ok(())), Some(ProcessEnd::Exited(0))) => Verdict::Passed,
             (Some(Ok(())), end) => Verdict::Broken(ended_badly("passed", end)),
             (Some(Err(Failure::Panic(_) | Failure::PanicAny)), end)
