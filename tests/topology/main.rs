@@ -35,6 +35,7 @@ mod stacks;
 mod taken;
 mod undoing;
 mod unjoined;
+mod unplugged;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -259,8 +259,11 @@ impl Node {
     /// Adds an interface on a LAN to the node, with a free address of the LAN. Its name is the
     /// first of `eth0` and on that no interface has, also none that a program has made.
     ///
+    /// A router serves the LAN, or has its WAN there: [`Router`](crate::Router).
+    ///
     /// # Errors
-    /// `in-use`, if it is on that LAN; `subnet-full`.
+    /// `in-use`, if it is on that LAN; `subnet-full`; `config` and `nat`, for a router's
+    /// second WAN, and a second LAN that its prefix translation does not allow.
     pub fn join(&self, lan: &Lan) -> Result<Link> {
         let slot = self.net.edit(|spec| spec.join(self.id, &Join::of(lan.id())))?;
         Link::of(self.net.clone(), self.id, slot)
@@ -275,8 +278,7 @@ impl Node {
         self.net.edit(|spec| spec.leave(self.id, lan.id()))
     }
 
-    /// Moves the node from one LAN to another: the interface stays, the
-    /// addresses change.
+    /// Moves the node from one LAN to another: the interface stays, the addresses change.
     ///
     /// # Errors
     /// `not-found`, if it is not on the first; `in-use`, if it is on the second.

@@ -13,6 +13,16 @@ use crate::topology::state::NodeState;
 use crate::topology::{Firewall, Nat, Nat6, Protocol, Topology, Transition};
 
 /// A node that forwards packets. It may translate their addresses.
+///
+/// # The WAN
+/// NAT, firewall and forwarded ports are about the packets from and to its WAN. A router that
+/// [leaves](Node::leave) its WAN has no default route: connections from behind it fail with
+/// `ENETUNREACH`.
+/// Its settings stay, and are in force again when it [joins](Node::join) that LAN again, or
+/// another one that it does not serve, which is then its WAN. Mappings and connections are
+/// lost, as with [`flush_nat`](Self::flush_nat). Without a WAN, calls that change or use these
+/// settings fail with `nat`; only [`unforward_port`](Self::unforward_port) works.
+/// [`roam`](Node::roam) moves the WAN to another LAN in one step.
 #[derive(Debug, Clone)]
 pub struct Router {
     node: Node,
@@ -82,7 +92,7 @@ impl Router {
     /// Forwards a port of the WAN's address to a node behind the router.
     ///
     /// # Errors
-    /// `nat`, if the node is not behind the router; `in-use`, if the port is forwarded.
+    /// `nat`, if the router has no WAN, or the node is not behind it; `in-use`, if the port is forwarded.
     pub fn forward_port(
         &self,
         protocol: Protocol,
@@ -112,9 +122,10 @@ impl Router {
     /// changes, call [`rebind`](Self::rebind).
     ///
     /// # Errors
-    /// What the kernel refuses.
+    /// `nat`, if the router has no WAN; what the kernel refuses.
     pub fn flush_nat(&self) -> Result<()> {
         let Network { topology, fabric, .. } = &mut *self.net().lock();
+        topology.spec().check_wan(self.id(), "a NAT without mappings")?;
         let changes = Changes::flush_nat(self.id(), self.state_in(topology)?);
         fabric.carry_out(&changes).map_err(|stopped| stopped.error)
     }
@@ -147,7 +158,7 @@ impl Router {
     /// ```
     ///
     /// # Errors
-    /// `nat`, if the router does not translate ports; what the kernel refuses.
+    /// `nat`, if the router has no WAN, or does not translate ports; what the kernel refuses.
     ///
     /// [RFC 9308]: https://www.rfc-editor.org/rfc/rfc9308.html
     pub fn rebind(&self) -> Result<()> {

@@ -86,6 +86,18 @@ pub(in crate::topology) fn needs_wan(router: &str, what: &str) -> Error {
         .help("say which network is outside, with `.wan(&lan)`")
 }
 
+pub(in crate::topology) fn left_its_wan(router: &str, what: &str) -> Error {
+    Error::new(ErrorCode::Nat, format!("give {router} {what}"))
+        .source("it has no WAN: it has left that LAN")
+        .help("join one first: `router.join(&lan)`")
+}
+
+pub(in crate::topology) fn wan_elsewhere(router: &str, lan: &str, wan: &str) -> Error {
+    Error::new(ErrorCode::Config, format!("join the {lan} with {router}"))
+        .source(format!("it was a WAN of the router, which has another one now: the {wan}"))
+        .help("leave that one first, or `roam` from it to this one")
+}
+
 pub(in crate::topology) fn wan_without(
     router: &str,
     what: &str,

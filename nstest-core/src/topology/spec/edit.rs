@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::addresses::RequestedAddrs;
 use super::hostnames::Hostnames;
 use super::requests::{Join, NewLan, NewNode};
+use super::router::wan_of;
 use super::{
     DefaultVia, ForeignNames, InterfaceRole, InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId,
     SegmentKind, SegmentSpec, Spec,
@@ -173,8 +174,23 @@ impl Spec {
     }
 
     /// Hot-plugs a node into a LAN.
-    pub(crate) fn join(&mut self, node: NodeId, join: &Join<'_>) -> Result<u8> {
-        self.plug(node, join, InterfaceRole::Host)
+    pub(crate) fn join(&mut self, id: NodeId, join: &Join<'_>) -> Result<u8> {
+        let segment = self.segment(join.segment)?;
+        let node = self.node(id)?;
+        match self.role_to_join(node, join.segment) {
+            Some(role) if node.on(join.segment).is_none() => {
+                if let (InterfaceRole::Wan, Some(wan)) = (role, wan_of(node)) {
+                    let wan = self.segment(wan.segment)?;
+                    return Err(errors::wan_elsewhere(
+                        &node.title(),
+                        &segment.to_string(),
+                        &wan.to_string(),
+                    ));
+                }
+                self.join_router(id, join, role == InterfaceRole::Wan)
+            }
+            _ => self.plug(id, join, InterfaceRole::Host),
+        }
     }
 
     pub(super) fn plug(&mut self, id: NodeId, join: &Join<'_>, side: InterfaceRole) -> Result<u8> {
@@ -208,7 +224,9 @@ impl Spec {
         let (v4, v6) = self.lease(id, join.segment, wanted, side)?;
         let end = self.new_end();
         let interface = InterfaceSpec { name, mac, segment: join.segment, end, side, v4, v6 };
-        self.node_mut(id)?.interfaces.insert(slot, interface);
+        let node = self.node_mut(id)?;
+        node.interfaces.insert(slot, interface);
+        node.note_role(join.segment, side);
         self.gives_macs |= join.mac.is_some();
         Ok(slot)
     }
@@ -260,10 +278,12 @@ impl Spec {
         let (mac, side) = (interface.mac, interface.side);
         self.check_mac(mac, to.segment)?;
         let (v4, v6) = self.lease(id, to.segment, RequestedAddrs::new(&title, &to.addrs)?, side)?;
-        if let Some(interface) = self.node_mut(id)?.interfaces.get_mut(&slot) {
+        let node = self.node_mut(id)?;
+        if let Some(interface) = node.interfaces.get_mut(&slot) {
             interface.segment = to.segment;
             (interface.v4, interface.v6) = (v4, v6);
         }
+        node.note_role(to.segment, side);
         Ok(())
     }
 

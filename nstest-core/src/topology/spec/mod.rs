@@ -212,6 +212,10 @@ pub(crate) enum SegmentKind {
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct RouterSpec {
+    /// Whether it is made with a WAN, which it may have left.
+    pub(super) has_wan: bool,
+    /// What it does on each LAN that it is or was on. It does the same when it joins again.
+    pub(super) roles: BTreeMap<SegmentId, InterfaceRole>,
     pub(super) nat: Option<Nat>,
     pub(super) nat6: Nat6,
     pub(super) firewall: Firewall,

@@ -100,6 +100,7 @@ impl Spec {
         for node in on {
             self.node_mut(node)?.interfaces.retain(|_, i| i.segment != id);
         }
+        self.forget_roles(id)?;
         self.segments.remove(&id);
         Ok(())
     }

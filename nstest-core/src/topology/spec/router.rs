@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::requests::{Join, NewRouter};
 use super::{
-    DefaultVia, InterfaceRole, NodeId, NodeSpec, PortForward, Rebound, RouterSpec, Spec, Translated,
+    DefaultVia, InterfaceRole, NodeId, NodeSpec, PortForward, Rebound, RouterSpec, SegmentId, Spec,
+    Translated,
 };
 use crate::addr::{Family, Subnet};
 use crate::error::Result;
@@ -25,24 +26,60 @@ impl Spec {
         for (join, is_wan) in &new.joins {
             self.join_router(id, join, *is_wan)?;
         }
-        self.set_nat(id, new.nat)?;
-        self.set_nat6(id, new.nat6)?;
-        self.set_firewall(id, new.firewall)?;
+        // Without a WAN, it can be asked for nothing but the defaults.
+        if let Some(nat) = new.nat {
+            self.set_nat(id, Some(nat))?;
+        }
+        if new.nat6 != Nat6::default() {
+            self.set_nat6(id, new.nat6)?;
+        }
+        if new.firewall != Firewall::default() {
+            self.set_firewall(id, new.firewall)?;
+        }
         Ok(id)
     }
 
     /// Plugs a router into a LAN that it serves, or into its WAN.
     pub(crate) fn join_router(&mut self, id: NodeId, join: &Join<'_>, is_wan: bool) -> Result<u8> {
-        let nat6 = self.router_mut(id)?.nat6;
+        self.router_mut(id)?;
         let router = self.node(id)?;
         if is_wan && wan_of(router).is_some() {
             return Err(errors::two_wans(&router.title()));
         }
         let slot =
             self.plug(id, join, if is_wan { InterfaceRole::Wan } else { InterfaceRole::Lan })?;
-        // A prefix translation allows one LAN only.
-        self.set_nat6(id, nat6)?;
+        // A prefix translation allows one LAN only. If the router has left that one, the
+        // translation waits until it joins again.
+        let router = self.node(id)?;
+        if let Some(RouterSpec { nat6: Nat6::Prefix(external), .. }) = router.router {
+            if !self.lan_subnets(router, Family::V6).is_empty() {
+                self.check_prefix(router, external)?;
+            }
+        }
         Ok(slot)
+    }
+
+    /// What a router does on a LAN that it joins: what it did there before. On another LAN, it
+    /// takes the place of the WAN that the router has left, as if it roamed there. A router
+    /// that lacks no WAN serves the LAN. `None` if the node is no router.
+    pub(super) fn role_to_join(&self, node: &NodeSpec, at: SegmentId) -> Option<InterfaceRole> {
+        let router = node.router.as_ref()?;
+        Some(match router.roles.get(&at) {
+            Some(role) => *role,
+            None if router.has_wan && wan_of(node).is_none() => InterfaceRole::Wan,
+            None => InterfaceRole::Lan,
+        })
+    }
+
+    /// No router joins this segment again.
+    pub(super) fn forget_roles(&mut self, segment: SegmentId) -> Result<()> {
+        for id in self.routers.clone() {
+            let router = self.node(id)?.router.as_ref();
+            if router.is_some_and(|router| router.roles.contains_key(&segment)) {
+                self.router_mut(id)?.roles.remove(&segment);
+            }
+        }
+        Ok(())
     }
 
     /// The router of this name.
@@ -59,8 +96,9 @@ impl Spec {
     }
 
     pub(crate) fn set_nat(&mut self, id: NodeId, nat: Option<Nat>) -> Result<()> {
-        if nat.is_some() {
-            self.check_wan(id, Family::V4, "NAT")?;
+        match nat {
+            Some(_) => self.check_wan_has(id, Family::V4, "NAT")?,
+            None => self.check_wan(id, "another NAT")?,
         }
         self.router_mut(id)?.nat = nat;
         Ok(())
@@ -68,40 +106,41 @@ impl Spec {
 
     pub(crate) fn set_nat6(&mut self, id: NodeId, nat: Nat6) -> Result<()> {
         match nat {
-            Nat6::Routed => {}
-            Nat6::Nat(_) => self.check_wan(id, Family::V6, "NAT for IPv6")?,
+            Nat6::Routed => self.check_wan(id, "another NAT for IPv6")?,
+            Nat6::Nat(_) => self.check_wan_has(id, Family::V6, "NAT for IPv6")?,
             Nat6::Prefix(external) => {
-                self.check_wan(id, Family::V6, "a prefix translation")?;
-                let node = self.node(id)?;
-                let internal = self.lan_subnets(node, Family::V6);
-                if external.is_ipv4()
-                    || internal.len() != 1
-                    || internal[0].prefix_len() != external.prefix_len()
-                {
-                    return Err(errors::bad_prefix(&node.title(), external, &internal));
-                }
-                let others =
-                    self.segments.values().find(|s| s.subnets().any(|s| s.overlaps(&external)));
-                if let Some(other) = others {
-                    return Err(errors::prefix_in_use(&node.title(), external, &other.to_string()));
-                }
+                self.check_wan_has(id, Family::V6, "a prefix translation")?;
+                self.check_prefix(self.node(id)?, external)?;
             }
         }
         self.router_mut(id)?.nat6 = nat;
         Ok(())
     }
 
-    pub(crate) fn set_firewall(&mut self, id: NodeId, firewall: Firewall) -> Result<()> {
-        if firewall != Firewall::Open && wan_of(self.node(id)?).is_none() {
-            return Err(errors::needs_wan(&self.node(id)?.title(), "a firewall"));
+    fn check_prefix(&self, node: &NodeSpec, external: Subnet) -> Result<()> {
+        let internal = self.lan_subnets(node, Family::V6);
+        if external.is_ipv4()
+            || internal.len() != 1
+            || internal[0].prefix_len() != external.prefix_len()
+        {
+            return Err(errors::bad_prefix(&node.title(), external, &internal));
         }
+        match self.segments.values().find(|s| s.subnets().any(|s| s.overlaps(&external))) {
+            Some(other) => Err(errors::prefix_in_use(&node.title(), external, &other.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn set_firewall(&mut self, id: NodeId, firewall: Firewall) -> Result<()> {
+        self.check_wan(id, "a firewall")?;
         self.router_mut(id)?.firewall = firewall;
         Ok(())
     }
 
     /// # Errors
-    /// `nat`, if a router does not translate ports.
+    /// `nat`, if the router has no WAN, or does not translate ports.
     pub(crate) fn check_rebinds(&self, id: NodeId) -> Result<()> {
+        self.check_wan(id, "other external ports")?;
         let node = self.node(id)?;
         let translates =
             |router: &RouterSpec| router.nat.is_some() || matches!(router.nat6, Nat6::Nat(_));
@@ -133,11 +172,9 @@ impl Spec {
 
     /// Forwards a port of the router's WAN address to a node behind it.
     pub(crate) fn forward_port(&mut self, id: NodeId, forward: PortForward) -> Result<()> {
+        self.check_wan(id, "a port forwarding")?;
         let target = self.node(forward.node)?;
         let router = self.node(id)?;
-        if wan_of(router).is_none() {
-            return Err(errors::needs_wan(&router.title(), "a port forwarding"));
-        }
         if self.behind(router, target, Family::V4).is_none()
             && self.behind(router, target, Family::V6).is_none()
         {
@@ -200,15 +237,29 @@ impl Spec {
         })
     }
 
-    fn check_wan(&self, id: NodeId, family: Family, what: &str) -> Result<()> {
+    /// # Errors
+    /// `nat`, if the node is no router, or has no WAN now.
+    pub(crate) fn check_wan(&self, id: NodeId, what: &str) -> Result<()> {
+        let node = self.node(id)?;
+        let Some(router) = &node.router else {
+            return Err(errors::no_router(&node.title()));
+        };
+        match wan_of(node) {
+            Some(_) => Ok(()),
+            None if router.has_wan => Err(errors::left_its_wan(&node.title(), what)),
+            None => Err(errors::needs_wan(&node.title(), what)),
+        }
+    }
+
+    fn check_wan_has(&self, id: NodeId, family: Family, what: &str) -> Result<()> {
+        self.check_wan(id, what)?;
         let node = self.node(id)?;
         match wan_of(node) {
-            None => Err(errors::needs_wan(&node.title(), what)),
             Some(wan) if wan.addr(family).is_none() => {
                 let segment = self.segment(wan.segment)?.to_string();
                 Err(errors::wan_without(&node.title(), what, family, &segment))
             }
-            Some(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -216,6 +267,16 @@ impl Spec {
         let node = self.node_mut(id)?;
         let title = node.title();
         node.router.as_mut().ok_or_else(|| errors::no_router(&title))
+    }
+}
+
+impl NodeSpec {
+    /// Notes what the node does on a segment, if it is a router.
+    pub(super) fn note_role(&mut self, segment: SegmentId, role: InterfaceRole) {
+        if let Some(router) = &mut self.router {
+            router.roles.insert(segment, role);
+            router.has_wan |= role == InterfaceRole::Wan;
+        }
     }
 }
 

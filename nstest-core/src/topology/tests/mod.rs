@@ -6,6 +6,7 @@ mod changes;
 mod properties;
 mod random;
 mod routers;
+mod wans;
 mod worlds;
 
 use std::net::IpAddr;
