@@ -185,3 +185,17 @@ fn a_link_has_an_mtu_and_a_lan_has_another(a: Node, b: Node, net: Net) -> TestRe
     assert!(format!("{error:?}").contains("Lan::set_mtu"), "{error:?}");
     Ok(())
 }
+
+#[netns_test]
+fn handles_print_what_they_are(client: Node, net: Net) -> TestResult {
+    let lan = net.add_lan("home").build()?;
+    let router = net.add_router("router").lan(&lan).build()?;
+    let server = net.add_node("server").join(&lan).build()?;
+    assert_eq!(format!("{:?}", client.link()), "Link(client–test)");
+    assert_eq!(format!("{:?}", server.link()), "Link(server–home)");
+    assert_eq!(format!("{:?}", router.link()), "Link(router–home)");
+    assert_eq!(format!("{router:?} {server:?} {lan:?}"), "Router(router) Node(server) Lan(home)");
+    let nodes = "Node(client), Node(router), Node(server)";
+    assert_eq!(format!("{net:?}"), format!("Net {{ nodes: [{nodes}] }}"));
+    Ok(())
+}

@@ -1,6 +1,7 @@
 //! The handle on a link.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::network::{Network, SharedNetwork};
 use crate::error::{Error, Result};
@@ -11,6 +12,8 @@ use crate::topology::spec::{LinkEnd, LinkEndId, NodeId};
 #[derive(Clone)]
 pub struct Link {
     net: SharedNetwork,
+    /// What it links, for `Debug`, which must not wait for the network.
+    name: Arc<str>,
     /// The end at the handle's node.
     end: LinkEnd,
     /// The interfaces of the link, and their link ends in the fabric.
@@ -19,21 +22,21 @@ pub struct Link {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("ends", &self.ends).finish_non_exhaustive()
+        write!(f, "Link({})", self.name)
     }
 }
 
 impl Link {
     /// On a LAN the link has one end, between two nodes two.
     pub(super) fn of(net: SharedNetwork, node: NodeId, slot: u8) -> Result<Self> {
-        let (end, ends) = net.look(|spec| {
+        let (name, end, ends) = net.look(|spec| {
             let (segment, id) = spec.interface(node, slot).ok_or_else(|| gone("link"))?;
             let end = LinkEnd { node, slot, id };
             let all =
                 if spec.is_link(segment) { spec.ends(segment) } else { vec![(node, slot, id)] };
-            Ok::<_, Error>((end, all))
+            Ok::<_, Error>((spec.link_title(end)?.into(), end, all))
         })?;
-        Ok(Self { net, end, ends })
+        Ok(Self { net, name, end, ends })
     }
 
     pub(crate) fn net(&self) -> &SharedNetwork {

@@ -1,5 +1,6 @@
 //! The handle on a router.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -23,9 +24,15 @@ use crate::topology::{Firewall, Nat, Nat6, Protocol, Topology, Transition};
 /// lost, as with [`flush_nat`](Self::flush_nat). Without a WAN, calls that change or use these
 /// settings fail with `nat`; only [`unforward_port`](Self::unforward_port) works.
 /// [`roam`](Node::roam) moves the WAN to another LAN in one step.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Router {
     node: Node,
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Router({})", self.node.name())
+    }
 }
 
 impl Deref for Router {

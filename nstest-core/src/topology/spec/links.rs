@@ -47,6 +47,17 @@ impl Spec {
         Some((node.name(), (node.interfaces.len() > 1).then_some(&*interface.name)))
     }
 
+    /// What a link joins: "server–lan", or "client–server" of a direct link.
+    pub(crate) fn link_title(&self, end: LinkEnd) -> Result<String> {
+        let name = self.node(end.node)?.name();
+        let other = match (self.opposite(end), self.interface(end.node, end.slot)) {
+            (Some(other), _) => self.node(other.node)?.name(),
+            (None, Some((segment, _))) => &self.segment(segment)?.name,
+            (None, None) => return Err(errors::gone("link")),
+        };
+        Ok(format!("{name}–{other}"))
+    }
+
     /// The link end at which faults of a link take place. A direct link has two names. Its
     /// faults take place at the end of the node that was made last.
     pub(crate) fn principal(&self, end: LinkEnd) -> LinkEnd {
