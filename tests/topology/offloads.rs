@@ -152,8 +152,10 @@ fn defects(watcher: &Node, client: &Node, server: &Node, mtu: usize) -> TestResu
     for ip in server.ips() {
         let mut frames = captured(watcher, packet_socket, || traffic(client, server, ip))?;
         frames.retain(|frame| !frame.starts_with(&[0; 12])); // of `lo`
+        // On a busy machine, the socket keeps at least the first ones: as many as fit into its
+        // receive buffer (rmem_default, 208 KiB).
         let data = frames.iter().filter(|frame| frame.len() > 1000).count();
-        assert!(data > 20, "few frames with data: {data} of {}", frames.len());
+        assert!(data >= 5, "few frames with data: {data} of {}", frames.len());
         defects.extend(frames.iter().filter_map(|frame| wrong(frame, mtu)));
     }
     defects.sort();
