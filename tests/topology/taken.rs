@@ -147,7 +147,7 @@ fn what_is_gone_need_not_be_deleted(peer: Node, net: Net) -> TestResult {
         &expect![[r#"
             nstest[netlink]: add the route to 203.0.113.0/24 via 192.168.7.254 on interface #3 in node test
               cause: ENETUNREACH: Network is unreachable (kernel: Nexthop has invalid gateway)
-              help: a program of the test has removed an interface, address or route, or switched an interface or IPv6 off: put the node back with `node.restore()` first
+              help: if a program of the test has removed an interface, address or route, switched an interface or IPv6 off, or lowered an MTU, put the node back with `node.restore()` first
         "#]],
     );
     ip(&test, &["link del eth1"]);
@@ -156,7 +156,7 @@ fn what_is_gone_need_not_be_deleted(peer: Node, net: Net) -> TestResult {
         &expect![[r#"
             nstest[netlink]: add address 192.168.7.78/24 to eth1 in node test
               cause: ENODEV: No such device (kernel: ipv4: Device not found)
-              help: a program of the test has removed an interface, address or route, or switched an interface or IPv6 off: put the node back with `node.restore()` first
+              help: if a program of the test has removed an interface, address or route, switched an interface or IPv6 off, or lowered an MTU, put the node back with `node.restore()` first
         "#]],
     );
     test.leave(&lan)?;

@@ -50,7 +50,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
         &expect![[r#"
             nstest[netlink]: set the MTU of node e's interface eth0 to 1400 in the fabric
               cause: ENODEV: No such device
-              help: a program of the test has removed an interface, address or route, or switched an interface or IPv6 off: put the node back with `node.restore()` first
+              help: if a program of the test has removed an interface, address or route, switched an interface or IPv6 off, or lowered an MTU, put the node back with `node.restore()` first
         "#]],
     );
     same(&whole(&net), &before);
@@ -64,7 +64,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
         &expect![[r#"
             nstest[netlink]: add address fd00:4::1/64 to eth0 in node a
               cause: EACCES: Permission denied (kernel: ipv6: IPv6 is disabled on this device)
-              help: a program of the test has removed an interface, address or route, or switched an interface or IPv6 off: put the node back with `node.restore()` first
+              help: if a program of the test has removed an interface, address or route, switched an interface or IPv6 off, or lowered an MTU, put the node back with `node.restore()` first
         "#]],
     );
     same(&whole(&net), &before);
@@ -77,7 +77,7 @@ fn a_plan_that_fails_halfway_is_undone(a: Node, b: Node, net: Net) -> TestResult
         &expect![[r#"
             nstest[netlink]: add the route to 203.0.113.0/24 via 10.0.3.1 on interface #2 in node d
               cause: ENETUNREACH: Network is unreachable (kernel: Nexthop has invalid gateway)
-              help: a program of the test has removed an interface, address or route, or switched an interface or IPv6 off: put the node back with `node.restore()` first
+              help: if a program of the test has removed an interface, address or route, switched an interface or IPv6 off, or lowered an MTU, put the node back with `node.restore()` first
         "#]],
     );
     same(&whole(&net), &before);

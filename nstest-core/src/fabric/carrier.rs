@@ -25,12 +25,15 @@ impl Fabric {
         self.update_fast_paths();
         for (.., end) in ends {
             let set = link::set(end.ifindex());
-            self.route.request(&if up { set.up() } else { set.down() }.request())?;
+            let request = if up { set.up() } else { set.down() }.request();
+            let result = self.route.request(&request);
+            result.map_err(|error| self.as_removed(*end, error))?;
         }
-        for (node, slot, _) in ends {
+        for (node, slot, end) in ends {
             if let Some(member) = self.members.get_mut(node) {
                 let index = member.index_at(*slot)?;
-                link::flush_carrier(&mut member.route, index)?;
+                let result = link::flush_carrier(&mut member.route, index);
+                result.map_err(|error| self.as_removed(*end, error))?;
             }
         }
         if up { self.ask_again(ends.iter().map(|(.., end)| *end)) } else { Ok(()) }

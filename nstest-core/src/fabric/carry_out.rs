@@ -7,10 +7,11 @@ use nix::errno::Errno;
 use super::base::{Fabric, Stopped};
 use super::node_factory::NodeFactory;
 use super::request_queue::RequestQueue;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::netlink::refusal;
 use crate::node::{Panics, reserve_open_files};
 use crate::topology::changes::{Change, Changes};
+use crate::topology::spec::LinkEndId;
 
 impl Fabric {
     /// Creates the fabric, and carries out the first changes.
@@ -71,17 +72,44 @@ impl Fabric {
         }
         let _ = self.await_addresses();
     }
+
+    /// The error of a change of a link, with the interface that a program has removed, if that
+    /// is why.
+    pub(super) fn as_removed(&self, end: LinkEndId, error: Error) -> Error {
+        let mut members = self.members.values();
+        let removed = members.find_map(|member| {
+            let known = member.links.values().find(|known| known.end == end)?;
+            Some((member.executor.name(), &known.name))
+        });
+        match removed {
+            Some((node, name)) if refusal(&error) == Some(Errno::ENODEV) => Error::new(
+                ErrorCode::Netlink,
+                format!("change the link of `{name}` of node `{node}`"),
+            )
+            .source("a program of the test has removed this interface")
+            .help("put the node back with `node.restore()` first"),
+            _ => error,
+        }
+    }
 }
 
 /// The remedy where the kernel refuses what fits the topology: a node is not as it was left.
 fn after_a_program(error: Error) -> Error {
-    // EACCES: IPv6 is switched off.
-    let lacks = [Errno::ENODEV, Errno::ENETDOWN, Errno::ENETUNREACH, Errno::EACCES];
+    // EACCES: IPv6 is switched off. EHOSTUNREACH: a gateway is on no subnet (IPv6).
+    // EINVAL: the MTU is less than IPv6 needs, or a gateway is an address of the node.
+    let lacks = [
+        Errno::ENODEV,
+        Errno::ENETDOWN,
+        Errno::ENETUNREACH,
+        Errno::EHOSTUNREACH,
+        Errno::EACCES,
+        Errno::EINVAL,
+    ];
     if !refusal(&error).is_some_and(|errno| lacks.contains(&errno)) {
         return error;
     }
     error.help(
-        "a program of the test has removed an interface, address or route, or switched an \
-         interface or IPv6 off: put the node back with `node.restore()` first",
+        "if a program of the test has removed an interface, address or route, switched an \
+         interface or IPv6 off, or lowered an MTU, put the node back with `node.restore()` first",
     )
 }

@@ -2,18 +2,21 @@
 //!
 //! The kernel is asked what there is. What is missing is made, and what the topology does not
 //! have is removed: addresses, routes, permanent neighbours and queueing disciplines of the
-//! node's own interfaces, and rules of policy routing. Interfaces that a program has made stay,
-//! with what is on them.
+//! node's own interfaces. `lo` and the rules of policy routing become those of a new namespace.
+//! Interfaces that a program has made stay, with what is on them.
+//!
+//! The order matters. A route through a gateway needs the rules, by which the kernel looks the
+//! gateway up. An interface needs its settings before its addresses.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::base::Fabric;
 use super::member::{Member, path_of};
 use super::rules;
 use crate::addr::{Family, Prefix, Subnet};
 use crate::error::{Error, ErrorCode, Result};
-use crate::netlink::link::{self, Interface, LOOPBACK};
+use crate::netlink::link::{self, Interface, LOOPBACK, LOOPBACK_MTU};
 use crate::netlink::route::{self, Route, RouteTarget};
 use crate::netlink::{Mode, Request, addr, neigh, qdisc, rule};
 use crate::sysctl;
@@ -33,7 +36,9 @@ impl Fabric {
         network: &NetworkState,
     ) -> Result<Vec<LinkEndId>> {
         self.flush()?;
-        let before = addr::list(&mut self.member(at)?.route)?;
+        let member = self.member(at)?;
+        rule::restore(&mut member.route)?;
+        let before = addr::list(&mut member.route)?;
         let missing = self.restore_interfaces(at, node)?;
         for slot in &missing {
             self.make_again(at, *slot, &node.links[slot], network)?;
@@ -43,6 +48,8 @@ impl Fabric {
         }
         let member = self.member(at)?;
         let unwritten = member.restore_settings(node)?;
+        member.remove_other_routes()?;
+        member.restore_loopback()?;
         member.restore_addresses(node, &before)?;
         member.restore_neighbours(node)?;
         member.restore_routes(node)?;
@@ -69,13 +76,13 @@ impl Fabric {
             if present.iter().any(|other| namesake(&other)) {
                 return Err(name_is_taken(at, &wanted.name));
             }
+            if let Some(thief) = present.iter().find(|other| other.takes_all_of == Some(index)) {
+                return Err(frames_are_taken(at, &wanted.name, &thief.name));
+            }
             match present.iter().find(|interface| interface.index == index) {
                 Some(interface) => requests.extend(restored(interface, wanted)),
                 None => missing.push(*slot),
             }
-        }
-        if present.iter().any(|interface| interface.index == LOOPBACK && !interface.up) {
-            requests.push(link::set((LOOPBACK, "lo")).up().request());
         }
         member.route.batch(&requests)?;
         for (_, link) in node.links.iter().filter(|(slot, _)| !missing.contains(slot)) {
@@ -117,6 +124,9 @@ impl Fabric {
 fn restored(interface: &Interface, wanted: &LinkState) -> Vec<Request> {
     let on = (interface.index, wanted.name.as_str());
     let mut requests = Vec::new();
+    if interface.controller.is_some() {
+        requests.push(link::set(on).controller(None).request());
+    }
     if interface.name != wanted.name {
         requests.push(link::set(on).down().request());
         requests.push(link::set(on).name(&wanted.name).request());
@@ -127,7 +137,7 @@ fn restored(interface: &Interface, wanted: &LinkState) -> Vec<Request> {
     if interface.mtu != wanted.mtu {
         requests.push(link::set(on).mtu(wanted.mtu).request());
     }
-    requests.push(link::set(on).arp().up().request());
+    requests.push(link::set(on).defaults().up().request());
     requests.extend(qdisc::delete_all(on));
     requests
 }
@@ -138,7 +148,59 @@ fn name_is_taken(at: &NodeRef, name: &str) -> Error {
         .help("delete or rename that interface first")
 }
 
+fn frames_are_taken(at: &NodeRef, name: &str, thief: &str) -> Error {
+    Error::new(ErrorCode::InUse, format!("give node `{at}` its interface `{name}` again"))
+        .source(format!(
+            "a program of the test has made the interface `{thief}`, a macvlan in the mode \
+             `passthru`, which takes all frames of `{name}`"
+        ))
+        .help("delete that interface first")
+}
+
 impl Member {
+    /// Makes `lo` what it is in a new namespace, once it is up. The kernel gives it its
+    /// addresses and their routes when it is set up without an address (`inetdev_event`,
+    /// net/ipv4/devinet.c; `init_loopback`, net/ipv6/addrconf.c).
+    fn restore_loopback(&mut self) -> Result<()> {
+        let lo = (LOOPBACK, "lo");
+        let interface = link::get(&mut self.route, LOOPBACK)?;
+        let mut present = addr::list(&mut self.route)?;
+        present.retain(|address| address.index == LOOPBACK);
+        let routes = route::list_others(&mut self.route)?;
+        let (ipv4, ipv6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+        let mut wanted = vec![Prefix::new(ipv4, 8)];
+        let mut leads_to = vec![Prefix::new(Ipv4Addr::new(127, 0, 0, 0), 8), Prefix::new(ipv4, 32)];
+        let disabled = || sysctl::read("ipv6/conf/lo/disable_ipv6");
+        if self.executor.namespace().enter(disabled)?.is_ok_and(|disabled| disabled == "0") {
+            wanted.push(Prefix::new(ipv6, 128));
+            leads_to.push(Prefix::new(ipv6, 128));
+        }
+        let is_whole = interface.up
+            && interface.mtu == LOOPBACK_MTU
+            && present.len() == wanted.len()
+            && present.iter().all(|address| wanted.contains(&address.prefix))
+            && leads_to.iter().all(|to| routes.iter().any(|route| route.is_to(*to, LOOPBACK)));
+        let mut requests = qdisc::delete_all(lo).to_vec();
+        if !is_whole {
+            requests.extend(present.iter().map(|address| addr::delete(lo, address.prefix)));
+            requests.push(link::set(lo).mtu(LOOPBACK_MTU).request());
+            requests.push(link::set(lo).down().request());
+            requests.push(link::set(lo).up().request());
+        }
+        self.route.batch(&requests)
+    }
+
+    /// Removes routes of the tables `local` and `default` that the kernel has not added itself,
+    /// except those through interfaces of programs.
+    fn remove_other_routes(&mut self) -> Result<()> {
+        let present = route::list_others(&mut self.route)?;
+        let is_ours = |index| index == LOOPBACK || self.is_ours(index);
+        let extra =
+            present.iter().filter(|route| !route.of_kernel && route.device.is_none_or(is_ours));
+        let requests: Vec<Request> = extra.map(route::OtherRoute::delete).collect();
+        self.route.batch(&requests)
+    }
+
     /// Writes the settings that have another value, also those of single interfaces.
     fn restore_settings(&mut self, node: &NodeState) -> Result<Vec<sysctl::Unwritten>> {
         let mut all: Vec<(String, String)> =
@@ -152,6 +214,9 @@ impl Member {
         let defaults = all.iter().filter(|(key, _)| key.contains("/conf/default/")).cloned();
         let defaults: Vec<(String, String)> = defaults.chain(forwarding).collect();
         let ipv6 = value("ipv6/conf/all/disable_ipv6").as_deref() == Some("0");
+        // The other settings of `lo` are not of use.
+        let off = value("ipv6/conf/all/disable_ipv6").unwrap_or_else(|| "0".to_owned());
+        all.push(("ipv6/conf/lo/disable_ipv6".to_owned(), off));
         for link in node.links.values() {
             let of_link = |key: &str| key.replace("/default/", &format!("/{}/", link.name));
             let off = if ipv6 && link.ipv6 { "0" } else { "1" };
@@ -174,6 +239,7 @@ impl Member {
     fn restore_addresses(&mut self, node: &NodeState, before: &[addr::Address]) -> Result<()> {
         let present = addr::list(&mut self.route)?;
         let routes = route::list(&mut self.route)?;
+        let others = route::list_others(&mut self.route)?;
         let mut extra = Vec::new();
         for link in node.links.values() {
             let on = (self.index(&link.name)?, link.name.as_str());
@@ -181,7 +247,13 @@ impl Member {
             let is_on = |address: &&addr::Address| address.index == on.0;
             for address in present.iter().filter(is_on) {
                 let Prefix { ip, length } = address.prefix;
-                let is_routed = || routes.iter().any(|route| leads_to(route, on.0, ip, length));
+                let host = Prefix::new(ip, Family::of(ip).bits());
+                let is_routed = || {
+                    routes.iter().any(|route| leads_to(route, on.0, ip, length))
+                        && others.iter().any(|route| route.is_to(host, on.0))
+                        && (ip.is_ipv4()
+                            || others.iter().any(|r| r.is_multicast && r.device == Some(on.0)))
+                };
                 if !wanted.contains(&(ip, length)) || !before.contains(address) || !is_routed() {
                     extra.push(addr::delete(on, address.prefix));
                 }
@@ -217,13 +289,19 @@ impl Member {
     }
 
     /// Removes permanent entries that the topology does not have, and sets those that it has.
+    /// Forgets the others, which may be of a program.
     fn restore_neighbours(&mut self, node: &NodeState) -> Result<()> {
         let present = neigh::list(&mut self.route)?;
         let mut requests = Vec::new();
         for link in node.links.values() {
             let on = (self.index(&link.name)?, link.name.as_str());
-            let permanent = present.iter().filter(|n| n.index == on.0 && n.permanent);
-            requests.extend(permanent.map(|entry| neigh::delete(on, entry.ip)));
+            for entry in present.iter().filter(|entry| entry.index == on.0) {
+                if entry.permanent || entry.noarp && !entry.ip.is_multicast() {
+                    requests.push(neigh::delete(on, entry.ip));
+                } else if entry.learnt {
+                    requests.push(neigh::forget(on, entry.ip));
+                }
+            }
             requests.extend(link.neighbours.iter().map(|(ip, mac)| neigh::add(on, *ip, *mac)));
         }
         self.route.batch(&requests)
@@ -232,7 +310,7 @@ impl Member {
     /// Removes routes through the node's own interfaces, or into nothing, that the topology
     /// does not have, and adds those that it has.
     fn restore_routes(&mut self, node: &NodeState) -> Result<()> {
-        let mut requests = rule::delete_added(&mut self.route)?;
+        let mut requests = Vec::new();
         let present = route::list(&mut self.route)?;
         let wanted: Vec<Route> = node.routes.iter().map(|route| self.kernel_route(route)).collect();
         let ours = |route: &&Route| match route.target {
@@ -252,7 +330,8 @@ fn leads_to(route: &Route, index: u32, ip: IpAddr, length: u8) -> bool {
     let on_link = RouteTarget::Via { gateway: None, device: Some(index) };
     let subnet = Subnet::of(ip, length);
     let destination = Prefix::new(subnet.network(), length);
-    length == Family::of(ip).bits() || route.target == on_link && route.destination == destination
+    let is_kernels = route.of_kernel && route.target == on_link;
+    length == Family::of(ip).bits() || is_kernels && route.destination == destination
 }
 
 /// Whether a route of the kernel is one of ours, which have the default metric.

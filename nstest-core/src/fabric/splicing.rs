@@ -33,6 +33,10 @@ impl Fabric {
     /// present stage. It holds for frames that arrive after the call. All wires wait while
     /// a stage is locked.
     pub(crate) fn splice(&mut self, end: LinkEndId, stage: SharedStage) -> Result<()> {
+        self.splice_in(end, stage).map_err(|error| self.as_removed(end, error))
+    }
+
+    fn splice_in(&mut self, end: LinkEndId, stage: SharedStage) -> Result<()> {
         self.flush()?;
         if self.splices.wire.is_none() {
             let opened = self.namespace.enter(Wire::open)??;

@@ -111,12 +111,16 @@ pub(crate) fn set(filter: &BpfFilter) -> Request {
             }
         }
     });
-    let BpfFilter { device, hook, matches, action, .. } = filter;
+    let BpfFilter { device, hook, number, .. } = filter;
+    let direction = match hook {
+        ClsactHook::Ingress => "received",
+        ClsactHook::Egress => "sent",
+    };
     Request::raw(
         libc::RTM_NEWTFILTER,
         Mode::Replace,
         body.into_bytes(),
-        format!("set the filter at the {hook:?} of interface #{device} ({matches:?}: {action:?})"),
+        format!("set filter {number} for the frames {direction} by interface #{device}"),
     )
 }
 

@@ -17,8 +17,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use netlink_packet_core::Parseable;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{
-    InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkHeader, LinkInfo,
-    LinkMessage, State, Stats64,
+    InfoBridge, InfoData, InfoKind, InfoMacVlan, InfoMacVtap, InfoVeth, LinkAttribute, LinkFlags,
+    LinkHeader, LinkInfo, LinkMessage, MacVlanMode, State, Stats64,
 };
 
 use super::device::Device;
@@ -30,6 +30,9 @@ use crate::sys::ethtool;
 
 /// The index of `lo` in each namespace.
 pub(crate) const LOOPBACK: u32 = 1;
+
+/// The MTU of a new `lo` (`loopback_setup`, drivers/net/loopback.c).
+pub(crate) const LOOPBACK_MTU: u32 = 65536;
 
 /// The largest MTU of an interface (`ETH_MAX_MTU`, linux/if_ether.h).
 pub(crate) const MAX_MTU: u32 = 65535;
@@ -150,11 +153,13 @@ impl LinkChange {
         self.attribute(LinkAttribute::Address(mac.octets().to_vec()), format!("address {mac}"))
     }
 
-    /// Lets it resolve neighbours.
-    pub(crate) fn arp(mut self) -> Self {
-        self.message.header.flags -= LinkFlags::Noarp;
-        self.message.header.change_mask |= LinkFlags::Noarp;
-        self.also("arp on")
+    /// Lets it resolve neighbours, and take the frames that a new Ethernet interface takes.
+    pub(crate) fn defaults(mut self) -> Self {
+        self.message.header.flags |= LinkFlags::Multicast;
+        self.message.header.change_mask |=
+            LinkFlags::Noarp | LinkFlags::Promisc | LinkFlags::Allmulti | LinkFlags::Multicast;
+        let broadcast = LinkAttribute::Broadcast(vec![0xff; 6]);
+        self.attribute(broadcast, "arp on, multicast on, promisc off, allmulticast off")
     }
 
     /// The change as a request.
@@ -200,6 +205,8 @@ pub(crate) struct Interface {
     pub(crate) operational: bool,
     /// The index of its bridge.
     pub(crate) controller: Option<u32>,
+    /// The interface whose frames it takes, all of them (a macvlan in the mode `passthru`).
+    pub(crate) takes_all_of: Option<u32>,
     pub(crate) stats: Stats,
 }
 
@@ -286,8 +293,10 @@ fn parse(bytes: &[u8]) -> Result<Interface> {
         carrier: message.header.flags.contains(LinkFlags::LowerUp),
         operational: false,
         controller: None,
+        takes_all_of: None,
         stats: Stats::default(),
     };
+    let (mut lower, mut is_passthru) = (None, false);
     for attribute in &message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
@@ -300,9 +309,24 @@ fn parse(bytes: &[u8]) -> Result<Interface> {
                 // `lo` is always UNKNOWN, which RFC 2863 counts as usable.
                 link.operational = matches!(state, State::Up | State::Unknown);
             }
+            LinkAttribute::Link(index) => lower = Some(*index),
+            LinkAttribute::LinkInfo(info) => is_passthru = info.iter().any(has_passthru),
             LinkAttribute::Stats64(stats) => link.stats = stats.into(),
             _ => {}
         }
     }
+    link.takes_all_of = lower.filter(|_| is_passthru);
     Ok(link)
+}
+
+fn has_passthru(info: &LinkInfo) -> bool {
+    match info {
+        LinkInfo::Data(InfoData::MacVlan(data)) => {
+            data.contains(&InfoMacVlan::Mode(MacVlanMode::Passthrough))
+        }
+        LinkInfo::Data(InfoData::MacVtap(data)) => {
+            data.contains(&InfoMacVtap::Mode(MacVlanMode::Passthrough))
+        }
+        _ => false,
+    }
 }

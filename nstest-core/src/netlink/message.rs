@@ -26,8 +26,10 @@ pub(crate) enum Mode {
 }
 
 /// What the kernel answers when it cannot find the object of a request: an interface (ENODEV),
-/// a route (ESRCH), an IPv4 or IPv6 address (EADDRNOTAVAIL), a neighbour or a filter (ENOENT).
-const GONE: [Errno; 4] = [Errno::ENODEV, Errno::ESRCH, Errno::EADDRNOTAVAIL, Errno::ENOENT];
+/// a route (ESRCH), an IPv4 or IPv6 address (EADDRNOTAVAIL; ENXIO on an interface without IPv6),
+/// a neighbour or a filter (ENOENT).
+const GONE: [Errno; 5] =
+    [Errno::ENODEV, Errno::ESRCH, Errno::EADDRNOTAVAIL, Errno::ENXIO, Errno::ENOENT];
 
 impl Mode {
     fn flags(self) -> u16 {

@@ -90,6 +90,8 @@ pub(crate) struct NeighbourEntry {
     /// `None` while it is not resolved.
     pub(crate) mac: Option<MacAddr>,
     pub(crate) permanent: bool,
+    /// It is used without a request (NUD_NOARP). The kernel has such entries for multicast.
+    pub(crate) noarp: bool,
     /// An answer has come at some time. Entries for multicast and for what needs no ARP or ND
     /// are not learnt.
     pub(crate) learnt: bool,
@@ -135,6 +137,7 @@ fn parse(bytes: &[u8]) -> Result<Option<NeighbourEntry>> {
         ip,
         mac,
         permanent: message.header.state == NeighbourState::Permanent,
+        noarp: message.header.state == NeighbourState::Noarp,
         learnt: matches!(
             message.header.state,
             NeighbourState::Reachable

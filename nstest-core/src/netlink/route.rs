@@ -24,7 +24,9 @@ use super::socket::Socket;
 use crate::addr::Prefix;
 use crate::error::Result;
 
+const TABLE_DEFAULT: u8 = 253;
 const TABLE_MAIN: u8 = 254;
+const TABLE_LOCAL: u8 = 255;
 
 /// What the kernel does with a packet that matches a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,12 +151,87 @@ pub(crate) fn list(socket: &mut Socket) -> Result<Vec<Route>> {
     socket.dump(&request, parse)
 }
 
+/// A route of the tables `local` and `default`, which the rules of a new namespace use, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OtherRoute {
+    pub(crate) destination: Prefix,
+    pub(crate) device: Option<u32>,
+    /// Packets to it are for this host: it leads to an address.
+    pub(crate) is_local: bool,
+    /// It is for packets to multicast groups.
+    pub(crate) is_multicast: bool,
+    /// The kernel has added it, with an address or an interface.
+    pub(crate) of_kernel: bool,
+    message: RouteMessage,
+}
+
+impl OtherRoute {
+    /// Whether the kernel has added it, for packets to this host that come to `device`.
+    pub(crate) fn is_to(&self, destination: Prefix, device: u32) -> bool {
+        let found = (self.is_local, self.of_kernel, self.destination, self.device);
+        found == (true, true, destination, Some(device))
+    }
+
+    /// Deletes it. Succeeds if it is gone.
+    pub(crate) fn delete(&self) -> Request {
+        let mut message = self.message.clone();
+        message.header.flags = RouteFlags::empty();
+        message.attributes.retain(|attribute| {
+            matches!(
+                attribute,
+                RouteAttribute::Destination(_)
+                    | RouteAttribute::Gateway(_)
+                    | RouteAttribute::Oif(_)
+                    | RouteAttribute::Priority(_)
+            )
+        });
+        let table = if message.header.table == TABLE_LOCAL { "local" } else { "default" };
+        let what = format!("delete the route to {} in the table {table}", self.destination);
+        Request::route(&RouteNetlinkMessage::DelRoute(message), Mode::Existing, what).unless_gone()
+    }
+}
+
+/// The routes of the tables `local` and `default`, of both IP versions.
+pub(crate) fn list_others(socket: &mut Socket) -> Result<Vec<OtherRoute>> {
+    let request = Request::route(
+        &RouteNetlinkMessage::GetRoute(RouteMessage::default()),
+        Mode::Existing,
+        "list the routes".to_owned(),
+    );
+    socket.dump(&request, |bytes| {
+        let message = RouteMessage::parse(bytes).map_err(|error| malformed("a route", error))?;
+        if ![TABLE_LOCAL, TABLE_DEFAULT].contains(&message.header.table) {
+            return Ok(None);
+        }
+        let (mut destination, mut device) = (unspecified(&message), None);
+        for attribute in &message.attributes {
+            match attribute {
+                RouteAttribute::Destination(to) => destination = ip(to).unwrap_or(destination),
+                RouteAttribute::Oif(index) => device = Some(*index),
+                _ => {}
+            }
+        }
+        Ok(Some(OtherRoute {
+            destination: Prefix::new(destination, message.header.destination_prefix_length),
+            device,
+            is_local: message.header.kind == RouteType::Local,
+            is_multicast: destination.is_multicast(),
+            of_kernel: message.header.protocol == RouteProtocol::Kernel,
+            message,
+        }))
+    })
+}
+
+fn unspecified(message: &RouteMessage) -> IpAddr {
+    match message.header.address_family {
+        netlink_packet_route::AddressFamily::Inet6 => Ipv6Addr::UNSPECIFIED.into(),
+        _ => Ipv4Addr::UNSPECIFIED.into(),
+    }
+}
+
 fn parse(bytes: &[u8]) -> Result<Option<Route>> {
     let message = RouteMessage::parse(bytes).map_err(|error| malformed("a route", error))?;
-    let mut destination = match message.header.address_family {
-        netlink_packet_route::AddressFamily::Inet6 => IpAddr::from(Ipv6Addr::UNSPECIFIED),
-        _ => IpAddr::from(Ipv4Addr::UNSPECIFIED),
-    };
+    let mut destination = unspecified(&message);
     let (mut gateway, mut device, mut source, mut metric) = (None, None, None, None);
     for attribute in &message.attributes {
         match attribute {

@@ -346,18 +346,17 @@ impl Node {
     /// routes, as on any host.
     ///
     /// - Its interfaces are there, up, and have their names, MAC addresses and MTUs. One that
-    ///   was deleted, or moved to another namespace, is made again, with the faults of its
-    ///   link.
+    ///   was deleted, or moved to another namespace, is made again, with its link's faults.
     /// - These interfaces have their addresses and permanent neighbours, and no others. Queueing
-    ///   disciplines and filters (tc(8)) that a program has added to them are removed.
+    ///   disciplines and filters (tc(8)) of programs are removed. They leave a bridge.
     /// - The main routing table has the node's routes, and no others through these interfaces.
-    ///   Rules of policy routing (ip-rule(8)) are those of a new namespace.
+    ///   The tables `local` and `default`, the rules (ip-rule(8)) and `lo` are as if new.
     /// - The sysctls that nstest writes have their values; so have a router's nftables rules.
     ///   Its mappings and connections stay.
     ///
-    /// What else a program has made stays: its own interfaces, with the routes
-    /// through them, other nftables tables, other sysctls. Links that are down
-    /// ([`Link::down`]) stay down. For a router, call it by [`Router`](crate::Router), too.
+    /// What else a program has made stays: its own interfaces, with the routes through them,
+    /// other nftables tables, other sysctls (`arp_ignore`), proxy neighbours, XDP programs,
+    /// offloads. Links that are [`down`](Link::down) stay so. So with [`Router`](crate::Router)s.
     ///
     /// ```no_run
     /// # fn test(server: nstest::Node) -> nstest::TestResult {
@@ -370,8 +369,8 @@ impl Node {
     /// ```
     ///
     /// # Errors
-    /// `name-taken`, if a program has given the name of one of these interfaces to another;
-    /// `config` in a test that joined a namespace; what the kernel refuses.
+    /// `name-taken`, if a program has given the name of such an interface to another; `in-use`,
+    /// if a `passthru` macvlan takes its frames; `config` in a test that joined a namespace.
     pub fn restore(&self) -> Result<()> {
         self.net.restore(self.id)
     }
