@@ -25,7 +25,7 @@ use nix::sys::socket::{
 use super::attr::{u16_at, u32_at};
 use super::message::{HEADER, KernelRefusal, Request};
 use crate::error::{Error, ErrorCode, Result};
-use crate::preflight::{self, Operation, Refusal};
+use crate::preflight;
 use crate::sys::netlink::{NetlinkOption, enable};
 
 /// The part of the kernel to which a socket sends its requests.
@@ -101,13 +101,8 @@ impl Socket {
         let fd = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, number)
             .map_err(|errno| {
                 let step = format!("open a netlink socket for {} in {owner}", family.subject());
-                if matches!(errno, Errno::EPERM | Errno::EACCES | Errno::ENOSYS) {
-                    return preflight::explain(Refusal {
-                        step,
-                        call: "socket(AF_NETLINK)".to_owned(),
-                        errno: errno as i32,
-                        kind: Operation::Socket,
-                    });
+                if let Some(error) = preflight::no_socket(&step, "socket(AF_NETLINK)", errno) {
+                    return error;
                 }
                 let error = Error::new(ErrorCode::Netlink, step).source(errno);
                 match (errno, family) {

@@ -30,6 +30,19 @@ pub(crate) fn no_thread(step: impl Into<String>, error: &io::Error) -> Error {
     })
 }
 
+/// Explains why a socket was not opened, if something on this machine refuses it. Other errors are
+/// about the socket, and the caller knows more of them.
+pub(crate) fn no_socket(step: &str, call: &str, errno: Errno) -> Option<Error> {
+    matches!(errno, Errno::EPERM | Errno::EACCES | Errno::ENOSYS).then(|| {
+        explain(Refusal {
+            step: step.to_owned(),
+            call: call.to_owned(),
+            errno: errno as i32,
+            kind: Operation::Socket,
+        })
+    })
+}
+
 /// Whether this process survives the clone that makes a test's namespaces. It does if it has
 /// no seccomp filter, which is all that most machines pay for. The first call decides.
 ///

@@ -32,5 +32,5 @@ mod recorded;
 mod refusal;
 mod remedy;
 
-pub(crate) use explain::{explain, no_thread, survives_clone};
+pub(crate) use explain::{explain, no_socket, no_thread, survives_clone};
 pub(crate) use refusal::{Operation, Refusal};

@@ -16,7 +16,7 @@ use super::rings::{CaptureRing, Rings};
 use super::spliced::{FastPaths, SharedStage, SplicedEnd, WireState};
 use super::thread::WireThread;
 use crate::error::{Error, ErrorCode, Result};
-use crate::preflight::{self, Operation, Refusal};
+use crate::preflight;
 use crate::sync::lock;
 use crate::sys::ethtool;
 use crate::sys::packet::PacketSocket;
@@ -196,15 +196,7 @@ impl Drop for Wire {
 }
 
 fn not_opened(what: &str, errno: Errno) -> Error {
-    if !matches!(errno, Errno::EPERM | Errno::EACCES | Errno::ENOSYS) {
-        return failed(what, errno);
-    }
-    preflight::explain(Refusal {
-        step: what.to_owned(),
-        call: "socket(AF_PACKET)".to_owned(),
-        errno: errno as i32,
-        kind: Operation::Socket,
-    })
+    preflight::no_socket(what, "socket(AF_PACKET)", errno).unwrap_or_else(|| failed(what, errno))
 }
 
 fn failed(what: &str, errno: Errno) -> Error {
