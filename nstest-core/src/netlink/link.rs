@@ -205,7 +205,7 @@ pub(crate) struct Interface {
     pub(crate) operational: bool,
     /// The index of its bridge.
     pub(crate) controller: Option<u32>,
-    /// The interface whose frames it takes, all of them (a macvlan in the mode `passthru`).
+    /// The interface that it takes all frames of (a macvlan in the mode `passthru`).
     pub(crate) takes_all_of: Option<u32>,
     pub(crate) stats: Stats,
 }

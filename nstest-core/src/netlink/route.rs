@@ -24,9 +24,9 @@ use super::socket::Socket;
 use crate::addr::Prefix;
 use crate::error::Result;
 
-const TABLE_DEFAULT: u8 = 253;
-const TABLE_MAIN: u8 = 254;
-const TABLE_LOCAL: u8 = 255;
+pub(super) const TABLE_DEFAULT: u8 = 253;
+pub(super) const TABLE_MAIN: u8 = 254;
+pub(super) const TABLE_LOCAL: u8 = 255;
 
 /// What the kernel does with a packet that matches a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,12 +143,22 @@ pub(crate) fn delete(route: &Route) -> Request {
 
 /// The routes of the main table, of both IP versions, including those of the kernel.
 pub(crate) fn list(socket: &mut Socket) -> Result<Vec<Route>> {
+    dump(socket, |message| match message.header.table {
+        TABLE_MAIN => read(&message),
+        _ => None,
+    })
+}
+
+/// What `read` takes of the routes of all tables, of both IP versions.
+fn dump<T>(socket: &mut Socket, read: impl Fn(RouteMessage) -> Option<T>) -> Result<Vec<T>> {
     let request = Request::route(
         &RouteNetlinkMessage::GetRoute(RouteMessage::default()),
         Mode::Existing,
         "list the routes".to_owned(),
     );
-    socket.dump(&request, parse)
+    let parse =
+        |bytes: &[u8]| RouteMessage::parse(bytes).map_err(|error| malformed("a route", error));
+    socket.dump(&request, |bytes| Ok(read(parse(bytes)?)))
 }
 
 /// A route of the tables `local` and `default`, which the rules of a new namespace use, too.
@@ -193,49 +203,40 @@ impl OtherRoute {
 
 /// The routes of the tables `local` and `default`, of both IP versions.
 pub(crate) fn list_others(socket: &mut Socket) -> Result<Vec<OtherRoute>> {
-    let request = Request::route(
-        &RouteNetlinkMessage::GetRoute(RouteMessage::default()),
-        Mode::Existing,
-        "list the routes".to_owned(),
-    );
-    socket.dump(&request, |bytes| {
-        let message = RouteMessage::parse(bytes).map_err(|error| malformed("a route", error))?;
-        if ![TABLE_LOCAL, TABLE_DEFAULT].contains(&message.header.table) {
-            return Ok(None);
-        }
-        let (mut destination, mut device) = (unspecified(&message), None);
-        for attribute in &message.attributes {
-            match attribute {
-                RouteAttribute::Destination(to) => destination = ip(to).unwrap_or(destination),
-                RouteAttribute::Oif(index) => device = Some(*index),
-                _ => {}
-            }
-        }
-        Ok(Some(OtherRoute {
-            destination: Prefix::new(destination, message.header.destination_prefix_length),
-            device,
+    dump(socket, |message| {
+        let is_other = [TABLE_LOCAL, TABLE_DEFAULT].contains(&message.header.table);
+        let destination = destination(&message);
+        is_other.then(|| OtherRoute {
+            destination,
+            device: message.attributes.iter().find_map(|attribute| match attribute {
+                RouteAttribute::Oif(index) => Some(*index),
+                _ => None,
+            }),
             is_local: message.header.kind == RouteType::Local,
-            is_multicast: destination.is_multicast(),
+            is_multicast: destination.ip.is_multicast(),
             of_kernel: message.header.protocol == RouteProtocol::Kernel,
             message,
-        }))
+        })
     })
 }
 
-fn unspecified(message: &RouteMessage) -> IpAddr {
-    match message.header.address_family {
+fn destination(message: &RouteMessage) -> Prefix {
+    let given = message.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Destination(to) => ip(to),
+        _ => None,
+    });
+    let all: IpAddr = match message.header.address_family {
         netlink_packet_route::AddressFamily::Inet6 => Ipv6Addr::UNSPECIFIED.into(),
         _ => Ipv4Addr::UNSPECIFIED.into(),
-    }
+    };
+    Prefix::new(given.unwrap_or(all), message.header.destination_prefix_length)
 }
 
-fn parse(bytes: &[u8]) -> Result<Option<Route>> {
-    let message = RouteMessage::parse(bytes).map_err(|error| malformed("a route", error))?;
-    let mut destination = unspecified(&message);
+/// A route of a kind that the topology has.
+fn read(message: &RouteMessage) -> Option<Route> {
     let (mut gateway, mut device, mut source, mut metric) = (None, None, None, None);
     for attribute in &message.attributes {
         match attribute {
-            RouteAttribute::Destination(to) => destination = ip(to).unwrap_or(destination),
             RouteAttribute::Gateway(via) => gateway = ip(via),
             RouteAttribute::PrefSource(from) => source = ip(from),
             RouteAttribute::Oif(index) => device = Some(*index),
@@ -248,17 +249,16 @@ fn parse(bytes: &[u8]) -> Result<Option<Route>> {
         RouteType::BlackHole => RouteTarget::Blackhole,
         RouteType::Unreachable => RouteTarget::Unreachable,
         RouteType::Prohibit => RouteTarget::Prohibit,
-        _ => return Ok(None),
+        _ => return None,
     };
-    let main = message.header.table == TABLE_MAIN;
-    Ok(main.then(|| Route {
-        destination: Prefix::new(destination, message.header.destination_prefix_length),
+    Some(Route {
+        destination: destination(message),
         target,
         source,
         metric,
         onlink: message.header.flags.contains(RouteFlags::Onlink),
         of_kernel: message.header.protocol == RouteProtocol::Kernel,
-    }))
+    })
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {

@@ -7,14 +7,15 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::errno::Errno;
 
 use super::message::{Mode, Request, malformed, refusal};
+use super::route::{TABLE_DEFAULT, TABLE_LOCAL, TABLE_MAIN};
 use super::socket::Socket;
 use crate::error::Result;
 use crate::sysctl;
 
 /// The priority and table of the rules of a new namespace: `fib_default_rules_init`
 /// (net/ipv4/fib_rules.c) and `fib6_rules_net_init` (net/ipv6/fib6_rules.c).
-const IPV4: [(u32, u8); 3] = [(0, 255), (32766, 254), (32767, 253)];
-const IPV6: [(u32, u8); 2] = [(0, 255), (32766, 254)];
+const IPV4: [(u32, u8); 3] = [(0, TABLE_LOCAL), (32766, TABLE_MAIN), (32767, TABLE_DEFAULT)];
+const IPV6: [(u32, u8); 2] = [(0, TABLE_LOCAL), (32766, TABLE_MAIN)];
 
 /// How often what a program has changed is deleted. A request may match another rule than the
 /// one that it is meant for, if they differ only in `not`.
