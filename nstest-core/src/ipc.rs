@@ -5,9 +5,9 @@
 //!
 //! An event is a tag, the length of its payload in four bytes (little endian), and the
 //! payload. Init writes [`Event::Ended`], [`Event::InitFailed`] and [`Event::NotAwaited`]; the
-//! body writes the others. Events do not mix (pipe(7)): they are shorter than `PIPE_BUF`, or written while
-//! no other process writes. Findings can be larger than the pipe, so a parent that expects
-//! them reads while they are written.
+//! body writes the others. Events do not mix (pipe(7)): they are shorter than `PIPE_BUF`, or
+//! written while no other process writes. Findings can be larger than the pipe, so a parent that
+//! expects them reads while they are written.
 
 use std::time::Duration;
 

@@ -145,7 +145,7 @@ fn two_lans(net: &Net) -> TestResult<(Node, Lan, Lan)> {
     Ok((server, here, there))
 }
 
-/// A node whose link is made again takes the effect of a packet along.
+/// The effect of a packet goes along with a link that is made again.
 #[netns_test]
 fn what_a_packet_began_goes_on_at_another_link(net: Net) -> TestResult {
     let (server, here, there) = two_lans(&net)?;

@@ -40,7 +40,7 @@ impl Fabric {
     }
 
     /// Has nodes follow an edit that was carried out. They forget the MAC addresses of neighbours
-    /// that have changed, and ask at once for those that they have asked for in vain.
+    /// that have changed, and repeat their unanswered requests at once.
     pub(crate) fn update_neighbours(
         &mut self,
         changes: &Changes,

@@ -17,7 +17,7 @@ use crate::node::transport::{TcpSocket, TcpState, TransportUse};
 use crate::topology::gone;
 use crate::topology::spec::{LinkEnd, NodeId, Spec};
 
-/// The node whose connections those of a link are.
+/// The node that makes and accepts the connections of a link.
 #[derive(Debug)]
 struct LinkHost<'a> {
     name: &'a str,

@@ -1,5 +1,6 @@
 //! Finding what a spec holds.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -19,16 +20,13 @@ impl Spec {
     }
 
     pub(super) fn node_mut(&mut self, id: NodeId) -> Result<&mut NodeSpec> {
-        if self.nodes.get(&id).is_none() {
-            return Err(self.node_gone(id));
-        }
-        // It is there.
-        self.nodes.get_mut(&id).map(Arc::make_mut).ok_or_else(|| errors::gone("node"))
+        let Self { nodes, removed, .. } = self;
+        nodes.get_mut(&id).map(Arc::make_mut).ok_or_else(|| not_there(removed, id))
     }
 
     /// The error for a node that is not there any more.
     pub(crate) fn node_gone(&self, id: NodeId) -> Error {
-        self.removed.get(&id).map_or_else(|| errors::gone("node"), |name| errors::node_gone(name))
+        not_there(&self.removed, id)
     }
 
     pub(crate) fn segment(&self, id: SegmentId) -> Result<&SegmentSpec> {
@@ -150,4 +148,8 @@ impl Spec {
             .flat_map(|(id, node)| node.interfaces.iter().map(move |(slot, i)| (id, *slot, i)));
         all.filter(|(.., i)| i.segment == segment).map(|(id, slot, i)| (id, slot, i.end)).collect()
     }
+}
+
+fn not_there(removed: &BTreeMap<NodeId, String>, id: NodeId) -> Error {
+    removed.get(&id).map_or_else(|| errors::gone("node"), |name| errors::node_gone(name))
 }
