@@ -118,16 +118,19 @@ pub(crate) const FAILED: i32 = 101;
 pub(crate) struct Assignment {
     /// The path of the test function, without the crate.
     pub(crate) test: String,
+    /// The body's end of the [recorder's channel](crate::recorder), if there is one.
+    pub(crate) recorder: Option<i32>,
     /// How long the test may take; `None` is without limit.
     pub(crate) timeout: Option<Duration>,
     pub(crate) run_config: RunConfig,
 }
 
 impl Assignment {
-    /// `timeout:run_config:test`: the timeout in nanoseconds, or `-`.
+    /// `timeout:recorder:run_config:test`: the timeout in nanoseconds, or `-`.
     pub(crate) fn encode(&self) -> String {
         let timeout = self.timeout.map_or("-".to_owned(), |time| time.as_nanos().to_string());
-        format!("{timeout}:{}:{}", self.run_config.encode(), self.test)
+        let recorder = self.recorder.map_or("-".to_owned(), |end| end.to_string());
+        format!("{timeout}:{recorder}:{}:{}", self.run_config.encode(), self.test)
     }
 
     pub(crate) fn decode(text: &str) -> Option<Self> {
@@ -136,9 +139,14 @@ impl Assignment {
             "-" => None,
             nanoseconds => Some(duration(nanoseconds.parse().ok()?)?),
         };
+        let (recorder, rest) = rest.split_once(':')?;
+        let recorder = match recorder {
+            "-" => None,
+            number => Some(number.parse().ok()?),
+        };
         let (run_config, test) = RunConfig::decode(rest)?;
         let test = test.strip_prefix(':')?.to_owned();
-        Some(Self { test, timeout, run_config })
+        Some(Self { test, recorder, timeout, run_config })
     }
 }
 
@@ -189,10 +197,20 @@ mod tests {
         let run_config = RunConfig { plan: Some("p: 1".into()), ..RunConfig::default() };
         for timeout in [None, Some(Duration::MAX), Some(Duration::from_millis(1500))] {
             let run_config = run_config.clone();
-            let assignment = Assignment { test: "a::b: c".into(), timeout, run_config };
+            let recorder = timeout.map(|_| 7);
+            let assignment = Assignment { test: "a::b: c".into(), recorder, timeout, run_config };
             assert_eq!(Assignment::decode(&assignment.encode()), Some(assignment));
         }
-        for forged in ["", "-", "a", "-:1:-:-:", "x:1:-:-::a", "-:1:-:9:p:a", "-:1:-:1:pa"] {
+        for forged in [
+            "",
+            "-",
+            "a",
+            "-:-:1:-:-:",
+            "x:-:1:-:-::a",
+            "-:x:1:-:-::a",
+            "-:-:1:-:9:p:a",
+            "-:-:1:-:1:pa",
+        ] {
             assert_eq!(Assignment::decode(forged), None, "{forged}");
         }
     }

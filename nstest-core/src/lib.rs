@@ -21,6 +21,8 @@ mod context;
 #[cfg(feature = "dns")]
 pub mod dns;
 mod error;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod evidence;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
 mod fabric;
 mod fault;
@@ -37,6 +39,8 @@ mod node;
 mod panics;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod preflight;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod recorder;
 mod run_config;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/runner.rs")]
 mod runner;

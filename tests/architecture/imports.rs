@@ -34,6 +34,9 @@ const CORE: Modules = &[
     ("ipc", &["run_config", "sys"]),
     ("sysctl", &["error", "sync", "sys"]),
     ("preflight", &["error", "capability", "sys"]),
+    // What is recorded of a test.
+    ("evidence", &["addr", "frame"]),
+    ("recorder", &["sys", "evidence"]),
     // Network namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout", "preflight"]),
     ("netlink", &["error", "addr", "sys", "sysctl", "preflight", "netns"]),
@@ -60,8 +63,8 @@ const CORE: Modules = &[
     (
         "fabric",
         &[
-            "error", "addr", "sync", "layout", "frame", "sysctl", "netns", "netlink", "node",
-            "wire", "topology", "fault",
+            "error", "addr", "sync", "layout", "frame", "sysctl", "evidence", "recorder", "netns",
+            "netlink", "node", "wire", "topology", "fault",
         ],
     ),
     (
@@ -95,6 +98,8 @@ const CORE: Modules = &[
             "capability",
             "sys",
             "sysctl",
+            "evidence",
+            "recorder",
             "netns",
             "fault",
             "world",

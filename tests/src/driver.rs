@@ -346,9 +346,24 @@ impl Outcome {
     }
 }
 
-/// The text without the binary's path, line numbers and thread ids.
+/// The text without what nstest prints after the verdict, which the target `evidence` tests.
+fn without_evidence(text: &str) -> String {
+    let mut inside = false;
+    let mut kept = String::new();
+    for line in text.split_inclusive('\n') {
+        inside |= line.starts_with("=== nstest: ");
+        if !inside {
+            kept.push_str(line);
+        }
+        inside &= !line.starts_with("[[ATTACHMENT|") && !line.starts_with("nstest: no record: ");
+    }
+    kept
+}
+
+/// The text without the evidence, the binary's path, line numbers and thread ids.
 #[must_use]
 pub fn normal(text: &str) -> String {
+    let text = without_evidence(text);
     let text = text.replace(&*binary().to_string_lossy(), "BINARY");
     // The package that builds the same sources for musl.
     let text =

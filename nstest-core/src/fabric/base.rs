@@ -14,10 +14,12 @@ use crate::layout::{NETNS, NODE};
 use crate::netlink::{NetlinkFamily, Request, Socket, link};
 use crate::netns::Namespace;
 use crate::node::{NodeExecutor, Panics, UsedNodes};
+use crate::recorder;
 use crate::sysctl;
 use crate::topology::changes::{Change, Changes, NodeRef};
 use crate::topology::spec::{LinkEndId, NodeId, Translated, interface_index};
 use crate::topology::state::Hosts;
+use crate::wire;
 
 /// What there is in the kernel for a test's network.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub(crate) struct Fabric {
     notes: Vec<String>,
     /// Whether another process has built the network, and owns it.
     attached: bool,
+    /// The recording of its packets that begins, until they are recorded.
+    pub(super) recording: Option<nix::Result<recorder::Starting>>,
 }
 
 /// A list of changes that was stopped by an error.
@@ -62,14 +66,16 @@ pub(crate) struct Stopped {
 
 impl Fabric {
     pub(super) fn new(panics: Arc<Panics>) -> Result<Self> {
-        let (namespace, (route, unwritten)) = Namespace::create("the fabric", || {
+        let (namespace, (route, unwritten, recording)) = Namespace::create("the fabric", || {
             // It sends nothing by itself. It has no address and no route, so it forwards
             // nothing.
             let unwritten = sysctl::write_all([("ipv6/conf/all/disable_ipv6", "1")])?;
-            Ok((Socket::open(NetlinkFamily::Route, "the fabric")?, unwritten))
+            let recording = recorder::start(wire::FIRST_HIDDEN);
+            Ok((Socket::open(NetlinkFamily::Route, "the fabric")?, unwritten, recording))
         })?;
         let mut fabric = Self::without_nodes(namespace, route, panics);
         fabric.note(&unwritten);
+        fabric.recording = Some(recording);
         Ok(fabric)
     }
 
@@ -91,6 +97,7 @@ impl Fabric {
             panics,
             notes: Vec::new(),
             attached: false,
+            recording: None,
         }
     }
 

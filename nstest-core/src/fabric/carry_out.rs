@@ -1,15 +1,18 @@
 //! A whole list of changes: carries it out, or undoes it.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use nix::errno::Errno;
 
 use super::base::{Fabric, Stopped};
+use super::logging;
 use super::node_factory::NodeFactory;
 use super::request_queue::RequestQueue;
 use crate::error::{Error, ErrorCode, Result};
 use crate::netlink::refusal;
 use crate::node::{Panics, reserve_open_files};
+use crate::recorder::Starting;
 use crate::topology::changes::{Change, Changes};
 use crate::topology::spec::LinkEndId;
 
@@ -20,8 +23,17 @@ impl Fabric {
         factory.with_helpers(factory.helpers(), || {
             let mut fabric = Self::new(Arc::clone(panics))?;
             fabric.carry_out_with(changes, &factory).map_err(|stopped| stopped.error)?;
+            fabric.await_recording();
             Ok(fabric)
         })
+    }
+
+    /// Returns when the packets are recorded.
+    fn await_recording(&mut self) {
+        let started = self.recording.take().map(|starting| starting.and_then(Starting::wait));
+        if let Some(Err(errno)) = started {
+            logging::not_recorded(errno);
+        }
     }
 
     /// Carries out changes in their order, up to the first error.
@@ -43,6 +55,7 @@ impl Fabric {
         changes: &Changes,
         factory: &NodeFactory<'_>,
     ) -> Result<(), Stopped> {
+        let began = SystemTime::now();
         let new = changes.list.iter().filter(|change| matches!(change, Change::AddNode { .. }));
         reserve_open_files(self.members.len() + new.count());
         let mut list = changes.list.iter().enumerate();
@@ -55,6 +68,7 @@ impl Fabric {
                 .map_err(|error| (changes.list.len(), error))
         });
         self.written.clear();
+        logging::record(began, &changes.list);
         result.map_err(|(done, error)| {
             self.requests = RequestQueue::default();
             Stopped { done, error }

@@ -16,6 +16,7 @@
 //! - [`splicing`], [`carrier`]: the wire, and links that are down;
 //! - [`earlier`]: what passed a link before the wire;
 //! - [`foreign`]: interfaces that programs have made;
+//! - [`logging`]: the record of changes;
 //! - [`perform`], [`carry_out`]: one change; a list of changes;
 //! - [`restoring`]: a node that programs have changed.
 
@@ -26,6 +27,7 @@ mod earlier;
 mod foreign;
 mod forwarding;
 mod hosts;
+mod logging;
 mod member;
 mod node_factory;
 mod perform;

@@ -14,17 +14,28 @@ use crate::preflight::policy::Policy;
 /// every other failure is printed and then returned from, and libtest reports that the
 /// test did not panic.
 pub(super) fn announce(test: &Test, verdict: SeededVerdict, unsupported: Policy) {
-    let SeededVerdict { verdict, note, seed } = verdict;
+    let SeededVerdict { verdict, note, seed, evidence } = verdict;
     if let (Some(seed), false) = (seed, matches!(verdict, Verdict::Passed)) {
         eprintln!("nstest: seed {seed} (repeat with NSTEST_SEED={seed})");
     }
     if let Some(note) = note {
         eprintln!("{note:?}");
     }
+    let show_evidence = || {
+        if let Some(evidence) = &evidence {
+            eprintln!("{evidence}");
+        }
+    };
     let (error, text) = match verdict {
-        Verdict::Passed => return,
-        Verdict::Failed(Failure::Panic(text)) => panic_as_the_body(test, text),
-        Verdict::Failed(Failure::PanicAny) => std::panic::resume_unwind(Box::new(NotText)),
+        Verdict::Passed => return show_evidence(),
+        Verdict::Failed(Failure::Panic(text)) => {
+            show_evidence();
+            panic_as_the_body(test, text)
+        }
+        Verdict::Failed(Failure::PanicAny) => {
+            show_evidence();
+            std::panic::resume_unwind(Box::new(NotText))
+        }
         Verdict::Failed(Failure::Returned(None)) => (None, String::new()),
         Verdict::Failed(Failure::Returned(Some(code))) => {
             (None, format!("the test returned the exit code {code}"))
@@ -41,6 +52,7 @@ pub(super) fn announce(test: &Test, verdict: SeededVerdict, unsupported: Policy)
     if !text.is_empty() {
         eprintln!("{text}");
     }
+    show_evidence();
     if test.options.should_panic.is_none() {
         // Without the panic hook, which would print the text again.
         std::panic::resume_unwind(Box::new(text));

@@ -54,6 +54,7 @@ pub fn enter() -> Result<()> {
         tmpfs_size: settings::tmpfs_size()?,
         timeout: None,
         output: BodyOutput::Inherited,
+        records: false,
     };
     let status = ExitStatus::from_raw(launch.start()?.watch().into_status()?);
     std::process::exit(status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1))

@@ -26,14 +26,16 @@ const DEFAULT_TIMEOUT_OF_RUNS: Duration = Duration::from_secs(15);
 
 const TIMEOUT: &str = "NSTEST_TIMEOUT";
 const INLINE: &str = "NSTEST_INLINE";
-const SEED: &str = "NSTEST_SEED";
+pub(super) const SEED: &str = "NSTEST_SEED";
 pub(super) const PLAN: &str = "NSTEST_PLAN";
 const JOBS: &str = "NSTEST_JOBS";
 const TMPFS_SIZE: &str = "NSTEST_TMPFS_SIZE";
+const RECORD: &str = "NSTEST_RECORD";
 
 /// All names that begin with `NSTEST_` belong to nstest: these, and the one of its own.
 const PREFIX: &str = "NSTEST_";
-const VARIABLES: [&str; 7] = [TIMEOUT, INLINE, SEED, PLAN, JOBS, TMPFS_SIZE, policy::VARIABLE];
+const VARIABLES: [&str; 8] =
+    [TIMEOUT, INLINE, SEED, PLAN, JOBS, TMPFS_SIZE, RECORD, policy::VARIABLE];
 
 /// The kernel's default, half of the memory, is more than a memory cgroup may have. It would
 /// kill the runner, which is in the same cgroup, and the results of all tests would be lost.
@@ -54,10 +56,21 @@ pub(super) struct Settings {
     pub(super) exploration: Option<Exploration>,
     /// Whether the test function runs in the parent's process.
     pub(super) inline: bool,
+    /// Which tests leave a record.
+    pub(super) recording: RecordPolicy,
     /// Whether libtest lets tests print as they run.
     pub(super) streams_output: bool,
     /// What happens if the machine cannot run the test.
     pub(super) unsupported: Policy,
+}
+
+/// Which tests leave a record in the target directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum RecordPolicy {
+    #[default]
+    Failed,
+    All,
+    Off,
 }
 
 /// How a test is explored.
@@ -90,6 +103,7 @@ impl Settings {
             tmpfs_size: tmpfs_size()?,
             exploration,
             inline: std::env::var_os(INLINE).is_some_and(|value| !value.is_empty() && value != "0"),
+            recording: recording(std::env::var_os(RECORD).as_deref())?,
             streams_output: libtest::streams_output(),
             unsupported: Policy::parse(std::env::var_os(policy::VARIABLE).as_deref())?,
         })
@@ -178,6 +192,20 @@ fn tmpfs_size_of(value: &OsStr) -> Result<String> {
             "set it to a size such as `{DEFAULT_TMPFS_SIZE}` (the default), `2g` or `50%`"
         ))),
     }
+}
+
+fn recording(value: Option<&OsStr>) -> Result<RecordPolicy> {
+    let Some(value) = value else { return Ok(RecordPolicy::default()) };
+    Ok(match value.to_str() {
+        Some("failed") => RecordPolicy::Failed,
+        Some("all") => RecordPolicy::All,
+        Some("off") => RecordPolicy::Off,
+        _ => {
+            return Err(unread(RECORD, value).help(
+                "set it to `failed` (the default), `all` or `off`: which tests leave a record in target/nstest",
+            ));
+        }
+    })
 }
 
 /// The most runs at a time.

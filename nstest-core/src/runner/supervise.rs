@@ -2,6 +2,7 @@
 //! has one.
 
 use super::explore::explore;
+use super::keep::keep;
 use super::parent::environment::refuse_stale_environment;
 use super::parent::launch::Launch;
 use super::settings::Settings;
@@ -22,14 +23,17 @@ fn attempt(test: &Test, settings: &Settings) -> Result<SeededVerdict> {
     let mut not_started = None;
     for name in &names {
         let mut observed = Launch::of(test, name, settings).start()?.watch();
-        let points = observed.take_points();
+        let (points, record) = (observed.take_points(), std::mem::take(&mut observed.record));
         let should_panic = test.options.should_panic.is_some();
         match SeededVerdict::of(observed, name, should_panic, settings) {
             // libtest may know the test by the next name.
             SeededVerdict { verdict: Verdict::NotStarted(error), .. } => {
                 not_started.get_or_insert(error);
             }
-            verdict => return after_census(test, name, settings, verdict, &points),
+            mut verdict => {
+                keep(test, name, settings, record, &mut verdict);
+                return after_census(test, name, settings, verdict, &points);
+            }
         }
     }
     Ok(not_started.map_or(Verdict::Passed, Verdict::NotStarted).into())

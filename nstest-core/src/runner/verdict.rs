@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::signal::Signal;
 
+use super::record::TestRecord;
 use super::settings::Settings;
 use crate::error::{Error, ErrorCode, Result};
 use crate::ipc::{Event, FAILED, Failure};
@@ -38,6 +39,8 @@ pub(super) struct Observed {
     pub(super) printed: String,
     /// The timeout, if it passed, and the processes that were alive then.
     pub(super) timed_out: Option<(Duration, String)>,
+    /// The record of the test.
+    pub(super) record: TestRecord,
     /// The cause of the [refusal](Self::refusal), if there is one.
     pub(super) explanation: Option<Error>,
 }
@@ -62,11 +65,13 @@ pub(super) struct SeededVerdict {
     pub(super) note: Option<Error>,
     /// The seed with which the test is to be repeated, if it matters.
     pub(super) seed: Option<u64>,
+    /// What is printed after a failure: what the record of the test shows, and where it is.
+    pub(super) evidence: Option<String>,
 }
 
 impl From<Verdict> for SeededVerdict {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, note: None, seed: None }
+        Self { verdict, note: None, seed: None, evidence: None }
     }
 }
 
@@ -103,7 +108,8 @@ impl SeededVerdict {
         };
         let ended = matches!(verdict, Verdict::Passed | Verdict::Failed(_));
         let random = found.map_or(seed_given && !ended, |found| found.random);
-        Self { verdict, note, seed: random.then_some(run_config.seed) }
+        let seed = random.then_some(run_config.seed);
+        Self { verdict, note, seed, evidence: None }
     }
 }
 
@@ -116,6 +122,33 @@ fn unmatched(plan: &str, found: Option<&Findings>) -> Error {
     Error::new(ErrorCode::FaultUnmatched, format!("apply the plan `{plan}`"))
         .source(why)
         .help("correct its names, packets or numbers; a plan that was printed belongs to the test as it was then")
+}
+
+impl Verdict {
+    /// Whether the test has failed, with the message that `#[should_panic]` expects, if it does.
+    pub(super) fn is_failure(&self, should_panic: Option<&str>) -> bool {
+        match (self, should_panic) {
+            (Verdict::Passed, expected) => expected.is_some(),
+            (Verdict::Failed(Failure::Panic(text)), Some(expected)) => !text.contains(expected),
+            (Verdict::Failed(Failure::PanicAny), Some(expected)) => !expected.is_empty(),
+            _ => true,
+        }
+    }
+
+    /// In one line or more.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Verdict::Passed => "the test passed".to_owned(),
+            Verdict::Failed(Failure::Panic(text)) => format!("the test panicked: {text}"),
+            Verdict::Failed(Failure::PanicAny) => "the test panicked".to_owned(),
+            Verdict::Failed(Failure::Returned(Some(code))) => {
+                format!("the test returned the exit code {code}")
+            }
+            Verdict::Failed(Failure::Returned(None)) => "the test returned an error".to_owned(),
+            Verdict::Failed(Failure::Reported(report)) => report.clone(),
+            Verdict::Broken(error) | Verdict::NotStarted(error) => format!("{error:?}"),
+        }
+    }
 }
 
 impl Observed {

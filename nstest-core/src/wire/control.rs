@@ -10,7 +10,6 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 
-use super::deferred_close::DeferredClose;
 use super::hidden_pair::HiddenPair;
 use super::rings::{CaptureRing, Rings};
 use super::spliced::{FastPaths, SharedStage, SplicedEnd, WireState};
@@ -19,7 +18,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::preflight;
 use crate::sync::lock;
 use crate::sys::ethtool;
-use crate::sys::packet::PacketSocket;
+use crate::sys::packet::{DeferredClose, PacketSocket};
 
 /// The longest that [`Wire::settle`] waits.
 const SETTLING: Duration = Duration::from_millis(500);
@@ -61,7 +60,7 @@ impl Wire {
             socketpair(AddressFamily::Unix, SockType::Stream, None, flags).map_err(refused)?;
         let (state, new_long) = (Arc::<WireState>::default(), Arc::default());
         let index = Arc::clone(ring.socket());
-        let deferred = vec![DeferredClose::of(&index).map_err(refused)?];
+        let deferred = vec![DeferredClose::of(&*index).map_err(refused)?];
         let rings = Rings::new(ring, Arc::clone(&new_long));
         let thread = WireThread::new(Arc::clone(&state), rings, wakeups);
         let refused = |error| preflight::no_thread("start the thread of the wire", &error);
@@ -78,7 +77,8 @@ impl Wire {
         if self.long.is_none() {
             let what = "open the packet socket of the wire for long frames";
             let ring = CaptureRing::long().map_err(|errno| not_opened(what, errno))?;
-            let deferred = DeferredClose::of(ring.socket()).map_err(|errno| failed(what, errno))?;
+            let deferred =
+                DeferredClose::of(&**ring.socket()).map_err(|errno| failed(what, errno))?;
             self.deferred.push(deferred);
             self.long = Some(Arc::clone(ring.socket()));
             *lock(&self.new_long) = Some(ring);

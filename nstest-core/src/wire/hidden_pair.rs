@@ -3,7 +3,7 @@
 use crate::frame::Direction;
 
 /// The index of the first hidden device: far above those of link ends.
-pub(super) const FIRST: u32 = 1 << 24;
+pub(crate) const FIRST: u32 = 1 << 24;
 
 /// The indices of a link end's device in the fabric and of its hidden veth pair.
 ///

@@ -11,8 +11,8 @@
 //! - `hidden_pair`, [`rings`], [`backlog`]: where frames arrive, and where they wait for
 //!   the thread;
 //! - [`timer_queue`]: frames that are delayed;
-//! - [`checksum`], [`busy_poll`], [`cpu_affinity`], [`deferred_close`]: parts of the
-//!   thread's work, each with one reason to exist;
+//! - [`checksum`], [`busy_poll`], [`cpu_affinity`]: parts of the thread's work, each with
+//!   one reason to exist;
 //! - [`spliced`]: what the thread and the test's threads share;
 //! - [`thread`]: the one thread that moves frames;
 //! - [`control`]: what the fabric calls.
@@ -25,7 +25,6 @@ mod busy_poll;
 mod checksum;
 mod control;
 mod cpu_affinity;
-mod deferred_close;
 mod hidden_pair;
 mod rings;
 mod spliced;
@@ -35,6 +34,6 @@ mod thread;
 mod timer_queue;
 
 pub(crate) use control::Wire;
-pub(crate) use hidden_pair::HiddenPair;
+pub(crate) use hidden_pair::{FIRST as FIRST_HIDDEN, HiddenPair};
 pub(crate) use rings::MAX_SHORT;
 pub(crate) use spliced::{FastPaths, SharedStage};

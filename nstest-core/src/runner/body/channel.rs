@@ -16,6 +16,7 @@ use super::play::play;
 use super::restarted::leave_assignment;
 use crate::ipc::{Assignment, Event, FAILED, Failure};
 use crate::panics;
+use crate::recorder;
 use crate::run_config::Findings;
 use crate::runner::test::Test;
 use crate::sync::lock;
@@ -49,6 +50,9 @@ impl Channel {
         let stdout = adopt(self.handover.stdout);
         if redirect_stdout(stdout.as_fd()).is_err() {
             pipe_closed(self.handover);
+        }
+        if let Some(recorder) = self.assignment.recorder {
+            recorder::serve(adopt(recorder));
         }
         leave_assignment(&self.assignment);
         self.send(&Event::Started(std::process::id()));

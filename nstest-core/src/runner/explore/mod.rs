@@ -8,11 +8,9 @@ mod cases;
 mod jobs;
 mod report;
 mod sweep;
-mod target;
-
-use std::path::PathBuf;
 
 use super::parent::launch::{BodyOutput, Launch};
+use super::rerun;
 use super::settings::{Exploration, Settings};
 use super::test::Test;
 use super::verdict::Verdict;
@@ -24,7 +22,6 @@ use cases::Cases;
 use jobs::Jobs;
 use report::Report;
 use sweep::{RunResult, sweep};
-use target::Package;
 
 /// Runs a test with each fault at each point of its census.
 pub(super) fn explore(
@@ -63,7 +60,7 @@ pub(super) fn explore(
             print!("{}", report.passed());
             Verdict::Passed
         }
-        true => Verdict::Failed(Failure::Reported(report.failed(&target_arguments(test)))),
+        true => Verdict::Failed(Failure::Reported(report.failed(&rerun::target_arguments(test)))),
     })
 }
 
@@ -71,20 +68,4 @@ fn no_points() -> Error {
     Error::new(ErrorCode::Exploration, "explore the test: find a point at which to inject a fault")
         .source("no packet crossed a link in the run without faults")
         .help("give the test a node as a parameter (`server: Node`), and exchange packets with it")
-}
-
-/// The arguments by which cargo finds the test's target: `-p shop --test orders`. Cargo and
-/// nextest tell a test binary its package.
-fn target_arguments(test: &Test) -> String {
-    let Ok(name) = std::env::var("CARGO_PKG_NAME") else { return String::new() };
-    let mut arguments = format!("-p {name} ");
-    let directory = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
-    let manifest = std::fs::read_to_string(directory.join("Cargo.toml")).unwrap_or_default();
-    let exists = |file: &str| directory.join(file).is_file();
-    let package = Package { name: &name, manifest: &manifest, exists: &exists };
-    if let Some(argument) = target::argument(test.krate(), &package) {
-        arguments.push_str(&argument);
-        arguments.push(' ');
-    }
-    arguments
 }

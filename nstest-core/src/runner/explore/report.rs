@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::cases::{Case, Cases};
 use super::sweep::{CaseFailure, Results};
 use crate::error::{Error, ErrorCode};
-use crate::runner::settings;
+use crate::runner::rerun;
 
 /// An exploration that has ended.
 pub(super) struct Report<'a> {
@@ -116,17 +116,8 @@ impl Report<'_> {
 
     /// The command that repeats one run.
     fn command(&self, case: &Case<'_>, target: &str) -> String {
-        format!(
-            "{}={} NSTEST_SEED={} cargo test {}-- --include-ignored --exact {}",
-            settings::PLAN,
-            quoted(&case.plan().to_string()),
-            self.seed,
-            target,
-            match self.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:#".contains(&b)) {
-                true => self.name.to_owned(),
-                false => quoted(self.name),
-            }
-        )
+        let (plan, seed) = (case.plan().to_string(), Some(self.seed));
+        rerun::command(self.name, target, Some(&plan), seed)
     }
 }
 
@@ -158,15 +149,6 @@ fn table(text: &mut String, failed: &[(&Case<'_>, &CaseFailure)]) {
         let how = failure.text.lines().next().unwrap_or_default();
         let how = how.trim_end_matches("; processes alive then:");
         let _ = writeln!(text, "  {plan:width$}  {how}");
-    }
-}
-
-/// For a shell: in double quotes, or in single ones if a character is special in double
-/// ones.
-fn quoted(text: &str) -> String {
-    match text.contains(['"', '$', '`', '\\', '!']) {
-        true => format!("'{}'", text.replace('\'', r"'\''")),
-        false => format!("\"{text}\""),
     }
 }
 

@@ -5,7 +5,7 @@
 //! threads, not processes).
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -27,9 +27,11 @@ use super::{environment, named_netns};
 use crate::error::Result;
 use crate::ipc::Assignment;
 use crate::preflight;
+use crate::recorder::{self, Recorder};
 use crate::run_config::RunConfig;
 use crate::runner::libtest;
-use crate::runner::settings::Settings;
+use crate::runner::record::TestRecord;
+use crate::runner::settings::{RecordPolicy, Settings};
 use crate::runner::test::{Options, Test};
 use crate::sys::call::c_string;
 use crate::sys::init::Handover;
@@ -64,6 +66,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) tmpfs_size: String,
     pub(crate) timeout: Option<Duration>,
     pub(crate) output: BodyOutput,
+    /// Whether packets, events and output are recorded.
+    pub(crate) records: bool,
 }
 
 impl<'a> Launch<'a> {
@@ -83,6 +87,7 @@ impl<'a> Launch<'a> {
             } else {
                 BodyOutput::Captured
             },
+            records: settings.recording != RecordPolicy::Off,
         }
     }
 
@@ -95,6 +100,12 @@ impl<'a> Launch<'a> {
         preflight::survives_clone()?;
         let (report, report_end) = pipe("make the pipe for the verdict")?;
         let (output, stdout) = self.output_pipe()?;
+        let channel = || {
+            recorder::channel()
+                .map_err(descriptor_error("make the channel of the recorder", "socketpair"))
+        };
+        let (recorder, recorder_end) = self.records.then(channel).transpose()?.unzip();
+        let recorder_fd = recorder_end.as_ref().map(AsRawFd::as_raw_fd);
         let inode = fstat(&report_end)
             .map_err(descriptor_error("identify the pipe for the verdict", "fstat"))?
             .st_ino;
@@ -102,16 +113,17 @@ impl<'a> Launch<'a> {
             report: report_end.as_raw_fd(),
             inode,
             stdout: stdout.as_raw_fd(),
-            payload: self.assignment().encode(),
+            payload: self.assignment(recorder_fd).encode(),
         };
         let stderr = output.as_ref().map(|_| stdout.as_raw_fd());
-        let (spawned, uplink) = self.spawn(&handover, stderr)?;
-        drop((report_end, stdout));
+        let (spawned, uplink) = self.spawn(&handover, stderr, recorder_fd)?;
+        drop((report_end, stdout, recorder_end));
         let drain = |pipe| Drain::new(pipe).map_err(descriptor_error("prepare a pipe", "fcntl"));
         Ok(Running {
             process: spawned.process,
             report: drain(report)?,
             output: output.map(drain).transpose()?,
+            record: TestRecord::start(recorder.map(Recorder::of)),
             printed: if self.output == BodyOutput::Kept { Printed::Kept } else { Printed::Shown },
             long_report: self.run_config.census,
             timeout: self.timeout,
@@ -120,9 +132,9 @@ impl<'a> Launch<'a> {
         })
     }
 
-    fn assignment(&self) -> Assignment {
+    fn assignment(&self, recorder: Option<RawFd>) -> Assignment {
         let (test, run_config) = (self.test.clone(), self.run_config.clone());
-        Assignment { test, timeout: self.timeout, run_config }
+        Assignment { test, recorder, timeout: self.timeout, run_config }
     }
 
     /// The read end of the output pipe, and what becomes the body's standard output.
@@ -140,6 +152,7 @@ impl<'a> Launch<'a> {
         &self,
         handover: &Handover,
         stderr: Option<i32>,
+        recorder: Option<RawFd>,
     ) -> Result<(Spawned, Option<Connected>)> {
         let image = Image::new(
             SELF.to_owned(),
@@ -162,6 +175,7 @@ impl<'a> Launch<'a> {
         let fds = Descriptors {
             report: handover.report,
             stdout: handover.stdout,
+            recorder,
             channel: channel.as_ref().map(|(ours, theirs)| (theirs.as_raw_fd(), ours.as_raw_fd())),
             stderr,
             inherit: self.output == BodyOutput::Inherited,

@@ -10,6 +10,7 @@ use super::output::{Drain, Text};
 use super::process_tree;
 use crate::ipc::Event;
 use crate::preflight;
+use crate::runner::record::TestRecord;
 use crate::runner::verdict::Observed;
 use crate::sys::process::Process;
 use crate::uplink::Connected;
@@ -24,6 +25,7 @@ pub(crate) struct Running {
     /// The pipe for output, if it goes through one.
     pub(super) output: Option<Drain>,
     pub(super) printed: Printed,
+    pub(super) record: TestRecord,
     /// Whether the body is expected to write more events than a pipe holds.
     pub(super) long_report: bool,
     pub(super) timeout: Option<Duration>,
@@ -104,14 +106,17 @@ impl Watch {
         if self.running.long_report || !self.events.is_empty() {
             fds.extend(self.running.report.poll_fd().map(watched));
         }
+        fds.extend(self.running.record.poll_fd().map(watched));
         // Interrupted by a signal, it fails, and is called again at once.
         poll(&mut fds, slice).is_ok() && fds[0].any() == Some(true)
     }
 
     /// Passes on what has arrived in the pipes.
     fn relay(&mut self) {
+        self.running.record.take();
         if let Some(mut output) = self.running.output.take() {
             output.drain(|bytes| {
+                self.running.record.printed(bytes);
                 let text = self.text.push(bytes);
                 self.show(&text);
             });
@@ -142,6 +147,7 @@ impl Watch {
             let rest = std::mem::take(&mut self.text).finish();
             self.show(&rest);
         }
+        self.observed.record = std::mem::take(&mut self.running.record);
         self.observed.explanation = self.observed.refusal().map(preflight::explain);
         self.observed
     }

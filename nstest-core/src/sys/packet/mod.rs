@@ -4,7 +4,9 @@
 //!
 //! - [`offloads`]: what is left to do for a frame;
 //! - [`socket`]: the socket and its options;
-//! - [`ring`]: memory that the kernel fills with frames;
+//! - [`ring`]: memory that the kernel fills with frames, one a slot;
+//! - [`block_ring`]: the same with as many frames in a block as fit;
+//! - [`deferred_close`]: leaves the closing of a socket to the kernel;
 //! - [`send`]: many frames in one call, each with its own device and mark.
 //!
 //! The traps:
@@ -15,11 +17,15 @@
 //!
 //! See packet(7), Documentation/networking/packet_mmap.rst.
 
+mod block_ring;
+mod deferred_close;
 mod offloads;
 mod ring;
 mod send;
 mod socket;
 
+pub(crate) use block_ring::{BlockRing, Blocks, Captured};
+pub(crate) use deferred_close::DeferredClose;
 pub(crate) use offloads::{OFFLOADS, Offloads};
 pub(crate) use ring::{Geometry, Ring, Slot};
 pub(crate) use send::{Outgoing, Sender};

@@ -102,6 +102,13 @@ impl PacketSocket {
     }
 }
 
+impl From<OwnedFd> for PacketSocket {
+    /// A packet socket that another process has opened.
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
+
 impl AsFd for PacketSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()

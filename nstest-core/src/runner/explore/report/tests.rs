@@ -138,10 +138,3 @@ fn an_exploration_without_an_injected_fault_is_an_error() {
     "#]]
     .assert_eq(&format!("{:?}\n", report(&cases(&points(), None), &none).none_reached()));
 }
-
-#[test]
-fn text_is_quoted_for_a_shell() {
-    assert_eq!(quoted("a > b: drop"), "\"a > b: drop\"");
-    assert_eq!(quoted("a'$b"), r"'a'\''$b'");
-    assert_eq!(quoted("a!"), "'a!'");
-}

@@ -56,6 +56,8 @@ pub(super) struct Descriptors {
     pub(super) report: RawFd,
     /// What becomes standard output when the body begins.
     pub(super) stdout: RawFd,
+    /// The body's end of the recorder's channel, if there is one.
+    pub(super) recorder: Option<RawFd>,
     /// The child's end of the [helper](super::helper)'s socket, and the helper's.
     pub(super) channel: Option<(RawFd, RawFd)>,
     /// What replaces standard error, if anything does.
@@ -130,5 +132,6 @@ fn descriptors(steps: &mut StepList, fds: Descriptors) {
     if let Some(stderr) = fds.stderr {
         steps.must(what, Step::Duplicate { from: stderr, to: 2 });
     }
-    steps.must(what, Step::KeepOnly(vec![fds.report, fds.stdout]));
+    let kept = [fds.report, fds.stdout].into_iter().chain(fds.recorder).collect();
+    steps.must(what, Step::KeepOnly(kept));
 }

@@ -1,7 +1,7 @@
 //! Packet sockets that the kernel closes later, when no process waits for it.
 //!
 //! Closing a packet socket with a ring waits for RCU twice, some 30 ms (`packet_release`
-//! and `packet_set_ring`, net/packet/af_packet.c). The end of the test's process would
+//! and `packet_set_ring`, net/packet/af_packet.c). The end of the process would
 //! wait as long. So the socket is put into a message that a unix socket has sent to
 //! itself. When the process has ended, no process can receive the message, and the
 //! kernel's garbage collector for such messages closes the socket in a worker thread:
@@ -15,17 +15,15 @@ use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair,
 };
 
-use crate::sys::packet::PacketSocket;
-
 /// Keeps a packet socket open until the value is dropped and the kernel has collected
 /// the message.
 #[derive(Debug)]
-pub(super) struct DeferredClose {
+pub(crate) struct DeferredClose {
     _receiver: OwnedFd,
 }
 
 impl DeferredClose {
-    pub(super) fn of(socket: &PacketSocket) -> nix::Result<Self> {
+    pub(crate) fn of(socket: &impl AsFd) -> nix::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC;
         let (sender, receiver) = socketpair(AddressFamily::Unix, SockType::Datagram, None, flags)?;
         let kept = [receiver.as_raw_fd(), socket.as_fd().as_raw_fd()];

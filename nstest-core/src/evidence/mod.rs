@@ -1,0 +1,18 @@
+//! Evidence: what is kept of a test that fails, as data and as files.
+//!
+//! In dependency order:
+//!
+//! - [`fields`]: the fields of events, as bytes and as JSON;
+//! - [`timeline`]: the events of a test;
+//! - [`packets`]: the recorded packets as events;
+//! - [`pcapng`], [`capture`]: the file format; a test's capture for Wireshark;
+//! - [`commit`]: the commit of the sources;
+//! - [`store`]: the directory of a failed test.
+
+pub(crate) mod capture;
+pub(crate) mod commit;
+mod fields;
+pub(crate) mod packets;
+mod pcapng;
+pub(crate) mod store;
+pub(crate) mod timeline;

@@ -1,0 +1,223 @@
+//! Where what is kept of a failed test is written:
+//! `target/nstest/<package>.<binary>/<test>/<attempt>`.
+//!
+//! Whatever fails here is a note, and the verdict stays.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+
+/// The directory below the target directory.
+const NSTEST: &str = "nstest";
+
+/// The link to the newest of several directories.
+const LATEST: &str = "latest";
+
+/// The longest name of a directory. File systems allow 255 bytes.
+const LONGEST: usize = 120;
+
+/// The file that says how many bytes the present test run has written.
+const WRITTEN: &str = ".written";
+
+/// The most bytes that one test run writes.
+const MOST: u64 = 1 << 30;
+
+/// The files of one failed test.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    root: PathBuf,
+    /// Its name while it is written.
+    unfinished: PathBuf,
+    path: PathBuf,
+}
+
+/// What a folder is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// The test binary.
+    pub(crate) binary: &'a Path,
+    /// Its package, if cargo has told it.
+    pub(crate) package: Option<&'a str>,
+    /// The test, as libtest names it.
+    pub(crate) test: &'a str,
+    /// Which attempt it is, where a runner repeats tests that fail.
+    pub(crate) attempt: Option<&'a str>,
+}
+
+impl Folder {
+    /// Makes an empty one, under a name of its own: two processes may run one test.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub(crate) fn create(subject: Subject<'_>) -> io::Result<Self> {
+        let root = target_directory(subject.binary).join(NSTEST);
+        let of_test = root.join(group(subject)).join(file_name(subject.test));
+        let attempt = file_name(subject.attempt.unwrap_or("1"));
+        let unfinished = of_test.join(format!(".{attempt}.{}", std::process::id()));
+        fs::create_dir_all(&unfinished)?;
+        Ok(Self { root, unfinished, path: of_test.join(attempt) })
+    }
+
+    /// Puts it in place of that of an earlier run, and links to it.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub(crate) fn finish(mut self) -> io::Result<PathBuf> {
+        // Another process may do the same; the last one wins.
+        while let Err(error) = fs::rename(&self.unfinished, &self.path) {
+            if error.kind() != io::ErrorKind::DirectoryNotEmpty {
+                return Err(error);
+            }
+            match fs::remove_dir_all(&self.path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        let (attempt, of_test) = (self.path.file_name(), self.path.parent());
+        if let (Some(attempt), Some(of_test)) = (attempt, of_test) {
+            point_to(&of_test.join(LATEST), Path::new(attempt))?;
+        }
+        if let Ok(below) = self.path.strip_prefix(&self.root) {
+            point_to(&self.root.join(LATEST), below)?;
+        }
+        Ok(std::mem::take(&mut self.path))
+    }
+
+    /// Counts bytes that are to be written.
+    ///
+    /// # Errors
+    /// If the test run has written too many. `run` is the same for all of its processes.
+    pub(crate) fn reserve(&self, run: &str, bytes: u64) -> io::Result<()> {
+        let mut options = File::options();
+        let file = options.create(true).truncate(false).read(true).write(true);
+        let file = file.open(self.root.join(WRITTEN))?;
+        let locked = Flock::lock(file, FlockArg::LockExclusive);
+        let mut file = locked.map_err(|(_, errno)| errno)?; // until it is closed
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        let before = text.strip_prefix(run).and_then(|rest| rest.trim().parse::<u64>().ok());
+        let sum = before.unwrap_or_default().saturating_add(bytes);
+        if sum > MOST {
+            let text = format!("the records of this test run would exceed {} MiB", MOST >> 20);
+            return Err(io::Error::other(text));
+        }
+        file.set_len(0)?;
+        file.rewind()?;
+        write!(file, "{run} {sum}")
+    }
+
+    /// Writes a file, completely or not at all.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let path = self.unfinished.join(name);
+        let written = File::create(&path).and_then(|mut file| file.write_all(content));
+        written.inspect_err(|_| {
+            // Half a file would mislead; the first error is the one to report.
+            let _ = fs::remove_file(&path);
+        })
+    }
+}
+
+impl Drop for Folder {
+    /// Removes what is not finished.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.unfinished); // renamed, if it is finished
+    }
+}
+
+/// Replaces a link in one step, since other tests do the same.
+fn point_to(link: &Path, target: &Path) -> io::Result<()> {
+    let own = link.with_extension(std::process::id().to_string());
+    let _ = fs::remove_file(&own); // of a process that was killed
+    symlink(target, &own)?;
+    fs::rename(&own, link)
+}
+
+/// cargo's target directory: the one with its CACHEDIR.TAG. A binary that was moved elsewhere
+/// has its own directory.
+fn target_directory(binary: &Path) -> &Path {
+    let directories = binary.ancestors().skip(1);
+    let tagged = directories.into_iter().find(|path| path.join("CACHEDIR.TAG").exists());
+    tagged.or(binary.parent()).unwrap_or(Path::new("."))
+}
+
+/// The binary, after its package if that has another name.
+fn group(subject: Subject<'_>) -> String {
+    let stem = subject.binary.file_stem().unwrap_or_default().to_string_lossy();
+    let name = without_hash(&stem);
+    match subject.package.filter(|package| package.replace('-', "_") != name) {
+        Some(package) => file_name(&format!("{package}.{name}")),
+        None => file_name(name),
+    }
+}
+
+/// The name of a binary without the hash that cargo appends to it.
+fn without_hash(stem: &str) -> &str {
+    let is_hash = |text: &str| text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    match stem.rsplit_once('-') {
+        Some((name, hash)) if is_hash(hash) => name,
+        _ => stem,
+    }
+}
+
+/// A name that every file system and every store of artifacts accepts: GitHub's refuses `:`.
+/// A name that had to be changed in another way than `::` gets a hash, so that no two tests
+/// have the same.
+fn file_name(name: &str) -> String {
+    let plain = name.replace("::", ".");
+    let allowed = |c: char| c.is_alphanumeric() || "._-".contains(c);
+    let mut kept: String = plain.chars().map(|c| if allowed(c) { c } else { '_' }).collect();
+    let fits = kept == plain && kept.len() <= LONGEST && !kept.starts_with('.');
+    if !fits {
+        let end = (0..=LONGEST.min(kept.len())).rev().find(|at| kept.is_char_boundary(*at));
+        kept.truncate(end.unwrap_or(0));
+        kept = format!("{}-{:016x}", kept.trim_start_matches('.'), hash(name));
+    }
+    kept
+}
+
+/// FNV-1a.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_files_and_differ() {
+        for (name, file) in [("a::b", "a.b"), ("größe_1", "größe_1"), ("x-y", "x-y")] {
+            assert_eq!(file_name(name), file);
+        }
+        let long = "n".repeat(300);
+        let names = ["a/b", "a:b", "a b", "", "..", "../x", long.as_str(), &long[..299]];
+        let files: Vec<String> = names.iter().map(|name| file_name(name)).collect();
+        for (nth, file) in files.iter().enumerate() {
+            assert!(!file.contains(['/', ':', ' ']) && !file.starts_with('.'), "{file}");
+            assert!(file.len() < 255 && !files[..nth].contains(file), "{file}");
+        }
+    }
+
+    #[test]
+    fn the_hash_of_cargo_is_left_out() {
+        assert_eq!(without_hash("my-tests-0123456789abcdef"), "my-tests");
+        assert_eq!(without_hash("my-tests"), "my-tests");
+        let subject = |package| Subject {
+            binary: Path::new("/t/debug/deps/topology-0123456789abcdef"),
+            package,
+            test: "a",
+            attempt: None,
+        };
+        assert_eq!(group(subject(Some("nstest-tests"))), "nstest-tests.topology");
+        assert_eq!(group(subject(Some("topology"))), "topology");
+        assert_eq!(group(subject(None)), "topology");
+    }
+}

@@ -1,0 +1,79 @@
+//! The body's side: one packet socket in the fabric, which sees what all nodes send and
+//! receive.
+//!
+//! A node's frames come in at its link end, and those for it go out there. Packet sockets see
+//! what comes in before the filters of the wire do, and what goes out after them
+//! (`__netif_receive_skb_core` and `dev_hard_start_xmit`, net/core/dev.c). So a frame is
+//! recorded as the node has sent it, and as the other node gets it.
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::libc::{self, sock_filter};
+
+use super::channel::{self, Content};
+use crate::sys::packet::{Blocks, PacketSocket};
+
+/// 2 MiB: some 1,300 full frames, or ten times as many that are short.
+pub(super) const RING: Blocks =
+    Blocks { size: 128 << 10, count: 16, retire: Duration::from_millis(100) };
+
+/// A frame up to this length is kept whole.
+const WHOLE: u32 = 2048;
+
+/// The bytes that are kept of a longer one: its headers.
+const HEADERS: u32 = 192;
+
+/// A recording that begins.
+#[derive(Debug)]
+pub(crate) struct Starting(Option<JoinHandle<nix::Result<()>>>);
+
+/// Begins to record, in the calling thread's network namespace, if the parent wants that:
+/// every frame after [`Starting::wait`] is recorded. A thread of its own gives the socket its
+/// ring, since that waits for RCU unless a thread holds RTNL, as the caller does when it
+/// builds the network. `first_hidden`: the index of the first device of which nothing is
+/// recorded.
+pub(crate) fn start(first_hidden: u32) -> nix::Result<Starting> {
+    let Some(sender) = channel::sender() else { return Ok(Starting(None)) };
+    let socket = PacketSocket::open()?;
+    socket.attach(&mut program(first_hidden))?;
+    let give_ring = move || {
+        RING.request(&socket)?;
+        socket.bind()?;
+        sender.send(Content::Packets, &socket)
+    };
+    let thread = std::thread::Builder::new().name("nstest recorder".to_owned());
+    let thread = thread.spawn(give_ring).map_err(|_| Errno::EAGAIN)?;
+    Ok(Starting(Some(thread)))
+}
+
+impl Starting {
+    /// Returns when every frame is recorded.
+    pub(crate) fn wait(self) -> nix::Result<()> {
+        self.0.map_or(Ok(()), |thread| thread.join().unwrap_or(Err(Errno::UnknownErrno)))
+    }
+}
+
+/// A filter for what comes in at link ends from their nodes, and for what goes out there. What
+/// the wire has sent comes in once more, with a mark.
+fn program(first_hidden: u32) -> [sock_filter; 11] {
+    let code = |code: u32, k: u32| sock_filter { code: code as u16, jt: 0, jf: 0, k };
+    let ancillary = |what: libc::c_int| (libc::SKF_AD_OFF + what) as u32;
+    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    let jump =
+        |how: u32, k: u32, jt: u8, jf: u8| sock_filter { jt, jf, ..code(libc::BPF_JMP | how, k) };
+    [
+        code(load, ancillary(libc::SKF_AD_IFINDEX)),
+        jump(libc::BPF_JGE | libc::BPF_K, first_hidden, 8, 0),
+        code(load, ancillary(libc::SKF_AD_PKTTYPE)),
+        jump(libc::BPF_JEQ | libc::BPF_K, libc::PACKET_OUTGOING.into(), 2, 0),
+        code(load, ancillary(libc::SKF_AD_MARK)),
+        jump(libc::BPF_JEQ | libc::BPF_K, 0, 0, 4),
+        code(libc::BPF_LD | libc::BPF_W | libc::BPF_LEN, 0),
+        jump(libc::BPF_JGT | libc::BPF_K, WHOLE, 1, 0),
+        code(libc::BPF_RET | libc::BPF_K, WHOLE),
+        code(libc::BPF_RET | libc::BPF_K, HEADERS),
+        code(libc::BPF_RET | libc::BPF_K, 0),
+    ]
+}

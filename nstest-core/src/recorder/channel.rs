@@ -1,0 +1,91 @@
+//! Hands descriptors from the body to the parent (SCM_RIGHTS, unix(7)).
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
+
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
+    sendmsg, socketpair,
+};
+
+use crate::sys::process::adopt;
+
+/// What a descriptor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// The packet socket that records.
+    Packets,
+    /// The file of the log.
+    Log,
+}
+
+impl Content {
+    const ALL: [Self; 2] = [Content::Packets, Content::Log];
+
+    const fn tag(self) -> u8 {
+        match self {
+            Content::Packets => b'p',
+            Content::Log => b'l',
+        }
+    }
+}
+
+/// The body's end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DescriptorSender(BorrowedFd<'static>);
+
+/// The parent's end.
+#[derive(Debug)]
+pub(crate) struct DescriptorReceiver(OwnedFd);
+
+static SENDER: OnceLock<OwnedFd> = OnceLock::new();
+
+/// Both ends: the parent's, and the one for the body.
+pub(crate) fn channel() -> nix::Result<(DescriptorReceiver, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+    Ok((DescriptorReceiver(ours), theirs))
+}
+
+/// Makes this process a body that hands over descriptors by this end.
+pub(crate) fn serve(end: OwnedFd) {
+    // There is one body in a process.
+    let _ = SENDER.set(end);
+}
+
+pub(super) fn sender() -> Option<DescriptorSender> {
+    Some(DescriptorSender(SENDER.get()?.as_fd()))
+}
+
+impl DescriptorSender {
+    pub(super) fn send(self, content: Content, descriptor: &impl AsFd) -> nix::Result<()> {
+        let fds = [descriptor.as_fd().as_raw_fd()];
+        let tag = [content.tag()];
+        let (message, rights) = ([IoSlice::new(&tag)], [ControlMessage::ScmRights(&fds)]);
+        sendmsg::<()>(self.0.as_raw_fd(), &message, &rights, MsgFlags::MSG_NOSIGNAL, None).map(drop)
+    }
+}
+
+impl DescriptorReceiver {
+    /// What becomes readable when a descriptor has arrived.
+    pub(crate) fn poll_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    /// The next descriptor, if one has arrived.
+    pub(super) fn receive(&self) -> Option<(Content, OwnedFd)> {
+        let mut tag = [0];
+        let mut space = nix::cmsg_space!(std::os::fd::RawFd);
+        let mut parts = [IoSliceMut::new(&mut tag)];
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+        let message =
+            recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut space), flags).ok()?;
+        let descriptor = message.cmsgs().ok()?.find_map(|received| match received {
+            ControlMessageOwned::ScmRights(fds) => fds.first().map(|fd| adopt(*fd)),
+            _ => None,
+        })?;
+        let content = Content::ALL.into_iter().find(|content| [content.tag()] == tag)?;
+        Some((content, descriptor))
+    }
+}

@@ -1,0 +1,57 @@
+//! The body's log of events: a file in memory that the parent has, too.
+//!
+//! Each event is one write(2) at the end of the file, so that it is complete or missing when
+//! the process is killed, and several threads and forks may write.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::channel::{self, Content};
+use crate::evidence::timeline::{Entry, TimelineEvent};
+
+/// The most bytes of a log. Later events are left out.
+const MOST: usize = 16 << 20;
+
+#[derive(Debug)]
+struct Log {
+    file: File,
+    written: AtomicUsize,
+}
+
+static LOG: OnceLock<Option<Log>> = OnceLock::new();
+
+/// Logs events that happen now, if the parent wants them; otherwise they are not made.
+pub(crate) fn record(events: impl FnOnce() -> Vec<TimelineEvent>) {
+    record_since(SystemTime::now(), events);
+}
+
+/// Logs events that began at a time, if the parent wants them.
+pub(crate) fn record_since(began: SystemTime, events: impl FnOnce() -> Vec<TimelineEvent>) {
+    let Some(log) = LOG.get_or_init(open) else { return };
+    let time = began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let mut bytes = Vec::new();
+    for event in events() {
+        Entry { time, event }.encode(&mut bytes);
+    }
+    let before = log.written.fetch_add(bytes.len(), Ordering::Relaxed);
+    if before + bytes.len() <= MOST {
+        // It fails where memory has run out. The log lacks the event then.
+        let _ = (&log.file).write_all(&bytes);
+    }
+}
+
+/// The log, once the parent has it.
+fn open() -> Option<Log> {
+    let sender = channel::sender()?;
+    let file: OwnedFd = memfd_create(c"nstest log", MFdFlags::MFD_CLOEXEC).ok()?;
+    fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND)).ok()?;
+    sender.send(Content::Log, &file).ok()?;
+    Some(Log { file: File::from(file), written: AtomicUsize::new(0) })
+}

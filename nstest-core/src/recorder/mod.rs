@@ -1,0 +1,21 @@
+//! The flight recorder: the newest packets of a test's network, held by the parent's process,
+//! so that they outlive the test.
+//!
+//! In dependency order:
+//!
+//! - [`capture`]: the body's side: the socket that sees what all nodes send and receive;
+//! - [`mod@channel`]: hands descriptors from the body to the parent;
+//! - [`log`]: the body's side: the events of the test;
+//! - [`recording`]: the parent's side: keeps the newest packets, and reads them.
+//!
+//! How it works and what it costs: docs/src/design/evidence.md.
+
+mod capture;
+mod channel;
+mod log;
+mod recording;
+
+pub(crate) use capture::{Starting, start};
+pub(crate) use channel::{channel, serve};
+pub(crate) use log::{record, record_since};
+pub(crate) use recording::{Recorder, RecorderOutput};

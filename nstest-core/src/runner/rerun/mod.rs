@@ -1,0 +1,62 @@
+//! The command that runs a test again, alone and in the same way.
+
+mod target;
+
+use std::path::PathBuf;
+
+use super::settings;
+use super::test::Test;
+use target::Package;
+
+/// The command for a test that libtest knows by `name`. `target` has the arguments by which
+/// cargo finds the test's target, each with a space behind it.
+pub(super) fn command(name: &str, target: &str, plan: Option<&str>, seed: Option<u64>) -> String {
+    let mut command = String::new();
+    if let Some(plan) = plan {
+        command.push_str(&format!("{}={} ", settings::PLAN, quoted(plan)));
+    }
+    if let Some(seed) = seed {
+        command.push_str(&format!("{}={seed} ", settings::SEED));
+    }
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:#".contains(&b));
+    let name = if plain { name.to_owned() } else { quoted(name) };
+    command.push_str(&format!("cargo test {target}-- --include-ignored --exact {name}"));
+    command
+}
+
+/// The arguments by which cargo finds the test's target: `-p shop --test orders`. Cargo and
+/// nextest tell a test binary its package.
+pub(super) fn target_arguments(test: &Test) -> String {
+    let Ok(name) = std::env::var("CARGO_PKG_NAME") else { return String::new() };
+    let mut arguments = format!("-p {name} ");
+    let directory = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    let manifest = std::fs::read_to_string(directory.join("Cargo.toml")).unwrap_or_default();
+    let exists = |file: &str| directory.join(file).is_file();
+    let package = Package { name: &name, manifest: &manifest, exists: &exists };
+    if let Some(argument) = target::argument(test.krate(), &package) {
+        arguments.push_str(&argument);
+        arguments.push(' ');
+    }
+    arguments
+}
+
+/// For a shell: in double quotes, or in single ones if a character is special in double
+/// ones.
+fn quoted(text: &str) -> String {
+    match text.contains(['"', '$', '`', '\\', '!']) {
+        true => format!("'{}'", text.replace('\'', r"'\''")),
+        false => format!("\"{text}\""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_quoted_for_a_shell() {
+        assert_eq!(quoted("a > b: drop"), "\"a > b: drop\"");
+        assert_eq!(quoted("a'$b"), r"'a'\''$b'");
+        assert_eq!(quoted("a!"), "'a!'");
+    }
+}
