@@ -44,6 +44,8 @@ mod recorder;
 mod run_config;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/runner.rs")]
 mod runner;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod snapshot;
 mod sync;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod sys;

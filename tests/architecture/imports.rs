@@ -61,10 +61,14 @@ const CORE: Modules = &[
     ("topology", &["error", "addr", "layout", "netlink"]),
     ("fault", &["error", "addr", "frame"]),
     (
+        "snapshot",
+        &["error", "sync", "layout", "sys", "evidence", "recorder", "netns", "netlink", "topology"],
+    ),
+    (
         "fabric",
         &[
             "error", "addr", "sync", "layout", "frame", "sysctl", "evidence", "recorder", "netns",
-            "netlink", "node", "wire", "topology", "fault",
+            "netlink", "node", "wire", "topology", "fault", "snapshot",
         ],
     ),
     (
@@ -102,6 +106,7 @@ const CORE: Modules = &[
             "recorder",
             "netns",
             "fault",
+            "snapshot",
             "world",
             "fixture",
             "preflight",

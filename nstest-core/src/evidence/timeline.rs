@@ -78,7 +78,12 @@ events! {
         rerun: String,
     }
     /// A node was added.
-    2 "node-added" NodeAdded { node: u32, name: String, }
+    2 "node-added" NodeAdded {
+        node: u32,
+        name: String,
+        /// The inode of its network namespace, as in the links of /proc/PID/ns.
+        netns: Option<u64>,
+    }
     /// A node was removed.
     3 "node-removed" NodeRemoved { node: u32, }
     /// A node got an interface.
@@ -146,13 +151,19 @@ events! {
         /// As ss(8) names it: `listening`, `established`, `syn-sent`.
         state: String,
         local: String,
+        /// `*` if it is not connected.
         remote: String,
         /// Bytes that the program has not read.
         unread: u64,
         /// Bytes that the other side has not acknowledged.
         unacknowledged: u64,
+        /// Those of them that were never sent, since the other side has no room or the
+        /// network is congested.
+        unsent: u64,
         /// Retransmissions of the oldest segment that was not acknowledged.
         retransmissions: u32,
+        /// All retransmissions of the connection.
+        total_retransmissions: u32,
         /// For a listening socket, how many connections wait to be accepted.
         waiting: u32,
         /// Name and number of a process that has it open, if it is alive: `server[7]`.
@@ -167,6 +178,13 @@ events! {
         waits_in: String,
         /// The file or socket that it waits for.
         waits_for: Option<String>,
+    }
+    /// The thread of the test that waited longest for a processor, although it could run.
+    21 "waited-for-processor" WaitedForProcessor {
+        /// Nanoseconds that it waited.
+        waited: u64,
+        /// Nanoseconds since the test's start.
+        of: u64,
     }
     /// The test has ended.
     18 "ended" Ended { passed: bool, verdict: String, }

@@ -5,6 +5,7 @@ use std::fs;
 use std::sync::Arc;
 
 use super::forwarding::ForwardingTable;
+use super::logging;
 use super::member::Member;
 use super::request_queue::{Owner, RequestQueue};
 use super::rules;
@@ -15,6 +16,7 @@ use crate::netlink::{NetlinkFamily, Request, Socket, link};
 use crate::netns::Namespace;
 use crate::node::{NodeExecutor, Panics, UsedNodes};
 use crate::recorder;
+use crate::snapshot;
 use crate::sysctl;
 use crate::topology::changes::{Change, Changes, NodeRef};
 use crate::topology::spec::{LinkEndId, NodeId, Translated, interface_index};
@@ -134,11 +136,13 @@ impl Fabric {
         let at = NodeRef { id: NodeId::TEST, name: NODE.to_owned() };
         let member = Member::joined(&at, NODE, &self.panics)?;
         self.insert(at.id, member);
+        logging::adopted(&at);
         Ok(())
     }
 
     pub(super) fn insert(&mut self, id: NodeId, member: Member) {
         member.executor.report_use_to(&self.used, id.0);
+        snapshot::nodes::add(id, member.executor.namespace());
         if member.forwards {
             self.may_be_asking.insert(id);
         }

@@ -6,11 +6,17 @@ use nix::errno::Errno;
 
 use crate::evidence::timeline::TimelineEvent;
 use crate::recorder;
-use crate::topology::changes::Change;
+use crate::snapshot::nodes;
+use crate::topology::changes::{Change, NodeRef};
 
 /// Logs changes that were carried out, or that were tried, since a time.
 pub(super) fn record(began: SystemTime, changes: &[Change]) {
     recorder::record_since(began, || changes.iter().filter_map(event).collect());
+}
+
+/// Logs a node that no change has added.
+pub(super) fn adopted(at: &NodeRef) {
+    recorder::record(|| vec![added(at)]);
 }
 
 /// Logs why packets are missing in the record.
@@ -22,9 +28,7 @@ pub(super) fn not_recorded(errno: Errno) {
 /// The event for a change that was carried out, if readers need it.
 fn event(change: &Change) -> Option<TimelineEvent> {
     Some(match change {
-        Change::AddNode { at, .. } => {
-            TimelineEvent::NodeAdded { node: at.id.0.into(), name: at.name.clone() }
-        }
+        Change::AddNode { at, .. } => added(at),
         Change::DelNode { at } => TimelineEvent::NodeRemoved { node: at.id.0.into() },
         Change::AddLink { at, link, .. } => TimelineEvent::InterfaceAdded {
             node: at.id.0.into(),
@@ -53,4 +57,9 @@ fn event(change: &Change) -> Option<TimelineEvent> {
         }
         _ => return None,
     })
+}
+
+fn added(at: &NodeRef) -> TimelineEvent {
+    let (node, name, netns) = (at.id.0.into(), at.name.clone(), nodes::netns(at.id));
+    TimelineEvent::NodeAdded { node, name, netns }
 }

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::route::{self, RouteTarget};
 use crate::netlink::{Mode, addr, neigh};
+use crate::snapshot;
 use crate::sysctl;
 use crate::topology::changes::{Change, NodeRef};
 use crate::topology::routing::RouteEntry;
@@ -193,6 +194,7 @@ impl Fabric {
     fn del_node(&mut self, at: &NodeRef) -> Result<()> {
         self.flush()?;
         let member = self.members.remove(&at.id);
+        snapshot::nodes::remove(at.id);
         self.may_be_asking.remove(&at.id);
         let ends: Vec<LinkEndId> =
             member.iter().flat_map(|member| member.links.values().map(|known| known.end)).collect();

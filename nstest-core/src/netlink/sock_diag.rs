@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use nix::libc;
 
-use super::attr::{u16_at, u32_at};
+use super::attr::{attributes, u16_at, u32_at};
 use super::message::{Mode, Request};
 use super::nftables::L4Proto;
 use super::socket::Socket;
@@ -48,6 +48,24 @@ pub(crate) struct InetSocket {
     id: [u8; ID],
 }
 
+/// A socket, and how its connection fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DetailedSocket {
+    pub(crate) socket: InetSocket,
+    /// Retransmissions of the oldest segment that was not acknowledged.
+    pub(crate) retransmissions: u8,
+    pub(crate) tcp: Option<TcpInfo>,
+}
+
+/// What `struct tcp_info` (include/uapi/linux/tcp.h) has in all kernels since Linux 4.6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TcpInfo {
+    /// All retransmissions of the connection.
+    pub(crate) total_retransmissions: u32,
+    /// Bytes that were never sent.
+    pub(crate) unsent: u32,
+}
+
 /// The sockets in these states. `socket` must be of [`super::NetlinkFamily::SockDiag`].
 pub(crate) fn list(
     socket: &mut Socket,
@@ -55,13 +73,42 @@ pub(crate) fn list(
     version: Family,
     states: States,
 ) -> Result<Vec<InetSocket>> {
-    let request = Request::raw(
+    let request = listing(protocol, version, states, 0);
+    socket.dump(&request, |bytes| Ok(parse(bytes)))
+}
+
+/// All sockets of this protocol, with details. The sockets of TCP, of both versions of IP, come
+/// from one request of an older form (`inet_diag_dump_compat`): the kernel goes through its
+/// table of connections, which has the same size in every namespace, for each request.
+pub(crate) fn list_detailed(socket: &mut Socket, protocol: L4Proto) -> Result<Vec<DetailedSocket>> {
+    let details = 1 << (INET_DIAG_INFO - 1);
+    let requests = match protocol {
+        // `struct inet_diag_req`: family, prefix lengths, extensions, a socket id, states, and a
+        // field that is not used.
+        L4Proto::Tcp => vec![Request::raw(
+            TCPDIAG_GETSOCK,
+            Mode::Existing,
+            [&[0, 0, 0, details][..], &[0; ID], &States::ALL.0.to_ne_bytes(), &[0; 4]].concat(),
+            "list the TCP sockets".to_owned(),
+        )],
+        L4Proto::Udp => {
+            Family::BOTH.map(|version| listing(protocol, version, States::ALL, details)).into()
+        }
+    };
+    let mut all = Vec::new();
+    for request in requests {
+        all.extend(socket.dump(&request, |bytes| Ok(parse_detailed(bytes)))?);
+    }
+    Ok(all)
+}
+
+fn listing(protocol: L4Proto, version: Family, states: States, extensions: u8) -> Request {
+    Request::raw(
         SOCK_DIAG_BY_FAMILY,
         Mode::Existing,
-        body(protocol, version, states, [0; ID]),
+        body(protocol, version, extensions, states, [0; ID]),
         format!("list the {protocol:?} sockets of {version}"),
-    );
-    socket.dump(&request, |bytes| Ok(parse(bytes)))
+    )
 }
 
 /// Aborts a TCP connection, as `ss --kill` does. Its owner gets ECONNABORTED, the peer an RST
@@ -71,14 +118,20 @@ pub(crate) fn destroy(connection: &InetSocket, version: Family) -> Request {
     Request::raw(
         SOCK_DESTROY,
         Mode::Existing,
-        body(L4Proto::Tcp, version, States::ALL, connection.id),
+        body(L4Proto::Tcp, version, 0, States::ALL, connection.id),
         format!("kill the connection from {local} to {remote}"),
     )
 }
 
 /// `struct inet_diag_req_v2`: family, protocol, extensions, padding, states, and a socket id,
 /// which is empty for a dump.
-fn body(protocol: L4Proto, version: Family, states: States, id: [u8; ID]) -> Vec<u8> {
+fn body(
+    protocol: L4Proto,
+    version: Family,
+    extensions: u8,
+    states: States,
+    id: [u8; ID],
+) -> Vec<u8> {
     let address_family = match version {
         Family::V4 => libc::AF_INET,
         Family::V6 => libc::AF_INET6,
@@ -87,7 +140,7 @@ fn body(protocol: L4Proto, version: Family, states: States, id: [u8; ID]) -> Vec
         L4Proto::Tcp => libc::IPPROTO_TCP,
         L4Proto::Udp => libc::IPPROTO_UDP,
     };
-    let head = [address_family as u8, number as u8, 0, 0];
+    let head = [address_family as u8, number as u8, extensions, 0];
     [&head[..], &states.0.to_ne_bytes(), &id].concat()
 }
 
@@ -116,6 +169,22 @@ fn parse(bytes: &[u8]) -> Option<InetSocket> {
     })
 }
 
+/// Parses `struct inet_diag_msg` and the attribute INET_DIAG_INFO after it.
+fn parse_detailed(bytes: &[u8]) -> Option<DetailedSocket> {
+    let socket = parse(bytes)?;
+    let details = bytes.get(MESSAGE..).unwrap_or_default();
+    let info = attributes(details).find(|(kind, _)| *kind == INET_DIAG_INFO);
+    // A listening UDP socket has the attribute, without contents.
+    let tcp = info.and_then(|(_, info)| {
+        let (total_retransmissions, unsent) = (u32_at(info, 100)?, u32_at(info, 144)?);
+        Some(TcpInfo { total_retransmissions, unsent })
+    });
+    Some(DetailedSocket { socket, retransmissions: *bytes.get(3)?, tcp })
+}
+
+const INET_DIAG_INFO: u16 = 2;
+const MESSAGE: usize = 72;
+const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const SOCK_DESTROY: u16 = 21;
 const ID: usize = 48;

@@ -116,18 +116,23 @@ impl Socket {
                     _ => error,
                 }
             })?;
+        Ok(Self::of(fd, owner))
+    }
+
+    /// Takes over a netlink socket.
+    pub(crate) fn of(fd: OwnedFd, owner: impl Into<String>) -> Self {
         for option in [NetlinkOption::CapAck, NetlinkOption::ExtAck, NetlinkOption::StrictCheck] {
             // Linux 4.3, 4.12 and 4.20 introduced them. On older kernels, errors have no
             // explanation, and dumps contain more. The readers handle both.
             let _ = enable(fd.as_fd(), option);
         }
-        Ok(Self {
+        Self {
             fd,
-            owner,
+            owner: owner.into(),
             sequence: 0,
             outgoing: Vec::new(),
             incoming: vec![0; RECEIVE].into_boxed_slice(),
-        })
+        }
     }
 
     /// What its network namespace belongs to: "node server".

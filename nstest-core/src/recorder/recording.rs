@@ -64,10 +64,8 @@ impl Recorder {
         }
     }
 
-    /// All that was recorded. To be called when the body is dead.
-    pub(crate) fn finish(&mut self) -> RecorderOutput {
-        self.take();
-        let mut recorded = RecorderOutput::default();
+    /// The events that the body has logged until now.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
         let mut log = Vec::new();
         if let Some(file) = &self.log {
             // The body has written through the same description, and so moved its position.
@@ -75,7 +73,13 @@ impl Recorder {
             let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut log));
         }
         let mut rest = log.as_slice();
-        recorded.entries = std::iter::from_fn(|| Entry::decode(&mut rest)).collect();
+        std::iter::from_fn(|| Entry::decode(&mut rest)).collect()
+    }
+
+    /// All that was recorded. To be called when the body is dead.
+    pub(crate) fn finish(&mut self) -> RecorderOutput {
+        self.take();
+        let mut recorded = RecorderOutput { entries: self.entries(), ..Default::default() };
         if let Some(recording) = &mut self.recording {
             recording.finish(&mut recorded);
         }

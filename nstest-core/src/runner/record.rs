@@ -2,9 +2,12 @@
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::evidence::timeline::Entry;
 use crate::recorder::{Recorder, RecorderOutput};
+use crate::snapshot;
 
 /// How many bytes of output are kept, the end of it.
 const OUTPUT: usize = 1 << 20;
@@ -15,6 +18,8 @@ pub(crate) struct TestRecord {
     /// Absent if nothing is recorded.
     recorder: Option<Recorder>,
     output: Output,
+    /// What the parent itself has observed.
+    observed: Vec<Entry>,
     /// Since the Unix epoch.
     started: Duration,
 }
@@ -30,7 +35,7 @@ pub(crate) struct Output {
 
 impl TestRecord {
     pub(crate) fn start(recorder: Option<Recorder>) -> Self {
-        Self { recorder, output: Output::default(), started: now() }
+        Self { recorder, started: now(), ..Self::default() }
     }
 
     /// What becomes readable when there is something to [`take`](Self::take).
@@ -52,6 +57,16 @@ impl TestRecord {
         }
     }
 
+    /// Records what the sockets and threads of a test do now that has run for this time. Its
+    /// processes are directories in /proc, the body first.
+    pub(crate) fn take_snapshot(&mut self, processes: Vec<PathBuf>, running: Duration) {
+        let Some(recorder) = &mut self.recorder else { return };
+        recorder.take();
+        let time = now();
+        let events = snapshot::take_from_outside(processes, &recorder.entries(), running);
+        self.observed.extend(events.into_iter().map(|event| Entry { time, event }));
+    }
+
     /// When the test was started, since the Unix epoch.
     pub(crate) fn started(&self) -> Duration {
         self.started
@@ -59,7 +74,9 @@ impl TestRecord {
 
     /// All that was recorded, if anything was. To be called when the body is dead.
     pub(crate) fn finish(self) -> Option<(RecorderOutput, Output)> {
-        let recorded = self.recorder?.finish();
+        let mut recorded = self.recorder?.finish();
+        recorded.entries.extend(self.observed);
+        snapshot::keep_last(&mut recorded.entries);
         Some((recorded, self.output))
     }
 }

@@ -11,6 +11,7 @@
 //! - [`step`]: one step of preparing a child, as data, and its execution between clone and
 //!   exec, where nothing may allocate, lock or panic;
 //! - [`spawn`]: the clone, on a stack of its own in the parent's memory;
+//! - [`elsewhere`]: sockets in the namespaces of another process;
 //! - [`rseq`]: the restartable sequence of a thread;
 //! - [`lend`]: a child that takes over its parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
@@ -28,6 +29,7 @@
 
 pub(crate) mod call;
 mod capset;
+pub(crate) mod elsewhere;
 pub(crate) mod ethtool;
 pub(crate) mod init;
 mod lend;

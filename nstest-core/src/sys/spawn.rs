@@ -234,10 +234,11 @@ fn fork(rest: &ChildJob<'_>, stack: &Stack, wait: bool) -> Result<c_int, Errno> 
 /// replaced, and from another mount namespace.
 pub(crate) const SELF: &CStr = c"/proc/self/exe";
 
-struct BlockedSignals(libc::sigset_t);
+/// All signals are blocked in the calling thread, until this is dropped.
+pub(super) struct BlockedSignals(libc::sigset_t);
 
 impl BlockedSignals {
-    fn new() -> Result<Self, Errno> {
+    pub(super) fn new() -> Result<Self, Errno> {
         // SAFETY: all zeroes is a valid signal set, to be written by the calls below.
         let (mut all, mut before): (libc::sigset_t, libc::sigset_t) = unsafe { std::mem::zeroed() };
         // SAFETY: the pointer is valid.
@@ -258,13 +259,13 @@ impl Drop for BlockedSignals {
 }
 
 /// The stack of the child. Its lower end is a guard that cannot be written to.
-struct Stack(*mut c_void);
+pub(super) struct Stack(*mut c_void);
 
 impl Stack {
     const SIZE: usize = 256 * 1024;
     const GUARD: usize = 64 * 1024; // the largest page size
 
-    fn new() -> Result<Self, Errno> {
+    pub(super) fn new() -> Result<Self, Errno> {
         // SAFETY: a new private mapping changes no memory that exists.
         let base = unsafe {
             libc::mmap(
@@ -286,7 +287,7 @@ impl Stack {
     }
 
     /// Stacks grow downwards on every platform that Rust supports on Linux.
-    fn top(&self) -> *mut c_void {
+    pub(super) fn top(&self) -> *mut c_void {
         self.0.wrapping_byte_add(Self::SIZE)
     }
 }

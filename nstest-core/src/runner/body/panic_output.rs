@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::panics::wrap_panic_hook;
+use crate::snapshot;
 use crate::sys::process::has_more_threads_than;
 
 /// How long to wait for another thread that holds the lock of standard output. It may hold it
@@ -18,9 +19,11 @@ const LIMIT: Duration = Duration::from_millis(100);
 /// thread (`__RUST_TEST_INVOKE`).
 const THREADS_OF_LIBTEST: u64 = if cfg!(panic = "abort") { 1 } else { 2 };
 
-/// Wraps the present panic hook.
+/// Wraps the present panic hook. The snapshot is taken first, since flushing may wait.
 pub(super) fn flush_before_panics() {
+    snapshot::arm();
     wrap_panic_hook(|print| {
+        snapshot::at_panic();
         flush();
         print();
     });

@@ -13,6 +13,7 @@ use crate::ipc::Failure;
 use crate::panics;
 use crate::run_config::{Findings, RunConfig};
 use crate::runner::test::Test;
+use crate::snapshot;
 use crate::sys::init;
 
 /// Calls the test function; its parameters are made first.
@@ -32,6 +33,9 @@ pub(crate) fn play<R: Termination>(
             fixtures.current.await_quiescence();
         }
         let unseen = fixtures.current.unseen_failure();
+        if code != ExitCode::SUCCESS || unseen.is_some() {
+            snapshot::at_failure();
+        }
         if code == ExitCode::SUCCESS && unseen.is_none() {
             or_unwind(fixtures.current.check_used());
         }
@@ -45,6 +49,7 @@ pub(crate) fn play<R: Termination>(
             false => Some(number_of(code)),
         })),
         Err(payload) => {
+            snapshot::at_end_of_panic();
             Err(match (setup_failure::message(&*payload), panics::message(&*payload)) {
                 (Some(report), _) => Failure::Reported(report.to_owned()),
                 (None, Some(text)) => Failure::Panic(text.to_owned()),
@@ -82,6 +87,10 @@ impl Played {
         let Some(current) = self.current else { return (self.result, Findings::default()) };
         let findings = current.findings();
         let planned = current.run_config().plan.is_some();
+        let matched = check_matched(&findings, planned);
+        if self.result.is_ok() && matched.is_err() {
+            snapshot::at_failure();
+        }
         if init::handover().is_some() {
             // The kernel removes the network with the process, all at once, and faster than
             // handle by handle. The packet sockets are closed later: `wire::deferred_close`.
@@ -92,9 +101,9 @@ impl Played {
             Err(Failure::Panic(_) | Failure::PanicAny)
                 if self.test.options.should_panic.is_some() =>
             {
-                check_matched(&findings, planned).and(self.result)
+                matched.and(self.result)
             }
-            Ok(()) => check_matched(&findings, planned),
+            Ok(()) => matched,
             failed => failed,
         };
         (result, findings)

@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::path::PathBuf;
 
 /// The processes below init, one a line; empty if there is none, or none is known.
 pub(super) fn describe(init: i32) -> String {
@@ -17,6 +18,17 @@ pub(super) fn describe(init: i32) -> String {
         pending.extend(children(pid));
     }
     if text.is_empty() { text } else { format!("; processes alive then:{text}") }
+}
+
+/// The directories in /proc of the processes below init, the body first.
+pub(super) fn directories(init: i32) -> Vec<PathBuf> {
+    let mut all = children(init);
+    let mut nth = 0;
+    while let Some(&pid) = all.get(nth) {
+        all.extend(children(pid));
+        nth += 1;
+    }
+    all.iter().map(|pid| PathBuf::from(format!("/proc/{pid}"))).collect()
 }
 
 /// Needs CONFIG_PROC_CHILDREN, which the kernels of all distributions have.

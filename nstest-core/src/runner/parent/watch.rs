@@ -68,6 +68,8 @@ impl Running {
             if left == Some(Duration::ZERO) && watch.observed.timed_out.is_none() {
                 let alive = process_tree::describe(watch.running.process.pid());
                 watch.observed.timed_out = timeout.map(|timeout| (timeout, alive));
+                let processes = process_tree::directories(watch.running.process.pid());
+                watch.running.record.take_snapshot(processes, spent);
                 watch.running.process.kill();
             }
             let dead = watch.wait(left.filter(|left| !left.is_zero()));

@@ -1,0 +1,230 @@
+//! The snapshot that the body takes, of the sockets of all nodes.
+//!
+//! The traps:
+//! - The thread that panics may hold any lock. So another thread takes the snapshot, and the
+//!   panic continues without it after [`LIMIT`]. The thread enters the nodes one after the other,
+//!   does not return, and ends.
+//! - A test that is meant to panic, or that catches panics, must not become slow. So later
+//!   snapshots are taken only while all of them together cost less than [`BUDGET`].
+//! - The kernel takes 0.3 ms and more to list the TCP sockets of a namespace, also if there are
+//!   none. So it is asked first whether there are any.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process;
+use std::sync::{Mutex, OnceLock, mpsc};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+
+use super::nodes;
+use super::processes::{TestProcess, owners};
+use super::processor;
+use super::sockets::{self, NodeSocket};
+use crate::error::Result;
+use crate::evidence::timeline::TimelineEvent;
+use crate::layout::NODE;
+use crate::netlink::nftables::L4Proto;
+use crate::netns::Namespace;
+use crate::recorder;
+use crate::topology::spec::NodeId;
+
+/// How long a failure waits for its snapshot.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// What the snapshots of a test may cost together until the last of them begins.
+const BUDGET: Duration = Duration::from_millis(20);
+
+/// No more namespaces are entered after this time.
+const ENOUGH: Duration = Duration::from_millis(500);
+
+/// The body of a test.
+#[derive(Debug)]
+struct Armed {
+    pid: u32,
+    start: Instant,
+}
+
+/// The snapshots that were taken.
+#[derive(Debug)]
+struct Taken {
+    /// The thread whose failure was the reason for the last one.
+    by: Option<ThreadId>,
+    cost: Duration,
+}
+
+static ARMED: OnceLock<Armed> = OnceLock::new();
+static TAKEN: Mutex<Taken> = Mutex::new(Taken { by: None, cost: Duration::ZERO });
+
+/// Has the failures of this process's test take snapshots.
+pub(crate) fn arm() {
+    // There is one body in a process.
+    let _ = ARMED.set(Armed { pid: process::id(), start: Instant::now() });
+    nodes::keep();
+}
+
+/// To be called in the panic hook.
+///
+/// The first panic takes a snapshot, since it is the likeliest cause of the others. If the same
+/// thread panics again, the test has caught the first panic, and the new one matters. Readers of
+/// the log use the last snapshot.
+pub(crate) fn at_panic() {
+    fail();
+}
+
+/// To be called when the test has failed in another way, while its network still exists.
+pub(crate) fn at_failure() {
+    fail();
+}
+
+/// To be called when a panic has ended the test function. Takes a snapshot if the panic hook did
+/// not, since the test has installed its own, or it was not called (`resume_unwind`).
+pub(crate) fn at_end_of_panic() {
+    if TAKEN.try_lock().is_ok_and(|taken| taken.by.is_none()) {
+        fail();
+    }
+}
+
+fn fail() {
+    let Some(armed) = ARMED.get() else { return };
+    // A fork of the body has only the thread that made it, and maybe locks of the others.
+    let Ok(mut taken) = TAKEN.try_lock() else { return };
+    let this = thread::current().id();
+    let caught = taken.by.is_none_or(|thread| thread == this);
+    if armed.pid != process::id() || !caught || taken.cost > BUDGET {
+        return;
+    }
+    taken.by = Some(this);
+    let begin = Instant::now();
+    recorder::record(|| wait_for_snapshot(begin.duration_since(armed.start)));
+    taken.cost += begin.elapsed();
+}
+
+fn wait_for_snapshot(since_start: Duration) -> Vec<TimelineEvent> {
+    let (done, snapshot) = mpsc::channel();
+    let taking = thread::Builder::new().name("nstest snapshot".to_owned()).spawn(move || {
+        let _ = done.send(take(since_start));
+    });
+    let events = match taking {
+        Ok(_) => snapshot.recv_timeout(LIMIT).map_err(|_| format!("not within {LIMIT:?}")),
+        Err(error) => Err(format!("no thread could be started: {error}")),
+    };
+    events.unwrap_or_else(|why| vec![note(&why)])
+}
+
+fn note(why: &str) -> TimelineEvent {
+    TimelineEvent::Note { text: format!("the sockets of the nodes could not be read: {why}") }
+}
+
+/// To be called on a thread of its own, which is in the last of the nodes then.
+fn take(since_start: Duration) -> Vec<TimelineEvent> {
+    let begin = Instant::now();
+    let mut events = Vec::new();
+    let Some(mut nodes) = nodes::all() else {
+        return vec![note("the network is being changed")];
+    };
+    if nodes.is_empty() {
+        // The test has no network of ours. It is where its first thread is.
+        match Namespace::open("/proc/self/ns/net") {
+            Ok(own) => {
+                let (node, name) = (NodeId::TEST.0.into(), NODE.to_owned());
+                events.push(TimelineEvent::NodeAdded { node, name, netns: nodes::inode(&own) });
+                nodes.push((NodeId::TEST, own));
+            }
+            Err(error) => events.push(note(&error.to_string())),
+        }
+    }
+    let mut found = Vec::new();
+    let (mut entered, mut failed) = (0, None);
+    for (id, namespace) in &nodes {
+        if begin.elapsed() > ENOUGH {
+            break;
+        }
+        entered += 1;
+        match read(*id, namespace) {
+            Ok(sockets) => found.extend(sockets),
+            Err(error) => failed = Some(error),
+        }
+    }
+    if let Some(why) = failed {
+        events.push(note(&why));
+    }
+    if entered < nodes.len() {
+        let text = format!("the sockets of {entered} of {} nodes were read", nodes.len());
+        events.push(TimelineEvent::Note { text });
+    }
+    events.extend(sockets::select(&mut found));
+    let owners = owners(&processes(), sockets::inodes(&found));
+    events.extend(sockets::events(&found, &owners));
+    events.extend(processor::event([Path::new("/proc/self")], since_start));
+    events
+}
+
+fn read(id: NodeId, namespace: &Namespace) -> std::result::Result<Vec<NodeSocket>, String> {
+    let refused = |what: &str| {
+        let what = format!("{what} {}", namespace.name());
+        move |errno| format!("{what}: {errno}")
+    };
+    setns(namespace, CloneFlags::CLONE_NEWNET).map_err(refused("enter"))?;
+    let protocols: Vec<L4Proto> =
+        [L4Proto::Tcp, L4Proto::Udp].into_iter().filter(|protocol| is_used(*protocol)).collect();
+    if protocols.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (family, kind) = (AddressFamily::Netlink, SockType::Raw);
+    let diag: OwnedFd = socket(family, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag)
+        .map_err(refused("open a netlink socket in"))?;
+    let found: Result<Vec<NodeSocket>> = sockets::read(diag, id, &protocols);
+    found.map_err(|error| error.to_string())
+}
+
+/// Whether there are sockets of a protocol in the namespace of this thread.
+fn is_used(protocol: L4Proto) -> bool {
+    let [four, six] = match protocol {
+        L4Proto::Tcp => ["TCP:", "TCP6:"],
+        L4Proto::Udp => ["UDP:", "UDP6:"],
+    };
+    let used = |file: &str, of: &str| {
+        fs::read_to_string(Path::new("/proc/thread-self/net").join(file))
+            .is_ok_and(|text| in_use(&text, of) != Some(0))
+    };
+    used("sockstat", four) || used("sockstat6", six)
+}
+
+/// The number of sockets in a line of /proc/net/sockstat: `TCP: inuse 2 orphan 0 …`.
+fn in_use(sockstat: &str, protocol: &str) -> Option<u64> {
+    let mut words = sockstat.lines().find_map(|line| line.strip_prefix(protocol))?.split(' ');
+    words.find(|word| *word == "inuse")?;
+    words.next()?.parse().ok()
+}
+
+/// This process, and the others of the test, if it has a PID namespace of its own.
+fn processes() -> Vec<TestProcess> {
+    let own = TestProcess::at("/proc/self");
+    let id = process::id().to_string();
+    // A test that has to do without a /proc of its own sees that of another PID namespace.
+    let known = fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&id));
+    let all = known.then(|| fs::read_dir("/proc").ok()).flatten();
+    let others = all.into_iter().flatten().flatten().filter_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        // Not init, which opens nothing.
+        (pid != 1 && pid != process::id()).then(|| TestProcess::at(entry.path())).flatten()
+    });
+    own.into_iter().chain(others).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_in_use_are_counted() {
+        let text = "sockets: used 3\nTCP: inuse 2 orphan 0 tw 5 alloc 3 mem 378\nUDP: inuse 0 mem 0\nUDPLITE: inuse 7\n";
+        assert_eq!((in_use(text, "TCP:"), in_use(text, "UDP:")), (Some(2), Some(0)));
+        assert_eq!(in_use(text, "RAW:"), None);
+        assert_eq!(in_use("TCP6: inuse 1\n", "TCP6:"), Some(1));
+    }
+}

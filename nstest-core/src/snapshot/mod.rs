@@ -1,0 +1,40 @@
+//! What the sockets and threads of a test did when it failed.
+//!
+//! A panic unwinds, which closes the sockets that explain it. So the body reads them itself, in
+//! its panic hook. At a timeout, the parent reads them from outside, since nothing in the
+//! body can be relied upon.
+//!
+//! In dependency order:
+//!
+//! - [`nodes`]: the namespaces of the nodes, for the panic hook;
+//! - [`sockets`]: the sockets of a namespace, as events;
+//! - [`processes`]: the processes of a test, and which of them has a socket open;
+//! - [`processor`]: how long the threads waited for a processor;
+//! - [`inside`]: the snapshot that the body takes;
+//! - [`system_call`]: the system call in which a thread waits, as text;
+//! - [`threads`]: what each thread waits for;
+//! - [`outside`]: the snapshot that the parent takes.
+
+mod inside;
+pub(crate) mod nodes;
+mod outside;
+mod processes;
+mod processor;
+mod sockets;
+mod system_call;
+mod threads;
+
+pub(crate) use inside::{arm, at_end_of_panic, at_failure, at_panic};
+pub(crate) use outside::take as take_from_outside;
+
+use crate::evidence::timeline::{Entry, TimelineEvent};
+
+/// Leaves the last snapshot of a test and none before it.
+pub(crate) fn keep_last(entries: &mut Vec<Entry>) {
+    let belongs = |event: &TimelineEvent| {
+        use TimelineEvent::{Socket, Thread, WaitedForProcessor};
+        matches!(event, Socket { .. } | Thread { .. } | WaitedForProcessor { .. })
+    };
+    let last = entries.iter().filter(|entry| belongs(&entry.event)).map(|entry| entry.time).max();
+    entries.retain(|entry| !belongs(&entry.event) || Some(entry.time) == last);
+}
