@@ -1,0 +1,2 @@
+//! Evidence.
+mod sockets;
