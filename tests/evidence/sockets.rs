@@ -78,7 +78,8 @@ fn hangs_in_many_ways(server: Node) {
     let mut program = server.command("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
     let limited = std::thread::Builder::new().name("limited".into());
     let limited = limited.spawn(move || {
-        TcpStream::connect_timeout(&"10.255.255.1:9".parse().unwrap(), Duration::from_secs(9)).is_ok()
+        TcpStream::connect_timeout(&"10.255.255.1:9".parse().unwrap(), Duration::from_secs(9))
+            .is_ok()
     });
     let _ = std::thread::Builder::new().name("waits".into()).spawn(move || program.wait());
     let _ = std::thread::Builder::new().name("sleeps".into()).spawn(marks::hang);

@@ -10,6 +10,7 @@
 //!   none. So it is asked first whether there are any.
 
 use std::fs;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process;
@@ -50,14 +51,14 @@ struct Armed {
 
 /// The snapshots that were taken.
 #[derive(Debug)]
-struct Taken {
+struct SnapshotsTaken {
     /// The thread whose failure was the reason for the last one.
     by: Option<ThreadId>,
     cost: Duration,
 }
 
 static ARMED: OnceLock<Armed> = OnceLock::new();
-static TAKEN: Mutex<Taken> = Mutex::new(Taken { by: None, cost: Duration::ZERO });
+static TAKEN: Mutex<SnapshotsTaken> = Mutex::new(SnapshotsTaken { by: None, cost: Duration::ZERO });
 
 /// Has the failures of this process's test take snapshots.
 pub(crate) fn arm() {
@@ -169,8 +170,7 @@ fn read(id: NodeId, namespace: &Namespace) -> std::result::Result<Vec<NodeSocket
         move |errno| format!("{what}: {errno}")
     };
     setns(namespace, CloneFlags::CLONE_NEWNET).map_err(refused("enter"))?;
-    let protocols: Vec<L4Proto> =
-        [L4Proto::Tcp, L4Proto::Udp].into_iter().filter(|protocol| is_used(*protocol)).collect();
+    let protocols = used_protocols();
     if protocols.is_empty() {
         return Ok(Vec::new());
     }
@@ -181,17 +181,22 @@ fn read(id: NodeId, namespace: &Namespace) -> std::result::Result<Vec<NodeSocket
     found.map_err(|error| error.to_string())
 }
 
-/// Whether there are sockets of a protocol in the namespace of this thread.
-fn is_used(protocol: L4Proto) -> bool {
-    let [four, six] = match protocol {
-        L4Proto::Tcp => ["TCP:", "TCP6:"],
-        L4Proto::Udp => ["UDP:", "UDP6:"],
+/// The protocols of which there are sockets in the namespace of this thread, or may be.
+fn used_protocols() -> Vec<L4Proto> {
+    let read = |file: &str| fs::read_to_string(Path::new("/proc/thread-self/net").join(file));
+    let (four, six) = (read("sockstat"), read("sockstat6"));
+    let unused = |text: &io::Result<String>, protocol: &str| match text {
+        Ok(text) => in_use(text, protocol) == Some(0),
+        Err(error) => error.kind() == io::ErrorKind::NotFound, // a kernel without IPv6
     };
-    let used = |file: &str, of: &str| {
-        fs::read_to_string(Path::new("/proc/thread-self/net").join(file))
-            .is_ok_and(|text| in_use(&text, of) != Some(0))
-    };
-    used("sockstat", four) || used("sockstat6", six)
+    let mut used = Vec::new();
+    if !(unused(&four, "TCP:") && unused(&six, "TCP6:")) {
+        used.push(L4Proto::Tcp);
+    }
+    if !(unused(&four, "UDP:") && unused(&six, "UDP6:")) {
+        used.push(L4Proto::Udp);
+    }
+    used
 }
 
 /// The number of sockets in a line of /proc/net/sockstat: `TCP: inuse 2 orphan 0 …`.

@@ -19,7 +19,7 @@ use nix::libc;
 use super::processes::{TestProcess, owners};
 use super::processor;
 use super::sockets::{self, NodeSocket};
-use super::threads::{self, Surroundings, net_inode};
+use super::threads::{self, FailedTest, net_inode};
 use crate::evidence::timeline::{Entry, TimelineEvent};
 use crate::layout::NODE;
 use crate::netlink::nftables::L4Proto;
@@ -102,7 +102,7 @@ fn look(
     let processes: Vec<TestProcess> = directories.iter().filter_map(TestProcess::at).collect();
     let threads = {
         let (processes, sockets, nodes) = (&*processes, &*found, &numbers);
-        threads::events(&Surroundings { processes, sockets, nodes })
+        threads::events(&FailedTest { processes, sockets, nodes })
     };
     events.extend(sockets::select(&mut found));
     let owners = owners(&processes, sockets::inodes(&found));

@@ -31,7 +31,7 @@ const OURS: &str = "nstest ";
 
 /// What was found out about a test, to which threads refer.
 #[derive(Debug)]
-pub(super) struct Surroundings<'a> {
+pub(super) struct FailedTest<'a> {
     pub(super) processes: &'a [TestProcess],
     pub(super) sockets: &'a [NodeSocket],
     /// The numbers of nodes, by the inodes of their namespaces.
@@ -51,15 +51,15 @@ struct Waiting {
 
 /// The threads of the test, those that wait for a known thing first, and a note if some are
 /// left out.
-pub(super) fn events(surroundings: &Surroundings<'_>) -> Vec<TimelineEvent> {
+pub(super) fn events(test: &FailedTest<'_>) -> Vec<TimelineEvent> {
     let mut all = Vec::new();
-    let threads = surroundings.processes.iter().enumerate().flat_map(|(nth, process)| {
+    let threads = test.processes.iter().enumerate().flat_map(|(nth, process)| {
         let entries = fs::read_dir(process.directory.join("task")).into_iter().flatten().flatten();
         entries.map(move |entry| (nth, entry.path()))
     });
     let threads: Vec<(usize, PathBuf)> = threads.take(MOST + 1).collect();
     for (process, thread) in threads.iter().take(MOST) {
-        all.extend(surroundings.look_at(*process, thread));
+        all.extend(test.look_at(*process, thread));
     }
     let condensed = condense(without_ours(all));
     let mut notes = Vec::new();
@@ -124,7 +124,7 @@ fn condense(all: Vec<Waiting>) -> Vec<Waiting> {
     named.collect()
 }
 
-impl Surroundings<'_> {
+impl FailedTest<'_> {
     fn look_at(&self, process: usize, thread: &Path) -> Option<Waiting> {
         let read = |file: &str| {
             let bytes = fs::read(thread.join(file)).ok()?;

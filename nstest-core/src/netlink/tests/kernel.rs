@@ -1,6 +1,7 @@
 //! Networks of the real kernel: no first packet is lost, and requests have their effects.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -13,7 +14,7 @@ use crate::addr::{Family, MacAddr, Prefix};
 use crate::netlink::link::{self, LOOPBACK, NewLink};
 use crate::netlink::nftables::L4Proto;
 use crate::netlink::route::{self, Route, RouteTarget};
-use crate::netlink::sock_diag::{self, States};
+use crate::netlink::sock_diag::{self, DetailedSocket, States};
 use crate::netlink::{Mode, NetlinkFamily, Socket, addr, neigh, refusal, u32_filter};
 use crate::testing::isolated;
 
@@ -278,5 +279,43 @@ fn listening_sockets_are_listed() {
         assert_eq!((udp.state, udp.receive_queue, udp.send_queue), (7, 0, 0));
         let none = sock_diag::list(&mut diag, L4Proto::Tcp, Family::V4, States::ESTABLISHED);
         assert_eq!(none.unwrap(), []);
+    });
+}
+
+#[test]
+fn sockets_are_listed_with_what_waits_in_them() {
+    isolated(|| {
+        let mut node = TestNode::node("a").unwrap();
+        node.route.request(&link::set(LOOPBACK).up().request()).unwrap();
+        let open = || Socket::open(NetlinkFamily::SockDiag, "node a").unwrap();
+        let mut diag = node.ns.enter(open).unwrap();
+        let connect = || {
+            let listener = TcpListener::bind("127.0.0.1:80").unwrap();
+            let _v6 = TcpListener::bind("[::1]:81").map(std::mem::forget);
+            let client = TcpStream::connect("127.0.0.1:80").unwrap();
+            client.set_nonblocking(true).unwrap();
+            while (&client).write(&[0; 4096]).is_ok() {}
+            (listener, client)
+        };
+        let (_listener, client) = node.ns.enter(connect).unwrap();
+        let client = client.local_addr().unwrap();
+        let all = sock_diag::list_detailed(&mut diag, L4Proto::Tcp).unwrap();
+        let find = |local: &str| {
+            let at = |seen: &&DetailedSocket| seen.socket.local.to_string() == local;
+            all.iter().find(at).unwrap_or_else(|| panic!("{local}: {all:#?}"))
+        };
+        assert_eq!(all.len(), 4, "{all:#?}");
+        // Not accepted yet.
+        assert_eq!(find("127.0.0.1:80").socket.receive_queue, 1);
+        assert_eq!(find("[::1]:81").socket.state, 10);
+        let sends = find(&client.to_string());
+        let tcp = sends.tcp.unwrap();
+        assert!(tcp.unsent > 0 && tcp.unsent <= sends.socket.send_queue, "{sends:?}");
+        assert_eq!((sends.retransmissions, tcp.total_retransmissions), (0, 0));
+        let bind = || std::net::UdpSocket::bind("[::]:53").unwrap();
+        let _udp = node.ns.enter(bind).unwrap();
+        let all = sock_diag::list_detailed(&mut diag, L4Proto::Udp).unwrap();
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert_eq!((all[0].socket.state, all[0].tcp), (7, None));
     });
 }
