@@ -21,7 +21,6 @@ mod context;
 #[cfg(feature = "dns")]
 pub mod dns;
 mod error;
-#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod evidence;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
 mod fabric;
@@ -39,7 +38,7 @@ mod node;
 mod panics;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod preflight;
-#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/recorder.rs")]
 mod recorder;
 mod run_config;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/runner.rs")]

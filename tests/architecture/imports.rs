@@ -36,7 +36,7 @@ const CORE: Modules = &[
     ("preflight", &["error", "capability", "sys"]),
     // What is recorded of a test.
     ("evidence", &["addr", "frame"]),
-    ("recorder", &["sys", "evidence"]),
+    ("recorder", &["frame", "sys", "evidence"]),
     // Network namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout", "preflight"]),
     ("netlink", &["error", "addr", "sys", "sysctl", "preflight", "netns"]),
@@ -55,7 +55,7 @@ const CORE: Modules = &[
             "netlink",
         ],
     ),
-    ("wire", &["error", "addr", "sync", "panics", "sys", "frame", "preflight"]),
+    ("wire", &["error", "addr", "sync", "panics", "sys", "frame", "preflight", "recorder"]),
     ("dns", &["error", "sync", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "addr", "layout", "netlink"]),
@@ -79,6 +79,8 @@ const CORE: Modules = &[
             "sync",
             "run_config",
             "frame",
+            "evidence",
+            "recorder",
             "node",
             "dns",
             "topology",
@@ -116,7 +118,10 @@ const CORE: Modules = &[
     // Replaces what talks to the kernel, on platforms without network namespaces.
     (
         "stub",
-        &["error", "frame", "fault", "netns", "netlink", "node", "topology", "world", "fixture"],
+        &[
+            "error", "frame", "evidence", "fault", "netns", "netlink", "node", "topology", "world",
+            "fixture",
+        ],
     ),
 ];
 

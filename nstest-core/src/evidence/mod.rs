@@ -4,6 +4,7 @@
 //!
 //! - [`fields`]: the fields of events, as bytes and as JSON;
 //! - [`timeline`]: the events of a test;
+//! - [`verdicts`]: what the wire did to frames;
 //! - [`packets`]: the recorded packets as events;
 //! - [`pcapng`], [`capture`]: the file format; a test's capture for Wireshark;
 //! - [`commit`]: the commit of the sources;
@@ -14,5 +15,7 @@ pub(crate) mod commit;
 mod fields;
 pub(crate) mod packets;
 mod pcapng;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 pub(crate) mod store;
 pub(crate) mod timeline;
+pub(crate) mod verdicts;

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::frame::view::{PacketView, protocol};
 
-/// The number of packets that one fault has affected.
+/// The number of packets that one fault has affected, and the number of the fault.
 ///
 /// A fault affects a packet when it drops, delays, changes, duplicates or answers it, or
 /// when the packet waits for a rate. Of control traffic, only ARP and neighbour discovery
@@ -20,6 +20,8 @@ struct Inner {
     affected: AtomicU64,
     optional: AtomicBool,
     fault: String,
+    /// The number of the fault among those of its network.
+    number: OnceLock<u32>,
     /// The first packet, as text.
     first: OnceLock<String>,
     /// The packets that passed it, by protocol: see [`PROTOCOLS`].
@@ -38,6 +40,7 @@ impl Receipt {
             affected: AtomicU64::new(0),
             optional: AtomicBool::new(false),
             fault: fault.into(),
+            number: OnceLock::new(),
             first: OnceLock::new(),
             passed: Default::default(),
             passed_matches: AtomicU64::new(0),
@@ -52,6 +55,16 @@ impl Receipt {
     /// The fault, in the plan grammar.
     pub(crate) fn fault(&self) -> &str {
         &self.0.fault
+    }
+
+    /// Gives the fault its number, which it keeps.
+    pub(crate) fn set_number(&self, number: u32) {
+        self.0.number.get_or_init(|| number);
+    }
+
+    /// The number of the fault, if it is one of a network.
+    pub(crate) fn number(&self) -> Option<u32> {
+        self.0.number.get().copied()
     }
 
     /// Lets the test pass even if the fault affects no packet.

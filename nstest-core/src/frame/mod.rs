@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::addr::MacAddr;
 
@@ -105,6 +105,40 @@ pub(crate) struct Outlet {
     pub(crate) forward: Vec<Instant>,
     /// Other frames that are sent.
     pub(crate) emissions: Vec<Emission>,
+    /// What was done to the frame, if anything was.
+    pub(crate) affected: Vec<Affected>,
+}
+
+/// What a fault has done to a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Affected {
+    pub(crate) effect: PacketEffect,
+    /// The number of the fault, if it has one.
+    pub(crate) fault: Option<u32>,
+    /// How much later the frame is sent for it.
+    pub(crate) delay: Duration,
+}
+
+/// A kind of effect on a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PacketEffect {
+    Dropped,
+    Delayed,
+    /// It was not delayed as the others were.
+    Reordered,
+    Duplicated,
+    Changed,
+    /// The frame was made by the fault.
+    Made,
+    /// Its sender got an answer that the fault has made.
+    Answered,
+}
+
+impl Affected {
+    /// By an effect that does not delay.
+    pub(crate) const fn by(fault: Option<u32>, effect: PacketEffect) -> Self {
+        Self { effect, fault, delay: Duration::ZERO }
+    }
 }
 
 /// A frame that a stage has made, with complete checksums: a changed copy, or an answer in
@@ -114,12 +148,25 @@ pub(crate) struct Emission {
     pub(crate) at: Instant,
     pub(crate) direction: Direction,
     pub(crate) frame: Vec<u8>,
+    /// Whether it is a changed copy, and of which fault it is.
+    pub(crate) affected: Affected,
 }
 
 impl Outlet {
+    /// Notes what a fault has done to the frame, without a delay.
+    pub(crate) fn note(&mut self, fault: Option<u32>, effect: PacketEffect) {
+        self.affected.push(Affected::by(fault, effect));
+    }
+
+    /// Notes that a fault has delayed the frame.
+    pub(crate) fn note_delay(&mut self, fault: Option<u32>, delay: Duration) {
+        self.affected.push(Affected { effect: PacketEffect::Delayed, fault, delay });
+    }
+
     /// Empties it, for the next frame.
     pub(crate) fn clear(&mut self) {
         self.forward.clear();
         self.emissions.clear();
+        self.affected.clear();
     }
 }

@@ -18,15 +18,18 @@ pub(super) enum Content {
     Packets,
     /// The file of the log.
     Log,
+    /// The file of what the wire did to frames.
+    Fates,
 }
 
 impl Content {
-    const ALL: [Self; 2] = [Content::Packets, Content::Log];
+    const ALL: [Self; 3] = [Content::Packets, Content::Log, Content::Fates];
 
     const fn tag(self) -> u8 {
         match self {
             Content::Packets => b'p',
             Content::Log => b'l',
+            Content::Fates => b'f',
         }
     }
 }
@@ -59,6 +62,13 @@ pub(super) fn sender() -> Option<DescriptorSender> {
 }
 
 impl DescriptorSender {
+    /// Of an end that is not the one of this process. It stays open.
+    #[cfg(test)]
+    pub(super) fn of(end: OwnedFd) -> Self {
+        let end: &'static OwnedFd = Box::leak(Box::new(end));
+        Self(end.as_fd())
+    }
+
     pub(super) fn send(self, content: Content, descriptor: &impl AsFd) -> nix::Result<()> {
         let fds = [descriptor.as_fd().as_raw_fd()];
         let tag = [content.tag()];

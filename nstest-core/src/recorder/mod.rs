@@ -6,16 +6,19 @@
 //! - [`capture`]: the body's side: the socket that sees what all nodes send and receive;
 //! - [`mod@channel`]: hands descriptors from the body to the parent;
 //! - [`log`]: the body's side: the events of the test;
+//! - [`fates`]: the body's side: what the wire did to frames;
 //! - [`recording`]: the parent's side: keeps the newest packets, and reads them.
 //!
 //! How it works and what it costs: docs/src/design/evidence.md.
 
 mod capture;
 mod channel;
+mod fates;
 mod log;
 mod recording;
 
 pub(crate) use capture::{Starting, start};
 pub(crate) use channel::{channel, serve};
+pub(crate) use fates::FateLog;
 pub(crate) use log::{record, record_since};
 pub(crate) use recording::{Recorder, RecorderOutput};

@@ -11,6 +11,7 @@ use super::capture::RING;
 use super::channel::{Content, DescriptorReceiver};
 use crate::evidence::packets::RecordedFrame;
 use crate::evidence::timeline::Entry;
+use crate::evidence::verdicts::WireVerdict;
 use crate::sys::packet::{BlockRing, Captured, DeferredClose, PacketSocket};
 
 /// How many bytes are kept of each link end, and of all of them.
@@ -26,6 +27,7 @@ pub(crate) struct Recorder {
     channel: DescriptorReceiver,
     recording: Option<Recording>,
     log: Option<File>,
+    fates: Option<File>,
 }
 
 /// What was recorded of a test.
@@ -38,12 +40,16 @@ pub(crate) struct RecorderOutput {
     pub(crate) dropped: BTreeMap<u32, u64>,
     /// How many frames the kernel could not put into the ring.
     pub(crate) missed: u64,
+    /// What the wire did to frames, in the order of its decisions.
+    pub(crate) verdicts: Vec<WireVerdict<'static>>,
+    /// How many older of these were overwritten.
+    pub(crate) overwritten: u64,
 }
 
 impl Recorder {
     /// Of a test with this end of its channel.
     pub(crate) fn of(channel: DescriptorReceiver) -> Self {
-        Self { channel, recording: None, log: None }
+        Self { channel, recording: None, log: None, fates: None }
     }
 
     /// What becomes readable when there is something to [`take`](Self::take).
@@ -57,6 +63,7 @@ impl Recorder {
             match content {
                 Content::Packets => self.recording = Recording::of(descriptor.into()).ok(),
                 Content::Log => self.log = Some(File::from(descriptor)),
+                Content::Fates => self.fates = Some(File::from(descriptor)),
             }
         }
         if let Some(recording) = &mut self.recording {
@@ -66,12 +73,7 @@ impl Recorder {
 
     /// The events that the body has logged until now.
     pub(crate) fn entries(&self) -> Vec<Entry> {
-        let mut log = Vec::new();
-        if let Some(file) = &self.log {
-            // The body has written through the same description, and so moved its position.
-            let mut file = file;
-            let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut log));
-        }
+        let log = content(self.log.as_ref());
         let mut rest = log.as_slice();
         std::iter::from_fn(|| Entry::decode(&mut rest)).collect()
     }
@@ -80,11 +82,23 @@ impl Recorder {
     pub(crate) fn finish(&mut self) -> RecorderOutput {
         self.take();
         let mut recorded = RecorderOutput { entries: self.entries(), ..Default::default() };
+        let verdicts = content(self.fates.as_ref());
+        (recorded.verdicts, recorded.overwritten) = WireVerdict::decode_all(&verdicts);
         if let Some(recording) = &mut self.recording {
             recording.finish(&mut recorded);
         }
         recorded
     }
+}
+
+/// What a file has, as far as it can be read.
+fn content(file: Option<&File>) -> Vec<u8> {
+    let mut content = Vec::new();
+    if let Some(mut file) = file {
+        // The body has written through the same description, and so moved its position.
+        let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_end(&mut content));
+    }
+    content
 }
 
 /// The newest frames of a test's network.

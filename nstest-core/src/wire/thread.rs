@@ -31,6 +31,7 @@ use super::timer_queue::TimerQueue;
 use crate::addr::MacAddr;
 use crate::frame::{Direction, Emission, Frame, Outlet};
 use crate::panics;
+use crate::recorder::FateLog;
 use crate::sync::lock;
 use crate::sys::packet::{Offloads, Outgoing, PacketSocket, Sender};
 use crate::sys::slice::set_slice;
@@ -53,6 +54,7 @@ pub(super) struct WireThread {
     delayed: TimerQueue<Delayed>,
     sender: Sender,
     outlet: Outlet,
+    fates: Option<FateLog>,
     /// Readable when a caller wants the thread to wake; closed when the test ends.
     wakeups: OwnedFd,
 }
@@ -65,6 +67,7 @@ impl WireThread {
             delayed: TimerQueue::new(),
             sender: Sender::default(),
             outlet: Outlet::default(),
+            fates: FateLog::new(),
             wakeups,
         }
     }
@@ -113,7 +116,7 @@ impl WireThread {
 
     /// Moves the frames that are there. Returns whether there were any.
     fn round(&mut self, now: Instant) -> bool {
-        let Self { state, backlog, delayed, sender, outlet, .. } = self;
+        let Self { state, backlog, delayed, sender, outlet, fates, .. } = self;
         let socket = Arc::clone(backlog.rings().socket());
         let mut outgoing: Vec<Outgoing<'_>> = Vec::with_capacity(BATCH);
         if delayed.next().is_some_and(|at| at <= now) {
@@ -140,12 +143,16 @@ impl WireThread {
                 if arrival.frame.is_none() && !counted {
                     state.lost.fetch_add(1, Ordering::Relaxed);
                 }
-                let pass = Pass { state, pair, direction, now };
-                pass.decide(spliced.get(&pair.link_end), arrival, outlet, &mut outgoing, delayed);
+                let mut pass = Pass { state, pair, direction, now, outlet, fates };
+                pass.decide(spliced.get(&pair.link_end), arrival, &mut outgoing, delayed);
                 if now.elapsed() > ROUND {
                     break;
                 }
             }
+        }
+        // Before the frames are sent, so that no node can have acted on one that has no fate.
+        if let Some(fates) = fates {
+            fates.flush();
         }
         send(sender, &socket, &outgoing, state);
         drop(outgoing);
@@ -253,15 +260,16 @@ struct Pass<'a> {
     pair: HiddenPair,
     direction: Direction,
     now: Instant,
+    outlet: &'a mut Outlet,
+    fates: &'a mut Option<FateLog>,
 }
 
 impl Pass<'_> {
     /// Lets a stage decide about a frame, and sends or delays what it lets through.
     fn decide<'f>(
-        &self,
+        &mut self,
         spliced: Option<&SplicedEnd>,
         arrival: Arrival<'f>,
-        outlet: &mut Outlet,
         sent: &mut Vec<Outgoing<'f>>,
         delayed: &mut TimerQueue<Delayed>,
     ) {
@@ -280,9 +288,9 @@ impl Pass<'_> {
             });
             return;
         }
-        let Self { pair, now, .. } = *self;
+        let Self { state, pair, direction, now, ref mut outlet, .. } = *self;
         let Some(SplicedEnd { stage, segments, .. }) = spliced else {
-            sent.push(outgoing(None, (pair, self.direction), offloads, frame));
+            sent.push(outgoing(None, (pair, direction), offloads, frame));
             return;
         };
         outlet.clear();
@@ -298,23 +306,26 @@ impl Pass<'_> {
                 }
             }
             let shown = Frame { bytes: &frame, segment_len: offloads.segment_len() };
-            stage.pass(self.direction, shown, self.now, outlet);
+            stage.pass(direction, shown, now, outlet);
             true
         }));
         match decided {
             Ok(true) => {}
             Ok(false) => {
-                let device = pair.redirected_to(self.direction);
+                let device = pair.redirected_to(direction);
                 sent.push(Outgoing { device, mark: 0, offloads, frame });
                 return;
             }
             Err(panic) => {
                 outlet.clear();
-                self.state.fail(|| {
+                state.fail(|| {
                     let what = panics::message(&*panic).unwrap_or("(no message)");
                     format!("a stage panicked at the link end with index {}: {what}", pair.link_end)
                 });
             }
+        }
+        if let Some(fates) = &mut self.fates {
+            fates.note((pair.link_end, direction), &frame, outlet, now);
         }
         let mut send = |at, direction, offloads, frame: Cow<'f, [u8]>| {
             if at <= now {
@@ -325,9 +336,9 @@ impl Pass<'_> {
             }
         };
         for at in outlet.forward.drain(..) {
-            send(at, self.direction, offloads, frame.clone());
+            send(at, direction, offloads, frame.clone());
         }
-        for Emission { at, direction, frame } in outlet.emissions.drain(..) {
+        for Emission { at, direction, frame, .. } in outlet.emissions.drain(..) {
             send(at, direction, Offloads::default(), Cow::Owned(frame));
         }
     }

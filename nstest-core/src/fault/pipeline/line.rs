@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::emit::emit;
 use crate::fault::condition::Condition;
 use crate::fault::jitter::Jitter;
 use crate::fault::random::{Class, Draw, Draws, Stream};
@@ -10,7 +11,7 @@ use crate::fault::rate::Rate;
 use crate::fault::receipt::Receipt;
 use crate::frame::build;
 use crate::frame::view::PacketView;
-use crate::frame::{Direction, Emission, Outlet};
+use crate::frame::{Affected, Direction, Outlet, PacketEffect};
 
 /// A direction with its condition, and the state that earlier packets left.
 pub(super) struct Line {
@@ -31,8 +32,16 @@ pub(super) struct Line {
 pub(super) struct Copies {
     /// The number of copies in addition to the packet.
     pub(super) more: u32,
-    /// If the packet is corrupted, the random number that selects the bit.
-    pub(super) corrupt: Option<u64>,
+    /// How the packet is corrupted, if it is.
+    pub(super) corrupt: Option<Corruption>,
+}
+
+/// The inversion of one bit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Corruption {
+    /// The random number that selects the bit.
+    pub(super) draw: u64,
+    pub(super) fault: Option<u32>,
 }
 
 impl Line {
@@ -97,22 +106,28 @@ impl Line {
         let Some((condition, receipt)) = self.condition.clone() else {
             return self.carry_unconditionally(view, copies, now + extra, out);
         };
+        let fault = receipt.number();
         if self.loses(&condition, draws) {
             receipt.count(view);
+            out.note(fault, PacketEffect::Dropped);
             return;
         }
         let mut is_affected = condition.delay != Duration::ZERO || condition.jitter.is_some();
         if condition.duplicate.hits(draws.bits(Draw::Duplicate)) {
             copies.more += 1;
             is_affected = true;
+            out.note(fault, PacketEffect::Duplicated);
         }
         if condition.corrupt.hits(draws.bits(Draw::Corrupt)) {
-            copies.corrupt = Some(draws.bits(Draw::CorruptBit));
+            copies.corrupt = Some(Corruption { draw: draws.bits(Draw::CorruptBit), fault });
             is_affected = true;
         }
         for copy in 0..=copies.more {
             let Some(departure) = self.queue(&condition, view.frame.len(), now) else {
                 is_affected = true;
+                if copy == 0 {
+                    out.note(fault, PacketEffect::Dropped);
+                }
                 continue;
             };
             is_affected |= condition.rate.is_some();
@@ -122,11 +137,20 @@ impl Line {
             };
             let delay = if condition.reorder.hits(draws.bits(reorder)) {
                 is_affected = true;
+                if copy == 0 {
+                    out.note(fault, PacketEffect::Reordered);
+                }
                 Duration::ZERO
             } else {
                 let vary = |jitter: Jitter, draw| jitter.vary(condition.delay, draws.bits(draw));
                 condition.jitter.map_or(condition.delay, |shape| vary(shape, jitter))
             };
+            if copy == 0 {
+                let delay = departure.saturating_duration_since(now) + delay;
+                if delay != Duration::ZERO {
+                    out.note_delay(fault, delay);
+                }
+            }
             let corrupt = copies.corrupt.filter(|_| copy == 0);
             self.send(view, corrupt, departure + delay + extra, out);
         }
@@ -162,12 +186,19 @@ impl Line {
         Some(departure)
     }
 
-    fn send(&self, view: &PacketView<'_>, corrupt: Option<u64>, at: Instant, out: &mut Outlet) {
+    fn send(
+        &self,
+        view: &PacketView<'_>,
+        corrupt: Option<Corruption>,
+        at: Instant,
+        out: &mut Outlet,
+    ) {
         match corrupt {
             None => out.forward.push(at),
-            Some(draw) => {
-                let frame = build::corrupted(view, draw);
-                out.emissions.push(Emission { at, direction: self.direction, frame });
+            Some(Corruption { draw, fault }) => {
+                let affected = Affected::by(fault, PacketEffect::Changed);
+                out.affected.push(affected);
+                emit(out, at, self.direction, build::corrupted(view, draw), affected);
             }
         }
     }

@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 
 use self::cuts::Cuts;
 use self::earlier::EarlierFlows;
-use self::emit::{emit, emit_resets};
+use self::emit::{count_lost, emit_answer, emit_resets};
 use self::flows::Flows;
 use self::fragment_table::{DatagramId, FragmentTable};
-use self::line::{Copies, Line};
+use self::line::{Copies, Corruption, Line};
 pub(crate) use self::numbered::RuleProgress;
 use self::numbered::{Numbered, Taken};
 use self::resets::{ResetDecision, Resets};
@@ -39,7 +39,7 @@ use super::rule::{Packet, Rule, RuleAction};
 use crate::frame::build;
 use crate::frame::kind::{ControlKind, PacketKind};
 use crate::frame::view::{PacketView, flag};
-use crate::frame::{Direction, Discovery, Frame, Outlet, Stage};
+use crate::frame::{Direction, Discovery, Frame, Outlet, PacketEffect, Stage};
 
 /// A rule of a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -208,14 +208,14 @@ impl Pipeline {
         now: Instant,
         out: &mut Outlet,
     ) -> bool {
-        let decision = self.resets.decide(direction, view);
-        if decision == ResetDecision::Pass {
-            return false;
-        }
-        let both = decision == ResetDecision::ResetBoth;
-        let onward = both.then(|| build::reset_onward(view)).flatten();
+        let (fault, onward) = match self.resets.decide(direction, view) {
+            ResetDecision::Pass => return false,
+            ResetDecision::ResetSender(fault) => (fault, None),
+            ResetDecision::ResetBoth(fault) => (fault, build::reset_onward(view)),
+        };
         let delay = self.lines[index(direction)].delay();
-        emit_resets(out, (direction, view), (now, delay), onward);
+        out.note(fault, PacketEffect::Dropped);
+        emit_resets(out, (direction, view), (now, delay), onward, fault);
         true
     }
 
@@ -230,6 +230,7 @@ impl Pipeline {
         let datagram = self.fragments.note(direction, view);
         let followed_by = self.fragments.get(datagram).and_then(|datagram| datagram.followed_by);
         if let Some(receipt) = self.cuts.dropping(direction, control, followed_by) {
+            out.note(receipt.number(), PacketEffect::Dropped);
             return count_lost(receipt, (view, control));
         }
         if self.is_reset(direction, view, now, out) {
@@ -281,11 +282,16 @@ impl Pipeline {
                 numbered.rule.receipt.remember(|| view.to_string());
             }
             let (id, rule) = (numbered.id, &numbered.rule);
+            let fault = rule.receipt.number();
             match &rule.action {
                 RuleAction::Action(Action::Duplicate(copies)) => {
                     passing.copies.more += u32::from(*copies);
+                    out.note(fault, PacketEffect::Duplicated);
                 }
-                RuleAction::Action(Action::Delay(delay)) => passing.delay += *delay,
+                RuleAction::Action(Action::Delay(delay)) => {
+                    passing.delay += *delay;
+                    out.note_delay(fault, *delay);
+                }
                 RuleAction::Notify(number) => {
                     if let Some(listener) = self.listener.as_mut().filter(|_| is_first) {
                         listener(*number, now);
@@ -293,7 +299,8 @@ impl Pipeline {
                 }
                 RuleAction::Action(Action::Corrupt) => {
                     if is_first {
-                        passing.copies.corrupt = Some(draws.bits(Draw::CorruptBit));
+                        let draw = draws.bits(Draw::CorruptBit);
+                        passing.copies.corrupt = Some(Corruption { draw, fault });
                     }
                 }
                 RuleAction::Action(lost) => {
@@ -303,10 +310,11 @@ impl Pipeline {
                         match lost {
                             Action::Reject(why) => {
                                 let answer = build::unreachable(view, *why);
-                                emit(out, now, direction.reverse(), answer);
+                                emit_answer(out, now, direction, answer, fault);
                             }
                             Action::Mtu { mtu, notify: true } => {
-                                emit(out, now, direction.reverse(), build::too_big(view, *mtu));
+                                let answer = build::too_big(view, *mtu);
+                                emit_answer(out, now, direction, answer, fault);
                             }
                             Action::Reset => {
                                 let (at, onward) = match rule.then {
@@ -314,7 +322,7 @@ impl Pipeline {
                                     false => (now, build::reset_onward(view)),
                                 };
                                 let delay = self.lines[index(direction)].delay();
-                                emit_resets(out, packet, (at, delay), onward);
+                                emit_resets(out, packet, (at, delay), onward, fault);
                                 let receipt = rule.receipt.clone();
                                 self.resets.insert(packet, rule.then, &self.flows, receipt);
                             }
@@ -326,6 +334,7 @@ impl Pipeline {
                         }
                     }
                     if !rule.then {
+                        out.note(fault, PacketEffect::Dropped);
                         return None;
                     }
                     if let Some(datagram) = datagram.as_deref_mut().filter(|_| is_first) {
@@ -384,11 +393,5 @@ fn index(direction: Direction) -> usize {
     match direction {
         Direction::Egress => 0,
         Direction::Ingress => 1,
-    }
-}
-
-fn count_lost(receipt: &Receipt, (view, control): (&PacketView<'_>, Option<ControlKind>)) {
-    if control != Some(ControlKind::Unsolicited) {
-        receipt.count(view);
     }
 }

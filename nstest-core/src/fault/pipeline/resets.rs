@@ -43,10 +43,10 @@ struct PassedSegment {
 pub(super) enum ResetDecision {
     /// It passes.
     Pass,
-    /// It is lost, and its sender gets an RST.
-    ResetSender,
-    /// It is lost, and both ends get an RST.
-    ResetBoth,
+    /// It is lost by this fault, and its sender gets an RST.
+    ResetSender(Option<u32>),
+    /// It is lost by this fault, and both ends get an RST.
+    ResetBoth(Option<u32>),
 }
 
 impl Resets {
@@ -83,7 +83,7 @@ impl Resets {
         }
         let Some(passed) = connection.passed else {
             connection.receipt.count(view);
-            return ResetSender;
+            return ResetSender(connection.receipt.number());
         };
         let is_copy = direction == passed.direction && is_not_after(tcp.end(), passed.end);
         if tcp.has(flag::RST) || tcp.sequence_len() == 0 || is_copy {
@@ -91,6 +91,6 @@ impl Resets {
         }
         connection.passed = None;
         connection.receipt.count(view);
-        ResetBoth
+        ResetBoth(connection.receipt.number())
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::{Arc, Pair, bound, link_end_of, network, pair, pass, round_trip, sound, teach};
-use crate::frame::{Direction, Emission};
+use crate::frame::{Affected, Direction, Emission, PacketEffect};
 use crate::testing::isolated;
+
+const MADE: Affected = Affected::by(None, PacketEffect::Made);
 
 #[test]
 fn what_is_delayed_comes_late_and_in_order() {
@@ -70,7 +72,7 @@ fn copies_and_frames_of_the_stages_own_are_sent() {
         teach(&local, true, |direction, frame, now, out| {
             let at = now + Duration::from_millis(5);
             out.forward.extend([now, now]);
-            out.emissions.push(Emission { at, direction, frame: frame.to_vec() });
+            out.emissions.push(Emission { at, direction, frame: frame.to_vec(), affected: MADE });
         });
         let start = Instant::now();
         ends.0.send(b"three").unwrap();
@@ -94,7 +96,7 @@ fn copies_and_frames_of_the_stages_own_are_sent() {
                 answer[ip + 20..ip + 22].copy_from_slice(&frame[ip + 22..ip + 24]);
                 answer[ip + 22..ip + 24].copy_from_slice(&frame[ip + 20..ip + 22]);
                 let direction = direction.reverse();
-                out.emissions.push(Emission { at: now, direction, frame: answer });
+                out.emissions.push(Emission { at: now, direction, frame: answer, affected: MADE });
             } else {
                 out.forward.push(now);
             }
@@ -131,7 +133,7 @@ fn a_frame_that_cannot_be_sent_fails_the_test() {
         let far = bound(&peer, peer.ip());
         teach(&peer, true, |direction, frame, now, out| {
             let frame = [frame, &[0; 2000]].concat();
-            out.emissions.push(Emission { at: now, direction, frame });
+            out.emissions.push(Emission { at: now, direction, frame, affected: MADE });
             pass(direction, &[], now, out);
         });
         let near = bound(&local, local.ip());

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::id::FaultId;
+use super::logging;
 use super::targets::all_ends;
 use crate::error::Result;
 use crate::fabric::Fabric;
@@ -84,6 +85,8 @@ impl Carriers {
 }
 
 fn set_carrier(end: LinkEnd, up: bool, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
-    let ends = all_ends(spec, end).into_iter().map(|end| (end.node, end.slot, end.id));
+    let ends = all_ends(spec, end);
+    logging::carrier(&ends, up);
+    let ends = ends.into_iter().map(|end| (end.node, end.slot, end.id));
     fabric.set_carrier(&ends.collect::<Vec<_>>(), up)
 }

@@ -9,6 +9,7 @@
 //! In dependency order, each file uses only those before it:
 //!
 //! - `id`, [`targets`]: numbers of faults; from names to ends of links;
+//! - `logging`: what the test's log says of faults;
 //! - [`pipelines`], [`backend`], [`conditions`], [`carriers`]: what a fault can be in
 //!   force as;
 //! - [`injected`], [`mechanisms`]: one fault; how it gets into force and out of it;
@@ -25,6 +26,7 @@ mod conditions;
 mod follow;
 mod id;
 mod injected;
+mod logging;
 mod mechanisms;
 mod pipelines;
 mod register;

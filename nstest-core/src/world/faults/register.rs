@@ -9,6 +9,7 @@ use super::carriers::Reason;
 use super::census::Census;
 use super::id::FaultId;
 use super::injected::Injected;
+use super::logging;
 use super::mechanisms::Mechanisms;
 use super::rivals::{self, Left};
 use super::scheduler::{FaultEvent, Scheduler};
@@ -109,6 +110,8 @@ impl Faults {
 
     pub(super) fn register(&mut self, injected: Injected) -> FaultId {
         let id = FaultId(self.injected.last_key_value().map_or(0, |(id, _)| id.0 + 1));
+        injected.receipt.set_number(id.number());
+        logging::injected(id, &injected.fault, injected.location);
         self.injected.insert(id, injected);
         id
     }
@@ -196,6 +199,9 @@ impl Faults {
         let applied = mechanisms.apply(id, injected, spec, fabric)?;
         injected.progress = None;
         (injected.on, injected.was_on, injected.pending) = (true, true, pending);
+        if !goes_on {
+            logging::switched(id, true);
+        }
         let mut before = std::mem::replace(&mut injected.applied, applied);
         before.retain(|applied| !injected.applied.contains(applied));
         // Only now, when the new is in force: no packet passes between them.
@@ -205,9 +211,14 @@ impl Faults {
     /// Takes a fault out of force.
     pub(super) fn turn_off(&mut self, id: FaultId, spec: &Spec, fabric: &mut Fabric) -> Result<()> {
         let injected = self.get_mut(id);
-        (injected.on, injected.pending, injected.progress) = (false, false, None);
+        let was_on = std::mem::replace(&mut injected.on, false);
+        (injected.pending, injected.progress) = (false, None);
         let applied = std::mem::take(&mut injected.applied);
-        self.mechanisms.release(id, applied, spec, fabric)
+        let released = self.mechanisms.release(id, applied, spec, fabric);
+        if was_on {
+            logging::switched(id, false);
+        }
+        released
     }
 
     /// Ends a fault for good. It may have been ended before.
@@ -219,10 +230,14 @@ impl Faults {
     ) -> Result<()> {
         fabric.settle_wire(); // what was sent before has met it
         let injected = self.get_mut(id);
-        injected.over = true;
+        let was_over = std::mem::replace(&mut injected.over, true);
         let trigger = injected.trigger.take();
         let untriggered = self.mechanisms.release(id, Vec::from_iter(trigger), spec, fabric);
-        self.turn_off(id, spec, fabric).and(untriggered)
+        let turned_off = self.turn_off(id, spec, fabric).and(untriggered);
+        if !was_over {
+            logging::ended(id);
+        }
+        turned_off
     }
 
     /// Ends every fault with such an effect: all that can be ended.

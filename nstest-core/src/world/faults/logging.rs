@@ -1,0 +1,33 @@
+//! What the test's log says of faults, and of links that are down.
+
+use std::panic::Location;
+
+use super::id::FaultId;
+use crate::evidence::timeline::TimelineEvent;
+use crate::fault::Fault;
+use crate::recorder::record;
+use crate::topology::spec::LinkEnd;
+
+/// The place of faults of the plan that the test runs under.
+const PLAN: &str = "NSTEST_PLAN";
+
+pub(super) fn injected(id: FaultId, fault: &Fault, location: Option<&Location<'_>>) {
+    let (fault, text) = (id.number(), fault.to_string());
+    let place = location.map_or_else(|| PLAN.to_owned(), Location::to_string);
+    record([TimelineEvent::FaultInjected { fault, text, place }]);
+}
+
+/// A fault came into force, or is in force no more.
+pub(super) fn switched(id: FaultId, on: bool) {
+    record([TimelineEvent::FaultSwitched { fault: id.number(), on }]);
+}
+
+pub(super) fn ended(id: FaultId) {
+    record([TimelineEvent::FaultEnded { fault: id.number() }]);
+}
+
+/// All ends of a link went up or down.
+pub(super) fn carrier(ends: &[LinkEnd], up: bool) {
+    let of = |end: &LinkEnd| TimelineEvent::Link { link_end: end.id.ifindex(), up };
+    record(ends.iter().map(of));
+}
