@@ -6,6 +6,7 @@
 //! - [`timeline`]: the events of a test;
 //! - [`verdicts`]: what the wire did to frames;
 //! - [`packets`]: the recorded packets as events;
+//! - [`matching`]: which records are of one frame, and what faults did to it;
 //! - [`pcapng`], [`capture`]: the file format; a test's capture for Wireshark;
 //! - [`commit`]: the commit of the sources;
 //! - [`store`]: the directory of a failed test.
@@ -13,6 +14,7 @@
 pub(crate) mod capture;
 pub(crate) mod commit;
 mod fields;
+pub(crate) mod matching;
 pub(crate) mod packets;
 mod pcapng;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]

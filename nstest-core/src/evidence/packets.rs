@@ -21,6 +21,16 @@ pub(crate) struct RecordedFrame {
     pub(crate) frame: Box<[u8]>,
 }
 
+/// What was found out about a recorded frame.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct MatchedFrame {
+    /// Of a frame that was received: the index of the record where it was sent.
+    pub(crate) sent_as: Option<usize>,
+    /// Of a frame that was sent: what faults have done to it on its way. Of one that was
+    /// received: that a fault has made or changed it.
+    pub(crate) fates: Vec<Fate>,
+}
+
 /// A packet where a node sent it, or where a node received it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TracedPacket {
@@ -39,17 +49,18 @@ pub(crate) struct TracedPacket {
     pub(crate) fates: Vec<Fate>,
 }
 
-/// Numbers frames in the order of their time.
-pub(crate) fn trace(frames: Vec<RecordedFrame>) -> Vec<TracedPacket> {
-    let numbered = frames.into_iter().zip(1..).map(|(recorded, number)| TracedPacket {
+/// Numbers frames in the order of their time. `matched`: what was found out about each.
+pub(crate) fn trace(frames: Vec<RecordedFrame>, matched: Vec<MatchedFrame>) -> Vec<TracedPacket> {
+    let numbered = frames.into_iter().zip(matched).zip(1..);
+    let numbered = numbered.map(|((recorded, matched), number)| TracedPacket {
         number,
         time: recorded.time,
         link_end: recorded.link_end,
         received: recorded.to_node,
         length: recorded.length,
         frame: recorded.frame,
-        sent_as: None,
-        fates: Vec::new(),
+        sent_as: matched.sent_as.map(|index| index as u64 + 1),
+        fates: matched.fates,
     });
     numbered.collect()
 }

@@ -16,7 +16,7 @@ pub(crate) struct WireVerdict<'a> {
     pub(crate) number: u64,
     /// The number of the first verdict about the same frame.
     pub(crate) first: u64,
-    /// When the wire decided, since the Unix epoch.
+    /// When the frame that the wire decided about came there, since the Unix epoch.
     pub(crate) time: Duration,
     /// The index of the device of the link end where it decided.
     pub(crate) link_end: u32,

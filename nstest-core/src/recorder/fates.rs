@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -27,8 +27,6 @@ pub(crate) struct FateLog {
     written: u64,
     /// Verdicts that are not in the file yet, as slots.
     waiting: Vec<u8>,
-    /// When the first of these was made, since the Unix epoch.
-    since: Duration,
 }
 
 impl FateLog {
@@ -38,15 +36,15 @@ impl FateLog {
     }
 
     fn to(sender: DescriptorSender) -> Self {
-        let (written, waiting, since) = (0, Vec::new(), Duration::ZERO);
-        Self { sender, file: None, written, waiting, since }
+        Self { sender, file: None, written: 0, waiting: Vec::new() }
     }
 
-    /// Notes what was decided at a link end about a frame, if it was affected.
+    /// Notes what was decided at a link end about a frame that has come there at a time, since
+    /// the Unix epoch. Does nothing if the frame was not affected.
     pub(crate) fn note(
         &mut self,
-        (link_end, direction): (u32, Direction),
-        frame: &[u8],
+        at: (u32, Direction),
+        (time, frame): (Duration, &[u8]),
         decided: &Outlet,
         now: Instant,
     ) {
@@ -54,18 +52,14 @@ impl FateLog {
         if affected.is_empty() && emissions.is_empty() {
             return;
         }
-        if self.waiting.is_empty() {
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            self.since = since.unwrap_or(Duration::ZERO);
-        }
         let first = self.next();
         for affected in affected {
-            self.push(first, (link_end, direction), *affected, (frame, false));
+            self.push(first, at, (time, frame, false), *affected);
         }
         for emission in emissions {
             let delay = emission.at.saturating_duration_since(now);
             let affected = Affected { delay, ..emission.affected };
-            self.push(first, (link_end, emission.direction), affected, (&emission.frame, true));
+            self.push(first, (at.0, emission.direction), (time, &emission.frame, true), affected);
         }
     }
 
@@ -78,13 +72,13 @@ impl FateLog {
         &mut self,
         first: u64,
         (link_end, direction): (u32, Direction),
+        (time, frame, is_new): (Duration, &[u8], bool),
         affected: Affected,
-        (frame, is_new): (&[u8], bool),
     ) {
         let verdict = WireVerdict {
             number: self.next(),
             first,
-            time: self.since,
+            time,
             link_end,
             direction,
             affected,
@@ -137,7 +131,7 @@ mod tests {
         let mut log = FateLog::to(DescriptorSender::of(end));
         let (now, at) = (Instant::now(), (7, Direction::Egress));
         let mut decided = Outlet::default();
-        log.note(at, b"not affected", &decided, now);
+        log.note(at, (Duration::ZERO, b"not affected"), &decided, now);
         log.flush();
         assert!(recorder.finish().verdicts.is_empty() && log.file.is_none());
 
@@ -151,10 +145,10 @@ mod tests {
         for _ in 0..BATCHES {
             decided.affected = vec![affected];
             for _ in 0..BATCH - 2 {
-                log.note(at, b"frame", &decided, now);
+                log.note(at, (Duration::ZERO, b"frame"), &decided, now);
             }
             decided.emissions = vec![emission.clone()];
-            log.note(at, b"frame", &decided, now);
+            log.note(at, (Duration::ZERO, b"frame"), &decided, now);
             decided.clear();
             log.flush();
         }

@@ -2,7 +2,6 @@
 //!
 //! What cannot be written is a note. The verdict stays as it is.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use super::test::Test;
 use super::verdict::SeededVerdict;
 use crate::evidence::capture::capture;
 use crate::evidence::commit::commit;
+use crate::evidence::matching::{Networks, match_frames};
 use crate::evidence::packets::{TracedPacket, trace};
 use crate::evidence::store::{Folder, Subject};
 use crate::evidence::timeline::{Entry, TimelineEvent, VERSION};
@@ -82,18 +82,24 @@ impl RecordWriter<'_> {
     }
 
     /// All events in the order of their time, and the packets.
-    fn events(&self, recorded: RecorderOutput, output: &Output) -> (Vec<Entry>, Vec<TracedPacket>) {
+    fn events(
+        &self,
+        mut recorded: RecorderOutput,
+        output: &Output,
+    ) -> (Vec<Entry>, Vec<TracedPacket>) {
         let ended = now();
-        let packets = trace(recorded.frames);
+        let networks = Networks::of(&recorded.entries);
+        let matched = match_frames(&recorded.frames, &recorded.verdicts, &networks);
+        let packets = trace(std::mem::take(&mut recorded.frames), matched);
         let mut entries = vec![Entry { time: self.started, event: self.started_event() }];
-        entries.extend(recorded.entries);
+        entries.append(&mut recorded.entries);
         entries.extend(packets.iter().map(TracedPacket::entry));
         let lines = output.lines().into_iter();
         entries.extend(
             lines.map(|(time, line)| Entry { time, event: TimelineEvent::Output { line } }),
         );
         entries.extend(
-            notes(&recorded.dropped, recorded.missed, output.dropped)
+            notes(&recorded, output.dropped)
                 .into_iter()
                 .map(|text| Entry { time: ended, event: TimelineEvent::Note { text } }),
         );
@@ -151,15 +157,21 @@ fn json(entries: &[Entry], started: Duration) -> Vec<u8> {
 }
 
 /// What is missing in the record.
-fn notes(dropped: &BTreeMap<u32, u64>, missed: u64, output: u64) -> Vec<String> {
+fn notes(recorded: &RecorderOutput, output: u64) -> Vec<String> {
+    let RecorderOutput { dropped, missed, overwritten, .. } = recorded;
     let packets: u64 = dropped.values().sum();
     let mut notes = Vec::new();
     if packets > 0 {
         notes.push(format!("the {packets} oldest packets are not in the record, which keeps 1 MiB of each interface and 16 MiB of all"));
     }
-    if missed > 0 {
+    if *missed > 0 {
         notes.push(format!(
             "{missed} packets are not in the record: they came faster than they could be recorded"
+        ));
+    }
+    if *overwritten > 0 {
+        notes.push(format!(
+            "the {overwritten} oldest effects of faults on packets are not in the record"
         ));
     }
     if output > 0 {

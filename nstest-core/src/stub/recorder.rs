@@ -2,4 +2,4 @@
 
 use crate::evidence::timeline::TimelineEvent;
 
-pub(crate) fn record(_: impl IntoIterator<Item = TimelineEvent>) {}
+pub(crate) fn record(_: impl FnOnce() -> Vec<TimelineEvent>) {}

@@ -85,11 +85,12 @@ impl Arrival<'_> {
 
     fn borrowed(&self) -> Arrival<'_> {
         let frame = self.frame.as_ref().map(|frame| Cow::Borrowed(&**frame));
-        Arrival { device: self.device, offloads: self.offloads, frame }
+        Arrival { frame, ..*self }
     }
 
     fn into_owned(self) -> Arrival<'static> {
-        let frame = self.frame.map(|frame| Cow::Owned(frame.into_owned()));
-        Arrival { device: self.device, offloads: self.offloads, frame }
+        let Self { device, time, offloads, frame } = self;
+        let frame = frame.map(|frame| Cow::Owned(frame.into_owned()));
+        Arrival { device, time, offloads, frame }
     }
 }

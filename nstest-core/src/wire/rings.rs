@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use nix::libc::{self, sock_filter};
 
@@ -104,6 +105,8 @@ enum Found {
 pub(super) struct Arrival<'a> {
     /// The device that it arrived on.
     pub(super) device: u32,
+    /// When it arrived, since the Unix epoch.
+    pub(super) time: Duration,
     pub(super) offloads: Offloads,
     /// `None` if there was no room for it.
     pub(super) frame: Option<Cow<'a, [u8]>>,
@@ -161,6 +164,7 @@ impl Rings {
             let grown = if slot.tag.is_some() { TAG } else { 0 };
             Some(Arrival {
                 device: slot.device,
+                time: slot.time,
                 offloads: slot.offloads.moved(grown),
                 frame: there.then(|| tagged(&slot)),
             })

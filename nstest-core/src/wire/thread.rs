@@ -273,7 +273,7 @@ impl Pass<'_> {
         sent: &mut Vec<Outgoing<'f>>,
         delayed: &mut TimerQueue<Delayed>,
     ) {
-        let Arrival { mut offloads, frame, .. } = arrival;
+        let Arrival { time, mut offloads, frame, .. } = arrival;
         let Some(mut frame) = frame else {
             return;
         };
@@ -325,7 +325,7 @@ impl Pass<'_> {
             }
         }
         if let Some(fates) = &mut self.fates {
-            fates.note((pair.link_end, direction), &frame, outlet, now);
+            fates.note((pair.link_end, direction), (time, &frame), outlet, now);
         }
         let mut send = |at, direction, offloads, frame: Cow<'f, [u8]>| {
             if at <= now {

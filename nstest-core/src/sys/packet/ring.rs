@@ -11,6 +11,7 @@
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -63,6 +64,8 @@ unsafe impl Send for Ring {}
 pub(crate) struct Slot<'a> {
     /// The device that it came in on.
     pub(crate) device: u32,
+    /// When it came in, since the Unix epoch.
+    pub(crate) time: Duration,
     /// The length of the frame before it was cut off.
     pub(crate) length: usize,
     /// The VLAN tag, which the kernel keeps beside the frame: protocol and value.
@@ -135,6 +138,7 @@ impl Ring {
             .then_some((header.tp_vlan_tpid, header.tp_vlan_tci));
         Some(Slot {
             device: u32::try_from(address.sll_ifindex).unwrap_or_default(),
+            time: Duration::new(header.tp_sec.into(), header.tp_nsec),
             length: header.tp_len as usize,
             tag,
             offloads: Offloads(offloads),

@@ -12,22 +12,24 @@ use crate::topology::spec::LinkEnd;
 const PLAN: &str = "NSTEST_PLAN";
 
 pub(super) fn injected(id: FaultId, fault: &Fault, location: Option<&Location<'_>>) {
-    let (fault, text) = (id.number(), fault.to_string());
-    let place = location.map_or_else(|| PLAN.to_owned(), Location::to_string);
-    record([TimelineEvent::FaultInjected { fault, text, place }]);
+    record(|| {
+        let (text, fault) = (fault.to_string(), id.number());
+        let place = location.map_or_else(|| PLAN.to_owned(), Location::to_string);
+        vec![TimelineEvent::FaultInjected { fault, text, place }]
+    });
 }
 
 /// A fault came into force, or is in force no more.
 pub(super) fn switched(id: FaultId, on: bool) {
-    record([TimelineEvent::FaultSwitched { fault: id.number(), on }]);
+    record(|| vec![TimelineEvent::FaultSwitched { fault: id.number(), on }]);
 }
 
 pub(super) fn ended(id: FaultId) {
-    record([TimelineEvent::FaultEnded { fault: id.number() }]);
+    record(|| vec![TimelineEvent::FaultEnded { fault: id.number() }]);
 }
 
 /// All ends of a link went up or down.
 pub(super) fn carrier(ends: &[LinkEnd], up: bool) {
     let of = |end: &LinkEnd| TimelineEvent::Link { link_end: end.id.ifindex(), up };
-    record(ends.iter().map(of));
+    record(|| ends.iter().map(of).collect());
 }
