@@ -304,6 +304,9 @@ impl Pipeline {
                     }
                 }
                 RuleAction::Action(lost) => {
+                    if !rule.then {
+                        out.note(fault, PacketEffect::Dropped);
+                    }
                     if is_first {
                         count_lost(&rule.receipt, (view, control));
                         let packet = (direction, view);
@@ -334,7 +337,6 @@ impl Pipeline {
                         }
                     }
                     if !rule.then {
-                        out.note(fault, PacketEffect::Dropped);
                         return None;
                     }
                     if let Some(datagram) = datagram.as_deref_mut().filter(|_| is_first) {

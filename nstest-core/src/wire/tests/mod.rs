@@ -2,6 +2,7 @@
 
 mod bulk;
 mod decisions;
+mod fates;
 mod passing;
 mod splicing;
 
