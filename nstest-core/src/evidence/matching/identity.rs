@@ -7,7 +7,7 @@ use crate::frame::view::protocol;
 /// The first bytes of a frame on a network, without its checksums: these may be completed on
 /// the way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Identity {
+pub(super) struct FrameIdentity {
     network: Option<u32>,
     bytes: Box<[u8]>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Part {
 }
 
 /// A direction of a connection on a network: Ethernet and IP addresses, protocol, and ports.
-pub(super) type FlowKey = Identity;
+pub(super) type FlowKey = FrameIdentity;
 
 /// Where the headers of a frame are.
 struct Headers {
@@ -71,7 +71,7 @@ fn headers(frame: &[u8]) -> Option<Headers> {
     }
 }
 
-impl Identity {
+impl FrameIdentity {
     pub(super) fn of(network: Option<u32>, frame: &[u8]) -> Self {
         let mut bytes: Box<[u8]> = frame[..frame.len().min(KEPT)].into();
         let mut clear = |at: usize| {

@@ -16,7 +16,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use self::identity::{FlowKey, Identity, Part, part};
+use self::identity::{FlowKey, FrameIdentity, Part, part};
 pub(crate) use self::networks::Networks;
 use self::source::{Origin, Source, pair};
 use super::packets::{MatchedFrame, RecordedFrame};
@@ -59,7 +59,7 @@ struct Matching<'a> {
     networks: &'a Networks,
     sources: Vec<Source>,
     groups: Vec<Group<'a>>,
-    equal: HashMap<Identity, Equal>,
+    equal: HashMap<FrameIdentity, Equal>,
     /// What each flow sends, in the order of time.
     flows: HashMap<FlowKey, Vec<(Part, usize)>>,
     /// The source of each frame that was received.
@@ -104,7 +104,7 @@ impl<'a> Matching<'a> {
 
     /// The records that are equal to that of a frame.
     fn equal(&mut self, link_end: u32, time: Duration, frame: &[u8]) -> &mut Equal {
-        let identity = Identity::of(self.networks.at(link_end, time), frame);
+        let identity = FrameIdentity::of(self.networks.at(link_end, time), frame);
         self.equal.entry(identity).or_default()
     }
 
