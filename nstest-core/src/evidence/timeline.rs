@@ -179,6 +179,12 @@ events! {
         /// The file or socket that it waits for.
         waits_for: Option<String>,
     }
+    /// What the sockets, and at a timeout the threads, did at this time follows. There is one at
+    /// most.
+    22 "snapshot" Snapshot {
+        /// Of so many nodes the sockets were read.
+        nodes: u32,
+    }
     /// The thread of the test that waited longest for a processor, although it could run.
     21 "waited-for-processor" WaitedForProcessor {
         /// Nanoseconds that it waited.

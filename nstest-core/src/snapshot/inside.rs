@@ -37,7 +37,7 @@ use crate::topology::spec::NodeId;
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// What the snapshots of a test may cost together until the last of them begins.
-const BUDGET: Duration = Duration::from_millis(20);
+const BUDGET: Duration = Duration::from_millis(100);
 
 /// No more namespaces are entered after this time.
 const ENOUGH: Duration = Duration::from_millis(500);
@@ -55,10 +55,13 @@ struct SnapshotsTaken {
     /// The thread whose failure was the reason for the last one.
     by: Option<ThreadId>,
     cost: Duration,
+    /// Whether a later panic of that thread took none, since they had cost enough.
+    outdated: bool,
 }
 
 static ARMED: OnceLock<Armed> = OnceLock::new();
-static TAKEN: Mutex<SnapshotsTaken> = Mutex::new(SnapshotsTaken { by: None, cost: Duration::ZERO });
+static TAKEN: Mutex<SnapshotsTaken> =
+    Mutex::new(SnapshotsTaken { by: None, cost: Duration::ZERO, outdated: false });
 
 /// Has the failures of this process's test take snapshots.
 pub(crate) fn arm() {
@@ -73,29 +76,35 @@ pub(crate) fn arm() {
 /// thread panics again, the test has caught the first panic, and the new one matters. Readers of
 /// the log use the last snapshot.
 pub(crate) fn at_panic() {
-    fail();
+    fail(BUDGET);
 }
 
 /// To be called when the test has failed in another way, while its network still exists.
 pub(crate) fn at_failure() {
-    fail();
+    fail(Duration::MAX);
 }
 
 /// To be called when a panic has ended the test function. Takes a snapshot if the panic hook did
-/// not, since the test has installed its own, or it was not called (`resume_unwind`).
+/// not, since the test has installed its own, it was not called (`resume_unwind`), or there were
+/// too many panics before.
 pub(crate) fn at_end_of_panic() {
-    if TAKEN.try_lock().is_ok_and(|taken| taken.by.is_none()) {
-        fail();
+    if TAKEN.try_lock().is_ok_and(|taken| taken.by.is_none() || taken.outdated) {
+        fail(Duration::MAX);
     }
 }
 
-fn fail() {
+/// Takes a snapshot, if those before have cost less than the budget.
+fn fail(budget: Duration) {
     let Some(armed) = ARMED.get() else { return };
     // A fork of the body has only the thread that made it, and maybe locks of the others.
     let Ok(mut taken) = TAKEN.try_lock() else { return };
     let this = thread::current().id();
-    let caught = taken.by.is_none_or(|thread| thread == this);
-    if armed.pid != process::id() || !caught || taken.cost > BUDGET {
+    let follows_another = taken.by.is_some_and(|thread| thread != this);
+    if armed.pid != process::id() || follows_another {
+        return;
+    }
+    taken.outdated = taken.cost > budget;
+    if taken.outdated {
         return;
     }
     taken.by = Some(this);
@@ -139,21 +148,28 @@ fn take(since_start: Duration) -> Vec<TimelineEvent> {
         }
     }
     let mut found = Vec::new();
-    let (mut entered, mut failed) = (0, None);
+    let (mut entered, mut failed) = (0_u32, None);
     for (id, namespace) in &nodes {
         if begin.elapsed() > ENOUGH {
             break;
         }
-        entered += 1;
         match read(*id, namespace) {
             Ok(sockets) => found.extend(sockets),
-            Err(error) => failed = Some(error),
+            Err(error) => {
+                failed = Some(error);
+                continue;
+            }
         }
+        entered += 1;
     }
-    if let Some(why) = failed {
-        events.push(note(&why));
+    if entered > 0 {
+        events.push(TimelineEvent::Snapshot { nodes: entered });
     }
-    if entered < nodes.len() {
+    if let Some(why) = &failed {
+        let text = format!("not all sockets could be read: {why}");
+        events.push(TimelineEvent::Note { text });
+    }
+    if failed.is_none() && usize::try_from(entered).is_ok_and(|entered| entered < nodes.len()) {
         let text = format!("the sockets of {entered} of {} nodes were read", nodes.len());
         events.push(TimelineEvent::Note { text });
     }

@@ -29,12 +29,41 @@ pub(crate) use outside::take as take_from_outside;
 
 use crate::evidence::timeline::{Entry, TimelineEvent};
 
-/// Leaves the last snapshot of a test and none before it.
+/// Leaves the last snapshot of a test and none before it. The events of a snapshot have the same
+/// time.
 pub(crate) fn keep_last(entries: &mut Vec<Entry>) {
     let belongs = |event: &TimelineEvent| {
-        use TimelineEvent::{Socket, Thread, WaitedForProcessor};
-        matches!(event, Socket { .. } | Thread { .. } | WaitedForProcessor { .. })
+        use TimelineEvent::{Snapshot, Socket, Thread, WaitedForProcessor};
+        matches!(event, Snapshot { .. } | Socket { .. } | Thread { .. } | WaitedForProcessor { .. })
     };
-    let last = entries.iter().filter(|entry| belongs(&entry.event)).map(|entry| entry.time).max();
+    let begins = |entry: &&Entry| matches!(entry.event, TimelineEvent::Snapshot { .. });
+    let last = entries.iter().filter(begins).map(|entry| entry.time).max();
     entries.retain(|entry| !belongs(&entry.event) || Some(entry.time) == last);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn only_the_last_snapshot_is_kept() {
+        let entry = |time, event| Entry { time: Duration::from_secs(time), event };
+        let snapshot = |time| entry(time, TimelineEvent::Snapshot { nodes: 1 });
+        let thread = || TimelineEvent::Thread {
+            thread: "a[2]".to_owned(),
+            node: None,
+            waits_in: "futex".to_owned(),
+            waits_for: None,
+        };
+        let note = entry(1, TimelineEvent::Note { text: "of the first".to_owned() });
+        let first = [snapshot(1), entry(1, thread())];
+        let mut entries = [&first[..], &[note.clone(), snapshot(2)]].concat();
+        keep_last(&mut entries);
+        assert_eq!(entries, [note, snapshot(2)]);
+        let mut entries = first.to_vec();
+        keep_last(&mut entries);
+        assert_eq!(entries, first);
+    }
 }

@@ -90,11 +90,13 @@ fn look(
         });
     }
     let mut found = match read_sockets(body, &numbers) {
-        Ok((found, refused)) => {
+        Ok((found, nodes, refused)) => {
+            events.push(TimelineEvent::Snapshot { nodes });
             events.extend(refused.map(|why| note("not all sockets could be read", &why)));
             found
         }
         Err(why) => {
+            events.push(TimelineEvent::Snapshot { nodes: 0 });
             events.push(note("the sockets of the nodes could not be read", &why));
             Vec::new()
         }
@@ -112,11 +114,11 @@ fn look(
     events
 }
 
-/// The sockets of all nodes, and why some could not be read.
+/// The sockets of all nodes, the number of these nodes, and why some could not be read.
 fn read_sockets(
     body: &Path,
     numbers: &BTreeMap<u64, u32>,
-) -> io::Result<(Vec<NodeSocket>, Option<String>)> {
+) -> io::Result<(Vec<NodeSocket>, u32, Option<String>)> {
     let user = other_user_namespace(body)?;
     let mut namespaces = namespaces(body, numbers)?;
     let mut failed = None;
@@ -124,7 +126,7 @@ fn read_sockets(
         failed = Some(format!("there are {} nodes", namespaces.len()));
     }
     namespaces.truncate(MOST_NODES);
-    let mut found = Vec::new();
+    let (mut found, mut entered) = (Vec::new(), 0);
     for some in namespaces.chunks(AT_ONCE) {
         let mut nodes = Vec::new();
         let mut opened = Vec::new();
@@ -146,12 +148,15 @@ fn read_sockets(
                         .map_err(|error| error.to_string())
                 });
             match sockets {
-                Ok(sockets) => found.extend(sockets),
+                Ok(sockets) => {
+                    found.extend(sockets);
+                    entered += 1;
+                }
                 Err(error) => failed = Some(error),
             }
         }
     }
-    Ok((found, failed))
+    Ok((found, entered, failed))
 }
 
 /// The user namespace of the test, unless it is that of this process.
