@@ -54,8 +54,6 @@ pub(crate) struct Fabric {
     notes: Vec<String>,
     /// Whether another process has built the network, and owns it.
     attached: bool,
-    /// The recording of its packets that begins, until they are recorded.
-    pub(super) recording: Option<nix::Result<recorder::Starting>>,
 }
 
 /// A list of changes that was stopped by an error.
@@ -68,16 +66,17 @@ pub(crate) struct Stopped {
 
 impl Fabric {
     pub(super) fn new(panics: Arc<Panics>) -> Result<Self> {
-        let (namespace, (route, unwritten, recording)) = Namespace::create("the fabric", || {
+        let (namespace, (route, unwritten)) = Namespace::create("the fabric", || {
             // It sends nothing by itself. It has no address and no route, so it forwards
             // nothing.
             let unwritten = sysctl::write_all([("ipv6/conf/all/disable_ipv6", "1")])?;
-            let recording = recorder::start(wire::FIRST_HIDDEN);
-            Ok((Socket::open(NetlinkFamily::Route, "the fabric")?, unwritten, recording))
+            if let Err(errno) = recorder::start(wire::FIRST_HIDDEN) {
+                logging::not_recorded(errno);
+            }
+            Ok((Socket::open(NetlinkFamily::Route, "the fabric")?, unwritten))
         })?;
         let mut fabric = Self::without_nodes(namespace, route, panics);
         fabric.note(&unwritten);
-        fabric.recording = Some(recording);
         Ok(fabric)
     }
 
@@ -99,7 +98,6 @@ impl Fabric {
             panics,
             notes: Vec::new(),
             attached: false,
-            recording: None,
         }
     }
 

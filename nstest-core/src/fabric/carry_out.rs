@@ -12,7 +12,6 @@ use super::request_queue::RequestQueue;
 use crate::error::{Error, ErrorCode, Result};
 use crate::netlink::refusal;
 use crate::node::{Panics, reserve_open_files};
-use crate::recorder::Starting;
 use crate::topology::changes::{Change, Changes};
 use crate::topology::spec::LinkEndId;
 
@@ -23,17 +22,8 @@ impl Fabric {
         factory.with_helpers(factory.helpers(), || {
             let mut fabric = Self::new(Arc::clone(panics))?;
             fabric.carry_out_with(changes, &factory).map_err(|stopped| stopped.error)?;
-            fabric.await_recording();
             Ok(fabric)
         })
-    }
-
-    /// Returns when the packets are recorded.
-    fn await_recording(&mut self) {
-        let started = self.recording.take().map(|starting| starting.and_then(Starting::wait));
-        if let Some(Err(errno)) = started {
-            logging::not_recorded(errno);
-        }
     }
 
     /// Carries out changes in their order, up to the first error.

@@ -1,15 +1,13 @@
-//! The body's side: one packet socket in the fabric, which sees what all nodes send and
-//! receive.
+//! The body's side: packet sockets in the fabric, which see what all nodes send and receive.
 //!
 //! A node's frames come in at its link end, and those for it go out there. Packet sockets see
 //! what comes in before the filters of the wire do, and what goes out after them
 //! (`__netif_receive_skb_core` and `dev_hard_start_xmit`, net/core/dev.c). So a frame is
 //! recorded as the node has sent it, and as the other node gets it.
 
-use std::thread::JoinHandle;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::libc::{self, sock_filter};
 
 use super::channel::{self, Content};
@@ -20,39 +18,26 @@ pub(super) const RING: Blocks =
     Blocks { size: 128 << 10, count: 16, retire: Duration::from_millis(100) };
 
 /// A frame up to this length is kept whole.
-const WHOLE: u32 = 2048;
+pub(super) const WHOLE: u32 = 2048;
 
 /// The bytes that are kept of a longer one: its headers.
 const HEADERS: u32 = 192;
 
-/// A recording that begins.
-#[derive(Debug)]
-pub(crate) struct Starting(Option<JoinHandle<nix::Result<()>>>);
-
-/// Begins to record, in the calling thread's network namespace, if the parent wants that:
-/// every frame after [`Starting::wait`] is recorded. A thread of its own gives the socket its
-/// ring, since that waits for RCU unless a thread holds RTNL, as the caller does when it
-/// builds the network. `first_hidden`: the index of the first device of which nothing is
+/// Records in the calling thread's network namespace, if the parent wants that: every frame
+/// after this call. `first_hidden`: the index of the first device of which nothing is
 /// recorded.
-pub(crate) fn start(first_hidden: u32) -> nix::Result<Starting> {
-    let Some(sender) = channel::sender() else { return Ok(Starting(None)) };
-    let socket = PacketSocket::open()?;
-    socket.attach(&mut program(first_hidden))?;
-    let give_ring = move || {
-        RING.request(&socket)?;
-        socket.bind()?;
-        sender.send(Content::Packets, &socket)
-    };
-    let thread = std::thread::Builder::new().name("nstest recorder".to_owned());
-    let thread = thread.spawn(give_ring).map_err(|_| Errno::EAGAIN)?;
-    Ok(Starting(Some(thread)))
-}
-
-impl Starting {
-    /// Returns when every frame is recorded.
-    pub(crate) fn wait(self) -> nix::Result<()> {
-        self.0.map_or(Ok(()), |thread| thread.join().unwrap_or(Err(Errno::UnknownErrno)))
+///
+/// There are two sockets. The first one captures at once. The other one is to get a ring,
+/// for which the kernel waits 12 ms or more, so the parent does that for tests with traffic.
+pub(crate) fn start(first_hidden: u32) -> nix::Result<()> {
+    let Some(sender) = channel::sender() else { return Ok(()) };
+    let (early, other) = (PacketSocket::open()?, PacketSocket::open()?);
+    for socket in [&early, &other] {
+        socket.attach(&mut program(first_hidden))?;
     }
+    early.annotate()?;
+    early.bind()?;
+    sender.send(Content::Packets, &[early.as_fd(), other.as_fd()])
 }
 
 /// A filter for what comes in at link ends from their nodes, and for what goes out there. What

@@ -1,7 +1,7 @@
 //! Hands descriptors from the body to the parent (SCM_RIGHTS, unix(7)).
 
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
 use nix::sys::socket::{
@@ -14,7 +14,7 @@ use crate::sys::process::adopt;
 /// What a descriptor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
-    /// The packet socket that records.
+    /// The packet socket that records, and the one that is to get a ring.
     Packets,
     /// The file of the log.
     Log,
@@ -40,7 +40,11 @@ pub(super) struct DescriptorSender(BorrowedFd<'static>);
 
 /// The parent's end.
 #[derive(Debug)]
-pub(crate) struct DescriptorReceiver(OwnedFd);
+pub(crate) struct DescriptorReceiver {
+    socket: OwnedFd,
+    /// Whether the body has closed its end, by its death.
+    closed: bool,
+}
 
 static SENDER: OnceLock<OwnedFd> = OnceLock::new();
 
@@ -48,7 +52,7 @@ static SENDER: OnceLock<OwnedFd> = OnceLock::new();
 pub(crate) fn channel() -> nix::Result<(DescriptorReceiver, OwnedFd)> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-    Ok((DescriptorReceiver(ours), theirs))
+    Ok((DescriptorReceiver { socket: ours, closed: false }, theirs))
 }
 
 /// Makes this process a body that hands over descriptors by this end.
@@ -69,8 +73,8 @@ impl DescriptorSender {
         Self(end.as_fd())
     }
 
-    pub(super) fn send(self, content: Content, descriptor: &impl AsFd) -> nix::Result<()> {
-        let fds = [descriptor.as_fd().as_raw_fd()];
+    pub(super) fn send(self, content: Content, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
+        let fds: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
         let tag = [content.tag()];
         let (message, rights) = ([IoSlice::new(&tag)], [ControlMessage::ScmRights(&fds)]);
         sendmsg::<()>(self.0.as_raw_fd(), &message, &rights, MsgFlags::MSG_NOSIGNAL, None).map(drop)
@@ -78,24 +82,25 @@ impl DescriptorSender {
 }
 
 impl DescriptorReceiver {
-    /// What becomes readable when a descriptor has arrived.
-    pub(crate) fn poll_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+    /// What becomes readable when a descriptor has arrived, as long as one can.
+    pub(super) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        (!self.closed).then(|| self.socket.as_fd())
     }
 
-    /// The next descriptor, if one has arrived.
-    pub(super) fn receive(&self) -> Option<(Content, OwnedFd)> {
+    /// The next descriptors, if some have arrived.
+    pub(super) fn receive(&mut self) -> Option<(Content, Vec<OwnedFd>)> {
         let mut tag = [0];
-        let mut space = nix::cmsg_space!(std::os::fd::RawFd);
+        let mut space = nix::cmsg_space!([RawFd; 2]);
         let mut parts = [IoSliceMut::new(&mut tag)];
         let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
         let message =
-            recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut space), flags).ok()?;
-        let descriptor = message.cmsgs().ok()?.find_map(|received| match received {
-            ControlMessageOwned::ScmRights(fds) => fds.first().map(|fd| adopt(*fd)),
+            recvmsg::<()>(self.socket.as_raw_fd(), &mut parts, Some(&mut space), flags).ok()?;
+        self.closed = message.bytes == 0;
+        let descriptors = message.cmsgs().ok()?.find_map(|received| match received {
+            ControlMessageOwned::ScmRights(fds) => Some(fds.into_iter().map(adopt).collect()),
             _ => None,
         })?;
         let content = Content::ALL.into_iter().find(|content| [content.tag()] == tag)?;
-        Some((content, descriptor))
+        Some((content, descriptors))
     }
 }

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
@@ -112,7 +113,7 @@ impl FateLog {
 /// The file, once the parent has it.
 fn open(sender: DescriptorSender) -> Option<File> {
     let file = File::from(memfd_create(c"nstest fates", MFdFlags::MFD_CLOEXEC).ok()?);
-    sender.send(Content::Fates, &file).ok()?;
+    sender.send(Content::Fates, &[file.as_fd()]).ok()?;
     Some(file)
 }
 

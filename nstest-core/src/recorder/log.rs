@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -52,6 +52,6 @@ fn open() -> Option<Log> {
     let sender = channel::sender()?;
     let file: OwnedFd = memfd_create(c"nstest log", MFdFlags::MFD_CLOEXEC).ok()?;
     fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND)).ok()?;
-    sender.send(Content::Log, &file).ok()?;
+    sender.send(Content::Log, &[file.as_fd()]).ok()?;
     Some(Log { file: File::from(file), written: AtomicUsize::new(0) })
 }

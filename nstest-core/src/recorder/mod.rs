@@ -7,17 +7,22 @@
 //! - [`mod@channel`]: hands descriptors from the body to the parent;
 //! - [`log`]: the body's side: the events of the test;
 //! - [`fates`]: the body's side: what the wire did to frames;
+//! - [`queues`]: the newest frames of each link end;
+//! - [`early`], [`ring`]: the sockets, with one frame and with many at a time;
 //! - [`recording`]: the parent's side: keeps the newest packets, and reads them.
 //!
 //! How it works and what it costs: docs/src/design/evidence.md.
 
 mod capture;
 mod channel;
+mod early;
 mod fates;
 mod log;
+mod queues;
 mod recording;
+mod ring;
 
-pub(crate) use capture::{Starting, start};
+pub(crate) use capture::start;
 pub(crate) use channel::{channel, serve};
 pub(crate) use fates::FateLog;
 pub(crate) use log::{record, record_since};

@@ -1,25 +1,28 @@
-//! The parent's side: copies frames out of the ring, and keeps the newest of each link end.
+//! The parent's side: copies frames out of the sockets, and keeps the newest of each link end.
+//!
+//! A test begins with a socket without a ring, whose frames are read one by one. When some
+//! have come, the socket with the ring takes over. A test without traffic needs no ring.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-use super::capture::RING;
 use super::channel::{Content, DescriptorReceiver};
+use super::early::Early;
+use super::queues::FrameQueues;
+use super::ring::{RingReader, start_in_thread};
 use crate::evidence::packets::RecordedFrame;
 use crate::evidence::timeline::Entry;
 use crate::evidence::verdicts::WireVerdict;
-use crate::sys::packet::{BlockRing, Captured, DeferredClose, PacketSocket};
+use crate::sys::packet::{DeferredClose, PacketSocket};
 
-/// How many bytes are kept of each link end, and of all of them.
-const OF_LINK_END: usize = 1 << 20;
-const OF_ALL: usize = 16 << 20;
-
-/// What a frame costs beside its bytes.
-const OVERHEAD: usize = size_of::<RecordedFrame>();
+/// After this many frames, a ring is worth its cost.
+const FEW: usize = 64;
 
 /// What a test records: nothing, until its network is built.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ pub(crate) struct RecorderOutput {
     pub(crate) frames: Vec<RecordedFrame>,
     /// How many older frames of each link end were dropped.
     pub(crate) dropped: BTreeMap<u32, u64>,
-    /// How many frames the kernel could not put into the ring.
+    /// How many frames came faster than they could be recorded.
     pub(crate) missed: u64,
     /// What the wire did to frames, in the order of its decisions.
     pub(crate) verdicts: Vec<WireVerdict<'static>>,
@@ -52,18 +55,23 @@ impl Recorder {
         Self { channel, recording: None, log: None, fates: None }
     }
 
-    /// What becomes readable when there is something to [`take`](Self::take).
-    pub(crate) fn poll_fd(&self) -> BorrowedFd<'_> {
-        self.recording.as_ref().map_or(self.channel.poll_fd(), Recording::poll_fd)
+    /// What becomes readable when there are packets to [`take`](Self::take). The rest can wait.
+    pub(crate) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
+        let recording = self.recording.as_ref();
+        recording.map_or_else(|| self.channel.poll_fd(), |it| Some(it.wakes.0.as_fd()))
     }
 
     /// Takes what there is.
     pub(crate) fn take(&mut self) {
-        while let Some((content, descriptor)) = self.channel.receive() {
-            match content {
-                Content::Packets => self.recording = Recording::of(descriptor.into()).ok(),
-                Content::Log => self.log = Some(File::from(descriptor)),
-                Content::Fates => self.fates = Some(File::from(descriptor)),
+        while let Some((content, descriptors)) = self.channel.receive() {
+            let mut descriptors = descriptors.into_iter();
+            match (content, descriptors.next(), descriptors.next()) {
+                (Content::Packets, Some(early), Some(other)) => {
+                    self.recording = Recording::of(early.into(), other.into()).ok();
+                }
+                (Content::Log, Some(file), _) => self.log = Some(File::from(file)),
+                (Content::Fates, Some(file), _) => self.fates = Some(File::from(file)),
+                _ => {}
             }
         }
         if let Some(recording) = &mut self.recording {
@@ -81,13 +89,13 @@ impl Recorder {
     /// All that was recorded. To be called when the body is dead.
     pub(crate) fn finish(&mut self) -> RecorderOutput {
         self.take();
-        let mut recorded = RecorderOutput { entries: self.entries(), ..Default::default() };
+        let mut output = RecorderOutput { entries: self.entries(), ..Default::default() };
         let verdicts = content(self.fates.as_ref());
-        (recorded.verdicts, recorded.overwritten) = WireVerdict::decode_all(&verdicts);
-        if let Some(recording) = &mut self.recording {
-            recording.finish(&mut recorded);
+        (output.verdicts, output.overwritten) = WireVerdict::decode_all(&verdicts);
+        if let Some(recording) = self.recording.take() {
+            recording.finish(&mut output);
         }
-        recorded
+        output
     }
 }
 
@@ -104,122 +112,117 @@ fn content(file: Option<&File>) -> Vec<u8> {
 /// The newest frames of a test's network.
 #[derive(Debug)]
 struct Recording {
-    ring: BlockRing,
-    /// The next block that the kernel gives away.
-    next: usize,
-    /// Becomes readable with each such block. Polling the socket itself would report a block
-    /// that was read before.
-    blocks: Epoll,
-    socket: PacketSocket,
-    kept: BTreeMap<u32, FrameQueue>,
-    bytes: usize,
+    /// Until the ring has recorded a frame.
+    early: Option<Early>,
+    ring: RingState,
+    kept: FrameQueues,
+    missed: u64,
+    /// Readable when there is something to take.
+    wakes: Arc<Epoll>,
 }
 
-/// What is kept of a link end.
-#[derive(Debug, Default)]
-struct FrameQueue {
-    frames: VecDeque<RecordedFrame>,
-    bytes: usize,
-    /// How many older ones were dropped.
-    dropped: u64,
+/// The socket with the ring.
+#[derive(Debug)]
+enum RingState {
+    /// It has no ring.
+    Idle(Option<PacketSocket>),
+    /// A thread gives it one.
+    Starting(Receiver<nix::Result<RingReader>>),
+    Ready(RingReader),
 }
 
 impl Recording {
-    /// Of a packet socket of the body, which records already.
-    fn of(socket: PacketSocket) -> nix::Result<Self> {
-        let ring = BlockRing::map(socket.as_fd(), RING)?;
-        let blocks = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let arrives = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0);
-        blocks.add(&socket, arrives)?;
-        let (kept, bytes) = (BTreeMap::new(), 0);
-        Ok(Self { ring, next: 0, blocks, socket, kept, bytes })
+    /// Of two packet sockets of the body. The first one captures already.
+    fn of(early: PacketSocket, other: PacketSocket) -> nix::Result<Self> {
+        let wakes = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        wakes.add(&early, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
+        Ok(Self {
+            early: Some(Early::of(early)),
+            ring: RingState::Idle(Some(other)),
+            kept: FrameQueues::default(),
+            missed: 0,
+            wakes: Arc::new(wakes),
+        })
     }
 
-    /// What becomes readable when there is a block to [`take`](Self::take).
-    fn poll_fd(&self) -> BorrowedFd<'_> {
-        self.blocks.0.as_fd()
-    }
-
-    /// Copies the frames of all blocks that the kernel has given away.
     fn take(&mut self) {
-        // The event has to be read, or the descriptor stays readable.
-        let _ = self.blocks.wait(&mut [EpollEvent::empty()], EpollTimeout::ZERO);
-        while self.ring.is_full(self.next) {
-            for captured in self.ring.frames(self.next) {
-                keep(&mut self.kept, &mut self.bytes, &captured);
+        // The events have to be read, or the descriptor stays readable.
+        let _ = self.wakes.wait(&mut [EpollEvent::empty(); 2], EpollTimeout::ZERO);
+        let few = self.early.as_mut().is_none_or(|early| early.take() < FEW);
+        match &mut self.ring {
+            RingState::Idle(socket) if !few => {
+                if let Some(socket) = socket.take() {
+                    self.start_ring(socket);
+                }
             }
-            self.ring.release(self.next);
-            self.next = (self.next + 1) % RING.count;
-        }
-        while self.bytes > OF_ALL {
-            let Some(largest) = self.kept.values_mut().max_by_key(|kept| kept.bytes) else {
-                return;
-            };
-            self.bytes -= largest.drop_oldest();
+            RingState::Idle(_) => {}
+            RingState::Starting(started) => {
+                if let Ok(Ok(ring)) = started.try_recv() {
+                    self.ring = RingState::Ready(ring);
+                    self.take_ring();
+                }
+            }
+            RingState::Ready(_) => self.take_ring(),
         }
     }
 
-    /// Moves out all frames that are kept, in the order of their time. The kernel has not
-    /// given away the last block, but no process is left that sends.
-    fn finish(&mut self, recorded: &mut RecorderOutput) {
+    fn start_ring(&mut self, socket: PacketSocket) {
+        let (sender, receiver) = channel();
+        // The test may have ended when the ring is there. Without one, the first socket goes on.
+        let started = move |ring| drop(sender.send(ring));
+        if start_in_thread(socket, Arc::clone(&self.wakes), started).is_ok() {
+            self.ring = RingState::Starting(receiver);
+        }
+    }
+
+    /// Takes the blocks of the ring. The first frame in it ends the early ones.
+    fn take_ring(&mut self) {
+        let RingState::Ready(ring) = &mut self.ring else { return };
+        let mut frames = Vec::new();
+        ring.take(|frame| frames.push(frame));
+        self.keep(frames);
+    }
+
+    fn keep(&mut self, frames: Vec<RecordedFrame>) {
+        if let (Some(first), true) = (frames.first(), self.early.is_some()) {
+            self.end_early(Some(first));
+        }
+        frames.into_iter().for_each(|frame| self.kept.push(frame));
+    }
+
+    fn end_early(&mut self, first: Option<&RecordedFrame>) {
+        let Some(early) = self.early.take() else { return };
+        let _ = self.wakes.delete(&early.socket);
+        let _ = DeferredClose::of(&early.socket); // closing waits for RCU
+        let (frames, missed) = early.finish(first);
+        frames.into_iter().for_each(|frame| self.kept.push(frame));
+        self.missed += missed;
+    }
+
+    /// Moves out all frames that are kept. The kernel has not given away the last block, but
+    /// no process is left that sends.
+    fn finish(mut self, output: &mut RecorderOutput) {
         self.take();
-        for captured in self.ring.frames(self.next) {
-            keep(&mut self.kept, &mut self.bytes, &captured);
+        if let RingState::Ready(ring) = &mut self.ring {
+            let mut frames = Vec::new();
+            let missed = ring.finish(|frame| frames.push(frame));
+            self.keep(frames);
+            self.missed += missed;
         }
-        for (link_end, kept) in std::mem::take(&mut self.kept) {
-            recorded.frames.extend(kept.frames);
-            if kept.dropped > 0 {
-                recorded.dropped.insert(link_end, kept.dropped);
-            }
-        }
-        recorded.frames.sort_by_key(|frame| frame.time);
-        recorded.missed = self.socket.dropped().map_or(0, u64::from);
+        self.end_early(None);
+        output.missed = self.missed;
+        (output.frames, output.dropped) = std::mem::take(&mut self.kept).finish();
     }
 }
 
 impl Drop for Recording {
-    /// Leaves it to the kernel to close the socket, which waits for RCU.
+    /// Leaves it to the kernel to close the sockets, which waits for RCU.
     fn drop(&mut self) {
-        let _ = DeferredClose::of(&self.socket);
-    }
-}
-
-impl FrameQueue {
-    /// Returns the bytes that it took.
-    fn drop_oldest(&mut self) -> usize {
-        let Some(oldest) = self.frames.pop_front() else { return 0 };
-        let bytes = oldest.frame.len() + OVERHEAD;
-        self.bytes -= bytes;
-        self.dropped += 1;
-        bytes
-    }
-}
-
-fn keep(kept: &mut BTreeMap<u32, FrameQueue>, total: &mut usize, captured: &Captured<'_>) {
-    let frame = tagged(captured);
-    let bytes = frame.len() + OVERHEAD;
-    let of = kept.entry(captured.device).or_default();
-    of.frames.push_back(RecordedFrame {
-        link_end: captured.device,
-        to_node: captured.sent,
-        time: captured.time,
-        length: captured.length,
-        frame,
-    });
-    of.bytes += bytes;
-    *total += bytes;
-    while of.bytes > OF_LINK_END {
-        *total -= of.drop_oldest();
-    }
-}
-
-/// The frame with the VLAN tag that the kernel keeps beside it.
-fn tagged(captured: &Captured<'_>) -> Box<[u8]> {
-    const ADDRESSES: usize = 12;
-    match (captured.tag, captured.frame.split_at_checked(ADDRESSES)) {
-        (Some((protocol, value)), Some((addresses, rest))) => {
-            [addresses, &protocol.to_be_bytes(), &value.to_be_bytes(), rest].concat().into()
+        if let Some(early) = &self.early {
+            let _ = DeferredClose::of(&early.socket);
         }
-        _ => captured.frame.into(),
+        if let RingState::Idle(Some(socket)) = &self.ring {
+            let _ = DeferredClose::of(socket);
+        }
     }
 }

@@ -40,7 +40,7 @@ impl TestRecord {
 
     /// What becomes readable when there is something to [`take`](Self::take).
     pub(crate) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.recorder.as_ref().map(Recorder::poll_fd)
+        self.recorder.as_ref().and_then(Recorder::poll_fd)
     }
 
     /// Takes the packets that have arrived.

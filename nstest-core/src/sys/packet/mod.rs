@@ -6,6 +6,7 @@
 //! - [`socket`]: the socket and its options;
 //! - [`ring`]: memory that the kernel fills with frames, one a slot;
 //! - [`block_ring`]: the same with as many frames in a block as fit;
+//! - [`receive`]: single frames, of a socket without a ring;
 //! - [`deferred_close`]: leaves the closing of a socket to the kernel;
 //! - [`send`]: many frames in one call, each with its own device and mark.
 //!
@@ -20,6 +21,7 @@
 mod block_ring;
 mod deferred_close;
 mod offloads;
+mod receive;
 mod ring;
 mod send;
 mod socket;

@@ -86,7 +86,7 @@ impl PacketSocket {
         self.option(libc::SOL_PACKET, option, value)
     }
 
-    fn option<T>(&self, level: c_int, option: c_int, value: &T) -> nix::Result<()> {
+    pub(super) fn option<T>(&self, level: c_int, option: c_int, value: &T) -> nix::Result<()> {
         // SAFETY: `value` outlives the call, and the length given is its size; the
         // kernel copies it, and what it points to, and keeps no pointer.
         let done = unsafe {

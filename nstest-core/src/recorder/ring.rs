@@ -1,0 +1,71 @@
+//! The socket that records from the moment that it has a ring.
+
+use std::os::fd::AsFd;
+
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use nix::sys::signal::{SigSet, SigmaskHow};
+
+use super::capture::RING;
+use super::queues::recorded;
+use crate::evidence::packets::RecordedFrame;
+use crate::sys::packet::{BlockRing, DeferredClose, PacketSocket};
+
+/// A socket that records.
+#[derive(Debug)]
+pub(super) struct RingReader {
+    ring: BlockRing,
+    /// The next block that the kernel gives away.
+    next: usize,
+    socket: PacketSocket,
+}
+
+impl RingReader {
+    /// Gives the socket a ring, which waits for RCU, and has it record. `wakes` becomes
+    /// readable with each block that the kernel gives away: polling the socket itself would
+    /// report a block that was read before.
+    fn start(socket: PacketSocket, wakes: &Epoll) -> nix::Result<Self> {
+        RING.request(&socket)?;
+        let ring = BlockRing::map(socket.as_fd(), RING)?;
+        socket.bind()?;
+        wakes.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 1))?;
+        Ok(Self { ring, next: 0, socket })
+    }
+
+    /// Takes the frames of all blocks that the kernel has given away.
+    pub(super) fn take(&mut self, mut take: impl FnMut(RecordedFrame)) {
+        while self.ring.is_full(self.next) {
+            self.ring.frames(self.next).iter().for_each(|captured| take(recorded(captured)));
+            self.ring.release(self.next);
+            self.next = (self.next + 1) % RING.count;
+        }
+    }
+
+    /// Takes also the frames of the block that the kernel fills. Returns how many frames the
+    /// kernel could not put into the ring.
+    pub(super) fn finish(&mut self, mut take: impl FnMut(RecordedFrame)) -> u64 {
+        self.take(&mut take);
+        self.ring.frames(self.next).iter().for_each(|captured| take(recorded(captured)));
+        self.socket.dropped().map_or(0, u64::from)
+    }
+}
+
+impl Drop for RingReader {
+    /// Leaves it to the kernel to close the socket, which waits for RCU.
+    fn drop(&mut self) {
+        let _ = DeferredClose::of(&self.socket);
+    }
+}
+
+/// Starts the socket in a thread of its own, which passes the result on to `started`.
+pub(super) fn start_in_thread(
+    socket: PacketSocket,
+    wakes: std::sync::Arc<Epoll>,
+    started: impl FnOnce(nix::Result<RingReader>) + Send + 'static,
+) -> std::io::Result<()> {
+    let thread = std::thread::Builder::new().name("nstest recorder".to_owned());
+    // Signals are for the threads of the user.
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let spawned = thread.spawn(move || started(RingReader::start(socket, &wakes)));
+    before.thread_set_mask()?;
+    spawned.map(drop)
+}
