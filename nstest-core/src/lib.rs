@@ -45,6 +45,8 @@ mod run_config;
 mod runner;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod snapshot;
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/step.rs")]
+mod step;
 mod sync;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod sys;
@@ -77,6 +79,7 @@ pub use node::visit::ScopedFuture;
 #[cfg(all(feature = "rtnetlink", target_os = "linux"))]
 pub use rtnetlink;
 pub use runner::{enter, net};
+pub use step::step;
 pub use topology::{DefaultRoute, Firewall, Nat, Nat6, NatFiltering, NatMapping, Protocol};
 #[cfg(feature = "dns")]
 pub use world::Resolver;

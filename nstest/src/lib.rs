@@ -44,7 +44,7 @@ pub use nstest_core::{
     Link, LinkDirection, MacAddr, Nat, Nat6, NatFiltering, NatMapping, Net, NetworkSpec, Node,
     NodeBuilder, Occurrence, PacketKind, Packets, Partition, Percent, Plan, PollOutcome, Probe,
     ProbeOutcome, Protocol, Rate, Result, Router, RouterBuilder, ScopedFuture, Subnet, TestContext,
-    TestError, TestResult, Unreachable, enter, eventually, net,
+    TestError, TestResult, Unreachable, enter, eventually, net, step,
 };
 #[cfg(feature = "tokio")]
 pub use nstest_core::{Task, eventually_async};

@@ -119,7 +119,12 @@ events! {
     /// A fault has ended for good.
     13 "fault-ended" FaultEnded { fault: u32, }
     /// The test function has reached a step (`nstest::step`).
-    14 "step" Step { text: String, node: Option<String>, thread: String, }
+    14 "step" Step {
+        text: String,
+        /// The node in whose network the thread was.
+        node: Option<u32>,
+        thread: String,
+    }
     /// A packet was recorded at a link end.
     15 "packet" Packet {
         /// Its number in the capture, from 1.

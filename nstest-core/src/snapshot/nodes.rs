@@ -2,6 +2,7 @@
 //! held by the thread that panics.
 
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -44,6 +45,14 @@ pub(super) fn all() -> Option<Vec<(NodeId, Namespace)>> {
 pub(crate) fn netns(id: NodeId) -> Option<u64> {
     let nodes = lock(&NODES);
     nodes.iter().find(|node| node.0 == id).and_then(|(_, namespace)| inode(namespace))
+}
+
+/// The node in whose namespace the calling thread is.
+pub(crate) fn of_this_thread() -> Option<u32> {
+    let own = std::fs::metadata("/proc/thread-self/ns/net").ok()?.ino();
+    let nodes = lock(&NODES);
+    let node = nodes.iter().find(|(_, namespace)| inode(namespace) == Some(own))?;
+    Some(node.0.0.into())
 }
 
 /// The inode of a network namespace, as in the links of /proc/PID/ns.
