@@ -8,6 +8,7 @@
 //! - [`packets`]: the recorded packets as events;
 //! - [`matching`]: which records are of one frame, and what faults did to it;
 //! - [`pcapng`], [`capture`]: the file format; a test's capture for Wireshark;
+//! - [`report`]: the record as a page for browsers;
 //! - [`commit`]: the commit of the sources;
 //! - [`store`]: the directory of a failed test.
 
@@ -17,6 +18,7 @@ mod fields;
 pub(crate) mod matching;
 pub(crate) mod packets;
 mod pcapng;
+pub(crate) mod report;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 pub(crate) mod store;
 pub(crate) mod timeline;

@@ -30,6 +30,11 @@ macro_rules! events {
             $($(#[$doc])* $kind { $($(#[$field_doc])* $field: $type,)* },)*
         }
 
+        /// The kinds with the names and types of their fields.
+        #[cfg(test)]
+        const KINDS: &[(&str, &[(&str, &str)])] =
+            &[$(($name, &[$((stringify!($field), stringify!($type)),)*]),)*];
+
         impl TimelineEvent {
             fn encode(&self, out: &mut Vec<u8>) {
                 match self {
@@ -201,6 +206,27 @@ events! {
     18 "ended" Ended { passed: bool, verdict: String, }
     /// Something is not as complete as it should be.
     19 "note" Note { text: String, }
+    /// A line of a log (`tracing`), or the begin or end of a span.
+    31 "log" Log {
+        /// `ERROR`, `WARN`, `INFO`, `DEBUG`, `TRACE`.
+        level: String,
+        /// The module that logged it.
+        target: String,
+        text: String,
+        /// The node in whose network the thread was.
+        node: Option<u32>,
+        thread: String,
+    }
+    /// An exploration ran the test with this fault at this point.
+    30 "exploration-point" ExplorationPoint {
+        /// The packet at which the fault was injected, by its number in this record, the one
+        /// of the run without faults.
+        packet: Option<u64>,
+        point: String,
+        fault: String,
+        /// `passed`, `failed` or `not-reached`.
+        outcome: String,
+    }
 }
 
 /// What a fault has done to a packet.
@@ -274,3 +300,6 @@ impl Entry {
         out.push_str("}\n");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use crate::evidence::capture::capture;
 use crate::evidence::commit::commit;
 use crate::evidence::matching::{Networks, match_frames};
 use crate::evidence::packets::{TracedPacket, trace};
+use crate::evidence::report::report;
 use crate::evidence::store::{Folder, Subject};
 use crate::evidence::timeline::{Entry, TimelineEvent, VERSION};
 use crate::recorder::RecorderOutput;
@@ -42,8 +43,10 @@ pub(super) fn keep(
     let (entries, packets) = kept.events(recorded, &output);
     let folder = kept.folder();
     let written = folder.and_then(|folder| {
+        let events = json(&entries, started);
         let files = [
-            ("events.jsonl", json(&entries, started)),
+            ("report.html", report(name, &events).into_bytes()),
+            ("events.jsonl", events.into_bytes()),
             ("capture.pcapng", capture(&kept.comments(), &entries, &packets)?),
             ("output.txt", output.bytes()),
         ];
@@ -150,10 +153,10 @@ fn this_run() -> String {
     of_nextest.unwrap_or_else(|| std::os::unix::process::parent_id().to_string())
 }
 
-fn json(entries: &[Entry], started: Duration) -> Vec<u8> {
+fn json(entries: &[Entry], started: Duration) -> String {
     let mut lines = String::new();
     entries.iter().for_each(|entry| entry.write_json(started, &mut lines));
-    lines.into_bytes()
+    lines
 }
 
 /// What is missing in the record.
