@@ -1,2 +1,6 @@
-//! Evidence.
+//! What a failed test leaves: its record, and what is made of it.
+#![deny(unsafe_code)]
+
+mod browser;
+mod report;
 mod sockets;
