@@ -199,7 +199,7 @@ events! {
     21 "waited-for-processor" WaitedForProcessor {
         /// Nanoseconds that it waited.
         waited: u64,
-        /// Nanoseconds since the test's start.
+        /// Nanoseconds since the start of its process.
         of: u64,
     }
     /// The test has ended.

@@ -57,13 +57,13 @@ impl TestRecord {
         }
     }
 
-    /// Records what the sockets and threads of a test do now that has run for this time. Its
-    /// processes are directories in /proc, the body first.
-    pub(crate) fn take_snapshot(&mut self, processes: Vec<PathBuf>, running: Duration) {
+    /// Records what the sockets and threads of a test do now. Its processes are directories in
+    /// /proc, the body first.
+    pub(crate) fn take_snapshot(&mut self, processes: Vec<PathBuf>) {
         let Some(recorder) = &mut self.recorder else { return };
         recorder.take();
         let time = now();
-        let events = snapshot::take_from_outside(processes, &recorder.entries(), running);
+        let events = snapshot::take_from_outside(processes, &recorder.entries());
         self.observed.extend(events.into_iter().map(|event| Entry { time, event }));
     }
 

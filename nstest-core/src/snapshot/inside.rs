@@ -42,13 +42,6 @@ const BUDGET: Duration = Duration::from_millis(100);
 /// No more namespaces are entered after this time.
 const ENOUGH: Duration = Duration::from_millis(500);
 
-/// The body of a test.
-#[derive(Debug)]
-struct Armed {
-    pid: u32,
-    start: Instant,
-}
-
 /// The snapshots that were taken.
 #[derive(Debug)]
 struct SnapshotsTaken {
@@ -59,14 +52,15 @@ struct SnapshotsTaken {
     outdated: bool,
 }
 
-static ARMED: OnceLock<Armed> = OnceLock::new();
+/// The PID of the body.
+static BODY: OnceLock<u32> = OnceLock::new();
 static TAKEN: Mutex<SnapshotsTaken> =
     Mutex::new(SnapshotsTaken { by: None, cost: Duration::ZERO, outdated: false });
 
 /// Has the failures of this process's test take snapshots.
 pub(crate) fn arm() {
     // There is one body in a process.
-    let _ = ARMED.set(Armed { pid: process::id(), start: Instant::now() });
+    let _ = BODY.set(process::id());
     nodes::keep();
 }
 
@@ -95,12 +89,12 @@ pub(crate) fn at_end_of_panic() {
 
 /// Takes a snapshot, if those before have cost less than the budget.
 fn fail(budget: Duration) {
-    let Some(armed) = ARMED.get() else { return };
+    let Some(body) = BODY.get() else { return };
     // A fork of the body has only the thread that made it, and maybe locks of the others.
     let Ok(mut taken) = TAKEN.try_lock() else { return };
     let this = thread::current().id();
     let follows_another = taken.by.is_some_and(|thread| thread != this);
-    if armed.pid != process::id() || follows_another {
+    if *body != process::id() || follows_another {
         return;
     }
     taken.outdated = taken.cost > budget;
@@ -109,14 +103,14 @@ fn fail(budget: Duration) {
     }
     taken.by = Some(this);
     let begin = Instant::now();
-    recorder::record(|| wait_for_snapshot(begin.duration_since(armed.start)));
+    recorder::record(wait_for_snapshot);
     taken.cost += begin.elapsed();
 }
 
-fn wait_for_snapshot(since_start: Duration) -> Vec<TimelineEvent> {
+fn wait_for_snapshot() -> Vec<TimelineEvent> {
     let (done, snapshot) = mpsc::channel();
     let taking = thread::Builder::new().name("nstest snapshot".to_owned()).spawn(move || {
-        let _ = done.send(take(since_start));
+        let _ = done.send(take());
     });
     let events = match taking {
         Ok(_) => snapshot.recv_timeout(LIMIT).map_err(|_| format!("not within {LIMIT:?}")),
@@ -130,7 +124,7 @@ fn note(why: &str) -> TimelineEvent {
 }
 
 /// To be called on a thread of its own, which is in the last of the nodes then.
-fn take(since_start: Duration) -> Vec<TimelineEvent> {
+fn take() -> Vec<TimelineEvent> {
     let begin = Instant::now();
     let mut events = Vec::new();
     let Some(mut nodes) = nodes::all() else {
@@ -170,13 +164,16 @@ fn take(since_start: Duration) -> Vec<TimelineEvent> {
         events.push(TimelineEvent::Note { text });
     }
     if failed.is_none() && usize::try_from(entered).is_ok_and(|entered| entered < nodes.len()) {
-        let text = format!("the sockets of {entered} of {} nodes were read", nodes.len());
+        let all = nodes.len();
+        let text = format!(
+            "not all sockets could be read: after {entered} of {all} nodes, {ENOUGH:?} were over"
+        );
         events.push(TimelineEvent::Note { text });
     }
     events.extend(sockets::select(&mut found));
     let owners = owners(&processes(), sockets::inodes(&found));
     events.extend(sockets::events(&found, &owners));
-    events.extend(processor::event([Path::new("/proc/self")], since_start));
+    events.extend(processor::event([Path::new("/proc/self")]));
     events
 }
 

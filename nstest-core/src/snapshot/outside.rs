@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -29,23 +29,19 @@ use crate::topology::spec::NodeId;
 /// How long the parent waits for a snapshot.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// So many descriptors are opened at once.
-const AT_ONCE: usize = 64;
+/// The sockets of no more nodes are read after this time, so that some is left for the threads.
+const ENOUGH: Duration = Duration::from_secs(1);
 
-/// The most nodes of which sockets are read.
-const MOST_NODES: usize = 1024;
+/// So many descriptors are opened at once.
+const AT_ONCE: usize = 32;
 
 /// A snapshot of a test with these processes, as directories in /proc, the body first. `log`: its
-/// events. `running`: since its start.
-pub(crate) fn take(
-    processes: Vec<PathBuf>,
-    log: &[Entry],
-    running: Duration,
-) -> Vec<TimelineEvent> {
+/// events.
+pub(crate) fn take(processes: Vec<PathBuf>, log: &[Entry]) -> Vec<TimelineEvent> {
     let numbers = numbers_of_nodes(log);
     let (done, snapshot) = mpsc::channel();
     let taking = thread::Builder::new().name("nstest snapshot".to_owned()).spawn(move || {
-        let _ = done.send(look(&processes, numbers, running));
+        let _ = done.send(look(&processes, numbers));
     });
     let events = match taking {
         Ok(_) => snapshot.recv_timeout(LIMIT).map_err(|_| format!("not within {LIMIT:?}")),
@@ -73,11 +69,7 @@ fn numbers_of_nodes(log: &[Entry]) -> BTreeMap<u64, u32> {
     numbers
 }
 
-fn look(
-    directories: &[PathBuf],
-    mut numbers: BTreeMap<u64, u32>,
-    running: Duration,
-) -> Vec<TimelineEvent> {
+fn look(directories: &[PathBuf], mut numbers: BTreeMap<u64, u32>) -> Vec<TimelineEvent> {
     let mut events = Vec::new();
     let Some(body) = directories.first() else { return events };
     let own = fs::read_link(body.join("ns/net")).ok();
@@ -110,7 +102,7 @@ fn look(
     let owners = owners(&processes, sockets::inodes(&found));
     events.extend(sockets::events(&found, &owners));
     events.extend(threads);
-    events.extend(processor::event(directories.iter().map(PathBuf::as_path), running));
+    events.extend(processor::event(directories.iter().map(PathBuf::as_path)));
     events
 }
 
@@ -120,14 +112,18 @@ fn read_sockets(
     numbers: &BTreeMap<u64, u32>,
 ) -> io::Result<(Vec<NodeSocket>, u32, Option<String>)> {
     let user = other_user_namespace(body)?;
-    let mut namespaces = namespaces(body, numbers)?;
+    let begin = Instant::now();
+    let namespaces = namespaces(body, numbers)?;
     let mut failed = None;
-    if namespaces.len() > MOST_NODES {
-        failed = Some(format!("there are {} nodes", namespaces.len()));
-    }
-    namespaces.truncate(MOST_NODES);
     let (mut found, mut entered) = (Vec::new(), 0);
     for some in namespaces.chunks(AT_ONCE) {
+        if begin.elapsed() > ENOUGH {
+            failed = Some(format!(
+                "after {entered} of {} nodes, {ENOUGH:?} were over",
+                namespaces.len()
+            ));
+            break;
+        }
         let mut nodes = Vec::new();
         let mut opened = Vec::new();
         for (node, path) in some {

@@ -4,18 +4,22 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::unistd::{SysconfVar, sysconf};
+
 use crate::evidence::timeline::TimelineEvent;
 
 /// Less is not worth an event.
 const LEAST: Duration = Duration::from_millis(50);
 
-/// The event for the thread that waited longest, if it waited for a quarter of this time.
-/// `processes` are directories in /proc.
-pub(super) fn event<'a>(
-    processes: impl IntoIterator<Item = &'a Path>,
-    of: Duration,
-) -> Option<TimelineEvent> {
-    let waited = processes.into_iter().filter_map(longest_wait).max()?;
+/// The event for the thread that waited longest, if it waited for a quarter of the time for which
+/// its process exists. `processes` are directories in /proc.
+pub(super) fn event<'a>(processes: impl IntoIterator<Item = &'a Path>) -> Option<TimelineEvent> {
+    let uptime = uptime(&fs::read_to_string("/proc/uptime").ok()?)?;
+    let waits = processes.into_iter().filter_map(|process| {
+        let start = start(&fs::read_to_string(process.join("stat")).ok()?)?;
+        Some((longest_wait(process)?, uptime.saturating_sub(start)))
+    });
+    let (waited, of) = waits.max()?;
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     (waited >= LEAST && waited >= of / 4).then(|| TimelineEvent::WaitedForProcessor {
         waited: nanoseconds(waited),
@@ -36,6 +40,21 @@ fn wait(schedstat: &str) -> Option<Duration> {
     Some(Duration::from_nanos(schedstat.split_whitespace().nth(1)?.parse().ok()?))
 }
 
+/// When a process was started, after the machine was, from its /proc/PID/stat
+/// (proc_pid_stat(5)). Its name, in parentheses, may contain anything.
+fn start(stat: &str) -> Option<Duration> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let ticks: u64 = fields.split(' ').nth(19)?.parse().ok()?;
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+    let per_second = u64::try_from(per_second).ok()?;
+    Some(Duration::from_nanos(ticks.saturating_mul(1_000_000_000 / per_second)))
+}
+
+/// How long the machine has run, from /proc/uptime.
+fn uptime(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.split(' ').next()?.parse().ok()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +63,12 @@ mod tests {
     fn the_time_on_a_run_queue_is_the_second_field() {
         assert_eq!(wait("30000 1200000000 4\n"), Some(Duration::from_millis(1200)));
         assert_eq!(wait(""), None);
+    }
+
+    #[test]
+    fn a_process_has_an_age() {
+        let stat = "7 (a b) c) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12345 1 1";
+        assert_eq!(start(stat), Some(Duration::from_millis(123_450)));
+        assert_eq!(uptime("123.45 200.00\n"), Some(Duration::from_millis(123_450)));
     }
 }

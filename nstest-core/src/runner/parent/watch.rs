@@ -69,7 +69,7 @@ impl Running {
                 let alive = process_tree::describe(watch.running.process.pid());
                 watch.observed.timed_out = timeout.map(|timeout| (timeout, alive));
                 let processes = process_tree::directories(watch.running.process.pid());
-                watch.running.record.take_snapshot(processes, spent);
+                watch.running.record.take_snapshot(processes);
                 watch.running.process.kill();
             }
             let dead = watch.wait(left.filter(|left| !left.is_zero()));
