@@ -34,8 +34,9 @@ const CORE: Modules = &[
     ("ipc", &["run_config", "sys"]),
     ("sysctl", &["error", "sync", "sys"]),
     ("preflight", &["error", "capability", "sys"]),
+    ("fault", &["error", "addr", "frame"]),
     // What is recorded of a test.
-    ("evidence", &["addr", "frame"]),
+    ("evidence", &["addr", "frame", "fault"]),
     ("recorder", &["frame", "sys", "evidence"]),
     // Network namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout", "preflight"]),
@@ -59,7 +60,6 @@ const CORE: Modules = &[
     ("dns", &["error", "sync", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "addr", "layout", "netlink"]),
-    ("fault", &["error", "addr", "frame"]),
     (
         "snapshot",
         &["error", "sync", "layout", "sys", "evidence", "recorder", "netns", "netlink", "topology"],

@@ -8,18 +8,24 @@
 //! - [`packets`]: the recorded packets as events;
 //! - [`matching`]: which records are of one frame, and what faults did to it;
 //! - [`pcapng`], [`capture`]: the file format; a test's capture for Wireshark;
+//! - [`story`]: what happened, reduced from events and packets;
+//! - [`hints`]: known patterns of failures;
+//! - [`card`]: what a reader needs first, on 25 lines;
 //! - [`report`]: the record as a page for browsers;
 //! - [`commit`]: the commit of the sources;
 //! - [`store`]: the directory of a failed test.
 
 pub(crate) mod capture;
+pub(crate) mod card;
 pub(crate) mod commit;
 mod fields;
+pub(crate) mod hints;
 pub(crate) mod matching;
 pub(crate) mod packets;
 mod pcapng;
 pub(crate) mod report;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 pub(crate) mod store;
+pub(crate) mod story;
 pub(crate) mod timeline;
 pub(crate) mod verdicts;

@@ -61,6 +61,11 @@ impl Folder {
         Ok(Self { root, unfinished, path: of_test.join(attempt) })
     }
 
+    /// Where it is when it is finished.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Puts it in place of that of an earlier run, and links to it.
     ///
     /// # Errors

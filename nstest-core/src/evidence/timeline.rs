@@ -105,6 +105,11 @@ events! {
     6 "address-added" AddressAdded { node: u32, interface: String, address: String, }
     /// An interface lost an address.
     7 "address-removed" AddressRemoved { node: u32, interface: String, address: String, }
+    /// A node got a route: `default via 10.0.2.254 dev eth0`. Routes to its own subnets follow
+    /// from its addresses.
+    40 "route-added" RouteAdded { node: u32, route: String, }
+    /// A node lost a route.
+    41 "route-removed" RouteRemoved { node: u32, route: String, }
     /// These link ends are joined, and no others are on this network.
     8 "network" Network { network: u32, title: String, link_ends: Vec<u32>, }
     /// A network was removed.

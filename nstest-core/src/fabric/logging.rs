@@ -47,6 +47,12 @@ fn event(change: &Change) -> Option<TimelineEvent> {
             interface: device.clone(),
             address: format!("{addr}/{len}"),
         },
+        Change::AddRoute { at, route } => {
+            TimelineEvent::RouteAdded { node: at.id.0.into(), route: route.to_string() }
+        }
+        Change::DelRoute { at, route } => {
+            TimelineEvent::RouteRemoved { node: at.id.0.into(), route: route.to_string() }
+        }
         Change::Wire { segment, wiring } => TimelineEvent::Network {
             network: segment.0.into(),
             title: wiring.title.clone(),

@@ -12,11 +12,13 @@ use super::settings::{RecordPolicy, Settings};
 use super::test::Test;
 use super::verdict::SeededVerdict;
 use crate::evidence::capture::capture;
+use crate::evidence::card::card;
 use crate::evidence::commit::commit;
 use crate::evidence::matching::{Networks, match_frames};
 use crate::evidence::packets::{TracedPacket, trace};
 use crate::evidence::report::report;
 use crate::evidence::store::{Folder, Subject};
+use crate::evidence::story::Story;
 use crate::evidence::timeline::{Entry, TimelineEvent, VERSION};
 use crate::recorder::RecorderOutput;
 
@@ -42,9 +44,13 @@ pub(super) fn keep(
     let kept = RecordWriter { test, name, settings, failed, verdict, started };
     let (entries, packets) = kept.events(recorded, &output);
     let folder = kept.folder();
+    let mut story = Story::of(&entries, &packets);
+    story.folder = folder.as_ref().ok().map(|folder| folder.path().display().to_string());
+    let card = card(&story, false);
     let written = folder.and_then(|folder| {
         let events = json(&entries, started);
         let files = [
+            ("card.txt", card.clone().into_bytes()),
             ("report.html", report(name, &events).into_bytes()),
             ("events.jsonl", events.into_bytes()),
             ("capture.pcapng", capture(&kept.comments(), &entries, &packets)?),
@@ -59,7 +65,7 @@ pub(super) fn keep(
         Ok(path) => format!("nstest: record in {0}\n[[ATTACHMENT|{0}]]", path.display()),
         Err(error) => format!("nstest: no record: {error}"),
     };
-    verdict.evidence = Some(format!("{HEADING}\n{place}"));
+    verdict.evidence = Some(format!("{HEADING}\n{card}{place}"));
 }
 
 /// The test that a record is of.

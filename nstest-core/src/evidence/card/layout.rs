@@ -1,0 +1,157 @@
+//! Sections of a card, cut and wrapped to its size.
+
+/// The size of a card.
+pub(super) const LINES: usize = 25;
+pub(super) const COLUMNS: usize = 80;
+
+/// The columns before the text of a section, which its heading has.
+const INDENT: usize = 9;
+
+/// The columns of text.
+pub(super) const WIDTH: usize = COLUMNS - INDENT;
+
+/// A part of a card.
+#[derive(Debug)]
+pub(super) struct Section {
+    /// At most 8 characters.
+    pub(super) heading: &'static str,
+    pub(super) lines: Vec<String>,
+    /// The lines that are kept if the card is too long.
+    pub(super) least: usize,
+    /// Whether the last lines are kept, instead of the first.
+    pub(super) newest: bool,
+}
+
+impl Section {
+    /// Each item is a line.
+    pub(super) fn of(heading: &'static str, least: usize, lines: Vec<String>) -> Self {
+        Self { heading, lines, least, newest: false }
+    }
+
+    /// A text of several sentences, on at most so many lines.
+    pub(super) fn text(heading: &'static str, most: usize, text: &str) -> Self {
+        let lines = wrap(text, most);
+        Self::of(heading, lines.len(), lines)
+    }
+
+    pub(super) fn newest(self) -> Self {
+        Self { newest: true, ..self }
+    }
+}
+
+/// The card.
+pub(super) fn print(mut sections: Vec<Section>, colour: bool) -> String {
+    sections.retain(|section| !section.lines.is_empty());
+    let mut counts: Vec<usize> = sections.iter().map(|section| section.lines.len()).collect();
+    while counts.iter().sum::<usize>() > LINES {
+        // The section that can spare most.
+        let spare = |at: &usize| counts[*at].saturating_sub(sections[*at].least.max(1));
+        let Some(at) = (0..counts.len()).max_by_key(spare) else { break };
+        if spare(&at) == 0 {
+            let Some(longest) = (0..counts.len()).max_by_key(|at| counts[*at]) else { break };
+            counts[longest] -= 1;
+        } else {
+            counts[at] -= 1;
+        }
+    }
+    let mut card = String::new();
+    for (section, count) in sections.into_iter().zip(counts) {
+        for (nth, line) in shortened(section.lines, count, section.newest).iter().enumerate() {
+            let heading = if nth == 0 { section.heading } else { "" };
+            let padding = " ".repeat(INDENT.saturating_sub(heading.len()));
+            let line = cut(line, WIDTH);
+            let is_bold = colour && !heading.is_empty();
+            let (bold, plain) = if is_bold { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+            card.push_str(&format!("{bold}{heading}{plain}{padding}{line}\n"));
+        }
+    }
+    card
+}
+
+/// So many of the lines, and how many there are more.
+fn shortened(mut lines: Vec<String>, count: usize, newest: bool) -> Vec<String> {
+    let hidden = lines.len() - count.min(lines.len());
+    if hidden == 0 {
+        return lines;
+    }
+    let more = format!(" (+{hidden} more)");
+    if newest {
+        lines.drain(..hidden);
+    } else {
+        lines.truncate(count);
+    }
+    let marked = if newest { lines.first_mut() } else { lines.last_mut() };
+    if let Some(line) = marked {
+        *line = cut(line, WIDTH - more.chars().count());
+        line.push_str(&more);
+    }
+    lines
+}
+
+/// A line of at most so many characters, without control characters. `…` stands for what is
+/// missing at its end.
+pub(super) fn cut(line: &str, width: usize) -> String {
+    let line = plain(line);
+    if line.chars().count() <= width {
+        return line;
+    }
+    let kept: String = line.chars().take(width - 1).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// As [`cut`]: what is missing was at its start.
+pub(super) fn cut_start(line: &str, width: usize) -> String {
+    let line = plain(line);
+    let count = line.chars().count();
+    if count <= width {
+        return line;
+    }
+    format!("…{}", line.chars().skip(count - width + 1).collect::<String>())
+}
+
+/// Output of tests can have anything in it.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Lines of whole words. The last one is cut.
+pub(super) fn wrap(text: &str, most: usize) -> Vec<String> {
+    let text = plain(text);
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.len() - 1;
+        let length = lines[last].chars().count();
+        let fits = length == 0 || length + 1 + word.chars().count() <= WIDTH;
+        if fits || lines.len() == most {
+            if length > 0 {
+                lines[last].push(' ');
+            }
+            lines[last].push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
+}
+
+/// A command on several lines, such that it can be copied.
+pub(super) fn command(text: &str) -> Vec<String> {
+    const CONTINUED: &str = " \\";
+    let mut lines = vec![String::new()];
+    for word in plain(text).split(' ') {
+        let last = lines.len() - 1;
+        let length = lines[last].chars().count();
+        let fits = length + 1 + word.chars().count() + CONTINUED.len() <= WIDTH;
+        if length > 0 && !fits {
+            lines[last].push_str(CONTINUED);
+            lines.push(String::new());
+        } else if length > 0 {
+            lines[last].push(' ');
+        }
+        let last = lines.len() - 1;
+        lines[last].push_str(word);
+    }
+    lines.retain(|line| !line.is_empty());
+    lines
+}

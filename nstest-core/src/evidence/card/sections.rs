@@ -1,0 +1,370 @@
+//! What each section of a card says.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::layout::{Section, WIDTH, command, cut_start};
+use crate::evidence::hints;
+use crate::evidence::story::names::times;
+use crate::evidence::story::trace::{Hop, PacketTrace};
+use crate::evidence::story::{KnownFault, KnownInterface, OpenSocket, Story, WaitingThread};
+
+/// All of them, in their order.
+pub(super) fn sections(story: &Story) -> Vec<Section> {
+    let outcome = if story.passed { "passed" } else { "failed" };
+    let mut sections = vec![Section::text(outcome, 2, &verdict(story))];
+    for hint in hints::hints(story) {
+        sections.push(Section::text("hint", 4, &hint.text));
+    }
+    sections.push(Section::of("network", 2, network(story)));
+    sections.push(Section::of("sockets", 3, sockets(story)));
+    sections.push(Section::of("waits", 1, threads(story)));
+    let (heading, packets) = packets(story);
+    let mut packets = Section::of(heading, 4, packets).newest();
+    packets.lines.extend(silence(story));
+    sections.push(packets);
+    sections.push(Section::of("faults", 1, faults(story)));
+    sections.push(Section::of("step", 1, step(story)));
+    sections.push(Section::of("note", 1, story.notes.clone()));
+    sections.push(Section::of("seed", 1, seed(story)));
+    sections.push(Section::of("rerun", 2, command(&story.rerun)));
+    let folder = story.folder.iter().map(|folder| cut_start(folder, WIDTH));
+    sections.push(Section::of("files", 1, folder.collect()));
+    sections
+}
+
+/// The first line of it, after the name of the test.
+fn verdict(story: &Story) -> String {
+    let text = story.verdict.trim();
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("failed");
+    // `assertion failed` has its values on the next lines.
+    let values = text.lines().skip(1).map(str::trim);
+    let values = values.filter(|line| line.starts_with("left:") || line.starts_with("right:"));
+    let values: Vec<&str> = values.collect();
+    let values = if values.is_empty() { String::new() } else { format!(" {}", values.join(" ")) };
+    // The processes are in the message above the card, and the threads below.
+    let first = first.split("; processes alive").next().unwrap_or(first);
+    let first = first.strip_prefix("nstest[timeout]: ").unwrap_or(first);
+    format!("{}: {first}{values}", story.test)
+}
+
+/// A line for each network, with what is wrong there.
+fn network(story: &Story) -> Vec<String> {
+    let mut lines = Vec::new();
+    for network in story.networks.values() {
+        let ends = network.link_ends.iter().filter_map(|end| {
+            let known = story.interface(*end).filter(|known| !known.removed)?;
+            Some(end_text(story, *end, known))
+        });
+        let ends: Vec<String> = ends.collect();
+        if ends.is_empty() {
+            continue;
+        }
+        let title =
+            if network.title.is_empty() { String::new() } else { format!("{}: ", network.title) };
+        let (shown, hidden) = ends.split_at(ends.len().min(4));
+        let more = match hidden.len() {
+            0 => String::new(),
+            hidden => format!(" (+{hidden} more)"),
+        };
+        lines.push(format!("{title}{}{more}", shown.join(" — ")));
+    }
+    lines
+}
+
+/// `client 10.0.2.1/24`.
+fn end_text(story: &Story, end: u32, known: &KnownInterface) -> String {
+    let several = story
+        .node_of(end)
+        .and_then(|node| story.nodes.get(&node))
+        .is_some_and(|node| node.interfaces.values().filter(|known| !known.removed).count() > 1);
+    let node = story.end_name(end);
+    let name = if several { format!("{node}.{}", known.name) } else { node.clone() };
+    let is_shown = |ip: &IpAddr| match ip {
+        IpAddr::V6(ip) => !ip.is_unicast_link_local(),
+        IpAddr::V4(_) => true,
+    };
+    // One address is enough to know the subnet, and IPv4 is shorter.
+    let mut addresses: Vec<_> = known.addresses.iter().filter(|(ip, _)| is_shown(ip)).collect();
+    addresses.sort_by_key(|(ip, _)| ip.is_ipv6());
+    let address = addresses.first().map(|(ip, length)| format!(" {ip}/{length}"));
+    let mut states: Vec<String> =
+        story.faults.iter().filter_map(|fault| fault.state_of(&node, &known.name)).collect();
+    if known.down && !states.iter().any(|state| state == "down") {
+        states.push("down".to_owned());
+    }
+    states.dedup();
+    let states = match states.is_empty() {
+        true => String::new(),
+        false => format!(" [{}]", states.join(", ")),
+    };
+    format!("{name}{}{states}", address.unwrap_or_default())
+}
+
+/// The sockets that matter, those that are stuck first.
+fn sockets(story: &Story) -> Vec<String> {
+    let rank = |socket: &&OpenSocket| {
+        let is_stuck = socket.unread > 0
+            || socket.unacknowledged > 0
+            || socket.retransmissions > 0
+            || socket.waiting > 0
+            || socket.state.starts_with("syn");
+        match socket.state.as_str() {
+            _ if is_stuck => 0,
+            state if state.starts_with("listen") => 1,
+            "established" => 2,
+            _ if socket.protocol.starts_with("udp") => 3,
+            "close-wait" | "fin-wait-1" | "last-ack" => 4,
+            _ => 5,
+        }
+    };
+    let mut sockets: Vec<&OpenSocket> =
+        story.sockets.iter().filter(|socket| rank(socket) < 5).collect();
+    sockets.sort_by_key(rank);
+    sockets.into_iter().map(|socket| socket_text(story, socket)).collect()
+}
+
+fn socket_text(story: &Story, socket: &OpenSocket) -> String {
+    let is_connected = socket.remote.is_some_and(|remote| remote.port() > 0);
+    let local = socket.local.map(|local| match is_connected {
+        true => story.endpoint(local.ip(), local.port()),
+        false => local.to_string(),
+    });
+    let remote = socket
+        .remote
+        .filter(|_| is_connected)
+        .map(|remote| format!(" > {}", story.endpoint(remote.ip(), remote.port())));
+    let mut text = format!(
+        "{}: {} {} {}{}",
+        story.node_name(socket.node),
+        socket.protocol,
+        socket.state,
+        local.unwrap_or_default(),
+        remote.unwrap_or_default()
+    );
+    let retransmits = if socket.retransmissions == 1 { "retransmit" } else { "retransmits" };
+    let counts = [
+        (socket.unread, "unread"),
+        (socket.unacknowledged, "unacked"),
+        (socket.retransmissions.into(), retransmits),
+        (socket.waiting.into(), "to accept"),
+    ];
+    for (count, what) in counts.iter().filter(|(count, _)| *count > 0) {
+        text.push_str(&format!(", {count} {what}"));
+    }
+    // Most sockets are those of the test's own process, so it is left out first.
+    let process = socket.process.as_ref().map(|process| format!(" ({process})"));
+    let fits = |process: &String| text.chars().count() + process.chars().count() <= WIDTH;
+    let process = process.filter(fits).unwrap_or_default();
+    text + &process
+}
+
+/// `connect tcp client:40000 -> server:7000 (syn-sent), thread main[7]`.
+fn threads(story: &Story) -> Vec<String> {
+    let text = |thread: &WaitingThread| {
+        let on = thread.waits_for.as_ref().map(|what| format!(" {}", named(story, what)));
+        format!("{}{}, thread {}", thread.waits_in, on.unwrap_or_default(), thread.thread)
+    };
+    story.threads.iter().map(text).collect()
+}
+
+/// A text with the names of nodes in place of their addresses.
+fn named(story: &Story, text: &str) -> String {
+    let word = |word: &str| match word.parse::<SocketAddr>() {
+        Ok(address) if story.owner(address.ip()).is_some() => {
+            story.endpoint(address.ip(), address.port())
+        }
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// The packets up to the failure; those around the last one that a fault affected, if others
+/// came after it.
+fn packets(story: &Story) -> (&'static str, Vec<String>) {
+    const SHOWN: usize = 9;
+    let shown: Vec<&PacketTrace> =
+        story.packets.iter().filter(|trace| is_shown(story, trace)).collect();
+    let is_affected = |trace: &&PacketTrace| {
+        trace.is_lost() || trace.hops.iter().any(|hop| hop.fates.iter().any(|f| f.fault.is_some()))
+    };
+    let affected = shown.iter().rposition(is_affected);
+    let end = match affected {
+        Some(at) => (at + 1 + SHOWN / 2).min(shown.len()),
+        None => shown.len(),
+    };
+    let start = end.saturating_sub(SHOWN);
+    let mut lines = merged(story, &shown[start..end]);
+    if end < shown.len() {
+        let later = shown.len() - end;
+        let last = story.clock(shown[shown.len() - 1].time());
+        lines.push(format!("{later} more packets until {last}"));
+    }
+    ("packets", lines)
+}
+
+/// Neighbour discovery that was answered says nothing.
+fn is_shown(story: &Story, trace: &PacketTrace) -> bool {
+    if !trace.headers.is_control() {
+        return true;
+    }
+    let Some(arp) = trace.headers.arp else {
+        // Group membership and router discovery have nothing to do with failures.
+        let is_discovery = trace.headers.neighbour.is_some();
+        return is_discovery && trace.hops.iter().any(|hop| !hop.fates.is_empty());
+    };
+    let answered = |target| {
+        story
+            .packets
+            .iter()
+            .any(|other| other.headers.arp.is_some_and(|arp| !arp.request && arp.sender == target))
+    };
+    let fated = trace.hops.iter().any(|hop| !hop.fates.is_empty());
+    fated || (arp.request && arp.sender != arp.target && !answered(arp.target))
+}
+
+/// A line for each packet, and one for several that are alike.
+fn merged(story: &Story, traces: &[&PacketTrace]) -> Vec<String> {
+    let mut lines: Vec<(String, String, usize, String)> = Vec::new();
+    for trace in traces {
+        let (time, text) = (story.clock(trace.time()), packet(story, trace));
+        match lines.last_mut() {
+            Some((_, last, count, until)) if *last == text => (*count, *until) = (*count + 1, time),
+            _ => lines.push((time.clone(), text, 1, time)),
+        }
+    }
+    lines
+        .into_iter()
+        .map(|(time, text, count, until)| match (count, times(count)) {
+            (1, _) => format!("{time}  {text}"),
+            (_, times) if time == until => format!("{time}  {text} ({times})"),
+            (_, times) => format!("{time}  {text} ({times} until {until})"),
+        })
+        .collect()
+}
+
+/// `client > server:7000  SYN  dropped by fault 1`.
+fn packet(story: &Story, trace: &PacketTrace) -> String {
+    let headers = &trace.headers;
+    let (source, destination) = match headers.arp {
+        Some(arp) => (story.host(arp.sender), "all".to_owned()),
+        None => (story.source(headers), story.destination(headers)),
+    };
+    let routers: Vec<String> = trace.hops[1..]
+        .iter()
+        .filter_map(|hop| hop.from)
+        .map(|end| story.end_name(end))
+        .take(3)
+        .collect();
+    let via = match routers.is_empty() {
+        true => String::new(),
+        false => format!("{} > ", routers.join(" > ")),
+    };
+    format!("{source} > {via}{destination}  {}{}", headers.what(), fate(story, trace))
+}
+
+/// What became of a packet, if it did not just arrive: `  DROPPED, ANSWERED by fault 2`.
+fn fate(story: &Story, trace: &PacketTrace) -> String {
+    let mut by_fault: BTreeMap<Option<u32>, Vec<String>> = BTreeMap::new();
+    for fate in trace.hops.iter().flat_map(|hop| &hop.fates) {
+        let delay = fate.delay.map(|delay| format!(" {:?}", rounded(delay))).unwrap_or_default();
+        let effects = by_fault.entry(fate.fault).or_default();
+        let effect = format!("{}{delay}", fate.effect.to_uppercase());
+        match effect.as_str() {
+            _ if effects.contains(&effect) => {}
+            "DROPPED" => effects.insert(0, effect),
+            _ => effects.push(effect),
+        }
+    }
+    let several = story.faults.len() > 1;
+    let words = by_fault.into_iter().map(|(fault, effects)| match fault.filter(|_| several) {
+        Some(fault) => format!("{} by fault {fault}", effects.join(", ")),
+        None => effects.join(", "),
+    });
+    let mut words: Vec<String> = words.collect();
+    if words.is_empty() && trace.last().is_lost() {
+        words.push("LOST".to_owned());
+    }
+    let stopped = trace.receiver().filter(|_| trace.last().is_stopped(story, trace));
+    words.extend(stopped.map(|end| format!("STOPPED at {}", story.end_name(end))));
+    if words.is_empty() { String::new() } else { format!("  {}", words.join("; ")) }
+}
+
+impl Hop {
+    /// Whether it ended at a node that does not have the packet's destination.
+    fn is_stopped(&self, story: &Story, trace: &PacketTrace) -> bool {
+        let (Some(end), Some(destination)) = (self.to.first(), trace.headers.destination) else {
+            return false;
+        };
+        let node = story.node_of(*end);
+        let known = node.and_then(|node| story.nodes.get(&node));
+        let owner = story.owner(destination);
+        owner.is_some()
+            && owner != node
+            && trace.hops.len() == 1
+            && known.is_some_and(|known| !known.has(destination))
+    }
+}
+
+fn rounded(nanoseconds: u64) -> Duration {
+    Duration::from_micros(nanoseconds / 1_000)
+}
+
+/// How long nothing was sent until the failure.
+fn silence(story: &Story) -> Option<String> {
+    const WORTH: Duration = Duration::from_millis(500);
+    let last = story.packets.last()?.time();
+    let silent = story.failed_at.saturating_sub(last);
+    (silent >= WORTH).then(|| {
+        format!(
+            "{}  nothing was sent in the last {}",
+            story.clock(story.failed_at),
+            crate::evidence::story::names::seconds(silent)
+        )
+    })
+}
+
+/// When each was in force.
+fn faults(story: &Story) -> Vec<String> {
+    story.faults.iter().map(|fault| fault_text(story, fault)).collect()
+}
+
+fn fault_text(story: &Story, fault: &KnownFault) -> String {
+    let mut intervals: Vec<String> = fault
+        .in_force
+        .iter()
+        .map(|(start, end)| match end {
+            Some(end) => format!("{} to {}", story.clock(*start), story.clock(*end)),
+            None => format!("{} to the end", story.clock(*start)),
+        })
+        .collect();
+    if intervals.len() > 2 {
+        let more = intervals.len() - 1;
+        intervals.drain(1..);
+        intervals.push(format!("{more} more times"));
+    }
+    let when = if intervals.is_empty() { "not in force".to_owned() } else { intervals.join(", ") };
+    let drops = story.packets.iter().flat_map(PacketTrace::drops);
+    let dropped = drops.filter(|by| *by == fault.number).count();
+    let dropped = if dropped > 0 { format!(", dropped {dropped}") } else { String::new() };
+    // The file and the line, without directories and the column.
+    let place = fault.place.rsplit('/').next().unwrap_or_default();
+    let mut parts = place.splitn(3, ':');
+    let place: Vec<&str> = parts.by_ref().take(2).collect();
+    let (number, text, place) = (fault.number, &fault.text, place.join(":"));
+    format!("{number} `{text}`  {when}{dropped} ({place})")
+}
+
+fn step(story: &Story) -> Vec<String> {
+    let last = story.steps.iter().rev().find(|(time, _)| *time <= story.failed_at);
+    last.map(|(time, text)| format!("{text} (since {})", story.clock(*time))).into_iter().collect()
+}
+
+fn seed(story: &Story) -> Vec<String> {
+    if story.seed.is_empty() {
+        return Vec::new();
+    }
+    let plan = story.plan.as_ref().map(|plan| format!("; plan `{plan}`"));
+    vec![format!("{}{}", story.seed, plan.unwrap_or_default())]
+}

@@ -1,0 +1,93 @@
+use expect_test::expect;
+
+use super::card;
+use super::layout::{COLUMNS, LINES};
+use crate::evidence::story::Story;
+use crate::evidence::story::testing::{Arrives, DroppedBy, Scene};
+use crate::evidence::timeline::TimelineEvent;
+
+#[track_caller]
+fn fits(story: &Story) -> String {
+    let card = card(story, false);
+    assert!(card.lines().count() <= LINES, "{card}");
+    for line in card.lines() {
+        assert!(line.chars().count() <= COLUMNS, "{line}");
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+    card
+}
+
+#[test]
+fn a_swallowed_syn() {
+    let syn = "client:40000 > server:7000 SYN";
+    let thread = TimelineEvent::Thread {
+        thread: "main[7]".to_owned(),
+        node: Some(0),
+        waits_in: "connect".to_owned(),
+        waits_for: Some("tcp 10.0.2.1:40000 -> 10.0.2.2:7000 (syn-sent)".to_owned()),
+    };
+    let mut story = Scene::pair()
+        .packet("client > server arp", Arrives)
+        .packet("server > client arp-reply", Arrives)
+        .at(100)
+        .fault(1, "server tcp: drop")
+        .packet(syn, DroppedBy(1))
+        .at(1_000)
+        .packet(syn, DroppedBy(1))
+        .at(1_999)
+        .socket("client tcp syn-sent 10.0.2.1:40000 > 10.0.2.2:7000", [0, 1, 0])
+        .socket("server tcp listening 0.0.0.0:7000", [0; 3])
+        .event(thread)
+        .times_out();
+    story.folder = Some("/home/me/shop/target/nstest/shop.orders/retries/1".to_owned());
+    expect![[r#"
+        failed   a::test: the test did not end within 2s; it was killed
+        hint     the SYN to server:7000 was dropped twice by `server tcp: drop`, which
+                 is still in force
+        network  net1: client 10.0.2.1/24 — server 10.0.2.2/24 [fault 1]
+        sockets  client: tcp syn-sent client:40000 > server:7000, 1 unacked (client[7])
+                 server: tcp listening 0.0.0.0:7000 (server[7])
+        waits    connect tcp client:40000 -> server:7000 (syn-sent), thread main[7]
+        packets  0.100 s  client > server:7000  SYN  DROPPED (twice until 1.000 s)
+                 1.999 s  nothing was sent in the last 0.999 s
+        faults   1 `server tcp: drop`  0.100 s to the end, dropped 2 (a.rs:12)
+        seed     7
+        rerun    cargo test --test binary -- --exact a::test
+        files    /home/me/shop/target/nstest/shop.orders/retries/1
+    "#]]
+    .assert_eq(&fits(&story));
+}
+
+#[test]
+fn a_card_of_anything_has_its_size() {
+    let mut scene = Scene::new(&"n".repeat(300)).lan(&[("client", "10.0.2.1/24")]);
+    for nth in 0..60_u32 {
+        let (name, address) =
+            (format!("{}{nth}", "long-name".repeat(5)), format!("10.0.{nth}.2/24"));
+        scene = scene
+            .lan(&[("client", "10.0.9.9/24"), (&name, &address)])
+            .fault(nth, "server tcp port 7000 data nth 3: condition delay 40ms loss 1%")
+            .socket("client tcp established 10.0.2.1:40000 > 10.0.2.2:7000", [1, 1, 1])
+            .event(TimelineEvent::Note { text: "a note\x1b[1m\u{7}".repeat(20) })
+            .output(&"\x1b[1mü".repeat(200));
+    }
+    let mut story = scene.at(2_000).fails(&"one\u{0} line ".repeat(100));
+    story.folder = Some("/long/path".repeat(50));
+    story.rerun = "NSTEST_PLAN='x y z' cargo test ".repeat(20);
+    let card = fits(&story);
+    assert!(card.contains("more)"), "{card}");
+    assert!(super::card(&story, true).contains("\x1b[1mfailed\x1b[0m"));
+    fits(&Story::default());
+}
+
+#[test]
+fn a_failed_assertion_shows_its_values() {
+    let card = fits(&Scene::pair().fails("assertion `left == right` failed\n  left: 1\n right: 2"));
+    expect![[r#"
+        failed   a::test: assertion `left == right` failed left: 1 right: 2
+        network  net1: client 10.0.2.1/24 — server 10.0.2.2/24
+        seed     7
+        rerun    cargo test --test binary -- --exact a::test
+    "#]]
+    .assert_eq(&card);
+}

@@ -1,0 +1,75 @@
+//! Which fault a packet was lost to.
+
+use std::time::Duration;
+
+use crate::evidence::story::trace::PacketTrace;
+use crate::evidence::story::{KnownFault, Story};
+use crate::fault::{FaultEffect, FaultTarget};
+
+impl Story {
+    /// The fault that a packet was lost to: the one that dropped it, or one that separated its
+    /// sender from its receiver.
+    pub(super) fn blamed(&self, trace: &PacketTrace) -> Option<&KnownFault> {
+        if let Some(fault) = trace.dropped_by() {
+            return self.fault(fault);
+        }
+        let hop = trace.last();
+        if !trace.is_lost() {
+            return None;
+        }
+        let from = hop.from.map(|end| self.end_name(end))?;
+        let to = self.receiver_of(trace).map(|node| self.node_name(node))?;
+        self.separating(&from, &to, hop.time)
+    }
+
+    /// The node that should have received a packet on its last hop.
+    fn receiver_of(&self, trace: &PacketTrace) -> Option<u32> {
+        let headers = &trace.headers;
+        // NAT and routers change the MAC address after the first hop.
+        let next_hop = self.node_with_mac(headers.to).filter(|_| trace.hops.len() == 1);
+        let target = headers.arp.map(|arp| arp.target).or(headers.neighbour);
+        next_hop.or_else(|| self.owner(target.or(headers.destination)?))
+    }
+
+    /// A fault that separates these nodes at a time.
+    pub(super) fn separating(&self, from: &str, to: &str, time: Duration) -> Option<&KnownFault> {
+        let mut faults = self.faults.iter().filter(|fault| fault.was_in_force(time));
+        faults.find(|fault| fault.separates(from, to))
+    }
+
+    /// Whether a packet was lost, and no fault explains it.
+    pub(super) fn is_lost_without_fault(&self, trace: &PacketTrace) -> bool {
+        trace.is_lost()
+            && !trace.last().fates.iter().any(|fate| fate.effect == "dropped")
+            && self.blamed(trace).is_none()
+    }
+
+    /// Whether a packet reached the node that has its destination address.
+    pub(super) fn is_delivered(&self, trace: &PacketTrace) -> bool {
+        let Some(node) = trace.receiver().and_then(|end| self.node_of(end)) else { return false };
+        match trace.headers.destination {
+            Some(address) if !address.is_multicast() => {
+                let known = self.nodes.get(&node).is_some_and(|known| known.has(address));
+                known || self.owner(address).is_none() || trace.hops.len() > 1
+            }
+            _ => true,
+        }
+    }
+}
+
+impl KnownFault {
+    /// Whether it is a partition, or a link that is down.
+    pub(super) fn is_outage(&self) -> bool {
+        let effect = self.fault.as_ref().map(|fault| &fault.effect);
+        matches!(effect, Some(FaultEffect::Partition(_) | FaultEffect::Down))
+    }
+
+    fn separates(&self, from: &str, to: &str) -> bool {
+        let Some(fault) = &self.fault else { return false };
+        match (&fault.effect, &fault.target) {
+            (FaultEffect::Partition(partition), _) => !partition.lets(from, to),
+            (FaultEffect::Down, FaultTarget::Link { node, .. }) => node == from || node == to,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Faults of the test that explain its failure.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::Hint;
+use crate::evidence::story::headers::PacketHeaders;
+use crate::evidence::story::names::times;
+use crate::evidence::story::trace::PacketTrace;
+use crate::evidence::story::{KnownFault, Story};
+use crate::fault::FaultEffect;
+use crate::frame::view::flag;
+
+/// A partition, or a link that is down, is in force at the end, and packets were lost to it or
+/// the test waited.
+pub(super) fn never_healed(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let fault = story.faults.iter().rev().find(|fault| fault.is_outage() && fault.is_in_force())?;
+    let (start, _) = *fault.in_force.last()?;
+    let lost = |trace: &&PacketTrace| {
+        story.blamed(trace).is_some_and(|blamed| blamed.number == fault.number)
+    };
+    let lost: Vec<&PacketTrace> = story.packets.iter().filter(lost).collect();
+    let since = story.clock(start);
+    let text = &fault.text;
+    let is_partition =
+        fault.fault.as_ref().is_some_and(|fault| matches!(fault.effect, FaultEffect::Partition(_)));
+    let what = match is_partition {
+        true => format!("the partition `{text}` was never healed: it is in force since {since}"),
+        false => {
+            format!("`{text}` is in force since {since}, and the link was not brought up again")
+        }
+    };
+    // With a link down, the kernel of its node sends nothing.
+    let Some(last) = lost.iter().rev().find(|trace| !trace.headers.is_control()).or(lost.last())
+    else {
+        return (story.is_timeout() || !is_partition).then(|| Hint::about(fault, what));
+    };
+    let (count, to) = (lost.len(), target(story, &last.headers));
+    let packets = if count == 1 { "packet was" } else { "packets were" };
+    let last = last.headers.what();
+    let text = format!("{what}; {count} {packets} lost to it, such as the {last} to {to}");
+    Some(Hint::about(fault, text))
+}
+
+/// Packets of a kind were dropped by a fault, and none of this kind came through afterwards.
+pub(super) fn dropped(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let mut kinds: BTreeMap<_, Vec<&PacketTrace>> = BTreeMap::new();
+    for trace in &story.packets {
+        if let Some(kind) = kind(&trace.headers) {
+            kinds.entry(kind).or_default().push(trace);
+        }
+    }
+    let tails = kinds.into_iter().filter_map(|((is_control, ..), traces)| {
+        let arrived = traces.iter().rposition(|trace| trace.dropped_by().is_none());
+        let tail = &traces[arrived.map_or(0, |at| at + 1)..];
+        let last = tail.last()?;
+        Some(((!is_control, tail.len(), last.time()), tail.to_vec()))
+    });
+    let (_, tail) = tails.max_by_key(|(order, _)| *order)?;
+    let last = tail.last()?;
+    let fault = story.fault(last.dropped_by()?)?;
+    let count = tail.iter().filter(|trace| trace.dropped_by() == Some(fault.number)).count();
+    let still = if fault.is_in_force() { ", which is still in force" } else { "" };
+    let (what, count, text) = (subject(story, &last.headers), times(count), &fault.text);
+    Some(Hint::about(fault, format!("{what} was dropped {count} by `{text}`{still}")))
+}
+
+/// A fault reset a connection, and there was no later one to the same server.
+pub(super) fn reset(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let conversations = story.tcp_conversations();
+    let last = conversations.iter().rev().find(|conversation| {
+        conversation.reset().is_some_and(|reset| fault_of(story, reset).is_some())
+    })?;
+    let reset = last.reset()?;
+    let recovered = conversations.iter().any(|later| {
+        let same = later.server == last.server && later.client.ip() == last.client.ip();
+        same && later.first_time() > reset.time() && later.is_established()
+    });
+    if recovered {
+        return None;
+    }
+    let fault = fault_of(story, reset)?;
+    let text = &fault.text;
+    let server = story.full_endpoint(last.server.ip(), last.server.port());
+    let client = story.host(last.client.ip());
+    let at = story.clock(reset.time());
+    let (forth, back) = (last.forth.bytes, last.back.bytes);
+    let when = match (last.is_established(), forth + back) {
+        (false, _) => "while it was opened".to_owned(),
+        (true, 0) => "before data arrived".to_owned(),
+        (true, _) => format!("in mid-stream, after {forth} bytes from {client} and {back} back"),
+    };
+    Some(Hint::about(
+        fault,
+        format!("the connection from {client} to {server} was reset by `{text}` at {at}, {when}"),
+    ))
+}
+
+/// The fault that made a packet.
+fn fault_of<'a>(story: &'a Story, trace: &PacketTrace) -> Option<&'a KnownFault> {
+    story.fault(trace.made_by()?.fault?)
+}
+
+/// What packets must have in common so that one that comes through makes up for another that
+/// was dropped: whether they are control traffic, addresses, the port of the service, kind.
+type Kind = (bool, IpAddr, IpAddr, u16, &'static str);
+
+fn kind(headers: &PacketHeaders) -> Option<Kind> {
+    if let Some(arp) = &headers.arp {
+        let kind = if arp.request { "request" } else { "reply" };
+        return Some((true, arp.sender, arp.target, 0, kind));
+    }
+    let kind = match headers.tcp() {
+        Some(_) if headers.is_reset() => "reset",
+        Some(_) if headers.is_syn() => "syn",
+        Some(_) if headers.is_tcp(flag::SYN) => "syn-ack",
+        Some(tcp) if tcp.len > 0 => "data",
+        Some(_) if headers.is_tcp(flag::FIN) => "fin",
+        Some(_) => "ack",
+        None => "packet",
+    };
+    let port = headers.ports().map_or(0, |(source, destination)| source.min(destination));
+    Some((headers.is_control(), headers.source?, headers.destination?, port, kind))
+}
+
+/// `the SYN to server:7000`, `the SYN-ACK from server:7000 to client`.
+fn subject(story: &Story, headers: &PacketHeaders) -> String {
+    let what = headers.what();
+    if headers.arp.is_some() {
+        return format!("the {what}");
+    }
+    let is_reply = headers.ports().is_some_and(|(source, destination)| source < destination);
+    match is_reply {
+        true => {
+            let client = headers.destination.map(|ip| story.host(ip)).unwrap_or_default();
+            format!("the {what} from {} to {client}", story.source(headers))
+        }
+        false => format!("the {what} to {}", story.destination(headers)),
+    }
+}
+
+fn target(story: &Story, headers: &PacketHeaders) -> String {
+    match headers.arp {
+        Some(arp) => story.host(arp.target),
+        None => story.destination(headers),
+    }
+}

@@ -1,0 +1,152 @@
+//! Connections and datagrams that were refused, since no socket listens there.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::Hint;
+use crate::evidence::story::conversations::TcpConversation;
+use crate::evidence::story::trace::PacketTrace;
+use crate::evidence::story::{OpenSocket, Story};
+
+/// ICMP and ICMPv6 "port unreachable".
+const PORT_UNREACHABLE: [(u8, u8, u8); 2] = [(4, 3, 3), (6, 1, 4)];
+
+/// A node answered a SYN by RST.
+pub(super) fn over_tcp(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let conversations = story.tcp_conversations();
+    let is_refused = |conversation: &TcpConversation<'_>| {
+        // Another node can answer for it.
+        let arrived = conversation.forth.packets.iter().any(|trace| story.is_delivered(trace));
+        let reset = conversation.reset();
+        let by_node = reset.is_some_and(|reset| {
+            reset.made_by().is_none() && reset.headers.source == Some(conversation.server.ip())
+        });
+        arrived && by_node && !conversation.is_established()
+    };
+    let last = conversations.iter().rev().find(|conversation| is_refused(conversation))?;
+    let recovered = conversations.iter().any(|other| {
+        other.server == last.server
+            && other.is_established()
+            && other.last_time() > last.first_time()
+    });
+    if recovered {
+        return None;
+    }
+    let to_it = |other: &&TcpConversation<'_>| other.server == last.server && is_refused(other);
+    let count = conversations.iter().filter(to_it).count();
+    let again = if count > 1 { format!(" (refused {count} times)") } else { String::new() };
+    let client = story.host(last.client.ip());
+    Some(Hint::new(format!("{}; {client} was refused{again}", nobody(story, last.server, "tcp"))))
+}
+
+/// A node answered a datagram by ICMP "port unreachable".
+pub(super) fn over_udp(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let refuses = |trace: &&PacketTrace| {
+        trace.headers.is_icmp(&PORT_UNREACHABLE) && trace.made_by().is_none()
+    };
+    let error = story.packets.iter().rev().find(refuses)?;
+    let quoted = error.headers.quoted.as_ref()?;
+    quoted.udp()?;
+    let (address, (_, port)) = (quoted.destination?, quoted.ports()?);
+    let answers = |trace: &PacketTrace| {
+        let headers = &trace.headers;
+        headers.udp().is_some()
+            && headers.source == Some(address)
+            && headers.ports().is_some_and(|(source, _)| source == port)
+    };
+    let recovered = story.packets.iter().any(|trace| trace.time() > error.time() && answers(trace));
+    if port == super::resolver::DNS || recovered {
+        return None;
+    }
+    let server = SocketAddr::new(address, port);
+    let client = quoted.source.map(|ip| story.host(ip)).unwrap_or_default();
+    Some(Hint::new(format!("{}; {client} got ICMP port unreachable", nobody(story, server, "udp"))))
+}
+
+/// A connection was refused, and no packet says which: it was to an address of its own node.
+pub(super) fn without_packets(story: &Story) -> Option<Hint> {
+    let refused = story.mentions(&["Connection refused", "ConnectionRefused", "os error 111"]);
+    let is_answer =
+        |trace: &PacketTrace| trace.headers.is_reset() || trace.headers.is_icmp(&PORT_UNREACHABLE);
+    if !refused || story.packets.iter().any(is_answer) || story.nodes.is_empty() {
+        return None;
+    }
+    let listening: Vec<String> = story
+        .sockets
+        .iter()
+        .filter(|socket| is_open(socket, "tcp"))
+        .filter_map(|socket| Some(listens(story, socket, socket.local?)))
+        .take(2)
+        .collect();
+    let others = match listening.is_empty() {
+        true => String::new(),
+        false => format!("; {}", listening.join(", ")),
+    };
+    Some(Hint::new(format!(
+        "the connection was refused without a packet on the network, so it was to an address of its own node, such as 127.0.0.1{others}"
+    )))
+}
+
+/// `no socket listens on server:7000 (10.0.2.2); server listens on 127.0.0.1:7000`.
+fn nobody(story: &Story, at: SocketAddr, protocol: &str) -> String {
+    let there = story.full_endpoint(at.ip(), at.port());
+    let owner = story.owner(at.ip());
+    let open: Vec<(&OpenSocket, SocketAddr)> = story
+        .sockets
+        .iter()
+        .filter(|socket| is_open(socket, protocol))
+        .filter_map(|socket| Some((socket, socket.local?)))
+        .collect();
+    let is_own = |socket: &OpenSocket| Some(socket.node) == owner;
+    let find = |wanted: &dyn Fn(&OpenSocket, SocketAddr) -> bool| {
+        open.iter().find(|(socket, local)| wanted(socket, *local)).copied()
+    };
+    if find(&|socket, local| is_own(socket) && covers(local, at)).is_some() {
+        return format!("no socket listened on {there} then; one does since");
+    }
+    let nearest = find(&|socket, local| is_own(socket) && local.port() == at.port())
+        .or_else(|| find(&|_, local| local.port() == at.port()))
+        .or_else(|| find(&|socket, _| is_own(socket)));
+    match nearest {
+        Some((socket, local)) => {
+            let listens = listens(story, socket, local);
+            let only = if is_own(socket) && local.port() == at.port() { " only" } else { "" };
+            format!("no socket listens on {there}; {listens}{only}")
+        }
+        None => format!("no socket listens on {there}"),
+    }
+}
+
+/// `server listens on 127.0.0.1:7000`.
+fn listens(story: &Story, socket: &OpenSocket, local: SocketAddr) -> String {
+    let family = match local.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => " (IPv4)",
+        _ => "",
+    };
+    format!("{} listens on {local}{family}", story.node_name(socket.node))
+}
+
+/// Whether it takes connections, or datagrams of everybody.
+pub(super) fn is_open(socket: &OpenSocket, protocol: &str) -> bool {
+    let is_listening = match protocol {
+        "tcp" => socket.state.starts_with("listen"),
+        _ => socket.remote.is_none_or(|remote| remote.port() == 0),
+    };
+    socket.protocol.starts_with(protocol) && is_listening
+}
+
+/// Whether a socket that listens at `local` takes what is sent to `at`.
+fn covers(local: SocketAddr, at: SocketAddr) -> bool {
+    let address = match local.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => at.is_ipv4(),
+        // It takes IPv4, too, unless IPV6_V6ONLY is set, which is not known.
+        IpAddr::V6(ip) if ip.is_unspecified() => true,
+        ip => ip == at.ip(),
+    };
+    address && local.port() == at.port()
+}

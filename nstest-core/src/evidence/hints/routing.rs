@@ -1,0 +1,158 @@
+//! Packets that took a wrong way, or had none.
+
+use super::Hint;
+use crate::evidence::story::Story;
+use crate::evidence::story::names::times;
+use crate::evidence::story::trace::PacketTrace;
+
+/// Time exceeded in transit.
+const TIME_EXCEEDED: [(u8, u8, u8); 2] = [(4, 11, 0), (6, 3, 0)];
+
+/// Network and host unreachable, no route, administratively prohibited.
+const UNREACHABLE: [(u8, u8, u8); 7] =
+    [(4, 3, 0), (4, 3, 1), (4, 3, 13), (4, 3, 10), (6, 1, 0), (6, 1, 1), (6, 1, 3)];
+
+/// A node got a request on one interface, sent its reply by another, and that reply was lost.
+pub(super) fn asymmetric(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let reply = story.packets.iter().rev().find(|trace| {
+        !trace.headers.is_control()
+            && story.blamed(trace).is_none()
+            && !story.is_delivered(trace)
+            && came_in_on(story, trace).is_some_and(|end| Some(end) != trace.sender())
+    })?;
+    let (request, sent) = (came_in_on(story, reply)?, reply.sender()?);
+    let node = story.node_of(sent)?;
+    if story.node_of(request) != Some(node) {
+        return None;
+    }
+    // A reply that came through later, by whatever way, makes up for it.
+    let flow = reply.flow();
+    let came_through = story.packets.iter().any(|trace| {
+        trace.flow() == flow && trace.time() > reply.time() && story.is_delivered(trace)
+    });
+    if came_through {
+        return None;
+    }
+    let interface = |end| story.interface(end).map(|known| known.name.clone()).unwrap_or_default();
+    let (node, to) = (story.node_name(node), story.destination(&reply.headers));
+    let (what, by, on) = (reply.headers.what(), interface(sent), interface(request));
+    Some(Hint::new(format!(
+        "the reply ({what}) from {node} to {to} left by {by}, but the request came in on {on}; the reply did not arrive"
+    )))
+}
+
+/// The link end at which the last packet of the reverse flow was received before this one.
+fn came_in_on(story: &Story, reply: &PacketTrace) -> Option<u32> {
+    let reverse = Some(reply.flow()?.reverse());
+    let earlier = |trace: &&PacketTrace| trace.time() < reply.time() && trace.flow() == reverse;
+    story.packets.iter().rev().find(earlier)?.receiver()
+}
+
+/// A router reported that a packet's TTL was used up.
+pub(super) fn loops(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let (error, quoted) = last_error(story, &TIME_EXCEEDED)?;
+    let to = story.destination(quoted);
+    let by = error.headers.source.map(|ip| story.host(ip)).unwrap_or_default();
+    let looped = story
+        .packets
+        .iter()
+        .rev()
+        .find(|trace| trace.hops.len() > 3 && trace.headers.destination == quoted.destination);
+    let path = looped.map(|trace| {
+        let names: Vec<String> = trace
+            .hops
+            .iter()
+            .filter_map(|hop| hop.from)
+            .take(4)
+            .map(|end| story.end_name(end))
+            .collect();
+        format!(": they went {} …", names.join(" > "))
+    });
+    Some(Hint::new(format!(
+        "packets to {to} loop: {by} sent ICMP time exceeded{}",
+        path.unwrap_or_default()
+    )))
+}
+
+/// A router reported that it has no way to the destination.
+pub(super) fn unreachable(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let (error, quoted) = last_error(story, &UNREACHABLE)?;
+    let (destination, to) = (quoted.destination?, story.destination(quoted));
+    let by = error.headers.source.map(|ip| story.host(ip)).unwrap_or_default();
+    let what = error.headers.what();
+    let why = match what.rsplit_once(' ').map(|(_, last)| last) {
+        Some("prohibited") => "its packet filter refuses them".to_owned(),
+        _ if what.contains("net") => "it has no route there".to_owned(),
+        _ if story.owner(destination).is_none() => "no node has that address".to_owned(),
+        _ => "it could not reach that host".to_owned(),
+    };
+    Some(Hint::new(format!("{by} answered packets to {to} by {what}: {why}")))
+}
+
+/// The last ICMP error of these types that no fault made, if no packet from that destination
+/// arrived after it.
+fn last_error<'a>(
+    story: &'a Story,
+    types: &[(u8, u8, u8)],
+) -> Option<(&'a PacketTrace, &'a crate::evidence::story::headers::PacketHeaders)> {
+    let error = story
+        .packets
+        .iter()
+        .rev()
+        .find(|trace| trace.headers.is_icmp(types) && trace.made_by().is_none())?;
+    let quoted = error.headers.quoted.as_deref()?;
+    let recovered = story.packets.iter().any(|trace| {
+        trace.time() > error.time()
+            && trace.headers.source == quoted.destination
+            && !trace.headers.is_icmp(types)
+    });
+    (!recovered).then_some((error, quoted))
+}
+
+/// A node received packets for another node, and did not forward them.
+pub(super) fn not_forwarded(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let is_stuck = |trace: &PacketTrace| {
+        let (Some(end), Some(destination)) = (trace.receiver(), trace.headers.destination) else {
+            return false;
+        };
+        let Some(node) = story.node_of(end) else { return false };
+        let interface = story.interface(end).and_then(|known| known.mac);
+        let to_it = trace.hops.len() > 1 || interface == Some(trace.headers.to);
+        to_it
+            && !destination.is_multicast()
+            && story.owner(destination).is_some_and(|owner| {
+                owner != node && story.nodes.get(&node).is_some_and(|known| !known.has(destination))
+            })
+    };
+    let last =
+        story.packets.iter().rev().find(|trace| !trace.headers.is_control() && is_stuck(trace))?;
+    let same = |trace: &&PacketTrace| {
+        trace.headers.destination == last.headers.destination
+            && trace.headers.ports().map(|(_, port)| port)
+                == last.headers.ports().map(|(_, port)| port)
+    };
+    let flow: Vec<&PacketTrace> = story.packets.iter().filter(same).collect();
+    // One packet may be under way, or lost for a reason that passes.
+    if flow.len() < 2 || !flow.iter().all(|trace| is_stuck(trace)) {
+        return None;
+    }
+    let node = story.end_name(last.receiver()?);
+    let (from, to) = (story.source(&last.headers), story.destination(&last.headers));
+    Some(Hint::new(format!(
+        "{node} received {} from {from} to {to} {}, and forwarded none of them: see its routes, packet filter and NAT",
+        last.headers.what(),
+        times(flow.len())
+    )))
+}

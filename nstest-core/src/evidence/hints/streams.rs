@@ -1,0 +1,207 @@
+//! TCP connections that stopped, were closed, or were slow.
+
+use std::time::Duration;
+
+use super::Hint;
+use crate::evidence::story::conversations::TcpConversation;
+use crate::evidence::story::trace::PacketTrace;
+use crate::evidence::story::{OpenSocket, Story};
+use crate::fault::FaultEffect;
+use crate::frame::view::{Tcp, flag, is_not_after};
+
+/// Both ends of a connection have bytes that they have not read, and bytes that they could not
+/// send: each waits until the other reads.
+pub(super) fn deadlock(story: &Story) -> Option<Hint> {
+    let is_full = |socket: &&OpenSocket| socket.unread > 0 && socket.unacknowledged > 0;
+    for socket in story.sockets.iter().filter(is_full) {
+        let Some(other) = other_end(story, socket).filter(|other| is_full(other)) else { continue };
+        let (own, peer) = (name(story, socket), name(story, other));
+        return Some(Hint::new(format!(
+            "deadlock of two writers: {own} has {} unread and {} unsent bytes, {peer} has {} unread and {} unsent: neither reads",
+            socket.unread, socket.unacknowledged, other.unread, other.unacknowledged
+        )));
+    }
+    None
+}
+
+/// Connections wait for `accept`.
+pub(super) fn not_accepted(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let socket = story
+        .sockets
+        .iter()
+        .find(|socket| socket.state.starts_with("listen") && socket.waiting > 0)?;
+    let node = story.node_name(socket.node);
+    let (count, local) = (socket.waiting, socket.local?);
+    let (connections, wait) =
+        if count == 1 { ("connection", "waits") } else { ("connections", "wait") };
+    let process = socket.process.as_ref().map(|process| format!(" ({process})"));
+    Some(Hint::new(format!(
+        "{node} does not call accept: {count} {connections} {wait} at its listening socket {local}{}",
+        process.unwrap_or_default()
+    )))
+}
+
+/// One end does not read, and the other waits to send.
+pub(super) fn not_read(story: &Story) -> Option<Hint> {
+    if !story.is_timeout() {
+        return None;
+    }
+    for socket in story.sockets.iter().filter(|socket| socket.unread > 0) {
+        let Some(other) = other_end(story, socket).filter(|other| other.unacknowledged > 0) else {
+            continue;
+        };
+        let (own, peer) = (name(story, socket), name(story, other));
+        return Some(Hint::new(format!(
+            "{own} does not read: {} bytes are unread there, and {peer} waits to send {} bytes",
+            socket.unread, other.unacknowledged
+        )));
+    }
+    None
+}
+
+fn other_end<'a>(story: &'a Story, socket: &OpenSocket) -> Option<&'a OpenSocket> {
+    let remote = socket.remote.filter(|remote| remote.port() > 0)?;
+    let is_other =
+        |other: &&OpenSocket| other.local == Some(remote) && other.remote == socket.local;
+    story.sockets.iter().find(is_other)
+}
+
+fn name(story: &Story, socket: &OpenSocket) -> String {
+    let node = story.node_name(socket.node);
+    match socket.local {
+        Some(local) => format!("{node}:{}", local.port()),
+        None => node,
+    }
+}
+
+/// The peer reset the connection, and the verdict says that it was.
+pub(super) fn reset_by_peer(story: &Story) -> Option<Hint> {
+    let texts = ["onnection reset", "ConnectionReset", "os error 104", "Broken pipe", "BrokenPipe"];
+    if !story.mentions(&texts) {
+        return None;
+    }
+    let conversations = story.tcp_conversations();
+    let is_reset = |conversation: &&TcpConversation<'_>| {
+        let reset = conversation.reset();
+        conversation.is_established() && reset.is_some_and(|reset| reset.made_by().is_none())
+    };
+    let last = conversations.iter().rev().find(is_reset)?;
+    let reset = last.reset()?;
+    let by = reset.headers.source.map(|ip| story.host(ip))?;
+    let (client, at) = (story.host(last.client.ip()), story.clock(reset.time()));
+    let server = story.full_endpoint(last.server.ip(), last.server.port());
+    let (forth, back) = (last.forth.bytes, last.back.bytes);
+    Some(Hint::new(format!(
+        "{by} reset the connection from {client} to {server} at {at}, after {forth} bytes from {client} and {back} back; a socket that is closed with unread data does so"
+    )))
+}
+
+/// The peer closed the connection, and the verdict says that data was missing.
+pub(super) fn closed_by_peer(story: &Story) -> Option<Hint> {
+    let texts = [
+        "UnexpectedEof",
+        "unexpected end of file",
+        "early eof",
+        "failed to fill whole buffer",
+        "onnection closed",
+        "ConnectionClosed",
+        "IncompleteMessage",
+        "Broken pipe",
+        "BrokenPipe",
+    ];
+    if !story.mentions(&texts) {
+        return None;
+    }
+    let conversations = story.tcp_conversations();
+    let closes = |trace: &&&PacketTrace| trace.headers.is_tcp(flag::FIN);
+    let (last, fin) = conversations
+        .iter()
+        .filter_map(|conversation| {
+            let fins = conversation.packets().filter(|trace| closes(&trace));
+            Some((conversation, fins.min_by_key(|trace| trace.time())?))
+        })
+        .max_by_key(|(_, fin)| fin.time())?;
+    let by = fin.headers.source.map(|ip| story.host(ip))?;
+    let (client, at) = (story.host(last.client.ip()), story.clock(fin.time()));
+    let server = story.full_endpoint(last.server.ip(), last.server.port());
+    let (forth, back) = (last.forth.bytes, last.back.bytes);
+    Some(Hint::new(format!(
+        "{by} closed the connection from {client} to {server} first (FIN) at {at}, after {forth} bytes from {client} and {back} back"
+    )))
+}
+
+/// Segments were lost to a condition, and waiting for their retransmission took a large part of
+/// the time.
+pub(super) fn slowed_by_loss(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let conversations = story.tcp_conversations();
+    let packets = || conversations.iter().flat_map(TcpConversation::packets);
+    let fault = packets().flat_map(PacketTrace::drops).find_map(|number| {
+        let known = story.fault(number)?;
+        let effect = known.fault.as_ref().map(|fault| &fault.effect);
+        matches!(effect, Some(FaultEffect::Condition(_))).then_some(known)
+    })?;
+    let lost = packets().flat_map(PacketTrace::drops).filter(|by| *by == fault.number).count();
+    let (all, first) = (packets().count(), packets().map(PacketTrace::time).min()?);
+    let total = story.failed_at.saturating_sub(first);
+    let stalls =
+        conversations.iter().flat_map(|conversation| stalls(conversation, story.failed_at));
+    let stalled = union(stalls.collect());
+    if lost < 3 || stalled < total / 5 {
+        return None;
+    }
+    let slowest = conversations.iter().max_by_key(|conversation| {
+        let dropped = conversation.packets().flat_map(PacketTrace::drops);
+        (dropped.count(), conversation.last_time())
+    })?;
+    let again: usize = conversations.iter().map(|c| c.forth.sent_again + c.back.sent_again).sum();
+    let client = story.host(slowest.client.ip());
+    let server = story.endpoint(slowest.server.ip(), slowest.server.port());
+    let (text, percent) = (&fault.text, lost as f64 * 100.0 / all as f64);
+    let (stalled, total) = (stalled.as_secs_f64(), total.as_secs_f64());
+    Some(Hint::about(
+        fault,
+        format!(
+            "slow under loss: `{text}` dropped {lost} of {all} TCP packets ({percent:.1} %) between {client} and {server}; {again} segments were sent again, and waiting for them took {stalled:.1} of {total:.1} s",
+        ),
+    ))
+}
+
+/// When a connection waited for segments to be sent again: from each that was dropped to the
+/// next that arrived with the same data.
+fn stalls(conversation: &TcpConversation<'_>, end: Duration) -> Vec<(Duration, Duration)> {
+    let mut stalls = Vec::new();
+    for direction in [&conversation.forth, &conversation.back] {
+        for (at, lost) in direction.packets.iter().enumerate() {
+            let tcp = lost.headers.tcp().filter(|tcp| tcp.sequence_len() > 0);
+            let Some(tcp) = tcp.filter(|_| lost.drops().next().is_some()) else { continue };
+            // Segmentation offload can send it as several packets, of which one was lost.
+            let again = direction.packets[at + 1..].iter().find(|later| {
+                let is_in = |later: &Tcp| {
+                    later.sequence_len() > 0
+                        && is_not_after(tcp.seq, later.seq)
+                        && !is_not_after(tcp.end(), later.seq)
+                };
+                later.receiver().is_some() && later.headers.tcp().is_some_and(is_in)
+            });
+            stalls.push((lost.time(), again.map_or(end, |again| again.time())));
+        }
+    }
+    stalls
+}
+
+/// The time that is in at least one of these intervals.
+fn union(mut intervals: Vec<(Duration, Duration)>) -> Duration {
+    intervals.sort_unstable();
+    let (mut total, mut until) = (Duration::ZERO, Duration::ZERO);
+    for (start, end) in intervals {
+        total += end.saturating_sub(start.max(until));
+        until = until.max(end);
+    }
+    total
+}

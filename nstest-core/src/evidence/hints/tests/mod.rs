@@ -1,0 +1,13 @@
+//! Each pattern on a small story, and stories that must get no hint.
+
+mod negative;
+mod patterns;
+mod routes;
+
+use super::hints;
+use crate::evidence::story::Story;
+
+/// The hints, a line each.
+fn shown(story: &Story) -> String {
+    hints(story).into_iter().map(|hint| hint.text + "\n").collect()
+}

@@ -1,0 +1,385 @@
+//! What happened in a test, as values: reduced from its events and its recorded packets, for
+//! cards and hints.
+//!
+//! - [`headers`]: the headers of a packet, and what hints need of its payload;
+//! - [`trace`]: a packet on its way from node to node;
+//! - [`panics`]: the panics that it has printed;
+//! - [`names`]: how cards and hints name nodes, addresses and packets;
+//! - [`in_force`]: when faults were in force, and where;
+//! - [`conversations`]: the TCP connections, and what became of them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::packets::TracedPacket;
+use super::timeline::{Entry, TimelineEvent};
+use crate::addr::MacAddr;
+use crate::fault::Fault;
+
+pub(crate) mod conversations;
+pub(crate) mod headers;
+mod in_force;
+pub(crate) mod names;
+pub(crate) mod panics;
+#[cfg(test)]
+pub(crate) mod testing;
+pub(crate) mod trace;
+
+use trace::PacketTrace;
+
+/// What happened in a test.
+#[derive(Debug, Default)]
+pub(crate) struct Story {
+    pub(crate) test: String,
+    pub(crate) seed: String,
+    pub(crate) plan: Option<String>,
+    /// A command that runs the test again.
+    pub(crate) rerun: String,
+    /// Where the files about this test are.
+    pub(crate) folder: Option<String>,
+    /// When the test was started, since the Unix epoch, as all times.
+    pub(crate) start: Duration,
+    /// When the test failed, as far as is known. What happened later is how it ended, and not
+    /// why it failed.
+    pub(crate) failed_at: Duration,
+    pub(crate) passed: bool,
+    pub(crate) verdict: String,
+    /// Also those that were removed.
+    pub(crate) nodes: BTreeMap<u32, KnownNode>,
+    pub(crate) networks: BTreeMap<u32, KnownNetwork>,
+    /// In the order in which they were injected.
+    pub(crate) faults: Vec<KnownFault>,
+    /// Until the test failed, in the order in which they were sent.
+    pub(crate) packets: Vec<PacketTrace>,
+    pub(crate) sockets: Vec<OpenSocket>,
+    pub(crate) threads: Vec<WaitingThread>,
+    pub(crate) steps: Vec<(Duration, String)>,
+    pub(crate) output: Vec<(Duration, String)>,
+    pub(crate) notes: Vec<String>,
+    /// When the test printed the error that it returned.
+    reported_at: Option<Duration>,
+}
+
+/// The verdict about a test that has returned an error.
+const RETURNED: &str = "the test returned an error";
+
+/// A node of the test's network.
+#[derive(Debug, Default)]
+pub(crate) struct KnownNode {
+    pub(crate) name: String,
+    pub(crate) removed: bool,
+    /// By link end. Those that were removed are kept.
+    pub(crate) interfaces: BTreeMap<u32, KnownInterface>,
+    /// As ip(8) prints them: those that it had when the test failed.
+    pub(crate) routes: Vec<String>,
+    /// Those that it had before, and when they were removed.
+    pub(crate) removed_routes: Vec<(Duration, String)>,
+}
+
+/// An interface of a node.
+#[derive(Debug, Default)]
+pub(crate) struct KnownInterface {
+    pub(crate) name: String,
+    pub(crate) mac: Option<MacAddr>,
+    pub(crate) removed: bool,
+    pub(crate) down: bool,
+    /// With their prefix lengths: those that it had when the test failed.
+    pub(crate) addresses: Vec<(IpAddr, u8)>,
+    /// Those that it had before.
+    pub(crate) earlier_addresses: Vec<IpAddr>,
+}
+
+/// Link ends that are joined.
+#[derive(Debug, Default)]
+pub(crate) struct KnownNetwork {
+    pub(crate) title: String,
+    pub(crate) link_ends: Vec<u32>,
+}
+
+/// A fault that was injected.
+#[derive(Debug)]
+pub(crate) struct KnownFault {
+    pub(crate) number: u32,
+    pub(crate) text: String,
+    /// The text, parsed.
+    pub(crate) fault: Option<Fault>,
+    /// Where it comes from.
+    pub(crate) place: String,
+    /// When it was in force. An end of `None` is the end of the test.
+    pub(crate) in_force: Vec<(Duration, Option<Duration>)>,
+}
+
+/// A socket that was open when the test failed.
+#[derive(Debug)]
+pub(crate) struct OpenSocket {
+    pub(crate) node: u32,
+    pub(crate) protocol: String,
+    pub(crate) state: String,
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) remote: Option<SocketAddr>,
+    pub(crate) unread: u64,
+    pub(crate) unacknowledged: u64,
+    pub(crate) retransmissions: u32,
+    pub(crate) waiting: u32,
+    pub(crate) process: Option<String>,
+}
+
+/// A thread of the test, and what it waited for when the test failed.
+#[derive(Debug)]
+pub(crate) struct WaitingThread {
+    pub(crate) thread: String,
+    pub(crate) waits_in: String,
+    pub(crate) waits_for: Option<String>,
+}
+
+impl Story {
+    /// The story of a test with these events and packets, both in the order of their time.
+    pub(crate) fn of(entries: &[Entry], packets: &[TracedPacket]) -> Self {
+        let mut story = Self::default();
+        for entry in entries {
+            story.add_run(entry);
+        }
+        story.add_reported_error();
+        story.failed_at = story.time_of_failure(entries, packets);
+        for entry in entries {
+            // What is taken down at the end was there when the test failed.
+            if entry.time <= story.failed_at {
+                story.add_network(entry);
+                story.add_fault(entry);
+            }
+            story.add_find(entry);
+        }
+        let before = packets.partition_point(|packet| packet.time <= story.failed_at);
+        story.packets = trace::traces(&packets[..before], &story.nodes, story.failed_at);
+        story
+    }
+
+    fn add_run(&mut self, entry: &Entry) {
+        match &entry.event {
+            TimelineEvent::Started { test, seed, plan, rerun, .. } => {
+                self.start = entry.time;
+                (self.test, self.seed) = (test.clone(), seed.clone());
+                (self.plan, self.rerun) = (plan.clone(), rerun.clone());
+            }
+            TimelineEvent::Ended { passed, verdict } => {
+                (self.passed, self.verdict) = (*passed, verdict.clone());
+            }
+            TimelineEvent::Output { line } => self.output.push((entry.time, line.clone())),
+            TimelineEvent::Note { text } => self.notes.push(text.clone()),
+            // 0.1 s, and a tenth of the time.
+            TimelineEvent::WaitedForProcessor { waited, of }
+                if 100_000_000.max(of / 10) < *waited =>
+            {
+                let seconds =
+                    |nanoseconds: &u64| names::seconds(Duration::from_nanos(*nanoseconds));
+                let (waited, of) = (seconds(waited), seconds(of));
+                let text = format!(
+                    "a thread waited {waited} of {of} for a processor: the machine was busy"
+                );
+                self.notes.push(text);
+            }
+            _ => {}
+        }
+    }
+
+    /// A test that returns an error prints it, as `main` does. The verdict does not repeat it.
+    fn add_reported_error(&mut self) {
+        let printed = self.output.iter().rposition(|(_, line)| line.starts_with("Error: "));
+        if let (true, Some(at)) = (self.verdict == RETURNED, printed) {
+            let lines: Vec<&str> =
+                self.output[at..].iter().map(|(_, line)| line.as_str()).collect();
+            self.verdict = lines.join("\n");
+            self.reported_at = Some(self.output[at].0);
+        }
+    }
+
+    /// The time of the test's own panic or error, or when its sockets were looked at, or its
+    /// timeout, or its end.
+    fn time_of_failure(&self, entries: &[Entry], packets: &[TracedPacket]) -> Duration {
+        let looked = entries.iter().find(|entry| {
+            matches!(entry.event, TimelineEvent::Socket { .. } | TimelineEvent::Thread { .. })
+        });
+        let ended = entries.iter().find(|entry| matches!(entry.event, TimelineEvent::Ended { .. }));
+        let last = entries.last().map(|entry| entry.time);
+        let last = last.max(packets.last().map(|packet| packet.time)).unwrap_or_default();
+        let end = looked.or(ended).map_or(last, |entry| entry.time);
+        let known = [self.own_panic(), self.reported_at, self.timeout()];
+        known.into_iter().flatten().fold(end, Duration::min)
+    }
+
+    /// When the panic was printed that the verdict is about.
+    fn own_panic(&self) -> Option<Duration> {
+        let panics = panics::panics(&self.output);
+        let own = panics.iter().rev().find(|panic| {
+            !panic.message.is_empty() && self.verdict.contains(panic.message.as_str())
+        })?;
+        Some(own.time)
+    }
+
+    /// When the test was killed, if it was killed at its timeout.
+    fn timeout(&self) -> Option<Duration> {
+        let (_, text) = self.verdict.split_once("did not end within ")?;
+        let text = &text[..text.find([';', ' ', ',']).unwrap_or(text.len())];
+        let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic())?);
+        let seconds: f64 = number.parse().ok()?;
+        let seconds = match unit {
+            "s" => seconds,
+            "ms" => seconds / 1e3,
+            _ => return None,
+        };
+        Some(self.start + Duration::try_from_secs_f64(seconds).ok()?)
+    }
+
+    fn add_network(&mut self, entry: &Entry) {
+        match &entry.event {
+            TimelineEvent::NodeAdded { node, name, .. } => {
+                self.nodes.entry(*node).or_default().name.clone_from(name);
+            }
+            TimelineEvent::NodeRemoved { node } => {
+                if let Some(node) = self.nodes.get_mut(node) {
+                    node.removed = true;
+                    node.interfaces.values_mut().for_each(KnownInterface::remove);
+                }
+            }
+            TimelineEvent::InterfaceAdded { node, name, link_end, mac } => {
+                let interfaces = &mut self.nodes.entry(*node).or_default().interfaces;
+                let mac = mac.parse().ok();
+                let interface = KnownInterface { name: name.clone(), mac, ..Default::default() };
+                interfaces.insert(*link_end, interface);
+            }
+            TimelineEvent::InterfaceRemoved { link_end } => {
+                self.interface_mut(*link_end).into_iter().for_each(KnownInterface::remove);
+            }
+            TimelineEvent::AddressAdded { node, interface, address } => {
+                if let (Some(interface), Some(address)) =
+                    (self.named_interface(*node, interface), with_prefix(address))
+                {
+                    interface.addresses.push(address);
+                }
+            }
+            TimelineEvent::AddressRemoved { node, interface, address } => {
+                if let (Some(interface), Some(address)) =
+                    (self.named_interface(*node, interface), with_prefix(address))
+                {
+                    interface.addresses.retain(|own| own.0 != address.0);
+                    interface.earlier_addresses.push(address.0);
+                }
+            }
+            TimelineEvent::RouteAdded { node, route } => {
+                let known = self.nodes.entry(*node).or_default();
+                known.removed_routes.retain(|(_, removed)| removed != route);
+                known.routes.push(route.clone());
+            }
+            TimelineEvent::RouteRemoved { node, route } => {
+                let known = self.nodes.entry(*node).or_default();
+                known.routes.retain(|own| own != route);
+                known.removed_routes.push((entry.time, route.clone()));
+            }
+            TimelineEvent::Network { network, title, link_ends } => {
+                let (title, link_ends) = (title.clone(), link_ends.clone());
+                self.networks.insert(*network, KnownNetwork { title, link_ends });
+            }
+            TimelineEvent::NetworkRemoved { network } => {
+                self.networks.remove(network);
+            }
+            TimelineEvent::Link { link_end, up } => {
+                if let Some(interface) = self.interface_mut(*link_end) {
+                    interface.down = !up;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add_fault(&mut self, entry: &Entry) {
+        let time = entry.time;
+        match &entry.event {
+            TimelineEvent::FaultInjected { fault: number, text, place } => {
+                self.faults.push(KnownFault {
+                    number: *number,
+                    text: text.clone(),
+                    fault: text.parse().ok(),
+                    place: place.clone(),
+                    in_force: Vec::new(),
+                });
+            }
+            TimelineEvent::FaultSwitched { fault, on: true } => {
+                if let Some(fault) = self.fault_mut(*fault).filter(|fault| !fault.is_in_force()) {
+                    fault.in_force.push((time, None));
+                }
+            }
+            TimelineEvent::FaultSwitched { fault, on: false }
+            | TimelineEvent::FaultEnded { fault } => {
+                let last = self.fault_mut(*fault).and_then(|fault| fault.in_force.last_mut());
+                if let Some((_, end @ None)) = last {
+                    *end = Some(time);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn add_find(&mut self, entry: &Entry) {
+        match &entry.event {
+            TimelineEvent::Step { text, .. } => self.steps.push((entry.time, text.clone())),
+            TimelineEvent::Socket {
+                node,
+                protocol,
+                state,
+                local,
+                remote,
+                unread,
+                unacknowledged,
+                retransmissions,
+                waiting,
+                process,
+                ..
+            } => self.sockets.push(OpenSocket {
+                node: *node,
+                protocol: protocol.clone(),
+                state: state.clone(),
+                local: names::socket_address(local),
+                remote: names::socket_address(remote),
+                unread: *unread,
+                unacknowledged: *unacknowledged,
+                retransmissions: *retransmissions,
+                waiting: *waiting,
+                process: process.clone(),
+            }),
+            TimelineEvent::Thread { thread, waits_in, waits_for, .. } => {
+                self.threads.push(WaitingThread {
+                    thread: thread.clone(),
+                    waits_in: waits_in.clone(),
+                    waits_for: waits_for.clone(),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn interface_mut(&mut self, link_end: u32) -> Option<&mut KnownInterface> {
+        self.nodes.values_mut().find_map(|node| node.interfaces.get_mut(&link_end))
+    }
+
+    fn named_interface(&mut self, node: u32, name: &str) -> Option<&mut KnownInterface> {
+        let interfaces = &mut self.nodes.get_mut(&node)?.interfaces;
+        interfaces.values_mut().find(|interface| !interface.removed && interface.name == name)
+    }
+
+    fn fault_mut(&mut self, number: u32) -> Option<&mut KnownFault> {
+        self.faults.iter_mut().find(|fault| fault.number == number)
+    }
+}
+
+impl KnownInterface {
+    fn remove(&mut self) {
+        self.removed = true;
+        self.earlier_addresses.extend(self.addresses.drain(..).map(|(address, _)| address));
+    }
+}
+
+fn with_prefix(text: &str) -> Option<(IpAddr, u8)> {
+    let (address, length) = text.split_once('/')?;
+    Some((address.parse().ok()?, length.parse().ok()?))
+}

@@ -1,0 +1,272 @@
+//! How cards and hints name nodes, addresses, faults and packets.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::headers::PacketHeaders;
+use super::trace::PacketTrace;
+use super::{KnownFault, KnownInterface, KnownNode, Story};
+use crate::frame::view::{TransportHeader, flag};
+
+/// Reads `10.0.2.2:7000`, `[::1]:7000`, and `*:7000` for any address.
+pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
+    let any = text.strip_prefix('*').map(|port| format!("[::]{port}"));
+    any.as_deref().unwrap_or(text).parse().ok()
+}
+
+impl Story {
+    /// Its name, or `#3` if that is not known.
+    pub(crate) fn node_name(&self, node: u32) -> String {
+        let known = self.nodes.get(&node).filter(|known| !known.name.is_empty());
+        known.map_or_else(|| format!("#{node}"), |known| known.name.clone())
+    }
+
+    /// The node with this link end.
+    pub(crate) fn node_of(&self, link_end: u32) -> Option<u32> {
+        let mut nodes = self.nodes.iter();
+        Some(*nodes.find(|(_, known)| known.interfaces.contains_key(&link_end))?.0)
+    }
+
+    pub(crate) fn interface(&self, link_end: u32) -> Option<&KnownInterface> {
+        self.nodes.values().find_map(|node| node.interfaces.get(&link_end))
+    }
+
+    /// The name of the node with this link end.
+    pub(crate) fn end_name(&self, link_end: u32) -> String {
+        let node = self.node_of(link_end);
+        node.map_or_else(|| format!("#{link_end}"), |node| self.node_name(node))
+    }
+
+    /// The only node that has this address, or had it.
+    pub(crate) fn owner(&self, address: IpAddr) -> Option<u32> {
+        self.only(address, KnownNode::has).or_else(|| self.only(address, KnownNode::had))
+    }
+
+    fn only(&self, address: IpAddr, has: fn(&KnownNode, IpAddr) -> bool) -> Option<u32> {
+        let mut owners = self.nodes.iter().filter(|(_, node)| has(node, address));
+        let owner = owners.next().map(|(node, _)| *node);
+        owner.filter(|_| owners.next().is_none())
+    }
+
+    /// The node with this MAC address.
+    pub(crate) fn node_with_mac(&self, mac: crate::addr::MacAddr) -> Option<u32> {
+        let has = |node: &KnownNode| node.interfaces.values().any(|known| known.mac == Some(mac));
+        Some(*self.nodes.iter().find(|(_, node)| has(node))?.0)
+    }
+
+    /// `server` for the address of a node, and the address otherwise.
+    pub(crate) fn host(&self, address: IpAddr) -> String {
+        match self.owner(address) {
+            Some(node) => self.node_name(node),
+            None => address.to_string(),
+        }
+    }
+
+    /// `server:7000`, or `10.0.9.9:7000` if no node has that address.
+    pub(crate) fn endpoint(&self, address: IpAddr, port: u16) -> String {
+        match self.owner(address) {
+            Some(node) => format!("{}:{port}", self.node_name(node)),
+            None => SocketAddr::new(address, port).to_string(),
+        }
+    }
+
+    /// `server:7000 (10.0.2.2)`.
+    pub(crate) fn full_endpoint(&self, address: IpAddr, port: u16) -> String {
+        match self.owner(address) {
+            Some(node) => format!("{}:{port} ({address})", self.node_name(node)),
+            None => SocketAddr::new(address, port).to_string(),
+        }
+    }
+
+    /// The destination of a packet: `server:7000`, `server`.
+    pub(crate) fn destination(&self, headers: &PacketHeaders) -> String {
+        self.place(headers.destination, headers.ports().map(|(_, port)| port))
+    }
+
+    /// The source of a packet. The port of a client says nothing, and is left out.
+    pub(crate) fn source(&self, headers: &PacketHeaders) -> String {
+        let port = headers.ports().map(|(port, _)| port).filter(|port| *port < EPHEMERAL);
+        self.place(headers.source, port)
+    }
+
+    fn place(&self, address: Option<IpAddr>, port: Option<u16>) -> String {
+        match (address, port) {
+            (Some(address), Some(port)) => self.endpoint(address, port),
+            (Some(address), None) => self.host(address),
+            (None, _) => "all".to_owned(),
+        }
+    }
+
+    pub(crate) fn fault(&self, number: u32) -> Option<&KnownFault> {
+        self.faults.iter().find(|fault| fault.number == number)
+    }
+
+    /// `0.012 s`: since the start of the test.
+    pub(crate) fn clock(&self, time: Duration) -> String {
+        seconds(time.saturating_sub(self.start))
+    }
+
+    /// Whether the test was killed at its timeout.
+    pub(crate) fn is_timeout(&self) -> bool {
+        self.verdict.contains("did not end within")
+    }
+
+    /// Whether the verdict or the output contains one of these texts.
+    pub(crate) fn mentions(&self, texts: &[&str]) -> bool {
+        texts.iter().any(|text| self.verdict.contains(text))
+    }
+
+    /// Whether the failure is about time or the network, and not about a value: the test was
+    /// killed at its timeout, or its verdict names an error of input or output.
+    pub(crate) fn is_about_network(&self) -> bool {
+        self.is_timeout()
+            || self.mentions(&[
+                "os error",
+                "timed out",
+                "imed out",
+                "imeout",
+                "deadline",
+                "elapsed",
+                "Elapsed",
+                "unreachable",
+                "refused",
+                "reset",
+                "Broken pipe",
+                "BrokenPipe",
+                "closed",
+                "UnexpectedEof",
+                "early eof",
+                "end of file",
+                "WouldBlock",
+                "TimedOut",
+                "did not",
+                "lookup",
+                "resolve",
+                "connect",
+                "fill whole buffer",
+                "onnection",
+                "within",
+            ])
+    }
+}
+
+/// The first port that clients get by themselves (`ip_local_port_range`).
+const EPHEMERAL: u16 = 32_768;
+
+/// A time as `1.204 s`.
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{}.{:03} s", time.as_secs(), time.subsec_millis())
+}
+
+/// `3 times`, `once`.
+pub(crate) fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
+impl KnownNode {
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        self.interfaces.values().any(|own| own.addresses.iter().any(|(ip, _)| *ip == address))
+    }
+
+    fn had(&self, address: IpAddr) -> bool {
+        self.interfaces.values().any(|own| own.earlier_addresses.contains(&address))
+    }
+}
+
+impl PacketHeaders {
+    /// What it is: `SYN`, `data (100 bytes)`, `DNS query for db.example`.
+    pub(crate) fn what(&self) -> String {
+        if let Some(arp) = &self.arp {
+            return match arp.request {
+                true => format!("ARP request for {}", arp.target),
+                false => format!("ARP reply: {} is at {}", arp.sender, self.from),
+            };
+        }
+        match &self.transport {
+            TransportHeader::Tcp(tcp) => {
+                let has = |bits| tcp.has(bits);
+                let data = (tcp.len > 0).then(|| format!("data ({} bytes)", tcp.len));
+                let kind = match () {
+                    () if has(flag::RST) => "RST",
+                    () if has(flag::SYN | flag::ACK) => "SYN-ACK",
+                    () if has(flag::SYN) => "SYN",
+                    () if has(flag::FIN) => "FIN",
+                    () => "ACK",
+                };
+                match data {
+                    Some(data) if kind == "ACK" => data,
+                    Some(data) => format!("{kind}, {data}"),
+                    None => kind.to_owned(),
+                }
+            }
+            TransportHeader::Udp { sport, len, .. } => match &self.question {
+                Some(name) if *sport == 53 => format!("DNS answer for {name}"),
+                Some(name) => format!("DNS query for {name}"),
+                None => format!("UDP datagram ({len} bytes)"),
+            },
+            TransportHeader::Icmp { .. } => self.icmp(),
+            TransportHeader::Other if self.source.is_some() => "IP packet".to_owned(),
+            TransportHeader::Other => "Ethernet frame".to_owned(),
+        }
+    }
+
+    fn icmp(&self) -> String {
+        let TransportHeader::Icmp { version, kind, code, .. } = self.transport else {
+            return String::new();
+        };
+        let name = if version == 4 { "ICMP" } else { "ICMPv6" };
+        let about = |text: &str| match self.neighbour {
+            Some(target) => format!("{text} for {target}"),
+            None => text.to_owned(),
+        };
+        let text = match (version, kind, code) {
+            (4, 0, _) | (6, 129, _) => "echo reply".to_owned(),
+            (4, 8, _) | (6, 128, _) => "echo request".to_owned(),
+            (4, 3, 0) | (6, 1, 0) => "net unreachable".to_owned(),
+            (4, 3, 1) | (6, 1, 3) => "host unreachable".to_owned(),
+            (4, 3, 3) | (6, 1, 4) => "port unreachable".to_owned(),
+            (4, 3, 4) => "fragmentation needed".to_owned(),
+            (4, 3, 13) | (6, 1, 1) => "administratively prohibited".to_owned(),
+            (4, 11, _) | (6, 3, _) => "time exceeded".to_owned(),
+            (6, 2, _) => "packet too big".to_owned(),
+            (6, 135, _) => return about("neighbour solicitation"),
+            (6, 136, _) => return about("neighbour advertisement"),
+            _ => format!("type {kind} code {code}"),
+        };
+        format!("{name} {text}")
+    }
+
+    /// ARP, ND, MLD and IGMP.
+    pub(crate) fn is_control(&self) -> bool {
+        self.arp.is_some()
+            || matches!(self.transport, TransportHeader::Icmp { version: 6, kind: 130..=143, .. })
+            || self.destination.is_some_and(|ip| ip.is_multicast() && self.ports().is_none())
+    }
+}
+
+impl PacketTrace {
+    pub(crate) fn flow(&self) -> Option<PacketFlow> {
+        let (source, destination) = (self.headers.source?, self.headers.destination?);
+        Some(PacketFlow { source, destination, ports: self.headers.ports() })
+    }
+}
+
+/// What all packets of one direction of a conversation have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PacketFlow {
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    ports: Option<(u16, u16)>,
+}
+
+impl PacketFlow {
+    /// The other direction.
+    pub(crate) fn reverse(self) -> Self {
+        let ports = self.ports.map(|(source, destination)| (destination, source));
+        Self { source: self.destination, destination: self.source, ports }
+    }
+}

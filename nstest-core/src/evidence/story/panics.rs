@@ -1,0 +1,37 @@
+//! The panics that a test has printed.
+
+use std::time::Duration;
+
+/// A panic that was printed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PrintedPanic {
+    pub(crate) time: Duration,
+    pub(crate) thread: String,
+    pub(crate) place: String,
+    pub(crate) message: String,
+}
+
+/// The panics in lines of output, as the standard library prints them.
+pub(crate) fn panics(output: &[(Duration, String)]) -> Vec<PrintedPanic> {
+    let mut found = Vec::new();
+    for (at, (time, line)) in output.iter().enumerate() {
+        let Some((thread, place)) = header(line) else { continue };
+        let message = output[at + 1..].iter().map(|(_, line)| line.trim());
+        let message = message.take_while(|line| !line.is_empty() && !line.starts_with("note:"));
+        found.push(PrintedPanic {
+            time: *time,
+            thread: thread.to_owned(),
+            place: place.to_owned(),
+            message: message.take(1).collect(),
+        });
+    }
+    found
+}
+
+/// `thread 'server' (7) panicked at src/server.rs:3:5:`. Other text may be before it.
+fn header(line: &str) -> Option<(&str, &str)> {
+    let (before, place) = line.split_once(" panicked at ")?;
+    let (_, thread) = before.split_once("thread '")?;
+    let (thread, _) = thread.split_once('\'')?;
+    Some((thread, place.trim_end_matches(':')))
+}

@@ -1,0 +1,146 @@
+//! The tests that fail.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::time::Duration;
+
+use nstest::{
+    Action, Condition, DefaultRoute, Fault, Net, Node, PacketKind, Packets, Percent, TestResult,
+    netns_test,
+};
+
+const PORT: u16 = 7000;
+
+/// Sends back what comes, on each connection.
+fn echo(node: &Node, at: impl ToSocketAddrs) -> std::io::Result<()> {
+    let listener = node.run(|| TcpListener::bind(at))?;
+    node.spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut bytes = [0; 4096];
+            while let Ok(length @ 1..) = stream.read(&mut bytes) {
+                stream.write_all(&bytes[..length]).unwrap();
+            }
+        }
+    });
+    Ok(())
+}
+
+fn ask(server: SocketAddr, bytes: usize) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(server)?;
+    stream.write_all(&vec![7; bytes])?;
+    stream.read_exact(&mut vec![0; bytes])
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fixture of another test"]
+fn wrong_address(server: Node) -> TestResult {
+    echo(&server, ("127.0.0.1", PORT))?;
+    ask((server.ip(), PORT).into(), 5)?;
+    Ok(())
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fixture of another test"]
+fn swallowed_syn(server: Node) -> TestResult {
+    echo(&server, (server.ip(), PORT))?;
+    server.link().drop_packets(Packets::tcp().kind(PacketKind::Syn))?;
+    ask((server.ip(), PORT).into(), 5)?;
+    Ok(())
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fixture of another test"]
+fn reset_in_mid_message(server: Node, net: Net) -> TestResult {
+    echo(&server, (server.ip(), PORT))?;
+    let data = Packets::tcp().port(PORT).kind(PacketKind::Data);
+    net.inject(Fault::on("server").ingress().packets(data).nth(5).action(Action::Reset))?;
+    ask((server.ip(), PORT).into(), 200_000)?;
+    Ok(())
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fixture of another test"]
+fn resolver_missing(server: Node) -> TestResult {
+    echo(&server, (server.ip(), PORT))?;
+    TcpStream::connect(("db.example", PORT))?;
+    Ok(())
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fixture of another test"]
+fn mtu_black_hole(server: Node) -> TestResult {
+    echo(&server, (server.ip(), PORT))?;
+    server.link().mtu_blackhole(1_300)?;
+    ask((server.ip(), PORT).into(), 500)?;
+    ask((server.ip(), PORT).into(), 5_000)?;
+    Ok(())
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fixture of another test"]
+fn partition_never_healed(net: Net, a: Node, b: Node) -> TestResult {
+    echo(&b, (b.ip(), PORT))?;
+    let server = (b.ip(), PORT).into();
+    a.run(|| ask(server, 5))?;
+    net.partition(&[&[&a], &[&b]])?;
+    a.run(|| ask(server, 5))?;
+    Ok(())
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fixture of another test"]
+fn address_used_twice(server: Node, other: Node) -> TestResult {
+    echo(&server, (server.ip(), PORT))?;
+    ask((server.ip(), PORT).into(), 5)?;
+    let address = server.ip();
+    let ip = |arguments: &str| other.command("ip").args(arguments.split(' ')).status();
+    ip(&format!("addr del {}/24 dev eth0", other.ip()))?;
+    ip(&format!("addr add {address}/24 dev eth0"))?;
+    ip("neigh flush all")?;
+    let socket = other.run(|| UdpSocket::bind((address, 0)))?;
+    socket.send_to(b"hello", "10.0.2.1:9")?;
+    ask((address, PORT).into(), 5)?;
+    Ok(())
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fixture of another test"]
+fn route_missing(net: Net) -> TestResult {
+    let (near, far) = (net.add_lan("near").build()?, net.add_lan("far").build()?);
+    let client = net.add_node("client").join(&near).build()?;
+    let server = net.add_node("server").join(&far).build()?;
+    net.add_router("router").lan(&near).lan(&far).build()?;
+    echo(&server, (server.ip(), PORT))?;
+    client.set_default_route(DefaultRoute::None)?;
+    client.run(|| ask((server.ip(), PORT).into(), 5))?;
+    Ok(())
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fixture of another test"]
+fn both_write(server: Node) -> TestResult {
+    let listener = server.run(|| TcpListener::bind((server.ip(), PORT)))?;
+    let peer = server.spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        stream.write_all(&vec![1; 64 << 20]).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    });
+    let mut stream = TcpStream::connect((server.ip(), PORT))?;
+    stream.write_all(&vec![2; 64 << 20])?;
+    stream.read_to_end(&mut Vec::new())?;
+    peer.join().unwrap();
+    Ok(())
+}
+
+#[netns_test(timeout = "3s")]
+#[ignore = "fixture of another test"]
+fn slow_under_loss(server: Node) -> TestResult {
+    echo(&server, (server.ip(), PORT))?;
+    let condition = Condition::new().delay(Duration::from_millis(20)).loss(Percent::new(2.0));
+    server.link().condition(condition)?;
+    for _ in 0..1_000 {
+        ask((server.ip(), PORT).into(), 30_000)?;
+    }
+    Ok(())
+}
