@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -19,14 +20,17 @@ use crate::frame::Stage;
 use crate::netlink::bpf_filter;
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::u32_filter::Match;
-use crate::netlink::{Request, qdisc, refusal};
+use crate::netlink::{NetlinkFamily, Request, Socket, qdisc, refusal};
 use crate::node::softnet;
 use crate::sync::lock;
 use crate::topology::spec::LinkEndId;
-use crate::wire::{FastPaths, HiddenPair, MAX_SHORT, SharedStage, Wire};
+use crate::wire::{FastPaths, HiddenPair, MAX_SHORT, NewWire, SharedStage, Wire};
 
 /// A VLAN tag and the Ethernet header.
 const HEADERS: usize = 18;
+
+/// The longest time for which RTNL is kept busy, so that the ring of a wire comes sooner.
+const KEEPS_RTNL: Duration = Duration::from_millis(3);
 
 impl Fabric {
     /// Shows every frame of a link end, in both directions, to a stage, in place of its
@@ -38,14 +42,17 @@ impl Fabric {
 
     fn splice_in(&mut self, end: LinkEndId, stage: SharedStage) -> Result<()> {
         self.flush()?;
-        if self.splices.wire.is_none() {
-            let opened = self.namespace.enter(Wire::open)??;
-            self.splices.wire = Some(Wire::start(opened)?);
-        }
-        let spliced = self.wire().stage(end.ifindex()).is_some();
+        let new = match self.splices.wire {
+            Some(_) => None,
+            // A thread that it starts does not stay in the fabric.
+            None => Some(NewWire::make(self.namespace.enter(Wire::open)??)?),
+        };
+        let wire = self.splices.wire.as_ref();
+        let spliced = wire.is_some_and(|wire| wire.stage(end.ifindex()).is_some());
         if !spliced {
             let pair = HiddenPair::of(end.ifindex());
-            if let Err(error) = self.create_pair(end, pair) {
+            let created = self.create_pair(end, pair);
+            if let Err(error) = created.and_then(|()| self.start_wire(new)) {
                 // The first error is the one to report.
                 let _ = self.route.request(&link::delete(pair.outer));
                 return Err(error);
@@ -61,6 +68,23 @@ impl Fabric {
         let stage = lock(&stage);
         self.direct(end, &*stage)?;
         softnet::flush(std::thread::yield_now);
+        Ok(())
+    }
+
+    /// Starts a new wire, whose ring was being made while its devices were. If it is not there
+    /// yet, RTNL is kept busy for a moment, so that it comes sooner.
+    fn start_wire(&mut self, new: Option<NewWire>) -> Result<()> {
+        let Some(new) = new else { return Ok(()) };
+        let begin = Instant::now();
+        if !new.has_ring() {
+            let open = || Socket::open(NetlinkFamily::Route, "the fabric");
+            let mut busy = self.namespace.enter(open)??;
+            let requests = link::requests_without_effect();
+            while !new.has_ring() && begin.elapsed() < KEEPS_RTNL {
+                busy.send_only(&requests)?;
+            }
+        }
+        self.splices.wire = Some(Wire::start(new)?);
         Ok(())
     }
 
@@ -175,13 +199,14 @@ impl Fabric {
     fn attach(&mut self, end: LinkEndId, stage: &SharedStage) -> Result<()> {
         let segments = lock(stage).needs_segments();
         let mtu = link::get(&mut self.route, end.ifindex())?.mtu as usize;
-        if !segments || mtu + HEADERS > MAX_SHORT {
-            let wire = self.splices.wire.as_mut().expect("a wire that has been spliced is there");
-            self.namespace.enter(|| wire.take_long_frames())??;
+        let is_long = mtu + HEADERS > MAX_SHORT;
+        if (!segments || is_long) && self.wire().lacks_long_ring() {
+            let socket = self.namespace.enter(Wire::open_long)??;
+            self.wire().make_long_ring(socket)?;
         }
-        let wire = self.wire();
-        wire.set_segments(end.ifindex(), segments)?;
-        wire.attach(end.ifindex(), Arc::clone(stage), segments);
-        Ok(())
+        if is_long {
+            self.wire().await_long_ring()?;
+        }
+        self.wire().attach(end.ifindex(), Arc::clone(stage), segments)
     }
 }

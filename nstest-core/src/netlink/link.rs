@@ -252,6 +252,13 @@ pub(crate) fn flush_carrier(socket: &mut Socket, index: u32) -> Result<()> {
     socket.query(&request, |_| Ok(()))
 }
 
+/// Requests that change nothing, and for which the kernel holds RTNL for some 0.2 ms.
+pub(crate) fn requests_without_effect() -> Vec<Request> {
+    const COUNT: usize = 32;
+    const LOOPBACK: u32 = 1;
+    vec![request_for(LOOPBACK, Vec::new(), "get the loopback interface".to_owned()); COUNT]
+}
+
 /// Reads one interface, and makes the kernel process pending changes of its carrier.
 pub(crate) fn get(socket: &mut Socket, index: u32) -> Result<Interface> {
     let request = request_for(index, Vec::new(), format!("get interface #{index}"));

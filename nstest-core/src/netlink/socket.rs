@@ -171,6 +171,17 @@ impl Socket {
         Ok(())
     }
 
+    /// Sends requests in one datagram, and reads no replies: they remain in the receive buffer,
+    /// until it is full. So the socket is of no use for anything else.
+    pub(crate) fn send_only(&mut self, requests: &[Request]) -> Result<()> {
+        self.outgoing.clear();
+        for request in requests {
+            self.sequence = self.sequence.wrapping_add(1);
+            request.write(&mut self.outgoing, self.sequence, 0);
+        }
+        requests.first().map_or(Ok(()), |first| self.send(first))
+    }
+
     /// Commits an nftables transaction: the kernel applies all requests, or none.
     ///
     /// `requests` begins with the begin message and ends with the end message. Only Linux 6.10

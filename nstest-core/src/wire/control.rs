@@ -1,23 +1,24 @@
 //! What the fabric calls: starting the wire, giving link ends a stage, ending it.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 
-use super::hidden_pair::HiddenPair;
+use super::long_ring::LongRing;
+use super::ring_maker::{NewRing, RinglessSocket};
 use super::rings::{CaptureRing, Rings};
 use super::spliced::{FastPaths, SharedStage, SplicedEnd, WireState};
 use super::thread::WireThread;
 use crate::error::{Error, ErrorCode, Result};
 use crate::preflight;
 use crate::sync::lock;
-use crate::sys::ethtool;
 use crate::sys::packet::{DeferredClose, PacketSocket};
 
 /// The longest that [`Wire::settle`] waits.
@@ -28,9 +29,7 @@ const SETTLING: Duration = Duration::from_millis(500);
 pub(crate) struct Wire {
     state: Arc<WireState>,
     index: Arc<PacketSocket>,
-    long: Option<Arc<PacketSocket>>,
-    /// Where the thread fetches the long ring.
-    new_long: Arc<Mutex<Option<CaptureRing>>>,
+    long: LongRing,
     /// The thread wakes when something is written to it, and when it is closed.
     wakeup: OwnedFd,
     thread: Option<JoinHandle<()>>,
@@ -38,79 +37,102 @@ pub(crate) struct Wire {
     deferred: Vec<DeferredClose>,
 }
 
-/// A wire without its thread: the part that is opened in a network namespace.
+/// A wire whose ring is being made.
 #[derive(Debug)]
-pub(crate) struct Opened(CaptureRing);
+pub(crate) struct NewWire(NewRing);
+
+const OPEN: &str = "open the packet socket of the wire";
+const OPEN_LONG: &str = "open the packet socket of the wire for long frames";
+
+impl NewWire {
+    /// Begins to make the ring for the socket of a wire.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub(crate) fn make(socket: RinglessSocket) -> Result<Self> {
+        socket.make().map(Self).map_err(no_ring_thread)
+    }
+
+    /// Whether the kernel has given it its ring. That takes 8 ms or more, or 0.1 ms if a thread
+    /// holds RTNL when the ring's memory is there.
+    pub(crate) fn has_ring(&self) -> bool {
+        self.0.is_given()
+    }
+}
 
 impl Wire {
     /// Opens the packet socket, in the calling thread's network namespace.
     ///
     /// # Errors
     /// What the kernel refuses.
-    pub(crate) fn open() -> Result<Opened> {
-        let ring = CaptureRing::index();
-        ring.map(Opened).map_err(|errno| not_opened("open the packet socket of the wire", errno))
+    pub(crate) fn open() -> Result<RinglessSocket> {
+        CaptureRing::index().map_err(|errno| not_opened(OPEN, errno))
     }
 
-    /// Starts the thread, which serves no link end yet.
-    pub(crate) fn start(Opened(ring): Opened) -> Result<Self> {
+    /// Opens the packet socket for frames longer than [`MAX_SHORT`](super::MAX_SHORT), in the
+    /// calling thread's network namespace.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub(crate) fn open_long() -> Result<RinglessSocket> {
+        CaptureRing::long().map_err(|errno| not_opened(OPEN_LONG, errno))
+    }
+
+    /// Waits for the ring, and starts the thread, which serves no link end yet.
+    pub(crate) fn start(NewWire(ring): NewWire) -> Result<Self> {
         let refused = |errno| failed("start the thread of the wire", errno);
         let flags = SockFlag::SOCK_CLOEXEC;
         let (wakeups, wakeup) =
             socketpair(AddressFamily::Unix, SockType::Stream, None, flags).map_err(refused)?;
-        let (state, new_long) = (Arc::<WireState>::default(), Arc::default());
-        let index = Arc::clone(ring.socket());
+        let (state, long) = (Arc::<WireState>::default(), LongRing::default());
+        let index = Arc::clone(&ring.socket);
         let deferred = vec![DeferredClose::of(&*index).map_err(refused)?];
-        let rings = Rings::new(ring, Arc::clone(&new_long));
+        let ring = ring.wait().map_err(|errno| not_opened(OPEN, errno))?;
+        let rings = Rings::new(CaptureRing::new(ring), long.fetched());
         let thread = WireThread::new(Arc::clone(&state), rings, wakeups);
         let refused = |error| preflight::no_thread("start the thread of the wire", &error);
         let thread = thread.start().map_err(refused)?;
-        Ok(Self { state, index, long: None, new_long, wakeup, thread: Some(thread), deferred })
+        Ok(Self { state, index, long, wakeup, thread: Some(thread), deferred })
     }
 
-    /// Lets frames longer than [`MAX_SHORT`](super::MAX_SHORT) arrive complete. To be
-    /// called in the namespace in which the wire was opened.
+    /// Whether [`make_long_ring`](Self::make_long_ring) has not been called.
+    pub(crate) fn lacks_long_ring(&self) -> bool {
+        self.long.socket().is_none()
+    }
+
+    /// Begins to make the ring for long frames.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub(crate) fn make_long_ring(&mut self, socket: RinglessSocket) -> Result<()> {
+        let ring = socket.make().map_err(no_ring_thread)?;
+        let deferred = DeferredClose::of(&*ring.socket);
+        self.deferred.push(deferred.map_err(|errno| failed(OPEN_LONG, errno))?);
+        self.long.follow(ring, &self.state, &self.index).map_err(no_ring_thread)
+    }
+
+    /// Waits until long frames arrive complete.
     ///
     /// # Errors
     /// What the kernel refuses.
-    pub(crate) fn take_long_frames(&mut self) -> Result<()> {
-        if self.long.is_none() {
-            let what = "open the packet socket of the wire for long frames";
-            let ring = CaptureRing::long().map_err(|errno| not_opened(what, errno))?;
-            let deferred =
-                DeferredClose::of(&**ring.socket()).map_err(|errno| failed(what, errno))?;
-            self.deferred.push(deferred);
-            self.long = Some(Arc::clone(ring.socket()));
-            *lock(&self.new_long) = Some(ring);
-        }
-        Ok(())
-    }
-
-    /// Whether the kernel cuts frames into segments and completes their checksums before
-    /// they arrive at the hidden devices of a link end.
-    ///
-    /// # Errors
-    /// What the kernel refuses.
-    pub(crate) fn set_segments(&self, link_end: u32, on: bool) -> Result<()> {
-        let pair = HiddenPair::of(link_end);
-        for name in [pair.outer_name(), pair.inner_name()] {
-            ethtool::set_checksum_offload(self.index.as_fd(), &name, !on).map_err(|errno| {
-                failed(&format!("switch the transmit checksumming of {name}"), errno)
-            })?;
-        }
-        if let Some(spliced) = self.state.spliced().get_mut(&link_end) {
-            spliced.segments = on;
-        }
-        Ok(())
+    pub(crate) fn await_long_ring(&mut self) -> Result<()> {
+        self.long.wait().map_err(|errno| not_opened(OPEN_LONG, errno))
     }
 
     /// Gives a link end a stage, in place of its present one. Every frame that arrives
-    /// after this call meets the new stage. The hidden devices must exist.
-    pub(crate) fn attach(&self, link_end: u32, stage: SharedStage, segments: bool) {
-        let mut spliced = self.state.spliced();
-        let fast_paths = spliced.get(&link_end).map(|end| end.fast_paths.clone());
-        let fast_paths = fast_paths.unwrap_or_default();
-        spliced.insert(link_end, SplicedEnd { stage, segments, fast_paths });
+    /// after this call meets the new stage. The hidden devices must exist. `segments`: whether
+    /// the kernel must cut frames into segments and complete their checksums before they
+    /// arrive there.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub(crate) fn attach(&self, link_end: u32, stage: SharedStage, segments: bool) -> Result<()> {
+        self.long.attach((&self.state, &self.index), link_end, segments, |segments| {
+            let mut spliced = self.state.spliced();
+            let fast_paths = spliced.get(&link_end).map(|end| end.fast_paths.clone());
+            let fast_paths = fast_paths.unwrap_or_default();
+            spliced.insert(link_end, SplicedEnd { stage, segments, fast_paths });
+        })
     }
 
     /// Sets the fast paths of each link end.
@@ -133,7 +155,7 @@ impl Wire {
     /// How many frames have been lost for lack of room, not by a decision of a stage. If
     /// there are any, the network was not the one that the test asked for.
     pub(crate) fn lost(&self) -> u64 {
-        for socket in [Some(&self.index), self.long.as_ref()].into_iter().flatten() {
+        for socket in [Some(&self.index), self.long.socket()].into_iter().flatten() {
             match socket.dropped() {
                 Ok(dropped) => {
                     self.state.lost.fetch_add(dropped.into(), Ordering::Relaxed);
@@ -179,7 +201,7 @@ impl Wire {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join(); // its panic has been printed
         }
-        lock(&self.new_long).take();
+        lock(&self.long.fetched()).take();
     }
 
     /// Whether the thread could be woken.
@@ -197,6 +219,10 @@ impl Drop for Wire {
 
 fn not_opened(what: &str, errno: Errno) -> Error {
     preflight::no_socket(what, "socket(AF_PACKET)", errno).unwrap_or_else(|| failed(what, errno))
+}
+
+fn no_ring_thread(error: io::Error) -> Error {
+    preflight::no_thread("start a thread for a ring of the wire", &error)
 }
 
 fn failed(what: &str, errno: Errno) -> Error {

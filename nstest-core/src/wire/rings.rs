@@ -5,7 +5,7 @@
 //! slots of 64 KiB and gets only the frames that the index ring cuts off. The kernel
 //! serves the socket that was bound last first (it puts ETH_P_ALL handlers at the head of
 //! their list, dev_add_pack). So a frame that is cut off in the index ring is complete in
-//! the long ring already. The long ring is created for the first wire that may need it.
+//! the long ring already. The long ring is made for the first wire that may need it.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use std::time::Duration;
 use nix::libc::{self, sock_filter};
 
 use super::hidden_pair::FIRST;
+use super::ring_maker::RinglessSocket;
 use crate::sync::lock;
 use crate::sys::packet::{Geometry, Offloads, PacketSocket, Ring, Slot};
 
@@ -38,28 +39,19 @@ pub(super) struct CaptureRing {
 }
 
 impl CaptureRing {
-    /// Opens the index ring, in the calling thread's network namespace.
-    pub(super) fn index() -> nix::Result<Self> {
-        Self::open(INDEX, 0)
+    /// Opens the socket of the index ring, in the calling thread's network namespace.
+    pub(super) fn index() -> nix::Result<RinglessSocket> {
+        Ok(RinglessSocket { socket: open(0)?, geometry: INDEX })
     }
 
-    /// Opens the long ring, in the calling thread's network namespace.
-    pub(super) fn long() -> nix::Result<Self> {
-        Self::open(LONG, MAX_SHORT as u32)
+    /// Opens the socket of the long ring, in the calling thread's network namespace. The index
+    /// ring must be there when this one is made.
+    pub(super) fn long() -> nix::Result<RinglessSocket> {
+        Ok(RinglessSocket { socket: open(MAX_SHORT as u32)?, geometry: LONG })
     }
 
-    fn open(geometry: Geometry, longer_than: u32) -> nix::Result<Self> {
-        let socket = PacketSocket::open()?;
-        socket.attach(&mut program(longer_than))?;
-        socket.incoming_with_offloads()?;
-        socket.widen()?;
-        let ring = Ring::map(&socket, geometry)?;
-        socket.bind()?;
-        Ok(Self { socket: Arc::new(socket), ring, at: 0 })
-    }
-
-    pub(super) fn socket(&self) -> &Arc<PacketSocket> {
-        &self.socket
+    pub(super) fn new((socket, ring): (Arc<PacketSocket>, Ring)) -> Self {
+        Self { socket, ring, at: 0 }
     }
 
     fn index_of(&self, ahead: usize) -> usize {
@@ -76,6 +68,15 @@ impl CaptureRing {
             self.at = self.index_of(1);
         }
     }
+}
+
+/// A socket for a ring, in the calling thread's network namespace.
+fn open(longer_than: u32) -> nix::Result<PacketSocket> {
+    let socket = PacketSocket::open()?;
+    socket.attach(&mut program(longer_than))?;
+    socket.incoming_with_offloads()?;
+    socket.widen()?;
+    Ok(socket)
 }
 
 /// Both rings.

@@ -17,7 +17,6 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, SigmaskHow};
 use nix::sys::time::TimeSpec;
 
 use super::backlog::Backlog;
@@ -25,6 +24,7 @@ use super::busy_poll::BusyPoll;
 use super::checksum;
 use super::cpu_affinity::CpuAffinity;
 use super::hidden_pair::HiddenPair;
+use super::ring_maker::spawn;
 use super::rings::{Arrival, Rings};
 use super::spliced::{SplicedEnd, WireState};
 use super::timer_queue::TimerQueue;
@@ -72,10 +72,9 @@ impl WireThread {
         }
     }
 
-    /// Starts it. It blocks all signals: those are for the test's threads.
+    /// Starts it.
     pub(super) fn start(self) -> io::Result<JoinHandle<()>> {
-        let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-        let started = std::thread::Builder::new().name("nstest wire".to_owned()).spawn(|| {
+        spawn("nstest wire", || {
             // It needs no network, so it does not keep the one where it was started.
             let home = std::fs::File::open("/proc/self/ns/net");
             let _ = home.map(|home| setns(home, CloneFlags::CLONE_NEWNET));
@@ -85,9 +84,7 @@ impl WireThread {
             // frames of some milliseconds only.
             let _ = set_slice(SLICE);
             self.run();
-        });
-        before.thread_set_mask()?;
-        started
+        })
     }
 
     fn run(mut self) {

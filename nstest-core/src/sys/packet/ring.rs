@@ -30,6 +30,20 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
+    /// Gives a socket a ring of this size. Waits for RCU, which takes 0.1 ms while any thread
+    /// of the machine holds RTNL, and else 8 ms or more (`synchronize_net`, net/core/dev.c).
+    pub(crate) fn request(self, socket: &PacketSocket) -> nix::Result<()> {
+        let number = |value: usize| u32::try_from(value).map_err(|_| Errno::EINVAL);
+        let request = libc::tpacket_req {
+            tp_block_size: number(self.block)?,
+            tp_block_nr: number(self.blocks)?,
+            tp_frame_size: number(self.slot)?,
+            tp_frame_nr: number(self.slots())?,
+        };
+        socket.set(libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V2 as i32))?;
+        socket.set(libc::PACKET_RX_RING, &request)
+    }
+
     const fn per_block(self) -> usize {
         self.block / self.slot
     }
@@ -75,17 +89,8 @@ pub(crate) struct Slot<'a> {
 }
 
 impl Ring {
-    /// Gives a socket a ring, and maps it.
+    /// Maps the ring of a socket, which has got it by [`Geometry::request`].
     pub(crate) fn map(socket: &PacketSocket, geometry: Geometry) -> nix::Result<Self> {
-        let number = |value: usize| u32::try_from(value).map_err(|_| Errno::EINVAL);
-        let request = libc::tpacket_req {
-            tp_block_size: number(geometry.block)?,
-            tp_block_nr: number(geometry.blocks)?,
-            tp_frame_size: number(geometry.slot)?,
-            tp_frame_nr: number(geometry.slots())?,
-        };
-        socket.set(libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V2 as i32))?;
-        socket.set(libc::PACKET_RX_RING, &request)?;
         let length = geometry.block * geometry.blocks;
         let protection = libc::PROT_READ | libc::PROT_WRITE;
         let fd = socket.as_fd().as_raw_fd();
