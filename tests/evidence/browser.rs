@@ -13,7 +13,7 @@ use nstest_tests::programs;
 use serde_json::{Value, json};
 
 /// How long a browser may take for an answer, on a machine under load.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What scripts can use: `all(selector)`, `text(selector)` joins the texts of all that match,
 /// and `drawn()` waits until the page has drawn.

@@ -24,7 +24,9 @@ const TOPOLOGY = new Set([
   "node-added", "node-removed", "interface-added", "interface-removed",
   "address-added", "address-removed", "network", "network-removed",
 ]);
-const AT_THE_END = new Set(["snapshot", "socket", "thread"]);
+const AT_THE_END = new Set(["socket", "thread"]);
+/** Events that are no rows of their own. */
+const NO_ROWS = new Set(["started", "snapshot", "exploration-point"]);
 
 function buildModel(text) {
   const { events, unreadable } = readEvents(text);
@@ -204,7 +206,7 @@ function makeItems(model) {
   const items = [];
   for (const event of model.events) {
     const kind = event.event;
-    if (kind === "exploration-point" || kind === "started") continue;
+    if (NO_ROWS.has(kind)) continue;
     const last = items.at(-1);
     const group = TOPOLOGY.has(kind) ? "network" : AT_THE_END.has(kind) ? "state" : null;
     if (group && last?.type === group && event.time - last.events.at(-1).time < 0.05) {
