@@ -177,7 +177,12 @@ fn profile(directory: &Path) -> String {
 }
 
 impl Drop for Page {
+    /// Has the browser end its processes, which would otherwise write into the profile while
+    /// it is deleted. The pipe ends with the last of them.
     fn drop(&mut self) {
+        let close = json!({ "id": self.last + 1, "method": "Browser.close" });
+        let _ = write!(self.requests, "{close}\0").and_then(|()| self.requests.flush());
+        while self.messages.recv_timeout(DEADLINE).is_ok() {}
         let _ = self.browser.kill();
         let _ = self.browser.wait();
         let _ = fs::remove_dir_all(&self.directory);
