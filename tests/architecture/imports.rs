@@ -56,7 +56,10 @@ const CORE: Modules = &[
             "netlink",
         ],
     ),
-    ("wire", &["error", "addr", "sync", "panics", "sys", "frame", "preflight", "recorder"]),
+    (
+        "wire",
+        &["error", "addr", "sync", "panics", "sys", "frame", "preflight", "evidence", "recorder"],
+    ),
     ("dns", &["error", "sync", "sysctl", "node"]),
     // A test's network: as data, in the kernel, and as handles.
     ("topology", &["error", "addr", "layout", "netlink"]),

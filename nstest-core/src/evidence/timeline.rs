@@ -207,6 +207,16 @@ events! {
         /// Nanoseconds since the start of its process.
         of: u64,
     }
+    /// The wire has sent a packet later than it was to be delayed, or 10 ms late. The last one
+    /// is the latest.
+    23 "wire-late" WireLate {
+        /// The link end at which the wire is.
+        link_end: u32,
+        /// Nanoseconds after the time at which it was to be sent.
+        late: u64,
+        /// Nanoseconds by which it was to be delayed.
+        delay: u64,
+    }
     /// The test has ended.
     18 "ended" Ended { passed: bool, verdict: String, }
     /// Something is not as complete as it should be.
@@ -237,7 +247,7 @@ events! {
 /// What a fault has done to a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fate {
-    /// `dropped`, `delayed`, `duplicated`, `changed`, `made` or `answered`.
+    /// `dropped`, `delayed`, `reordered`, `duplicated`, `changed`, `made` or `answered`.
     pub(crate) effect: String,
     /// The number of the fault, where one fault did it.
     pub(crate) fault: Option<u32>,

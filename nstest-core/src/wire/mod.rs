@@ -11,8 +11,8 @@
 //! - `hidden_pair`, [`ring_maker`], [`rings`], [`backlog`]: where frames arrive, and where
 //!   they wait for the thread;
 //! - [`timer_queue`]: frames that are delayed;
-//! - [`checksum`], [`busy_poll`], [`cpu_affinity`]: parts of the thread's work, each with
-//!   one reason to exist;
+//! - [`checksum`], [`busy_poll`], [`cpu_affinity`], [`lateness`]: parts of the thread's work,
+//!   each with one reason to exist;
 //! - [`spliced`]: what the thread and the test's threads share;
 //! - [`long_ring`]: the ring for superframes, which comes later than the other;
 //! - [`thread`]: the one thread that moves frames;
@@ -27,6 +27,7 @@ mod checksum;
 mod control;
 mod cpu_affinity;
 mod hidden_pair;
+mod lateness;
 mod long_ring;
 mod ring_maker;
 mod rings;

@@ -24,6 +24,7 @@ use super::busy_poll::BusyPoll;
 use super::checksum;
 use super::cpu_affinity::CpuAffinity;
 use super::hidden_pair::HiddenPair;
+use super::lateness::Lateness;
 use super::ring_maker::spawn;
 use super::rings::{Arrival, Rings};
 use super::spliced::{SplicedEnd, WireState};
@@ -52,6 +53,7 @@ pub(super) struct WireThread {
     state: Arc<WireState>,
     backlog: Backlog,
     delayed: TimerQueue<Delayed>,
+    lateness: Lateness,
     sender: Sender,
     outlet: Outlet,
     fates: Option<FateLog>,
@@ -65,6 +67,7 @@ impl WireThread {
             state,
             backlog: Backlog::new(rings),
             delayed: TimerQueue::new(),
+            lateness: Lateness::default(),
             sender: Sender::default(),
             outlet: Outlet::default(),
             fates: FateLog::new(),
@@ -113,12 +116,17 @@ impl WireThread {
 
     /// Moves the frames that are there. Returns whether there were any.
     fn round(&mut self, now: Instant) -> bool {
-        let Self { state, backlog, delayed, sender, outlet, fates, .. } = self;
+        let Self { state, backlog, delayed, lateness, sender, outlet, fates, .. } = self;
         let socket = Arc::clone(backlog.rings().socket());
         let mut outgoing: Vec<Outgoing<'_>> = Vec::with_capacity(BATCH);
         if delayed.next().is_some_and(|at| at <= now) {
             let spliced = state.spliced();
-            let due = std::iter::from_fn(|| delayed.due(now));
+            let due = std::iter::from_fn(|| {
+                let at = delayed.next()?;
+                let frame = delayed.due(now)?;
+                lateness.note(frame.pair.link_end, now - at, at - frame.since);
+                Some(frame)
+            });
             outgoing.extend(due.map(|frame| frame.outgoing(&spliced)));
         }
         let counted = backlog.rings().counts_long();
@@ -222,6 +230,7 @@ fn send(
 /// A frame that is delayed. Its device is chosen when it is sent.
 #[derive(Debug)]
 struct Delayed {
+    since: Instant,
     pair: HiddenPair,
     direction: Direction,
     offloads: Offloads,
@@ -230,7 +239,7 @@ struct Delayed {
 
 impl Delayed {
     fn outgoing(self, spliced: &BTreeMap<u32, SplicedEnd>) -> Outgoing<'static> {
-        let Self { pair, direction, offloads, frame } = self;
+        let Self { pair, direction, offloads, frame, .. } = self;
         outgoing(spliced.get(&pair.link_end), (pair, direction), offloads, Cow::Owned(frame))
     }
 }
@@ -329,7 +338,7 @@ impl Pass<'_> {
                 sent.push(outgoing(spliced, (pair, direction), offloads, frame));
             } else {
                 let frame = frame.into_owned();
-                delayed.push(at, Delayed { pair, direction, offloads, frame });
+                delayed.push(at, Delayed { since: now, pair, direction, offloads, frame });
             }
         };
         for at in outlet.forward.drain(..) {

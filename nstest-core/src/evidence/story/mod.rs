@@ -179,6 +179,17 @@ impl Story {
                 );
                 self.notes.push(text);
             }
+            // 20 ms, and more than it should take.
+            TimelineEvent::WireLate { late, delay, .. } if 20_000_000.max(*delay) < *late => {
+                const WIRE: &str = "the wire sent a packet ";
+                let seconds =
+                    |nanoseconds: &u64| names::seconds(Duration::from_nanos(*nanoseconds));
+                let (late, delay) = (seconds(late), seconds(delay));
+                self.notes.retain(|note| !note.starts_with(WIRE)); // each is later than the others
+                self.notes.push(format!(
+                    "{WIRE}{late} late that was to be delayed by {delay}: the machine was busy"
+                ));
+            }
             _ => {}
         }
     }

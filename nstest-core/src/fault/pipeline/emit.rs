@@ -31,7 +31,10 @@ pub(super) fn emit_answer(
     fault: Option<u32>,
 ) {
     if let Some(answer) = answer {
-        out.note(fault, PacketEffect::Answered);
+        // A packet that `then` lets pass is not the one that is answered.
+        if out.affected.last() == Some(&Affected::by(fault, PacketEffect::Dropped)) {
+            out.note(fault, PacketEffect::Answered);
+        }
         emit(out, at, direction.reverse(), answer, Affected::by(fault, PacketEffect::Made));
     }
 }
