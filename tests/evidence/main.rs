@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 mod browser;
+mod record;
 mod report;
 mod sockets;
 mod staged;

@@ -44,7 +44,7 @@ pub(crate) struct Subject<'a> {
     /// The test, as libtest names it.
     pub(crate) test: &'a str,
     /// Which attempt it is, where a runner repeats tests that fail.
-    pub(crate) attempt: Option<&'a str>,
+    pub(crate) attempt: &'a str,
 }
 
 impl Folder {
@@ -55,7 +55,7 @@ impl Folder {
     pub(crate) fn create(subject: Subject<'_>) -> io::Result<Self> {
         let root = target_directory(subject.binary).join(NSTEST);
         let of_test = root.join(group(subject)).join(file_name(subject.test));
-        let attempt = file_name(subject.attempt.unwrap_or("1"));
+        let attempt = file_name(subject.attempt);
         let unfinished = of_test.join(format!(".{attempt}.{}", std::process::id()));
         fs::create_dir_all(&unfinished)?;
         Ok(Self { root, unfinished, path: of_test.join(attempt) })
@@ -103,7 +103,8 @@ impl Folder {
         let mut file = locked.map_err(|(_, errno)| errno)?; // until it is closed
         let mut text = String::new();
         file.read_to_string(&mut text)?;
-        let before = text.strip_prefix(run).and_then(|rest| rest.trim().parse::<u64>().ok());
+        let before =
+            text.strip_prefix(run).and_then(|rest| rest.strip_prefix(' ')?.parse::<u64>().ok());
         let sum = before.unwrap_or_default().saturating_add(bytes);
         if sum > MOST {
             let text = format!("the records of this test run would exceed {} MiB", MOST >> 20);
@@ -212,6 +213,43 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_replaces_that_of_an_earlier_run_and_has_links() {
+        let target = std::env::temp_dir().join(format!("nstest-store-{}", std::process::id()));
+        let binary = target.join("it-0123456789abcdef");
+        let subject = Subject { binary: &binary, package: Some("p"), test: "a::b", attempt: "1" };
+        fs::create_dir_all(&target).unwrap();
+        for content in ["first", "second"] {
+            let folder = Folder::create(subject).unwrap();
+            folder.write("x", content.as_bytes()).unwrap();
+            let path = folder.finish().unwrap();
+            assert_eq!(path, target.join("nstest/p.it/a.b/1"));
+            for directory in [target.join("nstest/latest"), target.join("nstest/p.it/a.b/latest")] {
+                assert_eq!(fs::read_to_string(directory.join("x")).unwrap(), content);
+            }
+        }
+        drop(Folder::create(subject).unwrap());
+        let names = fs::read_dir(target.join("nstest/p.it/a.b")).unwrap();
+        assert_eq!(names.count(), 2, "what is not finished is removed");
+        fs::remove_dir_all(target).unwrap();
+    }
+
+    #[test]
+    fn one_test_run_does_not_fill_the_disk() {
+        let target = std::env::temp_dir().join(format!("nstest-most-{}", std::process::id()));
+        fs::create_dir_all(&target).unwrap();
+        let binary = target.join("it");
+        let subject = Subject { binary: &binary, package: None, test: "a", attempt: "1" };
+        let folder = Folder::create(subject).unwrap();
+        folder.reserve("run-1", MOST - 1).unwrap();
+        let error = folder.reserve("run-1", 2).unwrap_err();
+        assert_eq!(error.to_string(), "the records of this test run would exceed 1024 MiB");
+        folder.reserve("run-1", 1).unwrap();
+        folder.reserve("run-10", 2).unwrap();
+        drop(folder);
+        fs::remove_dir_all(target).unwrap();
+    }
+
+    #[test]
     fn the_hash_of_cargo_is_left_out() {
         assert_eq!(without_hash("my-tests-0123456789abcdef"), "my-tests");
         assert_eq!(without_hash("my-tests"), "my-tests");
@@ -219,7 +257,7 @@ mod tests {
             binary: Path::new("/t/debug/deps/topology-0123456789abcdef"),
             package,
             test: "a",
-            attempt: None,
+            attempt: "1",
         };
         assert_eq!(group(subject(Some("nstest-tests"))), "nstest-tests.topology");
         assert_eq!(group(subject(Some("topology"))), "topology");

@@ -80,13 +80,11 @@ struct RecordWriter<'a> {
 
 impl RecordWriter<'_> {
     fn folder(&self) -> io::Result<Folder> {
-        let variable = |name| std::env::var(name).ok();
-        let (package, attempt) = (variable("CARGO_PKG_NAME"), variable("NEXTEST_ATTEMPT_ID"));
         Folder::create(Subject {
             binary: &std::env::current_exe()?,
-            package: package.as_deref(),
+            package: std::env::var("CARGO_PKG_NAME").ok().as_deref(),
             test: self.name,
-            attempt: attempt.as_deref(),
+            attempt: &attempt(),
         })
     }
 
@@ -149,6 +147,16 @@ impl RecordWriter<'_> {
         comments.extend(run_config.plan.as_ref().map(|plan| format!("plan: {plan}")));
         comments.push(format!("run again: {}", self.rerun()));
         comments
+    }
+}
+
+/// Which run of the test this is, where nextest repeats it: after a failure, or in a stress run.
+fn attempt() -> String {
+    let number = |name| std::env::var(name).ok().filter(|value| value.parse::<u32>().is_ok());
+    let attempt = number("NEXTEST_ATTEMPT").unwrap_or_else(|| "1".to_owned());
+    match number("NEXTEST_STRESS_CURRENT") {
+        Some(stress) => format!("{stress}.{attempt}"),
+        None => attempt,
     }
 }
 

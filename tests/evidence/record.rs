@@ -1,0 +1,205 @@
+//! The record of a test that fails: it is there however the test ends, and programs read it.
+
+use std::fs;
+use std::io::Write;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nstest::{Node, TestResult, netns_test};
+use nstest_tests::driver::{Outcome, Run};
+use nstest_tests::{marks, programs};
+
+/// How many datagrams a fixture sends: more than are read one by one.
+const DATAGRAMS: usize = 200;
+
+/// The directory of the record of the only fixture, which failed.
+#[track_caller]
+pub(crate) fn directory(outcome: &Outcome) -> PathBuf {
+    let text = outcome.text();
+    let path = text.lines().find_map(|line| line.strip_prefix("nstest: record in "));
+    let path = path.unwrap_or_else(|| panic!("without a record:\n{text}"));
+    assert!(text.contains(&format!("[[ATTACHMENT|{path}]]")), "{text}");
+    PathBuf::from(path)
+}
+
+/// Runs tshark on a capture, and returns what it prints.
+#[track_caller]
+pub(crate) fn tshark(capture: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(programs::find("tshark"))
+        .arg("-n")
+        .arg("-r")
+        .arg(capture)
+        .args(arguments)
+        .output()
+        .expect("start tshark");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("tshark prints UTF-8")
+}
+
+/// Sends datagrams to a server that receives all of them.
+fn exchange(server: &Node) -> TestResult {
+    let receiver = server.run(|| UdpSocket::bind("0.0.0.0:7000"))?;
+    let sender = UdpSocket::bind("0.0.0.0:0")?;
+    for number in 0..DATAGRAMS {
+        sender.send_to(&[number as u8; 100], (server.ip(), 7000))?;
+        receiver.recv(&mut [0; 100])?;
+    }
+    Ok(())
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn is_killed(server: Node) -> TestResult {
+    exchange(&server)?;
+    nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL)?;
+    Ok(())
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn aborts(server: Node) -> TestResult {
+    exchange(&server)?;
+    std::process::abort();
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn overflows_its_stack(server: Node) -> TestResult {
+    fn deeper(depth: u64) -> u64 {
+        let local = std::hint::black_box([depth; 64]);
+        if depth == u64::MAX { 0 } else { deeper(depth + 1) + local[0] }
+    }
+    exchange(&server)?;
+    std::hint::black_box(deeper(0));
+    Ok(())
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fixture of another test"]
+fn hangs(server: Node) -> TestResult {
+    exchange(&server)?;
+    loop {
+        std::thread::park();
+    }
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn exits(server: Node) -> TestResult {
+    exchange(&server)?;
+    std::process::exit(0);
+}
+
+#[cfg_attr(not(feature = "programs"), ignore = "needs tshark; run ./check test")]
+#[test]
+fn a_record_is_complete_however_the_test_ends() {
+    for fixture in ["is_killed", "aborts", "overflows_its_stack", "hangs", "exits"] {
+        let outcome = Run::of(&[&format!("record::{fixture}")]).run();
+        let directory = directory(&outcome);
+        for file in ["card.txt", "events.jsonl", "output.txt", "report.html"] {
+            assert!(directory.join(file).is_file(), "{fixture} has no {file}");
+        }
+        let capture = directory.join("capture.pcapng");
+        for interface in ["test/eth0", "server/eth0"] {
+            let filter = format!("udp.dstport == 7000 && frame.interface_name == \"{interface}\"");
+            let data = tshark(&capture, &["-Y", &filter, "-T", "fields", "-e", "data"]);
+            let numbers: Vec<&str> = data.lines().map(|line| &line[..2]).collect();
+            let expected: Vec<String> =
+                (0..DATAGRAMS).map(|n| format!("{:02x}", n as u8)).collect();
+            assert_eq!(numbers, expected, "{fixture} at {interface}");
+        }
+    }
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn prints_bytes() {
+    std::io::stdout().write_all(b"a\xff\xfe\x00b\nlast").unwrap();
+    panic!("deliberately");
+}
+
+#[test]
+fn output_that_is_no_text_is_kept_as_it_is() {
+    let outcome = Run::of(&["record::prints_bytes"]).run();
+    let output = fs::read(directory(&outcome).join("output.txt")).unwrap();
+    assert!(
+        output.windows(10).any(|part| part == b"a\xff\xfe\x00b\nlast".as_slice()),
+        "{output:?}"
+    );
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn passes(server: Node) -> TestResult {
+    exchange(&server)
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+#[should_panic(expected = "deliberately")]
+fn panics_as_it_should(server: Node) {
+    exchange(&server).unwrap();
+    panic!("deliberately");
+}
+
+#[test]
+fn a_test_that_passes_leaves_nothing_unless_asked() {
+    for fixture in ["record::passes", "record::panics_as_it_should"] {
+        let run = |policy: &str| {
+            Run::of(&[fixture]).env("NSTEST_RECORD", policy).args(["--show-output"]).run()
+        };
+        assert!(!run("failed").text().contains("nstest: record"), "{fixture}");
+        assert!(directory(&run("all")).join("events.jsonl").is_file());
+    }
+    let off = Run::of(&["record::aborts"]).env("NSTEST_RECORD", "off").run().text();
+    assert!(off.contains("SIGABRT") && !off.contains("=== nstest"), "{off}");
+}
+
+#[test]
+fn an_unknown_policy_is_refused() {
+    let text = Run::of(&["record::passes"]).env("NSTEST_RECORD", "some").run().text();
+    assert!(text.contains("nstest[config]: read NSTEST_RECORD=some"), "{text}");
+}
+
+/// Runs a fixture of this binary from a directory of its own, with something in place of the
+/// directory for records.
+fn without_room(place: impl FnOnce(&Path)) {
+    let directory = std::env::temp_dir().join("moved");
+    fs::create_dir_all(&directory).unwrap();
+    let binary = directory.join("evidence");
+    fs::copy("/proc/self/exe", &binary).unwrap();
+    place(&directory.join("nstest"));
+    let output = Command::new(&binary)
+        .args(["--exact", "record::aborts", "--include-ignored"])
+        .env(marks::VARIABLE, &directory)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(101), "{output:?}");
+    assert!(text.contains("SIGABRT"), "{text}");
+    assert!(text.contains("nstest: no record: "), "{text}");
+    assert!(text.contains("=== nstest: what happened ==="), "{text}");
+}
+
+fn tmpfs(place: &Path, options: &str) {
+    fs::create_dir_all(place).unwrap();
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", options, "none"]).arg(place);
+    assert!(mount.status().unwrap().success());
+}
+
+#[netns_test]
+fn a_file_in_place_of_the_directory_changes_no_verdict() {
+    without_room(|place| fs::write(place, "").unwrap());
+}
+
+#[netns_test]
+fn a_full_directory_changes_no_verdict() {
+    without_room(|place| tmpfs(place, "size=4k"));
+}
+
+#[netns_test]
+fn a_read_only_directory_changes_no_verdict() {
+    without_room(|place| tmpfs(place, "ro"));
+}
