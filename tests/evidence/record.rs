@@ -103,7 +103,7 @@ fn a_record_is_complete_however_the_test_ends() {
         let capture = directory.join("capture.pcapng");
         for interface in ["test/eth0", "server/eth0"] {
             let filter = format!("udp.dstport == 7000 && frame.interface_name == \"{interface}\"");
-            let data = tshark(&capture, &["-Y", &filter, "-T", "fields", "-e", "data"]);
+            let data = tshark(&capture, &["-Y", &filter, "-T", "fields", "-e", "udp.payload"]);
             let numbers: Vec<&str> = data.lines().map(|line| &line[..2]).collect();
             let expected: Vec<String> =
                 (0..DATAGRAMS).map(|n| format!("{:02x}", n as u8)).collect();
