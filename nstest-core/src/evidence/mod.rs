@@ -10,6 +10,7 @@
 //! - [`pcapng`], [`capture`]: the file format; a test's capture for Wireshark;
 //! - [`story`]: what happened, reduced from events and packets;
 //! - [`hints`]: known patterns of failures;
+//! - [`difference`]: the first packet in which two runs differ;
 //! - [`card`]: what a reader needs first, on 25 lines;
 //! - [`report`]: the record as a page for browsers;
 //! - [`commit`]: the commit of the sources;
@@ -18,6 +19,7 @@
 pub(crate) mod capture;
 pub(crate) mod card;
 pub(crate) mod commit;
+pub(crate) mod difference;
 mod fields;
 pub(crate) mod hints;
 pub(crate) mod matching;

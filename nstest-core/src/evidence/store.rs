@@ -119,8 +119,9 @@ impl Folder {
     ///
     /// # Errors
     /// What the file system refuses.
-    pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&self, name: &Path, content: &[u8]) -> io::Result<()> {
         let path = self.unfinished.join(name);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
         let written = File::create(&path).and_then(|mut file| file.write_all(content));
         written.inspect_err(|_| {
             // Half a file would mislead; the first error is the one to report.
@@ -220,7 +221,7 @@ mod tests {
         fs::create_dir_all(&target).unwrap();
         for content in ["first", "second"] {
             let folder = Folder::create(subject).unwrap();
-            folder.write("x", content.as_bytes()).unwrap();
+            folder.write(Path::new("x"), content.as_bytes()).unwrap();
             let path = folder.finish().unwrap();
             assert_eq!(path, target.join("nstest/p.it/a.b/1"));
             for directory in [target.join("nstest/latest"), target.join("nstest/p.it/a.b/latest")] {

@@ -1,29 +1,27 @@
-//! Writes the record of a failed test into the target directory, and says what it shows.
+//! Keeps the record of a failed test in the target directory, and says what it shows.
 //!
 //! What cannot be written is a note. The verdict stays as it is.
 
 use std::io;
-use std::path::Path;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use super::record::{Output, TestRecord, now};
-use super::rerun;
+use super::explore::{Explored, FailedRun};
+use super::record::TestRecord;
+use super::recorded_run::{RecordedRun, RunSummary};
 use super::settings::{RecordPolicy, Settings};
 use super::test::Test;
-use super::verdict::SeededVerdict;
-use crate::evidence::capture::capture;
+use super::verdict::{SeededVerdict, Verdict};
 use crate::evidence::card::card;
-use crate::evidence::commit::commit;
-use crate::evidence::matching::{Networks, match_frames};
-use crate::evidence::packets::{TracedPacket, trace};
-use crate::evidence::report::report;
+use crate::evidence::difference::difference;
 use crate::evidence::store::{Folder, Subject};
 use crate::evidence::story::Story;
-use crate::evidence::timeline::{Entry, TimelineEvent, VERSION};
-use crate::recorder::RecorderOutput;
+use crate::evidence::timeline::TimelineEvent;
 
 /// The line between the verdict and what follows.
 const HEADING: &str = "=== nstest: what happened ===";
+
+/// The directory of the run without faults, in that of an exploration's first failure.
+const CENSUS: &str = "census";
 
 /// Keeps the record of a test that libtest knows by `name`, if it failed or the user asked
 /// for all.
@@ -39,115 +37,116 @@ pub(super) fn keep(
     {
         return;
     }
-    let started = record.started();
-    let Some((recorded, output)) = record.finish() else { return };
-    let kept = RecordWriter { test, name, settings, failed, verdict, started };
-    let (entries, packets) = kept.events(recorded, &output);
-    let folder = kept.folder();
-    let mut story = Story::of(&entries, &packets);
-    story.folder = folder.as_ref().ok().map(|folder| folder.path().display().to_string());
-    let card = card(&story, false);
-    let written = folder.and_then(|folder| {
-        let events = json(&entries, started);
-        let files = [
-            ("card.txt", card.clone().into_bytes()),
-            ("report.html", report(name, &events).into_bytes()),
-            ("events.jsonl", events.into_bytes()),
-            ("capture.pcapng", capture(&kept.comments(), &entries, &packets)?),
-            ("output.txt", output.bytes()),
-        ];
-        let bytes = files.iter().map(|(_, content)| content.len() as u64).sum();
-        folder.reserve(&this_run(), bytes)?;
-        files.iter().try_for_each(|(name, content)| folder.write(name, content))?;
-        folder.finish()
-    });
+    let summary = summary(test, name, settings, verdict, !failed);
+    let Some(run) = RecordedRun::of(summary, record) else { return };
+    verdict.evidence = Some(write(name, &run, None, None));
+}
+
+/// Keeps the records of an exploration that found a failure: that of the first run that failed,
+/// and that of the run without faults, the census.
+pub(super) fn keep_exploration(
+    test: &Test,
+    name: &str,
+    settings: &Settings,
+    census: TestRecord,
+    explored: Explored,
+    verdict: &mut SeededVerdict,
+) {
+    let Some(FailedRun { plan, how, record }) = explored.failed else { return };
+    let summary = summary(test, name, settings, verdict, true);
+    let failed = RunSummary {
+        plan: Some(plan),
+        seed_matters: true,
+        passed: false,
+        verdict: how,
+        ..summary.clone()
+    };
+    let (Some(mut census), Some(mut failed)) =
+        (RecordedRun::of(summary, census), RecordedRun::of(failed, record))
+    else {
+        return;
+    };
+    let points: Vec<_> = explored
+        .points
+        .into_iter()
+        .map(|point| TimelineEvent::ExplorationPoint {
+            packet: census.packet(&point.packet),
+            point: point.point,
+            fault: point.fault,
+            outcome: point.outcome.to_owned(),
+        })
+        .collect();
+    census.add(points);
+    let difference = difference(&census.story(None), &failed.story(None));
+    let difference = difference.map(|text| format!("first difference: {text}"));
+    failed.add(difference.clone().map(|text| TimelineEvent::Note { text }));
+    verdict.evidence = Some(write(name, &failed, Some(&census), difference.as_deref()));
+}
+
+fn summary<'a>(
+    test: &'a Test,
+    name: &'a str,
+    settings: &Settings,
+    verdict: &SeededVerdict,
+    passed: bool,
+) -> RunSummary<'a> {
+    let run_config = &settings.run_config;
+    RunSummary {
+        test,
+        name,
+        plan: run_config.plan.clone(),
+        seed: run_config.seed,
+        seed_matters: verdict.seed.is_some(),
+        passed,
+        verdict: if passed { Verdict::Passed.describe() } else { verdict.verdict.describe() },
+    }
+}
+
+/// Writes the files of a run, and returns what is printed.
+fn write(
+    name: &str,
+    run: &RecordedRun<'_>,
+    census: Option<&RecordedRun<'_>>,
+    difference: Option<&str>,
+) -> String {
+    let folder = folder(name);
+    let path = folder.as_ref().ok().map(|folder| folder.path().to_owned());
+    let story = run.story(path.as_deref());
+    let written = folder.and_then(|folder| write_into(folder, run, &story, census));
     let place = match written {
         Ok(path) => format!("nstest: record in {0}\n[[ATTACHMENT|{0}]]", path.display()),
         Err(error) => format!("nstest: no record: {error}"),
     };
-    verdict.evidence = Some(format!("{HEADING}\n{card}{place}"));
+    let difference = difference.map(|text| format!("{text}\n")).unwrap_or_default();
+    format!("{HEADING}\n{}{difference}{place}", card(&story, false))
 }
 
-/// The test that a record is of.
-struct RecordWriter<'a> {
-    test: &'a Test,
-    name: &'a str,
-    settings: &'a Settings,
-    failed: bool,
-    verdict: &'a SeededVerdict,
-    started: Duration,
+fn write_into(
+    folder: Folder,
+    run: &RecordedRun<'_>,
+    story: &Story,
+    census: Option<&RecordedRun<'_>>,
+) -> io::Result<PathBuf> {
+    let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+    files.extend(run.files(story)?.into_iter().map(|(name, content)| (name.into(), content)));
+    if let Some(census) = census {
+        let story = census.story(Some(&folder.path().join(CENSUS)));
+        let of_census = census.files(&story)?.into_iter();
+        files.extend(of_census.map(|(name, content)| (PathBuf::from(CENSUS).join(name), content)));
+    }
+    let bytes = files.iter().map(|(_, content)| content.len() as u64).sum();
+    folder.reserve(&this_run(), bytes)?;
+    files.iter().try_for_each(|(name, content)| folder.write(name, content))?;
+    folder.finish()
 }
 
-impl RecordWriter<'_> {
-    fn folder(&self) -> io::Result<Folder> {
-        Folder::create(Subject {
-            binary: &std::env::current_exe()?,
-            package: std::env::var("CARGO_PKG_NAME").ok().as_deref(),
-            test: self.name,
-            attempt: &attempt(),
-        })
-    }
-
-    /// All events in the order of their time, and the packets.
-    fn events(
-        &self,
-        mut recorded: RecorderOutput,
-        output: &Output,
-    ) -> (Vec<Entry>, Vec<TracedPacket>) {
-        let ended = now();
-        let networks = Networks::of(&recorded.entries);
-        let matched = match_frames(&recorded.frames, &recorded.verdicts, &networks);
-        let packets = trace(std::mem::take(&mut recorded.frames), matched);
-        let mut entries = vec![Entry { time: self.started, event: self.started_event() }];
-        entries.append(&mut recorded.entries);
-        entries.extend(packets.iter().map(TracedPacket::entry));
-        let lines = output.lines().into_iter();
-        entries.extend(
-            lines.map(|(time, line)| Entry { time, event: TimelineEvent::Output { line } }),
-        );
-        entries.extend(
-            notes(&recorded, output.dropped)
-                .into_iter()
-                .map(|text| Entry { time: ended, event: TimelineEvent::Note { text } }),
-        );
-        entries.sort_by_key(|entry| entry.time);
-        let event =
-            TimelineEvent::Ended { passed: !self.failed, verdict: self.verdict.verdict.describe() };
-        entries.push(Entry { time: ended, event });
-        (entries, packets)
-    }
-
-    fn started_event(&self) -> TimelineEvent {
-        let run_config = &self.settings.run_config;
-        TimelineEvent::Started {
-            version: VERSION,
-            unix_time: self.started.as_nanos().to_string(),
-            test: self.name.to_owned(),
-            binary: self.test.krate().to_owned(),
-            commit: std::env::var_os("CARGO_MANIFEST_DIR").and_then(|at| commit(Path::new(&at))),
-            seed: run_config.seed.to_string(),
-            plan: run_config.plan.clone(),
-            rerun: self.rerun(),
-        }
-    }
-
-    fn rerun(&self) -> String {
-        let plan = self.settings.run_config.plan.as_deref();
-        rerun::command(self.name, &rerun::target_arguments(self.test), plan, self.verdict.seed)
-    }
-
-    /// What a reader of the capture is told about the test.
-    fn comments(&self) -> Vec<String> {
-        let run_config = &self.settings.run_config;
-        let mut comments = vec![
-            format!("test: {}", self.name),
-            format!("result: {}", self.verdict.verdict.describe()),
-            format!("seed: {}", run_config.seed),
-        ];
-        comments.extend(run_config.plan.as_ref().map(|plan| format!("plan: {plan}")));
-        comments.push(format!("run again: {}", self.rerun()));
-        comments
-    }
+fn folder(name: &str) -> io::Result<Folder> {
+    Folder::create(Subject {
+        binary: &std::env::current_exe()?,
+        package: std::env::var("CARGO_PKG_NAME").ok().as_deref(),
+        test: name,
+        attempt: &attempt(),
+    })
 }
 
 /// Which run of the test this is, where nextest repeats it: after a failure, or in a stress run.
@@ -165,36 +164,4 @@ fn attempt() -> String {
 fn this_run() -> String {
     let of_nextest = std::env::var("NEXTEST_RUN_ID").ok();
     of_nextest.unwrap_or_else(|| std::os::unix::process::parent_id().to_string())
-}
-
-fn json(entries: &[Entry], started: Duration) -> String {
-    let mut lines = String::new();
-    entries.iter().for_each(|entry| entry.write_json(started, &mut lines));
-    lines
-}
-
-/// What is missing in the record.
-fn notes(recorded: &RecorderOutput, output: u64) -> Vec<String> {
-    let RecorderOutput { dropped, missed, overwritten, .. } = recorded;
-    let packets: u64 = dropped.values().sum();
-    let mut notes = Vec::new();
-    if packets > 0 {
-        notes.push(format!("the {packets} oldest packets are not in the record, which keeps 1 MiB of each interface and 16 MiB of all"));
-    }
-    if *missed > 0 {
-        notes.push(format!(
-            "{missed} packets are not in the record: they came faster than they could be recorded"
-        ));
-    }
-    if *overwritten > 0 {
-        notes.push(format!(
-            "the {overwritten} oldest effects of faults on packets are not in the record"
-        ));
-    }
-    if output > 0 {
-        notes.push(format!(
-            "the first {output} bytes of the output are not in the record, which keeps 1 MiB"
-        ));
-    }
-    notes
 }

@@ -15,8 +15,8 @@
 //! - [`verdict`]: from what the parent observed to the verdict, a pure function;
 //! - [`announce`]: reports a verdict to libtest;
 //! - [`parent`]: starts the body and watches it until all of its processes are dead;
-//! - [`keep`]: writes the record of a failed test;
 //! - [`explore`]: runs the test again, once for each fault at each point;
+//! - [`recorded_run`], [`keep`]: a run with its record; keeps those that failed;
 //! - [`body`]: the other process: parameters, test function, result;
 //! - [`inline`]: runs the body in the parent, for debuggers;
 //! - [`mod@enter`]: a body without a test, for a `main`;
@@ -32,6 +32,7 @@ mod keep;
 mod libtest;
 mod parent;
 mod record;
+mod recorded_run;
 mod rerun;
 mod run;
 mod settings;

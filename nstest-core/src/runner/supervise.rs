@@ -2,9 +2,10 @@
 //! has one.
 
 use super::explore::explore;
-use super::keep::keep;
+use super::keep::{keep, keep_exploration};
 use super::parent::environment::refuse_stale_environment;
 use super::parent::launch::Launch;
+use super::record::TestRecord;
 use super::settings::Settings;
 use super::test::Test;
 use super::verdict::{SeededVerdict, Verdict};
@@ -30,32 +31,34 @@ fn attempt(test: &Test, settings: &Settings) -> Result<SeededVerdict> {
             SeededVerdict { verdict: Verdict::NotStarted(error), .. } => {
                 not_started.get_or_insert(error);
             }
-            mut verdict => {
-                keep(test, name, settings, record, &mut verdict);
-                return after_census(test, name, settings, verdict, &points);
-            }
+            verdict => return after_census(test, name, settings, verdict, &points, record),
         }
     }
     Ok(not_started.map_or(Verdict::Passed, Verdict::NotStarted).into())
 }
 
-/// Explores the test, if its attribute asks for it and its run without faults passed.
+/// Explores the test, if its attribute asks for it and its run without faults passed. Keeps
+/// what was recorded of a failure.
 fn after_census(
     test: &Test,
     name: &str,
     settings: &Settings,
-    verdict: SeededVerdict,
+    mut verdict: SeededVerdict,
     points: &[FoundPoint],
+    record: TestRecord,
 ) -> Result<SeededVerdict> {
     match (&settings.exploration, &verdict.verdict) {
-        (None, _) => Ok(verdict),
         (Some(exploration), Verdict::Passed) => {
-            let explored = explore(test, exploration, name, settings, points)?;
-            Ok(SeededVerdict { verdict: explored, ..verdict })
+            let mut explored = explore(test, exploration, name, settings, points)?;
+            verdict.verdict = std::mem::replace(&mut explored.verdict, Verdict::Passed);
+            keep_exploration(test, name, settings, record, explored, &mut verdict);
         }
-        (Some(_), _) => {
-            eprintln!("nstest: nothing was explored: the test fails in its run without faults");
-            Ok(verdict)
+        (exploration, _) => {
+            if exploration.is_some() {
+                eprintln!("nstest: nothing was explored: the test fails in its run without faults");
+            }
+            keep(test, name, settings, record, &mut verdict);
         }
     }
+    Ok(verdict)
 }

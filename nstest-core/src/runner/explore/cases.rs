@@ -9,8 +9,8 @@ use crate::runner::test::Explore;
 /// One run: a fault at a point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Case<'a> {
-    point: InjectionPoint,
-    fault: &'a ExploreFault,
+    pub(super) point: InjectionPoint,
+    pub(super) fault: &'a ExploreFault,
     /// The packet at this point in the census, as text.
     pub(super) packet: &'a str,
 }

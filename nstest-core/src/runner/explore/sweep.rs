@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::fault::Plan;
 use crate::ipc::Failure;
 use crate::run_config::Findings;
+use crate::runner::record::TestRecord;
 use crate::runner::verdict::Verdict;
 use crate::sync::{ignore_poison, lock};
 
@@ -23,6 +24,7 @@ pub(super) struct RunResult {
     /// `None` if the run ended before it reported any.
     pub(super) found: Option<Findings>,
     pub(super) printed: String,
+    pub(super) record: TestRecord,
 }
 
 /// The result of one case.
@@ -52,6 +54,8 @@ pub(super) struct Results {
     pub(super) list: Vec<CaseResult>,
     /// The output of the first case that failed.
     pub(super) printed: String,
+    /// The record of that case.
+    pub(super) record: TestRecord,
 }
 
 impl Results {
@@ -126,7 +130,8 @@ pub(super) fn sweep<G>(
     }
     results.sort_unstable_by_key(|(index, _)| *index);
     let list = results.into_iter().map(|(_, result)| result).collect();
-    Ok(Results { list, printed: first.map(|(_, printed)| printed).unwrap_or_default() })
+    let (printed, record) = first.map(|(_, run)| run).unwrap_or_default();
+    Ok(Results { list, printed, record })
 }
 
 /// A sweep in progress.
@@ -140,8 +145,8 @@ struct Sweep<'a> {
 #[derive(Default)]
 struct Collected {
     results: Vec<(usize, CaseResult)>,
-    /// Of the failed case with the lowest index: that index, and its output.
-    first: Option<(usize, String)>,
+    /// Of the failed case with the lowest index: that index, its output and its record.
+    first: Option<(usize, (String, TestRecord))>,
 }
 
 impl Sweep<'_> {
@@ -164,7 +169,8 @@ impl Sweep<'_> {
         }
     }
 
-    fn collect(&self, index: usize, RunResult { verdict, found, printed }: RunResult) {
+    fn collect(&self, index: usize, run: RunResult) {
+        let RunResult { verdict, found, printed, record } = run;
         let result = match failure_text(verdict) {
             None if found.as_ref().is_some_and(Findings::reached) => CaseResult::Passed,
             None => CaseResult::NotReached,
@@ -177,7 +183,7 @@ impl Sweep<'_> {
         let mut collected = lock(&self.collected);
         let is_first = collected.first.as_ref().is_none_or(|(first, _)| index < *first);
         if matches!(result, CaseResult::Failed(_)) && is_first {
-            collected.first = Some((index, printed));
+            collected.first = Some((index, (printed, record)));
         }
         collected.results.push((index, result));
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::fault::{Action, ExploreFault};
 use crate::run_config::FoundPoint;
 use crate::runner::explore::sweep::CaseResult;
+use crate::runner::record::TestRecord;
 use crate::runner::test::Explore;
 
 const RESET: ExploreFault = ExploreFault { then: true, action: Action::Reset };
@@ -23,7 +24,7 @@ fn failure(text: &str) -> CaseResult {
 }
 
 fn results(list: Vec<CaseResult>, printed: &str) -> Results {
-    Results { list, printed: printed.to_owned() }
+    Results { list, printed: printed.to_owned(), record: TestRecord::default() }
 }
 
 fn cases(points: &[FoundPoint], max: Option<u32>) -> Cases<'_> {

@@ -29,12 +29,18 @@ fn found(reached: bool) -> Option<Findings> {
 }
 
 fn passed(reached: bool) -> RunResult {
-    RunResult { verdict: Verdict::Passed, found: found(reached), printed: String::new() }
+    RunResult {
+        verdict: Verdict::Passed,
+        found: found(reached),
+        printed: String::new(),
+        record: TestRecord::default(),
+    }
 }
 
 fn failed(text: &str) -> RunResult {
     let verdict = Verdict::Failed(Failure::Panic(text.to_owned()));
-    RunResult { verdict, found: None, printed: format!("printed by {text}") }
+    let printed = format!("printed by {text}");
+    RunResult { verdict, found: None, printed, record: TestRecord::default() }
 }
 
 fn free(_: usize) -> Result<()> {

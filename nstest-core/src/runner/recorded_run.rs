@@ -1,0 +1,175 @@
+//! One run of a test with all that was recorded of it, and its files.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::record::{Output, TestRecord, now};
+use super::rerun;
+use super::test::Test;
+use crate::evidence::capture::capture;
+use crate::evidence::card::card;
+use crate::evidence::commit::commit;
+use crate::evidence::matching::{Networks, match_frames};
+use crate::evidence::packets::{TracedPacket, trace};
+use crate::evidence::report::report;
+use crate::evidence::story::Story;
+use crate::evidence::timeline::{Entry, TimelineEvent, VERSION};
+use crate::recorder::RecorderOutput;
+
+/// Which run it is, and how it ended.
+#[derive(Debug, Clone)]
+pub(super) struct RunSummary<'a> {
+    pub(super) test: &'a Test,
+    /// The name by which libtest knows the test.
+    pub(super) name: &'a str,
+    pub(super) plan: Option<String>,
+    pub(super) seed: u64,
+    /// Whether the seed belongs to the command that repeats the run.
+    pub(super) seed_matters: bool,
+    pub(super) passed: bool,
+    /// The verdict in words.
+    pub(super) verdict: String,
+}
+
+/// A run with its record.
+#[derive(Debug)]
+pub(super) struct RecordedRun<'a> {
+    summary: RunSummary<'a>,
+    started: Duration,
+    /// In the order of their time.
+    entries: Vec<Entry>,
+    packets: Vec<TracedPacket>,
+    output: Output,
+}
+
+impl<'a> RecordedRun<'a> {
+    /// `None` if nothing was recorded.
+    pub(super) fn of(summary: RunSummary<'a>, record: TestRecord) -> Option<Self> {
+        let started = record.started();
+        let (mut recorded, output) = record.finish()?;
+        let ended = now();
+        let networks = Networks::of(&recorded.entries);
+        let matched = match_frames(&recorded.frames, &recorded.verdicts, &networks);
+        let packets = trace(std::mem::take(&mut recorded.frames), matched);
+        let mut entries = vec![Entry { time: started, event: summary.started(started) }];
+        entries.append(&mut recorded.entries);
+        entries.extend(packets.iter().map(TracedPacket::entry));
+        let lines = output.lines().into_iter();
+        entries.extend(
+            lines.map(|(time, line)| Entry { time, event: TimelineEvent::Output { line } }),
+        );
+        let notes = notes(&recorded, output.dropped).into_iter();
+        entries
+            .extend(notes.map(|text| Entry { time: ended, event: TimelineEvent::Note { text } }));
+        entries.sort_by_key(|entry| entry.time);
+        let mut run = Self { summary, started, entries, packets, output };
+        let (passed, verdict) = (run.summary.passed, run.summary.verdict.clone());
+        run.entries.push(Entry { time: ended, event: TimelineEvent::Ended { passed, verdict } });
+        Some(run)
+    }
+
+    /// Adds events to the end.
+    pub(super) fn add(&mut self, events: impl IntoIterator<Item = TimelineEvent>) {
+        let time = self.entries.last().map_or(self.started, |entry| entry.time);
+        self.entries.extend(events.into_iter().map(|event| Entry { time, event }));
+    }
+
+    /// The number of the packet that a node sent and that reads like this.
+    pub(super) fn packet(&self, text: &str) -> Option<u64> {
+        self.entries.iter().find_map(|entry| match &entry.event {
+            TimelineEvent::Packet { packet, summary, received: false, .. } if summary == text => {
+                Some(*packet)
+            }
+            _ => None,
+        })
+    }
+
+    /// What happened. `folder` is where the files are to be.
+    pub(super) fn story(&self, folder: Option<&Path>) -> Story {
+        let mut story = Story::of(&self.entries, &self.packets);
+        story.folder = folder.map(|folder| folder.display().to_string());
+        story
+    }
+
+    /// The files, with their names.
+    ///
+    /// # Errors
+    /// If a text is too long for the capture.
+    pub(super) fn files(&self, story: &Story) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
+        let events = json(&self.entries, self.started);
+        let comments = self.summary.comments();
+        Ok(vec![
+            ("card.txt", card(story, false).into_bytes()),
+            ("report.html", report(self.summary.name, &events).into_bytes()),
+            ("events.jsonl", events.into_bytes()),
+            ("capture.pcapng", capture(&comments, &self.entries, &self.packets)?),
+            ("output.txt", self.output.bytes()),
+        ])
+    }
+}
+
+impl RunSummary<'_> {
+    fn started(&self, started: Duration) -> TimelineEvent {
+        TimelineEvent::Started {
+            version: VERSION,
+            unix_time: started.as_nanos().to_string(),
+            test: self.name.to_owned(),
+            binary: self.test.krate().to_owned(),
+            commit: std::env::var_os("CARGO_MANIFEST_DIR").and_then(|at| commit(Path::new(&at))),
+            seed: self.seed.to_string(),
+            plan: self.plan.clone(),
+            rerun: self.rerun(),
+        }
+    }
+
+    fn rerun(&self) -> String {
+        let target = rerun::target_arguments(self.test);
+        let seed = self.seed_matters.then_some(self.seed);
+        rerun::command(self.name, &target, self.plan.as_deref(), seed)
+    }
+
+    /// What a reader of the capture is told about the test.
+    fn comments(&self) -> Vec<String> {
+        let mut comments = vec![
+            format!("test: {}", self.name),
+            format!("result: {}", self.verdict),
+            format!("seed: {}", self.seed),
+        ];
+        comments.extend(self.plan.as_ref().map(|plan| format!("plan: {plan}")));
+        comments.push(format!("run again: {}", self.rerun()));
+        comments
+    }
+}
+
+fn json(entries: &[Entry], started: Duration) -> String {
+    let mut lines = String::new();
+    entries.iter().for_each(|entry| entry.write_json(started, &mut lines));
+    lines
+}
+
+/// What is missing in the record.
+fn notes(recorded: &RecorderOutput, output: u64) -> Vec<String> {
+    let RecorderOutput { dropped, missed, overwritten, .. } = recorded;
+    let packets: u64 = dropped.values().sum();
+    let mut notes = Vec::new();
+    if packets > 0 {
+        notes.push(format!("the {packets} oldest packets are not in the record, which keeps 1 MiB of each interface and 16 MiB of all"));
+    }
+    if *missed > 0 {
+        notes.push(format!(
+            "{missed} packets are not in the record: they came faster than they could be recorded"
+        ));
+    }
+    if *overwritten > 0 {
+        notes.push(format!(
+            "the {overwritten} oldest effects of faults on packets are not in the record"
+        ));
+    }
+    if output > 0 {
+        notes.push(format!(
+            "the first {output} bytes of the output are not in the record, which keeps 1 MiB"
+        ));
+    }
+    notes
+}
