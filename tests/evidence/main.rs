@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 mod browser;
+mod exploration;
 mod record;
 mod report;
 mod sockets;

@@ -46,11 +46,11 @@ struct Sent {
 
 /// The packets of each conversation, in the order of their time.
 fn conversations(story: &Story) -> BTreeMap<String, Vec<Sent>> {
-    let mut names: BTreeMap<(Ends, Ends), String> = BTreeMap::new();
+    let mut names: BTreeMap<(IpPort, IpPort), String> = BTreeMap::new();
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     let mut conversations: BTreeMap<String, Vec<Sent>> = BTreeMap::new();
     for packet in &story.packets {
-        let Some(found) = Found::of(packet) else { continue };
+        let Some(found) = ConversationPacket::of(packet) else { continue };
         let Some(kind) = found.kind else { continue };
         let key = (found.from.min(found.to), found.from.max(found.to));
         let name = names.entry(key).or_insert_with(|| {
@@ -67,18 +67,18 @@ fn conversations(story: &Story) -> BTreeMap<String, Vec<Sent>> {
     conversations
 }
 
-type Ends = (IpAddr, u16);
+type IpPort = (IpAddr, u16);
 
 /// What a packet of a conversation is.
-struct Found {
+struct ConversationPacket {
     protocol: &'static str,
-    from: Ends,
-    to: Ends,
+    from: IpPort,
+    to: IpPort,
     /// `None` for an acknowledgement alone.
     kind: Option<String>,
 }
 
-impl Found {
+impl ConversationPacket {
     fn of(packet: &PacketTrace) -> Option<Self> {
         let headers = &packet.headers;
         let (source, destination) = (headers.source?, headers.destination?);
