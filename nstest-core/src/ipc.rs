@@ -22,6 +22,8 @@ pub(crate) enum Event {
     /// The message of a panic on the test's own thread. No result may follow
     /// (`panic = "abort"`).
     Panicked(String),
+    /// The body waits at its end, for this reason, until the parent has it go on.
+    Paused(String),
     /// What the body found, sent before its result. Empty findings are not sent.
     Found(Findings),
     /// The body passed.
@@ -61,6 +63,7 @@ impl Event {
                 (b'S', &number)
             }
             Event::Panicked(text) => (b'H', text.as_bytes()),
+            Event::Paused(why) => (b'D', why.as_bytes()),
             Event::Found(found) => {
                 findings = found.encode();
                 (b'N', &findings)
@@ -93,6 +96,7 @@ impl Event {
         let event = match first {
             b'S' => Event::Started(number().unsigned_abs()),
             b'H' => Event::Panicked(text()),
+            b'D' => Event::Paused(text()),
             b'N' => Event::Found(Findings::decode(payload)?),
             b'P' => Event::Passed,
             b'F' => Event::Failed(Failure::Panic(text())),
@@ -120,17 +124,32 @@ pub(crate) struct Assignment {
     pub(crate) test: String,
     /// The body's end of the [recorder's channel](crate::recorder), if there is one.
     pub(crate) recorder: Option<i32>,
+    /// How the body pauses, if it does.
+    pub(crate) pause: Option<AssignedPause>,
     /// How long the test may take; `None` is without limit.
     pub(crate) timeout: Option<Duration>,
     pub(crate) run_config: RunConfig,
 }
 
+/// How the body pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AssignedPause {
+    /// A pipe, from which it reads a byte before it goes on.
+    pub(crate) resume: i32,
+    /// Whether it also pauses when it has passed.
+    pub(crate) always: bool,
+}
+
 impl Assignment {
-    /// `timeout:recorder:run_config:test`: the timeout in nanoseconds, or `-`.
+    /// `timeout:recorder:pause:run_config:test`: the timeout in nanoseconds, or `-`; the
+    /// descriptor for pauses with an `a` after it for `always`, or `-`.
     pub(crate) fn encode(&self) -> String {
         let timeout = self.timeout.map_or("-".to_owned(), |time| time.as_nanos().to_string());
         let recorder = self.recorder.map_or("-".to_owned(), |end| end.to_string());
-        format!("{timeout}:{recorder}:{}:{}", self.run_config.encode(), self.test)
+        let pause = self.pause.map_or("-".to_owned(), |AssignedPause { resume, always }| {
+            format!("{resume}{}", if always { "a" } else { "" })
+        });
+        format!("{timeout}:{recorder}:{pause}:{}:{}", self.run_config.encode(), self.test)
     }
 
     pub(crate) fn decode(text: &str) -> Option<Self> {
@@ -144,9 +163,17 @@ impl Assignment {
             "-" => None,
             number => Some(number.parse().ok()?),
         };
+        let (pause, rest) = rest.split_once(':')?;
+        let pause = match (pause, pause.strip_suffix('a')) {
+            ("-", _) => None,
+            (number, always) => Some(AssignedPause {
+                resume: always.unwrap_or(number).parse().ok()?,
+                always: always.is_some(),
+            }),
+        };
         let (run_config, test) = RunConfig::decode(rest)?;
         let test = test.strip_prefix(':')?.to_owned();
-        Some(Self { test, recorder, timeout, run_config })
+        Some(Self { test, recorder, pause, timeout, run_config })
     }
 }
 
@@ -165,6 +192,7 @@ mod tests {
         let events = [
             Event::Started(2),
             Event::Panicked("ä\n".into()),
+            Event::Paused("has passed".into()),
             Event::Failed(Failure::Panic(String::new())),
             Event::Failed(Failure::PanicAny),
             Event::Failed(Failure::Returned(Some("3".into()))),
@@ -198,18 +226,23 @@ mod tests {
         for timeout in [None, Some(Duration::MAX), Some(Duration::from_millis(1500))] {
             let run_config = run_config.clone();
             let recorder = timeout.map(|_| 7);
-            let assignment = Assignment { test: "a::b: c".into(), recorder, timeout, run_config };
+            let pause =
+                timeout.map(|timeout| AssignedPause { resume: 8, always: timeout < Duration::MAX });
+            let assignment =
+                Assignment { test: "a::b: c".into(), recorder, pause, timeout, run_config };
             assert_eq!(Assignment::decode(&assignment.encode()), Some(assignment));
         }
         for forged in [
             "",
             "-",
             "a",
-            "-:-:1:-:-:",
-            "x:-:1:-:-::a",
-            "-:x:1:-:-::a",
-            "-:-:1:-:9:p:a",
-            "-:-:1:-:1:pa",
+            "-:-:-:1:-:-:",
+            "x:-:-:1:-:-::a",
+            "-:x:-:1:-:-::a",
+            "-:-:a:1:-:-::a",
+            "-:-:x:1:-:-::a",
+            "-:-:-:1:-:9:p:a",
+            "-:-:-:1:-:1:pa",
         ] {
             assert_eq!(Assignment::decode(forged), None, "{forged}");
         }

@@ -3,6 +3,7 @@
 
 mod browser;
 mod exploration;
+mod pause;
 mod record;
 mod report;
 mod sockets;

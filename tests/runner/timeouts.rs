@@ -62,7 +62,7 @@ fn an_unknown_variable_is_an_error() {
     expect![[r#"
         nstest[config]: read NSTEST_TIMEOTU=2
           cause: nstest has no such variable
-          help: correct it to one of NSTEST_TIMEOUT, NSTEST_INLINE, NSTEST_SEED, NSTEST_PLAN, NSTEST_JOBS, NSTEST_TMPFS_SIZE, NSTEST_RECORD, NSTEST_UNSUPPORTED; or give a variable of your own another prefix
+          help: correct it to one of NSTEST_TIMEOUT, NSTEST_INLINE, NSTEST_SEED, NSTEST_PLAN, NSTEST_JOBS, NSTEST_TMPFS_SIZE, NSTEST_RECORD, NSTEST_PAUSE, NSTEST_UNSUPPORTED; or give a variable of your own another prefix
     "#]].assert_eq(&refused.failure_of(A_WHILE));
 }
 

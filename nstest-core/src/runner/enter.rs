@@ -55,6 +55,7 @@ pub fn enter() -> Result<()> {
         timeout: None,
         output: BodyOutput::Inherited,
         records: false,
+        pause: None,
     };
     let status = ExitStatus::from_raw(launch.start()?.watch().into_status()?);
     std::process::exit(status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1))

@@ -9,6 +9,7 @@
 //!
 //! - [`mod@test`]: a test and the arguments of its attribute;
 //! - [`libtest`]: the names that libtest has for a test, and its command line;
+//! - [`pause_policy`]: which tests wait at their end, to be looked at;
 //! - [`settings`]: the environment variables, read once for each test;
 //! - [`record`]: what is recorded of a test while it runs;
 //! - [`rerun`]: the command that runs a test again;
@@ -31,6 +32,7 @@ mod inline;
 mod keep;
 mod libtest;
 mod parent;
+mod pause_policy;
 mod record;
 mod recorded_run;
 mod rerun;

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crate::evidence::timeline::Entry;
+use crate::evidence::timeline::{Entry, TimelineEvent};
 use crate::recorder::{Recorder, RecorderOutput};
 use crate::snapshot;
 
@@ -65,6 +65,11 @@ impl TestRecord {
         let time = now();
         let events = snapshot::take_from_outside(processes, &recorder.entries());
         self.observed.extend(events.into_iter().map(|event| Entry { time, event }));
+    }
+
+    /// Records what the parent has to say about a time since the Unix epoch.
+    pub(crate) fn note(&mut self, time: Duration, text: String) {
+        self.observed.push(Entry { time, event: TimelineEvent::Note { text } });
     }
 
     /// When the test was started, since the Unix epoch.

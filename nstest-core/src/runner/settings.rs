@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::time::Duration;
 
 use super::libtest;
+use super::pause_policy::PausePolicy;
 use super::test::{Explore, Options, Timeout};
 use crate::error::{Error, ErrorCode, Result};
 use crate::preflight::policy::{self, Policy};
@@ -31,11 +32,12 @@ pub(super) const PLAN: &str = "NSTEST_PLAN";
 const JOBS: &str = "NSTEST_JOBS";
 const TMPFS_SIZE: &str = "NSTEST_TMPFS_SIZE";
 const RECORD: &str = "NSTEST_RECORD";
+const PAUSE: &str = "NSTEST_PAUSE";
 
 /// All names that begin with `NSTEST_` belong to nstest: these, and the one of its own.
 const PREFIX: &str = "NSTEST_";
-const VARIABLES: [&str; 8] =
-    [TIMEOUT, INLINE, SEED, PLAN, JOBS, TMPFS_SIZE, RECORD, policy::VARIABLE];
+const VARIABLES: [&str; 9] =
+    [TIMEOUT, INLINE, SEED, PLAN, JOBS, TMPFS_SIZE, RECORD, PAUSE, policy::VARIABLE];
 
 /// The kernel's default, half of the memory, is more than a memory cgroup may have. It would
 /// kill the runner, which is in the same cgroup, and the results of all tests would be lost.
@@ -58,6 +60,8 @@ pub(super) struct Settings {
     pub(super) inline: bool,
     /// Which tests leave a record.
     pub(super) recording: RecordPolicy,
+    /// Which tests pause at their end.
+    pub(super) pause: Option<PausePolicy>,
     /// Whether libtest lets tests print as they run.
     pub(super) streams_output: bool,
     /// What happens if the machine cannot run the test.
@@ -104,6 +108,7 @@ impl Settings {
             exploration,
             inline: std::env::var_os(INLINE).is_some_and(|value| !value.is_empty() && value != "0"),
             recording: recording(std::env::var_os(RECORD).as_deref())?,
+            pause: pause(std::env::var_os(PAUSE).as_deref())?,
             streams_output: libtest::streams_output(),
             unsupported: Policy::parse(std::env::var_os(policy::VARIABLE).as_deref())?,
         })
@@ -205,6 +210,15 @@ fn recording(value: Option<&OsStr>) -> Result<RecordPolicy> {
                 "set it to `failed` (the default), `all` or `off`: which tests leave a record in target/nstest",
             ));
         }
+    })
+}
+
+fn pause(value: Option<&OsStr>) -> Result<Option<PausePolicy>> {
+    let Some(value) = value else { return Ok(None) };
+    PausePolicy::parse(value).map(Some).ok_or_else(|| {
+        unread(PAUSE, value).help(
+            "set it to `failed` or `always`: which tests wait at their end, to be looked at; or with a limit, such as `failed:10m`; or unset it",
+        )
     })
 }
 

@@ -156,6 +156,7 @@ impl Observed {
         match event {
             Event::Started(_) => self.started = true,
             Event::Panicked(text) => self.aborting = Some(text),
+            Event::Paused(_) => {}
             Event::Found(found) => self.found = Some(found),
             Event::Passed => self.result = Some(Ok(())),
             Event::Failed(failure) => self.result = Some(Err(failure)),

@@ -15,6 +15,7 @@
 //! - [`rseq`]: the restartable sequence of a thread;
 //! - [`lend`]: a child that takes over its parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
+//! - [`interrupt`]: SIGINT and SIGTERM as a descriptor, for a while;
 //! - [`limits`]: limits of resources in programs;
 //! - [`proc_mount`]: a mount of proc that no path leads to;
 //! - [`netlink`]: options of netlink sockets;
@@ -32,6 +33,7 @@ mod capset;
 pub(crate) mod elsewhere;
 pub(crate) mod ethtool;
 pub(crate) mod init;
+pub(crate) mod interrupt;
 mod lend;
 pub(crate) mod limits;
 pub(crate) mod namespaces;

@@ -9,9 +9,12 @@ use std::process::Termination;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
 use super::current::Role;
 use super::fixtures::Fixtures;
 use super::panic_output::flush_before_panics;
+use super::pause;
 use super::play::play;
 use super::restarted::leave_assignment;
 use crate::ipc::{Assignment, Event, FAILED, Failure};
@@ -69,6 +72,7 @@ impl Channel {
         let channel = Arc::new(self);
         report_aborting_panics(&channel);
         flush_before_panics();
+        pause_at_end(&channel, test);
         let Assignment { timeout, run_config, .. } = &channel.assignment;
         let played = play(test, Role::Body, run_config.clone(), *timeout, function);
         if std::process::id() != pid {
@@ -126,6 +130,18 @@ fn pipe_closed(handover: &Handover) -> ! {
         eprintln!("nstest: the pipe for the verdict was closed");
     }
     exit_now(FAILED)
+}
+
+/// Has the test pause at its end, if the parent wants that.
+fn pause_at_end(channel: &Arc<Channel>, test: &Test) {
+    let Some(assigned) = channel.assignment.pause else { return };
+    let resume = adopt(assigned.resume);
+    // Programs that the test starts must not have it. It fails only if it is not open.
+    let _ = fcntl(&resume, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+    let channel = Arc::clone(channel);
+    pause::arm(resume, assigned.always, test.options.should_panic, move |why| {
+        channel.send(&Event::Paused(why));
+    });
 }
 
 /// Reports the message of a panic that aborts, where only the panic hook sees it.

@@ -3,6 +3,7 @@
 //! - [`setup_failure`]: ends a test if its parameters or its network could not be made;
 //! - [`current`]: the running test, for `nstest::net()`;
 //! - [`fixtures`]: makes the parameters;
+//! - [`pause`]: waits at the end of a test, so that its network can be looked at;
 //! - [`play`]: calls the test function, and turns its end into a result;
 //! - [`panic_output`]: has what a test has printed appear before the message of its panic;
 //! - [`restarted`]: the test's binary, started again by the test function;
@@ -12,6 +13,7 @@ pub(super) mod channel;
 pub(super) mod current;
 pub(super) mod fixtures;
 mod panic_output;
+mod pause;
 pub(super) mod play;
 pub(super) mod restarted;
 mod setup_failure;

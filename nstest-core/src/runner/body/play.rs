@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::current::{Current, Role};
 use super::fixtures::{Fixtures, or_unwind};
-use super::setup_failure;
+use super::{pause, setup_failure};
 use crate::error::{Error, ErrorCode};
 use crate::ipc::Failure;
 use crate::panics;
@@ -91,12 +91,6 @@ impl Played {
         if self.result.is_ok() && matched.is_err() {
             snapshot::at_failure();
         }
-        if init::handover().is_some() {
-            // The kernel removes the network with the process, all at once, and faster than
-            // handle by handle. The packet sockets are closed later: `wire::deferred_close`.
-            current.end();
-            std::mem::forget(current);
-        }
         let result = match self.result {
             Err(Failure::Panic(_) | Failure::PanicAny)
                 if self.test.options.should_panic.is_some() =>
@@ -106,6 +100,13 @@ impl Played {
             Ok(()) => matched,
             failed => failed,
         };
+        pause::at_end(&result);
+        if init::handover().is_some() {
+            // The kernel removes the network with the process, all at once, and faster than
+            // handle by handle. The packet sockets are closed later: `wire::deferred_close`.
+            current.end();
+            std::mem::forget(current);
+        }
         (result, findings)
     }
 }

@@ -17,6 +17,7 @@ use nix::unistd::pipe2;
 
 use super::helper::ParentHelper;
 use super::output::Drain;
+use super::pause::PauseControl;
 use super::refusal::{descriptor_error, spawn_error};
 use super::setup::host::Host;
 use super::setup::identity::Identity;
@@ -25,11 +26,12 @@ use super::setup::{self, Descriptors, Extras};
 use super::watch::{Printed, Running};
 use super::{environment, named_netns};
 use crate::error::Result;
-use crate::ipc::Assignment;
+use crate::ipc::{AssignedPause, Assignment};
 use crate::preflight;
 use crate::recorder::{self, Recorder};
 use crate::run_config::RunConfig;
 use crate::runner::libtest;
+use crate::runner::pause_policy::PausePolicy;
 use crate::runner::record::TestRecord;
 use crate::runner::settings::{RecordPolicy, Settings};
 use crate::runner::test::{Options, Test};
@@ -68,6 +70,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) output: BodyOutput,
     /// Whether packets, events and output are recorded.
     pub(crate) records: bool,
+    /// Whether the test pauses at its end.
+    pub(crate) pause: Option<PausePolicy>,
 }
 
 impl<'a> Launch<'a> {
@@ -88,6 +92,8 @@ impl<'a> Launch<'a> {
                 BodyOutput::Captured
             },
             records: settings.recording != RecordPolicy::Off,
+            // The runs of an exploration are many. NSTEST_PLAN repeats one of them alone.
+            pause: settings.pause.filter(|_| settings.exploration.is_none()),
         }
     }
 
@@ -105,6 +111,7 @@ impl<'a> Launch<'a> {
                 .map_err(descriptor_error("make the channel of the recorder", "socketpair"))
         };
         let (recorder, recorder_end) = self.records.then(channel).transpose()?.unzip();
+        let (pauses, resume) = self.pauses()?.unzip();
         let recorder_fd = recorder_end.as_ref().map(AsRawFd::as_raw_fd);
         let inode = fstat(&report_end)
             .map_err(descriptor_error("identify the pipe for the verdict", "fstat"))?
@@ -113,11 +120,11 @@ impl<'a> Launch<'a> {
             report: report_end.as_raw_fd(),
             inode,
             stdout: stdout.as_raw_fd(),
-            payload: self.assignment(recorder_fd).encode(),
+            payload: self.assignment(recorder_fd, resume.as_ref()).encode(),
         };
         let stderr = output.as_ref().map(|_| stdout.as_raw_fd());
-        let (spawned, uplink) = self.spawn(&handover, stderr, recorder_fd)?;
-        drop((report_end, stdout, recorder_end));
+        let (spawned, uplink) = self.spawn(&handover, stderr, recorder_fd, resume.as_ref())?;
+        drop((report_end, stdout, recorder_end, resume));
         let drain = |pipe| Drain::new(pipe).map_err(descriptor_error("prepare a pipe", "fcntl"));
         Ok(Running {
             process: spawned.process,
@@ -125,16 +132,29 @@ impl<'a> Launch<'a> {
             output: output.map(drain).transpose()?,
             record: TestRecord::start(recorder.map(Recorder::of)),
             printed: if self.output == BodyOutput::Kept { Printed::Kept } else { Printed::Shown },
-            long_report: self.run_config.census,
+            long_report: self.run_config.census || pauses.is_some(),
+            pauses,
+            options: self.options,
             timeout: self.timeout,
             start,
             _uplink: uplink,
         })
     }
 
-    fn assignment(&self, recorder: Option<RawFd>) -> Assignment {
+    /// The parent's side of pauses, and what the body reads from, if the test pauses.
+    fn pauses(&self) -> Result<Option<(PauseControl, OwnedFd)>> {
+        let Some(policy) = self.pause else { return Ok(None) };
+        let (resume, resume_end) = pipe("make the pipe for pauses")?;
+        Ok(PauseControl::prepare(&self.test, policy, resume_end).map(|pauses| (pauses, resume)))
+    }
+
+    fn assignment(&self, recorder: Option<RawFd>, resume: Option<&OwnedFd>) -> Assignment {
+        let pause = self.pause.zip(resume).map(|(policy, resume)| AssignedPause {
+            resume: resume.as_raw_fd(),
+            always: policy.always,
+        });
         let (test, run_config) = (self.test.clone(), self.run_config.clone());
-        Assignment { test, recorder, timeout: self.timeout, run_config }
+        Assignment { test, recorder, pause, timeout: self.timeout, run_config }
     }
 
     /// The read end of the output pipe, and what becomes the body's standard output.
@@ -153,6 +173,7 @@ impl<'a> Launch<'a> {
         handover: &Handover,
         stderr: Option<i32>,
         recorder: Option<RawFd>,
+        resume: Option<&OwnedFd>,
     ) -> Result<(Spawned, Option<Connected>)> {
         let image = Image::new(
             SELF.to_owned(),
@@ -176,6 +197,7 @@ impl<'a> Launch<'a> {
             report: handover.report,
             stdout: handover.stdout,
             recorder,
+            resume: resume.map(AsRawFd::as_raw_fd),
             channel: channel.as_ref().map(|(ours, theirs)| (theirs.as_raw_fd(), ours.as_raw_fd())),
             stderr,
             inherit: self.output == BodyOutput::Inherited,

@@ -8,6 +8,9 @@
 //! - [`environment`]: the body's environment variables;
 //! - [`process_tree`]: lists the processes that are alive at a timeout;
 //! - [`output`]: reads the pipes from the body;
+//! - [`terminal`]: the terminal, also where libtest captures output;
+//! - [`way_in`]: the commands that enter the nodes of a test;
+//! - [`pause`]: keeps a test at its end, to be looked at;
 //! - [`watch`]: waits for the end, and collects what the verdict needs;
 //! - [`launch`]: starts the body.
 
@@ -16,7 +19,10 @@ mod helper;
 pub(super) mod launch;
 mod named_netns;
 mod output;
+mod pause;
 mod process_tree;
 pub(super) mod refusal;
 mod setup;
+mod terminal;
 mod watch;
+mod way_in;

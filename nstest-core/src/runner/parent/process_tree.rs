@@ -20,6 +20,11 @@ pub(super) fn describe(init: i32) -> String {
     if text.is_empty() { text } else { format!("; processes alive then:{text}") }
 }
 
+/// The PID of the body: the first child of init.
+pub(super) fn body(init: i32) -> Option<i32> {
+    children(init).first().copied()
+}
+
 /// The directories in /proc of the processes below init, the body first.
 pub(super) fn directories(init: i32) -> Vec<PathBuf> {
     let mut all = children(init);

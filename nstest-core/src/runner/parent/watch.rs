@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::output::{Drain, Text};
+use super::pause::{PauseControl, Paused};
 use super::process_tree;
+use super::way_in::EntryPoint;
 use crate::ipc::Event;
 use crate::preflight;
 use crate::runner::record::TestRecord;
+use crate::runner::test::Options;
 use crate::runner::verdict::Observed;
 use crate::sys::process::Process;
 use crate::uplink::Connected;
@@ -26,6 +29,9 @@ pub(crate) struct Running {
     pub(super) output: Option<Drain>,
     pub(super) printed: Printed,
     pub(super) record: TestRecord,
+    /// Present if the test may pause.
+    pub(super) pauses: Option<PauseControl>,
+    pub(super) options: Options,
     /// Whether the body is expected to write more events than a pipe holds.
     pub(super) long_report: bool,
     pub(super) timeout: Option<Duration>,
@@ -63,21 +69,26 @@ impl Running {
         };
         let mut since = Instant::now();
         loop {
-            let timeout = watch.running.timeout;
+            watch.advance_pause();
+            let timeout = watch.running.timeout.filter(|_| !watch.is_paused());
             let left = timeout.map(|timeout| timeout.saturating_sub(spent));
             if left == Some(Duration::ZERO) && watch.observed.timed_out.is_none() {
                 let alive = process_tree::describe(watch.running.process.pid());
                 watch.observed.timed_out = timeout.map(|timeout| (timeout, alive));
                 let processes = process_tree::directories(watch.running.process.pid());
                 watch.running.record.take_snapshot(processes);
-                watch.running.process.kill();
+                watch.end_at_timeout();
             }
+            // No time passes for a test that is paused.
+            let counts = !watch.is_paused();
             let dead = watch.wait(left.filter(|left| !left.is_zero()));
             watch.relay();
             if dead {
                 return watch.finish();
             }
-            spent += since.elapsed().min(SLICE);
+            if counts {
+                spent += since.elapsed().min(SLICE);
+            }
             since = Instant::now();
         }
     }
@@ -109,8 +120,33 @@ impl Watch {
             fds.extend(self.running.report.poll_fd().map(watched));
         }
         fds.extend(self.running.record.poll_fd().map(watched));
+        fds.extend(self.running.pauses.iter().flat_map(PauseControl::poll_fds).map(watched));
         // Interrupted by a signal, it fails, and is called again at once.
         poll(&mut fds, slice).is_ok() && fds[0].any() == Some(true)
+    }
+
+    fn is_paused(&self) -> bool {
+        self.running.pauses.as_ref().is_some_and(PauseControl::is_active)
+    }
+
+    /// Kills the test, after a pause if the user wants one.
+    fn end_at_timeout(&mut self) {
+        let Some(pauses) = &mut self.running.pauses else { return self.running.process.kill() };
+        pauses.begin(Paused::Timeout, "has reached its timeout".to_owned());
+        self.advance_pause();
+    }
+
+    /// Shows a pause that has begun, and ends one when the user wants that.
+    fn advance_pause(&mut self) {
+        let Some(pauses) = &mut self.running.pauses else { return };
+        let init = self.running.process.pid();
+        let entry = || EntryPoint::new(init, process_tree::body(init), &self.running.options);
+        let Some(ended) = pauses.advance(entry) else { return };
+        let lasted = format!("the test was paused for {:.1} s", ended.lasted.as_secs_f64());
+        self.running.record.note(ended.since, lasted);
+        if ended.paused == Paused::Timeout {
+            self.running.process.kill();
+        }
     }
 
     /// Passes on what has arrived in the pipes.
@@ -126,7 +162,10 @@ impl Watch {
         }
         self.running.report.drain(|bytes| self.events.extend_from_slice(bytes));
         while let Some(event) = Event::decode(&mut self.events) {
-            self.observed.note(event);
+            match (event, &mut self.running.pauses) {
+                (Event::Paused(why), Some(pauses)) => pauses.begin(Paused::Body, why),
+                (event, _) => self.observed.note(event),
+            }
         }
     }
 

@@ -58,6 +58,8 @@ pub(super) struct Descriptors {
     pub(super) stdout: RawFd,
     /// The body's end of the recorder's channel, if there is one.
     pub(super) recorder: Option<RawFd>,
+    /// What the body reads from when it pauses, if it does.
+    pub(super) resume: Option<RawFd>,
     /// The child's end of the [helper](super::helper)'s socket, and the helper's.
     pub(super) channel: Option<(RawFd, RawFd)>,
     /// What replaces standard error, if anything does.
@@ -132,6 +134,6 @@ fn descriptors(steps: &mut StepList, fds: Descriptors) {
     if let Some(stderr) = fds.stderr {
         steps.must(what, Step::Duplicate { from: stderr, to: 2 });
     }
-    let kept = [fds.report, fds.stdout].into_iter().chain(fds.recorder).collect();
+    let kept = [fds.report, fds.stdout].into_iter().chain(fds.recorder).chain(fds.resume).collect();
     steps.must(what, Step::KeepOnly(kept));
 }
