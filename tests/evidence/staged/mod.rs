@@ -1,6 +1,161 @@
-//! Staged failures: for each, the card must name the cause.
+//! Staged failures: the card of each names the cause.
 //!
 //! A fixture is a test that fails as tests of users do. Its card is compared to a snapshot,
-//! in which times, ports, process ids and sequence numbers are masked.
+//! without what differs from run to run or from machine to machine.
 
+mod cards;
 mod fixtures;
+
+use expect_test::{Expect, expect};
+
+use cards::Card;
+
+/// What is the same in every run, if packets are sent by one thread after another.
+const ALL: &[&str] = &["hint", "network", "sockets", "waits", "packets", "faults"];
+
+/// If several threads send packets at the same time.
+const CAUSE: &[&str] = &["hint", "network", "faults"];
+
+#[track_caller]
+fn assert_card(fixture: &str, sections: &[&str], expected: Expect) {
+    let card = Card::of(&format!("staged::fixtures::{fixture}"));
+    expected.assert_eq(&card.sections(sections));
+}
+
+#[test]
+fn a_server_on_the_wrong_address() {
+    assert_card(
+        "wrong_address",
+        ALL,
+        expect![[r#"
+            hint     no socket listens on server:7000 (10.0.2.2); server listens on 127.0.0.1:7000 only; the SYN from test got RST
+            network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24
+            sockets  server: tcp listening 127.0.0.1:7000 (PROCESS)
+            packets  N s  test > server:7000  SYN
+                     N s  server:7000 > test:PORT  RST
+        "#]],
+    );
+}
+
+#[test]
+fn a_swallowed_syn() {
+    assert_card(
+        "swallowed_syn",
+        ALL,
+        expect![[r#"
+            hint     the SYN to server:7000 was dropped N times by `server tcp syn: drop`, which is still in force
+            network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24 [fault N]
+            sockets  test: tcp syn-sent test:PORT > server:7000, N retransmit
+                     server: tcp listening 10.0.2.2:7000 (PROCESS)
+            waits    connect tcp test:PORT -> server:7000 (syn-sent), thread staged::fixtu…
+                     accept4 tcp server:7000 (listening), thread staged::fixture[N]
+            packets  N s  test > server:7000  SYN  DROPPED (N times until N s)
+                     N s  nothing was sent in the last N s
+            faults   N `server tcp syn: drop`  N s to the end
+        "#]],
+    );
+}
+
+#[test]
+fn a_reset_in_mid_message() {
+    assert_card(
+        "reset_in_mid_message",
+        CAUSE,
+        expect![[r#"
+            hint     the connection from test to server:7000 (10.0.2.2) was reset by `server ingress tcp port N data nth 5: reset` at N s, in mid-stream, after N bytes from test and N back
+            network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24 [fault N]
+            faults   N `server ingress tcp port N data nth 5: reset`  N s to the end
+        "#]],
+    );
+}
+
+#[test]
+fn a_missing_resolver() {
+    assert_card(
+        "resolver_missing",
+        ALL,
+        expect![[r#"
+            hint     a name was not resolved, and no DNS query was sent: the test has no resolver, so only the names of nodes resolve; `node.serve_dns()` starts one
+            network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24
+            sockets  server: tcp listening 10.0.2.2:7000 (PROCESS)
+        "#]],
+    );
+}
+
+#[test]
+fn an_mtu_black_hole() {
+    assert_card(
+        "mtu_black_hole",
+        CAUSE,
+        expect![[r#"
+            hint     MTU black hole: packets of N bytes and more from test to server:7000 were dropped N times by `server: mtu N` without ICMP fragmentation needed; those up to N bytes arrived
+            network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24 [fault N]
+            faults   N `server: mtu N`  N s to the end
+        "#]],
+    );
+}
+
+#[test]
+fn a_partition_that_is_never_healed() {
+    assert_card(
+        "partition_never_healed",
+        CAUSE,
+        expect![[r#"
+            hint     the partition `*: partition a | b` was never healed: it is in force since N s; N packets were lost to it, such as the SYN to b:7000
+            network  LAN `peers`: test 10.0.2.1/24 — a 10.0.2.2/24 [partitioned]
+                     — b 10.0.2.3/24 [partitioned]
+            faults   N `*: partition a | b`  N s to the end
+        "#]],
+    );
+}
+
+#[test]
+fn an_address_that_is_used_twice() {
+    assert_card(
+        "address_used_twice",
+        CAUSE,
+        expect![[r#"
+            hint     the address 10.0.2.2 is used twice: server has it, and other sent packets from it (ARP request for 10.0.2.1 at N s)
+            network  LAN `peers`: test 10.0.2.1/24 — server 10.0.2.2/24 — other 10.0.2.3/24
+        "#]],
+    );
+}
+
+#[test]
+fn a_missing_route() {
+    assert_card(
+        "route_missing",
+        ALL,
+        expect![[r#"
+            hint     client has no route to 10.0.4.1 (server) (ENETUNREACH, so no packet was sent): its route `default via 10.0.3.254 dev eth0` was removed at N s
+            network  LAN `near`: client 10.0.3.1/24 — router.eth0 10.0.3.254/24
+                     LAN `far`: server 10.0.4.1/24 — router.eth1 10.0.4.254/24
+            sockets  server: tcp listening 10.0.4.1:7000 (PROCESS)
+        "#]],
+    );
+}
+
+#[test]
+fn two_ends_with_full_buffers() {
+    assert_card(
+        "both_write",
+        CAUSE,
+        expect![[r#"
+            hint     deadlock of two writers: test:PORT has N unread and N unacknowledged bytes, server:7000 has N and N; neither reads
+            network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24
+        "#]],
+    );
+}
+
+#[test]
+fn a_stream_that_is_slow_under_loss() {
+    assert_card(
+        "slow_under_loss",
+        CAUSE,
+        expect![[r#"
+            hint     slow under loss: `server: condition delay Nms loss N%` dropped N of N TCP packets (N %) between test and server:7000; N segments were sent again, and waiting for them took N of N s
+            network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24 [impaired]
+            faults   N `server: condition delay Nms loss N%`  N s to the end
+        "#]],
+    );
+}

@@ -61,14 +61,23 @@ fn network(story: &Story) -> Vec<String> {
         if ends.is_empty() {
             continue;
         }
-        let title =
-            if network.title.is_empty() { String::new() } else { format!("{}: ", network.title) };
-        let (shown, hidden) = ends.split_at(ends.len().min(4));
-        let more = match hidden.len() {
-            0 => String::new(),
-            hidden => format!(" (+{hidden} more)"),
+        let (shown, hidden) = ends.split_at(ends.len().min(6));
+        let mut line = match network.title.as_str() {
+            "" => String::new(),
+            title => format!("{title}: "),
         };
-        lines.push(format!("{title}{}{more}", shown.join(" — ")));
+        for (nth, end) in shown.iter().enumerate() {
+            let between = if nth == 0 { "" } else { " — " };
+            if line.chars().count() + between.chars().count() + end.chars().count() > WIDTH {
+                lines.push(std::mem::take(&mut line));
+            }
+            line.push_str(if line.is_empty() { between.trim_start() } else { between });
+            line.push_str(end);
+        }
+        if !hidden.is_empty() {
+            line.push_str(&format!(" (+{} more)", hidden.len()));
+        }
+        lines.push(line);
     }
     lines
 }

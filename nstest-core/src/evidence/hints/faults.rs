@@ -60,6 +60,12 @@ pub(super) fn dropped(story: &Story) -> Option<Hint> {
         let arrived = traces.iter().rposition(|trace| trace.dropped_by().is_none());
         let tail = &traces[arrived.map_or(0, |at| at + 1)..];
         let last = tail.last()?;
+        // Random losses are made up for, unless several come in a row.
+        let by = last.dropped_by().and_then(|number| story.fault(number)?.fault.as_ref());
+        let is_random = by.is_some_and(|by| matches!(by.effect, FaultEffect::Condition(_)));
+        if is_random && tail.len() < 3 {
+            return None;
+        }
         Some(((!is_control, tail.len(), last.time()), tail.to_vec()))
     });
     let (_, tail) = tails.max_by_key(|(order, _)| *order)?;

@@ -51,6 +51,7 @@ const CAUSES: &[Pattern] = &[
     sizes::mtu_black_hole,
     faults::never_healed,
     faults::reset,
+    streams::slowed_by_loss,
     faults::dropped,
     refused::over_tcp,
     refused::over_udp,
@@ -65,7 +66,6 @@ const CAUSES: &[Pattern] = &[
     streams::not_accepted,
     streams::reset_by_peer,
     streams::closed_by_peer,
-    streams::slowed_by_loss,
 ];
 
 /// Patterns that say where it stopped. They are tried if no cause was found.

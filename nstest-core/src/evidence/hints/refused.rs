@@ -36,9 +36,12 @@ pub(super) fn over_tcp(story: &Story) -> Option<Hint> {
     }
     let to_it = |other: &&TcpConversation<'_>| other.server == last.server && is_refused(other);
     let count = conversations.iter().filter(to_it).count();
-    let again = if count > 1 { format!(" (refused {count} times)") } else { String::new() };
+    let again = if count > 1 { format!(" ({count} times)") } else { String::new() };
     let client = story.host(last.client.ip());
-    Some(Hint::new(format!("{}; {client} was refused{again}", nobody(story, last.server, "tcp"))))
+    Some(Hint::new(format!(
+        "{}; the SYN from {client} got RST{again}",
+        listener(story, last.server, "tcp")
+    )))
 }
 
 /// A node answered a datagram by ICMP "port unreachable".
@@ -47,7 +50,9 @@ pub(super) fn over_udp(story: &Story) -> Option<Hint> {
         return None;
     }
     let refuses = |trace: &&PacketTrace| {
-        trace.headers.is_icmp(&PORT_UNREACHABLE) && trace.made_by().is_none()
+        trace.headers.is_icmp(&PORT_UNREACHABLE)
+            && trace.made_by().is_none()
+            && story.is_delivered(trace)
     };
     let error = story.packets.iter().rev().find(refuses)?;
     let quoted = error.headers.quoted.as_ref()?;
@@ -65,7 +70,10 @@ pub(super) fn over_udp(story: &Story) -> Option<Hint> {
     }
     let server = SocketAddr::new(address, port);
     let client = quoted.source.map(|ip| story.host(ip)).unwrap_or_default();
-    Some(Hint::new(format!("{}; {client} got ICMP port unreachable", nobody(story, server, "udp"))))
+    Some(Hint::new(format!(
+        "{}; the datagram from {client} got ICMP port unreachable",
+        listener(story, server, "udp")
+    )))
 }
 
 /// A connection was refused, and no packet says which: it was to an address of its own node.
@@ -93,7 +101,7 @@ pub(super) fn without_packets(story: &Story) -> Option<Hint> {
 }
 
 /// `no socket listens on server:7000 (10.0.2.2); server listens on 127.0.0.1:7000`.
-fn nobody(story: &Story, at: SocketAddr, protocol: &str) -> String {
+fn listener(story: &Story, at: SocketAddr, protocol: &str) -> String {
     let there = story.full_endpoint(at.ip(), at.port());
     let owner = story.owner(at.ip());
     let open: Vec<(&OpenSocket, SocketAddr)> = story

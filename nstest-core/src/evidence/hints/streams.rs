@@ -17,12 +17,15 @@ pub(super) fn deadlock(story: &Story) -> Option<Hint> {
         let Some(other) = other_end(story, socket).filter(|other| is_full(other)) else { continue };
         let (own, peer) = (name(story, socket), name(story, other));
         return Some(Hint::new(format!(
-            "deadlock of two writers: {own} has {} unread and {} unsent bytes, {peer} has {} unread and {} unsent: neither reads",
+            "deadlock of two writers: {own} has {} unread and {} unacknowledged bytes, {peer} has {} and {}; neither reads",
             socket.unread, socket.unacknowledged, other.unread, other.unacknowledged
         )));
     }
     None
 }
+
+/// The time in which a program that is not stuck accepts a connection.
+const ACCEPTED: Duration = Duration::from_millis(200);
 
 /// Connections wait for `accept`.
 pub(super) fn not_accepted(story: &Story) -> Option<Hint> {
@@ -35,6 +38,19 @@ pub(super) fn not_accepted(story: &Story) -> Option<Hint> {
         .find(|socket| socket.state.starts_with("listen") && socket.waiting > 0)?;
     let node = story.node_name(socket.node);
     let (count, local) = (socket.waiting, socket.local?);
+    // It may accept later, if it has just got the connection. The loopback is not recorded.
+    let conversations = story.tcp_conversations();
+    let mut own = conversations.iter().filter(|conversation| {
+        conversation.server.port() == local.port() && conversation.is_established()
+    });
+    let waits = |conversation: &TcpConversation<'_>| {
+        conversation.first_time() + ACCEPTED < story.failed_at && conversation.back.bytes == 0
+    };
+    if conversations.is_empty() && !story.is_timeout()
+        || own.clone().next().is_some() && !own.any(waits)
+    {
+        return None;
+    }
     let (connections, wait) =
         if count == 1 { ("connection", "waits") } else { ("connections", "wait") };
     let process = socket.process.as_ref().map(|process| format!(" ({process})"));

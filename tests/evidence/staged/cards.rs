@@ -1,0 +1,94 @@
+//! The card in the output of a fixture, and what of it is the same in every run.
+
+use nstest_tests::driver::Run;
+
+const HEADING: &str = "=== nstest: what happened ===\n";
+const RECORD: &str = "nstest: record in ";
+
+/// The size of a card.
+const LINES: usize = 25;
+const COLUMNS: usize = 80;
+
+/// A card, as it was printed.
+pub(super) struct Card(String);
+
+impl Card {
+    /// Runs a fixture that fails, and checks that its card fits and is in the record.
+    #[track_caller]
+    pub(super) fn of(fixture: &str) -> Self {
+        let text = Run::of(&[fixture]).run().text();
+        let (_, after) = text.split_once(HEADING).unwrap_or_else(|| panic!("no card: {text}"));
+        let (card, after) = after.split_once(RECORD).unwrap_or_else(|| panic!("no record: {text}"));
+        assert!(card.lines().count() <= LINES, "{card}");
+        assert!(card.lines().all(|line| line.chars().count() <= COLUMNS), "{card}");
+        let directory = after.lines().next().unwrap_or_default();
+        let file = std::fs::read_to_string(format!("{directory}/card.txt"));
+        assert_eq!(file.expect("read card.txt"), card);
+        Self(card.to_owned())
+    }
+
+    /// These sections, with their numbers masked. A hint is one line, since where it is wrapped
+    /// depends on its numbers.
+    pub(super) fn sections(&self, names: &[&str]) -> String {
+        let (mut shown, mut section) = (String::new(), "");
+        for line in self.0.lines() {
+            let heading = line.split(' ').next().unwrap_or_default();
+            if !heading.is_empty() {
+                section = heading;
+            }
+            if !names.contains(&section) {
+                continue;
+            }
+            // What follows can be cut.
+            let line = line.find(" to the end").map_or(line, |at| &line[..at + 11]);
+            if section == "hint" && heading.is_empty() {
+                shown.truncate(shown.trim_end().len());
+                shown.push(' ');
+                shown.push_str(&masked(line.trim_start()));
+            } else {
+                shown.push_str(&masked(line));
+            }
+            shown.push('\n');
+        }
+        shown
+    }
+}
+
+/// A line without what differs: times, the ports of clients, process numbers, and counts.
+fn masked(line: &str) -> String {
+    let counted = |word: &str| match word.trim_matches(['(', ')', ',', ';']) {
+        "once" | "twice" => word.replace("once", "N times").replace("twice", "N times"),
+        _ => word.to_owned(),
+    };
+    let words: Vec<String> = line.split(' ').map(|word| number(&counted(word))).collect();
+    words.join(" ")
+}
+
+/// A word without its number, if the number differs.
+fn number(word: &str) -> String {
+    let is_digit = |c: char| c.is_ascii_digit();
+    if word.starts_with("(evidence") {
+        return "(PROCESS)".to_owned();
+    }
+    if let Some((name, rest)) = word.split_once('[').filter(|(_, rest)| rest.starts_with(is_digit))
+    {
+        return format!("{name}[N{}", rest.trim_start_matches(is_digit));
+    }
+    if let Some((host, rest)) = word.rsplit_once(':') {
+        let digits = rest.chars().take_while(char::is_ascii_digit).count();
+        return match digits {
+            5 => format!("{host}:PORT{}", &rest[5..]),
+            _ => word.to_owned(),
+        };
+    }
+    let trimmed = word.trim_start_matches('(');
+    let length = trimmed.chars().take_while(|c| is_digit(*c) || *c == '.').count();
+    let (digits, rest) = trimmed.split_at(length);
+    let is_address = digits.matches('.').count() > 1;
+    let is_number = length > 0 && !is_address && !rest.starts_with([':', '/']) && rest.len() < 3;
+    if !is_number {
+        return word.to_owned();
+    }
+    let open = &word[..word.len() - trimmed.len()];
+    format!("{open}N{}", rest.trim_end_matches('%'))
+}
