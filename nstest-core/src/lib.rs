@@ -30,6 +30,9 @@ mod frame;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod ipc;
 mod layout;
+#[cfg(feature = "tracing")]
+#[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/log_layer.rs")]
+mod log_layer;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netlink.rs")]
 mod netlink;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netns.rs")]
@@ -71,6 +74,8 @@ pub use fault::{
 pub use fixture::{Fixture, FixtureContext, FixtureParam, NetworkSpec};
 pub use frame::Direction;
 pub use frame::kind::PacketKind;
+#[cfg(feature = "tracing")]
+pub use log_layer::tracing_layer;
 pub use node::command::Command;
 pub use node::spawn::JoinHandle;
 #[cfg(feature = "tokio")]

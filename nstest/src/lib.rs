@@ -37,6 +37,8 @@
 pub use nstest_core::Resolver;
 #[cfg(feature = "dns")]
 pub use nstest_core::dns;
+#[cfg(feature = "tracing")]
+pub use nstest_core::tracing_layer;
 pub use nstest_core::{
     Action, AddrMatch, Backend, Command, Condition, DefaultRoute, Direction, Error, ErrorCode,
     Fault, FaultEffect, FaultSchedule, FaultTarget, Firewall, Fixture, FixtureContext,

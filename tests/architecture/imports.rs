@@ -93,6 +93,7 @@ const CORE: Modules = &[
     ),
     ("fixture", &["error", "context", "fabric", "topology", "world"]),
     ("step", &["evidence", "recorder", "snapshot"]),
+    ("log_layer", &["evidence", "recorder", "snapshot"]),
     // One test, and its connection to the machine's network.
     ("uplink", &["error", "addr", "capability", "sys", "sysctl", "netns", "netlink", "topology"]),
     (

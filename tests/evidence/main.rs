@@ -3,6 +3,7 @@
 
 mod browser;
 mod exploration;
+mod logs;
 mod pause;
 mod record;
 mod report;
