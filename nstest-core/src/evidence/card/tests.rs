@@ -91,3 +91,24 @@ fn a_failed_assertion_shows_its_values() {
     "#]]
     .assert_eq(&card);
 }
+
+#[test]
+fn a_machine_that_was_too_slow_is_noted() {
+    let late = |late| TimelineEvent::WireLate { link_end: 11, late, delay: 0 };
+    let story = Scene::pair()
+        .event(TimelineEvent::WaitedForProcessor { waited: 50_000_000, of: 60_000_000 })
+        .event(TimelineEvent::WaitedForProcessor { waited: 700_000_000, of: 2_000_000_000 })
+        .event(late(20_000_000))
+        .event(late(35_000_000))
+        .event(late(30_000_000))
+        .fails("deadline has elapsed");
+    expect![[r#"
+        failed   a::test: deadline has elapsed
+        network  net1: client 10.0.2.1/24 — server 10.0.2.2/24
+        note     a thread waited 0.700 s of 2.000 s for a processor (busy machine)
+                 a packet at server was sent 0.035 s late, at 0.000 s
+        seed     7
+        rerun    cargo test --test binary -- --exact a::test
+    "#]]
+    .assert_eq(&fits(&story));
+}

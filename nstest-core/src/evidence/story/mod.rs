@@ -3,6 +3,7 @@
 //!
 //! - [`headers`]: the headers of a packet, and what hints need of its payload;
 //! - [`trace`]: a packet on its way from node to node;
+//! - [`machine`]: whether the machine was too slow;
 //! - [`panics`]: the panics that it has printed;
 //! - [`names`]: how cards and hints name nodes, addresses and packets;
 //! - [`in_force`]: when faults were in force, and where;
@@ -20,6 +21,7 @@ use crate::fault::Fault;
 pub(crate) mod conversations;
 pub(crate) mod headers;
 mod in_force;
+mod machine;
 pub(crate) mod names;
 pub(crate) mod panics;
 #[cfg(test)]
@@ -150,6 +152,7 @@ impl Story {
             }
             story.add_find(entry);
         }
+        story.notes.extend(machine::notes(&story, entries));
         let before = packets.partition_point(|packet| packet.time <= story.failed_at);
         story.packets = trace::traces(&packets[..before], &story.nodes, story.failed_at);
         story
@@ -167,29 +170,6 @@ impl Story {
             }
             TimelineEvent::Output { line } => self.output.push((entry.time, line.clone())),
             TimelineEvent::Note { text } => self.notes.push(text.clone()),
-            // 0.1 s, and a tenth of the time.
-            TimelineEvent::WaitedForProcessor { waited, of }
-                if 100_000_000.max(of / 10) < *waited =>
-            {
-                let seconds =
-                    |nanoseconds: &u64| names::seconds(Duration::from_nanos(*nanoseconds));
-                let (waited, of) = (seconds(waited), seconds(of));
-                let text = format!(
-                    "a thread waited {waited} of {of} for a processor: the machine was busy"
-                );
-                self.notes.push(text);
-            }
-            // 20 ms, and more than it should take.
-            TimelineEvent::WireLate { late, delay, .. } if 20_000_000.max(*delay) < *late => {
-                const WIRE: &str = "the wire sent a packet ";
-                let seconds =
-                    |nanoseconds: &u64| names::seconds(Duration::from_nanos(*nanoseconds));
-                let (late, delay) = (seconds(late), seconds(delay));
-                self.notes.retain(|note| !note.starts_with(WIRE)); // each is later than the others
-                self.notes.push(format!(
-                    "{WIRE}{late} late that was to be delayed by {delay}: the machine was busy"
-                ));
-            }
             _ => {}
         }
     }
