@@ -28,5 +28,8 @@ pub(crate) const BODY: &str = "/run/nstest/body";
 /// A file that such a process makes when it uses the network of the test.
 pub(crate) const NETWORK_USED: &str = "/run/nstest/network-used";
 
+/// The file of TLS secrets (`SSLKEYLOGFILE`), if they are recorded.
+pub(crate) const TLS_SECRETS: &str = "/run/nstest/tls-secrets";
+
 /// Where `ip netns` keeps named network namespaces (ip-netns(8)).
 pub(crate) const NETNS: &str = "/run/netns";

@@ -7,5 +7,6 @@ mod logs;
 mod pause;
 mod record;
 mod report;
+mod secrets;
 mod sockets;
 mod staged;

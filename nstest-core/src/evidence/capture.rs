@@ -20,8 +20,12 @@ pub(crate) fn capture(
     comments: &[String],
     entries: &[Entry],
     packets: &[TracedPacket],
+    secrets: &[u8],
 ) -> io::Result<Vec<u8>> {
     let mut pcapng = Pcapng::begin(Vec::new(), comments)?;
+    if !secrets.is_empty() {
+        pcapng.secrets(secrets)?;
+    }
     let names = Names::of(entries);
     let addresses: Vec<(IpAddr, &str)> = names.addresses().collect();
     pcapng.names(&addresses)?;

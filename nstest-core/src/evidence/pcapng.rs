@@ -40,6 +40,7 @@ mod block {
     pub(super) const NAMES: u32 = 4;
     pub(super) const PACKET: u32 = 6;
     pub(super) const JOURNAL: u32 = 9;
+    pub(super) const SECRETS: u32 = 10;
 }
 
 /// The codes of options.
@@ -75,6 +76,16 @@ impl<W: Write> Pcapng<W> {
         let mut pcapng = Self { out, interfaces: 0 };
         pcapng.block(block::SECTION, body.end_of_options())?;
         Ok(pcapng)
+    }
+
+    /// Adds TLS secrets, in the format of `SSLKEYLOGFILE`, which decrypt the packets after them.
+    pub(crate) fn secrets(&mut self, secrets: &[u8]) -> io::Result<()> {
+        const TLS_KEY_LOG: u32 = 0x544c_534b;
+        let mut body = Body::default();
+        body.u32(TLS_KEY_LOG);
+        body.u32(length(secrets));
+        body.padded(secrets);
+        self.block(block::SECRETS, body)
     }
 
     /// Adds an interface.

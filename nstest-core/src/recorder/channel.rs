@@ -20,16 +20,19 @@ pub(super) enum Content {
     Log,
     /// The file of what the wire did to frames.
     Fates,
+    /// The file of TLS secrets.
+    Secrets,
 }
 
 impl Content {
-    const ALL: [Self; 3] = [Content::Packets, Content::Log, Content::Fates];
+    const ALL: [Self; 4] = [Content::Packets, Content::Log, Content::Fates, Content::Secrets];
 
     const fn tag(self) -> u8 {
         match self {
             Content::Packets => b'p',
             Content::Log => b'l',
             Content::Fates => b'f',
+            Content::Secrets => b's',
         }
     }
 }

@@ -7,6 +7,7 @@
 //! - [`mod@channel`]: hands descriptors from the body to the parent;
 //! - [`log`]: the body's side: the events of the test;
 //! - [`fates`]: the body's side: what the wire did to frames;
+//! - [`secrets`]: the body's side: TLS secrets, on request;
 //! - [`queues`]: the newest frames of each link end;
 //! - [`early`], [`ring`]: the sockets, with one frame and with many at a time;
 //! - [`recording`]: the parent's side: keeps the newest packets, and reads them.
@@ -21,9 +22,11 @@ mod log;
 mod queues;
 mod recording;
 mod ring;
+mod secrets;
 
 pub(crate) use capture::start;
 pub(crate) use channel::{channel, serve};
 pub(crate) use fates::FateLog;
 pub(crate) use log::{record, record_since};
 pub(crate) use recording::{Recorder, RecorderOutput};
+pub(crate) use secrets::keep_secrets;

@@ -24,6 +24,9 @@ use crate::sys::packet::{DeferredClose, PacketSocket};
 /// After this many frames, a ring is worth its cost.
 const FEW: usize = 64;
 
+/// The most bytes of TLS secrets, the start of them.
+const MOST_SECRETS: usize = 1 << 20;
+
 /// What a test records: nothing, until its network is built.
 #[derive(Debug)]
 pub(crate) struct Recorder {
@@ -31,6 +34,7 @@ pub(crate) struct Recorder {
     recording: Option<Recording>,
     log: Option<File>,
     fates: Option<File>,
+    secrets: Option<File>,
 }
 
 /// What was recorded of a test.
@@ -47,12 +51,14 @@ pub(crate) struct RecorderOutput {
     pub(crate) verdicts: Vec<WireVerdict<'static>>,
     /// How many older of these were overwritten.
     pub(crate) overwritten: u64,
+    /// What TLS libraries have written into the file of their secrets.
+    pub(crate) secrets: Vec<u8>,
 }
 
 impl Recorder {
     /// Of a test with this end of its channel.
     pub(crate) fn of(channel: DescriptorReceiver) -> Self {
-        Self { channel, recording: None, log: None, fates: None }
+        Self { channel, recording: None, log: None, fates: None, secrets: None }
     }
 
     /// What becomes readable when there are packets to [`take`](Self::take). The rest can wait.
@@ -71,6 +77,7 @@ impl Recorder {
                 }
                 (Content::Log, Some(file), _) => self.log = Some(File::from(file)),
                 (Content::Fates, Some(file), _) => self.fates = Some(File::from(file)),
+                (Content::Secrets, Some(file), _) => self.secrets = Some(File::from(file)),
                 _ => {}
             }
         }
@@ -90,6 +97,8 @@ impl Recorder {
     pub(crate) fn finish(&mut self) -> RecorderOutput {
         self.take();
         let mut output = RecorderOutput { entries: self.entries(), ..Default::default() };
+        output.secrets = content(self.secrets.as_ref());
+        output.secrets.truncate(MOST_SECRETS);
         let verdicts = content(self.fates.as_ref());
         (output.verdicts, output.overwritten) = WireVerdict::decode_all(&verdicts);
         if let Some(recording) = self.recording.take() {

@@ -55,6 +55,7 @@ pub fn enter() -> Result<()> {
         timeout: None,
         output: BodyOutput::Inherited,
         records: false,
+        tls_secrets: false,
         pause: None,
     };
     let status = ExitStatus::from_raw(launch.start()?.watch().into_status()?);

@@ -32,6 +32,9 @@ pub(super) struct RunSummary<'a> {
     pub(super) verdict: String,
 }
 
+/// Said about a record with secrets.
+const SECRETS: &str = "this record contains TLS secrets: with the file capture.pcapng, the encrypted packets can be read";
+
 /// A run with its record.
 #[derive(Debug)]
 pub(super) struct RecordedRun<'a> {
@@ -41,6 +44,8 @@ pub(super) struct RecordedRun<'a> {
     entries: Vec<Entry>,
     packets: Vec<TracedPacket>,
     output: Output,
+    /// TLS secrets.
+    secrets: Vec<u8>,
 }
 
 impl<'a> RecordedRun<'a> {
@@ -63,7 +68,8 @@ impl<'a> RecordedRun<'a> {
         entries
             .extend(notes.map(|text| Entry { time: ended, event: TimelineEvent::Note { text } }));
         entries.sort_by_key(|entry| entry.time);
-        let mut run = Self { summary, started, entries, packets, output };
+        let secrets = recorded.secrets;
+        let mut run = Self { summary, started, entries, packets, output, secrets };
         let (passed, verdict) = (run.summary.passed, run.summary.verdict.clone());
         run.entries.push(Entry { time: ended, event: TimelineEvent::Ended { passed, verdict } });
         Some(run)
@@ -98,12 +104,15 @@ impl<'a> RecordedRun<'a> {
     /// If a text is too long for the capture.
     pub(super) fn files(&self, story: &Story) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
         let events = json(&self.entries, self.started);
-        let comments = self.summary.comments();
+        let mut comments = self.summary.comments();
+        if !self.secrets.is_empty() {
+            comments.push(SECRETS.to_owned());
+        }
         Ok(vec![
             ("card.txt", card(story, false).into_bytes()),
             ("report.html", report(self.summary.name, &events).into_bytes()),
             ("events.jsonl", events.into_bytes()),
-            ("capture.pcapng", capture(&comments, &self.entries, &self.packets)?),
+            ("capture.pcapng", capture(&comments, &self.entries, &self.packets, &self.secrets)?),
             ("output.txt", self.output.bytes()),
         ])
     }
@@ -153,6 +162,9 @@ fn notes(recorded: &RecorderOutput, output: u64) -> Vec<String> {
     let RecorderOutput { dropped, missed, overwritten, .. } = recorded;
     let packets: u64 = dropped.values().sum();
     let mut notes = Vec::new();
+    if !recorded.secrets.is_empty() {
+        notes.push(SECRETS.to_owned());
+    }
     if packets > 0 {
         notes.push(format!("the {packets} oldest packets are not in the record, which keeps 1 MiB of each interface and 16 MiB of all"));
     }

@@ -32,6 +32,8 @@ pub(super) const PLAN: &str = "NSTEST_PLAN";
 const JOBS: &str = "NSTEST_JOBS";
 const TMPFS_SIZE: &str = "NSTEST_TMPFS_SIZE";
 const RECORD: &str = "NSTEST_RECORD";
+/// Where TLS libraries write their secrets.
+pub(super) const TLS_VARIABLE: &str = "SSLKEYLOGFILE";
 const PAUSE: &str = "NSTEST_PAUSE";
 
 /// All names that begin with `NSTEST_` belong to nstest: these, and the one of its own.
@@ -60,6 +62,8 @@ pub(super) struct Settings {
     pub(super) inline: bool,
     /// Which tests leave a record.
     pub(super) recording: RecordPolicy,
+    /// Whether the record has TLS secrets.
+    pub(super) tls_secrets: bool,
     /// Which tests pause at their end.
     pub(super) pause: Option<PausePolicy>,
     /// Whether libtest lets tests print as they run.
@@ -98,6 +102,7 @@ impl Settings {
         let exploration = explore
             .map(|explore| Ok::<_, Error>(Exploration { explore, jobs: jobs()? }))
             .transpose()?;
+        let (recording, tls_secrets) = recording(std::env::var_os(RECORD).as_deref())?;
         let run_config =
             RunConfig { seed: given.unwrap_or(DEFAULT_SEED), plan, census: exploration.is_some() };
         Ok(Self {
@@ -107,7 +112,8 @@ impl Settings {
             tmpfs_size: tmpfs_size()?,
             exploration,
             inline: std::env::var_os(INLINE).is_some_and(|value| !value.is_empty() && value != "0"),
-            recording: recording(std::env::var_os(RECORD).as_deref())?,
+            recording,
+            tls_secrets,
             pause: pause(std::env::var_os(PAUSE).as_deref())?,
             streams_output: libtest::streams_output(),
             unsupported: Policy::parse(std::env::var_os(policy::VARIABLE).as_deref())?,
@@ -199,15 +205,18 @@ fn tmpfs_size_of(value: &OsStr) -> Result<String> {
     }
 }
 
-fn recording(value: Option<&OsStr>) -> Result<RecordPolicy> {
-    let Some(value) = value else { return Ok(RecordPolicy::default()) };
+/// Which tests leave a record, and whether it has TLS secrets.
+fn recording(value: Option<&OsStr>) -> Result<(RecordPolicy, bool)> {
+    let Some(value) = value else { return Ok((RecordPolicy::default(), false)) };
     Ok(match value.to_str() {
-        Some("failed") => RecordPolicy::Failed,
-        Some("all") => RecordPolicy::All,
-        Some("off") => RecordPolicy::Off,
+        Some("failed") => (RecordPolicy::Failed, false),
+        Some("all") => (RecordPolicy::All, false),
+        Some("failed,tls") => (RecordPolicy::Failed, true),
+        Some("all,tls") => (RecordPolicy::All, true),
+        Some("off") => (RecordPolicy::Off, false),
         _ => {
             return Err(unread(RECORD, value).help(
-                "set it to `failed` (the default), `all` or `off`: which tests leave a record in target/nstest",
+                "set it to `failed` (the default), `all` or `off`: which tests leave a record in target/nstest; or to `failed,tls` or `all,tls`, with TLS secrets",
             ));
         }
     })

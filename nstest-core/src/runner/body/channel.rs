@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::panic::PanicHookInfo;
+use std::path::Path;
 use std::process::Termination;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,9 +19,11 @@ use super::pause;
 use super::play::play;
 use super::restarted::leave_assignment;
 use crate::ipc::{Assignment, Event, FAILED, Failure};
+use crate::layout::TLS_SECRETS;
 use crate::panics;
 use crate::recorder;
 use crate::run_config::Findings;
+use crate::runner::settings::TLS_VARIABLE;
 use crate::runner::test::Test;
 use crate::sync::lock;
 use crate::sys::init::{self, Handover};
@@ -56,6 +59,11 @@ impl Channel {
         }
         if let Some(recorder) = self.assignment.recorder {
             recorder::serve(adopt(recorder));
+            let secrets = Path::new(TLS_SECRETS);
+            if std::env::var_os(TLS_VARIABLE).is_some_and(|path| path == secrets) {
+                // Without it, the record lacks the secrets.
+                let _ = recorder::keep_secrets(secrets);
+            }
         }
         leave_assignment(&self.assignment);
         self.send(&Event::Started(std::process::id()));

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::layout::TMP_DIR;
+use crate::layout::{TLS_SECRETS, TMP_DIR};
 use crate::runner::settings;
 use crate::sys::call::c_string;
 use crate::sys::init::{Handover, VARIABLE};
@@ -27,8 +27,13 @@ pub(crate) fn refuse_stale_environment() -> Result<()> {
 
 /// The parent's environment with the [`Handover`], a `TMPDIR` of the test's own, and
 /// without variables that lead to a network that the test does not have. `libtest_name`
-/// is absent where the body is not a test.
-pub(super) fn of_body(handover: &Handover, libtest_name: Option<&str>) -> Vec<CString> {
+/// is absent where the body is not a test. `tls_secrets`: whether TLS libraries are to write their
+/// secrets into a file of the test, unless the user has set one.
+pub(super) fn of_body(
+    handover: &Handover,
+    libtest_name: Option<&str>,
+    tls_secrets: bool,
+) -> Vec<CString> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let is_proxy = |name: &str| {
         name.to_ascii_lowercase().ends_with("_proxy") && !name.eq_ignore_ascii_case("no_proxy")
@@ -55,6 +60,9 @@ pub(super) fn of_body(handover: &Handover, libtest_name: Option<&str>) -> Vec<CS
         .collect();
     environment.push(set("TMPDIR", TMP_DIR));
     environment.push(set(VARIABLE, &handover.encode()));
+    if tls_secrets && std::env::var_os(settings::TLS_VARIABLE).is_none() {
+        environment.push(set(settings::TLS_VARIABLE, TLS_SECRETS));
+    }
     if let (true, Some(name)) = (cfg!(panic = "abort"), libtest_name) {
         // Makes libtest run the test itself, instead of in a further process.
         environment.push(set("__RUST_TEST_INVOKE", name));

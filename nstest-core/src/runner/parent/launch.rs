@@ -70,6 +70,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) output: BodyOutput,
     /// Whether packets, events and output are recorded.
     pub(crate) records: bool,
+    /// Whether the record has TLS secrets.
+    pub(crate) tls_secrets: bool,
     /// Whether the test pauses at its end.
     pub(crate) pause: Option<PausePolicy>,
 }
@@ -92,6 +94,7 @@ impl<'a> Launch<'a> {
                 BodyOutput::Captured
             },
             records: settings.recording != RecordPolicy::Off,
+            tls_secrets: settings.tls_secrets,
             // The runs of an exploration are many. NSTEST_PLAN repeats one of them alone.
             pause: settings.pause.filter(|_| settings.exploration.is_none()),
         }
@@ -178,7 +181,7 @@ impl<'a> Launch<'a> {
         let image = Image::new(
             SELF.to_owned(),
             self.arguments.iter().map(|a| c_string(a.clone().into_vec())).collect(),
-            environment::of_body(handover, self.libtest_name),
+            environment::of_body(handover, self.libtest_name, self.tls_secrets),
         );
         let Options { uplink, ipv6, offloads, .. } = self.options;
         let uplink = uplink.then(|| Uplink::prepare(ipv6, offloads)).transpose()?;
