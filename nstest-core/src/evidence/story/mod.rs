@@ -66,6 +66,16 @@ pub(crate) struct Story {
 /// The verdict about a test that has returned an error.
 const RETURNED: &str = "the test returned an error";
 
+/// The bytes of a verdict, and of a line of output, that are looked at. Programs put whole
+/// documents into messages.
+const LOOKED_AT: usize = 4 << 10;
+
+/// At most so many bytes of a text.
+fn start_of(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
 /// A node of the test's network.
 #[derive(Debug, Default)]
 pub(crate) struct KnownNode {
@@ -166,9 +176,11 @@ impl Story {
                 (self.plan, self.rerun) = (plan.clone(), rerun.clone());
             }
             TimelineEvent::Ended { passed, verdict } => {
-                (self.passed, self.verdict) = (*passed, verdict.clone());
+                (self.passed, self.verdict) = (*passed, start_of(verdict, LOOKED_AT).to_owned());
             }
-            TimelineEvent::Output { line } => self.output.push((entry.time, line.clone())),
+            TimelineEvent::Output { line } => {
+                self.output.push((entry.time, start_of(line, LOOKED_AT).to_owned()));
+            }
             TimelineEvent::Note { text } => self.notes.push(text.clone()),
             _ => {}
         }
@@ -180,7 +192,7 @@ impl Story {
         if let (true, Some(at)) = (self.verdict == RETURNED, printed) {
             let lines: Vec<&str> =
                 self.output[at..].iter().map(|(_, line)| line.as_str()).collect();
-            self.verdict = lines.join("\n");
+            self.verdict = start_of(&lines.join("\n"), LOOKED_AT).to_owned();
             self.reported_at = Some(self.output[at].0);
         }
     }

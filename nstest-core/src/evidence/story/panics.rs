@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The bytes of a message that are kept. A verdict, of which more are kept, contains them.
+const MESSAGE: usize = 1 << 10;
+
 /// A panic that was printed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PrintedPanic {
@@ -22,7 +25,7 @@ pub(crate) fn panics(output: &[(Duration, String)]) -> Vec<PrintedPanic> {
             time: *time,
             thread: thread.to_owned(),
             place: place.to_owned(),
-            message: message.take(1).collect(),
+            message: message.take(1).map(|line| super::start_of(line, MESSAGE)).collect(),
         });
     }
     found

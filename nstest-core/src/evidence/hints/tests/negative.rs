@@ -56,6 +56,21 @@ fn the_panic_of_the_test_itself_is_not_that_of_another_thread() {
 }
 
 #[test]
+fn the_start_of_a_long_message_is_looked_at() {
+    let message = format!("{}refused", "ü".repeat(1 << 20));
+    let story = Scene::pair()
+        .output("thread 'a::test' panicked at tests/a.rs:3:5:")
+        .output(&message)
+        .at(100)
+        .fails(&message);
+    assert!(story.verdict.len() <= 4 << 10 && story.output[1].1.len() <= 4 << 10);
+    assert!(!story.is_about_network());
+    assert_eq!(shown(&story), "");
+    // The panic is that of the verdict.
+    assert!(story.failed_at < story.start + std::time::Duration::from_millis(100));
+}
+
+#[test]
 fn a_passed_test_gets_no_hint() {
     let mut story = Scene::pair().fault(1, "server: down").times_out();
     story.passed = true;
