@@ -28,7 +28,7 @@ fn gives_up_after_a_reset(server: Node) -> TestResult {
 #[test]
 fn an_exploration_leaves_its_first_failure_and_the_run_without_faults() {
     let outcome = Run::of(&["exploration::gives_up_after_a_reset"]).run();
-    let (text, directory) = (outcome.text(), directory(&outcome));
+    let (text, directory) = (outcome.whole_text(), directory(&outcome));
     let difference = text.lines().find(|line| line.starts_with("first difference: "));
     let difference = difference.unwrap_or_else(|| panic!("without a difference:\n{text}"));
     assert!(difference.contains("tcp port 7000 #1, after "), "{difference}");

@@ -22,7 +22,7 @@ fn logs(server: Node) {
 
 #[test]
 fn spans_and_events_are_recorded_with_their_nodes() {
-    let text = Run::of(&["logs::logs"]).run().text();
+    let text = Run::of(&["logs::logs"]).run().whole_text();
     let path = text.lines().find_map(|line| line.strip_prefix("nstest: record in ")).unwrap();
     let lines = std::fs::read_to_string(format!("{path}/events.jsonl")).unwrap();
     let events: Vec<Value> =

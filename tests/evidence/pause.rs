@@ -177,7 +177,7 @@ fn without_a_terminal_no_test_pauses() {
     let mut command = Command::new("setsid");
     command.arg("--wait");
     let run = Run::under(command, &["pause::panics"]).env("NSTEST_PAUSE", "failed").run();
-    let text = run.text();
+    let text = run.whole_text();
     assert!(text.contains("nstest: note: no test pauses, since there is no terminal"), "{text}");
     assert!(text.contains("the reason"), "{text}");
 }
@@ -185,5 +185,5 @@ fn without_a_terminal_no_test_pauses() {
 #[test]
 fn an_invalid_value_is_an_error() {
     let run = Run::of(&["pause::passes"]).env("NSTEST_PAUSE", "yes").run();
-    assert!(run.text().contains("set it to `failed` or `always`"), "{}", run.text());
+    assert!(run.whole_text().contains("set it to `failed` or `always`"), "{}", run.text());
 }

@@ -16,7 +16,7 @@ const DATAGRAMS: usize = 200;
 /// The directory of the record of the only fixture, which failed.
 #[track_caller]
 pub(crate) fn directory(outcome: &Outcome) -> PathBuf {
-    let text = outcome.text();
+    let text = outcome.whole_text();
     let path = text.lines().find_map(|line| line.strip_prefix("nstest: record in "));
     let path = path.unwrap_or_else(|| panic!("without a record:\n{text}"));
     assert!(text.contains(&format!("[[ATTACHMENT|{path}]]")), "{text}");
@@ -113,6 +113,17 @@ fn a_record_is_complete_however_the_test_ends() {
 }
 
 #[netns_test]
+fn programs_do_not_inherit_what_records(server: Node) -> TestResult {
+    let listed = Command::new("ls").args(["-l", "/proc/self/fd"]).output()?;
+    let in_node = server.command("ls").args(["-l", "/proc/self/fd"]).output()?;
+    for output in [listed, in_node] {
+        let text = String::from_utf8(output.stdout)?;
+        assert!(!text.contains("socket:") && !text.contains("memfd:"), "{text}");
+    }
+    Ok(())
+}
+
+#[netns_test]
 #[ignore = "fixture of another test"]
 fn prints_bytes() {
     std::io::stdout().write_all(b"a\xff\xfe\x00b\nlast").unwrap();
@@ -149,16 +160,16 @@ fn a_test_that_passes_leaves_nothing_unless_asked() {
         let run = |policy: &str| {
             Run::of(&[fixture]).env("NSTEST_RECORD", policy).args(["--show-output"]).run()
         };
-        assert!(!run("failed").text().contains("nstest: record"), "{fixture}");
+        assert!(!run("failed").whole_text().contains("nstest: record"), "{fixture}");
         assert!(directory(&run("all")).join("events.jsonl").is_file());
     }
-    let off = Run::of(&["record::aborts"]).env("NSTEST_RECORD", "off").run().text();
+    let off = Run::of(&["record::aborts"]).env("NSTEST_RECORD", "off").run().whole_text();
     assert!(off.contains("SIGABRT") && !off.contains("=== nstest"), "{off}");
 }
 
 #[test]
 fn an_unknown_policy_is_refused() {
-    let text = Run::of(&["record::passes"]).env("NSTEST_RECORD", "some").run().text();
+    let text = Run::of(&["record::passes"]).env("NSTEST_RECORD", "some").run().whole_text();
     assert!(text.contains("nstest[config]: read NSTEST_RECORD=some"), "{text}");
 }
 

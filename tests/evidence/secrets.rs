@@ -30,7 +30,7 @@ fn logs_a_secret(_server: Node) {
 /// The output of the fixture, and its capture.
 fn capture(record: &str) -> (String, Vec<u8>) {
     let run = Run::of(&["secrets::logs_a_secret"]).env("NSTEST_RECORD", record);
-    let text = run.run().text();
+    let text = run.run().whole_text();
     let path = text.lines().find_map(|line| line.strip_prefix("nstest: record in "));
     let path = path.unwrap_or_else(|| panic!("without a record:\n{text}"));
     let capture = std::fs::read(format!("{path}/capture.pcapng")).unwrap();

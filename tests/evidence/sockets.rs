@@ -15,7 +15,7 @@ use serde_json::Value;
 /// The events of a fixture that fails.
 fn events(fixture: &str) -> Vec<Value> {
     let fixture = format!("sockets::{fixture}");
-    let text = Run::of(&[&fixture]).run().text();
+    let text = Run::of(&[&fixture]).run().whole_text();
     let path = text.lines().find_map(|line| line.strip_prefix("nstest: record in "));
     let path = path.unwrap_or_else(|| panic!("without a record:\n{text}"));
     let lines = std::fs::read_to_string(format!("{path}/events.jsonl")).unwrap();

@@ -268,9 +268,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The whole output.
+    /// The output without what nstest prints after verdicts, which repeats parts of it.
     #[must_use]
     pub fn text(&self) -> String {
+        without_evidence(&self.whole_text())
+    }
+
+    /// The whole output.
+    #[must_use]
+    pub fn whole_text(&self) -> String {
         Output(&self.output).text()
     }
 

@@ -4,6 +4,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
     sendmsg, socketpair,
@@ -60,6 +61,8 @@ pub(crate) fn channel() -> nix::Result<(DescriptorReceiver, OwnedFd)> {
 
 /// Makes this process a body that hands over descriptors by this end.
 pub(crate) fn serve(end: OwnedFd) {
+    // Programs that the test starts are not to have it. It fails for what is no descriptor.
+    let _ = fcntl(&end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     // There is one body in a process.
     let _ = SENDER.set(end);
 }

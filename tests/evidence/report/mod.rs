@@ -245,7 +245,7 @@ fn asks_a_server_that_is_cut_off(server: Node) -> TestResult {
 #[cfg_attr(not(feature = "programs"), ignore = "needs chromium; run ./check test")]
 fn a_test_that_fails_leaves_the_page() {
     let fixture = "report::asks_a_server_that_is_cut_off";
-    let output = Run::of(&[fixture]).run().text();
+    let output = Run::of(&[fixture]).run().whole_text();
     let directory = output.lines().find_map(|line| line.strip_prefix("nstest: record in "));
     let directory = Path::new(directory.unwrap_or_else(|| panic!("no record: {output}")));
     let html = std::fs::read_to_string(directory.join("report.html")).expect("the page is there");

@@ -16,7 +16,7 @@ impl Card {
     /// Runs a fixture that fails, and checks that its card fits and is in the record.
     #[track_caller]
     pub(super) fn of(fixture: &str) -> Self {
-        let text = Run::of(&[fixture]).run().text();
+        let text = Run::of(&[fixture]).run().whole_text();
         let (_, after) = text.split_once(HEADING).unwrap_or_else(|| panic!("no card: {text}"));
         let (card, after) = after.split_once(RECORD).unwrap_or_else(|| panic!("no record: {text}"));
         assert!(card.lines().count() <= LINES, "{card}");

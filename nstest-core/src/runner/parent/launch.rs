@@ -126,6 +126,7 @@ impl<'a> Launch<'a> {
             payload: self.assignment(recorder_fd, resume.as_ref()).encode(),
         };
         let stderr = output.as_ref().map(|_| stdout.as_raw_fd());
+        let record = TestRecord::start(recorder.map(Recorder::of));
         let (spawned, uplink) = self.spawn(&handover, stderr, recorder_fd, resume.as_ref())?;
         drop((report_end, stdout, recorder_end, resume));
         let drain = |pipe| Drain::new(pipe).map_err(descriptor_error("prepare a pipe", "fcntl"));
@@ -133,7 +134,7 @@ impl<'a> Launch<'a> {
             process: spawned.process,
             report: drain(report)?,
             output: output.map(drain).transpose()?,
-            record: TestRecord::start(recorder.map(Recorder::of)),
+            record,
             printed: if self.output == BodyOutput::Kept { Printed::Kept } else { Printed::Shown },
             long_report: self.run_config.census || pauses.is_some(),
             pauses,
