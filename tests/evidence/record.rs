@@ -113,6 +113,33 @@ fn a_record_is_complete_however_the_test_ends() {
 }
 
 #[netns_test]
+#[ignore = "fixture of another test"]
+fn may_write_nothing(server: Node) -> TestResult {
+    use nix::sys::resource::{Resource, setrlimit};
+    setrlimit(Resource::RLIMIT_FSIZE, 0, 0)?;
+    nstest::step("a step");
+    server.link().down()?;
+    server.link().up()?;
+    exchange(&server)
+}
+
+#[test]
+fn a_limit_of_file_sizes_changes_no_verdict() {
+    Run::of(&["record::may_write_nothing"]).run().passed_silently("record::may_write_nothing");
+    // A test needs small files of its own. Through a pipe, since the limit concerns the output, too.
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -f 4; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "record::aborts", "--include-ignored"])
+        .env(marks::VARIABLE, std::env::temp_dir())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(101), "{output:?}");
+    assert!(text.contains("nstest: no record: "), "{text}");
+}
+
+#[netns_test]
 fn programs_do_not_inherit_what_records(server: Node) -> TestResult {
     let listed = Command::new("ls").args(["-l", "/proc/self/fd"]).output()?;
     let in_node = server.command("ls").args(["-l", "/proc/self/fd"]).output()?;

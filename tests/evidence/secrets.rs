@@ -95,7 +95,8 @@ fn encrypts(client: Node, server: Node) {
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs tshark; run ./check test")]
 fn tshark_decrypts_a_connection_of_rustls() {
-    let text = Run::of(&["secrets::encrypts"]).env("NSTEST_RECORD", "failed,tls").run().text();
+    let text =
+        Run::of(&["secrets::encrypts"]).env("NSTEST_RECORD", "failed,tls").run().whole_text();
     let path = text.lines().find_map(|line| line.strip_prefix("nstest: record in ")).unwrap();
     let capture = Path::new(path).join("capture.pcapng");
     let shown = tshark(&capture, &["-d", "tcp.port==7000,tls", "-Y", "http"]);

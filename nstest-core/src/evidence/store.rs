@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::sys::limits::may_write;
+
 /// The directory below the target directory.
 const NSTEST: &str = "nstest";
 
@@ -57,8 +59,12 @@ impl Folder {
         let of_test = root.join(group(subject)).join(file_name(subject.test));
         let attempt = file_name(subject.attempt);
         let unfinished = of_test.join(format!(".{attempt}.{}", std::process::id()));
-        fs::create_dir_all(&unfinished)?;
-        Ok(Self { root, unfinished, path: of_test.join(attempt) })
+        let path = of_test.join(attempt);
+        // If the new record cannot be written, the old one must not look like it.
+        let _ = fs::remove_dir_all(&path);
+        remove_unfinished(&of_test);
+        fs::create_dir_all(&unfinished).map_err(|error| at(&unfinished, &error))?;
+        Ok(Self { root, unfinished, path })
     }
 
     /// Where it is when it is finished.
@@ -96,6 +102,9 @@ impl Folder {
     /// # Errors
     /// If the test run has written too many. `run` is the same for all of its processes.
     pub(crate) fn reserve(&self, run: &str, bytes: u64) -> io::Result<()> {
+        if !may_write(64) {
+            return Err(at(&self.root, &"files may have no content (`ulimit -f`)"));
+        }
         let mut options = File::options();
         let file = options.create(true).truncate(false).read(true).write(true);
         let file = file.open(self.root.join(WRITTEN))?;
@@ -121,11 +130,15 @@ impl Folder {
     /// What the file system refuses.
     pub(crate) fn write(&self, name: &Path, content: &[u8]) -> io::Result<()> {
         let path = self.unfinished.join(name);
+        if !may_write(content.len() as u64) {
+            return Err(at(&path, &"it exceeds the limit of file sizes (`ulimit -f`)"));
+        }
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
         let written = File::create(&path).and_then(|mut file| file.write_all(content));
-        written.inspect_err(|_| {
+        written.map_err(|error| {
             // Half a file would mislead; the first error is the one to report.
             let _ = fs::remove_file(&path);
+            at(&path, &error)
         })
     }
 }
@@ -135,6 +148,22 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.unfinished); // renamed, if it is finished
     }
+}
+
+/// Removes what processes left that were killed while they wrote.
+fn remove_unfinished(of_test: &Path) {
+    for entry in fs::read_dir(of_test).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix('.')?.rsplit_once('.'));
+        let id = id.and_then(|(_, id)| id.parse::<u32>().ok());
+        if id.is_some_and(|id| !Path::new("/proc").join(id.to_string()).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn at(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
+    io::Error::other(format!("{}: {error}", path.display()))
 }
 
 /// Replaces a link in one step, since other tests do the same.
@@ -230,7 +259,7 @@ mod tests {
         }
         drop(Folder::create(subject).unwrap());
         let names = fs::read_dir(target.join("nstest/p.it/a.b")).unwrap();
-        assert_eq!(names.count(), 2, "what is not finished is removed");
+        assert_eq!(names.count(), 1, "only the link is left: the new record was not finished");
         fs::remove_dir_all(target).unwrap();
     }
 

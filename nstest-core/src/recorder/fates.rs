@@ -15,6 +15,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use super::channel::{Content, DescriptorSender, sender};
 use crate::evidence::verdicts::{SLOT, WireVerdict};
 use crate::frame::{Affected, Direction, Outlet};
+use crate::sys::limits::may_write;
 
 /// 2 MiB.
 const SLOTS: u64 = 16384;
@@ -101,8 +102,10 @@ impl FateLog {
             let slot = self.written % SLOTS;
             let until_end = (SLOTS - slot) as usize * SLOT;
             let (some, rest) = self.waiting.split_at(until_end.min(self.waiting.len()));
-            let _ = file.write_all_at(some, slot * SLOT as u64);
-            let _ = file.write_all_at(rest, 0);
+            if may_write(SLOTS * SLOT as u64) {
+                let _ = file.write_all_at(some, slot * SLOT as u64);
+                let _ = file.write_all_at(rest, 0);
+            }
             self.file = Some(file);
         }
         self.written = next;

@@ -15,9 +15,10 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::channel::{self, Content};
 use crate::evidence::timeline::{Entry, TimelineEvent};
+use crate::sys::limits::may_write;
 
 /// The most bytes of a log. Later events are left out.
-const MOST: usize = 16 << 20;
+const MOST: usize = 4 << 20;
 
 #[derive(Debug)]
 struct Log {
@@ -35,13 +36,22 @@ pub(crate) fn record(events: impl FnOnce() -> Vec<TimelineEvent>) {
 /// Logs events that began at a time, if the parent wants them.
 pub(crate) fn record_since(began: SystemTime, events: impl FnOnce() -> Vec<TimelineEvent>) {
     let Some(log) = LOG.get_or_init(open) else { return };
+    if log.written.load(Ordering::Relaxed) > MOST {
+        return;
+    }
     let time = began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let mut bytes = Vec::new();
     for event in events() {
         Entry { time, event }.encode(&mut bytes);
     }
     let before = log.written.fetch_add(bytes.len(), Ordering::Relaxed);
-    if before + bytes.len() <= MOST {
+    let end = before + bytes.len();
+    if before <= MOST && end > MOST {
+        let text = format!("later events are not in the record, which keeps {} MiB", MOST >> 20);
+        bytes.clear();
+        Entry { time, event: TimelineEvent::Note { text } }.encode(&mut bytes);
+    }
+    if before <= MOST && may_write(end as u64) {
         // It fails where memory has run out. The log lacks the event then.
         let _ = (&log.file).write_all(&bytes);
     }

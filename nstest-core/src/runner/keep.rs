@@ -140,9 +140,16 @@ fn write_into(
     folder.finish()
 }
 
+/// The test binary. It may be gone, or rebuilt, by now.
+fn binary() -> io::Result<PathBuf> {
+    let path = std::env::current_exe()?;
+    let text = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
+    Ok(text.map_or_else(|| path.clone(), PathBuf::from))
+}
+
 fn folder(name: &str) -> io::Result<Folder> {
     Folder::create(Subject {
-        binary: &std::env::current_exe()?,
+        binary: &binary()?,
         package: std::env::var("CARGO_PKG_NAME").ok().as_deref(),
         test: name,
         attempt: &attempt(),

@@ -4,7 +4,13 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+/// Whether this process may write a file of this size. Beyond its limit, the kernel would kill
+/// it (SIGXFSZ, getrlimit(2)); the limit applies to files in memory, too.
+pub(crate) fn may_write(size: u64) -> bool {
+    getrlimit(Resource::RLIMIT_FSIZE).is_ok_and(|(soft, _)| size <= soft)
+}
 
 /// Has a program begin with these limits of open files, in place of this process's.
 pub(crate) fn with_open_files(command: &mut Command, (soft, hard): (u64, u64)) {
