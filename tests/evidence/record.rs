@@ -241,3 +241,40 @@ fn a_full_directory_changes_no_verdict() {
 fn a_read_only_directory_changes_no_verdict() {
     without_room(|place| tmpfs(place, "ro"));
 }
+
+/// The kinds of the blocks of a capture, by a reader that is not ours.
+fn kinds_of_blocks(capture: &Path) -> Vec<&'static str> {
+    use pcap_parser::traits::PcapReaderIterator;
+    use pcap_parser::{Block, PcapBlockOwned, PcapError, PcapNGReader};
+    let mut reader = PcapNGReader::new(1 << 20, fs::File::open(capture).unwrap()).unwrap();
+    let mut kinds = Vec::new();
+    loop {
+        match reader.next() {
+            Ok((length, PcapBlockOwned::NG(block))) => {
+                kinds.push(match block {
+                    Block::SectionHeader(_) => "section",
+                    Block::InterfaceDescription(_) => "interface",
+                    Block::NameResolution(_) => "names",
+                    Block::EnhancedPacket(_) => "packet",
+                    Block::SystemdJournalExport(_) => "log",
+                    block => panic!("{block:?}"),
+                });
+                reader.consume(length);
+            }
+            Ok(_) => panic!("a block of the older format"),
+            Err(PcapError::Eof) => return kinds,
+            Err(PcapError::Incomplete(_)) => reader.refill().unwrap(),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_capture_is_read_by_another_reader() {
+    let outcome = Run::of(&["record::exits"]).run();
+    let kinds = kinds_of_blocks(&directory(&outcome).join("capture.pcapng"));
+    let count = |kind| kinds.iter().filter(|other| **other == kind).count();
+    assert_eq!(kinds[..2], ["section", "names"]);
+    assert_eq!((count("section"), count("interface"), count("names")), (1, 2, 1));
+    assert!(count("packet") >= 2 * DATAGRAMS && count("log") > 0, "{kinds:?}");
+}
