@@ -32,6 +32,11 @@ impl Card {
     pub(super) fn sections(&self, names: &[&str]) -> String {
         let (mut shown, mut section) = (String::new(), "");
         for line in self.0.lines() {
+            // The second line of a fault has what differs.
+            let of_fault = line.starts_with(' ') && !line.contains(" `");
+            if section == "faults" && of_fault {
+                continue;
+            }
             let heading = line.split(' ').next().unwrap_or_default();
             if !heading.is_empty() {
                 section = heading;

@@ -20,12 +20,14 @@ pub(super) struct Section {
     pub(super) least: usize,
     /// Whether the last lines are kept, instead of the first.
     pub(super) newest: bool,
+    /// Whether long lines are wrapped if there is room.
+    pub(super) wrapped: bool,
 }
 
 impl Section {
     /// Each item is a line.
     pub(super) fn of(heading: &'static str, least: usize, lines: Vec<String>) -> Self {
-        Self { heading, lines, least, newest: false }
+        Self { heading, lines, least, newest: false, wrapped: false }
     }
 
     /// A text of several sentences, on at most so many lines.
@@ -37,11 +39,28 @@ impl Section {
     pub(super) fn newest(self) -> Self {
         Self { newest: true, ..self }
     }
+
+    pub(super) fn wrapped(self) -> Self {
+        Self { wrapped: true, ..self }
+    }
 }
 
 /// The card.
 pub(super) fn print(mut sections: Vec<Section>, colour: bool) -> String {
     sections.retain(|section| !section.lines.is_empty());
+    let total: usize = sections.iter().map(|section| section.lines.len()).sum();
+    let mut room = LINES.saturating_sub(total);
+    for section in sections.iter_mut().filter(|section| section.wrapped) {
+        for line in std::mem::take(&mut section.lines) {
+            if room > 0 && line.chars().count() > WIDTH {
+                let lines = in_two(&line);
+                room -= lines.len().saturating_sub(1);
+                section.lines.extend(lines);
+            } else {
+                section.lines.push(line);
+            }
+        }
+    }
     let mut counts: Vec<usize> = sections.iter().map(|section| section.lines.len()).collect();
     while counts.iter().sum::<usize>() > LINES {
         // The section that can spare most.
@@ -111,7 +130,12 @@ pub(super) fn cut_start(line: &str, width: usize) -> String {
 
 /// Output of tests can have anything in it.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || is_bidirectional(c) { ' ' } else { c }).collect()
+}
+
+/// Whether it changes the direction of the text after it.
+fn is_bidirectional(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Lines of whole words. The last one is cut.
@@ -133,6 +157,16 @@ pub(super) fn wrap(text: &str, most: usize) -> Vec<String> {
     }
     lines.retain(|line| !line.is_empty());
     lines
+}
+
+/// A line as two, if it has a space where it can be broken.
+fn in_two(line: &str) -> Vec<String> {
+    let line = plain(line);
+    let end = line.char_indices().nth(WIDTH).map_or(line.len(), |(at, _)| at + 1);
+    match line.get(..end).and_then(|start| start.rfind(' ')) {
+        Some(at) => vec![line[..at].trim_end().to_owned(), line[at..].trim_start().to_owned()],
+        None => vec![line],
+    }
 }
 
 /// A command on several lines, such that it can be copied.

@@ -24,9 +24,9 @@ pub(super) fn sections(story: &Story) -> Vec<Section> {
     let mut packets = Section::of(heading, 4, packets).newest();
     packets.lines.extend(silence(story));
     sections.push(packets);
-    sections.push(Section::of("faults", 1, faults(story)));
+    sections.push(Section::of("faults", 1, faults(story)).wrapped());
     sections.push(Section::of("step", 1, step(story)));
-    sections.push(Section::of("note", 1, story.notes.clone()));
+    sections.push(Section::of("note", 1, story.notes.clone()).wrapped());
     sections.push(Section::of("seed", 1, seed(story)));
     sections.push(Section::of("rerun", 2, command(&story.rerun)));
     let folder = story.folder.iter().map(|folder| cut_start(folder, WIDTH));

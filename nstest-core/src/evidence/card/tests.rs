@@ -81,6 +81,18 @@ fn a_card_of_anything_has_its_size() {
 }
 
 #[test]
+fn long_lines_are_wrapped_if_there_is_room() {
+    let mut story = Scene::pair()
+        .fault(1, "server ingress tcp from 10.0.2.1 port 7000 data nth 3: condition delay 40ms")
+        .event(TimelineEvent::Note { text: "a note of many words ".repeat(5) })
+        .fails("abc \u{202e}def\u{2066} \u{1b}[31m");
+    story.faults[0].place = "/a/long/path/tests/orders.rs:12:5".to_owned();
+    let card = fits(&story);
+    assert!(card.contains("(orders.rs:12)") && !card.contains('…'), "{card}");
+    assert!(!card.contains(['\u{202e}', '\u{2066}', '\u{1b}']), "{card}");
+}
+
+#[test]
 fn a_failed_assertion_shows_its_values() {
     let card = fits(&Scene::pair().fails("assertion `left == right` failed\n  left: 1\n right: 2"));
     expect![[r#"

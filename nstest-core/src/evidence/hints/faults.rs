@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Hint;
+use crate::evidence::story::conversations::TcpDirection;
 use crate::evidence::story::headers::PacketHeaders;
 use crate::evidence::story::names::times;
 use crate::evidence::story::trace::PacketTrace;
@@ -69,12 +70,37 @@ pub(super) fn dropped(story: &Story) -> Option<Hint> {
         Some(((!is_control, tail.len(), last.time()), tail.to_vec()))
     });
     let (_, tail) = tails.max_by_key(|(order, _)| *order)?;
-    let last = tail.last()?;
+    let last = tail.last().filter(|last| story.is_current(last))?;
     let fault = story.fault(last.dropped_by()?)?;
     let count = tail.iter().filter(|trace| trace.dropped_by() == Some(fault.number)).count();
     let still = if fault.is_in_force() { ", which is still in force" } else { "" };
     let (what, count, text) = (subject(story, &last.headers), times(count), &fault.text);
     Some(Hint::about(fault, format!("{what} was dropped {count} by `{text}`{still}")))
+}
+
+/// The last packets of a flow were changed by a fault, and nothing came back.
+pub(super) fn changed(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let changed_by = |trace: &PacketTrace| {
+        let fates = &trace.hops.iter().flat_map(|hop| &hop.fates).find(|f| f.effect == "changed");
+        fates.and_then(|fate| fate.fault)
+    };
+    let last = story.packets.iter().rev().find(|trace| trace.headers.data() > 0)?;
+    let fault = story.fault(changed_by(last)?)?;
+    let flow = last.flow()?;
+    let answered = story.packets.iter().any(|trace| trace.flow() == Some(flow.reverse()));
+    if answered || !story.is_current(last) {
+        return None;
+    }
+    let same = story.packets.iter().filter(|trace| trace.flow() == Some(flow));
+    let count = times(same.filter(|trace| changed_by(trace) == Some(fault.number)).count());
+    let (what, text) = (subject(story, &last.headers), &fault.text);
+    Some(Hint::about(
+        fault,
+        format!("{what} was changed {count} by `{text}`, and was not answered"),
+    ))
 }
 
 /// A fault reset a connection, and there was no later one to the same server.
@@ -99,7 +125,8 @@ pub(super) fn reset(story: &Story) -> Option<Hint> {
     let server = story.full_endpoint(last.server.ip(), last.server.port());
     let client = story.host(last.client.ip());
     let at = story.clock(reset.time());
-    let (forth, back) = (last.forth.bytes, last.back.bytes);
+    let until = |direction: &TcpDirection<'_>| direction.bytes_until(reset.time());
+    let (forth, back) = (until(&last.forth), until(&last.back));
     let when = match (last.is_established(), forth + back) {
         (false, _) => "while it was opened".to_owned(),
         (true, 0) => "before data arrived".to_owned(),

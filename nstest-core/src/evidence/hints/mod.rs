@@ -7,6 +7,7 @@
 
 mod addresses;
 mod blame;
+mod current;
 mod faults;
 mod no_route;
 mod panics;
@@ -53,6 +54,7 @@ const CAUSES: &[Pattern] = &[
     faults::reset,
     streams::slowed_by_loss,
     faults::dropped,
+    faults::changed,
     refused::over_tcp,
     refused::over_udp,
     resolver::missing,
@@ -72,6 +74,7 @@ const CAUSES: &[Pattern] = &[
 const SYMPTOMS: &[Pattern] = &[
     silence::lost,
     refused::without_packets,
+    streams::still_delayed,
     streams::not_read,
     silence::syn_unanswered,
     silence::datagrams_unanswered,
@@ -82,6 +85,9 @@ const SYMPTOMS: &[Pattern] = &[
 pub(crate) fn hints(story: &Story) -> Vec<Hint> {
     if story.passed {
         return Vec::new();
+    }
+    if story.waits_for_itself() {
+        return panics::in_another_thread(story).into_iter().collect();
     }
     let mut causes: Vec<Hint> = Vec::new();
     for cause in CAUSES.iter().filter_map(|pattern| pattern(story)) {

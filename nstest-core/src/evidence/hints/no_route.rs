@@ -64,14 +64,14 @@ fn gaps(story: &Story) -> Vec<Gap<'_>> {
 }
 
 /// Whether a node has an address or a route for it.
-fn reaches(from: &KnownNode, address: IpAddr) -> bool {
+pub(super) fn reaches(from: &KnownNode, address: IpAddr) -> bool {
     let mut own = from.interfaces.values().flat_map(|known| &known.addresses);
     own.any(|(own, length)| Subnet::of(*own, *length).contains(address))
         || from.routes.iter().any(|route| leads_to(route, address))
 }
 
 /// Whether a route, as ip(8) prints it, leads to an address.
-fn leads_to(route: &str, address: IpAddr) -> bool {
+pub(super) fn leads_to(route: &str, address: IpAddr) -> bool {
     let mut words = route.split(' ');
     let destination = words.next().unwrap_or_default();
     let gateway = words.skip_while(|word| *word != "via").nth(1);

@@ -31,7 +31,9 @@ pub(super) fn over_tcp(story: &Story) -> Option<Hint> {
             && other.is_established()
             && other.last_time() > last.first_time()
     });
-    if recovered {
+    let named = story.mentions(&["refused", "Refused"]);
+    let is_old = !last.packets().any(|trace| story.is_current(trace));
+    if recovered || !named && is_old {
         return None;
     }
     let to_it = |other: &&TcpConversation<'_>| other.server == last.server && is_refused(other);
@@ -66,6 +68,9 @@ pub(super) fn over_udp(story: &Story) -> Option<Hint> {
     };
     let recovered = story.packets.iter().any(|trace| trace.time() > error.time() && answers(trace));
     if port == super::resolver::DNS || recovered {
+        return None;
+    }
+    if !story.mentions(&["refused", "Refused"]) && !story.is_current(error) {
         return None;
     }
     let server = SocketAddr::new(address, port);
@@ -149,7 +154,7 @@ pub(super) fn is_open(socket: &OpenSocket, protocol: &str) -> bool {
 }
 
 /// Whether a socket that listens at `local` takes what is sent to `at`.
-fn covers(local: SocketAddr, at: SocketAddr) -> bool {
+pub(super) fn covers(local: SocketAddr, at: SocketAddr) -> bool {
     let address = match local.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => at.is_ipv4(),
         // It takes IPv4, too, unless IPV6_V6ONLY is set, which is not known.

@@ -34,7 +34,7 @@ pub(super) fn missing(story: &Story) -> Option<Hint> {
 
 fn is_query(trace: &PacketTrace) -> bool {
     let to_dns = trace.headers.ports().is_some_and(|(_, destination)| destination == DNS);
-    to_dns && trace.headers.udp().is_some()
+    to_dns && trace.headers.question.is_some()
 }
 
 fn unanswered(story: &Story, last: &PacketTrace) -> Option<Hint> {
@@ -46,7 +46,10 @@ fn unanswered(story: &Story, last: &PacketTrace) -> Option<Hint> {
         let from_dns = trace.headers.ports().is_some_and(|(source, _)| source == DNS);
         from_dns && trace.headers.source == Some(server) && trace.receiver().is_some()
     });
-    if answered || queries.iter().any(|trace| story.blamed(trace).is_some()) {
+    if answered
+        || !story.is_current(last)
+        || queries.iter().any(|trace| story.blamed(trace).is_some())
+    {
         return None;
     }
     let client = last.headers.source.map(|ip| story.host(ip)).unwrap_or_default();

@@ -59,25 +59,32 @@ pub(super) fn loops(story: &Story) -> Option<Hint> {
     let (error, quoted) = last_error(story, &TIME_EXCEEDED)?;
     let to = story.destination(quoted);
     let by = error.headers.source.map(|ip| story.host(ip)).unwrap_or_default();
-    let looped = story
-        .packets
-        .iter()
-        .rev()
-        .find(|trace| trace.hops.len() > 3 && trace.headers.destination == quoted.destination);
-    let path = looped.map(|trace| {
-        let names: Vec<String> = trace
-            .hops
-            .iter()
-            .filter_map(|hop| hop.from)
-            .take(4)
-            .map(|end| story.end_name(end))
-            .collect();
-        format!(": they went {} …", names.join(" > "))
-    });
+    let same = |trace: &&PacketTrace| {
+        let headers = &trace.headers;
+        headers.destination == quoted.destination && headers.source == quoted.source
+    };
+    let mut sent = story.packets.iter().rev().filter(|trace| trace.time() <= error.time());
+    if let Some(path) = story.packets.iter().rev().filter(same).find_map(|it| loop_of(story, it)) {
+        let text =
+            format!("packets to {to} loop: {by} sent ICMP time exceeded: they went {path} …");
+        return Some(Hint::new(text));
+    }
+    let limit = sent.find(same).filter(|trace| trace.sender().is_some());
+    let limit = limit.and_then(|trace| trace.headers.hop_limit);
+    let why = limit.map(|limit| format!(": its TTL (hop limit) was {limit} when it was sent"));
+    let (what, why) = (quoted.what(), why.unwrap_or_default());
     Some(Hint::new(format!(
-        "packets to {to} loop: {by} sent ICMP time exceeded{}",
-        path.unwrap_or_default()
+        "the {what} to {to} expired at {by}, which sent ICMP time exceeded{why}"
     )))
+}
+
+/// The way of a packet that the same node sent twice: `r1 > r2 > r1`.
+fn loop_of(story: &Story, trace: &PacketTrace) -> Option<String> {
+    let nodes = trace.hops.iter().filter_map(|hop| story.node_of(hop.from?));
+    let nodes: Vec<u32> = nodes.collect();
+    let again = (1..nodes.len()).find(|at| nodes[..*at].contains(&nodes[*at]))?;
+    let names: Vec<String> = nodes[..=again].iter().map(|node| story.node_name(*node)).collect();
+    Some(names.join(" > "))
 }
 
 /// A router reported that it has no way to the destination.

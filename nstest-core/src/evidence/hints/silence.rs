@@ -1,11 +1,14 @@
 //! Where a test stopped, if no cause is known: the last packets, and who did not answer.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Hint;
-use crate::evidence::story::Story;
+use super::no_route::{leads_to, reaches};
+use super::refused::{covers, is_open};
 use crate::evidence::story::names::{seconds, times};
 use crate::evidence::story::trace::PacketTrace;
+use crate::evidence::story::{OpenSocket, Story};
 
 /// Silence that is worth a remark.
 const SILENCE: Duration = Duration::from_millis(500);
@@ -41,14 +44,60 @@ pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
         !conversation.is_established() && conversation.back.packets.is_empty()
     })?;
     let arrived = last.forth.packets.iter().filter(|trace| story.is_delivered(trace)).count();
-    if arrived < 2 || arrived < last.forth.packets.len() {
+    let is_current = last.packets().any(|trace| story.is_current(trace));
+    if arrived < 2 || !is_current || arrived < last.forth.packets.len() {
         return None;
     }
-    let server = story.full_endpoint(last.server.ip(), last.server.port());
-    Some(Hint::new(format!(
-        "the SYN to {server} arrived {} and was not answered: its listening socket is full, or a packet filter there drops it",
-        times(arrived)
-    )))
+    let at = last.server;
+    let (server, count) = (story.full_endpoint(at.ip(), at.port()), times(arrived));
+    let name = story.host(at.ip());
+    let owner = story.owner(at.ip());
+    let listening = story.sockets.iter().find(|socket| {
+        let local = socket.local.filter(|_| is_open(socket, "tcp"));
+        Some(socket.node) == owner && local.is_some_and(|local| covers(local, at))
+    });
+    let text = match (listening, removed_route(story, owner, last.client.ip())) {
+        (_, Some(route)) => format!(", and {name} did not answer it: {route}"),
+        (Some(socket), _) if socket.waiting > 0 => format!(
+            ", and {name} did not answer it: {} to be accepted at its listening socket",
+            match socket.waiting {
+                1 => "1 connection waits".to_owned(),
+                count => format!("{count} connections wait"),
+            }
+        ),
+        (None, _) if is_router(story, owner) => {
+            format!(", and {name} did not forward it; see its NAT and packet filter")
+        }
+        _ => {
+            let client = last.client.ip();
+            format!(
+                ", and {name} did not answer it; see its packet filter, and its route to {client}"
+            )
+        }
+    };
+    Some(Hint::new(format!("the SYN to {server} arrived {count}{text}")))
+}
+
+/// Whether a node has several interfaces and no socket listens there, as far as is known.
+fn is_router(story: &Story, node: Option<u32>) -> bool {
+    let known = node.and_then(|node| story.nodes.get(&node));
+    let listens = |socket: &OpenSocket| Some(socket.node) == node && is_open(socket, "tcp");
+    known.is_some_and(|known| known.interfaces.len() > 1)
+        && !story.sockets.is_empty()
+        && !story.sockets.iter().any(listens)
+}
+
+/// A route to an address that a node had, and has no more.
+fn removed_route(story: &Story, node: Option<u32>, to: IpAddr) -> Option<String> {
+    let known = story.nodes.get(&node?)?;
+    let (time, route) = known.removed_routes.iter().rev().find(|(_, route)| leads_to(route, to))?;
+    (!reaches(known, to)).then(|| {
+        format!(
+            "{} has no route to {to}, since its route `{route}` was removed at {}",
+            known.name,
+            story.clock(*time)
+        )
+    })
 }
 
 /// Datagrams arrived and were not answered, until the timeout.
@@ -65,7 +114,7 @@ pub(super) fn datagrams_unanswered(story: &Story) -> Option<Hint> {
     let sent: Vec<&PacketTrace> =
         story.packets.iter().filter(|trace| trace.flow() == last.flow()).collect();
     let answered = story.packets.iter().any(|trace| trace.flow() == reverse);
-    if answered || !sent.iter().all(|trace| story.is_delivered(trace)) {
+    if answered || !story.is_current(last) || !sent.iter().all(|trace| story.is_delivered(trace)) {
         return None;
     }
     let (from, to) = (story.host(flow.source), story.destination(&last.headers));
@@ -100,11 +149,18 @@ pub(super) fn stream(story: &Story) -> Option<Hint> {
             "{client} connected to {server}, and neither sent data in the last {silent}"
         )));
     };
+    let is_reply = data.headers.source == Some(last.server.ip());
     let (from, to) = match data.headers.source == Some(last.client.ip()) {
         true => (client.clone(), story.host(last.server.ip())),
         false => (story.host(last.server.ip()), client.clone()),
     };
     let what = data.headers.what();
+    // The client has what it asked for, or waits for more, or for the end.
+    if is_reply {
+        return Some(Hint::new(format!(
+            "{from} sent {what} to {to} on the connection from {client} to {server}, which arrived; neither sent data in the last {silent}"
+        )));
+    }
     Some(Hint::new(format!(
         "{from} sent {what} to {to} on the connection from {client} to {server}, which arrived; {to} sent nothing back in the last {silent}"
     )))

@@ -1,11 +1,13 @@
 //! TCP connections that stopped, were closed, or were slow.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Hint;
-use crate::evidence::story::conversations::TcpConversation;
+use crate::evidence::story::conversations::{TcpConversation, TcpDirection};
 use crate::evidence::story::trace::PacketTrace;
-use crate::evidence::story::{OpenSocket, Story};
+use crate::evidence::story::{KnownFault, OpenSocket, Story};
+use crate::evidence::timeline::Fate;
 use crate::fault::FaultEffect;
 use crate::frame::view::{Tcp, flag, is_not_after};
 
@@ -15,6 +17,9 @@ pub(super) fn deadlock(story: &Story) -> Option<Hint> {
     let is_full = |socket: &&OpenSocket| socket.unread > 0 && socket.unacknowledged > 0;
     for socket in story.sockets.iter().filter(is_full) {
         let Some(other) = other_end(story, socket).filter(|other| is_full(other)) else { continue };
+        if [socket, other].into_iter().any(|end| is_read(story, end)) {
+            continue;
+        }
         let (own, peer) = (name(story, socket), name(story, other));
         return Some(Hint::new(format!(
             "deadlock of two writers: {own} has {} unread and {} unacknowledged bytes, {peer} has {} and {}; neither reads",
@@ -69,13 +74,85 @@ pub(super) fn not_read(story: &Story) -> Option<Hint> {
         let Some(other) = other_end(story, socket).filter(|other| other.unacknowledged > 0) else {
             continue;
         };
+        if is_read(story, socket) {
+            continue;
+        }
         let (own, peer) = (name(story, socket), name(story, other));
         return Some(Hint::new(format!(
-            "{own} does not read: {} bytes are unread there, and {peer} waits to send {} bytes",
+            "{own} does not read, or too slowly: {} bytes are unread there, and {peer} waits to send {} bytes",
             socket.unread, other.unacknowledged
         )));
     }
     None
+}
+
+/// Whether a socket with unread bytes may be read all the same: a thread waits for more, its
+/// receive window was open just now, or the wire delays its data.
+fn is_read(story: &Story, socket: &OpenSocket) -> bool {
+    let (Some(local), Some(remote)) = (socket.local, socket.remote) else { return false };
+    let ends = format!("{local} -> {remote}");
+    let waits = story.threads.iter().any(|thread| {
+        let waits_for = thread.waits_for.as_ref().is_some_and(|what| what.contains(&ends));
+        waits_for && ["recv", "read"].iter().any(|call| thread.waits_in.starts_with(call))
+    });
+    let mut windows = story.packets.iter().rev().filter_map(|trace| {
+        let headers = &trace.headers;
+        let tcp = headers.tcp().filter(|tcp| !tcp.has(flag::RST))?;
+        let from = SocketAddr::new(headers.source?, tcp.sport);
+        let to = SocketAddr::new(headers.destination?, tcp.dport);
+        (from == local && to == remote).then_some((trace.time(), tcp.window))
+    });
+    let is_closed = windows.clone().next().is_some_and(|(_, window)| window == 0);
+    let was_open = windows
+        .by_ref()
+        .take_while(|(time, _)| *time + NOW >= story.failed_at)
+        .any(|(_, window)| window > 0);
+    waits || was_open || !is_closed && delayed(story).is_some()
+}
+
+/// A window that was open this long before the failure is open.
+const NOW: Duration = Duration::from_millis(200);
+
+/// A delay that is worth a remark.
+const DELAY: Duration = Duration::from_millis(200);
+
+/// The last data that the wire had not delivered when the test failed, since a condition
+/// delayed it, and that condition.
+fn delayed(story: &Story) -> Option<(&PacketTrace, &KnownFault)> {
+    story.packets.iter().rev().find_map(|trace| {
+        let fate = trace.last().fates.iter().find(|fate| {
+            let delay = Duration::from_nanos(fate.delay.unwrap_or(0));
+            delay >= DELAY && trace.last().time + delay > story.failed_at
+        })?;
+        let fault = story.fault(fate.fault?).filter(|fault| fault.is_in_force())?;
+        let waits = trace.last().to.is_empty() && trace.dropped_by().is_none();
+        (waits && trace.headers.data() > 0).then_some((trace, fault))
+    })
+}
+
+/// Data waits in a condition, such as a limit of the rate.
+pub(super) fn still_delayed(story: &Story) -> Option<Hint> {
+    if !story.is_timeout() {
+        return None;
+    }
+    let (last, fault) = delayed(story)?;
+    let waits = story.packets.iter().filter(|trace| {
+        let by = |fate: &Fate| {
+            let due = trace.last().time + Duration::from_nanos(fate.delay.unwrap_or(0));
+            fate.fault == Some(fault.number) && due > story.failed_at
+        };
+        let waits = trace.last().to.is_empty() && trace.dropped_by().is_none();
+        waits && trace.flow() == last.flow() && trace.last().fates.iter().any(by)
+    });
+    let bytes: usize = waits.map(|trace| trace.headers.data()).sum();
+    let (from, to) = (story.source(&last.headers), story.destination(&last.headers));
+    let text = &fault.text;
+    Some(Hint::about(
+        fault,
+        format!(
+            "{bytes} bytes of data from {from} to {to} were still delayed by `{text}` when the test failed"
+        ),
+    ))
 }
 
 fn other_end<'a>(story: &'a Story, socket: &OpenSocket) -> Option<&'a OpenSocket> {
@@ -109,7 +186,8 @@ pub(super) fn reset_by_peer(story: &Story) -> Option<Hint> {
     let by = reset.headers.source.map(|ip| story.host(ip))?;
     let (client, at) = (story.host(last.client.ip()), story.clock(reset.time()));
     let server = story.full_endpoint(last.server.ip(), last.server.port());
-    let (forth, back) = (last.forth.bytes, last.back.bytes);
+    let bytes = |direction: &TcpDirection<'_>| direction.bytes_until(reset.time());
+    let (forth, back) = (bytes(&last.forth), bytes(&last.back));
     Some(Hint::new(format!(
         "{by} reset the connection from {client} to {server} at {at}, after {forth} bytes from {client} and {back} back; a socket that is closed with unread data does so"
     )))
@@ -143,7 +221,8 @@ pub(super) fn closed_by_peer(story: &Story) -> Option<Hint> {
     let by = fin.headers.source.map(|ip| story.host(ip))?;
     let (client, at) = (story.host(last.client.ip()), story.clock(fin.time()));
     let server = story.full_endpoint(last.server.ip(), last.server.port());
-    let (forth, back) = (last.forth.bytes, last.back.bytes);
+    let bytes = |direction: &TcpDirection<'_>| direction.bytes_until(fin.time());
+    let (forth, back) = (bytes(&last.forth), bytes(&last.back));
     Some(Hint::new(format!(
         "{by} closed the connection from {client} to {server} first (FIN) at {at}, after {forth} bytes from {client} and {back} back"
     )))

@@ -26,6 +26,8 @@ pub(crate) struct TcpDirection<'a> {
     pub(crate) arrived: usize,
     /// Bytes of data that arrived, without those that were sent again.
     pub(crate) bytes: u64,
+    /// So many had arrived of what was sent until then.
+    progress: Vec<(Duration, u64)>,
     /// Segments with data that were sent again.
     pub(crate) sent_again: usize,
     /// The sequence number after the data that was sent.
@@ -108,6 +110,12 @@ impl TcpConversation<'_> {
 }
 
 impl<'a> TcpDirection<'a> {
+    /// Bytes of data that were sent until a time, and arrived.
+    pub(crate) fn bytes_until(&self, time: Duration) -> u64 {
+        let until = self.progress.iter().rev().find(|(sent, _)| *sent <= time);
+        until.map_or(0, |(_, bytes)| *bytes)
+    }
+
     fn add(&mut self, trace: &'a PacketTrace, tcp: &Tcp) {
         let end = tcp.seq.wrapping_add(u32::try_from(tcp.len).unwrap_or(0));
         if tcp.len > 0 {
@@ -123,6 +131,7 @@ impl<'a> TcpDirection<'a> {
                 let data = tcp.len.min(trace.last().data);
                 self.bytes += u64::from(end.wrapping_sub(from)).min(data as u64);
                 self.arrived_to = Some(end);
+                self.progress.push((trace.time(), self.bytes));
             }
         }
         self.packets.push(trace);

@@ -22,6 +22,8 @@ pub(crate) struct PacketHeaders {
     /// The bytes of the packet from its IP header on.
     pub(crate) length: usize,
     pub(crate) dont_fragment: bool,
+    /// The TTL of IPv4, the hop limit of IPv6.
+    pub(crate) hop_limit: Option<u8>,
     /// The packet that an ICMP error is about.
     pub(crate) quoted: Option<Box<PacketHeaders>>,
     /// The target of a neighbour solicitation or advertisement.
@@ -56,6 +58,7 @@ impl PacketHeaders {
                 .as_ref()
                 .map_or(length, |ip| ip.total_len.max(length - offset.min(length))),
             dont_fragment: view.ip.as_ref().is_some_and(|ip| ip.dont_fragment),
+            hop_limit: view.ip.as_ref().map(|ip| ip.hop_limit),
             quoted: quoted(&view).map(Box::new),
             neighbour: neighbour(&view),
             question: question(&view),

@@ -120,8 +120,8 @@ impl Story {
     /// killed at its timeout, or its verdict names an error of input or output.
     pub(crate) fn is_about_network(&self) -> bool {
         self.is_timeout()
+            || self.names_network_error()
             || self.mentions(&[
-                "os error",
                 "timed out",
                 "imed out",
                 "imeout",
@@ -147,6 +147,18 @@ impl Story {
                 "onnection",
                 "within",
             ])
+    }
+}
+
+impl Story {
+    /// Whether the verdict names an error number that socket calls return. Those of files are
+    /// smaller: EPERM, EAGAIN and EPIPE are of both.
+    fn names_network_error(&self) -> bool {
+        let numbers = self.verdict.split("os error ").skip(1).map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            rest[..end].parse::<u32>()
+        });
+        numbers.flatten().any(|number| matches!(number, 1 | 11 | 32 | 88..=115))
     }
 }
 

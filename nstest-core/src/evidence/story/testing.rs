@@ -16,11 +16,15 @@ pub(crate) enum Then {
     Arrives,
     Lost,
     DroppedBy(u32),
+    /// It would arrive a second later.
+    DelayedBy(u32),
+    /// It arrives, and this fault has changed it.
+    ChangedBy(u32),
     /// It arrives, and this fault has made it.
     MadeBy(u32),
 }
 
-pub(crate) use Then::{Arrives, DroppedBy, Lost, MadeBy};
+pub(crate) use Then::{Arrives, ChangedBy, DelayedBy, DroppedBy, Lost, MadeBy};
 
 /// A story that is being written. Times are in milliseconds since the start.
 #[derive(Debug, Default)]
@@ -159,6 +163,10 @@ impl Scene {
             match (is_last, then) {
                 (true, Lost) => {}
                 (true, DroppedBy(fault)) => self.packets[sent].fates.push(fate("dropped", fault)),
+                (true, DelayedBy(by)) => {
+                    let delay = Some(1_000_000_000);
+                    self.packets[sent].fates.push(Fate { delay, ..fate("delayed", by) });
+                }
                 (true, MadeBy(fault)) => {
                     self.packets.pop();
                     let received = self.record(to, true, None, &frame);
@@ -167,6 +175,9 @@ impl Scene {
                 _ => {
                     let number = self.packets[sent].number;
                     self.record(to, true, Some(number), &frame);
+                    if let (true, ChangedBy(fault)) = (is_last, then) {
+                        self.packets[sent].fates.push(fate("changed", fault));
+                    }
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Each pattern on a small story, and stories that must get no hint.
 
 mod negative;
+mod observed;
 mod patterns;
 mod routes;
 

@@ -108,7 +108,9 @@ fn a_router_that_reports_an_error() {
     };
     expect!["r answered packets to server:7000 by ICMP net unreachable: it has no route there\n"]
         .assert_eq(&shown(&scene("3 0")));
-    expect!["packets to server:7000 loop: r sent ICMP time exceeded\n"]
+    expect![[r#"
+        the SYN to server:7000 expired at r, which sent ICMP time exceeded: its TTL (hop limit) was 64 when it was sent
+    "#]]
         .assert_eq(&shown(&scene("11 0")));
 }
 
