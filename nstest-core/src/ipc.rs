@@ -124,6 +124,8 @@ pub(crate) struct Assignment {
     pub(crate) test: String,
     /// The body's end of the [recorder's channel](crate::recorder), if there is one.
     pub(crate) recorder: Option<i32>,
+    /// Whether `lo` of the test's own node is recorded.
+    pub(crate) records_loopback: bool,
     /// How the body pauses, if it does.
     pub(crate) pause: Option<AssignedPause>,
     /// How long the test may take; `None` is without limit.
@@ -145,7 +147,8 @@ impl Assignment {
     /// descriptor for pauses with an `a` after it for `always`, or `-`.
     pub(crate) fn encode(&self) -> String {
         let timeout = self.timeout.map_or("-".to_owned(), |time| time.as_nanos().to_string());
-        let recorder = self.recorder.map_or("-".to_owned(), |end| end.to_string());
+        let lo = if self.records_loopback { "+lo" } else { "" };
+        let recorder = self.recorder.map_or("-".to_owned(), |end| format!("{end}{lo}"));
         let pause = self.pause.map_or("-".to_owned(), |AssignedPause { resume, always }| {
             format!("{resume}{}", if always { "a" } else { "" })
         });
@@ -159,6 +162,10 @@ impl Assignment {
             nanoseconds => Some(duration(nanoseconds.parse().ok()?)?),
         };
         let (recorder, rest) = rest.split_once(':')?;
+        let (recorder, records_loopback) = match recorder.strip_suffix("+lo") {
+            Some(recorder) => (recorder, true),
+            None => (recorder, false),
+        };
         let recorder = match recorder {
             "-" => None,
             number => Some(number.parse().ok()?),
@@ -173,7 +180,7 @@ impl Assignment {
         };
         let (run_config, test) = RunConfig::decode(rest)?;
         let test = test.strip_prefix(':')?.to_owned();
-        Some(Self { test, recorder, pause, timeout, run_config })
+        Some(Self { test, recorder, records_loopback, pause, timeout, run_config })
     }
 }
 
@@ -228,8 +235,14 @@ mod tests {
             let recorder = timeout.map(|_| 7);
             let pause =
                 timeout.map(|timeout| AssignedPause { resume: 8, always: timeout < Duration::MAX });
-            let assignment =
-                Assignment { test: "a::b: c".into(), recorder, pause, timeout, run_config };
+            let assignment = Assignment {
+                test: "a::b: c".into(),
+                recorder,
+                records_loopback: recorder.is_some(),
+                pause,
+                timeout,
+                run_config,
+            };
             assert_eq!(Assignment::decode(&assignment.encode()), Some(assignment));
         }
         for forged in [

@@ -242,6 +242,32 @@ fn a_read_only_directory_changes_no_verdict() {
     without_room(|place| tmpfs(place, "ro"));
 }
 
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn talks_to_itself() -> TestResult {
+    let receiver = UdpSocket::bind("127.0.0.1:7000")?;
+    for number in 0..DATAGRAMS {
+        UdpSocket::bind("127.0.0.1:0")?.send_to(&[number as u8], "127.0.0.1:7000")?;
+        receiver.recv(&mut [0])?;
+    }
+    panic!("deliberately");
+}
+
+#[test]
+fn packets_of_lo_are_recorded_on_request() {
+    let packets = |policy: &str| {
+        let run = Run::of(&["record::talks_to_itself"]).env("NSTEST_RECORD", policy).run();
+        let events = fs::read_to_string(directory(&run).join("events.jsonl")).unwrap();
+        let of_lo = |line: &&str| line.contains(r#""destination":"127.0.0.1:7000""#);
+        let lines: Vec<&str> = events.lines().filter(of_lo).collect();
+        let received = lines.iter().filter(|line| line.contains(r#""received":true"#));
+        let unmatched = received.clone().filter(|line| line.contains(r#""sent_as":null"#)).count();
+        (lines.len(), received.count(), unmatched)
+    };
+    assert_eq!(packets("failed"), (0, 0, 0));
+    assert_eq!(packets("failed,lo"), (2 * DATAGRAMS, DATAGRAMS, 0));
+}
+
 /// The kinds of the blocks of a capture, by a reader that is not ours.
 fn kinds_of_blocks(capture: &Path) -> Vec<&'static str> {
     use pcap_parser::traits::PcapReaderIterator;

@@ -7,6 +7,9 @@ use std::time::Duration;
 use super::timeline::{Entry, Fate, TimelineEvent};
 use crate::frame::view::{PacketView, TransportHeader};
 
+/// The number that stands for `lo` of the test's own node in place of a link end.
+pub(crate) const LOOPBACK: u32 = 0;
+
 /// A recorded frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RecordedFrame {

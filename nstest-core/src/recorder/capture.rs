@@ -30,35 +30,66 @@ const HEADERS: u32 = 192;
 /// There are two sockets. The first one captures at once. The other one is to get a ring,
 /// for which the kernel waits 12 ms or more, so the parent does that for tests with traffic.
 pub(crate) fn start(first_hidden: u32) -> nix::Result<()> {
+    capture(&mut program(first_hidden), Content::Packets)
+}
+
+/// Records `lo` in the calling thread's network namespace, which is that of the test's own node.
+pub(super) fn start_loopback() -> nix::Result<()> {
+    capture(&mut loopback_program(), Content::Loopback)
+}
+
+fn capture(program: &mut [sock_filter], content: Content) -> nix::Result<()> {
     let Some(sender) = channel::sender() else { return Ok(()) };
     let (early, other) = (PacketSocket::open()?, PacketSocket::open()?);
     for socket in [&early, &other] {
-        socket.attach(&mut program(first_hidden))?;
+        socket.attach(program)?;
     }
     early.annotate()?;
     early.bind()?;
-    sender.send(Content::Packets, &[early.as_fd(), other.as_fd()])
+    sender.send(content, &[early.as_fd(), other.as_fd()])
 }
 
-/// A filter for what comes in at link ends from their nodes, and for what goes out there. What
-/// the wire has sent comes in once more, with a mark.
-fn program(first_hidden: u32) -> [sock_filter; 11] {
-    let code = |code: u32, k: u32| sock_filter { code: code as u16, jt: 0, jf: 0, k };
-    let ancillary = |what: libc::c_int| (libc::SKF_AD_OFF + what) as u32;
-    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-    let jump =
-        |how: u32, k: u32, jt: u8, jf: u8| sock_filter { jt, jf, ..code(libc::BPF_JMP | how, k) };
+fn code(code: u32, k: u32) -> sock_filter {
+    sock_filter { code: code as u16, jt: 0, jf: 0, k }
+}
+
+fn jump(how: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
+    sock_filter { jt, jf, ..code(libc::BPF_JMP | how | libc::BPF_K, k) }
+}
+
+/// Loads what the kernel knows about a packet beside its bytes.
+fn load(what: libc::c_int) -> sock_filter {
+    code(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, (libc::SKF_AD_OFF + what) as u32)
+}
+
+/// Accepts short frames whole, and the headers of others.
+fn accept() -> [sock_filter; 5] {
     [
-        code(load, ancillary(libc::SKF_AD_IFINDEX)),
-        jump(libc::BPF_JGE | libc::BPF_K, first_hidden, 8, 0),
-        code(load, ancillary(libc::SKF_AD_PKTTYPE)),
-        jump(libc::BPF_JEQ | libc::BPF_K, libc::PACKET_OUTGOING.into(), 2, 0),
-        code(load, ancillary(libc::SKF_AD_MARK)),
-        jump(libc::BPF_JEQ | libc::BPF_K, 0, 0, 4),
         code(libc::BPF_LD | libc::BPF_W | libc::BPF_LEN, 0),
-        jump(libc::BPF_JGT | libc::BPF_K, WHOLE, 1, 0),
+        jump(libc::BPF_JGT, WHOLE, 1, 0),
         code(libc::BPF_RET | libc::BPF_K, WHOLE),
         code(libc::BPF_RET | libc::BPF_K, HEADERS),
         code(libc::BPF_RET | libc::BPF_K, 0),
     ]
+}
+
+/// A filter for `lo`, the first device of each namespace. Each frame passes it twice: it is
+/// sent, and it comes in.
+fn loopback_program() -> Vec<sock_filter> {
+    const LO: u32 = 1;
+    [&[load(libc::SKF_AD_IFINDEX), jump(libc::BPF_JEQ, LO, 0, 4)][..], &accept()].concat()
+}
+
+/// A filter for what comes in at link ends from their nodes, and for what goes out there. What
+/// the wire has sent comes in once more, with a mark.
+fn program(first_hidden: u32) -> Vec<sock_filter> {
+    let chosen = [
+        load(libc::SKF_AD_IFINDEX),
+        jump(libc::BPF_JGE, first_hidden, 8, 0),
+        load(libc::SKF_AD_PKTTYPE),
+        jump(libc::BPF_JEQ, libc::PACKET_OUTGOING.into(), 2, 0),
+        load(libc::SKF_AD_MARK),
+        jump(libc::BPF_JEQ, 0, 0, 4),
+    ];
+    [&chosen[..], &accept()].concat()
 }

@@ -17,6 +17,8 @@ use crate::sys::process::adopt;
 pub(super) enum Content {
     /// The packet socket that records, and the one that is to get a ring.
     Packets,
+    /// The same two sockets for `lo` of the test's own node.
+    Loopback,
     /// The file of the log.
     Log,
     /// The file of what the wire did to frames.
@@ -26,11 +28,13 @@ pub(super) enum Content {
 }
 
 impl Content {
-    const ALL: [Self; 4] = [Content::Packets, Content::Log, Content::Fates, Content::Secrets];
+    const ALL: [Self; 5] =
+        [Content::Packets, Content::Loopback, Content::Log, Content::Fates, Content::Secrets];
 
     const fn tag(self) -> u8 {
         match self {
             Content::Packets => b'p',
+            Content::Loopback => b'o',
             Content::Log => b'l',
             Content::Fates => b'f',
             Content::Secrets => b's',

@@ -1,7 +1,7 @@
 //! The first frames of a test, which are read one by one.
 
 use super::capture::WHOLE;
-use super::queues::recorded;
+use super::queues::{SeenAt, recorded};
 use crate::evidence::packets::RecordedFrame;
 use crate::sys::packet::PacketSocket;
 
@@ -12,14 +12,15 @@ const MOST: usize = 1 << 16;
 #[derive(Debug)]
 pub(super) struct Early {
     pub(super) socket: PacketSocket,
+    seen_at: SeenAt,
     frames: Vec<RecordedFrame>,
     /// How many were not kept.
     missed: u64,
 }
 
 impl Early {
-    pub(super) fn of(socket: PacketSocket) -> Self {
-        Self { socket, frames: Vec::new(), missed: 0 }
+    pub(super) fn of(socket: PacketSocket, seen_at: SeenAt) -> Self {
+        Self { socket, seen_at, frames: Vec::new(), missed: 0 }
     }
 
     /// Reads the frames that have arrived. Returns how many were read since the start.
@@ -27,7 +28,7 @@ impl Early {
         let mut buffer = [0; WHOLE as usize];
         while let Some(captured) = self.socket.receive(&mut buffer) {
             match self.frames.len() < MOST {
-                true => self.frames.push(recorded(&captured)),
+                true => self.frames.push(recorded(&captured, self.seen_at)),
                 false => self.missed += 1,
             }
         }

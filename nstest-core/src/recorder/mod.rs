@@ -8,6 +8,7 @@
 //! - [`log`]: the body's side: the events of the test;
 //! - [`fates`]: the body's side: what the wire did to frames;
 //! - [`secrets`]: the body's side: TLS secrets, on request;
+//! - [`loopback`]: has `lo` of the test's own node recorded;
 //! - [`queues`]: the newest frames of each link end;
 //! - [`early`], [`ring`]: the sockets, with one frame and with many at a time;
 //! - [`recording`]: the parent's side: keeps the newest packets, and reads them.
@@ -19,6 +20,7 @@ mod channel;
 mod early;
 mod fates;
 mod log;
+mod loopback;
 mod queues;
 mod recording;
 mod ring;
@@ -28,5 +30,6 @@ pub(crate) use capture::start;
 pub(crate) use channel::{channel, serve};
 pub(crate) use fates::FateLog;
 pub(crate) use log::{record, record_since};
+pub(crate) use loopback::record_loopback;
 pub(crate) use recording::{Recorder, RecorderOutput};
 pub(crate) use secrets::keep_secrets;

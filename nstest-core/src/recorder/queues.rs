@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::evidence::packets::RecordedFrame;
+use crate::evidence::packets::{LOOPBACK, RecordedFrame};
 use crate::sys::packet::Captured;
 
 /// How many bytes are kept of each link end, and of all of them.
@@ -72,8 +72,17 @@ fn size_of_frame(frame: &RecordedFrame) -> usize {
     frame.frame.len() + size_of::<RecordedFrame>()
 }
 
+/// Where frames are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SeenAt {
+    /// At link ends: a device there sends what its node receives.
+    LinkEnds,
+    /// At `lo` of the test's own node, which sends and receives them itself.
+    Loopback,
+}
+
 /// A frame as it is kept, with the VLAN tag that the kernel keeps beside it.
-pub(super) fn recorded(captured: &Captured<'_>) -> RecordedFrame {
+pub(super) fn recorded(captured: &Captured<'_>, seen_at: SeenAt) -> RecordedFrame {
     const ADDRESSES: usize = 12;
     let frame = match (captured.tag, captured.frame.split_at_checked(ADDRESSES)) {
         (Some((protocol, value)), Some((addresses, rest))) => {
@@ -81,13 +90,11 @@ pub(super) fn recorded(captured: &Captured<'_>) -> RecordedFrame {
         }
         _ => captured.frame.into(),
     };
-    RecordedFrame {
-        link_end: captured.device,
-        to_node: captured.sent,
-        time: captured.time,
-        length: captured.length,
-        frame,
-    }
+    let (link_end, to_node) = match seen_at {
+        SeenAt::LinkEnds => (captured.device, captured.sent),
+        SeenAt::Loopback => (LOOPBACK, !captured.sent),
+    };
+    RecordedFrame { link_end, to_node, time: captured.time, length: captured.length, frame }
 }
 
 #[cfg(test)]

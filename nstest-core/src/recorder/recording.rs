@@ -14,7 +14,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 
 use super::channel::{Content, DescriptorReceiver};
 use super::early::Early;
-use super::queues::FrameQueues;
+use super::queues::{FrameQueues, SeenAt};
 use super::ring::{RingReader, start_in_thread};
 use crate::evidence::packets::RecordedFrame;
 use crate::evidence::timeline::Entry;
@@ -31,7 +31,7 @@ const MOST_SECRETS: usize = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Recorder {
     channel: DescriptorReceiver,
-    recording: Option<Recording>,
+    recordings: Vec<Recording>,
     log: Option<File>,
     fates: Option<File>,
     secrets: Option<File>,
@@ -58,13 +58,15 @@ pub(crate) struct RecorderOutput {
 impl Recorder {
     /// Of a test with this end of its channel.
     pub(crate) fn of(channel: DescriptorReceiver) -> Self {
-        Self { channel, recording: None, log: None, fates: None, secrets: None }
+        Self { channel, recordings: Vec::new(), log: None, fates: None, secrets: None }
     }
 
     /// What becomes readable when there are packets to [`take`](Self::take). The rest can wait.
-    pub(crate) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
-        let recording = self.recording.as_ref();
-        recording.map_or_else(|| self.channel.poll_fd(), |it| Some(it.wakes.0.as_fd()))
+    pub(crate) fn poll_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let at_link_ends = |it: &Recording| it.seen_at == SeenAt::LinkEnds;
+        let starts = !self.recordings.iter().any(at_link_ends);
+        let channel = self.channel.poll_fd().filter(|_| starts);
+        channel.into_iter().chain(self.recordings.iter().map(|it| it.wakes.0.as_fd()))
     }
 
     /// Takes what there is.
@@ -73,7 +75,10 @@ impl Recorder {
             let mut descriptors = descriptors.into_iter();
             match (content, descriptors.next(), descriptors.next()) {
                 (Content::Packets, Some(early), Some(other)) => {
-                    self.recording = Recording::of(early.into(), other.into()).ok();
+                    self.start(early.into(), other.into(), SeenAt::LinkEnds);
+                }
+                (Content::Loopback, Some(early), Some(other)) => {
+                    self.start(early.into(), other.into(), SeenAt::Loopback);
                 }
                 (Content::Log, Some(file), _) => self.log = Some(File::from(file)),
                 (Content::Fates, Some(file), _) => self.fates = Some(File::from(file)),
@@ -81,9 +86,11 @@ impl Recorder {
                 _ => {}
             }
         }
-        if let Some(recording) = &mut self.recording {
-            recording.take();
-        }
+        self.recordings.iter_mut().for_each(Recording::take);
+    }
+
+    fn start(&mut self, early: PacketSocket, other: PacketSocket, seen_at: SeenAt) {
+        self.recordings.extend(Recording::of(early, other, seen_at));
     }
 
     /// The events that the body has logged until now.
@@ -101,9 +108,10 @@ impl Recorder {
         output.secrets.truncate(MOST_SECRETS);
         let verdicts = content(self.fates.as_ref());
         (output.verdicts, output.overwritten) = WireVerdict::decode_all(&verdicts);
-        if let Some(recording) = self.recording.take() {
+        for recording in std::mem::take(&mut self.recordings) {
             recording.finish(&mut output);
         }
+        output.frames.sort_by_key(|frame| frame.time);
         output
     }
 }
@@ -121,6 +129,7 @@ fn content(file: Option<&File>) -> Vec<u8> {
 /// The newest frames of a test's network.
 #[derive(Debug)]
 struct Recording {
+    seen_at: SeenAt,
     /// Until the ring has recorded a frame.
     early: Option<Early>,
     ring: RingState,
@@ -142,11 +151,12 @@ enum RingState {
 
 impl Recording {
     /// Of two packet sockets of the body. The first one captures already.
-    fn of(early: PacketSocket, other: PacketSocket) -> nix::Result<Self> {
+    fn of(early: PacketSocket, other: PacketSocket, seen_at: SeenAt) -> nix::Result<Self> {
         let wakes = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         wakes.add(&early, EpollEvent::new(EpollFlags::EPOLLIN, 0))?;
         Ok(Self {
-            early: Some(Early::of(early)),
+            seen_at,
+            early: Some(Early::of(early, seen_at)),
             ring: RingState::Idle(Some(other)),
             kept: FrameQueues::default(),
             missed: 0,
@@ -179,7 +189,7 @@ impl Recording {
         let (sender, receiver) = channel();
         // The test may have ended when the ring is there. Without one, the first socket goes on.
         let started = move |ring| drop(sender.send(ring));
-        if start_in_thread(socket, Arc::clone(&self.wakes), started).is_ok() {
+        if start_in_thread(socket, self.seen_at, Arc::clone(&self.wakes), started).is_ok() {
             self.ring = RingState::Starting(receiver);
         }
     }
@@ -219,8 +229,10 @@ impl Recording {
             self.missed += missed;
         }
         self.end_early(None);
-        output.missed = self.missed;
-        (output.frames, output.dropped) = std::mem::take(&mut self.kept).finish();
+        output.missed += self.missed;
+        let (frames, dropped) = std::mem::take(&mut self.kept).finish();
+        output.frames.extend(frames);
+        output.dropped.extend(dropped);
     }
 }
 

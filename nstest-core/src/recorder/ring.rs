@@ -6,7 +6,7 @@ use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::sys::signal::{SigSet, SigmaskHow};
 
 use super::capture::RING;
-use super::queues::recorded;
+use super::queues::{SeenAt, recorded};
 use crate::evidence::packets::RecordedFrame;
 use crate::sys::packet::{BlockRing, DeferredClose, PacketSocket};
 
@@ -17,24 +17,28 @@ pub(super) struct RingReader {
     /// The next block that the kernel gives away.
     next: usize,
     socket: PacketSocket,
+    seen_at: SeenAt,
 }
 
 impl RingReader {
     /// Gives the socket a ring, which waits for RCU, and has it record. `wakes` becomes
     /// readable with each block that the kernel gives away: polling the socket itself would
     /// report a block that was read before.
-    fn start(socket: PacketSocket, wakes: &Epoll) -> nix::Result<Self> {
+    fn start(socket: PacketSocket, seen_at: SeenAt, wakes: &Epoll) -> nix::Result<Self> {
         RING.request(&socket)?;
         let ring = BlockRing::map(socket.as_fd(), RING)?;
         socket.bind()?;
         wakes.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 1))?;
-        Ok(Self { ring, next: 0, socket })
+        Ok(Self { ring, next: 0, socket, seen_at })
     }
 
     /// Takes the frames of all blocks that the kernel has given away.
     pub(super) fn take(&mut self, mut take: impl FnMut(RecordedFrame)) {
         while self.ring.is_full(self.next) {
-            self.ring.frames(self.next).iter().for_each(|captured| take(recorded(captured)));
+            self.ring
+                .frames(self.next)
+                .iter()
+                .for_each(|captured| take(recorded(captured, self.seen_at)));
             self.ring.release(self.next);
             self.next = (self.next + 1) % RING.count;
         }
@@ -44,7 +48,10 @@ impl RingReader {
     /// kernel could not put into the ring.
     pub(super) fn finish(&mut self, mut take: impl FnMut(RecordedFrame)) -> u64 {
         self.take(&mut take);
-        self.ring.frames(self.next).iter().for_each(|captured| take(recorded(captured)));
+        self.ring
+            .frames(self.next)
+            .iter()
+            .for_each(|captured| take(recorded(captured, self.seen_at)));
         self.socket.dropped().map_or(0, u64::from)
     }
 }
@@ -59,13 +66,14 @@ impl Drop for RingReader {
 /// Starts the socket in a thread of its own, which passes the result on to `started`.
 pub(super) fn start_in_thread(
     socket: PacketSocket,
+    seen_at: SeenAt,
     wakes: std::sync::Arc<Epoll>,
     started: impl FnOnce(nix::Result<RingReader>) + Send + 'static,
 ) -> std::io::Result<()> {
     let thread = std::thread::Builder::new().name("nstest recorder".to_owned());
     // Signals are for the threads of the user.
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    let spawned = thread.spawn(move || started(RingReader::start(socket, &wakes)));
+    let spawned = thread.spawn(move || started(RingReader::start(socket, seen_at, &wakes)));
     before.thread_set_mask()?;
     spawned.map(drop)
 }

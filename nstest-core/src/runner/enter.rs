@@ -54,8 +54,7 @@ pub fn enter() -> Result<()> {
         tmpfs_size: settings::tmpfs_size()?,
         timeout: None,
         output: BodyOutput::Inherited,
-        records: false,
-        tls_secrets: false,
+        record: settings::RecordOptions::OFF,
         pause: None,
     };
     let status = ExitStatus::from_raw(launch.start()?.watch().into_status()?);

@@ -33,8 +33,8 @@ pub(super) fn keep(
     verdict: &mut SeededVerdict,
 ) {
     let failed = verdict.verdict.is_failure(test.options.should_panic);
-    if settings.recording == RecordPolicy::Off || !failed && settings.recording != RecordPolicy::All
-    {
+    let policy = settings.record.policy;
+    if policy == RecordPolicy::Off || !failed && policy != RecordPolicy::All {
         return;
     }
     let summary = summary(test, name, settings, verdict, !failed);

@@ -39,8 +39,8 @@ impl TestRecord {
     }
 
     /// What becomes readable when there is something to [`take`](Self::take).
-    pub(crate) fn poll_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.recorder.as_ref().and_then(Recorder::poll_fd)
+    pub(crate) fn poll_fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.recorder.iter().flat_map(Recorder::poll_fds)
     }
 
     /// Takes the packets that have arrived.

@@ -60,10 +60,7 @@ pub(super) struct Settings {
     pub(super) exploration: Option<Exploration>,
     /// Whether the test function runs in the parent's process.
     pub(super) inline: bool,
-    /// Which tests leave a record.
-    pub(super) recording: RecordPolicy,
-    /// Whether the record has TLS secrets.
-    pub(super) tls_secrets: bool,
+    pub(super) record: RecordOptions,
     /// Which tests pause at their end.
     pub(super) pause: Option<PausePolicy>,
     /// Whether libtest lets tests print as they run.
@@ -79,6 +76,26 @@ pub(super) enum RecordPolicy {
     Failed,
     All,
     Off,
+}
+
+/// What is recorded of tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct RecordOptions {
+    pub(super) policy: RecordPolicy,
+    /// Whether the record has TLS secrets.
+    pub(super) tls_secrets: bool,
+    /// Whether `lo` of the test's own node is recorded.
+    pub(super) loopback: bool,
+}
+
+impl RecordOptions {
+    /// Whether anything is recorded.
+    pub(super) fn is_on(self) -> bool {
+        self.policy != RecordPolicy::Off
+    }
+
+    pub(super) const OFF: Self =
+        Self { policy: RecordPolicy::Off, tls_secrets: false, loopback: false };
 }
 
 /// How a test is explored.
@@ -102,7 +119,6 @@ impl Settings {
         let exploration = explore
             .map(|explore| Ok::<_, Error>(Exploration { explore, jobs: jobs()? }))
             .transpose()?;
-        let (recording, tls_secrets) = recording(std::env::var_os(RECORD).as_deref())?;
         let run_config =
             RunConfig { seed: given.unwrap_or(DEFAULT_SEED), plan, census: exploration.is_some() };
         Ok(Self {
@@ -112,8 +128,7 @@ impl Settings {
             tmpfs_size: tmpfs_size()?,
             exploration,
             inline: std::env::var_os(INLINE).is_some_and(|value| !value.is_empty() && value != "0"),
-            recording,
-            tls_secrets,
+            record: recording(std::env::var_os(RECORD).as_deref())?,
             pause: pause(std::env::var_os(PAUSE).as_deref())?,
             streams_output: libtest::streams_output(),
             unsupported: Policy::parse(std::env::var_os(policy::VARIABLE).as_deref())?,
@@ -205,20 +220,31 @@ fn tmpfs_size_of(value: &OsStr) -> Result<String> {
     }
 }
 
-/// Which tests leave a record, and whether it has TLS secrets.
-fn recording(value: Option<&OsStr>) -> Result<(RecordPolicy, bool)> {
-    let Some(value) = value else { return Ok((RecordPolicy::default(), false)) };
-    Ok(match value.to_str() {
-        Some("failed") => (RecordPolicy::Failed, false),
-        Some("all") => (RecordPolicy::All, false),
-        Some("failed,tls") => (RecordPolicy::Failed, true),
-        Some("all,tls") => (RecordPolicy::All, true),
-        Some("off") => (RecordPolicy::Off, false),
-        _ => {
-            return Err(unread(RECORD, value).help(
-                "set it to `failed` (the default), `all` or `off`: which tests leave a record in target/nstest; or to `failed,tls` or `all,tls`, with TLS secrets",
-            ));
+/// Which tests leave a record, and what is in it beside the usual.
+fn recording(value: Option<&OsStr>) -> Result<RecordOptions> {
+    let Some(value) = value else { return Ok(RecordOptions::default()) };
+    let parsed = value.to_str().and_then(|text| {
+        let mut words = text.split(',');
+        let policy = match words.next()? {
+            "failed" => RecordPolicy::Failed,
+            "all" => RecordPolicy::All,
+            "off" => return (text == "off").then_some(RecordOptions::OFF),
+            _ => return None,
+        };
+        let mut options = RecordOptions { policy, ..RecordOptions::default() };
+        for word in words {
+            match word {
+                "tls" => options.tls_secrets = true,
+                "lo" => options.loopback = true,
+                _ => return None,
+            }
         }
+        Some(options)
+    });
+    parsed.ok_or_else(|| {
+        unread(RECORD, value).help(
+            "set it to `failed` (the default), `all` or `off`: which tests leave a record in target/nstest; the first two can be followed by `,lo` (also record `lo` of the test) and `,tls` (also keep TLS secrets)",
+        )
     })
 }
 
@@ -320,6 +346,21 @@ mod tests {
         assert_eq!(of(ten, "1e300"), Some(Duration::MAX));
         assert_eq!(of(ten, "none"), None);
         assert_eq!(of(None, "2"), None);
+    }
+
+    #[test]
+    fn records_are_chosen_by_a_word_and_additions() {
+        let of = |text: &str| recording(Some(text.as_ref()));
+        let options =
+            |policy, tls_secrets, loopback| RecordOptions { policy, tls_secrets, loopback };
+        assert_eq!(recording(None).unwrap(), options(RecordPolicy::Failed, false, false));
+        assert_eq!(of("all").unwrap(), options(RecordPolicy::All, false, false));
+        assert_eq!(of("failed,lo").unwrap(), options(RecordPolicy::Failed, false, true));
+        assert_eq!(of("all,tls,lo").unwrap(), options(RecordPolicy::All, true, true));
+        assert_eq!(of("off").unwrap(), RecordOptions::OFF);
+        for wrong in ["", "lo", "off,lo", "failed,", "failed, lo", "failed,all", "FAILED"] {
+            assert_eq!(of(wrong).unwrap_err().code(), ErrorCode::Config, "{wrong}");
+        }
     }
 
     #[test]

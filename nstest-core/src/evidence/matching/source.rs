@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::evidence::packets::LOOPBACK;
 use crate::evidence::verdicts::WireVerdict;
 use crate::frame::{Direction, PacketEffect};
 
@@ -93,7 +94,7 @@ impl Source {
                 let is_from_node = matches!(self.origin, Origin::Sent(_));
                 (is_from_node && self.link_end == at).then_some((self.time, 1))
             }
-            Direction::Ingress => (!self.to_node && self.link_end != at)
+            Direction::Ingress => (!self.to_node && (self.link_end != at || at == LOOPBACK))
                 .then(|| (self.time + self.egress.delay, self.egress.copies)),
         }
     }

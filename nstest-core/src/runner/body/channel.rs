@@ -59,6 +59,9 @@ impl Channel {
         }
         if let Some(recorder) = self.assignment.recorder {
             recorder::serve(adopt(recorder));
+            if self.assignment.records_loopback {
+                recorder::record_loopback();
+            }
             let secrets = Path::new(TLS_SECRETS);
             if std::env::var_os(TLS_VARIABLE).is_some_and(|path| path == secrets) {
                 // Without it, the record lacks the secrets.

@@ -33,7 +33,7 @@ use crate::run_config::RunConfig;
 use crate::runner::libtest;
 use crate::runner::pause_policy::PausePolicy;
 use crate::runner::record::TestRecord;
-use crate::runner::settings::{RecordPolicy, Settings};
+use crate::runner::settings::{RecordOptions, Settings};
 use crate::runner::test::{Options, Test};
 use crate::sys::call::c_string;
 use crate::sys::init::Handover;
@@ -68,10 +68,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) tmpfs_size: String,
     pub(crate) timeout: Option<Duration>,
     pub(crate) output: BodyOutput,
-    /// Whether packets, events and output are recorded.
-    pub(crate) records: bool,
-    /// Whether the record has TLS secrets.
-    pub(crate) tls_secrets: bool,
+    pub(crate) record: RecordOptions,
     /// Whether the test pauses at its end.
     pub(crate) pause: Option<PausePolicy>,
 }
@@ -93,8 +90,7 @@ impl<'a> Launch<'a> {
             } else {
                 BodyOutput::Captured
             },
-            records: settings.recording != RecordPolicy::Off,
-            tls_secrets: settings.tls_secrets,
+            record: settings.record,
             // The runs of an exploration are many. NSTEST_PLAN repeats one of them alone.
             pause: settings.pause.filter(|_| settings.exploration.is_none()),
         }
@@ -113,7 +109,7 @@ impl<'a> Launch<'a> {
             recorder::channel()
                 .map_err(descriptor_error("make the channel of the recorder", "socketpair"))
         };
-        let (recorder, recorder_end) = self.records.then(channel).transpose()?.unzip();
+        let (recorder, recorder_end) = self.record.is_on().then(channel).transpose()?.unzip();
         let (pauses, resume) = self.pauses()?.unzip();
         let recorder_fd = recorder_end.as_ref().map(AsRawFd::as_raw_fd);
         let inode = fstat(&report_end)
@@ -158,7 +154,14 @@ impl<'a> Launch<'a> {
             always: policy.always,
         });
         let (test, run_config) = (self.test.clone(), self.run_config.clone());
-        Assignment { test, recorder, pause, timeout: self.timeout, run_config }
+        Assignment {
+            test,
+            recorder,
+            records_loopback: self.record.loopback,
+            pause,
+            timeout: self.timeout,
+            run_config,
+        }
     }
 
     /// The read end of the output pipe, and what becomes the body's standard output.
@@ -182,7 +185,7 @@ impl<'a> Launch<'a> {
         let image = Image::new(
             SELF.to_owned(),
             self.arguments.iter().map(|a| c_string(a.clone().into_vec())).collect(),
-            environment::of_body(handover, self.libtest_name, self.tls_secrets),
+            environment::of_body(handover, self.libtest_name, self.record.tls_secrets),
         );
         let Options { uplink, ipv6, offloads, .. } = self.options;
         let uplink = uplink.then(|| Uplink::prepare(ipv6, offloads)).transpose()?;

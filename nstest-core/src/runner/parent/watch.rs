@@ -119,7 +119,7 @@ impl Watch {
         if self.running.long_report || !self.events.is_empty() {
             fds.extend(self.running.report.poll_fd().map(watched));
         }
-        fds.extend(self.running.record.poll_fd().map(watched));
+        fds.extend(self.running.record.poll_fds().map(watched));
         fds.extend(self.running.pauses.iter().flat_map(PauseControl::poll_fds).map(watched));
         // Interrupted by a signal, it fails, and is called again at once.
         poll(&mut fds, slice).is_ok() && fds[0].any() == Some(true)
