@@ -357,11 +357,12 @@ fn without_evidence(text: &str) -> String {
     let mut inside = false;
     let mut kept = String::new();
     for line in text.split_inclusive('\n') {
-        inside |= line.starts_with("=== nstest: ");
+        let text = line.trim_start(); // nextest indents it
+        inside |= text.starts_with("=== nstest: ");
         if !inside {
             kept.push_str(line);
         }
-        inside &= !line.starts_with("[[ATTACHMENT|") && !line.starts_with("nstest: no record: ");
+        inside &= !text.starts_with("[[ATTACHMENT|") && !text.starts_with("nstest: no record: ");
     }
     kept
 }
