@@ -2,7 +2,7 @@
 //!
 //! What cannot be written is a note. The verdict stays as it is.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use super::explore::{Explored, FailedRun};
@@ -118,7 +118,13 @@ fn write(
         Err(error) => format!("nstest: no record: {error}"),
     };
     let difference = difference.map(|text| format!("{text}\n")).unwrap_or_default();
-    format!("{HEADING}\n{}{difference}{place}", card(&story, false))
+    format!("{HEADING}\n{}{difference}{place}", card(&story, has_colour()))
+}
+
+/// Whether the card is for a terminal whose user has not declined colour (no-color.org).
+fn has_colour() -> bool {
+    let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !declined
 }
 
 fn write_into(
