@@ -100,7 +100,7 @@ fn end_text(story: &Story, end: u32, known: &KnownInterface) -> String {
     let address = addresses.first().map(|(ip, length)| format!(" {ip}/{length}"));
     let mut states: Vec<String> =
         story.faults.iter().filter_map(|fault| fault.state_of(&node, &known.name)).collect();
-    if known.down && !states.iter().any(|state| state == "down") {
+    if known.down.is_some() && !states.iter().any(|state| state == "down") {
         states.push("down".to_owned());
     }
     states.dedup();

@@ -72,6 +72,7 @@ const CAUSES: &[Pattern] = &[
 
 /// Patterns that say where it stopped. They are tried if no cause was found.
 const SYMPTOMS: &[Pattern] = &[
+    silence::link_down,
     silence::lost,
     refused::without_packets,
     streams::still_delayed,

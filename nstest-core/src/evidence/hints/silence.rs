@@ -34,6 +34,20 @@ pub(super) fn lost(story: &Story) -> Option<Hint> {
     )))
 }
 
+/// The link of a node is down, and the test did not bring it up again.
+pub(super) fn link_down(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let interfaces = story.nodes.iter().flat_map(|(node, known)| {
+        let present = known.interfaces.values().filter(|interface| !interface.removed);
+        present.filter_map(|interface| Some((interface.down?, *node, &interface.name)))
+    });
+    let (since, node, interface) = interfaces.max_by_key(|(since, ..)| *since)?;
+    let (node, since) = (story.node_name(node), seconds(since.saturating_sub(story.start)));
+    Some(Hint::new(format!("the link of {node} ({interface}) has been down since {since}")))
+}
+
 /// SYNs arrived and were not answered.
 pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
     if !story.is_about_network() {

@@ -95,7 +95,8 @@ pub(crate) struct KnownInterface {
     pub(crate) name: String,
     pub(crate) mac: Option<MacAddr>,
     pub(crate) removed: bool,
-    pub(crate) down: bool,
+    /// Since when it is down, if it is.
+    pub(crate) down: Option<Duration>,
     /// With their prefix lengths: those that it had when the test failed.
     pub(crate) addresses: Vec<(IpAddr, u8)>,
     /// Those that it had before.
@@ -288,7 +289,7 @@ impl Story {
             }
             TimelineEvent::Link { link_end, up } => {
                 if let Some(interface) = self.interface_mut(*link_end) {
-                    interface.down = !up;
+                    interface.down = (!up).then_some(entry.time);
                 }
             }
             _ => {}

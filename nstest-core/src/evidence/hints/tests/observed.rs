@@ -26,6 +26,16 @@ fn thread(name: &str, waits_in: &str, waits_for: Option<&str>) -> TimelineEvent 
 }
 
 #[test]
+fn a_link_that_is_down_at_the_end() {
+    let down = |up| TimelineEvent::Link { link_end: 11, up };
+    let story = || Scene::pair().at(40).event(down(false));
+    expect!["the link of server (eth0) has been down since 0.040 s\n"]
+        .assert_eq(&shown(&story().at(900).times_out()));
+    expect![""].assert_eq(&shown(&story().fails("the test panicked: 1 != 2")));
+    expect![""].assert_eq(&shown(&story().event(down(true)).at(900).times_out()));
+}
+
+#[test]
 fn why_a_syn_is_not_answered() {
     let sent = |scene: Scene| scene.packet(SYN, Arrives).at(1_000).packet(SYN, Arrives).at(2_000);
     let listens = "server tcp listening 0.0.0.0:7000";
