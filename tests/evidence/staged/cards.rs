@@ -46,6 +46,8 @@ impl Card {
             }
             // What follows can be cut.
             let line = line.find(" to the end").map_or(line, |at| &line[..at + 11]);
+            // A process is named where it fits.
+            let line = line.find(" (evidence").map_or(line, |at| &line[..at]);
             if section == "hint" && heading.is_empty() {
                 shown.truncate(shown.trim_end().len());
                 shown.push(' ');
@@ -72,9 +74,6 @@ fn masked(line: &str) -> String {
 /// A word without its number, if the number differs.
 fn number(word: &str) -> String {
     let is_digit = |c: char| c.is_ascii_digit();
-    if word.starts_with("(evidence") {
-        return "(PROCESS)".to_owned();
-    }
     if let Some((name, rest)) = word.split_once('[').filter(|(_, rest)| rest.starts_with(is_digit))
     {
         return format!("{name}[N{}", rest.trim_start_matches(is_digit));

@@ -30,7 +30,7 @@ fn a_server_on_the_wrong_address() {
         expect![[r#"
             hint     no socket listens on server:7000 (10.0.2.2); server listens on 127.0.0.1:7000 only; the SYN from test got RST
             network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24
-            sockets  server: tcp listening 127.0.0.1:7000 (PROCESS)
+            sockets  server: tcp listening 127.0.0.1:7000
             packets  N s  test > server:7000  SYN
                      N s  server:7000 > test:PORT  RST
         "#]],
@@ -46,7 +46,7 @@ fn a_swallowed_syn() {
             hint     the SYN to server:7000 was dropped N times by `server tcp syn: drop`, which is still in force
             network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24 [fault N]
             sockets  test: tcp syn-sent test:PORT > server:7000, N retransmit
-                     server: tcp listening 10.0.2.2:7000 (PROCESS)
+                     server: tcp listening 10.0.2.2:7000
             waits    connect tcp test:PORT -> server:7000 (syn-sent), thread staged::fixtu…
                      accept4 tcp server:7000 (listening), thread staged::fixture[N]
             packets  N s  test > server:7000  SYN  DROPPED (N times until N s)
@@ -77,7 +77,7 @@ fn a_missing_resolver() {
         expect![[r#"
             hint     a name was not resolved, and no DNS query was sent: the test has no resolver, so only the names of nodes resolve; `node.serve_dns()` starts one
             network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24
-            sockets  server: tcp listening 10.0.2.2:7000 (PROCESS)
+            sockets  server: tcp listening 10.0.2.2:7000
         "#]],
     );
 }
@@ -130,7 +130,7 @@ fn a_missing_route() {
             hint     client has no route to 10.0.4.1 (server) (ENETUNREACH, so no packet was sent): its route `default via 10.0.3.254 dev eth0` was removed at N s
             network  LAN `near`: client 10.0.3.1/24 — router.eth0 10.0.3.254/24
                      LAN `far`: server 10.0.4.1/24 — router.eth1 10.0.4.254/24
-            sockets  server: tcp listening 10.0.4.1:7000 (PROCESS)
+            sockets  server: tcp listening 10.0.4.1:7000
         "#]],
     );
 }
