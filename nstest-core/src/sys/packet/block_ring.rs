@@ -6,12 +6,10 @@
 //!   filled: the kernel counts a frame, then fills it, then sets its status.
 //! - If all blocks are full, new frames are dropped and counted. A reader that wants the
 //!   newest frames gives the oldest block back before.
-//! - Giving a socket a ring waits for RCU: 12 ms or more. It takes 0.1 ms while any thread of
-//!   the machine holds RTNL (`synchronize_net`, net/core/dev.c), which is most of the time
-//!   while a network is built.
-//! - Another process that has the socket maps the same memory (mmap(2)).
+//! - Giving a socket a ring waits for RCU: 12 ms or more. It takes 0.1 ms if any thread of
+//!   the machine holds RTNL when the wait begins (`synchronize_net`, net/core/dev.c).
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 use std::time::Duration;
@@ -19,6 +17,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::libc;
 
+use super::mapping::Mapping;
 use super::socket::PacketSocket;
 
 /// The size of a ring of blocks.
@@ -54,12 +53,9 @@ impl Blocks {
 /// The mapped ring of a socket.
 #[derive(Debug)]
 pub(crate) struct BlockRing {
-    memory: NonNull<u8>,
+    memory: Mapping,
     blocks: Blocks,
 }
-
-// SAFETY: the mapping belongs to the value, and is unmapped with it.
-unsafe impl Send for BlockRing {}
 
 /// A frame in a block.
 #[derive(Debug, Clone, Copy)]
@@ -80,16 +76,7 @@ pub(crate) struct Captured<'a> {
 impl BlockRing {
     /// Maps the ring of a packet socket, which has got it by [`Blocks::request`].
     pub(crate) fn map(socket: BorrowedFd<'_>, blocks: Blocks) -> nix::Result<Self> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let (length, fd) = (blocks.size * blocks.count, socket.as_raw_fd());
-        // SAFETY: a new mapping, at an address that the kernel chooses.
-        let memory = unsafe {
-            libc::mmap(std::ptr::null_mut(), length, protection, libc::MAP_SHARED, fd, 0)
-        };
-        if memory == libc::MAP_FAILED {
-            return Err(Errno::last());
-        }
-        let memory = NonNull::new(memory.cast()).ok_or(Errno::EFAULT)?;
+        let memory = Mapping::of(socket, blocks.size * blocks.count)?;
         Ok(Self { memory, blocks })
     }
 
@@ -175,15 +162,6 @@ impl BlockRing {
 
     fn block(&self, index: usize) -> NonNull<u8> {
         assert!(index < self.blocks.count, "no such block");
-        // SAFETY: the block is within the mapping.
-        unsafe { self.memory.add(index * self.blocks.size) }
-    }
-}
-
-impl Drop for BlockRing {
-    fn drop(&mut self) {
-        let length = self.blocks.size * self.blocks.count;
-        // SAFETY: this very mapping; no reference into it is left.
-        unsafe { libc::munmap(self.memory.as_ptr().cast(), length) };
+        self.memory.at(index * self.blocks.size)
     }
 }

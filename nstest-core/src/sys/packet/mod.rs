@@ -4,6 +4,7 @@
 //!
 //! - [`offloads`]: what is left to do for a frame;
 //! - [`socket`]: the socket and its options;
+//! - [`mapping`]: the memory that a socket shares with the kernel;
 //! - [`ring`]: memory that the kernel fills with frames, one a slot;
 //! - [`block_ring`]: the same with as many frames in a block as fit;
 //! - [`receive`]: single frames, of a socket without a ring;
@@ -20,6 +21,7 @@
 
 mod block_ring;
 mod deferred_close;
+mod mapping;
 mod offloads;
 mod receive;
 mod ring;

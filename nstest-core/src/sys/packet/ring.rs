@@ -8,7 +8,7 @@
 //!   or after a millisecond: too late to delay a frame by less.
 //! - A frame longer than its slot is cut off. The slot keeps its full length.
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::libc;
 
+use super::mapping::Mapping;
 use super::offloads::{OFFLOADS, Offloads};
 use super::socket::PacketSocket;
 
@@ -66,12 +67,9 @@ impl Geometry {
 /// The mapped ring of one socket.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    memory: NonNull<u8>,
+    memory: Mapping,
     geometry: Geometry,
 }
-
-// SAFETY: the mapping belongs to the value, and is unmapped with it.
-unsafe impl Send for Ring {}
 
 /// A frame in its slot.
 #[derive(Debug, Clone, Copy)]
@@ -91,17 +89,7 @@ pub(crate) struct Slot<'a> {
 impl Ring {
     /// Maps the ring of a socket, which has got it by [`Geometry::request`].
     pub(crate) fn map(socket: &PacketSocket, geometry: Geometry) -> nix::Result<Self> {
-        let length = geometry.block * geometry.blocks;
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let fd = socket.as_fd().as_raw_fd();
-        // SAFETY: a new mapping, at an address that the kernel chooses.
-        let memory = unsafe {
-            libc::mmap(std::ptr::null_mut(), length, protection, libc::MAP_SHARED, fd, 0)
-        };
-        if memory == libc::MAP_FAILED {
-            return Err(Errno::last());
-        }
-        let memory = NonNull::new(memory.cast()).ok_or(Errno::EFAULT)?;
+        let memory = Mapping::of(socket.as_fd(), geometry.block * geometry.blocks)?;
         Ok(Self { memory, geometry })
     }
 
@@ -166,16 +154,6 @@ impl Ring {
         let Geometry { slot, block, blocks } = self.geometry;
         let per_block = self.geometry.per_block();
         assert!(index < per_block * blocks, "no such slot");
-        let offset = index / per_block * block + index % per_block * slot;
-        // SAFETY: the slot is within the mapping.
-        unsafe { self.memory.add(offset) }
-    }
-}
-
-impl Drop for Ring {
-    fn drop(&mut self) {
-        let length = self.geometry.block * self.geometry.blocks;
-        // SAFETY: this very mapping; no reference into it is left.
-        unsafe { libc::munmap(self.memory.as_ptr().cast(), length) };
+        self.memory.at(index / per_block * block + index % per_block * slot)
     }
 }
