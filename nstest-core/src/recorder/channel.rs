@@ -1,10 +1,13 @@
 //! Hands descriptors from the body to the parent (SCM_RIGHTS, unix(7)).
 
+use std::ffi::CStr;
+use std::fs::File;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
     sendmsg, socketpair,
@@ -89,6 +92,19 @@ impl DescriptorSender {
         let (message, rights) = ([IoSlice::new(&tag)], [ControlMessage::ScmRights(&fds)]);
         sendmsg::<()>(self.0.as_raw_fd(), &message, &rights, MsgFlags::MSG_NOSIGNAL, None).map(drop)
     }
+}
+
+/// Makes a file in memory that the parent has, too. `flags`: such as O_APPEND.
+pub(super) fn shared_file(
+    sender: DescriptorSender,
+    name: &CStr,
+    content: Content,
+    flags: OFlag,
+) -> nix::Result<File> {
+    let file = File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?);
+    fcntl(&file, FcntlArg::F_SETFL(flags))?;
+    sender.send(content, &[file.as_fd()])?;
+    Ok(file)
 }
 
 impl DescriptorReceiver {

@@ -6,13 +6,12 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::fcntl::OFlag;
 
-use super::channel::{Content, DescriptorSender, sender};
+use super::channel::{Content, DescriptorSender, sender, shared_file};
 use crate::evidence::verdicts::{SLOT, WireVerdict};
 use crate::frame::{Affected, Direction, Outlet};
 use crate::sys::limits::may_write;
@@ -115,9 +114,7 @@ impl FateLog {
 
 /// The file, once the parent has it.
 fn open(sender: DescriptorSender) -> Option<File> {
-    let file = File::from(memfd_create(c"nstest fates", MFdFlags::MFD_CLOEXEC).ok()?);
-    sender.send(Content::Fates, &[file.as_fd()]).ok()?;
-    Some(file)
+    shared_file(sender, c"nstest fates", Content::Fates, OFlag::empty()).ok()
 }
 
 #[cfg(test)]

@@ -5,15 +5,13 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::fcntl::OFlag;
 
-use super::channel::{self, Content};
+use super::channel::{self, Content, shared_file};
 use crate::evidence::timeline::{Entry, TimelineEvent};
 use crate::sys::limits::may_write;
 
@@ -60,8 +58,6 @@ pub(crate) fn record_since(began: SystemTime, events: impl FnOnce() -> Vec<Timel
 /// The log, once the parent has it.
 fn open() -> Option<Log> {
     let sender = channel::sender()?;
-    let file: OwnedFd = memfd_create(c"nstest log", MFdFlags::MFD_CLOEXEC).ok()?;
-    fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND)).ok()?;
-    sender.send(Content::Log, &[file.as_fd()]).ok()?;
-    Some(Log { file: File::from(file), written: AtomicUsize::new(0) })
+    let file = shared_file(sender, c"nstest log", Content::Log, OFlag::O_APPEND).ok()?;
+    Some(Log { file, written: AtomicUsize::new(0) })
 }

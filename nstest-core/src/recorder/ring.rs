@@ -1,14 +1,16 @@
 //! The socket that records from the moment that it has a ring.
 
+use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
-use nix::sys::signal::{SigSet, SigmaskHow};
 
 use super::capture::RING;
 use super::queues::{SeenAt, recorded};
 use crate::evidence::packets::RecordedFrame;
 use crate::sys::packet::{BlockRing, DeferredClose, PacketSocket};
+use crate::sys::thread::spawn;
 
 /// A socket that records.
 #[derive(Debug)]
@@ -35,23 +37,23 @@ impl RingReader {
     /// Takes the frames of all blocks that the kernel has given away.
     pub(super) fn take(&mut self, mut take: impl FnMut(RecordedFrame)) {
         while self.ring.is_full(self.next) {
-            self.ring
-                .frames(self.next)
-                .iter()
-                .for_each(|captured| take(recorded(captured, self.seen_at)));
+            self.frames(&mut take);
             self.ring.release(self.next);
             self.next = (self.next + 1) % RING.count;
         }
+    }
+
+    /// Takes the frames of the next block, as far as they are complete.
+    fn frames(&self, take: &mut impl FnMut(RecordedFrame)) {
+        let captured = self.ring.frames(self.next);
+        captured.iter().for_each(|captured| take(recorded(captured, self.seen_at)));
     }
 
     /// Takes also the frames of the block that the kernel fills. Returns how many frames the
     /// kernel could not put into the ring.
     pub(super) fn finish(&mut self, mut take: impl FnMut(RecordedFrame)) -> u64 {
         self.take(&mut take);
-        self.ring
-            .frames(self.next)
-            .iter()
-            .for_each(|captured| take(recorded(captured, self.seen_at)));
+        self.frames(&mut take);
         self.socket.dropped().map_or(0, u64::from)
     }
 }
@@ -67,13 +69,8 @@ impl Drop for RingReader {
 pub(super) fn start_in_thread(
     socket: PacketSocket,
     seen_at: SeenAt,
-    wakes: std::sync::Arc<Epoll>,
+    wakes: Arc<Epoll>,
     started: impl FnOnce(nix::Result<RingReader>) + Send + 'static,
-) -> std::io::Result<()> {
-    let thread = std::thread::Builder::new().name("nstest recorder".to_owned());
-    // Signals are for the threads of the user.
-    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    let spawned = thread.spawn(move || started(RingReader::start(socket, seen_at, &wakes)));
-    before.thread_set_mask()?;
-    spawned.map(drop)
+) -> io::Result<()> {
+    spawn("nstest recorder", move || started(RingReader::start(socket, seen_at, &wakes))).map(drop)
 }

@@ -22,6 +22,7 @@
 //! - [`ethtool`]: offloads of network devices;
 //! - [`packet`]: packet sockets, with memory shared with the kernel;
 //! - [`mod@slice`]: the time slice of a thread;
+//! - [`thread`]: threads without signals;
 //! - [`trial`]: system calls tried in a child, to learn which are refused.
 #![allow(
     unsafe_code,
@@ -48,4 +49,5 @@ pub(crate) mod slice;
 pub(crate) mod spawn;
 pub(crate) mod step;
 pub(crate) mod tap;
+pub(crate) mod thread;
 pub(crate) mod trial;

@@ -13,13 +13,14 @@ use std::thread::JoinHandle;
 use nix::errno::Errno;
 
 use super::hidden_pair::HiddenPair;
-use super::ring_maker::{NewRing, spawn};
+use super::ring_maker::NewRing;
 use super::rings::CaptureRing;
 use super::spliced::WireState;
 use crate::error::{Error, ErrorCode, Result};
 use crate::sync::lock;
 use crate::sys::ethtool;
 use crate::sys::packet::PacketSocket;
+use crate::sys::thread::spawn;
 
 /// The long ring, if there is one.
 #[derive(Debug, Default)]

@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow};
 
 use crate::sys::packet::{Geometry, PacketSocket, Ring};
+use crate::sys::thread::spawn;
 
 /// A packet socket that has no ring yet.
 #[derive(Debug)]
@@ -60,15 +60,4 @@ impl NewRing {
         let ring = self.thread.join().unwrap_or(Err(Errno::UnknownErrno))?;
         Ok((self.socket, ring))
     }
-}
-
-/// Starts a thread that blocks all signals: those are for the test's threads.
-pub(super) fn spawn<T: Send + 'static>(
-    name: &str,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> io::Result<JoinHandle<T>> {
-    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    let started = std::thread::Builder::new().name(name.to_owned()).spawn(body);
-    before.thread_set_mask()?;
-    started
 }

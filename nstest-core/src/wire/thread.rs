@@ -25,7 +25,6 @@ use super::checksum;
 use super::cpu_affinity::CpuAffinity;
 use super::hidden_pair::HiddenPair;
 use super::lateness::Lateness;
-use super::ring_maker::spawn;
 use super::rings::{Arrival, Rings};
 use super::spliced::{SplicedEnd, WireState};
 use super::timer_queue::TimerQueue;
@@ -36,6 +35,7 @@ use crate::recorder::FateLog;
 use crate::sync::lock;
 use crate::sys::packet::{Offloads, Outgoing, PacketSocket, Sender};
 use crate::sys::slice::set_slice;
+use crate::sys::thread::spawn;
 
 /// How many frames are taken and sent at once. With more, the last would be late.
 const BATCH: usize = 32;
