@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::timeline::nanoseconds;
+
 /// A capture that is being written.
 #[derive(Debug)]
 pub(crate) struct Pcapng<W> {
@@ -120,7 +122,7 @@ impl<W: Write> Pcapng<W> {
     pub(crate) fn packet(&mut self, packet: &CapturedPacket<'_>) -> io::Result<()> {
         const INBOUND: u32 = 1;
         const OUTBOUND: u32 = 2;
-        let time = u64::try_from(packet.time.as_nanos()).unwrap_or(u64::MAX);
+        let time = nanoseconds(packet.time);
         let mut body = Body::default();
         body.u32(packet.interface.0);
         body.u32((time >> 32) as u32);

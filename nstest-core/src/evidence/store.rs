@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::fault::random::fnv1a;
 use crate::sys::limits::may_write;
 
 /// The directory below the target directory.
@@ -212,16 +213,9 @@ fn file_name(name: &str) -> String {
     if !fits {
         let end = (0..=LONGEST.min(kept.len())).rev().find(|at| kept.is_char_boundary(*at));
         kept.truncate(end.unwrap_or(0));
-        kept = format!("{}-{:016x}", kept.trim_start_matches('.'), hash(name));
+        kept = format!("{}-{:016x}", kept.trim_start_matches('.'), fnv1a(name.as_bytes()));
     }
     kept
-}
-
-/// FNV-1a.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! `events.jsonl`, an object a line. [`VERSION`] changes when a reader of an older version
 //! would misread a line; kinds and fields may be added without.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::fields::EventField;
 
@@ -278,6 +278,16 @@ impl EventField for Fate {
         }
         out.push('}');
     }
+}
+
+/// A time by the clock that packets have, since the Unix epoch.
+pub(crate) fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO)
+}
+
+/// A time as events have it.
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Entry {

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use super::timeline::nanoseconds;
 use crate::frame::{Affected, Direction, PacketEffect};
 
 /// What the wire did to a frame, by one fault.
@@ -57,7 +58,6 @@ impl WireVerdict<'_> {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let start = out.len();
         let kept = &self.frame[..self.frame.len().min(KEPT)];
-        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let effect = EFFECTS.iter().position(|effect| *effect == self.affected.effect);
         // Numbers in a slot are one more, so that one that was never written has none.
         out.extend((self.number + 1).to_le_bytes());

@@ -77,6 +77,13 @@ impl Draws {
     }
 }
 
+/// FNV-1a (Fowler, Noll and Vo), of 64 bits.
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 /// The random numbers of a sequence of packets.
 #[derive(Debug, Clone)]
 pub(crate) struct Stream {
@@ -89,11 +96,7 @@ impl Stream {
             Class::Payload => "payload",
             Class::Control => "control",
         };
-        let mut name = 0xcbf2_9ce4_8422_2325_u64;
-        for byte in format!("{link}\n{direction}\n{class}").bytes() {
-            // FNV-1a (Fowler, Noll and Vo), of 64 bits.
-            name = (name ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        let name = fnv1a(format!("{link}\n{direction}\n{class}").as_bytes());
         Self { state: mix(mix(seed.wrapping_add(GAMMA.wrapping_mul(VERSION))) ^ name) }
     }
 

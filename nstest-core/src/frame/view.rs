@@ -152,25 +152,37 @@ pub(crate) const fn is_not_after(number: u32, other: u32) -> bool {
     other.wrapping_sub(number) < 1 << 31
 }
 
-impl PacketView<'_> {
-    pub(crate) fn is_later_fragment(&self) -> bool {
-        self.ip.as_ref().is_some_and(|ip| ip.fragment.is_later())
-    }
-
+impl TransportHeader {
     pub(crate) fn tcp(&self) -> Option<&Tcp> {
-        match &self.transport {
-            TransportHeader::Tcp(tcp) => Some(tcp),
+        match self {
+            Self::Tcp(tcp) => Some(tcp),
             _ => None,
         }
     }
 
     /// Source and destination port, if the protocol has ports.
     pub(crate) fn ports(&self) -> Option<(u16, u16)> {
-        match self.transport {
-            TransportHeader::Tcp(Tcp { sport, dport, .. })
-            | TransportHeader::Udp { sport, dport, .. } => Some((sport, dport)),
-            TransportHeader::Icmp { .. } | TransportHeader::Other => None,
+        match *self {
+            Self::Tcp(Tcp { sport, dport, .. }) | Self::Udp { sport, dport, .. } => {
+                Some((sport, dport))
+            }
+            Self::Icmp { .. } | Self::Other => None,
         }
+    }
+}
+
+impl PacketView<'_> {
+    pub(crate) fn is_later_fragment(&self) -> bool {
+        self.ip.as_ref().is_some_and(|ip| ip.fragment.is_later())
+    }
+
+    pub(crate) fn tcp(&self) -> Option<&Tcp> {
+        self.transport.tcp()
+    }
+
+    /// Source and destination port, if the protocol has ports.
+    pub(crate) fn ports(&self) -> Option<(u16, u16)> {
+        self.transport.ports()
     }
 
     /// Source and destination address, or sender and target of an ARP message.

@@ -7,12 +7,12 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use nix::fcntl::OFlag;
 
 use super::channel::{self, Content, shared_file};
-use crate::evidence::timeline::{Entry, TimelineEvent};
+use crate::evidence::timeline::{Entry, TimelineEvent, since_epoch};
 use crate::sys::limits::may_write;
 
 /// The most bytes of a log. Later events are left out.
@@ -37,7 +37,7 @@ pub(crate) fn record_since(began: SystemTime, events: impl FnOnce() -> Vec<Timel
     if log.written.load(Ordering::Relaxed) > MOST {
         return;
     }
-    let time = began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let time = since_epoch(began);
     let mut bytes = Vec::new();
     for event in events() {
         Entry { time, event }.encode(&mut bytes);

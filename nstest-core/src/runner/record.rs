@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crate::evidence::timeline::{Entry, TimelineEvent};
+use crate::evidence::timeline::{Entry, TimelineEvent, since_epoch};
 use crate::recorder::{Recorder, RecorderOutput};
 use crate::snapshot;
 
@@ -125,7 +125,7 @@ impl Output {
 
 /// The time since the Unix epoch, by the clock that packets have.
 pub(crate) fn now() -> Duration {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO)
+    since_epoch(SystemTime::now())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::unistd::{SysconfVar, sysconf};
 
-use crate::evidence::timeline::TimelineEvent;
+use crate::evidence::timeline::{TimelineEvent, nanoseconds};
 
 /// Less is not worth an event.
 const LEAST: Duration = Duration::from_millis(50);
@@ -20,7 +20,6 @@ pub(super) fn event<'a>(processes: impl IntoIterator<Item = &'a Path>) -> Option
         Some((longest_wait(process)?, uptime.saturating_sub(start)))
     });
     let (waited, of) = waits.max()?;
-    let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     (waited >= LEAST && waited >= of / 4).then(|| TimelineEvent::WaitedForProcessor {
         waited: nanoseconds(waited),
         of: nanoseconds(of),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::evidence::timeline::TimelineEvent;
+use crate::evidence::timeline::{TimelineEvent, nanoseconds};
 use crate::recorder::record;
 
 /// What is less late is not noted.
@@ -23,7 +23,6 @@ impl Lateness {
         if !self.is_notable(late, delay) {
             return;
         }
-        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let (late, delay) = (nanoseconds(late), nanoseconds(delay));
         record(|| vec![TimelineEvent::WireLate { link_end, late, delay }]);
     }

@@ -20,7 +20,7 @@ use self::identity::{FlowKey, FrameIdentity, Part, part};
 pub(crate) use self::networks::Networks;
 use self::source::{Origin, Source, pair};
 use super::packets::{MatchedFrame, RecordedFrame};
-use super::timeline::Fate;
+use super::timeline::{Fate, nanoseconds};
 use super::verdicts::WireVerdict;
 use crate::frame::{Direction, PacketEffect};
 
@@ -261,8 +261,7 @@ fn add_fate(fates: &mut Vec<Fate>, verdict: &WireVerdict<'_>) {
         PacketEffect::Made => "made",
         PacketEffect::Answered => "answered",
     };
-    let delay = (affected.effect == PacketEffect::Delayed)
-        .then(|| u64::try_from(affected.delay.as_nanos()).unwrap_or(u64::MAX));
+    let delay = (affected.effect == PacketEffect::Delayed).then(|| nanoseconds(affected.delay));
     let same = |fate: &&mut Fate| fate.effect == effect && fate.fault == affected.fault;
     match fates.iter_mut().find(same) {
         Some(fate) => fate.delay = fate.delay.max(delay),

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::addr::MacAddr;
+use crate::fault::random::fnv1a;
 use crate::frame::parse::ethertype;
 use crate::frame::view::{Arp, PacketView, Tcp, TransportHeader, flag};
 
@@ -62,15 +63,12 @@ impl PacketHeaders {
             quoted: quoted(&view).map(Box::new),
             neighbour: neighbour(&view),
             question: question(&view),
-            payload: fnv(data(&view).unwrap_or_default()),
+            payload: fnv1a(data(&view).unwrap_or_default()),
         }
     }
 
     pub(crate) fn tcp(&self) -> Option<&Tcp> {
-        match &self.transport {
-            TransportHeader::Tcp(tcp) => Some(tcp),
-            _ => None,
-        }
+        self.transport.tcp()
     }
 
     /// Bytes of data in a UDP datagram.
@@ -82,11 +80,7 @@ impl PacketHeaders {
     }
 
     pub(crate) fn ports(&self) -> Option<(u16, u16)> {
-        match self.transport {
-            TransportHeader::Tcp(Tcp { sport, dport, .. })
-            | TransportHeader::Udp { sport, dport, .. } => Some((sport, dport)),
-            TransportHeader::Icmp { .. } | TransportHeader::Other => None,
-        }
+        self.transport.ports()
     }
 
     pub(crate) fn is_tcp(&self, flags: u8) -> bool {
@@ -173,11 +167,4 @@ fn question(view: &PacketView<'_>) -> Option<String> {
     let name = labels.join(".");
     let is_plain = name.chars().all(|c| c.is_ascii_graphic());
     (is_plain && !name.is_empty()).then_some(name)
-}
-
-/// FNV-1a.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
