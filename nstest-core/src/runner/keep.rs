@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use super::explore::{Explored, FailedRun};
 use super::record::TestRecord;
 use super::recorded_run::{RecordedRun, RunSummary};
+use super::rerun;
 use super::settings::{RecordPolicy, Settings};
 use super::test::Test;
 use super::verdict::{SeededVerdict, Verdict};
-use crate::evidence::card::card;
+use crate::evidence::card::Card;
 use crate::evidence::difference::difference;
 use crate::evidence::store::{Folder, Subject};
-use crate::evidence::story::Story;
 use crate::evidence::timeline::TimelineEvent;
 
 /// The line between the verdict and what follows.
@@ -94,6 +94,7 @@ fn summary<'a>(
     RunSummary {
         test,
         name,
+        target: rerun::target_arguments(test),
         plan: run_config.plan.clone(),
         seed: run_config.seed,
         seed_matters: verdict.seed.is_some(),
@@ -111,14 +112,14 @@ fn write(
 ) -> String {
     let folder = folder(name);
     let path = folder.as_ref().ok().map(|folder| folder.path().to_owned());
-    let story = run.story(path.as_deref());
-    let written = folder.and_then(|folder| write_into(folder, run, &story, census));
+    let card = Card::of(&run.story(path.as_deref()));
+    let written = folder.and_then(|folder| write_into(folder, run, &card, census));
     let place = match written {
         Ok(path) => format!("nstest: record in {0}\n[[ATTACHMENT|{0}]]", path.display()),
         Err(error) => format!("nstest: no record: {error}"),
     };
     let difference = difference.map(|text| format!("{text}\n")).unwrap_or_default();
-    format!("{HEADING}\n{}{difference}{place}", card(&story, has_colour()))
+    format!("{HEADING}\n{}{difference}{place}", card.text(has_colour()))
 }
 
 /// Whether the card is for a terminal whose user has not declined colour (no-color.org).
@@ -130,14 +131,14 @@ fn has_colour() -> bool {
 fn write_into(
     folder: Folder,
     run: &RecordedRun<'_>,
-    story: &Story,
+    card: &Card,
     census: Option<&RecordedRun<'_>>,
 ) -> io::Result<PathBuf> {
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-    files.extend(run.files(story)?.into_iter().map(|(name, content)| (name.into(), content)));
+    files.extend(run.files(card)?.into_iter().map(|(name, content)| (name.into(), content)));
     if let Some(census) = census {
-        let story = census.story(Some(&folder.path().join(CENSUS)));
-        let of_census = census.files(&story)?.into_iter();
+        let card = Card::of(&census.story(Some(&folder.path().join(CENSUS))));
+        let of_census = census.files(&card)?.into_iter();
         files.extend(of_census.map(|(name, content)| (PathBuf::from(CENSUS).join(name), content)));
     }
     let bytes = files.iter().map(|(_, content)| content.len() as u64).sum();

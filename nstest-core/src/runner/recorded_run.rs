@@ -8,7 +8,7 @@ use super::record::{Output, TestRecord, now};
 use super::rerun;
 use super::test::Test;
 use crate::evidence::capture::capture;
-use crate::evidence::card::card;
+use crate::evidence::card::Card;
 use crate::evidence::commit::commit;
 use crate::evidence::matching::{Networks, match_frames};
 use crate::evidence::packets::{TracedPacket, trace};
@@ -23,6 +23,8 @@ pub(super) struct RunSummary<'a> {
     pub(super) test: &'a Test,
     /// The name by which libtest knows the test.
     pub(super) name: &'a str,
+    /// The arguments by which cargo finds the test's target.
+    pub(super) target: String,
     pub(super) plan: Option<String>,
     pub(super) seed: u64,
     /// Whether the seed belongs to the command that repeats the run.
@@ -102,14 +104,14 @@ impl<'a> RecordedRun<'a> {
     ///
     /// # Errors
     /// If a text is too long for the capture.
-    pub(super) fn files(&self, story: &Story) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
+    pub(super) fn files(&self, card: &Card) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
         let events = json(&self.entries, self.started);
         let mut comments = self.summary.comments();
         if !self.secrets.is_empty() {
             comments.push(SECRETS.to_owned());
         }
         Ok(vec![
-            ("card.txt", card(story, false).into_bytes()),
+            ("card.txt", card.text(false).into_bytes()),
             ("report.html", report(self.summary.name, &events).into_bytes()),
             ("events.jsonl", events.into_bytes()),
             ("capture.pcapng", capture(&comments, &self.entries, &self.packets, &self.secrets)?),
@@ -133,12 +135,11 @@ impl RunSummary<'_> {
     }
 
     fn rerun(&self) -> String {
-        let target = rerun::target_arguments(self.test);
         let seed = self.seed_matters.then_some(self.seed);
-        rerun::command(self.name, &target, self.plan.as_deref(), seed)
+        rerun::command(self.name, &self.target, self.plan.as_deref(), seed)
     }
 
-    /// What a reader of the capture is told about the test.
+    /// What the capture says about the test.
     fn comments(&self) -> Vec<String> {
         let mut comments = vec![
             format!("test: {}", self.name),

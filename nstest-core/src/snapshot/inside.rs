@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process;
-use std::sync::{Mutex, OnceLock, mpsc};
+use std::sync::{Mutex, OnceLock};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,7 @@ use super::nodes;
 use super::processes::{TestProcess, owners};
 use super::processor;
 use super::sockets::{self, NodeSocket};
+use super::within;
 use crate::error::Result;
 use crate::evidence::timeline::TimelineEvent;
 use crate::layout::NODE;
@@ -108,15 +109,7 @@ fn fail(budget: Duration) {
 }
 
 fn wait_for_snapshot() -> Vec<TimelineEvent> {
-    let (done, snapshot) = mpsc::channel();
-    let taking = thread::Builder::new().name("nstest snapshot".to_owned()).spawn(move || {
-        let _ = done.send(take());
-    });
-    let events = match taking {
-        Ok(_) => snapshot.recv_timeout(LIMIT).map_err(|_| format!("not within {LIMIT:?}")),
-        Err(error) => Err(format!("no thread could be started: {error}")),
-    };
-    events.unwrap_or_else(|why| vec![note(&why)])
+    within(LIMIT, take).unwrap_or_else(|why| vec![note(&why)])
 }
 
 fn note(why: &str) -> TimelineEvent {

@@ -27,7 +27,27 @@ mod threads;
 pub(crate) use inside::{arm, at_end_of_panic, at_failure, at_panic};
 pub(crate) use outside::take as take_from_outside;
 
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
 use crate::evidence::timeline::{Entry, TimelineEvent};
+
+/// The events that a thread of its own finds, which may enter namespaces and need not end.
+/// Otherwise why there are none.
+fn within(
+    limit: Duration,
+    find: impl FnOnce() -> Vec<TimelineEvent> + Send + 'static,
+) -> Result<Vec<TimelineEvent>, String> {
+    let (done, found) = mpsc::channel();
+    let finding = thread::Builder::new().name("nstest snapshot".to_owned()).spawn(move || {
+        let _ = done.send(find());
+    });
+    match finding {
+        Ok(_) => found.recv_timeout(limit).map_err(|_| format!("not within {limit:?}")),
+        Err(error) => Err(format!("no thread could be started: {error}")),
+    }
+}
 
 /// Leaves the last snapshot of a test and none before it. The events of a snapshot have the same
 /// time.
@@ -43,8 +63,6 @@ pub(crate) fn keep_last(entries: &mut Vec<Entry>) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -9,8 +9,6 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -20,6 +18,7 @@ use super::processes::{TestProcess, owners};
 use super::processor;
 use super::sockets::{self, NodeSocket};
 use super::threads::{self, FailedTest, net_inode};
+use super::within;
 use crate::evidence::timeline::{Entry, TimelineEvent};
 use crate::layout::NODE;
 use crate::netlink::nftables::L4Proto;
@@ -39,15 +38,8 @@ const AT_ONCE: usize = 32;
 /// events.
 pub(crate) fn take(processes: Vec<PathBuf>, log: &[Entry]) -> Vec<TimelineEvent> {
     let numbers = numbers_of_nodes(log);
-    let (done, snapshot) = mpsc::channel();
-    let taking = thread::Builder::new().name("nstest snapshot".to_owned()).spawn(move || {
-        let _ = done.send(look(&processes, numbers));
-    });
-    let events = match taking {
-        Ok(_) => snapshot.recv_timeout(LIMIT).map_err(|_| format!("not within {LIMIT:?}")),
-        Err(error) => Err(format!("no thread could be started: {error}")),
-    };
-    events.unwrap_or_else(|why| vec![note("the processes of the test could not be read", &why)])
+    within(LIMIT, move || look(&processes, numbers))
+        .unwrap_or_else(|why| vec![note("the processes of the test could not be read", &why)])
 }
 
 fn note(what: &str, why: &impl ToString) -> TimelineEvent {

@@ -11,7 +11,7 @@ const INDENT: usize = 9;
 pub(super) const WIDTH: usize = COLUMNS - INDENT;
 
 /// A part of a card.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Section {
     /// At most 8 characters.
     pub(super) heading: &'static str,

@@ -8,9 +8,20 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
+use self::layout::Section;
 use super::story::Story;
 
-/// The card of a failed test. `colour`: for a terminal.
-pub(crate) fn card(story: &Story, colour: bool) -> String {
-    layout::print(sections::sections(story), colour)
+/// The card of a failed test.
+#[derive(Debug)]
+pub(crate) struct Card(Vec<Section>);
+
+impl Card {
+    pub(crate) fn of(story: &Story) -> Self {
+        Self(sections::sections(story))
+    }
+
+    /// Its lines. `colour`: for a terminal.
+    pub(crate) fn text(&self, colour: bool) -> String {
+        layout::print(self.0.clone(), colour)
+    }
 }

@@ -1,6 +1,6 @@
 use expect_test::expect;
 
-use super::card;
+use super::Card;
 use super::layout::{COLUMNS, LINES};
 use crate::evidence::story::Story;
 use crate::evidence::story::testing::{Arrives, DroppedBy, Scene};
@@ -8,7 +8,7 @@ use crate::evidence::timeline::TimelineEvent;
 
 #[track_caller]
 fn fits(story: &Story) -> String {
-    let card = card(story, false);
+    let card = Card::of(story).text(false);
     assert!(card.lines().count() <= LINES, "{card}");
     for line in card.lines() {
         assert!(line.chars().count() <= COLUMNS, "{line}");
@@ -76,7 +76,7 @@ fn a_card_of_anything_has_its_size() {
     story.rerun = "NSTEST_PLAN='x y z' cargo test ".repeat(20);
     let card = fits(&story);
     assert!(card.contains("more)"), "{card}");
-    assert!(super::card(&story, true).contains("\x1b[1mfailed\x1b[0m"));
+    assert!(Card::of(&story).text(true).contains("\x1b[1mfailed\x1b[0m"));
     fits(&Story::default());
 }
 
