@@ -15,8 +15,8 @@ use crate::snapshot::nodes;
 /// A layer of the crate tracing-subscriber that logs into the record of the test.
 ///
 /// If the test fails, the events stand among its packets and faults at their time, each with the
-/// node in whose network its thread was. So do the begin and the end of each span. The record
-/// keeps the first 16 MiB of logs and other events. A layer without a filter logs all
+/// node that its thread was in. So do the begin and the end of each span. The record keeps the
+/// first 4 MiB of logs and other events. A layer without a filter logs all
 /// levels of all crates.
 ///
 /// Each test has a process of its own, so each can install a subscriber for its whole process:

@@ -131,7 +131,7 @@ events! {
     /// The test function has reached a step (`nstest::step`).
     14 "step" Step {
         text: String,
-        /// The node in whose network the thread was.
+        /// The node that the thread was in.
         node: Option<u32>,
         thread: String,
     }
@@ -228,7 +228,7 @@ events! {
         /// The module that logged it.
         target: String,
         text: String,
-        /// The node in whose network the thread was.
+        /// The node that the thread was in.
         node: Option<u32>,
         thread: String,
     }

@@ -71,7 +71,7 @@ impl Fabric {
         Ok(())
     }
 
-    /// Starts a new wire, whose ring was being made while its devices were. If it is not there
+    /// Starts a new wire. Its ring was being made while its devices were. If it is not there
     /// yet, RTNL is kept busy for a moment, so that it comes sooner.
     fn start_wire(&mut self, new: Option<NewWire>) -> Result<()> {
         let Some(new) = new else { return Ok(()) };

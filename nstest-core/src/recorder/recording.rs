@@ -1,6 +1,6 @@
 //! The parent's side: copies frames out of the sockets, and keeps the newest of each link end.
 //!
-//! A test begins with a socket without a ring, whose frames are read one by one. When some
+//! A test begins with a socket without a ring. Its frames are read one by one. When some
 //! have come, the socket with the ring takes over. A test without traffic needs no ring.
 
 use std::collections::BTreeMap;

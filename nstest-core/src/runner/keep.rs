@@ -122,7 +122,7 @@ fn write(
     format!("{HEADING}\n{}{difference}{place}", card.text(has_colour()))
 }
 
-/// Whether the card is for a terminal whose user has not declined colour (no-color.org).
+/// Whether the card is for a terminal, and the user has not declined colour (no-color.org).
 fn has_colour() -> bool {
     let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     std::io::stderr().is_terminal() && !declined

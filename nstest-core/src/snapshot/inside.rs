@@ -46,7 +46,7 @@ const ENOUGH: Duration = Duration::from_millis(500);
 /// The snapshots that were taken.
 #[derive(Debug)]
 struct SnapshotsTaken {
-    /// The thread whose failure was the reason for the last one.
+    /// The thread that failed when the last one was taken.
     by: Option<ThreadId>,
     cost: Duration,
     /// Whether a later panic of that thread took none, since they had cost enough.

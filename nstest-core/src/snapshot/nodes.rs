@@ -47,7 +47,7 @@ pub(crate) fn netns(id: NodeId) -> Option<u64> {
     nodes.iter().find(|node| node.0 == id).and_then(|(_, namespace)| inode(namespace))
 }
 
-/// The node in whose namespace the calling thread is.
+/// The node that the calling thread is in.
 pub(crate) fn of_this_thread() -> Option<u32> {
     let own = std::fs::metadata("/proc/thread-self/ns/net").ok()?.ino();
     let nodes = lock(&NODES);

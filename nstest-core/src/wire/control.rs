@@ -37,7 +37,7 @@ pub(crate) struct Wire {
     deferred: Vec<DeferredClose>,
 }
 
-/// A wire whose ring is being made.
+/// A wire with a ring that is being made.
 #[derive(Debug)]
 pub(crate) struct NewWire(NewRing);
 

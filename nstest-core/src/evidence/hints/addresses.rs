@@ -162,7 +162,7 @@ fn asked(trace: &PacketTrace) -> Option<IpAddr> {
     headers.neighbour.filter(|_| asks)
 }
 
-/// `; server has 10.0.2.2`: nodes whose addresses are in the same subnet.
+/// `; server has 10.0.2.2`: nodes with addresses in the same subnet.
 fn near(story: &Story, address: IpAddr) -> String {
     let mut near = Vec::new();
     for node in story.nodes.values().filter(|node| !node.removed) {

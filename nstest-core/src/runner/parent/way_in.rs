@@ -9,7 +9,7 @@ use crate::runner::test::Options;
 /// More nodes than these are counted and not listed.
 const LISTED: usize = 40;
 
-/// The processes whose namespaces are entered, by their PIDs here.
+/// The processes with the namespaces that are entered, by their PIDs here.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct EntryPoint {
     pub(super) init: i32,
