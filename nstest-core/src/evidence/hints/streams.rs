@@ -183,14 +183,27 @@ pub(super) fn reset_by_peer(story: &Story) -> Option<Hint> {
     };
     let last = conversations.iter().rev().find(is_reset)?;
     let reset = last.reset()?;
-    let by = reset.headers.source.map(|ip| story.host(ip))?;
-    let (client, at) = (story.host(last.client.ip()), story.clock(reset.time()));
-    let server = story.full_endpoint(last.server.ip(), last.server.port());
-    let bytes = |direction: &TcpDirection<'_>| direction.bytes_until(reset.time());
-    let (forth, back) = (bytes(&last.forth), bytes(&last.back));
-    Some(Hint::new(format!(
-        "{by} reset the connection from {client} to {server} at {at}, after {forth} bytes from {client} and {back} back; a socket that is closed with unread data does so"
-    )))
+    let ended = ended_by(story, last, reset, "reset", "")?;
+    Some(Hint::new(format!("{ended}; a socket that is closed with unread data does so")))
+}
+
+/// `server reset the connection from client to server:80 (10.0.2.2) at 0.012 s, after 3 bytes
+/// from client and 0 back`, if this is the packet that did it.
+fn ended_by(
+    story: &Story,
+    conversation: &TcpConversation<'_>,
+    packet: &PacketTrace,
+    did: &str,
+    how: &str,
+) -> Option<String> {
+    let by = story.host(packet.headers.source?);
+    let (client, at) = (story.host(conversation.client.ip()), story.clock(packet.time()));
+    let server = story.full_endpoint(conversation.server.ip(), conversation.server.port());
+    let bytes = |direction: &TcpDirection<'_>| direction.bytes_until(packet.time());
+    let (forth, back) = (bytes(&conversation.forth), bytes(&conversation.back));
+    Some(format!(
+        "{by} {did} the connection from {client} to {server}{how} at {at}, after {forth} bytes from {client} and {back} back"
+    ))
 }
 
 /// The peer closed the connection, and the verdict says that data was missing.
@@ -218,14 +231,7 @@ pub(super) fn closed_by_peer(story: &Story) -> Option<Hint> {
             Some((conversation, fins.min_by_key(|trace| trace.time())?))
         })
         .max_by_key(|(_, fin)| fin.time())?;
-    let by = fin.headers.source.map(|ip| story.host(ip))?;
-    let (client, at) = (story.host(last.client.ip()), story.clock(fin.time()));
-    let server = story.full_endpoint(last.server.ip(), last.server.port());
-    let bytes = |direction: &TcpDirection<'_>| direction.bytes_until(fin.time());
-    let (forth, back) = (bytes(&last.forth), bytes(&last.back));
-    Some(Hint::new(format!(
-        "{by} closed the connection from {client} to {server} first (FIN) at {at}, after {forth} bytes from {client} and {back} back"
-    )))
+    ended_by(story, last, fin, "closed", " first (FIN)").map(Hint::new)
 }
 
 /// Segments were lost to a condition, and waiting for their retransmission took a large part of
