@@ -11,6 +11,14 @@ use crate::programs::need;
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace());
+    // cargo sets these for a test. The build script of ring depends on them: with others,
+    // this cargo and the next one outside of a test would compile ring and all above it again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
@@ -45,10 +53,10 @@ pub fn nextest(filter: &str) -> Command {
             std::fs::rename(&own, &path).expect("rename it");
             path
         };
-        // With the features of this build, or cargo would compile everything again.
-        let features = if cfg!(feature = "programs") { "programs" } else { "" };
+        // With the packages and features of `./check`, or cargo would compile much again.
+        let features = if cfg!(feature = "programs") { "nstest-tests/programs" } else { "" };
         let list = [
-            &["nextest", "list", "--package", "nstest-tests", "--features", features][..],
+            &["nextest", "list", "--workspace", "--features", features][..],
             &["--list-type", "binaries-only", "--message-format", "json"],
         ];
         (save("metadata", &["metadata", "--format-version", "1"]), save("binaries", &list.concat()))
