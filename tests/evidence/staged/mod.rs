@@ -31,7 +31,7 @@ fn a_server_on_the_wrong_address() {
             hint     no socket listens on server:7000 (10.0.2.2); server listens on 127.0.0.1:7000 only; the SYN from test got RST
             network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24
             sockets  server: tcp listening 127.0.0.1:7000
-            packets  N s  test > server:7000  SYN
+            packets  N s  test:PORT > server:7000  SYN
                      N s  server:7000 > test:PORT  RST
         "#]],
     );
@@ -47,9 +47,9 @@ fn a_swallowed_syn() {
             network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24 [fault N]
             sockets  test: tcp syn-sent test:PORT > server:7000, N retransmit
                      server: tcp listening 10.0.2.2:7000
-            waits    connect tcp test:PORT -> server:7000 (syn-sent), thread staged::fixtu…
+            waits    connect tcp test:PORT -> server:7000 (syn-sent)
                      accept4 tcp server:7000 (listening), thread staged::fixture[N]
-            packets  N s  test > server:7000  SYN  DROPPED (N times until N s)
+            packets  N s  test:PORT > server:7000  SYN  DROPPED (N times until N s)
                      N s  nothing was sent in the last N s
             faults   N `server tcp syn: drop`  N s to the end
         "#]],
@@ -88,7 +88,7 @@ fn an_mtu_black_hole() {
         "mtu_black_hole",
         CAUSE,
         expect![[r#"
-            hint     MTU black hole: packets of N bytes and more from test to server:7000 were dropped N times by `server: mtu N` without ICMP fragmentation needed; those up to N bytes arrived
+            hint     MTU black hole: packets longer than N bytes from test to server:7000 were dropped N times by `server: mtu N` without ICMP fragmentation needed; those up to N bytes arrived
             network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24 [fault N]
             faults   N `server: mtu N`  N s to the end
         "#]],
@@ -153,7 +153,7 @@ fn a_stream_that_is_slow_under_loss() {
         "slow_under_loss",
         CAUSE,
         expect![[r#"
-            hint     slow under loss: `server: condition delay Nms loss N%` dropped N of N TCP packets (N %) between test and server:7000; N segments were sent again, and waiting for them took N of N s
+            hint     slow under delay and loss: `server: condition delay Nms loss N%` dropped N of N TCP packets (N %) between test and server:7000 and delayed packets for N s; N segments were sent again, and waiting for them took N of N s
             network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24 [impaired]
             faults   N `server: condition delay Nms loss N%`  N s to the end
         "#]],

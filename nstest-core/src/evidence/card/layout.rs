@@ -93,7 +93,10 @@ fn shortened(mut lines: Vec<String>, count: usize, newest: bool) -> Vec<String> 
     if hidden == 0 {
         return lines;
     }
-    let more = format!(" (+{hidden} more)");
+    let more = match newest {
+        true => format!(" ({hidden} earlier left out)"),
+        false => format!(" (+{hidden} more)"),
+    };
     if newest {
         lines.drain(..hidden);
     } else {
@@ -116,6 +119,16 @@ pub(super) fn cut(line: &str, width: usize) -> String {
     }
     let kept: String = line.chars().take(width - 1).collect();
     format!("{}…", kept.trim_end())
+}
+
+/// A line that fits, if it does without one after the other of these words.
+pub(super) fn fitted(mut line: String, without: &[(&str, &str)]) -> String {
+    for (words, short) in without {
+        if line.chars().count() > WIDTH {
+            line = line.replacen(words, short, 1);
+        }
+    }
+    line
 }
 
 /// As [`cut`]: what is missing was at its start.

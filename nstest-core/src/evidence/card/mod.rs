@@ -1,9 +1,11 @@
 //! The card of a failed test: what a reader needs first, on at most 25 lines of 80 columns.
 //!
 //! - [`layout`]: sections, cut and wrapped to the size of a card;
+//! - [`packets`]: the packets, a line each;
 //! - [`sections`]: what each section says.
 
 mod layout;
+mod packets;
 mod sections;
 #[cfg(test)]
 mod tests;

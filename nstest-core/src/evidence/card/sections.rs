@@ -1,28 +1,25 @@
 //! What each section of a card says.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
-use super::layout::{Section, WIDTH, command, cut_start};
+use super::layout::{Section, WIDTH, command, cut_start, fitted};
+use super::packets;
 use crate::evidence::hints;
-use crate::evidence::story::names::times;
-use crate::evidence::story::trace::{Hop, PacketTrace};
+use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, KnownInterface, OpenSocket, Story, WaitingThread};
 
 /// All of them, in their order.
 pub(super) fn sections(story: &Story) -> Vec<Section> {
     let outcome = if story.passed { "passed" } else { "failed" };
-    let mut sections = vec![Section::text(outcome, 2, &verdict(story))];
+    let mut sections = vec![Section::text(outcome, 3, &verdict(story))];
     for hint in hints::hints(story) {
         sections.push(Section::text("hint", 4, &hint.text));
     }
     sections.push(Section::of("network", 2, network(story)));
     sections.push(Section::of("sockets", 3, sockets(story)));
     sections.push(Section::of("waits", 1, threads(story)));
-    let (heading, packets) = packets(story);
-    let mut packets = Section::of(heading, 4, packets).newest();
-    packets.lines.extend(silence(story));
+    let mut packets = Section::of("packets", 4, packets::packets(story)).newest();
+    packets.lines.extend(packets::silence(story));
     sections.push(packets);
     sections.push(Section::of("faults", 1, faults(story)).wrapped());
     sections.push(Section::of("step", 1, step(story)));
@@ -46,6 +43,12 @@ fn verdict(story: &Story) -> String {
     // The processes are in the message above the card, and the threads below.
     let first = first.split("; processes alive").next().unwrap_or(first);
     let first = first.strip_prefix("nstest[timeout]: ").unwrap_or(first);
+    let panic = "the test panicked";
+    let place = story.own_panic().filter(|_| first.starts_with(panic)).map(|own| own.place);
+    let first = match (place.as_deref().map(file_and_line), first.strip_prefix(panic)) {
+        (Some(place), Some(rest)) if !place.is_empty() => format!("{panic} at {place}{rest}"),
+        _ => first.to_owned(),
+    };
     format!("{}: {first}{values}", story.test)
 }
 
@@ -162,6 +165,8 @@ fn socket_text(story: &Story, socket: &OpenSocket) -> String {
     for (count, what) in counts.iter().filter(|(count, _)| *count > 0) {
         text.push_str(&format!(", {count} {what}"));
     }
+    let node = format!("{}: ", story.node_name(socket.node));
+    let text = fitted(text, &[(" established", ""), (if is_connected { &node } else { "" }, "")]);
     // Most sockets are those of the test's own process, so it is left out first.
     let process = socket.process.as_ref().map(|process| format!(" ({process})"));
     let fits = |process: &String| text.chars().count() + process.chars().count() <= WIDTH;
@@ -173,7 +178,9 @@ fn socket_text(story: &Story, socket: &OpenSocket) -> String {
 fn threads(story: &Story) -> Vec<String> {
     let text = |thread: &WaitingThread| {
         let on = thread.waits_for.as_ref().map(|what| format!(" {}", named(story, what)));
-        format!("{}{}, thread {}", thread.waits_in, on.unwrap_or_default(), thread.thread)
+        let by = format!(", thread {}", thread.thread);
+        let text = format!("{}{}{by}", thread.waits_in, on.unwrap_or_default());
+        fitted(text, &[(" (established)", ""), (&by, "")])
     };
     story.threads.iter().map(text).collect()
 }
@@ -187,151 +194,6 @@ fn named(story: &Story, text: &str) -> String {
         _ => word.to_owned(),
     };
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
-}
-
-/// The packets up to the failure; those around the last one that a fault affected, if others
-/// came after it.
-fn packets(story: &Story) -> (&'static str, Vec<String>) {
-    const SHOWN: usize = 9;
-    let shown: Vec<&PacketTrace> =
-        story.packets.iter().filter(|trace| is_shown(story, trace)).collect();
-    let is_affected = |trace: &&PacketTrace| {
-        trace.is_lost() || trace.hops.iter().any(|hop| hop.fates.iter().any(|f| f.fault.is_some()))
-    };
-    let affected = shown.iter().rposition(is_affected);
-    let end = match affected {
-        Some(at) => (at + 1 + SHOWN / 2).min(shown.len()),
-        None => shown.len(),
-    };
-    let start = end.saturating_sub(SHOWN);
-    let mut lines = merged(story, &shown[start..end]);
-    if end < shown.len() {
-        let later = shown.len() - end;
-        let last = story.clock(shown[shown.len() - 1].time());
-        lines.push(format!("{later} more packets until {last}"));
-    }
-    ("packets", lines)
-}
-
-/// Neighbour discovery that was answered says nothing.
-fn is_shown(story: &Story, trace: &PacketTrace) -> bool {
-    if !trace.headers.is_control() {
-        return true;
-    }
-    let Some(arp) = trace.headers.arp else {
-        // Group membership and router discovery have nothing to do with failures.
-        let is_discovery = trace.headers.neighbour.is_some();
-        return is_discovery && trace.hops.iter().any(|hop| !hop.fates.is_empty());
-    };
-    let answered = |target| {
-        story
-            .packets
-            .iter()
-            .any(|other| other.headers.arp.is_some_and(|arp| !arp.request && arp.sender == target))
-    };
-    let fated = trace.hops.iter().any(|hop| !hop.fates.is_empty());
-    fated || (arp.request && arp.sender != arp.target && !answered(arp.target))
-}
-
-/// A line for each packet, and one for several that are alike.
-fn merged(story: &Story, traces: &[&PacketTrace]) -> Vec<String> {
-    let mut lines: Vec<(String, String, usize, String)> = Vec::new();
-    for trace in traces {
-        let (time, text) = (story.clock(trace.time()), packet(story, trace));
-        match lines.last_mut() {
-            Some((_, last, count, until)) if *last == text => (*count, *until) = (*count + 1, time),
-            _ => lines.push((time.clone(), text, 1, time)),
-        }
-    }
-    lines
-        .into_iter()
-        .map(|(time, text, count, until)| match (count, times(count)) {
-            (1, _) => format!("{time}  {text}"),
-            (_, times) if time == until => format!("{time}  {text} ({times})"),
-            (_, times) => format!("{time}  {text} ({times} until {until})"),
-        })
-        .collect()
-}
-
-/// `client > server:7000  SYN  dropped by fault 1`.
-fn packet(story: &Story, trace: &PacketTrace) -> String {
-    let headers = &trace.headers;
-    let (source, destination) = match headers.arp {
-        Some(arp) => (story.host(arp.sender), "all".to_owned()),
-        None => (story.source(headers), story.destination(headers)),
-    };
-    let routers: Vec<String> = trace.hops[1..]
-        .iter()
-        .filter_map(|hop| hop.from)
-        .map(|end| story.end_name(end))
-        .take(3)
-        .collect();
-    let via = match routers.is_empty() {
-        true => String::new(),
-        false => format!("{} > ", routers.join(" > ")),
-    };
-    format!("{source} > {via}{destination}  {}{}", headers.what(), fate(story, trace))
-}
-
-/// What became of a packet, if it did not just arrive: `  DROPPED, ANSWERED by fault 2`.
-fn fate(story: &Story, trace: &PacketTrace) -> String {
-    let mut by_fault: BTreeMap<Option<u32>, Vec<String>> = BTreeMap::new();
-    for fate in trace.hops.iter().flat_map(|hop| &hop.fates) {
-        let delay = fate.delay.map(|delay| format!(" {:?}", rounded(delay))).unwrap_or_default();
-        let effects = by_fault.entry(fate.fault).or_default();
-        let effect = format!("{}{delay}", fate.effect.to_uppercase());
-        match effect.as_str() {
-            _ if effects.contains(&effect) => {}
-            "DROPPED" => effects.insert(0, effect),
-            _ => effects.push(effect),
-        }
-    }
-    let several = story.faults.len() > 1;
-    let words = by_fault.into_iter().map(|(fault, effects)| match fault.filter(|_| several) {
-        Some(fault) => format!("{} by fault {fault}", effects.join(", ")),
-        None => effects.join(", "),
-    });
-    let mut words: Vec<String> = words.collect();
-    if words.is_empty() && trace.last().is_lost() {
-        words.push("LOST".to_owned());
-    }
-    let stopped = trace.receiver().filter(|_| trace.last().is_stopped(story, trace));
-    words.extend(stopped.map(|end| format!("STOPPED at {}", story.end_name(end))));
-    if words.is_empty() { String::new() } else { format!("  {}", words.join("; ")) }
-}
-
-impl Hop {
-    /// Whether it ended at a node that does not have the packet's destination.
-    fn is_stopped(&self, story: &Story, trace: &PacketTrace) -> bool {
-        let (Some(end), Some(destination)) = (self.to.first(), trace.headers.destination) else {
-            return false;
-        };
-        let node = story.node_of(*end);
-        let known = node.and_then(|node| story.nodes.get(&node));
-        let owner = story.owner(destination);
-        owner.is_some()
-            && owner != node
-            && trace.hops.len() == 1
-            && known.is_some_and(|known| !known.has(destination))
-    }
-}
-
-fn rounded(nanoseconds: u64) -> Duration {
-    Duration::from_micros(nanoseconds / 1_000)
-}
-
-/// How long nothing was sent until the failure.
-fn silence(story: &Story) -> Option<String> {
-    const WORTH: Duration = Duration::from_millis(500);
-    let last = story.packets.last()?.time();
-    let silent = story.failed_at.saturating_sub(last);
-    (silent >= WORTH).then(|| {
-        format!(
-            "{}  nothing was sent in the last {}",
-            story.clock(story.failed_at),
-            crate::evidence::story::names::seconds(silent)
-        )
-    })
 }
 
 /// When each was in force.
@@ -354,15 +216,24 @@ fn fault_text(story: &Story, fault: &KnownFault) -> String {
         intervals.push(format!("{more} more times"));
     }
     let when = if intervals.is_empty() { "not in force".to_owned() } else { intervals.join(", ") };
-    let drops = story.packets.iter().flat_map(PacketTrace::drops);
-    let dropped = drops.filter(|by| *by == fault.number).count();
-    let dropped = if dropped > 0 { format!(", dropped {dropped}") } else { String::new() };
-    // The file and the line, without directories and the column.
-    let place = fault.place.rsplit('/').next().unwrap_or_default();
-    let mut parts = place.splitn(3, ':');
-    let place: Vec<&str> = parts.by_ref().take(2).collect();
-    let (number, text, place) = (fault.number, &fault.text, place.join(":"));
+    let dropped = |control: bool| {
+        let packets = story.packets.iter().filter(|trace| trace.headers.is_control() == control);
+        packets.flat_map(PacketTrace::drops).filter(|by| *by == fault.number).count()
+    };
+    let dropped = match (dropped(false), dropped(true)) {
+        (0, 0) => String::new(),
+        (0, control) => format!(", dropped {control} (ARP or ND)"),
+        (count, 0) => format!(", dropped {count}"),
+        (count, control) => format!(", dropped {count} and {control} of ARP or ND"),
+    };
+    let (number, text, place) = (fault.number, &fault.text, file_and_line(&fault.place));
     format!("{number} `{text}`  {when}{dropped} ({place})")
+}
+
+/// A place without directories and the column.
+fn file_and_line(place: &str) -> String {
+    let place = place.rsplit('/').next().unwrap_or_default();
+    place.splitn(3, ':').take(2).collect::<Vec<_>>().join(":")
 }
 
 fn step(story: &Story) -> Vec<String> {

@@ -48,7 +48,7 @@ fn a_swallowed_syn() {
         sockets  client: tcp syn-sent client:40000 > server:7000, 1 unacked (client[7])
                  server: tcp listening 0.0.0.0:7000 (server[7])
         waits    connect tcp client:40000 -> server:7000 (syn-sent), thread main[7]
-        packets  0.100 s  client > server:7000  SYN  DROPPED (twice until 1.000 s)
+        packets  0.100 s  client:40000 > server:7000  SYN  DROPPED (twice until 1.000 s)
                  1.999 s  nothing was sent in the last 0.999 s
         faults   1 `server tcp: drop`  0.100 s to the end, dropped 2 (a.rs:12)
         seed     7

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::Hint;
+use super::resolver::resolved_to;
 use crate::addr::{MacAddr, Subnet};
 use crate::evidence::story::names::times;
 use crate::evidence::story::trace::PacketTrace;
@@ -25,16 +26,10 @@ pub(super) fn used_twice(story: &Story) -> Option<Hint> {
 /// A node sent packets from an address that another node of its network has.
 fn claimed(story: &Story) -> Option<Hint> {
     for trace in &story.packets {
-        let (headers, Some(end)) = (&trace.headers, trace.sender()) else { continue };
-        let sender = headers.arp.map(|arp| arp.sender).or(headers.source);
-        let Some(address) = sender.filter(|address| !address.is_unspecified()) else { continue };
-        let (Some(node), Some(owner)) = (story.node_of(end), story.owner(address)) else {
+        let (Some((node, address)), Some(end)) = (story.false_sender(trace), trace.sender()) else {
             continue;
         };
-        // A router sends packets of others.
-        let known = story.nodes.get(&node);
-        let is_host = known.is_some_and(|known| known.interfaces.len() == 1);
-        let forwards = !is_host && headers.arp.is_none();
+        let Some(owner) = story.owner(address) else { continue };
         let has = |known: &KnownInterface| known.addresses.iter().any(|(own, _)| *own == address);
         let beside = story.networks.values().any(|network| {
             network.link_ends.contains(&end)
@@ -42,11 +37,11 @@ fn claimed(story: &Story) -> Option<Hint> {
                     story.node_of(*other) == Some(owner) && story.interface(*other).is_some_and(has)
                 })
         });
-        if node == owner || forwards || !beside {
+        if !beside {
             continue;
         }
         let (owner, node) = (story.node_name(owner), story.node_name(node));
-        let (what, at) = (headers.what(), story.clock(trace.time()));
+        let (what, at) = (trace.headers.what(), story.clock(trace.time()));
         return Some(Hint::new(format!(
             "the address {address} is used twice: {owner} has it, and {node} sent packets from it ({what} at {at})"
         )));
@@ -139,11 +134,27 @@ pub(super) fn unanswered(story: &Story) -> Option<Hint> {
     let asked = format!("{by} asked {} by {protocol} and got no answer", times(requests.len()));
     match story.owner(address) {
         Some(owner) => {
+            let has = |end: &&u32| {
+                story
+                    .interface(**end)
+                    .is_some_and(|known| known.addresses.iter().any(|(own, _)| *own == address))
+            };
+            let on = requests.iter().flat_map(|trace| &trace.last().to).find(has);
+            let on = on.and_then(|end| story.interface(*end));
             let owner = story.node_name(owner);
-            Some(Hint::new(format!("{owner} did not answer for its address {address}: {asked}")))
+            let got = match on {
+                Some(known) => format!(
+                    "; {owner} received it on {}, so see its rp_filter, arp_ignore and filters",
+                    known.name
+                ),
+                None => String::new(),
+            };
+            Some(Hint::new(format!(
+                "{owner} did not answer for its address {address}: {asked}{got}"
+            )))
         }
         None => {
-            let near = near(story, address);
+            let near = near(story, address) + &resolved_to(story, address);
             Some(Hint::new(format!("no node has the address {address}: {asked}{near}")))
         }
     }

@@ -39,7 +39,9 @@ pub(super) fn never_healed(story: &Story) -> Option<Hint> {
     else {
         return (story.is_timeout() || !is_partition).then(|| Hint::about(fault, what));
     };
-    let (count, to) = (lost.len(), target(story, &last.headers));
+    let is_control = last.headers.is_control();
+    let count = lost.iter().filter(|it| it.headers.is_control() == is_control).count();
+    let to = target(story, &last.headers);
     let packets = if count == 1 { "packet was" } else { "packets were" };
     let last = last.headers.what();
     let text = format!("{what}; {count} {packets} lost to it, such as the {last} to {to}");

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod blame;
+mod busy;
 mod current;
 mod faults;
 mod no_route;
@@ -19,6 +20,7 @@ mod sizes;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use super::story::{KnownFault, Story};
 
@@ -52,15 +54,17 @@ const CAUSES: &[Pattern] = &[
     sizes::mtu_black_hole,
     faults::never_healed,
     faults::reset,
-    streams::slowed_by_loss,
+    busy::slowed_by_loss,
     faults::dropped,
     faults::changed,
     refused::over_tcp,
     refused::over_udp,
     resolver::missing,
+    resolver::refused,
     addresses::unanswered,
     routing::asymmetric,
     routing::loops,
+    routing::black_hole,
     routing::unreachable,
     routing::not_forwarded,
     no_route::no_route,
@@ -79,7 +83,9 @@ const SYMPTOMS: &[Pattern] = &[
     streams::not_read,
     silence::syn_unanswered,
     silence::datagrams_unanswered,
-    silence::stream,
+    busy::up_to_the_end,
+    waiting::stream,
+    waiting::own_thread,
 ];
 
 /// The hints for a failed test.
@@ -87,8 +93,9 @@ pub(crate) fn hints(story: &Story) -> Vec<Hint> {
     if story.passed {
         return Vec::new();
     }
-    if story.waits_for_itself() {
-        return panics::in_another_thread(story).into_iter().collect();
+    if let Some(own) = story.waits_for_itself() {
+        let hint = panics::in_another_thread(story);
+        return hint.or_else(|| Some(waiting::for_itself(own))).into_iter().collect();
     }
     let mut causes: Vec<Hint> = Vec::new();
     for cause in CAUSES.iter().filter_map(|pattern| pattern(story)) {

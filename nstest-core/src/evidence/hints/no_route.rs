@@ -22,8 +22,22 @@ pub(super) fn no_route(story: &Story) -> Option<Hint> {
     // A route that was removed last is more probable than one that never existed.
     let error = "(ENETUNREACH, so no packet was sent)";
     let Some(gap) = gaps.iter().rev().max_by_key(|gap| gap.removed.map(|(time, _)| time)) else {
-        let to = named.map_or("the destination".to_owned(), |named| named.to_string());
-        return Some(Hint::new(format!("the node has no route to {to} {error}")));
+        return Some(Hint::new(match (without_default(story), named) {
+            (nodes, Some(to)) if nodes.is_empty() => {
+                format!("the node has no route to {to} {error}")
+            }
+            (nodes, None) if nodes.is_empty() => {
+                format!("the node has no route to the destination {error}")
+            }
+            (nodes, to) => {
+                let (nodes, has) =
+                    (nodes.join(" and "), if nodes.len() == 1 { "has" } else { "have" });
+                let to = to.map(|to| format!(" to {to}")).unwrap_or_default();
+                format!(
+                    "no route{to} {error}: {nodes} {has} no default route, and so no route out of their own networks"
+                )
+            }
+        }));
     };
     let (from, to, address) = (&gap.from.name, &gap.to.name, gap.address);
     let why = match gap.removed {
@@ -33,6 +47,33 @@ pub(super) fn no_route(story: &Story) -> Option<Hint> {
         None => ": it has no default route".to_owned(),
     };
     Some(Hint::new(format!("{from} has no route to {address} ({to}) {error}{why}")))
+}
+
+/// The nodes without a default route.
+fn without_default(story: &Story) -> Vec<&str> {
+    let nodes = story.nodes.values().filter(|node| {
+        let has = node.routes.iter().any(|route| route.starts_with("default"));
+        !node.removed && !node.interfaces.is_empty() && !has
+    });
+    nodes.map(|node| node.name.as_str()).collect()
+}
+
+/// The interface by which a node sends to an address, as far as its recorded routes tell.
+pub(super) fn device(node: &KnownNode, address: IpAddr) -> Option<&str> {
+    let own = node.interfaces.values().filter(|known| !known.removed);
+    let mut own = own.filter(|known| {
+        known.addresses.iter().any(|(own, length)| Subnet::of(*own, *length).contains(address))
+    });
+    // With several, their order decides.
+    match (own.next(), own.next()) {
+        (Some(only), None) => Some(&only.name),
+        (Some(_), Some(_)) => None,
+        (None, _) => {
+            let mut routes = node.routes.iter().filter(|route| leads_to(route, address));
+            let route = routes.next().filter(|_| routes.next().is_none())?;
+            route.split(' ').skip_while(|word| *word != "dev").nth(1)
+        }
+    }
 }
 
 /// A node that has no route to an address of another.

@@ -23,6 +23,7 @@ pub(super) fn in_another_thread(story: &Story) -> Option<Hint> {
         name => format!("thread '{name}'"),
     };
     Some(Hint::new(format!(
-        "{thread} panicked at {at}, before the test failed: {message} ({place})"
+        "{thread} panicked at {at}, before the test failed: {message}{} ({place})",
+        other.values
     )))
 }

@@ -1,9 +1,12 @@
 //! Connections and datagrams that were refused, since no socket listens there.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use super::Hint;
+use super::resolver::resolved_to;
 use crate::evidence::story::conversations::TcpConversation;
+use crate::evidence::story::headers::PacketHeaders;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{OpenSocket, Story};
 
@@ -41,8 +44,9 @@ pub(super) fn over_tcp(story: &Story) -> Option<Hint> {
     let again = if count > 1 { format!(" ({count} times)") } else { String::new() };
     let client = story.host(last.client.ip());
     Some(Hint::new(format!(
-        "{}; the SYN from {client} got RST{again}",
-        listener(story, last.server, "tcp")
+        "{}; the SYN from {client} got RST{again}{}",
+        listener(story, last.server, "tcp"),
+        resolved_to(story, last.server.ip())
     )))
 }
 
@@ -75,9 +79,35 @@ pub(super) fn over_udp(story: &Story) -> Option<Hint> {
     }
     let server = SocketAddr::new(address, port);
     let client = quoted.source.map(|ip| story.host(ip)).unwrap_or_default();
+    if let Some(hint) = from_other_address(story, quoted, error.time()) {
+        return Some(hint);
+    }
     Some(Hint::new(format!(
-        "{}; the datagram from {client} got ICMP port unreachable",
-        listener(story, server, "udp")
+        "{}; the datagram from {client} got ICMP port unreachable{}",
+        listener(story, server, "udp"),
+        resolved_to(story, address)
+    )))
+}
+
+/// A node replied from another of its addresses than the request was sent to. A socket that is
+/// connected to that one refuses the reply.
+fn from_other_address(story: &Story, reply: &PacketHeaders, time: Duration) -> Option<Hint> {
+    let (from, to) = (reply.source?, reply.destination?);
+    let (sport, dport) = reply.ports()?;
+    let request = story.packets.iter().rfind(|trace| {
+        let headers = &trace.headers;
+        let to_it = headers.destination.and_then(|ip| story.owner(ip)) == story.owner(from);
+        headers.udp().is_some()
+            && trace.time() < time
+            && headers.source == Some(to)
+            && headers.ports() == Some((dport, sport))
+            && headers.destination != Some(from)
+            && to_it
+    })?;
+    let asked = request.headers.destination?;
+    let (server, client) = (story.host(from), story.host(to));
+    Some(Hint::new(format!(
+        "{server} replied from {from}, but {client} had sent its request to {asked}; the reply got ICMP port unreachable, as from a socket that is connected to {asked}"
     )))
 }
 
@@ -127,7 +157,12 @@ fn listener(story: &Story, at: SocketAddr, protocol: &str) -> String {
         .or_else(|| find(&|socket, _| is_own(socket)));
     match nearest {
         Some((socket, local)) => {
-            let listens = listens(story, socket, local);
+            let family = match (local.is_ipv6(), at.is_ipv6()) {
+                (true, false) if !local.ip().is_unspecified() => " (IPv6)",
+                (false, true) if !local.ip().is_unspecified() => " (IPv4)",
+                _ => "",
+            };
+            let listens = format!("{}{family}", listens(story, socket, local));
             let only = if is_own(socket) && local.port() == at.port() { " only" } else { "" };
             format!("no socket listens on {there}; {listens}{only}")
         }

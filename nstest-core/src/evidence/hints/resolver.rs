@@ -95,3 +95,66 @@ fn no_query(story: &Story) -> Option<Hint> {
         "a name was not resolved, and no DNS query was sent: the test has no resolver, so only the names of nodes resolve; `node.serve_dns()` starts one".to_owned(),
     ))
 }
+
+/// A name was not resolved, and a DNS server had said so.
+pub(super) fn refused(story: &Story) -> Option<Hint> {
+    if !story.mentions(NOT_RESOLVED) {
+        return None;
+    }
+    let answers = || story.packets.iter().filter(|trace| trace.receiver().is_some()).rev();
+    let (trace, name, answer) = answers().find_map(|trace| {
+        let headers = &trace.headers;
+        Some((trace, headers.question.as_ref()?, headers.answer.as_ref()?))
+    })?;
+    let resolved = answers().any(|other| {
+        let answer = other.headers.answer.as_ref().filter(|answer| !answer.addresses.is_empty());
+        answer.is_some() && other.headers.question.as_ref() == Some(name)
+    });
+    if resolved || (answer.code == 0 && !answer.addresses.is_empty()) {
+        return None;
+    }
+    let server = story.full_endpoint(trace.headers.source?, DNS);
+    let near = near(story, name).map(|node| format!("; there is a node {node}"));
+    let meaning = if answer.code == 3 { ", there is no such name" } else { "" };
+    let (what, near) = (answer.what(), near.unwrap_or_default());
+    Some(Hint::new(format!("the DNS server {server} answered for {name}: {what}{meaning}{near}")))
+}
+
+/// A node with nearly the name, or the first label, that was asked for.
+fn near<'a>(story: &'a Story, name: &str) -> Option<&'a str> {
+    let label = name.split('.').next().unwrap_or_default();
+    let nodes = || story.nodes.values().map(|node| node.name.as_str());
+    let exact = nodes().find(|node| *node == name || *node == label);
+    exact.or_else(|| nodes().find(|node| is_near(node, name) || is_near(node, label)))
+}
+
+/// Whether two names differ in one letter, or in two neighbours that were swapped.
+fn is_near(one: &str, other: &str) -> bool {
+    let (a, b) = (one.as_bytes(), other.as_bytes());
+    let start = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[start..], &b[start..]);
+    let end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    match (&a[..a.len() - end], &b[..b.len() - end]) {
+        ([first, second], [third, fourth]) => first == fourth && second == third,
+        (a, b) => a.len() <= 1 && b.len() <= 1,
+    }
+}
+
+/// `; the address comes from the DNS answer for db.example, and db has 10.0.2.3`, if it was in an
+/// answer.
+pub(super) fn resolved_to(story: &Story, address: IpAddr) -> String {
+    let found = story.packets.iter().rev().filter(|trace| trace.receiver().is_some()).find(|it| {
+        it.headers.answer.as_ref().is_some_and(|answer| answer.addresses.contains(&address))
+    });
+    let Some(name) = found.and_then(|trace| trace.headers.question.as_ref()) else {
+        return String::new();
+    };
+    let label = name.split('.').next().unwrap_or_default();
+    let node = story.nodes.values().find(|node| node.name == *label || node.name == *name);
+    let other = node.filter(|node| !node.has(address)).and_then(|node| {
+        let addresses = node.interfaces.values().flat_map(|known| &known.addresses);
+        let mut same = addresses.filter(|(own, _)| own.is_ipv4() == address.is_ipv4());
+        Some(format!(", and {} has {}", node.name, same.next()?.0))
+    });
+    format!("; {address} comes from the DNS answer for {name}{}", other.unwrap_or_default())
+}

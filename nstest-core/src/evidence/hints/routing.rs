@@ -1,6 +1,7 @@
 //! Packets that took a wrong way, or had none.
 
 use super::Hint;
+use super::no_route::leads_to;
 use crate::evidence::story::Story;
 use crate::evidence::story::names::times;
 use crate::evidence::story::trace::PacketTrace;
@@ -161,5 +162,34 @@ pub(super) fn not_forwarded(story: &Story) -> Option<Hint> {
         "{node} received {} from {from} to {to} {}, and forwarded none of them: see its routes, packet filter and NAT",
         last.headers.what(),
         times(flow.len())
+    )))
+}
+
+/// The next hops of `DefaultRoute::Blackhole`, as routes are printed.
+const VOID: [&str; 2] = [" via 169.254.0.1 ", " via fe80::dead "];
+
+/// A node sends to its default route, which is a black hole.
+pub(super) fn black_hole(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let last = story.packets.iter().rfind(|trace| {
+        !trace.headers.is_control()
+            && trace.headers.destination.is_some_and(|ip| !ip.is_multicast())
+    })?;
+    let destination = last.headers.destination?;
+    let node = story.nodes.get(&story.node_of(last.sender()?)?)?;
+    let route = node
+        .routes
+        .iter()
+        .find(|route| VOID.iter().any(|hop| route.contains(hop)) && leads_to(route, destination))?;
+    if last.hops.len() > 1 || story.node_with_mac(last.headers.to).is_some() {
+        return None;
+    }
+    let same = story.packets.iter().filter(|trace| trace.flow() == last.flow());
+    let (what, count) = (last.headers.what(), times(same.count()));
+    let (name, to) = (&node.name, story.destination(&last.headers));
+    Some(Hint::new(format!(
+        "{name} sent {what} to {to} {count} into a black hole: its default route is `{route}`, and no interface has that next hop"
     )))
 }

@@ -1,17 +1,13 @@
 //! Where a test stopped, if no cause is known: the last packets, and who did not answer.
 
-use std::net::IpAddr;
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
 
 use super::Hint;
-use super::no_route::{leads_to, reaches};
+use super::no_route::{device, leads_to, reaches};
 use super::refused::{covers, is_open};
-use crate::evidence::story::names::{seconds, times};
+use crate::evidence::story::names::times;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{OpenSocket, Story};
-
-/// Silence that is worth a remark.
-const SILENCE: Duration = Duration::from_millis(500);
 
 /// The last packets of a flow were lost, and no fault explains that.
 pub(super) fn lost(story: &Story) -> Option<Hint> {
@@ -44,8 +40,31 @@ pub(super) fn link_down(story: &Story) -> Option<Hint> {
         present.filter_map(|interface| Some((interface.down?, *node, &interface.name)))
     });
     let (since, node, interface) = interfaces.max_by_key(|(since, ..)| *since)?;
-    let (node, since) = (story.node_name(node), seconds(since.saturating_sub(story.start)));
-    Some(Hint::new(format!("the link of {node} ({interface}) has been down since {since}")))
+    let (node, since) = (story.node_name(node), story.clock(since));
+    let is_down = |end: &u32| story.interface(*end).is_some_and(|known| known.down.is_some());
+    let network = story.networks.values().find(|network| match &network.link_ends[..] {
+        [one, other] => {
+            [one, other].iter().all(|end| is_down(end))
+                && [one, other].iter().any(|end| story.end_name(**end) == node)
+        }
+        _ => false,
+    });
+    let link = match network.map(|network| &network.link_ends[..]) {
+        Some([one, other]) => format!("{} and {}", story.end_name(*one), story.end_name(*other)),
+        _ => String::new(),
+    };
+    let link = match link.as_str() {
+        "" => format!("the link of {node} ({interface})"),
+        between => format!("the link between {between}"),
+    };
+    // The kernel drops what is sent there, before it is recorded.
+    let stuck = story.sockets.iter().find(|socket| socket.state == "syn-sent");
+    let stuck = stuck.and_then(|socket| {
+        let (remote, by) = (socket.remote?, story.node_name(socket.node));
+        Some(format!("; {by} tries to connect to {}", story.endpoint(remote.ip(), remote.port())))
+    });
+    let stuck = stuck.unwrap_or_default();
+    Some(Hint::new(format!("{link} has been down since {since}{stuck}")))
 }
 
 /// SYNs arrived and were not answered.
@@ -63,6 +82,7 @@ pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
         return None;
     }
     let at = last.server;
+    let came_in_on = last.packets().filter_map(|trace| story.interface(trace.receiver()?)).last();
     let (server, count) = (story.full_endpoint(at.ip(), at.port()), times(arrived));
     let name = story.host(at.ip());
     let owner = story.owner(at.ip());
@@ -84,9 +104,22 @@ pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
         }
         _ => {
             let client = last.client.ip();
-            format!(
-                ", and {name} did not answer it; see its packet filter, and its route to {client}"
-            )
+            let node = owner.and_then(|owner| story.nodes.get(&owner));
+            let back = node.and_then(|node| device(node, client));
+            match (back, came_in_on.map(|known| known.name.as_str())) {
+                (Some(back), Some(on)) if back != on => format!(
+                    " on {on}, and {name} did not answer it; its route to {client} leads by {back}, and rp_filter can discard such packets"
+                ),
+                // The client is on the same network, or a route leads there.
+                (Some(_), Some(_)) => {
+                    format!(
+                        ", and {name} did not answer it; its route to {client} is known, so see its packet filter"
+                    )
+                }
+                _ => format!(
+                    ", and {name} did not answer it; see its packet filter, and its route to {client}"
+                ),
+            }
         }
     };
     Some(Hint::new(format!("the SYN to {server} arrived {count}{text}")))
@@ -116,7 +149,8 @@ fn removed_route(story: &Story, node: Option<u32>, to: IpAddr) -> Option<String>
 
 /// Datagrams arrived and were not answered, until the timeout.
 pub(super) fn datagrams_unanswered(story: &Story) -> Option<Hint> {
-    if !story.is_timeout() {
+    let timed_out = ["imed out", "TimedOut", "WouldBlock", "os error 11)", "elapsed", "deadline"];
+    if !story.is_timeout() && !story.mentions(&timed_out) {
         return None;
     }
     let last = story.packets.iter().rev().find(|trace| {
@@ -134,48 +168,22 @@ pub(super) fn datagrams_unanswered(story: &Story) -> Option<Hint> {
     let (from, to) = (story.host(flow.source), story.destination(&last.headers));
     let count = sent.len();
     let datagrams = if count == 1 { "datagram" } else { "datagrams" };
+    // Where the test returned an error, its sockets are closed by then.
+    let at = last.headers.ports().map(|(_, port)| SocketAddr::new(flow.destination, port))?;
+    let receiver = story.sockets.iter().find(|socket| {
+        let local = socket.local.filter(|_| socket.protocol.starts_with("udp"));
+        Some(socket.node) == story.owner(at.ip()) && local.is_some_and(|local| covers(local, at))
+    });
+    let why = match receiver.map(|socket| socket.unread) {
+        Some(0) => ", and it has read them all",
+        Some(_) => ", and it has not read them all",
+        None if story.is_timeout() && !story.sockets.is_empty() => {
+            ", and no socket is bound to that port there"
+        }
+        None => "",
+    };
     Some(Hint::new(format!(
-        "{from} sent {count} {datagrams} to {to}, which arrived; {} sent none back",
+        "{from} sent {count} {datagrams} to {to}, which arrived; {} sent none back{why}",
         story.host(flow.destination)
-    )))
-}
-
-/// All data arrived, and then nothing was sent until the timeout.
-pub(super) fn stream(story: &Story) -> Option<Hint> {
-    if !story.is_timeout() {
-        return None;
-    }
-    let conversations = story.tcp_conversations();
-    let last = conversations.iter().max_by_key(|conversation| conversation.last_time())?;
-    let silent = story.failed_at.saturating_sub(last.last_time());
-    let complete = [&last.forth, &last.back]
-        .iter()
-        .all(|direction| direction.packets.iter().all(|trace| story.is_delivered(trace)));
-    if silent < SILENCE || !complete || !last.is_established() {
-        return None;
-    }
-    let data = last.packets().filter(|trace| trace.headers.data() > 0);
-    let client = story.host(last.client.ip());
-    let server = story.full_endpoint(last.server.ip(), last.server.port());
-    let silent = seconds(silent);
-    let Some(data) = data.max_by_key(|trace| trace.time()) else {
-        return Some(Hint::new(format!(
-            "{client} connected to {server}, and neither sent data in the last {silent}"
-        )));
-    };
-    let is_reply = data.headers.source == Some(last.server.ip());
-    let (from, to) = match data.headers.source == Some(last.client.ip()) {
-        true => (client.clone(), story.host(last.server.ip())),
-        false => (story.host(last.server.ip()), client.clone()),
-    };
-    let what = data.headers.what();
-    // The client has what it asked for, or waits for more, or for the end.
-    if is_reply {
-        return Some(Hint::new(format!(
-            "{from} sent {what} to {to} on the connection from {client} to {server}, which arrived; neither sent data in the last {silent}"
-        )));
-    }
-    Some(Hint::new(format!(
-        "{from} sent {what} to {to} on the connection from {client} to {server}, which arrived; {to} sent nothing back in the last {silent}"
     )))
 }

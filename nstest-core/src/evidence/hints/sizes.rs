@@ -42,12 +42,21 @@ pub(super) fn mtu_black_hole(story: &Story) -> Option<Hint> {
         return None;
     }
     let (from, to) = (story.source(&last.headers), story.destination(&last.headers));
-    let (count, by) = match by_fault {
-        Some(fault) => (times(lost.len()), format!(" by `{}`", fault.text)),
-        None => (times(lost.len()), place(story, last)),
+    let (count, by, long) = match by_fault {
+        // It cuts what segmentation offload has not, and drops a part of it.
+        Some(fault) => {
+            let drops = same.iter().flat_map(|trace| trace.drops());
+            let count = times(drops.filter(|by| *by == fault.number).count());
+            (count, format!(" by `{}`", fault.text), mtu(fault))
+        }
+        None => (times(lost.len()), place(story, last), None),
+    };
+    let long = match long {
+        Some(mtu) => format!("longer than {mtu} bytes"),
+        None => format!("of {shortest} bytes and more"),
     };
     let text = format!(
-        "MTU black hole: packets of {shortest} bytes and more from {from} to {to} were dropped {count}{by} without ICMP fragmentation needed; those up to {longest} bytes arrived"
+        "MTU black hole: packets {long} from {from} to {to} were dropped {count}{by} without ICMP fragmentation needed; those up to {longest} bytes arrived"
     );
     Some(by_fault.map_or_else(|| Hint::new(text.clone()), |fault| Hint::about(fault, text.clone())))
 }
@@ -66,10 +75,15 @@ fn too_long(story: &Story, trace: &PacketTrace) -> bool {
 /// The fault that limits the MTU, if that dropped the packet.
 fn mtu_fault<'a>(story: &'a Story, trace: &PacketTrace) -> Option<&'a KnownFault> {
     let known = story.fault(trace.dropped_by()?)?;
-    let is_mtu = known.fault.as_ref().is_some_and(|fault| {
-        matches!(fault.effect, FaultEffect::Action(Action::Mtu { notify: false, .. }))
-    });
-    is_mtu.then_some(known)
+    mtu(known).map(|_| known)
+}
+
+/// The longest packet that it lets through without a message about the others.
+fn mtu(known: &KnownFault) -> Option<u64> {
+    match known.fault.as_ref()?.effect {
+        FaultEffect::Action(Action::Mtu { notify: false, mtu, .. }) => Some(mtu.into()),
+        _ => None,
+    }
 }
 
 /// ` behind r1`: the node that had the packet last.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::Hint;
 use crate::evidence::story::conversations::{TcpConversation, TcpDirection};
+use crate::evidence::story::names::seconds;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, OpenSocket, Story};
 use crate::evidence::timeline::Fate;
-use crate::fault::FaultEffect;
-use crate::frame::view::{Tcp, flag, is_not_after};
+use crate::frame::view::flag;
 
 /// Both ends of a connection have bytes that they have not read, and bytes that they could not
 /// send: each waits until the other reads.
@@ -78,8 +78,16 @@ pub(super) fn not_read(story: &Story) -> Option<Hint> {
             continue;
         }
         let (own, peer) = (name(story, socket), name(story, other));
+        // Only reading opens a window that was closed.
+        let windows = windows(story, socket).into_iter().map(|(_, window)| window);
+        let since_full: Vec<u16> = windows.skip_while(|window| *window > 0).collect();
+        let how = match (since_full.is_empty(), since_full.iter().any(|window| *window > 0)) {
+            (true, _) => "does not read, or too slowly",
+            (_, true) => "reads too slowly",
+            (_, false) => "does not read",
+        };
         return Some(Hint::new(format!(
-            "{own} does not read, or too slowly: {} bytes are unread there, and {peer} waits to send {} bytes",
+            "{own} {how}: {} bytes are unread there, and {peer} waits to send {} bytes",
             socket.unread, other.unacknowledged
         )));
     }
@@ -95,19 +103,24 @@ fn is_read(story: &Story, socket: &OpenSocket) -> bool {
         let waits_for = thread.waits_for.as_ref().is_some_and(|what| what.contains(&ends));
         waits_for && ["recv", "read"].iter().any(|call| thread.waits_in.starts_with(call))
     });
-    let mut windows = story.packets.iter().rev().filter_map(|trace| {
+    let windows = windows(story, socket);
+    let is_closed = windows.last().is_some_and(|(_, window)| *window == 0);
+    let was_open =
+        windows.iter().any(|(time, window)| *time + NOW >= story.failed_at && *window > 0);
+    waits || was_open || !is_closed && on_its_way(story).is_some()
+}
+
+/// The receive windows that a socket announced, and when.
+fn windows(story: &Story, socket: &OpenSocket) -> Vec<(Duration, u16)> {
+    let of = |trace: &PacketTrace| {
         let headers = &trace.headers;
         let tcp = headers.tcp().filter(|tcp| !tcp.has(flag::RST))?;
         let from = SocketAddr::new(headers.source?, tcp.sport);
         let to = SocketAddr::new(headers.destination?, tcp.dport);
-        (from == local && to == remote).then_some((trace.time(), tcp.window))
-    });
-    let is_closed = windows.clone().next().is_some_and(|(_, window)| window == 0);
-    let was_open = windows
-        .by_ref()
-        .take_while(|(time, _)| *time + NOW >= story.failed_at)
-        .any(|(_, window)| window > 0);
-    waits || was_open || !is_closed && delayed(story).is_some()
+        (socket.local == Some(from) && socket.remote == Some(to))
+            .then_some((trace.time(), tcp.window))
+    };
+    story.packets.iter().filter_map(of).collect()
 }
 
 /// A window that was open this long before the failure is open.
@@ -116,26 +129,29 @@ const NOW: Duration = Duration::from_millis(200);
 /// A delay that is worth a remark.
 const DELAY: Duration = Duration::from_millis(200);
 
-/// The last data that the wire had not delivered when the test failed, since a condition
-/// delayed it, and that condition.
-fn delayed(story: &Story) -> Option<(&PacketTrace, &KnownFault)> {
-    story.packets.iter().rev().find_map(|trace| {
-        let fate = trace.last().fates.iter().find(|fate| {
-            let delay = Duration::from_nanos(fate.delay.unwrap_or(0));
-            delay >= DELAY && trace.last().time + delay > story.failed_at
-        })?;
+/// The next packet that the wire was to deliver when the test failed, with the condition that
+/// delayed it.
+fn on_its_way(story: &Story) -> Option<(&PacketTrace, &KnownFault, Duration)> {
+    let waiting = story.packets.iter().filter_map(|trace| {
+        let hop = trace.last();
+        let fate = hop.fates.iter().find(|fate| fate.delay.is_some())?;
+        let delay = Duration::from_nanos(fate.delay?);
+        let is_waiting = hop.to.is_empty() && trace.dropped_by().is_none();
         let fault = story.fault(fate.fault?).filter(|fault| fault.is_in_force())?;
-        let waits = trace.last().to.is_empty() && trace.dropped_by().is_none();
-        (waits && trace.headers.data() > 0).then_some((trace, fault))
-    })
+        (is_waiting && delay >= DELAY && hop.time + delay > story.failed_at)
+            .then_some((trace, fault, delay))
+    });
+    let waiting = waiting.filter(|(trace, ..)| !trace.headers.is_control());
+    waiting.min_by_key(|(trace, _, delay)| trace.last().time + *delay)
 }
 
 /// Data waits in a condition, such as a limit of the rate.
 pub(super) fn still_delayed(story: &Story) -> Option<Hint> {
-    if !story.is_timeout() {
+    let timed_out = ["imed out", "TimedOut", "WouldBlock", "os error 11)", "elapsed", "deadline"];
+    if !story.is_timeout() && !story.mentions(&timed_out) {
         return None;
     }
-    let (last, fault) = delayed(story)?;
+    let (last, fault, delay) = on_its_way(story)?;
     let waits = story.packets.iter().filter(|trace| {
         let by = |fate: &Fate| {
             let due = trace.last().time + Duration::from_nanos(fate.delay.unwrap_or(0));
@@ -147,6 +163,16 @@ pub(super) fn still_delayed(story: &Story) -> Option<Hint> {
     let bytes: usize = waits.map(|trace| trace.headers.data()).sum();
     let (from, to) = (story.source(&last.headers), story.destination(&last.headers));
     let text = &fault.text;
+    if last.headers.tcp().is_none() || bytes == 0 {
+        let (due, failed) = (last.last().time + delay, story.clock(story.failed_at));
+        let (what, due, delay) = (last.headers.what(), story.clock(due), seconds(delay));
+        return Some(Hint::about(
+            fault,
+            format!(
+                "the {what} from {from} to {to} was still on its way when the test failed at {failed}: `{text}` delays it by {delay}, to {due}"
+            ),
+        ));
+    }
     Some(Hint::about(
         fault,
         format!(
@@ -231,78 +257,20 @@ pub(super) fn closed_by_peer(story: &Story) -> Option<Hint> {
             Some((conversation, fins.min_by_key(|trace| trace.time())?))
         })
         .max_by_key(|(_, fin)| fin.time())?;
-    ended_by(story, last, fin, "closed", " first (FIN)").map(Hint::new)
-}
-
-/// Segments were lost to a condition, and waiting for their retransmission took a large part of
-/// the time.
-pub(super) fn slowed_by_loss(story: &Story) -> Option<Hint> {
-    if !story.is_about_network() {
-        return None;
+    let mut text = ended_by(story, last, fin, "closed", " first (FIN)")?;
+    let other = if fin.headers.source == Some(last.client.ip()) { &last.back } else { &last.forth };
+    let later = other.packets.iter().filter(|trace| {
+        trace.headers.data() > 0 && fin.last().received.is_some_and(|time| trace.time() > time)
+    });
+    let bytes: usize = later.map(|trace| trace.headers.data()).sum();
+    let reset = last
+        .reset()
+        .filter(|reset| reset.headers.source == fin.headers.source && reset.made_by().is_none());
+    if let (Some(reset), 1..) = (reset, bytes) {
+        let (by, at) = (story.host(reset.headers.source?), story.clock(reset.time()));
+        text.push_str(&format!(
+            "; {bytes} bytes were sent after that, and {by} answered by RST at {at}"
+        ));
     }
-    let conversations = story.tcp_conversations();
-    let packets = || conversations.iter().flat_map(TcpConversation::packets);
-    let fault = packets().flat_map(PacketTrace::drops).find_map(|number| {
-        let known = story.fault(number)?;
-        let effect = known.fault.as_ref().map(|fault| &fault.effect);
-        matches!(effect, Some(FaultEffect::Condition(_))).then_some(known)
-    })?;
-    let lost = packets().flat_map(PacketTrace::drops).filter(|by| *by == fault.number).count();
-    let (all, first) = (packets().count(), packets().map(PacketTrace::time).min()?);
-    let total = story.failed_at.saturating_sub(first);
-    let stalls =
-        conversations.iter().flat_map(|conversation| stalls(conversation, story.failed_at));
-    let stalled = union(stalls.collect());
-    if lost < 3 || stalled < total / 5 {
-        return None;
-    }
-    let slowest = conversations.iter().max_by_key(|conversation| {
-        let dropped = conversation.packets().flat_map(PacketTrace::drops);
-        (dropped.count(), conversation.last_time())
-    })?;
-    let again: usize = conversations.iter().map(|c| c.forth.sent_again + c.back.sent_again).sum();
-    let client = story.host(slowest.client.ip());
-    let server = story.endpoint(slowest.server.ip(), slowest.server.port());
-    let (text, percent) = (&fault.text, lost as f64 * 100.0 / all as f64);
-    let (stalled, total) = (stalled.as_secs_f64(), total.as_secs_f64());
-    Some(Hint::about(
-        fault,
-        format!(
-            "slow under loss: `{text}` dropped {lost} of {all} TCP packets ({percent:.1} %) between {client} and {server}; {again} segments were sent again, and waiting for them took {stalled:.1} of {total:.1} s",
-        ),
-    ))
-}
-
-/// When a connection waited for segments to be sent again: from each that was dropped to the
-/// next that arrived with the same data.
-fn stalls(conversation: &TcpConversation<'_>, end: Duration) -> Vec<(Duration, Duration)> {
-    let mut stalls = Vec::new();
-    for direction in [&conversation.forth, &conversation.back] {
-        for (at, lost) in direction.packets.iter().enumerate() {
-            let tcp = lost.headers.tcp().filter(|tcp| tcp.sequence_len() > 0);
-            let Some(tcp) = tcp.filter(|_| lost.drops().next().is_some()) else { continue };
-            // Segmentation offload can send it as several packets, of which one was lost.
-            let again = direction.packets[at + 1..].iter().find(|later| {
-                let is_in = |later: &Tcp| {
-                    later.sequence_len() > 0
-                        && is_not_after(tcp.seq, later.seq)
-                        && !is_not_after(tcp.end(), later.seq)
-                };
-                later.receiver().is_some() && later.headers.tcp().is_some_and(is_in)
-            });
-            stalls.push((lost.time(), again.map_or(end, |again| again.time())));
-        }
-    }
-    stalls
-}
-
-/// The time that is in at least one of these intervals.
-fn union(mut intervals: Vec<(Duration, Duration)>) -> Duration {
-    intervals.sort_unstable();
-    let (mut total, mut until) = (Duration::ZERO, Duration::ZERO);
-    for (start, end) in intervals {
-        total += end.saturating_sub(start.max(until));
-        until = until.max(end);
-    }
-    total
+    Some(Hint::new(text))
 }

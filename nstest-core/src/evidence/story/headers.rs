@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::addr::MacAddr;
 use crate::fault::random::fnv1a;
 use crate::frame::parse::ethertype;
-use crate::frame::view::{Arp, PacketView, Tcp, TransportHeader, flag};
+use crate::frame::view::{Arp, Fragment, PacketView, Tcp, TransportHeader, flag};
 
 /// The port of DNS.
 const DNS: u16 = 53;
@@ -31,8 +31,21 @@ pub(crate) struct PacketHeaders {
     pub(crate) neighbour: Option<IpAddr>,
     /// The name in the question of a DNS message over UDP.
     pub(crate) question: Option<String>,
+    /// What a DNS server answered.
+    pub(crate) answer: Option<DnsAnswer>,
+    pub(crate) fragment: Option<Fragment>,
     /// A hash of the payload, by which a forwarded packet is found again.
     pub(super) payload: u64,
+}
+
+/// The answer of a DNS server to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DnsAnswer {
+    /// 3: there is no such name.
+    pub(crate) code: u8,
+    /// 1: A, 28: AAAA.
+    pub(crate) record: u16,
+    pub(crate) addresses: Vec<IpAddr>,
 }
 
 impl PacketHeaders {
@@ -46,6 +59,18 @@ impl PacketHeaders {
             }
             _ => {}
         }
+        let fragment = view.ip.as_ref().map(|ip| ip.fragment);
+        let payload = view.ip.as_ref().and_then(|ip| frame.get(ip.payload.clone()));
+        // The first fragment says how long its datagram is.
+        if let (
+            TransportHeader::Udp { len, .. },
+            Some(Fragment::First(_)),
+            Some([_, _, _, _, high, low, ..]),
+        ) = (&mut view.transport, fragment, payload)
+        {
+            *len = usize::from(u16::from_be_bytes([*high, *low])).saturating_sub(8);
+        }
+        let (question, answer) = dns(&view).unzip();
         let offset = view.ip.as_ref().map_or(0, |ip| ip.offset);
         Self {
             to: view.to,
@@ -62,7 +87,9 @@ impl PacketHeaders {
             hop_limit: view.ip.as_ref().map(|ip| ip.hop_limit),
             quoted: quoted(&view).map(Box::new),
             neighbour: neighbour(&view),
-            question: question(&view),
+            question,
+            answer: answer.flatten(),
+            fragment,
             payload: fnv1a(data(&view).unwrap_or_default()),
         }
     }
@@ -149,14 +176,16 @@ fn neighbour(view: &PacketView<'_>) -> Option<IpAddr> {
     Some(IpAddr::from(target))
 }
 
-/// RFC 1035 §4.1.
-fn question(view: &PacketView<'_>) -> Option<String> {
+/// The name that a DNS message asks for, and its answer (RFC 1035 §4.1).
+fn dns(view: &PacketView<'_>) -> Option<(String, Option<DnsAnswer>)> {
     view.ports().filter(|(source, destination)| [source, destination].contains(&&DNS))?;
     let TransportHeader::Udp { .. } = view.transport else { return None };
-    let mut rest = data(view)?.get(12..)?;
+    let message = data(view)?;
+    let mut rest = message.get(12..)?;
     let mut labels = Vec::new();
     loop {
         let (length, after) = rest.split_first()?;
+        rest = after;
         if *length == 0 {
             break;
         }
@@ -166,5 +195,48 @@ fn question(view: &PacketView<'_>) -> Option<String> {
     }
     let name = labels.join(".");
     let is_plain = name.chars().all(|c| c.is_ascii_graphic());
-    (is_plain && !name.is_empty()).then_some(name)
+    (is_plain && !name.is_empty()).then(|| (name, answer(message, rest)))
+}
+
+/// `rest`: what comes after the name in the question.
+fn answer(message: &[u8], rest: &[u8]) -> Option<DnsAnswer> {
+    let number =
+        |bytes: &[u8], at: usize| Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
+    let flags = number(message, 2).filter(|flags| flags & 0x8000 != 0)?;
+    let (count, record) = (number(message, 6)?, number(rest, 0)?);
+    let (mut rest, mut addresses) = (rest.get(4..)?, Vec::new());
+    for _ in 0..count {
+        // Labels, and a pointer or an empty one.
+        while let Some(length @ 1..0xc0) = rest.first() {
+            rest = rest.get(1 + usize::from(*length)..)?;
+        }
+        rest = rest.get(if *rest.first()? == 0 { 1 } else { 2 }..)?;
+        let length = usize::from(number(rest, 8)?);
+        let address = rest.get(10..10 + length)?;
+        addresses.extend(match (number(rest, 0)?, address.len()) {
+            (1, 4) => <[u8; 4]>::try_from(address).ok().map(IpAddr::from),
+            (28, 16) => <[u8; 16]>::try_from(address).ok().map(IpAddr::from),
+            _ => None,
+        });
+        rest = rest.get(10 + length..)?;
+    }
+    Some(DnsAnswer { code: (flags & 15) as u8, record, addresses })
+}
+
+impl DnsAnswer {
+    /// `10.0.2.4`, `NXDOMAIN`.
+    pub(crate) fn what(&self) -> String {
+        match (self.code, self.record) {
+            (0, 1) if self.addresses.is_empty() => "no A record".to_owned(),
+            (0, 28) if self.addresses.is_empty() => "no AAAA record".to_owned(),
+            (0, _) => {
+                let addresses: Vec<String> = self.addresses.iter().map(IpAddr::to_string).collect();
+                addresses.join(", ")
+            }
+            (2, _) => "SERVFAIL".to_owned(),
+            (3, _) => "NXDOMAIN".to_owned(),
+            (5, _) => "REFUSED".to_owned(),
+            (code, _) => format!("error {code}"),
+        }
+    }
 }

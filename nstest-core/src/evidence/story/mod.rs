@@ -5,6 +5,7 @@
 //! - [`trace`]: a packet on its way from node to node;
 //! - [`machine`]: whether the machine was too slow;
 //! - [`panics`]: the panics that it has printed;
+//! - [`failure`]: when it failed;
 //! - [`names`]: how cards and hints name nodes, addresses and packets;
 //! - [`in_force`]: when faults were in force, and where;
 //! - [`conversations`]: the TCP connections, and what became of them.
@@ -19,6 +20,7 @@ use crate::addr::MacAddr;
 use crate::fault::Fault;
 
 pub(crate) mod conversations;
+mod failure;
 pub(crate) mod headers;
 mod in_force;
 mod machine;
@@ -62,9 +64,6 @@ pub(crate) struct Story {
     /// When the test printed the error that it returned.
     reported_at: Option<Duration>,
 }
-
-/// The verdict about a test that has returned an error.
-const RETURNED: &str = "the test returned an error";
 
 /// The bytes of a verdict, and of a line of output, that are looked at. Programs put whole
 /// documents into messages.
@@ -185,54 +184,6 @@ impl Story {
             TimelineEvent::Note { text } => self.notes.push(text.clone()),
             _ => {}
         }
-    }
-
-    /// A test that returns an error prints it, as `main` does. The verdict does not repeat it.
-    fn add_reported_error(&mut self) {
-        let printed = self.output.iter().rposition(|(_, line)| line.starts_with("Error: "));
-        if let (true, Some(at)) = (self.verdict == RETURNED, printed) {
-            let lines: Vec<&str> =
-                self.output[at..].iter().map(|(_, line)| line.as_str()).collect();
-            self.verdict = start_of(&lines.join("\n"), LOOKED_AT).to_owned();
-            self.reported_at = Some(self.output[at].0);
-        }
-    }
-
-    /// The time of the test's own panic or error, or when its sockets were looked at, or its
-    /// timeout, or its end.
-    fn time_of_failure(&self, entries: &[Entry], packets: &[TracedPacket]) -> Duration {
-        let looked = entries.iter().find(|entry| {
-            matches!(entry.event, TimelineEvent::Socket { .. } | TimelineEvent::Thread { .. })
-        });
-        let ended = entries.iter().find(|entry| matches!(entry.event, TimelineEvent::Ended { .. }));
-        let last = entries.last().map(|entry| entry.time);
-        let last = last.max(packets.last().map(|packet| packet.time)).unwrap_or_default();
-        let end = looked.or(ended).map_or(last, |entry| entry.time);
-        let known = [self.own_panic(), self.reported_at, self.timeout()];
-        known.into_iter().flatten().fold(end, Duration::min)
-    }
-
-    /// When the panic was printed that the verdict is about.
-    fn own_panic(&self) -> Option<Duration> {
-        let panics = panics::panics(&self.output);
-        let own = panics.iter().rev().find(|panic| {
-            !panic.message.is_empty() && self.verdict.contains(panic.message.as_str())
-        })?;
-        Some(own.time)
-    }
-
-    /// When the test was killed, if it was killed at its timeout.
-    fn timeout(&self) -> Option<Duration> {
-        let (_, text) = self.verdict.split_once("did not end within ")?;
-        let text = &text[..text.find([';', ' ', ',']).unwrap_or(text.len())];
-        let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic())?);
-        let seconds: f64 = number.parse().ok()?;
-        let seconds = match unit {
-            "s" => seconds,
-            "ms" => seconds / 1e3,
-            _ => return None,
-        };
-        Some(self.start + Duration::try_from_secs_f64(seconds).ok()?)
     }
 
     fn add_network(&mut self, entry: &Entry) {

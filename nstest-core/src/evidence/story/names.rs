@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::headers::PacketHeaders;
+use super::headers::{DnsAnswer, PacketHeaders};
 use super::trace::PacketTrace;
 use super::{KnownFault, KnownInterface, KnownNode, Story};
-use crate::frame::view::{TransportHeader, flag};
+use crate::frame::view::{Fragment, TransportHeader, flag};
 
 /// Reads `10.0.2.2:7000`, `[::1]:7000`, and `*:7000` for any address.
 pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
@@ -97,6 +97,18 @@ impl Story {
         }
     }
 
+    /// The node that sent a packet from an address that is another node's, and that address.
+    pub(crate) fn false_sender(&self, trace: &PacketTrace) -> Option<(u32, IpAddr)> {
+        let headers = &trace.headers;
+        let sender = headers.arp.map(|arp| arp.sender).or(headers.source);
+        let address = sender.filter(|address| !address.is_unspecified())?;
+        let node = self.node_of(trace.sender()?)?;
+        // A router sends packets of others.
+        let is_host = self.nodes.get(&node)?.interfaces.len() == 1;
+        let is_other = self.owner(address).is_some_and(|owner| owner != node);
+        (is_other && (is_host || headers.arp.is_some())).then_some((node, address))
+    }
+
     pub(crate) fn fault(&self, number: u32) -> Option<&KnownFault> {
         self.faults.iter().find(|fault| fault.number == number)
     }
@@ -163,7 +175,7 @@ impl Story {
 }
 
 /// The first port that clients get by themselves (`ip_local_port_range`).
-const EPHEMERAL: u16 = 32_768;
+pub(crate) const EPHEMERAL: u16 = 32_768;
 
 /// A time as `1.204 s`.
 pub(crate) fn seconds(time: Duration) -> String {
@@ -216,11 +228,22 @@ impl PacketHeaders {
                 }
             }
             TransportHeader::Udp { sport, len, .. } => match &self.question {
-                Some(name) if *sport == 53 => format!("DNS answer for {name}"),
+                Some(name) if *sport == 53 => match self.answer.as_ref().map(DnsAnswer::what) {
+                    Some(answer) if !answer.is_empty() => {
+                        format!("DNS answer for {name}: {answer}")
+                    }
+                    _ => format!("DNS answer for {name}"),
+                },
                 Some(name) => format!("DNS query for {name}"),
+                None if matches!(self.fragment, Some(Fragment::First(_))) => {
+                    format!("UDP datagram ({len} bytes), in fragments")
+                }
                 None => format!("UDP datagram ({len} bytes)"),
             },
             TransportHeader::Icmp { .. } => self.icmp(),
+            TransportHeader::Other if self.fragment.is_some_and(Fragment::is_later) => {
+                "fragment of a datagram".to_owned()
+            }
             TransportHeader::Other if self.source.is_some() => "IP packet".to_owned(),
             TransportHeader::Other => "Ethernet frame".to_owned(),
         }

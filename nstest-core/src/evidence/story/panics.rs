@@ -12,6 +12,8 @@ pub(crate) struct PrintedPanic {
     pub(crate) thread: String,
     pub(crate) place: String,
     pub(crate) message: String,
+    /// What a failed `assert_eq!` has compared: ` left: 1 right: 2`.
+    pub(crate) values: String,
 }
 
 /// The panics in lines of output, as the standard library prints them.
@@ -25,6 +27,12 @@ pub(crate) fn panics(output: &[(Duration, String)]) -> Vec<PrintedPanic> {
             time: *time,
             thread: thread.to_owned(),
             place: place.to_owned(),
+            values: message
+                .clone()
+                .filter(|line| line.starts_with("left:") || line.starts_with("right:"))
+                .take(2)
+                .map(|line| format!(" {}", super::start_of(line, MESSAGE)))
+                .collect(),
             message: message.take(1).map(|line| super::start_of(line, MESSAGE)).collect(),
         });
     }

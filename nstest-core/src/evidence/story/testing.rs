@@ -140,6 +140,15 @@ impl Scene {
         })
     }
 
+    pub(crate) fn thread(self, name: &str, waits_in: &str, waits_for: &str) -> Self {
+        self.event(TimelineEvent::Thread {
+            thread: name.to_owned(),
+            node: Some(0),
+            waits_in: waits_in.to_owned(),
+            waits_for: (!waits_for.is_empty()).then(|| waits_for.to_owned()),
+        })
+    }
+
     /// A packet from the node of its source to that of its destination.
     pub(crate) fn packet(self, text: &str, then: Then) -> Self {
         let (source, destination, _) = parse(text, &|name| self.address(name));
@@ -148,7 +157,7 @@ impl Scene {
     }
 
     /// A packet by way of these nodes: `client:40000 > server:7000 SYN`. Its kinds are `SYN`,
-    /// `SYN-ACK`, `ACK`, `RST`, `FIN`, `data 100`, `again 100`, `udp 20`, `dns NAME`,
+    /// `SYN-ACK`, `ACK`, `RST`, `FIN`, `data 100`, `again 100`, `udp 20`, `dns NAME`, `dns NAME CODE ADDRESS`,
     /// `arp`, `arp-reply`, and `icmp TYPE CODE` about a UDP datagram or a TCP segment back
     /// (`icmp 3 0 tcp server`).
     pub(crate) fn packet_by(mut self, path: &[&str], text: &str, then: Then) -> Self {
@@ -181,6 +190,22 @@ impl Scene {
                 }
             }
         }
+        self.now += 1;
+        self
+    }
+
+    /// A packet to a MAC address that no interface has.
+    pub(crate) fn packet_into_void(mut self, text: &str) -> Self {
+        let (source, destination, kind) = parse(text, &|name| self.address(name));
+        let payload = self.payload(source, destination, &kind);
+        let owner = self.owner(source.ip());
+        let from = *self.ends.iter().find(|(_, (node, ..))| *node == owner).unwrap().0;
+        self.record(
+            from,
+            false,
+            None,
+            &[&mac(99).octets()[..], &mac(from).octets(), &payload].concat(),
+        );
         self.now += 1;
         self
     }
@@ -258,7 +283,18 @@ impl Scene {
                     [&[u8::try_from(label.len()).unwrap()][..], label.as_bytes()].concat()
                 });
                 let question = [labels.collect::<Vec<_>>().concat(), vec![0, 0, 1, 0, 1]].concat();
-                return udp(&[vec![0; 12], question].concat());
+                // `dns NAME CODE ADDRESS…`: an answer.
+                let Some(code) = kind.get(2) else {
+                    return udp(&[vec![0; 12], question].concat());
+                };
+                let addresses = kind[3..].iter().map(|word| word.parse::<Ipv4Addr>().unwrap());
+                let records = addresses.map(|ip| {
+                    [&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4][..], &ip.octets()].concat()
+                });
+                let (records, code): (Vec<_>, u8) = (records.collect(), code.parse().unwrap());
+                let count = u8::try_from(records.len()).unwrap();
+                let head = vec![0, 0, 0x80, code, 0, 1, 0, count, 0, 0, 0, 0];
+                return udp(&[head, question, records.concat()].concat());
             }
             "arp" | "arp-reply" => return arp(source, destination, name == "arp"),
             "icmp" => {

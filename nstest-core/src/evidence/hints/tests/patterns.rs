@@ -186,7 +186,7 @@ fn an_mtu_black_hole() {
         .at(2_000)
         .times_out();
     expect![[r#"
-        MTU black hole: packets of 1500 bytes and more from client to server:7000 were dropped twice by `server: mtu 1400` without ICMP fragmentation needed; those up to 140 bytes arrived
+        MTU black hole: packets longer than 1400 bytes from client to server:7000 were dropped twice by `server: mtu 1400` without ICMP fragmentation needed; those up to 140 bytes arrived
     "#]].assert_eq(&shown(&story));
 
     let routed = Scene::new("a::test")
@@ -295,7 +295,7 @@ fn a_syn_that_is_not_answered() {
     let syn = "client:40000 > server:7000 SYN";
     let story = Scene::pair().packet(syn, Arrives).at(1_000).packet(syn, Arrives).at(2_000);
     expect![[r#"
-        the SYN to server:7000 (10.0.2.2) arrived twice, and server did not answer it; see its packet filter, and its route to 10.0.2.1
+        the SYN to server:7000 (10.0.2.2) arrived twice, and server did not answer it; its route to 10.0.2.1 is known, so see its packet filter
     "#]].assert_eq(&shown(&story.times_out()));
     let story = Scene::pair().packet(syn, Lost).at(1_000).packet(syn, Lost).at(2_000);
     expect!["the last packets to server:7000 (SYN, twice) were lost after client had sent them; no fault did it\n"].assert_eq(&shown(&story.times_out()));

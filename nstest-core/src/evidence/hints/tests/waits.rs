@@ -1,0 +1,227 @@
+//! What waits for what, and what is only slow.
+
+use expect_test::expect;
+
+use super::shown;
+use crate::evidence::story::testing::{Arrives, DelayedBy, Scene};
+use crate::evidence::timeline::TimelineEvent;
+
+const CLIENT: &str = "tcp 10.0.2.1:40000 -> 10.0.2.2:7000 (established)";
+const SERVER: &str = "tcp 10.0.2.2:7000 -> 10.0.2.1:40000 (established)";
+
+fn connected() -> Scene {
+    Scene::pair()
+        .packet("client:40000 > server:7000 SYN", Arrives)
+        .packet("server:7000 > client:40000 SYN-ACK", Arrives)
+        .packet("client:40000 > server:7000 ACK", Arrives)
+        .packet("client:40000 > server:7000 data 5", Arrives)
+}
+
+fn open(scene: Scene) -> Scene {
+    scene
+        .at(1_990)
+        .socket("client tcp established 10.0.2.1:40000 > 10.0.2.2:7000", [0; 3])
+        .socket("server tcp established 10.0.2.2:7000 > 10.0.2.1:40000", [0; 3])
+        .thread("a::test[3]", "recvfrom", CLIENT)
+}
+
+#[test]
+fn two_ends_that_wait_to_read() {
+    let story = open(connected()).thread("s[5]", "recvfrom", SERVER).at(2_000).times_out();
+    expect![[r#"
+        both ends of the connection from client to server:7000 (10.0.2.2) wait to read since 0.006 s: server has read 5 bytes and client 0, each waits for more or for the end, and neither has closed its side
+    "#]].assert_eq(&shown(&story));
+    // The other connection was closed later.
+    let closed = connected()
+        .packet("client:40001 > server:80 SYN", Arrives)
+        .packet("server:80 > client:40001 SYN-ACK", Arrives)
+        .packet("server:80 > client:40001 FIN", Arrives);
+    let other = open(closed).thread("s[5]", "recvfrom", SERVER).at(2_000).times_out();
+    assert_eq!(shown(&other), shown(&story));
+}
+
+#[test]
+fn an_end_that_is_kept_open() {
+    let sent = connected().packet("server:7000 > client:40000 data 2", Arrives);
+    let story = open(sent).thread("s[5]", "clock_nanosleep", "").at(2_000).times_out();
+    expect![[r#"
+        client waits to read on the connection from client to server:7000 (10.0.2.2) since 0.008 s, has got 2 bytes, and waits for more or for the end; server has not closed its end, and no thread waits for that end; thread s[5] sleeps
+    "#]].assert_eq(&shown(&story));
+}
+
+#[test]
+fn an_end_of_which_it_is_not_known_what_it_waits_for() {
+    let story = open(connected()).thread("s[5]", "epoll_wait", SERVER).at(2_000).times_out();
+    expect![[r#"
+        client sent data (5 bytes) to server on the connection from client to server:7000 (10.0.2.2), which arrived, and server has read it all; server sent nothing back in the last 1.984 s
+    "#]].assert_eq(&shown(&story));
+}
+
+#[test]
+fn a_test_that_sleeps_or_waits_for_a_child() {
+    let story = |call, what| {
+        let scene = Scene::pair().at(1_990).thread("a::test[3]", call, what);
+        shown(&scene.at(2_000).times_out())
+    };
+    expect![[r#"
+        thread a::test[3] of the test sleeps
+    "#]]
+    .assert_eq(&story("clock_nanosleep", ""));
+    expect![[r#"
+        thread a::test[3] of the test waits for the end of process sleep[9]
+    "#]]
+    .assert_eq(&story("wait4", "the end of process sleep[9]"));
+}
+
+#[test]
+fn a_test_that_is_busy() {
+    let mut scene = connected();
+    for _ in 0..400 {
+        scene = scene
+            .packet("client:40000 > server:7000 data 4", Arrives)
+            .packet("server:7000 > client:40000 data 4", Arrives);
+    }
+    expect![[r#"
+        busy, not stuck: client and server:7000 (10.0.2.2) made 400 round trips in the last 1.602 s, up to the end, one in 4.00 ms
+    "#]].assert_eq(&shown(&scene.times_out()));
+}
+
+#[test]
+fn an_answer_that_comes_too_late() {
+    let story = Scene::pair()
+        .fault(1, "server: condition delay 1s")
+        .packet("client:40000 > server:7000 SYN", Arrives)
+        .at(600)
+        .packet("server:7000 > client:40000 SYN-ACK", DelayedBy(1))
+        .at(1_000)
+        .packet("client:40000 > server:7000 SYN", DelayedBy(1))
+        .at(1_100)
+        .fails("Error: connection timed out");
+    expect![[r#"
+        the SYN-ACK from server:7000 to client:40000 was still on its way when the test failed at 1.100 s: `server: condition delay 1s` delays it by 1.000 s, to 1.600 s
+    "#]].assert_eq(&shown(&story));
+}
+
+#[test]
+fn a_datagram_to_a_port_that_no_socket_has() {
+    let story = Scene::pair()
+        .packet("client:40000 > server:53 udp 5", Arrives)
+        .at(1_990)
+        .socket("server udp unconnected 0.0.0.0:54", [0; 3])
+        .at(2_000)
+        .times_out();
+    expect![[r#"
+        client sent 1 datagram to server:53, which arrived; server sent none back, and no socket is bound to that port there
+    "#]].assert_eq(&shown(&story));
+    // The kernel asks for the MAC address again later.
+    let story = Scene::pair()
+        .packet("client:40000 > server:5353 udp 5", Arrives)
+        .packet("server:5353 > client:40000 icmp 3 3 udp", Arrives)
+        .at(1_010)
+        .packet("client > server arp", Arrives)
+        .packet("server > client arp-reply", Arrives)
+        .at(1_990)
+        .socket("server udp unconnected 0.0.0.0:5354", [0; 3])
+        .at(2_000)
+        .times_out();
+    expect![[r#"
+        no socket listens on server:5353 (10.0.2.2); server listens on 0.0.0.0:5354 (IPv4); the datagram from client got ICMP port unreachable
+    "#]].assert_eq(&shown(&story));
+}
+
+#[test]
+fn a_reply_from_another_address() {
+    let story = Scene::new("a::test")
+        .lan(&[("client", "10.0.2.1/24"), ("server", "10.0.2.2/24")])
+        .lan(&[("client", "10.0.3.1/24"), ("server", "10.0.3.2/24")])
+        .packet("client:40000 > server:53 udp 5", Arrives)
+        .packet_by(&["server", "client"], "10.0.3.2:53 > client:40000 udp 5", Arrives)
+        .packet_by(&["client", "server"], "client:40000 > 10.0.3.2:53 icmp 3 3 udp", Arrives)
+        .at(2_000)
+        .times_out();
+    expect![[r#"
+        server replied from 10.0.3.2, but client had sent its request to 10.0.2.2; the reply got ICMP port unreachable, as from a socket that is connected to 10.0.2.2
+    "#]].assert_eq(&shown(&story));
+}
+
+#[test]
+fn what_a_dns_server_answered() {
+    let scene = || {
+        Scene::new("a::test").lan(&[
+            ("client", "10.0.2.1/24"),
+            ("dns", "10.0.2.2/24"),
+            ("db", "10.0.2.3/24"),
+            ("old", "10.0.2.4/24"),
+        ])
+    };
+    let error = "failed to lookup address information: Name or service not known";
+    let answered = |answer: &str| {
+        let story = scene()
+            .packet(
+                &format!("client:40000 > dns:53 dns {}", answer.split(' ').next().unwrap()),
+                Arrives,
+            )
+            .packet(&format!("dns:53 > client:40000 dns {answer}"), Arrives)
+            .fails(error);
+        shown(&story)
+    };
+    expect![[r#"
+        the DNS server dns:53 (10.0.2.2) answered for bd.example: NXDOMAIN, there is no such name; there is a node db
+    "#]].assert_eq(&answered("bd.example 3"));
+    expect![[r#"
+        the DNS server dns:53 (10.0.2.2) answered for shop.example: SERVFAIL
+    "#]]
+    .assert_eq(&answered("shop.example 2"));
+    expect![[r#"
+        the DNS server dns:53 (10.0.2.2) answered for db.example: no A record; there is a node db
+    "#]]
+    .assert_eq(&answered("db.example 0"));
+    expect![""].assert_eq(&answered("db.example 0 10.0.2.3"));
+    let story = scene()
+        .packet("client:40000 > dns:53 dns db.example", Arrives)
+        .packet("dns:53 > client:40000 dns db.example 0 10.0.2.4", Arrives)
+        .packet("client:40001 > old:80 SYN", Arrives)
+        .packet("old:80 > client:40001 RST", Arrives)
+        .fails("Connection refused (os error 111)");
+    expect![[r#"
+        no socket listens on old:80 (10.0.2.4); the SYN from client got RST; 10.0.2.4 comes from the DNS answer for db.example, and db has 10.0.2.3
+    "#]].assert_eq(&shown(&story));
+}
+
+#[test]
+fn a_default_route_that_is_a_black_hole() {
+    let route = "default via 169.254.0.1 dev eth0 onlink".to_owned();
+    // Its next hop has a MAC address that no interface has, here that of a network that is gone.
+    let story = Scene::new("a::test")
+        .lan(&[("client", "10.0.2.1/24"), ("r", "10.0.2.254/24")])
+        .lan(&[("r", "10.0.3.254/24"), ("server", "10.0.3.1/24")])
+        .event(TimelineEvent::RouteAdded { node: 0, route })
+        .packet_into_void("client:40000 > server:7000 SYN")
+        .at(1_000)
+        .packet_into_void("client:40000 > server:7000 SYN")
+        .at(2_000)
+        .times_out();
+    expect![[r#"
+        client sent SYN to server:7000 twice into a black hole: its default route is `default via 169.254.0.1 dev eth0 onlink`, and no interface has that next hop
+    "#]].assert_eq(&shown(&story));
+}
+
+#[test]
+fn a_request_that_came_in_on_another_interface_than_its_reply_leaves_by() {
+    let route = "default via 10.0.4.9 dev eth1".to_owned();
+    let way = ["client", "r", "server"];
+    let syn = "client:40000 > server:7000 SYN";
+    let story = Scene::new("a::test")
+        .lan(&[("client", "10.0.2.1/24"), ("r", "10.0.2.254/24")])
+        .lan(&[("r", "10.0.3.254/24"), ("server", "10.0.3.1/24")])
+        .lan(&[("server", "10.0.4.1/24"), ("other", "10.0.4.9/24")])
+        .event(TimelineEvent::RouteAdded { node: 2, route })
+        .packet_by(&way, syn, Arrives)
+        .at(1_000)
+        .packet_by(&way, syn, Arrives)
+        .at(2_000)
+        .times_out();
+    expect![[r#"
+        the SYN to server:7000 (10.0.3.1) arrived twice on eth0, and server did not answer it; its route to 10.0.2.1 leads by eth1, and rp_filter can discard such packets
+    "#]].assert_eq(&shown(&story));
+}

@@ -1,0 +1,184 @@
+//! What the ends of a connection wait for, if all data arrived and then nothing was sent until
+//! the timeout.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::Hint;
+use super::current::waits_for_several;
+use crate::evidence::story::conversations::{TcpConversation, TcpDirection};
+use crate::evidence::story::names::seconds;
+use crate::evidence::story::{OpenSocket, Story, WaitingThread};
+use crate::frame::view::flag;
+
+/// Silence that is worth a remark.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// The thread of the test waits for another, and no thread waits for the network.
+pub(super) fn for_itself(own: &WaitingThread) -> Hint {
+    let what = own.waits_for.as_deref().unwrap_or("a lock, a channel or another thread (futex)");
+    Hint::new(format!(
+        "no thread waits for an answer from the network: thread {} of the test waits for {what}",
+        own.thread
+    ))
+}
+
+/// The thread of the test waits for something else than the network.
+pub(super) fn own_thread(story: &Story) -> Option<Hint> {
+    let own = story.own_thread().filter(|_| story.is_timeout())?;
+    let what = match (own.waits_in.as_str(), own.waits_for.as_deref()) {
+        (call, None) if call.ends_with("nanosleep") => "sleeps".to_owned(),
+        (_, Some(what)) if what.starts_with("the end of ") => format!("waits for {what}"),
+        _ => return None,
+    };
+    Some(Hint::new(format!("thread {} of the test {what}", own.thread)))
+}
+
+/// All data arrived, and then nothing was sent until the timeout.
+pub(super) fn stream(story: &Story) -> Option<Hint> {
+    if !story.is_timeout() {
+        return None;
+    }
+    let conversations = story.tcp_conversations();
+    let is_waited_for = |conversation: &TcpConversation<'_>| {
+        let (client, server) = (conversation.client, conversation.server);
+        waits(story, client, server) || waits(story, server, client)
+    };
+    let last = conversations.iter().max_by_key(|one| (is_waited_for(one), one.last_time()))?;
+    let silent = story.failed_at.saturating_sub(last.last_time());
+    let complete = [&last.forth, &last.back]
+        .iter()
+        .all(|direction| direction.packets.iter().all(|trace| story.is_delivered(trace)));
+    if silent < SILENCE || !complete || !last.is_established() {
+        return None;
+    }
+    if let Some(text) = blocked(story, last) {
+        return Some(Hint::new(text));
+    }
+    let data = last.packets().filter(|trace| trace.headers.data() > 0);
+    let client = story.host(last.client.ip());
+    let server = story.full_endpoint(last.server.ip(), last.server.port());
+    let silent = seconds(silent);
+    let Some(data) = data.max_by_key(|trace| trace.time()) else {
+        return Some(Hint::new(format!(
+            "{client} connected to {server}, and neither sent data in the last {silent}"
+        )));
+    };
+    let is_reply = data.headers.source == Some(last.server.ip());
+    let (from, to) = match data.headers.source == Some(last.client.ip()) {
+        true => (client.clone(), story.host(last.server.ip())),
+        false => (story.host(last.server.ip()), client.clone()),
+    };
+    let what = data.headers.what();
+    let receiver = if is_reply { last.client } else { last.server };
+    let sender = if is_reply { last.server } else { last.client };
+    let read = match socket(story, receiver, sender).map(|socket| socket.unread) {
+        Some(0) => format!(", and {to} has read it all"),
+        Some(unread) => format!(", and {to} has not read {unread} bytes"),
+        None => String::new(),
+    };
+    // The client has what it asked for, or waits for more, or for the end.
+    let then = if is_reply { "neither sent data" } else { &format!("{to} sent nothing back") };
+    Some(Hint::new(format!(
+        "{from} sent {what} to {to} on the connection from {client} to {server}, which arrived{read}; {then} in the last {silent}"
+    )))
+}
+
+/// Which end waits to read, and what the other does, if that is known.
+fn blocked(story: &Story, last: &TcpConversation<'_>) -> Option<String> {
+    let (client, server) = (Endpoint::of(story, last, true)?, Endpoint::of(story, last, false)?);
+    let since = story.clock(last.last_time());
+    let from = &client.name;
+    let to = story.full_endpoint(last.server.ip(), last.server.port());
+    let connection = format!("the connection from {from} to {to}");
+    if client.reads && server.reads {
+        let closed = match (client.closed, server.closed) {
+            (false, false) => "neither has closed its side".to_owned(),
+            (true, false) => format!("{} has closed its side", client.name),
+            (false, true) => format!("{} has closed its side", server.name),
+            (true, true) => return None,
+        };
+        return Some(format!(
+            "both ends of {connection} wait to read since {since}: {} has read {} bytes and {} {}, each waits for more or for the end, and {closed}",
+            server.name, server.got, client.name, client.got
+        ));
+    }
+    let (reader, other) = if client.reads { (client, server) } else { (server, client) };
+    // A thread that waits for many descriptors may wait for this one, too.
+    let is_unclear = story.threads.iter().any(waits_for_several) || !reader.reads;
+    if is_unclear || other.is_waited_for || other.closed {
+        return None;
+    }
+    let sleeps = story.threads.iter().find(|thread| thread.waits_in.ends_with("nanosleep"));
+    let sleeps = sleeps.map(|thread| format!("; thread {} sleeps", thread.thread));
+    let unread = match other.unread {
+        0 => String::new(),
+        unread => format!(", has not read {unread} bytes"),
+    };
+    Some(format!(
+        "{} waits to read on {connection} since {since}, has got {} bytes, and waits for more or for the end; {} has not closed its end{unread}, and no thread waits for that end{}",
+        reader.name,
+        reader.got,
+        other.name,
+        sleeps.unwrap_or_default()
+    ))
+}
+
+/// One end of a connection.
+struct Endpoint {
+    name: String,
+    /// Bytes that arrived there.
+    got: u64,
+    unread: u64,
+    /// Whether a thread waits to read from it, and it has read everything.
+    reads: bool,
+    is_waited_for: bool,
+    /// Whether it has sent a FIN.
+    closed: bool,
+}
+
+impl Endpoint {
+    fn of(story: &Story, conversation: &TcpConversation<'_>, client: bool) -> Option<Self> {
+        let TcpConversation { client: from, server: to, forth, back } = conversation;
+        let (local, remote, sent, got): (_, _, &TcpDirection<'_>, &TcpDirection<'_>) =
+            if client { (*from, *to, forth, back) } else { (*to, *from, back, forth) };
+        let unread = socket(story, local, remote)?.unread;
+        let ends = format!("{local} -> {remote}");
+        let mut waiting = story
+            .threads
+            .iter()
+            .filter(|thread| thread.waits_for.as_ref().is_some_and(|what| what.contains(&ends)));
+        let is_read = |thread: &&WaitingThread| {
+            ["recv", "read"].iter().any(|call| thread.waits_in.starts_with(call))
+        };
+        Some(Self {
+            name: story.host(local.ip()),
+            got: got.bytes,
+            unread,
+            is_waited_for: waits(story, local, remote),
+            reads: unread == 0 && waiting.any(|thread| is_read(&thread)),
+            closed: sent.packets.iter().any(|trace| trace.headers.is_tcp(flag::FIN)),
+        })
+    }
+}
+
+/// The threads that wait for a socket.
+fn waiting(
+    story: &Story,
+    local: SocketAddr,
+    remote: SocketAddr,
+) -> impl Iterator<Item = &WaitingThread> {
+    let ends = format!("{local} -> {remote}");
+    let waits = move |thread: &&WaitingThread| {
+        thread.waits_for.as_ref().is_some_and(|what| what.contains(&ends))
+    };
+    story.threads.iter().filter(waits)
+}
+
+fn waits(story: &Story, local: SocketAddr, remote: SocketAddr) -> bool {
+    waiting(story, local, remote).next().is_some()
+}
+
+fn socket(story: &Story, local: SocketAddr, remote: SocketAddr) -> Option<&OpenSocket> {
+    story.sockets.iter().find(|own| own.local == Some(local) && own.remote == Some(remote))
+}

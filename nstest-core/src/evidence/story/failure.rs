@@ -1,0 +1,59 @@
+//! When a test failed, as far as its record tells.
+
+use std::time::Duration;
+
+use super::panics::{self, PrintedPanic};
+use super::{LOOKED_AT, Story, start_of};
+use crate::evidence::packets::TracedPacket;
+use crate::evidence::timeline::{Entry, TimelineEvent};
+
+/// The verdict about a test that has returned an error.
+const RETURNED: &str = "the test returned an error";
+
+impl Story {
+    /// A test that returns an error prints it, as `main` does. The verdict does not repeat it.
+    pub(super) fn add_reported_error(&mut self) {
+        let printed = self.output.iter().rposition(|(_, line)| line.starts_with("Error: "));
+        if let (true, Some(at)) = (self.verdict == RETURNED, printed) {
+            let lines: Vec<&str> =
+                self.output[at..].iter().map(|(_, line)| line.as_str()).collect();
+            self.verdict = start_of(&lines.join("\n"), LOOKED_AT).to_owned();
+            self.reported_at = Some(self.output[at].0);
+        }
+    }
+
+    /// The time of the test's own panic or error, or when its sockets were looked at, or its
+    /// timeout, or its end.
+    pub(super) fn time_of_failure(&self, entries: &[Entry], packets: &[TracedPacket]) -> Duration {
+        let looked = entries.iter().find(|entry| {
+            matches!(entry.event, TimelineEvent::Socket { .. } | TimelineEvent::Thread { .. })
+        });
+        let ended = entries.iter().find(|entry| matches!(entry.event, TimelineEvent::Ended { .. }));
+        let last = entries.last().map(|entry| entry.time);
+        let last = last.max(packets.last().map(|packet| packet.time)).unwrap_or_default();
+        let end = looked.or(ended).map_or(last, |entry| entry.time);
+        let known = [self.own_panic().map(|panic| panic.time), self.reported_at, self.timeout()];
+        known.into_iter().flatten().fold(end, Duration::min)
+    }
+
+    /// The panic that the verdict is about.
+    pub(crate) fn own_panic(&self) -> Option<PrintedPanic> {
+        panics::panics(&self.output).into_iter().rfind(|panic| {
+            !panic.message.is_empty() && self.verdict.contains(panic.message.as_str())
+        })
+    }
+
+    /// When the test was killed, if it was killed at its timeout.
+    fn timeout(&self) -> Option<Duration> {
+        let (_, text) = self.verdict.split_once("did not end within ")?;
+        let text = &text[..text.find([';', ' ', ',']).unwrap_or(text.len())];
+        let (number, unit) = text.split_at(text.find(|c: char| c.is_alphabetic())?);
+        let seconds: f64 = number.parse().ok()?;
+        let seconds = match unit {
+            "s" => seconds,
+            "ms" => seconds / 1e3,
+            _ => return None,
+        };
+        Some(self.start + Duration::try_from_secs_f64(seconds).ok()?)
+    }
+}
