@@ -4,9 +4,10 @@
 //! entries takes some thirty steps, to change one entry copies one chunk, and to compare two
 //! copies looks only into chunks that they do not share.
 
-use std::collections::BTreeMap;
 use std::ops::Index;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 /// How many numbers belong to one chunk.
 const CHUNK: u32 = 32;
@@ -20,13 +21,14 @@ pub(crate) trait Key: Copy + Ord {
 /// A map that shares its chunks with its copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SharedMap<K, V> {
-    /// None of them is empty.
-    chunks: BTreeMap<u32, Arc<BTreeMap<K, V>>>,
+    /// None of them is empty. Sorted vectors, since each `BTreeMap` of another type takes the
+    /// compiler ten times as long.
+    chunks: LiteMap<u32, Arc<LiteMap<K, V>>>,
 }
 
 impl<K, V> Default for SharedMap<K, V> {
     fn default() -> Self {
-        Self { chunks: BTreeMap::new() }
+        Self { chunks: LiteMap::new() }
     }
 }
 
@@ -66,8 +68,8 @@ impl<K: Key, V: Clone> SharedMap<K, V> {
     }
 
     pub(crate) fn last_key(&self) -> Option<&K> {
-        let (_, chunk) = self.chunks.last_key_value()?;
-        chunk.last_key_value().map(|(key, _)| key)
+        let (_, chunk) = self.chunks.last()?;
+        chunk.last().map(|(key, _)| key)
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = &K> + Clone {
