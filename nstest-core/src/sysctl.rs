@@ -15,13 +15,13 @@
 
 mod instance;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use litemap::LiteMap;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 
@@ -108,18 +108,18 @@ pub(crate) fn name(key: &str) -> String {
 struct Directories<'a> {
     /// /proc/sys/net of another instance of proc.
     root: Option<Arc<OwnedFd>>,
-    opened: BTreeMap<&'a str, OwnedFd>,
+    opened: LiteMap<&'a str, OwnedFd>,
 }
 
 impl<'a> Directories<'a> {
     /// Those of /proc.
     fn new() -> Self {
-        Self { root: None, opened: BTreeMap::new() }
+        Self { root: None, opened: LiteMap::new() }
     }
 
     /// Those for many settings of a namespace that may be one of hundreds.
     fn of_new_namespace() -> Self {
-        Self { root: instance::for_namespace(), opened: BTreeMap::new() }
+        Self { root: instance::for_namespace(), opened: LiteMap::new() }
     }
 
     /// Writes the value with a single `write`, as the kernel expects it.
@@ -153,6 +153,6 @@ impl<'a> Directories<'a> {
             };
             self.opened.insert(path, directory);
         }
-        Ok(&self.opened[path])
+        Ok(&self.opened[&path])
     }
 }

@@ -4,9 +4,10 @@
 //! faults did to a packet. Addresses have the names of their nodes, and what the test
 //! printed and did stands between the packets, as entries of a log.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+
+use litemap::LiteMap;
 
 use super::packets::TracedPacket;
 use super::pcapng::{CapturedPacket, InterfaceId, Pcapng};
@@ -29,7 +30,7 @@ pub(crate) fn capture(
     let names = Names::of(entries);
     let addresses: Vec<(IpAddr, &str)> = names.addresses().collect();
     pcapng.names(&addresses)?;
-    let mut interfaces: BTreeMap<u32, InterfaceId> = BTreeMap::new();
+    let mut interfaces: LiteMap<u32, InterfaceId> = LiteMap::new();
     for (link_end, name) in &names.interfaces {
         interfaces.insert(*link_end, pcapng.interface(name)?);
     }
@@ -66,11 +67,11 @@ pub(crate) fn capture(
 /// The names that the numbers in events stand for.
 #[derive(Debug, Default)]
 struct Names {
-    nodes: BTreeMap<u32, String>,
+    nodes: LiteMap<u32, String>,
     /// `node/eth0`, by link end.
-    interfaces: BTreeMap<u32, String>,
-    addresses: BTreeMap<IpAddr, String>,
-    faults: BTreeMap<u32, String>,
+    interfaces: LiteMap<u32, String>,
+    addresses: LiteMap<IpAddr, String>,
+    faults: LiteMap<u32, String>,
 }
 
 impl Names {

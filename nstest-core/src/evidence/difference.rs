@@ -4,9 +4,10 @@
 //! compared by the port of their server and their number, and packets by their sender and what
 //! they are. Acknowledgements without data are left out, since they depend on the time.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
+
+use litemap::LiteMap;
 
 use super::story::Story;
 use super::story::trace::PacketTrace;
@@ -45,10 +46,10 @@ struct Sent {
 }
 
 /// The packets of each conversation, in the order of their time.
-fn conversations(story: &Story) -> BTreeMap<String, Vec<Sent>> {
-    let mut names: BTreeMap<(IpPort, IpPort), String> = BTreeMap::new();
-    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
-    let mut conversations: BTreeMap<String, Vec<Sent>> = BTreeMap::new();
+fn conversations(story: &Story) -> LiteMap<String, Vec<Sent>> {
+    let mut names: LiteMap<(IpPort, IpPort), String> = LiteMap::new();
+    let mut numbers: LiteMap<String, usize> = LiteMap::new();
+    let mut conversations: LiteMap<String, Vec<Sent>> = LiteMap::new();
     for packet in &story.packets {
         let Some(found) = ConversationPacket::of(packet) else { continue };
         let Some(kind) = found.kind else { continue };

@@ -1,8 +1,10 @@
 //! The fabric: its namespace, and what there is in it and in nodes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::forwarding::ForwardingTable;
 use super::logging;
@@ -28,7 +30,7 @@ use crate::wire;
 pub(crate) struct Fabric {
     pub(super) namespace: Namespace,
     pub(super) route: Socket,
-    pub(super) members: BTreeMap<NodeId, Member>,
+    pub(super) members: LiteMap<NodeId, Member>,
     /// Reports in which nodes code of the test has run.
     pub(super) used: UsedNodes,
     /// Nodes in which packets may be waiting for the reply to an ARP or ND request: those of
@@ -48,7 +50,7 @@ pub(crate) struct Fabric {
     pub(super) requests: RequestQueue,
     /// Settings that were refused while a node was created, for the change that sets
     /// them.
-    pub(super) written: BTreeMap<NodeId, Vec<sysctl::Unwritten>>,
+    pub(super) written: LiteMap<NodeId, Vec<sysctl::Unwritten>>,
     pub(super) panics: Arc<Panics>,
     /// Settings that this machine refused, each once.
     notes: Vec<String>,
@@ -84,7 +86,7 @@ impl Fabric {
         Self {
             namespace,
             route,
-            members: BTreeMap::new(),
+            members: LiteMap::new(),
             used: UsedNodes::default(),
             may_be_asking: BTreeSet::new(),
             awaiting: BTreeSet::new(),
@@ -94,7 +96,7 @@ impl Fabric {
             splices: SpliceState::default(),
             new_link_ends: BTreeSet::new(),
             requests: RequestQueue::default(),
-            written: BTreeMap::new(),
+            written: LiteMap::new(),
             panics,
             notes: Vec::new(),
             attached: false,

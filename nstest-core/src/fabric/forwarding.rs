@@ -6,7 +6,7 @@
 //! bridge waits for `rcu_barrier` under RTNL (br_dev_delete), which stalls the set-up of
 //! every other test on the machine.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::addr::MacAddr;
 use crate::netlink::link::{self, NewLink};
@@ -22,10 +22,10 @@ const FLOOD: u16 = 0xfff;
 /// How link ends are joined at present.
 #[derive(Debug, Default)]
 pub(super) struct ForwardingTable {
-    segments: BTreeMap<SegmentId, Segment>,
+    segments: LiteMap<SegmentId, Segment>,
     /// The filters of each link end, by number. A link end without an entry has no qdisc
     /// for filters yet.
-    filters: BTreeMap<LinkEndId, BTreeMap<u16, Forward>>,
+    filters: LiteMap<LinkEndId, LiteMap<u16, Forward>>,
 }
 
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl ForwardingTable {
                     requests.push(link::delete(bridge.ifindex()));
                 }
                 for end in &left {
-                    self.set_filters(*end, BTreeMap::new(), &mut requests);
+                    self.set_filters(*end, LiteMap::new(), &mut requests);
                 }
                 for end in wiring.ends.keys() {
                     self.set_filters(*end, forwards(*end, wiring), &mut requests);
@@ -78,7 +78,7 @@ impl ForwardingTable {
                 let mut new = ends.differences(&wiring.ends);
                 new.retain(|end| !ends.contains_key(end));
                 for end in new {
-                    self.set_filters(end, BTreeMap::new(), &mut requests);
+                    self.set_filters(end, LiteMap::new(), &mut requests);
                     requests.push(
                         link::set(end.ifindex()).controller(Some(bridge.ifindex())).request(),
                     );
@@ -98,7 +98,7 @@ impl ForwardingTable {
         let mut requests = Vec::new();
         if let Some(segment) = self.segments.remove(&id) {
             for end in segment.ends.keys() {
-                self.set_filters(*end, BTreeMap::new(), &mut requests);
+                self.set_filters(*end, LiteMap::new(), &mut requests);
             }
             requests.extend(segment.bridge.map(|bridge| link::delete(bridge.ifindex())));
         }
@@ -139,7 +139,7 @@ impl ForwardingTable {
     /// Forgets a link end that is deleted, and its filters with it.
     pub(super) fn forget(&mut self, end: LinkEndId) {
         self.filters.remove(&end);
-        for segment in self.segments.values_mut() {
+        for (_, segment) in self.segments.iter_mut() {
             segment.ends.remove(&end);
         }
     }
@@ -148,7 +148,7 @@ impl ForwardingTable {
     fn set_filters(
         &mut self,
         end: LinkEndId,
-        wanted: BTreeMap<u16, Forward>,
+        wanted: LiteMap<u16, Forward>,
         requests: &mut Vec<Request>,
     ) {
         if wanted.is_empty() && !self.filters.contains_key(&end) {
@@ -157,7 +157,7 @@ impl ForwardingTable {
         let device = end.ifindex();
         let present = self.filters.entry(end).or_insert_with(|| {
             requests.push(qdisc::clsact(device));
-            BTreeMap::new()
+            LiteMap::new()
         });
         for number in present.keys().filter(|number| !wanted.contains_key(number)) {
             requests.push(u32_filter::delete(device, *number));
@@ -197,10 +197,10 @@ fn new_bridge(bridge: LinkEndId) -> [Request; 2] {
 }
 
 /// The filters of one link end of a cable or hub.
-fn forwards(end: LinkEndId, wiring: &Wiring) -> BTreeMap<u16, Forward> {
+fn forwards(end: LinkEndId, wiring: &Wiring) -> LiteMap<u16, Forward> {
     let others: Vec<_> = wiring.ends.iter().filter(|(other, _)| **other != end).collect();
     let all: Vec<u32> = others.iter().map(|(other, _)| other.ifindex()).collect();
-    let mut forwards = BTreeMap::new();
+    let mut forwards = LiteMap::new();
     if all.len() > 1 {
         for (number, (other, mac)) in (1..).zip(&others) {
             let forward = Forward { matches: Match::Destination(**mac), to: vec![other.ifindex()] };

@@ -1,10 +1,12 @@
 //! What the fabric has of each node: its namespace, and sockets that act in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+use litemap::LiteMap;
 
 use crate::addr::MacAddr;
 use crate::error::{Error, ErrorCode, Result};
@@ -35,7 +37,7 @@ pub(crate) struct Member {
     /// Opened for the first ruleset.
     pub(super) netfilter: Option<Socket>,
     /// Its interfaces, by slot.
-    pub(super) links: BTreeMap<u8, NodeInterface>,
+    pub(super) links: LiteMap<u8, NodeInterface>,
     /// The indices that programs of the test had taken when it was last looked.
     pub(super) foreign: BTreeSet<u32>,
     /// While addresses are waited for.
@@ -108,7 +110,7 @@ impl Member {
             executor,
             route,
             netfilter: None,
-            links: BTreeMap::new(),
+            links: LiteMap::new(),
             foreign: BTreeSet::new(),
             watch,
             expected: Vec::new(),

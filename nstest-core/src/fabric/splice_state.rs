@@ -1,6 +1,8 @@
 //! Where the wire is spliced in, and the filters that lead frames to it and back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use litemap::LiteMap;
 
 use crate::frame::{Direction, Discovery};
 use crate::netlink::bpf_filter::{BpfFilter, ClsactHook, FilterAction, MAX_ADDRESSES, MarkMatch};
@@ -13,7 +15,7 @@ pub(super) struct SpliceState {
     /// `None` until a fault needs it: a test without faults does not pay for it.
     pub(super) wire: Option<Wire>,
     /// The neighbour discovery that comes to the wire, by link end.
-    pub(super) discovery: BTreeMap<LinkEndId, Discovery>,
+    pub(super) discovery: LiteMap<LinkEndId, Discovery>,
     /// The link ends that are down: nothing that their nodes have sent is forwarded.
     pub(super) down: BTreeSet<LinkEndId>,
 }

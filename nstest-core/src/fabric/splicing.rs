@@ -6,10 +6,10 @@
 //! that were forwarded directly have arrived. The wire stays until the link goes, because
 //! removing a wire under load would reorder frames.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use litemap::LiteMap;
 use nix::errno::Errno;
 
 use super::base::Fabric;
@@ -115,7 +115,7 @@ impl Fabric {
     /// Tells the wire which frames have a fast path now.
     pub(super) fn update_fast_paths(&self) {
         let SpliceState { wire: Some(wire), down, .. } = &self.splices else { return };
-        let mut fast_paths = BTreeMap::<u32, FastPaths>::new();
+        let mut fast_paths = LiteMap::<u32, FastPaths>::new();
         for (end, matches, to) in self.forwarding.fast_paths() {
             if down.contains(&end) {
                 continue;

@@ -4,11 +4,11 @@
 //! starts in nodes are called after the test and the node, which is longer. So their names are
 //! kept here, by thread ID.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Mutex;
 
+use litemap::LiteMap;
 use nix::unistd::gettid;
 
 use crate::sync::lock;
@@ -16,7 +16,7 @@ use crate::sync::lock;
 /// The most bytes of a name that the kernel keeps.
 const KEPT: usize = 15;
 
-static NAMES: Mutex<BTreeMap<i32, String>> = Mutex::new(BTreeMap::new());
+static NAMES: Mutex<LiteMap<i32, String>> = Mutex::new(LiteMap::new());
 
 /// Keeps the name of the calling thread until it is dropped.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! The newest frames of each link end.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use litemap::LiteMap;
 
 use crate::evidence::packets::{LOOPBACK, RecordedFrame};
 use crate::sys::packet::Captured;
@@ -12,7 +14,7 @@ const OF_ALL: usize = 16 << 20;
 /// Frames by link end. The oldest are dropped.
 #[derive(Debug, Default)]
 pub(super) struct FrameQueues {
-    queues: BTreeMap<u32, FrameQueue>,
+    queues: LiteMap<u32, FrameQueue>,
     bytes: usize,
 }
 
@@ -35,17 +37,16 @@ impl FrameQueues {
             self.bytes -= queue.drop_oldest();
         }
         while self.bytes > OF_ALL {
-            let Some(largest) = self.queues.values_mut().max_by_key(|queue| queue.bytes) else {
-                return;
-            };
+            let queues = self.queues.iter_mut().map(|(_, queue)| queue);
+            let Some(largest) = queues.max_by_key(|queue| queue.bytes) else { return };
             self.bytes -= largest.drop_oldest();
         }
     }
 
     /// All frames in the order of their time, and how many of each link end were dropped.
-    pub(super) fn finish(self) -> (Vec<RecordedFrame>, BTreeMap<u32, u64>) {
+    pub(super) fn finish(self) -> (Vec<RecordedFrame>, LiteMap<u32, u64>) {
         let mut frames = Vec::new();
-        let mut dropped = BTreeMap::new();
+        let mut dropped = LiteMap::new();
         for (link_end, queue) in self.queues {
             frames.extend(queue.frames);
             if queue.dropped > 0 {
@@ -120,6 +121,6 @@ mod tests {
         let (frames, dropped) = queues.finish();
         let times: Vec<_> = frames.iter().map(|frame| frame.time.as_secs()).collect();
         assert_eq!(times, [0, 8, 9, 10]);
-        assert_eq!(dropped, BTreeMap::from([(2, 7)]));
+        assert_eq!(dropped, LiteMap::from_iter([(2, 7)]));
     }
 }

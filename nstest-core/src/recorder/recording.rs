@@ -3,13 +3,13 @@
 //! A test begins with a socket without a ring. Its frames are read one by one. When some
 //! have come, the socket with the ring takes over. A test without traffic needs no ring.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
+use litemap::LiteMap;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use super::channel::{Content, DescriptorReceiver};
@@ -44,7 +44,7 @@ pub(crate) struct RecorderOutput {
     pub(crate) entries: Vec<Entry>,
     pub(crate) frames: Vec<RecordedFrame>,
     /// How many older frames of each link end were dropped.
-    pub(crate) dropped: BTreeMap<u32, u64>,
+    pub(crate) dropped: LiteMap<u32, u64>,
     /// How many frames came faster than they could be recorded.
     pub(crate) missed: u64,
     /// What the wire did to frames, in the order of its decisions.

@@ -4,13 +4,13 @@
 //! The body has a descriptor of the namespace of each node, which /proc/PID/fd leads to. The
 //! events of the log say which node has which.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use litemap::LiteMap;
 use nix::errno::Errno;
 use nix::libc;
 
@@ -47,8 +47,8 @@ fn note(what: &str, why: &impl ToString) -> TimelineEvent {
 }
 
 /// The number of each node, by the inode of its namespace.
-fn numbers_of_nodes(log: &[Entry]) -> BTreeMap<u64, u32> {
-    let mut numbers = BTreeMap::new();
+fn numbers_of_nodes(log: &[Entry]) -> LiteMap<u64, u32> {
+    let mut numbers = LiteMap::new();
     for entry in log {
         match entry.event {
             TimelineEvent::NodeAdded { node, netns: Some(inode), .. } => {
@@ -61,7 +61,7 @@ fn numbers_of_nodes(log: &[Entry]) -> BTreeMap<u64, u32> {
     numbers
 }
 
-fn look(directories: &[PathBuf], mut numbers: BTreeMap<u64, u32>) -> Vec<TimelineEvent> {
+fn look(directories: &[PathBuf], mut numbers: LiteMap<u64, u32>) -> Vec<TimelineEvent> {
     let mut events = Vec::new();
     let Some(body) = directories.first() else { return events };
     let own = fs::read_link(body.join("ns/net")).ok();
@@ -101,7 +101,7 @@ fn look(directories: &[PathBuf], mut numbers: BTreeMap<u64, u32>) -> Vec<Timelin
 /// The sockets of all nodes, the number of these nodes, and why some could not be read.
 fn read_sockets(
     body: &Path,
-    numbers: &BTreeMap<u64, u32>,
+    numbers: &LiteMap<u64, u32>,
 ) -> io::Result<(Vec<NodeSocket>, u32, Option<String>)> {
     let user = other_user_namespace(body)?;
     let begin = Instant::now();
@@ -157,8 +157,8 @@ fn other_user_namespace(body: &Path) -> io::Result<Option<OwnedFd>> {
 }
 
 /// A path to the namespace of each node: links among the descriptors of the body.
-fn namespaces(body: &Path, numbers: &BTreeMap<u64, u32>) -> io::Result<Vec<(NodeId, PathBuf)>> {
-    let mut paths = BTreeMap::new();
+fn namespaces(body: &Path, numbers: &LiteMap<u64, u32>) -> io::Result<Vec<(NodeId, PathBuf)>> {
+    let mut paths = LiteMap::new();
     let descriptors = fs::read_dir(body.join("fd"))?.flatten().map(|entry| entry.path());
     for path in std::iter::once(body.join("ns/net")).chain(descriptors) {
         let Ok(link) = fs::read_link(&path) else { continue };
@@ -167,7 +167,7 @@ fn namespaces(body: &Path, numbers: &BTreeMap<u64, u32>) -> io::Result<Vec<(Node
             paths.entry(NodeId(node)).or_insert(path);
         }
     }
-    Ok(paths.into_iter().collect())
+    Ok(paths.into_tuple_vec())
 }
 
 #[cfg(test)]
@@ -183,6 +183,6 @@ mod tests {
         };
         let removed = entry(TimelineEvent::NodeRemoved { node: 2 });
         let log = [added(1, Some(10)), added(2, Some(20)), added(3, None), removed];
-        assert_eq!(numbers_of_nodes(&log), BTreeMap::from([(10, 1)]));
+        assert_eq!(numbers_of_nodes(&log), LiteMap::from_iter([(10, 1)]));
     }
 }

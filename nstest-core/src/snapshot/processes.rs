@@ -1,8 +1,10 @@
 //! The processes of a test, and which of them has a socket open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+
+use litemap::LiteMap;
 
 /// The most descriptors that are looked at in search of sockets.
 const DESCRIPTORS: usize = 4096;
@@ -33,11 +35,8 @@ pub(super) fn name_and_pid(status: &str) -> Option<String> {
 }
 
 /// By inode, a process that has the socket open: the first that has it.
-pub(super) fn owners(
-    processes: &[TestProcess],
-    mut wanted: BTreeSet<u32>,
-) -> BTreeMap<u32, String> {
-    let mut found = BTreeMap::new();
+pub(super) fn owners(processes: &[TestProcess], mut wanted: BTreeSet<u32>) -> LiteMap<u32, String> {
+    let mut found = LiteMap::new();
     let mut left = DESCRIPTORS;
     for process in processes {
         for entry in fs::read_dir(process.directory.join("fd")).into_iter().flatten().flatten() {

@@ -1,8 +1,10 @@
 //! The sockets of a namespace, as events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+
+use litemap::LiteMap;
 
 use crate::error::Result;
 use crate::evidence::timeline::TimelineEvent;
@@ -47,7 +49,7 @@ pub(super) fn inodes(sockets: &[NodeSocket]) -> BTreeSet<u32> {
 }
 
 /// `owners`: by inode, the processes that have the sockets open.
-pub(super) fn events(sockets: &[NodeSocket], owners: &BTreeMap<u32, String>) -> Vec<TimelineEvent> {
+pub(super) fn events(sockets: &[NodeSocket], owners: &LiteMap<u32, String>) -> Vec<TimelineEvent> {
     let owner = |socket: &NodeSocket| owners.get(&socket.found.socket.inode).cloned();
     sockets.iter().map(|socket| socket.event(owner(socket))).collect()
 }

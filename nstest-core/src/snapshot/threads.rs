@@ -4,10 +4,11 @@
 //! thread (ptrace(2)). Where that is refused, the function in the kernel is named
 //! (`wchan`).
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+use litemap::LiteMap;
 
 use super::processes::{TestProcess, name_and_pid, socket_inode};
 use super::sockets::NodeSocket;
@@ -35,7 +36,7 @@ pub(super) struct FailedTest<'a> {
     pub(super) processes: &'a [TestProcess],
     pub(super) sockets: &'a [NodeSocket],
     /// The numbers of nodes, by the inodes of their namespaces.
-    pub(super) nodes: &'a BTreeMap<u64, u32>,
+    pub(super) nodes: &'a LiteMap<u64, u32>,
 }
 
 /// A thread that waits.

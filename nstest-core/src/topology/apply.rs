@@ -1,8 +1,10 @@
 //! What an operation does to a state: a model of the kernel, used to undo changes and in
 //! tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::changes::{Change, NodeRef};
 use super::state::{LinkState, NetworkState, NodeState, Ruleset};
@@ -17,7 +19,7 @@ impl NetworkState {
                     name: at.name.clone(),
                     hostname: hostname.clone(),
                     settings: Arc::default(),
-                    links: BTreeMap::new(),
+                    links: LiteMap::new(),
                     routes: BTreeSet::new(),
                     rules: Ruleset::default(),
                 };

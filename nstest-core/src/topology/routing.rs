@@ -10,8 +10,10 @@
 //! - Multicast and the limited broadcast (IPv4) take the default route. A node that has none
 //!   gets routes for them on its first interface.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use litemap::LiteMap;
 
 use super::errors;
 use super::nat::Nat6;
@@ -49,7 +51,7 @@ struct NextHop {
 
 pub(super) struct Routing<'a> {
     spec: &'a Spec,
-    routers: BTreeMap<SegmentId, Vec<(NodeId, &'a NodeSpec, &'a InterfaceSpec)>>,
+    routers: LiteMap<SegmentId, Vec<(NodeId, &'a NodeSpec, &'a InterfaceSpec)>>,
     may_overlap: bool,
 }
 
@@ -58,7 +60,7 @@ pub(super) type Neighbour = (String, IpAddr, MacAddr);
 
 impl<'a> Routing<'a> {
     pub(super) fn new(spec: &'a Spec) -> Result<Self> {
-        let mut routers: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut routers: LiteMap<_, Vec<_>> = LiteMap::new();
         for (id, node) in spec.routers() {
             for interface in node.interfaces.values() {
                 routers.entry(interface.segment).or_default().push((id, node, interface));

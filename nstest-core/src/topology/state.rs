@@ -4,9 +4,11 @@
 //! Nodes and wirings that an edit does not affect are shared between the states before and
 //! after it, so that planning costs what changes and not the whole network.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::nat::{Nat, Nat6};
 use super::routing::{RouteEntry, Routing};
@@ -44,7 +46,7 @@ pub(crate) struct NodeState {
     pub(crate) name: String,
     pub(crate) hostname: String,
     pub(crate) settings: Arc<Vec<Sysctl>>,
-    pub(crate) links: BTreeMap<u8, LinkState>,
+    pub(crate) links: LiteMap<u8, LinkState>,
     pub(crate) routes: BTreeSet<RouteEntry>,
     pub(crate) rules: Ruleset,
 }
@@ -151,8 +153,8 @@ impl Derivation<'_> {
     /// Of a segment on which no node has changed, the wiring stays as it was.
     fn wirings(&self, changed: &[NodeId]) -> SharedMap<SegmentId, Arc<Wiring>> {
         let spec = self.spec;
-        let mut left: BTreeMap<SegmentId, Vec<LinkEndId>> = BTreeMap::new();
-        let mut joined: BTreeMap<SegmentId, Vec<&InterfaceSpec>> = BTreeMap::new();
+        let mut left: LiteMap<SegmentId, Vec<LinkEndId>> = LiteMap::new();
+        let mut joined: LiteMap<SegmentId, Vec<&InterfaceSpec>> = LiteMap::new();
         let mut wirings = SharedMap::default();
         let mut segments: BTreeSet<SegmentId> = BTreeSet::new();
         match self.before {
@@ -239,7 +241,7 @@ fn node_state(
     node: &NodeSpec,
 ) -> Result<NodeState> {
     let (routes, neighbours) = routing.of(id)?;
-    let mut links = BTreeMap::new();
+    let mut links = LiteMap::new();
     for (slot, interface) in &node.interfaces {
         let segment = spec.segment(interface.segment)?;
         let addrs = Family::BOTH.into_iter().filter_map(|family| {

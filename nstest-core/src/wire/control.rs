@@ -1,6 +1,5 @@
 //! What the fabric calls: starting the wire, giving link ends a stage, ending it.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use litemap::LiteMap;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 
@@ -136,7 +136,7 @@ impl Wire {
     }
 
     /// Sets the fast paths of each link end.
-    pub(crate) fn set_fast_paths(&self, mut fast_paths: BTreeMap<u32, FastPaths>) {
+    pub(crate) fn set_fast_paths(&self, mut fast_paths: LiteMap<u32, FastPaths>) {
         for (link_end, spliced) in self.state.spliced().iter_mut() {
             spliced.fast_paths = fast_paths.remove(link_end).unwrap_or_default();
         }

@@ -1,9 +1,10 @@
 //! What the wire's thread and the test's threads share.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use litemap::LiteMap;
 
 use crate::addr::MacAddr;
 use crate::frame::Stage;
@@ -21,7 +22,7 @@ pub(crate) type FastPaths = Vec<(Option<MacAddr>, u32)>;
 #[derive(Default)]
 pub(super) struct WireState {
     /// By the index of the link end's device in the fabric.
-    spliced: Mutex<BTreeMap<u32, SplicedEnd>>,
+    spliced: Mutex<LiteMap<u32, SplicedEnd>>,
     /// The thread must end.
     pub(super) stop: AtomicBool,
     /// Frames that were lost for lack of room, not by a decision of a stage.
@@ -45,7 +46,7 @@ pub(super) struct SplicedEnd {
 }
 
 impl WireState {
-    pub(super) fn spliced(&self) -> MutexGuard<'_, BTreeMap<u32, SplicedEnd>> {
+    pub(super) fn spliced(&self) -> MutexGuard<'_, LiteMap<u32, SplicedEnd>> {
         lock(&self.spliced)
     }
 

@@ -4,7 +4,6 @@
 //! is not delayed is sent from the ring's memory. One that is delayed is copied.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use litemap::LiteMap;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sched::{CloneFlags, setns};
@@ -238,7 +238,7 @@ struct Delayed {
 }
 
 impl Delayed {
-    fn outgoing(self, spliced: &BTreeMap<u32, SplicedEnd>) -> Outgoing<'static> {
+    fn outgoing(self, spliced: &LiteMap<u32, SplicedEnd>) -> Outgoing<'static> {
         let Self { pair, direction, offloads, frame, .. } = self;
         outgoing(spliced.get(&pair.link_end), (pair, direction), offloads, Cow::Owned(frame))
     }

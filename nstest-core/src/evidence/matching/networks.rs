@@ -1,7 +1,8 @@
 //! Which link ends are joined, over the time of a test.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
+
+use litemap::LiteMap;
 
 use crate::evidence::timeline::{Entry, TimelineEvent};
 
@@ -9,7 +10,7 @@ use crate::evidence::timeline::{Entry, TimelineEvent};
 #[derive(Debug, Default)]
 pub(crate) struct Networks {
     /// By link end: from when on it was on which network.
-    joined: BTreeMap<u32, Vec<(Duration, u32)>>,
+    joined: LiteMap<u32, Vec<(Duration, u32)>>,
 }
 
 impl Networks {

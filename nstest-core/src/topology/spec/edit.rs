@@ -1,8 +1,10 @@
 //! The edits that a test can make. Each checks its input.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::addresses::RequestedAddrs;
 use super::hostnames::Hostnames;
@@ -47,7 +49,7 @@ impl Spec {
             netns: None,
             outside: Vec::new(),
             name_servers: Vec::new(),
-            removed: BTreeMap::new(),
+            removed: LiteMap::new(),
             foreign: ForeignNames::new(),
             next_node: NodeId::TEST.0,
             next_segment: 1,
@@ -163,7 +165,7 @@ impl Spec {
             Arc::new(NodeSpec {
                 name,
                 aliases,
-                interfaces: BTreeMap::new(),
+                interfaces: LiteMap::new(),
                 router: None,
                 offloads: self.offloads,
                 default,

@@ -1,8 +1,9 @@
 //! Finding what a spec holds.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::{
     InterfaceSpec, LinkEndId, NodeId, NodeSpec, SegmentId, SegmentKind, SegmentSpec, Spec,
@@ -150,6 +151,6 @@ impl Spec {
     }
 }
 
-fn not_there(removed: &BTreeMap<NodeId, String>, id: NodeId) -> Error {
+fn not_there(removed: &LiteMap<NodeId, String>, id: NodeId) -> Error {
     removed.get(&id).map_or_else(|| errors::gone("node"), |name| errors::node_gone(name))
 }

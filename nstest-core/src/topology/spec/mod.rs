@@ -17,10 +17,12 @@ mod remove;
 mod requests;
 mod router;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::names::NodeName;
 use super::nat::{Firewall, Nat, Nat6, Protocol};
@@ -100,7 +102,7 @@ pub(crate) const fn interface_index(slot: u8) -> u32 {
 }
 
 /// The names of interfaces that programs of the test have made, by node.
-pub(crate) type ForeignNames = BTreeMap<NodeId, BTreeSet<String>>;
+pub(crate) type ForeignNames = LiteMap<NodeId, BTreeSet<String>>;
 
 /// The addresses of one interface.
 pub(super) type InterfaceAddrs = (Option<Ipv4Addr>, Option<Ipv6Addr>);
@@ -132,7 +134,7 @@ pub(crate) struct Spec {
     /// Nodes in which a resolver runs, in the order in which they are queried.
     pub(super) name_servers: Vec<NodeId>,
     /// The names of the nodes that were removed, for errors.
-    pub(super) removed: BTreeMap<NodeId, String>,
+    pub(super) removed: LiteMap<NodeId, String>,
     /// The names of interfaces that programs have made in nodes, while an edit is made.
     pub(super) foreign: ForeignNames,
     next_node: u16,
@@ -146,7 +148,7 @@ pub(crate) struct NodeSpec {
     pub(super) name: NodeName,
     pub(super) aliases: Vec<String>,
     /// By slot, which decides name, index and MAC.
-    pub(super) interfaces: BTreeMap<u8, InterfaceSpec>,
+    pub(super) interfaces: LiteMap<u8, InterfaceSpec>,
     pub(super) router: Option<RouterSpec>,
     /// Whether its links have segmentation and checksum offload.
     pub(super) offloads: bool,
@@ -215,7 +217,7 @@ pub(crate) struct RouterSpec {
     /// Whether it is made with a WAN, which it may have left.
     pub(super) has_wan: bool,
     /// What it does on each LAN that it is or was on. It does the same when it joins again.
-    pub(super) roles: BTreeMap<SegmentId, InterfaceRole>,
+    pub(super) roles: LiteMap<SegmentId, InterfaceRole>,
     pub(super) nat: Option<Nat>,
     pub(super) nat6: Nat6,
     pub(super) firewall: Firewall,

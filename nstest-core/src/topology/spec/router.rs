@@ -1,7 +1,9 @@
 //! Edits of routers: nodes that forward packets, with NAT and firewall.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+
+use litemap::LiteMap;
 
 use super::requests::{Join, NewRouter};
 use super::{
@@ -155,7 +157,7 @@ impl Spec {
         let wan = wan_of(self.node(id)?);
         let own: Vec<IpAddr> =
             Family::BOTH.into_iter().filter_map(|family| wan?.addr(family)).collect();
-        let mut ports: BTreeMap<(L4Proto, SocketAddr), BTreeSet<u16>> = BTreeMap::new();
+        let mut ports: LiteMap<(L4Proto, SocketAddr), BTreeSet<u16>> = LiteMap::new();
         for Translated { protocol, internal, external } in now {
             if own.contains(&external.ip()) && !own.contains(&internal.ip()) {
                 ports.entry((*protocol, *internal)).or_default().insert(external.port());

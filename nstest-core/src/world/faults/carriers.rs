@@ -3,7 +3,9 @@
 //! A link is down while at least one reason holds: the test called `Link::down`, or a
 //! fault says `down`. A reason that ends brings the link up only if it was the last.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use litemap::LiteMap;
 
 use super::id::FaultId;
 use super::logging;
@@ -23,7 +25,7 @@ pub(super) enum Reason {
 /// The reasons for each link that is down, by its principal end.
 #[derive(Debug, Default)]
 pub(super) struct Carriers {
-    reasons: BTreeMap<LinkEndId, BTreeSet<Reason>>,
+    reasons: LiteMap<LinkEndId, BTreeSet<Reason>>,
 }
 
 impl Carriers {

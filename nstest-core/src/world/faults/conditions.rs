@@ -6,7 +6,7 @@
 //! and the qdisc, and its queue is limited in bytes. So a link would be another one with the
 //! qdisc than with the wire, and an unrelated fault would change which of them it is.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use super::id::FaultId;
 use super::pipelines::Pipelines;
@@ -19,7 +19,7 @@ use crate::topology::spec::{LinkEndId, Spec};
 /// The conditions that are in force.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
-    present: BTreeMap<DirectedLink, Assigned>,
+    present: LiteMap<DirectedLink, Assigned>,
 }
 
 /// A condition, and the fault that asked for it.

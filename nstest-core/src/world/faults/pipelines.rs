@@ -1,7 +1,8 @@
 //! The ends of links at which frames pass the wire, each with its pipeline.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+
+use litemap::LiteMap;
 
 use super::targets::target_of;
 use super::traffic::Traffic;
@@ -18,12 +19,12 @@ use crate::topology::spec::{LinkEnd, LinkEndId, Spec};
 pub(super) struct Pipelines {
     seed: u64,
     traffic: Option<Arc<Traffic>>,
-    by_end: BTreeMap<LinkEndId, Arc<Mutex<Pipeline>>>,
+    by_end: LiteMap<LinkEndId, Arc<Mutex<Pipeline>>>,
 }
 
 impl Pipelines {
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, traffic: None, by_end: BTreeMap::new() }
+        Self { seed, traffic: None, by_end: LiteMap::new() }
     }
 
     pub(super) fn seed(&self) -> u64 {

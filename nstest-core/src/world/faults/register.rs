@@ -1,8 +1,9 @@
 //! The register: which faults there are, and their lives from injection to end.
 
-use std::collections::BTreeMap;
 use std::panic::Location;
 use std::time::{Duration, Instant};
+
+use litemap::LiteMap;
 
 use super::backend::Backend;
 use super::carriers::Reason;
@@ -22,7 +23,7 @@ use crate::topology::spec::{LinkEnd, Spec};
 /// The register of a network's faults.
 #[derive(Debug)]
 pub(in crate::world) struct Faults {
-    pub(super) injected: BTreeMap<FaultId, Injected>,
+    pub(super) injected: LiteMap<FaultId, Injected>,
     pub(super) mechanisms: Mechanisms,
     pub(super) census: Option<Census>,
     /// The faults of the plan that the test runs under.
@@ -57,7 +58,7 @@ impl FaultRequest {
 impl Faults {
     pub(in crate::world) fn new(scheduler: Scheduler) -> Self {
         Self {
-            injected: BTreeMap::new(),
+            injected: LiteMap::new(),
             mechanisms: Mechanisms::new(crate::run_config::DEFAULT_SEED),
             census: None,
             planned: Vec::new(),
@@ -109,7 +110,7 @@ impl Faults {
     }
 
     pub(super) fn register(&mut self, injected: Injected) -> FaultId {
-        let id = FaultId(self.injected.last_key_value().map_or(0, |(id, _)| id.0 + 1));
+        let id = FaultId(self.injected.last().map_or(0, |(id, _)| id.0 + 1));
         injected.receipt.set_number(id.number());
         logging::injected(id, &injected.fault, injected.location);
         self.injected.insert(id, injected);
