@@ -3,7 +3,7 @@
 use super::capture::WHOLE;
 use super::queues::{SeenAt, recorded};
 use crate::evidence::packets::RecordedFrame;
-use crate::sys::packet::PacketSocket;
+use crate::sys::packet::{DeferredClose, PacketSocket};
 
 /// More than these are not kept here. The socket with the ring records long before.
 const MOST: usize = 1 << 16;
@@ -53,6 +53,7 @@ impl Early {
                 None => self.frames.retain(|frame| frame.time < first.time),
             }
         }
+        DeferredClose::close(self.socket); // closing waits for RCU
         (self.frames, missed)
     }
 }

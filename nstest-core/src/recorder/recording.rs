@@ -212,7 +212,6 @@ impl Recording {
     fn end_early(&mut self, first: Option<&RecordedFrame>) {
         let Some(early) = self.early.take() else { return };
         let _ = self.wakes.delete(&early.socket);
-        let _ = DeferredClose::of(&early.socket); // closing waits for RCU
         let (frames, missed) = early.finish(first);
         frames.into_iter().for_each(|frame| self.kept.push(frame));
         self.missed += missed;
@@ -239,11 +238,13 @@ impl Recording {
 impl Drop for Recording {
     /// Leaves it to the kernel to close the sockets, which waits for RCU.
     fn drop(&mut self) {
-        if let Some(early) = &self.early {
-            let _ = DeferredClose::of(&early.socket);
+        if let Some(early) = self.early.take() {
+            DeferredClose::close(early.socket);
         }
-        if let RingState::Idle(Some(socket)) = &self.ring {
-            let _ = DeferredClose::of(socket);
+        if let RingState::Idle(Some(socket)) =
+            std::mem::replace(&mut self.ring, RingState::Idle(None))
+        {
+            DeferredClose::close(socket);
         }
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct RingReader {
     next: usize,
     socket: PacketSocket,
     seen_at: SeenAt,
+    /// The last field: it is dropped after the ring and the socket.
+    _deferred: Option<DeferredClose>,
 }
 
 impl RingReader {
@@ -31,7 +33,8 @@ impl RingReader {
         let ring = BlockRing::map(socket.as_fd(), RING)?;
         socket.bind()?;
         wakes.add(&socket, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 1))?;
-        Ok(Self { ring, next: 0, socket, seen_at })
+        let deferred = DeferredClose::of(&socket).ok();
+        Ok(Self { ring, next: 0, socket, seen_at, _deferred: deferred })
     }
 
     /// Takes the frames of all blocks that the kernel has given away.
@@ -55,13 +58,6 @@ impl RingReader {
         self.take(&mut take);
         self.frames(&mut take);
         self.socket.dropped().map_or(0, u64::from)
-    }
-}
-
-impl Drop for RingReader {
-    /// Leaves it to the kernel to close the socket, which waits for RCU.
-    fn drop(&mut self) {
-        let _ = DeferredClose::of(&self.socket);
     }
 }
 

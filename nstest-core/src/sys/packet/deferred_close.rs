@@ -15,8 +15,14 @@ use nix::sys::socket::{
     AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair,
 };
 
+use super::socket::PacketSocket;
+
 /// Keeps a packet socket open until the value is dropped and the kernel has collected
 /// the message.
+///
+/// The kernel collects at once, on another processor. So the value is dropped after the
+/// socket and its rings: as a later field of a structure, or by [`close`](Self::close). The
+/// other way round, its owner may be the last one, and wait.
 #[derive(Debug)]
 pub(crate) struct DeferredClose {
     _receiver: OwnedFd,
@@ -31,5 +37,12 @@ impl DeferredClose {
         let rights = [ControlMessage::ScmRights(&kept)];
         sendmsg::<()>(sender.as_raw_fd(), &message, &rights, MsgFlags::empty(), None)?;
         Ok(Self { _receiver: receiver })
+    }
+
+    /// Closes a socket that has no mapped ring, without waiting.
+    pub(crate) fn close(socket: PacketSocket) {
+        let deferred = Self::of(&socket);
+        drop(socket);
+        drop(deferred);
     }
 }
