@@ -63,7 +63,7 @@ impl Fabric {
                 self.queue(Owner::Fabric, far.described(what))?;
                 let index = self.member(at)?.index_at(*slot)?;
                 self.queue(Owner::Node(at.id), link::set(index).mtu(*mtu).request())?;
-                self.refresh(*end)
+                self.adapt_to_mtu(*end)
             }
             Change::SetIpv6 { at, slot, device, on } => {
                 self.flush()?;

@@ -16,6 +16,8 @@ pub(super) struct SpliceState {
     pub(super) wire: Option<Wire>,
     /// The neighbour discovery that comes to the wire, by link end.
     pub(super) discovery: LiteMap<LinkEndId, Discovery>,
+    /// Whether the stage of a link end needs segments, as it was when frames were adapted to it.
+    pub(super) segments: LiteMap<LinkEndId, bool>,
     /// The link ends that are down: nothing that their nodes have sent is forwarded.
     pub(super) down: BTreeSet<LinkEndId>,
 }

@@ -24,7 +24,7 @@ use crate::netlink::{NetlinkFamily, Request, Socket, qdisc, refusal};
 use crate::node::softnet;
 use crate::sync::lock;
 use crate::topology::spec::LinkEndId;
-use crate::wire::{FastPaths, HiddenPair, MAX_SHORT, NewWire, SharedStage, Wire};
+use crate::wire::{FastPaths, HiddenPair, MAX_SHORT, SharedStage, Wire};
 
 /// A VLAN tag and the Ethernet header.
 const HEADERS: usize = 18;
@@ -42,25 +42,21 @@ impl Fabric {
 
     fn splice_in(&mut self, end: LinkEndId, stage: SharedStage) -> Result<()> {
         self.flush()?;
-        let new = match self.splices.wire {
-            Some(_) => None,
-            // A thread that it starts does not stay in the fabric.
-            None => Some(NewWire::make(self.namespace.enter(Wire::open)??)?),
-        };
-        let wire = self.splices.wire.as_ref();
-        let spliced = wire.is_some_and(|wire| wire.stage(end.ifindex()).is_some());
-        if !spliced {
-            let pair = HiddenPair::of(end.ifindex());
-            let created = self.create_pair(end, pair);
-            if let Err(error) = created.and_then(|()| self.start_wire(new)) {
-                // The first error is the one to report.
-                let _ = self.route.request(&link::delete(pair.outer));
-                return Err(error);
-            }
-        }
-        self.attach(end, &stage)?;
-        if spliced {
+        self.begin_wire()?;
+        if self.wire().stage(end.ifindex()).is_some() {
+            self.attach(end, &stage)?;
             return self.direct(end, &*lock(&stage));
+        }
+        let pair = HiddenPair::of(end.ifindex());
+        let created = self.create_pair(end, pair);
+        let prepared = created.and_then(|()| self.attach(end, &stage));
+        if let Err(error) = prepared.and_then(|()| self.await_wire()) {
+            if let Some(wire) = &self.splices.wire {
+                wire.detach(end.ifindex());
+            }
+            // The first error is the one to report.
+            let _ = self.route.request(&link::delete(pair.outer));
+            return Err(error);
         }
         self.update_fast_paths();
         // While the stage is locked, the wire keeps the frames that it gets. Its thread may
@@ -71,21 +67,40 @@ impl Fabric {
         Ok(())
     }
 
-    /// Starts a new wire. Its ring was being made while its devices were. If it is not there
-    /// yet, RTNL is kept busy for a moment, so that it comes sooner.
-    fn start_wire(&mut self, new: Option<NewWire>) -> Result<()> {
-        let Some(new) = new else { return Ok(()) };
+    /// Starts the wire, if it is not there yet. Its ring takes a while, so this comes before all
+    /// else that a fault needs.
+    pub(crate) fn begin_wire(&mut self) -> Result<()> {
+        if self.splices.wire.is_none() {
+            self.splices.wire = Some(Wire::start(self.namespace.enter(Wire::open)??)?);
+        }
+        Ok(())
+    }
+
+    /// Waits until the wire takes frames. If its ring is not there yet, RTNL is kept busy for a
+    /// moment, so that it comes sooner.
+    fn await_wire(&mut self) -> Result<()> {
+        let awaited = self.await_capture();
+        if awaited.is_err() {
+            self.splices.wire = None; // the next fault tries again
+        }
+        awaited
+    }
+
+    fn await_capture(&mut self) -> Result<()> {
+        if self.wire().captures()? {
+            return Ok(());
+        }
         let begin = Instant::now();
-        if !new.has_ring() {
-            let open = || Socket::open(NetlinkFamily::Route, "the fabric");
-            let mut busy = self.namespace.enter(open)??;
-            let requests = link::requests_without_effect();
-            while !new.has_ring() && begin.elapsed() < KEEPS_RTNL {
-                busy.send_only(&requests)?;
+        let open = || Socket::open(NetlinkFamily::Route, "the fabric");
+        let mut busy = self.namespace.enter(open)??;
+        let requests = link::requests_without_effect();
+        while begin.elapsed() < KEEPS_RTNL {
+            busy.send_only(&requests)?;
+            if self.wire().captures()? {
+                return Ok(());
             }
         }
-        self.splices.wire = Some(Wire::start(new)?);
-        Ok(())
+        self.wire().await_capture()
     }
 
     /// Adapts how frames arrive to what the stage of a link end needs now. Nothing arrives if a
@@ -94,11 +109,22 @@ impl Fabric {
         self.flush()?;
         let wire = self.splices.wire.as_ref();
         let Some(stage) = wire.and_then(|wire| wire.stage(end.ifindex())) else { return Ok(()) };
-        let result = self.attach(end, &stage).and_then(|()| self.direct(end, &*lock(&stage)));
+        let needs = lock(&stage).needs_segments();
+        let attached = match self.splices.segments.get(&end) {
+            Some(segments) if *segments == needs => Ok(()),
+            _ => self.attach(end, &stage),
+        };
+        let result = attached.and_then(|()| self.direct(end, &*lock(&stage)));
         match result {
             Err(error) if refusal(&error) == Some(Errno::ENODEV) => Ok(()),
             result => result,
         }
+    }
+
+    /// As [`refresh`](Self::refresh), when the MTU of the link has changed.
+    pub(super) fn adapt_to_mtu(&mut self, end: LinkEndId) -> Result<()> {
+        self.splices.segments.remove(&end);
+        self.refresh(end)
     }
 
     /// Leads the frames that a stage is to see to the wire.
@@ -146,6 +172,7 @@ impl Fabric {
         wire.stage(end.ifindex())?;
         wire.detach(end.ifindex());
         self.splices.discovery.remove(&end);
+        self.splices.segments.remove(&end);
         Some(link::delete(HiddenPair::of(end.ifindex()).outer))
     }
 
@@ -200,13 +227,16 @@ impl Fabric {
         let segments = lock(stage).needs_segments();
         let mtu = link::get(&mut self.route, end.ifindex())?.mtu as usize;
         let is_long = mtu + HEADERS > MAX_SHORT;
-        if (!segments || is_long) && self.wire().lacks_long_ring() {
-            let socket = self.namespace.enter(Wire::open_long)??;
-            self.wire().make_long_ring(socket)?;
+        let namespace = self.namespace.clone();
+        let wire = self.wire();
+        if (!segments || is_long) && wire.lacks_long_ring() {
+            wire.want_long_ring(move || namespace.enter(Wire::open_long)?);
         }
         if is_long {
-            self.wire().await_long_ring()?;
+            wire.await_long_ring()?;
         }
-        self.wire().attach(end.ifindex(), Arc::clone(stage), segments)
+        wire.attach(end.ifindex(), Arc::clone(stage), segments)?;
+        self.splices.segments.insert(end, segments);
+        Ok(())
     }
 }

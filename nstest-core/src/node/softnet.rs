@@ -6,7 +6,9 @@
 //! belongs to no process of the test. `/proc/net/softnet_stat` has a line for each processor,
 //! with the numbers of packets that were delivered and that wait.
 
-use std::fs;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 
 /// How many queues a packet passes on its way, at most: one on each link, and those of
 /// routers and switches between the links.
@@ -21,6 +23,8 @@ const HOPS: usize = 16;
 pub(crate) fn flush(mut pause: impl FnMut()) {
     // A packet that is between two queues is in neither. It is in the next one, or
     // delivered, before the next look.
+    let Ok(file) = File::open("/proc/net/softnet_stat") else { return };
+    let queues = || read(&file).unwrap_or_default();
     let mut empty = 0;
     for _ in 0..HOPS {
         let before = queues();
@@ -49,9 +53,20 @@ impl Queue {
     }
 }
 
-fn queues() -> Vec<Queue> {
-    let text = fs::read_to_string("/proc/net/softnet_stat").unwrap_or_default();
-    text.lines().filter_map(queue).collect()
+/// The queues now.
+fn read(file: &File) -> io::Result<Vec<Queue>> {
+    let (mut text, mut length) = (vec![0; 4096], 0);
+    loop {
+        match file.read_at(&mut text[length..], length as u64)? {
+            0 => break,
+            more => length += more,
+        }
+        if length == text.len() {
+            text.resize(2 * length, 0);
+        }
+    }
+    text.truncate(length);
+    Ok(String::from_utf8_lossy(&text).lines().filter_map(queue).collect())
 }
 
 /// Columns 1 and 12 (`softnet_seq_show`, net/core/net-procfs.c), in hexadecimal.

@@ -103,6 +103,10 @@ impl Fabric {
         match *self {}
     }
 
+    pub(crate) fn begin_wire(&mut self) -> Result<()> {
+        match *self {}
+    }
+
     pub(crate) fn refresh(&mut self, _: LinkEndId) -> Result<()> {
         match *self {}
     }

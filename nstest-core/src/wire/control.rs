@@ -1,9 +1,9 @@
 //! What the fabric calls: starting the wire, giving link ends a stage, ending it.
 
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, send, socketpair};
 
 use super::long_ring::LongRing;
-use super::ring_maker::{NewRing, RinglessSocket};
-use super::rings::{CaptureRing, Rings};
+use super::ringless::RinglessSocket;
+use super::rings::CaptureRing;
 use super::spliced::{FastPaths, SharedStage, SplicedEnd, WireState};
 use super::thread::WireThread;
 use crate::error::{Error, ErrorCode, Result};
@@ -29,36 +29,17 @@ const SETTLING: Duration = Duration::from_millis(500);
 pub(crate) struct Wire {
     state: Arc<WireState>,
     index: Arc<PacketSocket>,
-    long: LongRing,
+    /// What the thread reports when the socket captures. `None`: it does.
+    captures: Option<Receiver<nix::Result<()>>>,
+    long: Arc<LongRing>,
     /// The thread wakes when something is written to it, and when it is closed.
     wakeup: OwnedFd,
     thread: Option<JoinHandle<()>>,
     /// Until the process has ended.
-    deferred: Vec<DeferredClose>,
+    _deferred: DeferredClose,
 }
-
-/// A wire with a ring that is being made.
-#[derive(Debug)]
-pub(crate) struct NewWire(NewRing);
 
 const OPEN: &str = "open the packet socket of the wire";
-const OPEN_LONG: &str = "open the packet socket of the wire for long frames";
-
-impl NewWire {
-    /// Begins to make the ring for the socket of a wire.
-    ///
-    /// # Errors
-    /// If no thread can be started.
-    pub(crate) fn make(socket: RinglessSocket) -> Result<Self> {
-        socket.make().map(Self).map_err(no_ring_thread)
-    }
-
-    /// Whether the kernel has given it its ring. That takes 8 ms or more, or 0.1 ms if a thread
-    /// holds RTNL when the ring's memory is there.
-    pub(crate) fn has_ring(&self) -> bool {
-        self.0.is_given()
-    }
-}
 
 impl Wire {
     /// Opens the packet socket, in the calling thread's network namespace.
@@ -75,48 +56,81 @@ impl Wire {
     /// # Errors
     /// What the kernel refuses.
     pub(crate) fn open_long() -> Result<RinglessSocket> {
-        CaptureRing::long().map_err(|errno| not_opened(OPEN_LONG, errno))
+        let what = "open the packet socket of the wire for long frames";
+        CaptureRing::long().map_err(|errno| not_opened(what, errno))
     }
 
-    /// Waits for the ring, and starts the thread, which serves no link end yet.
-    pub(crate) fn start(NewWire(ring): NewWire) -> Result<Self> {
+    /// Starts the thread, which makes the ring of the socket and serves no link end yet.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub(crate) fn start(socket: RinglessSocket) -> Result<Self> {
         let refused = |errno| failed("start the thread of the wire", errno);
         let flags = SockFlag::SOCK_CLOEXEC;
         let (wakeups, wakeup) =
             socketpair(AddressFamily::Unix, SockType::Stream, None, flags).map_err(refused)?;
-        let (state, long) = (Arc::<WireState>::default(), LongRing::default());
-        let index = Arc::clone(&ring.socket);
-        let deferred = vec![DeferredClose::of(&*index).map_err(refused)?];
-        let ring = ring.wait().map_err(|errno| not_opened(OPEN, errno))?;
-        let rings = Rings::new(CaptureRing::new(ring), long.fetched());
-        let thread = WireThread::new(Arc::clone(&state), rings, wakeups);
+        let (state, long) = (Arc::<WireState>::default(), Arc::<LongRing>::default());
+        let index = Arc::clone(&socket.socket);
+        let deferred = DeferredClose::of(&*index).map_err(refused)?;
+        let (report, captures) = channel();
+        let thread =
+            WireThread::start(Arc::clone(&state), socket, Arc::clone(&long), wakeups, report);
         let refused = |error| preflight::no_thread("start the thread of the wire", &error);
-        let thread = thread.start().map_err(refused)?;
-        Ok(Self { state, index, long, wakeup, thread: Some(thread), deferred })
+        let thread = Some(thread.map_err(refused)?);
+        let captures = Some(captures);
+        Ok(Self { state, index, captures, long, wakeup, thread, _deferred: deferred })
     }
 
-    /// Whether [`make_long_ring`](Self::make_long_ring) has not been called.
-    pub(crate) fn lacks_long_ring(&self) -> bool {
-        self.long.socket().is_none()
-    }
-
-    /// Begins to make the ring for long frames.
+    /// Whether the socket captures: frames that arrive from now on reach the thread. It takes 8
+    /// ms or more, or 1 ms if a thread holds RTNL when the memory of the ring is there.
     ///
     /// # Errors
-    /// If no thread can be started.
-    pub(crate) fn make_long_ring(&mut self, socket: RinglessSocket) -> Result<()> {
-        let ring = socket.make().map_err(no_ring_thread)?;
-        let deferred = DeferredClose::of(&*ring.socket);
-        self.deferred.push(deferred.map_err(|errno| failed(OPEN_LONG, errno))?);
-        self.long.follow(ring, &self.state, &self.index).map_err(no_ring_thread)
+    /// What the kernel refuses.
+    pub(crate) fn captures(&mut self) -> Result<bool> {
+        let Some(captures) = &self.captures else { return Ok(true) };
+        match captures.try_recv() {
+            Err(TryRecvError::Empty) => return Ok(false),
+            Err(TryRecvError::Disconnected) => return Err(not_opened(OPEN, Errno::UnknownErrno)),
+            Ok(result) => result.map_err(|errno| not_opened(OPEN, errno))?,
+        }
+        self.captures = None;
+        Ok(true)
     }
 
-    /// Waits until long frames arrive complete.
+    /// Waits until the socket [`captures`](Self::captures).
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn await_capture(&mut self) -> Result<()> {
+        let Some(captures) = &self.captures else { return Ok(()) };
+        let result = captures.recv().unwrap_or(Err(Errno::UnknownErrno));
+        result.map_err(|errno| not_opened(OPEN, errno))?;
+        self.captures = None;
+        Ok(())
+    }
+
+    /// Whether [`want_long_ring`](Self::want_long_ring) has not been called.
+    pub(crate) fn lacks_long_ring(&self) -> bool {
+        self.long.is_missing()
+    }
+
+    /// Has the ring for long frames made when the wire has carried many full frames. `open` is
+    /// [`open_long`](Self::open_long), in the network namespace of the wire.
+    pub(crate) fn want_long_ring(
+        &self,
+        open: impl FnOnce() -> Result<RinglessSocket> + Send + 'static,
+    ) {
+        self.long.want(Box::new(open));
+    }
+
+    /// Waits until long frames arrive complete. The ring for them must be wanted.
     ///
     /// # Errors
     /// What the kernel refuses.
     pub(crate) fn await_long_ring(&mut self) -> Result<()> {
-        self.long.wait().map_err(|errno| not_opened(OPEN_LONG, errno))
+        self.await_capture()?; // the socket that is bound last is served first
+        self.long.make(&self.state, &self.index);
+        self.long.wait()
     }
 
     /// Gives a link end a stage, in place of its present one. Every frame that arrives
@@ -219,10 +233,6 @@ impl Drop for Wire {
 
 fn not_opened(what: &str, errno: Errno) -> Error {
     preflight::no_socket(what, "socket(AF_PACKET)", errno).unwrap_or_else(|| failed(what, errno))
-}
-
-fn no_ring_thread(error: io::Error) -> Error {
-    preflight::no_thread("start a thread for a ring of the wire", &error)
 }
 
 fn failed(what: &str, errno: Errno) -> Error {

@@ -1,45 +1,69 @@
-//! The long ring, which is made while the wire carries frames already.
+//! The long ring, which is made when the wire has carried many full frames.
 //!
 //! Until it is there, the hidden devices of all link ends cut frames into segments, so that
 //! none is too long for the index ring. A stage that needs no segments sees more frames then,
-//! and nothing else changes.
+//! and nothing else changes. A test with little traffic does not pay for the ring: filling it
+//! with zeroes takes 8 ms of a processor, and its process cannot end while a thread waits for RCU.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::fmt;
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use nix::errno::Errno;
 
 use super::hidden_pair::HiddenPair;
-use super::ring_maker::NewRing;
+use super::ringless::RinglessSocket;
 use super::rings::CaptureRing;
 use super::spliced::WireState;
 use crate::error::{Error, ErrorCode, Result};
+use crate::preflight;
 use crate::sync::lock;
 use crate::sys::ethtool;
-use crate::sys::packet::PacketSocket;
+use crate::sys::packet::{DeferredClose, PacketSocket};
 use crate::sys::thread::spawn;
+
+/// Opens the socket, in the network namespace of the wire.
+pub(super) type OpenLong = Box<dyn FnOnce() -> Result<RinglessSocket> + Send>;
 
 /// The long ring, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct LongRing {
-    state: Arc<Mutex<LongState>>,
+    state: Mutex<LongState>,
+    /// Whether a stage needs no segments, and the ring is not being made.
+    is_wanted: AtomicBool,
     /// Where the thread of the wire fetches it.
     fetched: Arc<Mutex<Option<CaptureRing>>>,
-    socket: Option<Arc<PacketSocket>>,
-    maker: Option<JoinHandle<()>>,
+    maker: Mutex<Option<JoinHandle<()>>>,
+    socket: OnceLock<Arc<PacketSocket>>,
+    /// Until the process has ended.
+    deferred: OnceLock<DeferredClose>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 enum LongState {
     #[default]
     Missing,
-    /// It is being made. These link ends get frames that are not cut when it is there.
+    /// These link ends get frames that are not cut when it is there.
+    Wanted(OpenLong, BTreeSet<u32>),
+    /// It is being made.
     Coming(BTreeSet<u32>),
     There,
-    Refused(Errno),
+    Refused(Option<Error>),
+}
+
+impl fmt::Debug for LongState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "Missing",
+            Self::Wanted(..) => "Wanted",
+            Self::Coming(_) => "Coming",
+            Self::There => "There",
+            Self::Refused(_) => "Refused",
+        })
+    }
 }
 
 impl LongRing {
@@ -49,45 +73,95 @@ impl LongRing {
     }
 
     pub(super) fn socket(&self) -> Option<&Arc<PacketSocket>> {
-        self.socket.as_ref()
+        self.socket.get()
     }
 
-    /// Takes it over while it is being made.
-    pub(super) fn follow(
-        &mut self,
-        ring: NewRing,
-        wire: &Arc<WireState>,
-        index: &Arc<PacketSocket>,
-    ) -> io::Result<()> {
-        self.socket = Some(Arc::clone(&ring.socket));
-        *lock(&self.state) = LongState::Coming(BTreeSet::new());
-        let (state, fetched) = (Arc::clone(&self.state), self.fetched());
-        let (wire, index) = (Arc::clone(wire), Arc::clone(index));
-        let maker = spawn("nstest long ring", move || match ring.wait() {
-            Ok(ring) => {
-                *lock(&fetched) = Some(CaptureRing::new(ring));
-                let mut state = lock(&state);
-                if let LongState::Coming(waiting) = std::mem::replace(&mut *state, LongState::There)
-                {
-                    for link_end in waiting {
-                        // It fails if the link has gone.
-                        let _ = switch(&wire, &index, link_end, false);
-                    }
-                }
+    /// Whether [`want`](Self::want) has not been called.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(*lock(&self.state), LongState::Missing)
+    }
+
+    /// Has it made when there are many full frames.
+    pub(super) fn want(&self, open: OpenLong) {
+        *lock(&self.state) = LongState::Wanted(open, BTreeSet::new());
+        self.is_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a stage needs no segments, and the ring is not being made.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::Relaxed)
+    }
+
+    /// Begins to make it, if it is wanted. The index ring must capture already.
+    pub(super) fn make(self: &Arc<Self>, wire: &Arc<WireState>, index: &Arc<PacketSocket>) {
+        let mut state = lock(&self.state);
+        let (open, waiting) = match std::mem::take(&mut *state) {
+            LongState::Wanted(open, waiting) => (open, waiting),
+            other => {
+                *state = other;
+                return;
             }
-            Err(errno) => *lock(&state) = LongState::Refused(errno),
-        });
-        self.maker = Some(maker?);
-        Ok(())
+        };
+        self.is_wanted.store(false, Ordering::Relaxed);
+        let (this, wire, index) = (Arc::clone(self), Arc::clone(wire), Arc::clone(index));
+        let maker = spawn("nstest long ring", move || this.make_now(open, &wire, &index));
+        *state = match maker {
+            Ok(maker) => {
+                *lock(&self.maker) = Some(maker);
+                LongState::Coming(waiting)
+            }
+            Err(error) => {
+                let what = "start a thread for a ring of the wire";
+                LongState::Refused(Some(preflight::no_thread(what, &error)))
+            }
+        };
+    }
+
+    fn make_now(&self, open: OpenLong, wire: &WireState, index: &PacketSocket) {
+        let made = open().and_then(|socket| self.ring_of(socket));
+        let mut state = lock(&self.state);
+        let new = match made {
+            Ok(ring) => {
+                *lock(&self.fetched) = Some(ring);
+                LongState::There
+            }
+            Err(error) => LongState::Refused(Some(error)),
+        };
+        let is_there = matches!(new, LongState::There);
+        if let (LongState::Coming(waiting), true) = (std::mem::replace(&mut *state, new), is_there)
+        {
+            for link_end in waiting {
+                // It fails if the link has gone.
+                let _ = switch(wire, index, link_end, false);
+            }
+        }
+    }
+
+    fn ring_of(&self, socket: RinglessSocket) -> Result<CaptureRing> {
+        let refused = |errno: Errno| {
+            let what = "make the ring of the wire for long frames";
+            Error::new(ErrorCode::Wire, what).source(errno)
+        };
+        let deferred = DeferredClose::of(&*socket.socket).map_err(refused)?;
+        let _ = self.deferred.set(deferred);
+        let _ = self.socket.set(Arc::clone(&socket.socket));
+        socket.make_ring().map_err(refused)?;
+        let (socket, ring) = socket.map().map_err(refused)?;
+        socket.bind().map_err(refused)?;
+        Ok(CaptureRing::new((socket, ring)))
     }
 
     /// Waits until it is there.
-    pub(super) fn wait(&mut self) -> nix::Result<()> {
-        if let Some(maker) = self.maker.take() {
+    pub(super) fn wait(&self) -> Result<()> {
+        if let Some(maker) = lock(&self.maker).take() {
             let _ = maker.join(); // its panic has been printed
         }
-        match *lock(&self.state) {
-            LongState::Refused(errno) => Err(errno),
+        match &mut *lock(&self.state) {
+            LongState::Refused(Some(error)) => {
+                let again =
+                    Error::new(ErrorCode::Wire, "make the ring of the wire for long frames");
+                Err(std::mem::replace(error, again))
+            }
             _ => Ok(()),
         }
     }
@@ -104,12 +178,12 @@ impl LongRing {
         let mut state = lock(&self.state);
         let cut = match &mut *state {
             LongState::There => segments,
-            LongState::Coming(waiting) if segments => {
-                waiting.remove(&link_end);
-                true
-            }
-            LongState::Coming(waiting) => {
-                waiting.insert(link_end);
+            LongState::Wanted(_, waiting) | LongState::Coming(waiting) => {
+                if segments {
+                    waiting.remove(&link_end);
+                } else {
+                    waiting.insert(link_end);
+                }
                 true
             }
             LongState::Missing | LongState::Refused(_) => true,

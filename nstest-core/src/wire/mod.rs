@@ -8,13 +8,13 @@
 //!
 //! In dependency order, each file uses only those before it:
 //!
-//! - `hidden_pair`, [`ring_maker`], [`rings`], [`backlog`]: where frames arrive, and where
+//! - `hidden_pair`, [`ringless`], [`rings`], [`backlog`]: where frames arrive, and where
 //!   they wait for the thread;
 //! - [`timer_queue`]: frames that are delayed;
-//! - [`checksum`], [`busy_poll`], [`cpu_affinity`], [`lateness`]: parts of the thread's work,
-//!   each with one reason to exist;
+//! - [`checksum`], [`describable`], [`busy_poll`], [`cpu_affinity`], [`lateness`]: parts of the
+//!   thread's work, each with one reason to exist;
 //! - [`spliced`]: what the thread and the test's threads share;
-//! - [`long_ring`]: the ring for superframes, which comes later than the other;
+//! - [`long_ring`]: the ring for superframes, which is made when there is much traffic;
 //! - [`thread`]: the one thread that moves frames;
 //! - [`control`]: what the fabric calls.
 //!
@@ -26,10 +26,11 @@ mod busy_poll;
 mod checksum;
 mod control;
 mod cpu_affinity;
+mod describable;
 mod hidden_pair;
 mod lateness;
 mod long_ring;
-mod ring_maker;
+mod ringless;
 mod rings;
 mod spliced;
 #[cfg(test)]
@@ -37,7 +38,7 @@ mod tests;
 mod thread;
 mod timer_queue;
 
-pub(crate) use control::{NewWire, Wire};
+pub(crate) use control::Wire;
 pub(crate) use hidden_pair::{FIRST as FIRST_HIDDEN, HiddenPair};
 pub(crate) use rings::MAX_SHORT;
 pub(crate) use spliced::{FastPaths, SharedStage};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use nix::libc::{self, sock_filter};
 
 use super::hidden_pair::FIRST;
-use super::ring_maker::RinglessSocket;
+use super::ringless::RinglessSocket;
 use crate::sync::lock;
 use crate::sys::packet::{Geometry, Offloads, PacketSocket, Ring, Slot};
 
@@ -41,13 +41,13 @@ pub(super) struct CaptureRing {
 impl CaptureRing {
     /// Opens the socket of the index ring, in the calling thread's network namespace.
     pub(super) fn index() -> nix::Result<RinglessSocket> {
-        Ok(RinglessSocket { socket: open(0)?, geometry: INDEX })
+        Ok(RinglessSocket { socket: Arc::new(open(0)?), geometry: INDEX })
     }
 
     /// Opens the socket of the long ring, in the calling thread's network namespace. The index
     /// ring must be there when this one is made.
     pub(super) fn long() -> nix::Result<RinglessSocket> {
-        Ok(RinglessSocket { socket: open(MAX_SHORT as u32)?, geometry: LONG })
+        Ok(RinglessSocket { socket: Arc::new(open(MAX_SHORT as u32)?), geometry: LONG })
     }
 
     pub(super) fn new((socket, ring): (Arc<PacketSocket>, Ring)) -> Self {

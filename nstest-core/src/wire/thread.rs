@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender as Reply;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -23,9 +24,12 @@ use super::backlog::Backlog;
 use super::busy_poll::BusyPoll;
 use super::checksum;
 use super::cpu_affinity::CpuAffinity;
+use super::describable::can_be_described;
 use super::hidden_pair::HiddenPair;
 use super::lateness::Lateness;
-use super::rings::{Arrival, Rings};
+use super::long_ring::LongRing;
+use super::ringless::RinglessSocket;
+use super::rings::{Arrival, CaptureRing, Rings};
 use super::spliced::{SplicedEnd, WireState};
 use super::timer_queue::TimerQueue;
 use crate::addr::MacAddr;
@@ -46,6 +50,12 @@ const ROUND: Duration = Duration::from_micros(200);
 /// The time slice that it asks the scheduler for, in nanoseconds: the shortest possible.
 const SLICE: u64 = 100_000;
 
+/// After this many full frames, the long ring is worth its cost.
+const MANY: u32 = 1024;
+
+/// The length of a full frame: TCP has more to send.
+const FULL: usize = 1000;
+
 /// How long it waits for room in a full send buffer.
 const DRAINING: Duration = Duration::from_millis(100);
 
@@ -57,27 +67,31 @@ pub(super) struct WireThread {
     sender: Sender,
     outlet: Outlet,
     fates: Option<FateLog>,
+    long: Arc<LongRing>,
+    /// How many full frames have come.
+    full: u32,
     /// Readable when a caller wants the thread to wake; closed when the test ends.
     wakeups: OwnedFd,
 }
 
 impl WireThread {
-    pub(super) fn new(state: Arc<WireState>, rings: Rings, wakeups: OwnedFd) -> Self {
-        Self {
-            state,
-            backlog: Backlog::new(rings),
-            delayed: TimerQueue::new(),
-            lateness: Lateness::default(),
-            sender: Sender::default(),
-            outlet: Outlet::default(),
-            fates: FateLog::new(),
-            wakeups,
-        }
-    }
-
-    /// Starts it.
-    pub(super) fn start(self) -> io::Result<JoinHandle<()>> {
-        spawn("nstest wire", || {
+    /// Starts it. It makes the ring of the index socket, and reports when the socket captures.
+    /// It does not stay in the network namespace of the caller.
+    pub(super) fn start(
+        state: Arc<WireState>,
+        index: RinglessSocket,
+        long: Arc<LongRing>,
+        wakeups: OwnedFd,
+        captures: Reply<nix::Result<()>>,
+    ) -> io::Result<JoinHandle<()>> {
+        spawn("nstest wire", move || {
+            let bound = index.make_ring().and_then(|()| index.bind());
+            let is_bound = bound.is_ok();
+            // It fails if the caller has gone.
+            let _ = captures.send(bound);
+            if !is_bound {
+                return;
+            }
             // It needs no network, so it does not keep the one where it was started.
             let home = std::fs::File::open("/proc/self/ns/net");
             let _ = home.map(|home| setns(home, CloneFlags::CLONE_NEWNET));
@@ -86,8 +100,31 @@ impl WireThread {
             // A busy thread on the same processor must give way soon: the rings hold the
             // frames of some milliseconds only.
             let _ = set_slice(SLICE);
-            self.run();
+            match index.map() {
+                Ok(ring) => Self::new(state, CaptureRing::new(ring), long, wakeups).run(),
+                Err(errno) => state.fail(|| format!("its ring cannot be mapped: {errno}")),
+            }
         })
+    }
+
+    fn new(
+        state: Arc<WireState>,
+        index: CaptureRing,
+        long: Arc<LongRing>,
+        wakeups: OwnedFd,
+    ) -> Self {
+        Self {
+            state,
+            backlog: Backlog::new(Rings::new(index, long.fetched())),
+            delayed: TimerQueue::new(),
+            lateness: Lateness::default(),
+            sender: Sender::default(),
+            outlet: Outlet::default(),
+            fates: FateLog::new(),
+            long,
+            full: 0,
+            wakeups,
+        }
     }
 
     fn run(mut self) {
@@ -116,7 +153,8 @@ impl WireThread {
 
     /// Moves the frames that are there. Returns whether there were any.
     fn round(&mut self, now: Instant) -> bool {
-        let Self { state, backlog, delayed, lateness, sender, outlet, fates, .. } = self;
+        let Self { state, backlog, delayed, lateness, sender, outlet, fates, long, full, .. } =
+            self;
         let socket = Arc::clone(backlog.rings().socket());
         let mut outgoing: Vec<Outgoing<'_>> = Vec::with_capacity(BATCH);
         if delayed.next().is_some_and(|at| at <= now) {
@@ -145,6 +183,9 @@ impl WireThread {
                 let Some((pair, direction)) = HiddenPair::with_device(arrival.device) else {
                     continue;
                 };
+                *full = full.saturating_add(u32::from(
+                    arrival.frame.as_ref().is_some_and(|it| it.len() > FULL),
+                ));
                 if arrival.frame.is_none() && !counted {
                     state.lost.fetch_add(1, Ordering::Relaxed);
                 }
@@ -162,6 +203,9 @@ impl WireThread {
         send(sender, &socket, &outgoing, state);
         drop(outgoing);
         backlog.finish(decided);
+        if *full >= MANY && long.is_wanted() {
+            long.make(state, &socket);
+        }
         true
     }
 
@@ -347,26 +391,5 @@ impl Pass<'_> {
         for Emission { at, direction, frame, .. } in outlet.emissions.drain(..) {
             send(at, direction, Offloads::default(), Cow::Owned(frame));
         }
-    }
-}
-
-/// Whether `struct virtio_net_hdr` can describe how a frame is to be cut into segments.
-/// That is so for TCP and UDP on IP and Ethernet. The kernel drops all others.
-fn can_be_described(offloads: Offloads, frame: &[u8]) -> bool {
-    let Some(kind) = offloads.cut_as() else { return true };
-    let tags =
-        frame[12..].chunks_exact(4).take_while(|tag| matches!(tag[..2], [0x81, 0] | [0x88, 0xa8]));
-    let at = 12 + 4 * tags.count();
-    let byte = |offset: usize| frame.get(at + offset).copied();
-    match (byte(0), byte(1)) {
-        (Some(8), Some(0)) => byte(2 + 9) == Some(kind),
-        // There may be an extension header between; a tunnel's header is IPv4, IPv6, GRE or
-        // UDP.
-        (Some(0x86), Some(0xdd)) => match byte(2 + 6) {
-            Some(4 | 41 | 47 | 132) => false,
-            Some(17) => kind == 17,
-            _ => true,
-        },
-        _ => false,
     }
 }

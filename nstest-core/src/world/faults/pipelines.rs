@@ -67,6 +67,7 @@ impl Pipelines {
         if self.is_at(end) {
             return self.change(end.id, fabric, change);
         }
+        fabric.begin_wire()?; // it goes on while the rest is prepared
         let mut pipeline = Pipeline::new(self.seed, &target_of(spec, end)?.to_string());
         if let Some(traffic) = &self.traffic {
             let (traffic, end) = (Arc::clone(traffic), end.id);
