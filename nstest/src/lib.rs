@@ -33,6 +33,10 @@
 //! [`test`](macro@test), and the compiler would then call `#[test]` ambiguous.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
+
 #[cfg(feature = "dns")]
 pub use nstest_core::Resolver;
 #[cfg(feature = "dns")]

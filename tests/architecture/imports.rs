@@ -142,7 +142,7 @@ const MACROS: Modules = &[
     ("derive", &["diag"]),
 ];
 
-const FACADE: Modules = &[];
+const FACADE: Modules = &[("cli", &[]), ("bin", &[])];
 
 pub(crate) const TABLE: [(&str, Modules); 3] =
     [("nstest-core", CORE), ("nstest-macros", MACROS), ("nstest", FACADE)];

@@ -1,0 +1,8 @@
+//! The subcommand `cargo nstest`. `nstest::cli` has its code.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nstest::cli::cargo_nstest()
+}

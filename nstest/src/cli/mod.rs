@@ -1,0 +1,84 @@
+//! The command line: `nstest` and `cargo nstest`.
+//!
+//! Each subcommand has a file: a struct, which clap fills from the arguments, and its
+//! `execute`. What needs the kernel is in `nstest-core`, behind its feature `cli`.
+//!
+//! Standard output belongs to the program that a subcommand starts, or to what a subcommand
+//! was asked for. Messages go to standard error, and begin with `nstest`.
+
+mod run;
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// `nstest` could not do what it was asked for. docker, env(1) and timeout(1) use the same
+/// number, and the next two.
+const FAILED: u8 = 125;
+/// The program to start exists and cannot be executed.
+const NOT_EXECUTABLE: u8 = 126;
+/// The program to start does not exist.
+const NOT_FOUND: u8 = 127;
+
+/// Network namespaces for programs and test suites.
+#[derive(Debug, Parser)]
+#[command(name = "nstest", bin_name = "nstest", version, arg_required_else_help = true)]
+#[command(subcommand_required = true, disable_help_subcommand = true)]
+struct Nstest {
+    #[command(subcommand)]
+    task: NstestTask,
+}
+
+#[derive(Debug, Subcommand)]
+enum NstestTask {
+    Run(run::Run),
+}
+
+/// Runs test suites in network namespaces.
+#[derive(Debug, Parser)]
+#[command(name = "cargo-nstest", bin_name = "cargo nstest", version)]
+#[command(arg_required_else_help = true)]
+struct CargoNstest {}
+
+/// The command `nstest`: what its `main` does.
+pub fn nstest() -> ExitCode {
+    match Nstest::parse().task {
+        NstestTask::Run(run) => run.execute(),
+    }
+}
+
+/// The command `cargo nstest`: what its `main` does.
+pub fn cargo_nstest() -> ExitCode {
+    let CargoNstest {} = CargoNstest::parse_from(without_own_name(std::env::args_os()));
+    ExitCode::SUCCESS
+}
+
+/// cargo passes the name of its subcommand as the first argument.
+fn without_own_name(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    if arguments.get(1).is_some_and(|first| first == "nstest") {
+        arguments.remove(1);
+    }
+    arguments
+}
+
+/// Reports why the subcommand ends.
+fn fail(status: u8, message: impl Display) -> ExitCode {
+    anstream::eprintln!("nstest: {message}");
+    ExitCode::from(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_lines_are_consistent() {
+        Nstest::command().debug_assert();
+        CargoNstest::command().debug_assert();
+    }
+}

@@ -1,0 +1,4 @@
+//! The command line: `nstest` and `cargo nstest`.
+
+mod command;
+mod run;
