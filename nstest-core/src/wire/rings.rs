@@ -5,7 +5,7 @@
 //! slots of 64 KiB and gets only the frames that the index ring cuts off. The kernel
 //! serves the socket that was bound last first (it puts ETH_P_ALL handlers at the head of
 //! their list, dev_add_pack). So a frame that is cut off in the index ring is complete in
-//! the long ring already. The long ring is made for the first wire that may need it.
+//! the long ring already. The long ring comes later: see `long_ring`.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
