@@ -110,6 +110,14 @@ events! {
     40 "route-added" RouteAdded { node: u32, route: String, }
     /// A node lost a route.
     41 "route-removed" RouteRemoved { node: u32, route: String, }
+    /// A router got its rules, which replace those that it had.
+    42 "router-rules" RouterRules {
+        node: u32,
+        /// The name of its interface on the WAN.
+        wan: String,
+        /// `NAT (mapping …)`, `firewall block-inbound`, `forward tcp 80 to 10.0.3.1:80`.
+        rules: Vec<String>,
+    }
     /// These link ends are joined, and no others are on this network.
     8 "network" Network { network: u32, title: String, link_ends: Vec<u32>, }
     /// A network was removed.
@@ -183,6 +191,9 @@ events! {
         waiting: u32,
         /// Name and number of a process that has it open, if it is alive: `server[7]`.
         process: Option<String>,
+        /// Packets that arrived for it and that the kernel dropped, for instance since its
+        /// receive buffer or its queue of connections was full.
+        dropped: u64,
     }
     /// What a thread of the test waited for when the test failed.
     20 "thread" Thread {

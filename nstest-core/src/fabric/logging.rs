@@ -53,6 +53,11 @@ fn event(change: &Change) -> Option<TimelineEvent> {
         Change::DelRoute { at, route } => {
             TimelineEvent::RouteRemoved { node: at.id.0.into(), route: route.to_string() }
         }
+        Change::SetRules { at, rules } => TimelineEvent::RouterRules {
+            node: at.id.0.into(),
+            wan: rules.wan.clone(),
+            rules: rules.described.clone(),
+        },
         Change::Wire { segment, wiring } => TimelineEvent::Network {
             network: segment.0.into(),
             title: wiring.title.clone(),

@@ -55,6 +55,9 @@ pub(crate) struct DetailedSocket {
     /// Retransmissions of the oldest segment that was not acknowledged.
     pub(crate) retransmissions: u8,
     pub(crate) tcp: Option<TcpInfo>,
+    /// Packets that arrived for it and that the kernel dropped, for instance since its receive
+    /// buffer was full.
+    pub(crate) dropped: u32,
 }
 
 /// What `struct tcp_info` (include/uapi/linux/tcp.h) has in all kernels since Linux 4.6.
@@ -81,7 +84,7 @@ pub(crate) fn list(
 /// from one request of an older form (`inet_diag_dump_compat`): the kernel goes through its
 /// table of connections, which has the same size in every namespace, for each request.
 pub(crate) fn list_detailed(socket: &mut Socket, protocol: L4Proto) -> Result<Vec<DetailedSocket>> {
-    let details = 1 << (INET_DIAG_INFO - 1);
+    let details = 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SKMEMINFO - 1);
     let requests = match protocol {
         // `struct inet_diag_req`: family, prefix lengths, extensions, a socket id, states, and a
         // field that is not used.
@@ -169,7 +172,7 @@ fn parse(bytes: &[u8]) -> Option<InetSocket> {
     })
 }
 
-/// Parses `struct inet_diag_msg` and the attribute INET_DIAG_INFO after it.
+/// Parses `struct inet_diag_msg` and the attributes after it.
 fn parse_detailed(bytes: &[u8]) -> Option<DetailedSocket> {
     let socket = parse(bytes)?;
     let details = bytes.get(MESSAGE..).unwrap_or_default();
@@ -179,10 +182,16 @@ fn parse_detailed(bytes: &[u8]) -> Option<DetailedSocket> {
         let (total_retransmissions, unsent) = (u32_at(info, 100)?, u32_at(info, 144)?);
         Some(TcpInfo { total_retransmissions, unsent })
     });
-    Some(DetailedSocket { socket, retransmissions: *bytes.get(3)?, tcp })
+    let memory = attributes(details).find(|(kind, _)| *kind == INET_DIAG_SKMEMINFO);
+    let dropped = memory.and_then(|(_, memory)| u32_at(memory, 4 * SK_MEMINFO_DROPS));
+    let dropped = dropped.unwrap_or(0);
+    Some(DetailedSocket { socket, retransmissions: *bytes.get(3)?, tcp, dropped })
 }
 
 const INET_DIAG_INFO: u16 = 2;
+const INET_DIAG_SKMEMINFO: u16 = 7;
+/// The index of a number (include/uapi/linux/sock_diag.h).
+const SK_MEMINFO_DROPS: usize = 8;
 const MESSAGE: usize = 72;
 const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;

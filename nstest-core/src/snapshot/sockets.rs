@@ -137,6 +137,7 @@ impl NodeSocket {
             total_retransmissions: tcp.map_or(0, |tcp| tcp.total_retransmissions),
             waiting,
             process,
+            dropped: self.found.dropped.into(),
         }
     }
 }

@@ -5,12 +5,12 @@
 //! after it, so that planning costs what changes and not the whole network.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::nat::{Nat, Nat6};
+use super::nat::{Firewall, Nat, Nat6};
 use super::routing::{RouteEntry, Routing};
 use super::settings::{self, NodeRole, Sysctl};
 use super::shared_map::SharedMap;
@@ -59,6 +59,9 @@ pub(crate) struct Ruleset {
     pub(crate) timeouts: Vec<Sysctl>,
     /// The ports that are forwarded, of both IP versions.
     pub(crate) forwards: Vec<ForwardedPort>,
+    /// The name of the interface on the WAN, and what the tables do there, for readers.
+    pub(crate) wan: String,
+    pub(crate) described: Vec<String>,
 }
 
 /// A veth pair: the interface in the node, and the link end in the fabric.
@@ -282,6 +285,9 @@ fn rules(spec: &Spec, node: &NodeSpec) -> Ruleset {
     let (Some(router), Some(wan)) = (&node.router, wan_of(node)) else {
         return rules;
     };
+    if router.firewall == Firewall::BlockInbound {
+        rules.described.push("firewall block-inbound".to_owned());
+    }
     let mut nats: Vec<Nat> = router.nat.into_iter().collect();
     if let Nat6::Nat(nat) = router.nat6 {
         nats.push(nat);
@@ -309,6 +315,9 @@ fn rules(spec: &Spec, node: &NodeSpec) -> Ruleset {
                 to_port: forward.node_port,
             })
         });
+        if let TranslationMode::Nat(nat) = kind {
+            rules.described.push(nat.to_string());
+        }
         let translation = Translation {
             family,
             wan: wan.name.clone(),
@@ -320,7 +329,14 @@ fn rules(spec: &Spec, node: &NodeSpec) -> Ruleset {
             rebound: router.rebound.clone(),
         };
         rules.tables.extend(translation.table());
+        rules.described.extend(translation.forwards.iter().map(|forward| {
+            let ForwardedPort { protocol, port, to, to_port } = forward;
+            format!("forward {protocol} {port} to {}", SocketAddr::new(*to, *to_port))
+        }));
         rules.forwards.extend(translation.forwards);
+    }
+    if !rules.described.is_empty() {
+        rules.wan.clone_from(&wan.name);
     }
     // A namespace has one set of timeouts. Of two NATs, the longer ones are used.
     if let (Some(udp), Some(tcp)) =

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
 
 use nstest::{
-    Action, Condition, DefaultRoute, Fault, Net, Node, PacketKind, Packets, Percent, TestResult,
-    netns_test,
+    Action, Condition, DefaultRoute, Fault, Nat, Net, Node, PacketKind, Packets, Percent,
+    TestResult, netns_test,
 };
 
 const PORT: u16 = 7000;
@@ -142,5 +142,45 @@ fn slow_under_loss(server: Node) -> TestResult {
     for _ in 0..1_000 {
         ask((server.ip(), PORT).into(), 30_000)?;
     }
+    Ok(())
+}
+
+#[netns_test(timeout = "1s")]
+#[ignore = "fixture of another test"]
+fn both_read(server: Node) -> TestResult {
+    let listener = server.run(|| TcpListener::bind((server.ip(), PORT)))?;
+    server.spawn(move || {
+        let (mut stream, mut request) = (listener.accept().unwrap().0, Vec::new());
+        stream.read_to_end(&mut request).unwrap();
+        stream.write_all(&request).unwrap();
+    });
+    ask((server.ip(), PORT).into(), 5)?;
+    Ok(())
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn full_receive_buffer(server: Node) -> TestResult {
+    let receiver = server.run(|| UdpSocket::bind((server.ip(), PORT)))?;
+    let sender = UdpSocket::bind("0.0.0.0:0")?;
+    for _ in 0..1_000 {
+        sender.send_to(&[0; 1_400], (server.ip(), PORT))?;
+    }
+    receiver.set_read_timeout(Some(Duration::from_millis(200)))?;
+    let count = std::iter::from_fn(|| receiver.recv(&mut [0; 1_400]).ok()).count();
+    assert_eq!(count, 1_000);
+    Ok(())
+}
+
+#[netns_test(timeout = "2s")]
+#[ignore = "fixture of another test"]
+fn port_not_forwarded(net: Net) -> TestResult {
+    let (home, inet) = (net.add_lan("home").build()?, net.add_lan("inet").build()?);
+    let server = net.add_node("server").join(&home).build()?;
+    let client = net.add_node("client").join(&inet).build()?;
+    let router = net.add_router("router").lan(&home).wan(&inet).nat(Nat::FULL_CONE).build()?;
+    echo(&server, ("0.0.0.0", PORT))?;
+    let outside = router.ip_on(&inet)?;
+    client.run(|| ask((outside, PORT).into(), 5))?;
     Ok(())
 }

@@ -159,3 +159,36 @@ fn a_stream_that_is_slow_under_loss() {
         "#]],
     );
 }
+
+#[test]
+fn two_ends_that_wait_to_read() {
+    assert_card(
+        "both_read",
+        &["hint"],
+        expect![[r#"
+        hint     both ends of the connection from test to server:7000 (10.0.2.2) wait to read since N s: server has read N bytes and test N, each waits for more or for the end, and neither has closed its side
+    "#]],
+    );
+}
+
+#[test]
+fn a_receive_buffer_that_is_full() {
+    assert_card(
+        "full_receive_buffer",
+        &["hint"],
+        expect![[r#"
+        hint     server dropped N datagrams that had arrived for its UDP socket 10.0.2.2:7000, since the receive buffer was full: it is not read, or too slowly
+    "#]],
+    );
+}
+
+#[test]
+fn a_port_that_the_router_does_not_forward() {
+    assert_card(
+        "port_not_forwarded",
+        &["hint"],
+        expect![[r#"
+        hint     the SYN to router:7000 (10.0.4.2) arrived N times, and router did not forward it: it forwards no tcp port N from its WAN eth1, which has NAT (mapping endpoint-independent, filtering endpoint-independent); see `forward_port`
+    "#]],
+    );
+}

@@ -121,6 +121,7 @@ fn sockets(story: &Story) -> Vec<String> {
             || socket.unacknowledged > 0
             || socket.retransmissions > 0
             || socket.waiting > 0
+            || socket.dropped > 0
             || socket.state.starts_with("syn");
         match socket.state.as_str() {
             _ if is_stuck => 0,
@@ -161,6 +162,7 @@ fn socket_text(story: &Story, socket: &OpenSocket) -> String {
         (socket.unacknowledged, "unacked"),
         (socket.retransmissions.into(), retransmits),
         (socket.waiting.into(), "to accept"),
+        (socket.dropped, "dropped"),
     ];
     for (count, what) in counts.iter().filter(|(count, _)| *count > 0) {
         text.push_str(&format!(", {count} {what}"));

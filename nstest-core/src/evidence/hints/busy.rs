@@ -14,7 +14,7 @@ const MANY: usize = 10;
 
 /// Data was exchanged up to the end, without a long pause.
 pub(super) fn up_to_the_end(story: &Story) -> Option<Hint> {
-    if !story.is_timeout() && !story.mentions(&["elapsed", "deadline"]) {
+    if !story.timed_out() {
         return None;
     }
     let conversations = story.tcp_conversations();

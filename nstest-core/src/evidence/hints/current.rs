@@ -44,6 +44,13 @@ impl Story {
         waits || is_recent && !later
     }
 
+    /// Whether the test was killed at its timeout, or reports a timeout of its own.
+    pub(super) fn timed_out(&self) -> bool {
+        let reported =
+            ["imed out", "TimedOut", "WouldBlock", "os error 11)", "elapsed", "deadline"];
+        self.is_timeout() || self.mentions(&reported)
+    }
+
     /// The thread of the test itself, if the test was killed while that waited for another
     /// thread, a lock or a channel, and no thread waited for a socket that could get something.
     pub(super) fn waits_for_itself(&self) -> Option<&WaitingThread> {

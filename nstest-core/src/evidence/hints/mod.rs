@@ -72,6 +72,8 @@ const CAUSES: &[Pattern] = &[
     streams::not_accepted,
     streams::reset_by_peer,
     streams::closed_by_peer,
+    silence::overflow,
+    silence::truncated,
 ];
 
 /// Patterns that say where it stopped. They are tried if no cause was found.
@@ -79,6 +81,7 @@ const SYMPTOMS: &[Pattern] = &[
     silence::link_down,
     silence::lost,
     refused::without_packets,
+    refused::not_available,
     streams::still_delayed,
     streams::not_read,
     silence::syn_unanswered,

@@ -135,6 +135,21 @@ pub(super) fn without_packets(story: &Story) -> Option<Hint> {
     )))
 }
 
+/// A socket was to have an address that its node does not have (EADDRNOTAVAIL). A client also
+/// gets this error if all ports are in use.
+pub(super) fn not_available(story: &Story) -> Option<Hint> {
+    let error = ["Cannot assign requested address", "AddrNotAvailable", "os error 99)"];
+    if !story.mentions(&error) || story.nodes.is_empty() || story.packets.len() > MANY {
+        return None;
+    }
+    Some(Hint::new(
+        "EADDRNOTAVAIL: the node in which the socket was opened does not have the address that it was to have, or none of that IP version; a socket for the address of another node is opened in that node, in `node.run(…)`",
+    ))
+}
+
+/// Enough packets to use up the ports of a client.
+const MANY: usize = 10_000;
+
 /// `no socket listens on server:7000 (10.0.2.2); server listens on 127.0.0.1:7000`.
 fn listener(story: &Story, at: SocketAddr, protocol: &str) -> String {
     let there = story.full_endpoint(at.ip(), at.port());

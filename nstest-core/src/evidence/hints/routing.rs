@@ -158,8 +158,9 @@ pub(super) fn not_forwarded(story: &Story) -> Option<Hint> {
     }
     let node = story.end_name(last.receiver()?);
     let (from, to) = (story.source(&last.headers), story.destination(&last.headers));
+    let why = refused_by(story, last).unwrap_or("see its routes, packet filter and NAT".to_owned());
     Some(Hint::new(format!(
-        "{node} received {} from {from} to {to} {}, and forwarded none of them: see its routes, packet filter and NAT",
+        "{node} received {} from {from} to {to} {}, and forwarded none of them: {why}",
         last.headers.what(),
         times(flow.len())
     )))
@@ -192,4 +193,33 @@ pub(super) fn black_hole(story: &Story) -> Option<Hint> {
     Some(Hint::new(format!(
         "{name} sent {what} to {to} {count} into a black hole: its default route is `{route}`, and no interface has that next hop"
     )))
+}
+
+/// Which rule of a router keeps a packet that came in from its WAN from being forwarded.
+pub(super) fn refused_by(story: &Story, trace: &PacketTrace) -> Option<String> {
+    let end = trace.receiver()?;
+    let node = story.nodes.get(&story.node_of(end)?)?;
+    let (wan, (_, port)) = (&node.wan, trace.headers.ports()?);
+    if node.rules.is_empty() || story.interface(end)?.name != *wan {
+        return None;
+    }
+    let protocol = if trace.headers.tcp().is_some() { "tcp" } else { "udp" };
+    let forwards = format!("forward {protocol} {port} to ");
+    if node.rules.iter().any(|rule| rule.starts_with(&forwards)) {
+        return None;
+    }
+    let rule = |name: &str| node.rules.iter().find(|rule| rule.starts_with(name));
+    match (node.has(trace.headers.destination?), rule("NAT"), rule("firewall")) {
+        (true, nat, firewall) => {
+            let rule =
+                nat.or(firewall).map(|rule| format!(", which has {rule}")).unwrap_or_default();
+            Some(format!(
+                "it forwards no {protocol} port {port} from its WAN {wan}{rule}; see `forward_port`"
+            ))
+        }
+        (false, _, Some(firewall)) => Some(format!(
+            "its `{firewall}` drops what comes from its WAN {wan} and did not begin inside"
+        )),
+        _ => None,
+    }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::Hint;
 use super::no_route::{device, leads_to, reaches};
 use super::refused::{covers, is_open};
+use super::routing::refused_by;
 use crate::evidence::story::names::times;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{OpenSocket, Story};
@@ -100,7 +101,10 @@ pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
             }
         ),
         (None, _) if is_router(story, owner) => {
-            format!(", and {name} did not forward it; see its NAT and packet filter")
+            let why = last.packets().last().and_then(|trace| refused_by(story, trace));
+            let why =
+                why.map_or("; see its NAT and packet filter".to_owned(), |why| format!(": {why}"));
+            format!(", and {name} did not forward it{why}")
         }
         _ => {
             let client = last.client.ip();
@@ -149,8 +153,7 @@ fn removed_route(story: &Story, node: Option<u32>, to: IpAddr) -> Option<String>
 
 /// Datagrams arrived and were not answered, until the timeout.
 pub(super) fn datagrams_unanswered(story: &Story) -> Option<Hint> {
-    let timed_out = ["imed out", "TimedOut", "WouldBlock", "os error 11)", "elapsed", "deadline"];
-    if !story.is_timeout() && !story.mentions(&timed_out) {
+    if !story.timed_out() {
         return None;
     }
     let last = story.packets.iter().rev().find(|trace| {
@@ -185,5 +188,49 @@ pub(super) fn datagrams_unanswered(story: &Story) -> Option<Hint> {
     Some(Hint::new(format!(
         "{from} sent {count} {datagrams} to {to}, which arrived; {} sent none back{why}",
         story.host(flow.destination)
+    )))
+}
+
+/// Datagrams arrived at a socket that had no room for them.
+pub(super) fn overflow(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() && !story.mentions(&["assertion", "panicked"]) {
+        return None;
+    }
+    let is_full = |socket: &&OpenSocket| socket.protocol.starts_with("udp") && socket.dropped > 0;
+    let socket = story.sockets.iter().filter(is_full).max_by_key(|socket| socket.dropped)?;
+    // The kernel also counts those with a wrong checksum.
+    let fates = story.packets.iter().flat_map(|trace| &trace.hops).flat_map(|hop| &hop.fates);
+    if fates.into_iter().any(|fate| fate.effect == "changed") {
+        return None;
+    }
+    let (node, local, count) = (story.node_name(socket.node), socket.local?, socket.dropped);
+    let datagrams = if count == 1 { "datagram that" } else { "datagrams that" };
+    Some(Hint::new(format!(
+        "{node} dropped {count} {datagrams} had arrived for its UDP socket {local}, since the receive buffer was full: it is not read, or too slowly"
+    )))
+}
+
+/// A datagram arrived, and an assertion compares its length with a smaller one.
+pub(super) fn truncated(story: &Story) -> Option<Hint> {
+    // Smaller numbers count other things than bytes.
+    const LEAST: usize = 256;
+    let number = |side: &str| {
+        let line = story.verdict.lines().find_map(|line| line.trim().strip_prefix(side))?;
+        line.trim().parse::<usize>().ok()
+    };
+    let (left, right) = (number("left:")?, number("right:")?);
+    let (read, sent) = (left.min(right), left.max(right));
+    let is_it = |trace: &&PacketTrace| trace.headers.udp() == Some(sent);
+    let last = story.packets.iter().rfind(is_it).filter(|trace| story.is_delivered(trace))?;
+    let from_it = |trace: &&PacketTrace| trace.headers.source == last.headers.source;
+    if read == sent
+        || read < LEAST
+        || story.packets.iter().filter(from_it).any(PacketTrace::is_lost)
+    {
+        return None;
+    }
+    let (from, to) = (story.host(last.headers.source?), story.destination(&last.headers));
+    Some(Hint::new(format!(
+        "the datagram of {sent} bytes from {from} to {to} arrived; a call that received {read} bytes of it had a buffer of {read} bytes, which truncates it"
     )))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Hint;
 use crate::evidence::story::conversations::{TcpConversation, TcpDirection};
-use crate::evidence::story::names::seconds;
+use crate::evidence::story::names::{seconds, times};
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, OpenSocket, Story};
 use crate::evidence::timeline::Fate;
@@ -59,8 +59,15 @@ pub(super) fn not_accepted(story: &Story) -> Option<Hint> {
     let (connections, wait) =
         if count == 1 { ("connection", "waits") } else { ("connections", "wait") };
     let process = socket.process.as_ref().map(|process| format!(" ({process})"));
+    let full = match socket.dropped {
+        0 => String::new(),
+        count => format!(
+            "; its queue is full: SYNs and ACKs to it were dropped {}",
+            times(count as usize)
+        ),
+    };
     Some(Hint::new(format!(
-        "{node} does not call accept: {count} {connections} {wait} at its listening socket {local}{}",
+        "{node} does not call accept: {count} {connections} {wait} at its listening socket {local}{}{full}",
         process.unwrap_or_default()
     )))
 }
@@ -147,8 +154,7 @@ fn on_its_way(story: &Story) -> Option<(&PacketTrace, &KnownFault, Duration)> {
 
 /// Data waits in a condition, such as a limit of the rate.
 pub(super) fn still_delayed(story: &Story) -> Option<Hint> {
-    let timed_out = ["imed out", "TimedOut", "WouldBlock", "os error 11)", "elapsed", "deadline"];
-    if !story.is_timeout() && !story.mentions(&timed_out) {
+    if !story.timed_out() {
         return None;
     }
     let (last, fault, delay) = on_its_way(story)?;

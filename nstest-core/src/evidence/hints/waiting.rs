@@ -12,7 +12,7 @@ use crate::evidence::story::{OpenSocket, Story, WaitingThread};
 use crate::frame::view::flag;
 
 /// Silence that is worth a remark.
-const SILENCE: Duration = Duration::from_millis(500);
+const SILENCE: Duration = Duration::from_millis(200);
 
 /// The thread of the test waits for another, and no thread waits for the network.
 pub(super) fn for_itself(own: &WaitingThread) -> Hint {
@@ -36,10 +36,12 @@ pub(super) fn own_thread(story: &Story) -> Option<Hint> {
 
 /// All data arrived, and then nothing was sent until the timeout.
 pub(super) fn stream(story: &Story) -> Option<Hint> {
-    if !story.is_timeout() {
+    if !story.timed_out() {
         return None;
     }
-    let conversations = story.tcp_conversations();
+    let mut conversations = story.tcp_conversations();
+    // A connection that both ends have closed is not stuck.
+    conversations.retain(|one| !(is_closed(&one.forth) && is_closed(&one.back)));
     let is_waited_for = |conversation: &TcpConversation<'_>| {
         let (client, server) = (conversation.client, conversation.server);
         waits(story, client, server) || waits(story, server, client)
@@ -157,9 +159,13 @@ impl Endpoint {
             unread,
             is_waited_for: waits(story, local, remote),
             reads: unread == 0 && waiting.any(|thread| is_read(&thread)),
-            closed: sent.packets.iter().any(|trace| trace.headers.is_tcp(flag::FIN)),
+            closed: is_closed(sent),
         })
     }
+}
+
+fn is_closed(sent: &TcpDirection<'_>) -> bool {
+    sent.packets.iter().any(|trace| trace.headers.is_tcp(flag::FIN))
 }
 
 /// The threads that wait for a socket.

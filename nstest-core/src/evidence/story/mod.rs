@@ -86,6 +86,9 @@ pub(crate) struct KnownNode {
     pub(crate) routes: Vec<String>,
     /// Those that it had before, and when they were removed.
     pub(crate) removed_routes: Vec<(Duration, String)>,
+    /// The name of its interface on the WAN and its rules, if it is a router with rules.
+    pub(crate) wan: String,
+    pub(crate) rules: Vec<String>,
 }
 
 /// An interface of a node.
@@ -135,6 +138,8 @@ pub(crate) struct OpenSocket {
     pub(crate) retransmissions: u32,
     pub(crate) waiting: u32,
     pub(crate) process: Option<String>,
+    /// Packets that the kernel dropped when they arrived.
+    pub(crate) dropped: u64,
 }
 
 /// A thread of the test, and what it waited for when the test failed.
@@ -231,6 +236,10 @@ impl Story {
                 known.routes.retain(|own| own != route);
                 known.removed_routes.push((entry.time, route.clone()));
             }
+            TimelineEvent::RouterRules { node, wan, rules } => {
+                let known = self.nodes.entry(*node).or_default();
+                (known.wan, known.rules) = (wan.clone(), rules.clone());
+            }
             TimelineEvent::Network { network, title, link_ends } => {
                 let (title, link_ends) = (title.clone(), link_ends.clone());
                 self.networks.insert(*network, KnownNetwork { title, link_ends });
@@ -289,6 +298,7 @@ impl Story {
                 retransmissions,
                 waiting,
                 process,
+                dropped,
                 ..
             } => self.sockets.push(OpenSocket {
                 node: *node,
@@ -301,6 +311,7 @@ impl Story {
                 retransmissions: *retransmissions,
                 waiting: *waiting,
                 process: process.clone(),
+                dropped: *dropped,
             }),
             TimelineEvent::Thread { thread, waits_in, waits_for, .. } => {
                 self.threads.push(WaitingThread {

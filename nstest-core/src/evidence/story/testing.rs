@@ -137,7 +137,18 @@ impl Scene {
             total_retransmissions: 0,
             waiting: counts[2],
             process: Some(format!("{}[7]", words[0])),
+            dropped: 0,
         })
+    }
+
+    /// The socket that was added last has dropped so many packets.
+    pub(crate) fn dropped(mut self, count: u64) -> Self {
+        if let Some(Entry { event: TimelineEvent::Socket { dropped, .. }, .. }) =
+            self.entries.last_mut()
+        {
+            *dropped = count;
+        }
+        self
     }
 
     pub(crate) fn thread(self, name: &str, waits_in: &str, waits_for: &str) -> Self {

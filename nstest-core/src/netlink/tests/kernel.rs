@@ -313,9 +313,14 @@ fn sockets_are_listed_with_what_waits_in_them() {
         assert!(tcp.unsent > 0 && tcp.unsent <= sends.socket.send_queue, "{sends:?}");
         assert_eq!((sends.retransmissions, tcp.total_retransmissions), (0, 0));
         let bind = || std::net::UdpSocket::bind("[::]:53").unwrap();
-        let _udp = node.ns.enter(bind).unwrap();
+        let udp = node.ns.enter(bind).unwrap();
         let all = sock_diag::list_detailed(&mut diag, L4Proto::Udp).unwrap();
         assert_eq!(all.len(), 1, "{all:?}");
-        assert_eq!((all[0].socket.state, all[0].tcp), (7, None));
+        assert_eq!((all[0].socket.state, all[0].tcp, all[0].dropped), (7, None, 0));
+        for _ in 0..1_000 {
+            udp.send_to(&[0; 1_400], "[::1]:53").unwrap();
+        }
+        let all = sock_diag::list_detailed(&mut diag, L4Proto::Udp).unwrap();
+        assert!((1..1_000).contains(&all[0].dropped), "{all:?}");
     });
 }

@@ -225,3 +225,103 @@ fn a_request_that_came_in_on_another_interface_than_its_reply_leaves_by() {
         the SYN to server:7000 (10.0.3.1) arrived twice on eth0, and server did not answer it; its route to 10.0.2.1 leads by eth1, and rp_filter can discard such packets
     "#]].assert_eq(&shown(&story));
 }
+
+#[test]
+fn a_receive_buffer_that_is_full() {
+    let scene = |verdict: &str| {
+        let socket = Scene::pair()
+            .packet("client:40000 > server:53 udp 5", Arrives)
+            .at(100)
+            .socket("server udp unconnected 0.0.0.0:53", [0; 3])
+            .dropped(908);
+        shown(&socket.fails(verdict))
+    };
+    let verdict = "the test panicked: assertion `left == right` failed\n  left: 92\n right: 1000";
+    expect![[r#"
+        server dropped 908 datagrams that had arrived for its UDP socket 0.0.0.0:53, since the receive buffer was full: it is not read, or too slowly
+    "#]].assert_eq(&scene(verdict));
+    assert_eq!(scene("Error: No such file or directory (os error 2)"), "");
+}
+
+#[test]
+fn a_queue_of_connections_that_is_full() {
+    let story = connected()
+        .at(1_990)
+        .socket("server tcp listening 0.0.0.0:7000", [0, 0, 2])
+        .dropped(3)
+        .at(2_000)
+        .times_out();
+    expect![[r#"
+        server does not call accept: 2 connections wait at its listening socket 0.0.0.0:7000 (server[7]); its queue is full: SYNs and ACKs to it were dropped 3 times
+    "#]].assert_eq(&shown(&story));
+}
+
+#[test]
+fn a_router_that_lets_nothing_in() {
+    let rules = |rules: &[&str]| TimelineEvent::RouterRules {
+        node: 1,
+        wan: "eth0".to_owned(),
+        rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+    };
+    let scene = |event, syn: &str| {
+        let scene = Scene::new("a::test")
+            .lan(&[("peer", "10.0.2.1/24"), ("r", "10.0.2.254/24")])
+            .lan(&[("r", "10.0.3.254/24"), ("server", "10.0.3.1/24")])
+            .event(event)
+            .packet_by(&["peer", "r"], syn, Arrives)
+            .at(1_000)
+            .packet_by(&["peer", "r"], syn, Arrives)
+            .at(1_990)
+            .socket("server tcp listening 0.0.0.0:80", [0; 3]);
+        shown(&scene.at(2_000).times_out())
+    };
+    let nat = "NAT (mapping endpoint-independent, filtering address-dependent)";
+    let (outside, inside) = ("peer:40000 > r:80 SYN", "peer:40000 > server:80 SYN");
+    expect![[r#"
+        the SYN to r:80 (10.0.2.254) arrived twice, and r did not forward it: it forwards no tcp port 80 from its WAN eth0, which has NAT (mapping endpoint-independent, filtering address-dependent); see `forward_port`
+    "#]].assert_eq(&scene(rules(&[nat, "forward tcp 81 to 10.0.3.1:80"]), outside));
+    expect![[r#"
+        the SYN to r:80 (10.0.2.254) arrived twice, and r did not forward it; see its NAT and packet filter
+    "#]].assert_eq(&scene(rules(&[nat, "forward tcp 80 to 10.0.3.1:80"]), outside));
+    expect![[r#"
+        r received SYN from peer to server:80 twice, and forwarded none of them: its `firewall block-inbound` drops what comes from its WAN eth0 and did not begin inside
+    "#]].assert_eq(&scene(rules(&["firewall block-inbound"]), inside));
+    expect![[r#"
+        r received SYN from peer to server:80 twice, and forwarded none of them: see its routes, packet filter and NAT
+    "#]].assert_eq(&scene(rules(&[nat]), inside));
+}
+
+#[test]
+fn an_address_of_another_node() {
+    let story = Scene::pair().fails("Error: Cannot assign requested address (os error 99)");
+    expect![[r#"
+        EADDRNOTAVAIL: the node in which the socket was opened does not have the address that it was to have, or none of that IP version; a socket for the address of another node is opened in that node, in `node.run(…)`
+    "#]].assert_eq(&shown(&story));
+}
+
+#[test]
+fn a_read_that_timed_out() {
+    let story =
+        connected().at(1_000).fails("Error: Resource temporarily unavailable (os error 11)");
+    expect![[r#"
+        client sent data (5 bytes) to server on the connection from client to server:7000 (10.0.2.2), which arrived; server sent nothing back in the last 0.994 s
+    "#]].assert_eq(&shown(&story));
+    let closed = connected()
+        .packet("server:7000 > client:40000 FIN", Arrives)
+        .packet("client:40000 > server:7000 FIN", Arrives)
+        .at(1_000);
+    assert_eq!(shown(&closed.fails("Error: Resource temporarily unavailable (os error 11)")), "");
+}
+
+#[test]
+fn a_datagram_that_was_truncated() {
+    let story = |left: u32, right: u32| {
+        let verdict = format!("assertion `left == right` failed\n  left: {left}\n right: {right}");
+        let scene = Scene::pair().packet("client:40000 > server:53 udp 900", Arrives);
+        shown(&scene.at(100).fails(&verdict))
+    };
+    expect![[r#"
+        the datagram of 900 bytes from client to server:53 arrived; a call that received 500 bytes of it had a buffer of 500 bytes, which truncates it
+    "#]].assert_eq(&story(500, 900));
+    assert_eq!((story(500, 901), story(3, 900), story(900, 1_000)), Default::default());
+}
