@@ -46,6 +46,9 @@ impl Card {
             }
             // What follows can be cut.
             let line = line.find(" to the end").map_or(line, |at| &line[..at + 11]);
+            // The kernel sends it at random times.
+            let line = line.replace(" but control traffic", "");
+            let line = line.as_str();
             // A process is named where it fits.
             let line = line.find(" (evidence").map_or(line, |at| &line[..at]);
             if section == "hint" && heading.is_empty() {
