@@ -167,6 +167,7 @@ pub(super) fn silence(story: &Story) -> Option<String> {
     let control = story.packets.iter().any(|trace| is_control(&trace) && trace.time() > since);
     let but = if control { " but control traffic" } else { "" };
     let when = if last.is_some() { format!(" in the last {silent_for}") } else { String::new() };
-    let is_worth = silent >= WORTH && !story.packets.is_empty();
+    let is_known = last.is_some() || story.is_timeout() && !story.packets.is_empty();
+    let is_worth = silent >= WORTH && is_known;
     is_worth.then(|| format!("{now}  nothing{but} was sent{when}"))
 }

@@ -42,9 +42,8 @@ pub(super) fn never_healed(story: &Story) -> Option<Hint> {
     let is_control = last.headers.is_control();
     let count = lost.iter().filter(|it| it.headers.is_control() == is_control).count();
     let to = target(story, &last.headers);
-    let packets = if count == 1 { "packet was" } else { "packets were" };
     let last = last.headers.what();
-    let text = format!("{what}; {count} {packets} lost to it, such as the {last} to {to}");
+    let text = format!("{what}; packets lost to it: {count}, the last is the {last} to {to}");
     Some(Hint::about(fault, text))
 }
 
