@@ -5,7 +5,8 @@
 //!   panic continues without it after [`LIMIT`]. The thread enters the nodes one after the other,
 //!   does not return, and ends.
 //! - A test that is meant to panic, or that catches panics, must not become slow. So later
-//!   snapshots are taken only while all of them together cost less than [`BUDGET`].
+//!   snapshots are taken only while all of them together cost less than [`BUDGET`]. Processor time
+//!   counts, so that the number of snapshots does not depend on what else the machine does.
 //! - The kernel takes 0.3 ms and more to list the TCP sockets of a namespace, also if there are
 //!   none. So it is asked first whether there are any.
 
@@ -37,7 +38,7 @@ use crate::topology::spec::NodeId;
 /// How long a failure waits for its snapshot.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// What the snapshots of a test may cost together until the last of them begins.
+/// The processor time that the snapshots of a test may take together until the last of them begins.
 const BUDGET: Duration = Duration::from_millis(100);
 
 /// No more namespaces are entered after this time.
@@ -103,13 +104,12 @@ fn fail(budget: Duration) {
         return;
     }
     taken.by = Some(this);
-    let begin = Instant::now();
-    recorder::record(wait_for_snapshot);
-    taken.cost += begin.elapsed();
-}
-
-fn wait_for_snapshot() -> Vec<TimelineEvent> {
-    within(LIMIT, take).unwrap_or_else(|why| vec![note(&why)])
+    recorder::record(|| {
+        let (events, cost) = within(LIMIT, || (take(), processor::time_of_thread()))
+            .unwrap_or_else(|why| (vec![note(&why)], LIMIT));
+        taken.cost += cost;
+        events
+    });
 }
 
 fn note(why: &str) -> TimelineEvent {

@@ -35,10 +35,10 @@ use crate::evidence::timeline::{Entry, TimelineEvent};
 
 /// The events that a thread of its own finds, which may enter namespaces and need not end.
 /// Otherwise why there are none.
-fn within(
+fn within<T: Send + 'static>(
     limit: Duration,
-    find: impl FnOnce() -> Vec<TimelineEvent> + Send + 'static,
-) -> Result<Vec<TimelineEvent>, String> {
+    find: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
     let (done, found) = mpsc::channel();
     let finding = thread::Builder::new().name("nstest snapshot".to_owned()).spawn(move || {
         let _ = done.send(find());

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::evidence::timeline::{TimelineEvent, nanoseconds};
@@ -24,6 +26,14 @@ pub(super) fn event<'a>(processes: impl IntoIterator<Item = &'a Path>) -> Option
         waited: nanoseconds(waited),
         of: nanoseconds(of),
     })
+}
+
+/// How long the calling thread ran.
+pub(super) fn time_of_thread() -> Duration {
+    let used = |usage: nix::sys::resource::Usage| usage.user_time() + usage.system_time();
+    let microseconds =
+        getrusage(UsageWho::RUSAGE_THREAD).map_or(0, |it| used(it).num_microseconds());
+    Duration::from_micros(microseconds.try_into().unwrap_or(0))
 }
 
 fn longest_wait(process: &Path) -> Option<Duration> {
