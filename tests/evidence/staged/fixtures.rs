@@ -32,7 +32,7 @@ fn ask(server: SocketAddr, bytes: usize) -> std::io::Result<()> {
     stream.read_exact(&mut vec![0; bytes])
 }
 
-#[netns_test(timeout = "2s")]
+#[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
 fn wrong_address(server: Node) -> TestResult {
     echo(&server, ("127.0.0.1", PORT))?;
@@ -40,7 +40,7 @@ fn wrong_address(server: Node) -> TestResult {
     Ok(())
 }
 
-#[netns_test(timeout = "2s")]
+#[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
 fn swallowed_syn(server: Node) -> TestResult {
     echo(&server, (server.ip(), PORT))?;
@@ -49,7 +49,7 @@ fn swallowed_syn(server: Node) -> TestResult {
     Ok(())
 }
 
-#[netns_test(timeout = "2s")]
+#[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
 fn reset_in_mid_message(server: Node, net: Net) -> TestResult {
     echo(&server, (server.ip(), PORT))?;
@@ -59,7 +59,7 @@ fn reset_in_mid_message(server: Node, net: Net) -> TestResult {
     Ok(())
 }
 
-#[netns_test(timeout = "2s")]
+#[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
 fn resolver_missing(server: Node) -> TestResult {
     echo(&server, (server.ip(), PORT))?;
@@ -67,7 +67,7 @@ fn resolver_missing(server: Node) -> TestResult {
     Ok(())
 }
 
-#[netns_test(timeout = "2s")]
+#[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
 fn mtu_black_hole(server: Node) -> TestResult {
     echo(&server, (server.ip(), PORT))?;
@@ -77,7 +77,7 @@ fn mtu_black_hole(server: Node) -> TestResult {
     Ok(())
 }
 
-#[netns_test(timeout = "2s")]
+#[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
 fn partition_never_healed(net: Net, a: Node, b: Node) -> TestResult {
     echo(&b, (b.ip(), PORT))?;
@@ -88,7 +88,7 @@ fn partition_never_healed(net: Net, a: Node, b: Node) -> TestResult {
     Ok(())
 }
 
-#[netns_test(timeout = "2s")]
+#[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
 fn address_used_twice(server: Node, other: Node) -> TestResult {
     echo(&server, (server.ip(), PORT))?;
@@ -104,7 +104,7 @@ fn address_used_twice(server: Node, other: Node) -> TestResult {
     Ok(())
 }
 
-#[netns_test(timeout = "2s")]
+#[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
 fn route_missing(net: Net) -> TestResult {
     let (near, far) = (net.add_lan("near").build()?, net.add_lan("far").build()?);
@@ -117,7 +117,7 @@ fn route_missing(net: Net) -> TestResult {
     Ok(())
 }
 
-#[netns_test(timeout = "2s")]
+#[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
 fn both_write(server: Node) -> TestResult {
     let listener = server.run(|| TcpListener::bind((server.ip(), PORT)))?;
@@ -145,7 +145,7 @@ fn slow_under_loss(server: Node) -> TestResult {
     Ok(())
 }
 
-#[netns_test(timeout = "1s")]
+#[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
 fn both_read(server: Node) -> TestResult {
     let listener = server.run(|| TcpListener::bind((server.ip(), PORT)))?;
@@ -172,7 +172,7 @@ fn full_receive_buffer(server: Node) -> TestResult {
     Ok(())
 }
 
-#[netns_test(timeout = "2s")]
+#[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
 fn port_not_forwarded(net: Net) -> TestResult {
     let (home, inet) = (net.add_lan("home").build()?, net.add_lan("inet").build()?);

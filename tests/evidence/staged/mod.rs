@@ -45,11 +45,11 @@ fn a_swallowed_syn() {
         expect![[r#"
             hint     the SYN to server:7000 was dropped N times by `server tcp syn: drop`, which is still in force
             network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24 [fault N]
-            sockets  test: tcp syn-sent test:PORT > server:7000, N retransmit
+            sockets  test: tcp syn-sent test:PORT > server:7000
                      server: tcp listening 10.0.2.2:7000
             waits    connect tcp test:PORT -> server:7000 (syn-sent)
                      accept4 tcp server:7000 (listening), thread staged::fixture[N]
-            packets  N s  test:PORT > server:7000  SYN  DROPPED (N times until N s)
+            packets  N s  test:PORT > server:7000  SYN  DROPPED
                      N s  nothing was sent in the last N s
             faults   N `server tcp syn: drop`  N s to the end
         "#]],
