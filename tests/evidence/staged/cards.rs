@@ -41,8 +41,7 @@ impl Card {
             if !heading.is_empty() {
                 section = heading;
             }
-            let was_silent_from_the_start = line.ends_with("was sent");
-            if !names.contains(&section) || was_silent_from_the_start {
+            if !names.contains(&section) {
                 continue;
             }
             // What follows can be cut.
