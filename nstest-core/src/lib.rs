@@ -95,9 +95,16 @@ pub use world::{
     Probe, ProbeOutcome, Router, RouterBuilder, eventually,
 };
 
-/// For the code that the macros generate.
+/// For the code that the macros generate, and for the command line.
 #[doc(hidden)]
 pub mod private {
+    /// For the command line.
+    #[cfg(feature = "cli")]
+    pub mod cli {
+        pub use crate::fault::read_duration;
+        pub use crate::runner::{Program, ProgramEnd, run_program};
+    }
+
     pub use crate::fault::{Action, ExploreFault};
     pub use crate::fixture::{network_of, unseen_failure};
     pub use crate::run_config::{Findings, FoundPoint, PlanOutcome, RunConfig};

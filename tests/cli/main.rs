@@ -1,4 +1,5 @@
 //! The command line: `nstest` and `cargo nstest`.
 
 mod command;
+mod job;
 mod run;

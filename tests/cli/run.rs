@@ -1,4 +1,10 @@
-//! `nstest run`.
+//! `nstest run`: what the program sees, and how it ends.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::command::{Ended, nstest};
 
@@ -12,20 +18,192 @@ fn the_program_has_a_network_and_processes_of_its_own() {
     assert!(ended.stdout.ends_with("\n0\n2\n"), "{ended:?}");
 }
 
+/// With nodes, the program is a child of the process in which they live.
+const WORLDS: [&[&str]; 2] = [&["run"], &["run", "--peers", "1"]];
+
 #[test]
 fn the_status_of_the_program_is_the_status_of_the_command() {
-    for (script, status) in [("true", 0), ("exit 7", 7), ("kill -TERM $$", 143)] {
-        let ended = Ended::of(nstest(&["run", "sh", "-c", script]));
-        assert_eq!(ended.status, Some(status), "{ended:?}");
+    for world in WORLDS {
+        for (script, status) in [("true", 0), ("exit 7", 7), ("kill -TERM $$", 143)] {
+            let ended = Ended::of(nstest(&[world, &["sh", "-c", script]].concat()));
+            assert_eq!(ended.status, Some(status), "{ended:?}");
+        }
     }
 }
 
 #[test]
 fn a_program_that_cannot_start_is_named() {
-    for (program, status) in [("./missing", 127), ("/etc/passwd", 126), ("/", 126)] {
-        let ended = Ended::of(nstest(&["run", "--", program]));
-        assert_eq!((ended.status, ended.stdout.as_str()), (Some(status), ""), "{ended:?}");
-        let cause = format!("nstest: cannot execute `{program}`: ");
-        assert!(ended.stderr.starts_with(&cause), "{ended:?}");
+    for world in WORLDS {
+        for (program, status) in [("./missing", 127), ("/etc/passwd", 126), ("/", 126)] {
+            let ended = Ended::of(nstest(&[world, &["--", program]].concat()));
+            assert_eq!((ended.status, ended.stdout.as_str()), (Some(status), ""), "{ended:?}");
+            let cause = format!("nstest: cannot execute `{program}`: ");
+            assert!(ended.stderr.starts_with(&cause), "{ended:?}");
+        }
+    }
+}
+
+#[test]
+fn peers_have_names_and_namespaces() {
+    let script = "cat /etc/hosts; ls /run/netns; hostname";
+    let ended = Ended::of(nstest(&["run", "--peers", "2", "--", "sh", "-c", script]));
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    for line in ["10.0.2.1 test\n", "10.0.2.3 peer2\n", "peer1\npeer2\ntest\ntest\n"] {
+        assert!(ended.stdout.contains(line), "{line}: {ended:?}");
+    }
+}
+
+#[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs ping; run ./check test")]
+fn a_condition_applies_to_the_link_in_both_directions() {
+    nstest_tests::programs::need(&["ping"]);
+    let world = ["run", "--peers", "1", "--condition", "delay 20ms"];
+    let ended = Ended::of(nstest(&[&world[..], &["ping", "-c1", "peer1"]].concat()));
+    let (_, time) = ended.stdout.split_once("time=").unwrap_or_else(|| panic!("{ended:?}"));
+    let time: f64 = time.split(' ').next().unwrap().parse().unwrap();
+    assert!(time >= 40.0, "{ended:?}");
+}
+
+/// The flags and gateways of the default routes, in /proc/net/route.
+fn default_routes(world: &[&str]) -> Vec<String> {
+    let ended = Ended::of(nstest(&[world, &["cat", "/proc/net/route"]].concat()));
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let routes = ended.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    routes.filter(|fields| fields[1] == "00000000").map(|fields| fields[2].to_owned()).collect()
+}
+
+#[test]
+fn a_silent_peer_is_a_default_route() {
+    assert!(default_routes(&["run"]).is_empty());
+    assert_eq!(default_routes(&["run", "--silent-peer"]).len(), 1);
+    assert_eq!(default_routes(&["run", "--silent-peer", "--peers", "2"]).len(), 1);
+}
+
+#[test]
+fn a_program_that_takes_too_long_is_ended() {
+    for world in WORLDS {
+        for script in ["sleep 60", "trap 'sleep 0.1; exit 3' TERM; sleep 60 & wait"] {
+            let limit = ["--timeout", "300ms", "--", "sh", "-c", script];
+            let ended = Ended::of(nstest(&[world, &limit].concat()));
+            assert_eq!(ended.status, Some(124), "{ended:?}");
+            assert_eq!(ended.stderr, "nstest: `sh` did not end within 300ms\n");
+        }
+    }
+    let ended = Ended::of(nstest(&["run", "--timeout", "1m", "sh", "-c", "exit 3"]));
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(3), ""), "{ended:?}");
+}
+
+/// Starts a script, and waits until it prints a line.
+fn start(world: &[&str], script: &str) -> (Child, impl BufRead + use<>) {
+    let mut command = nstest(&[world, &["--", "sh", "-c", script]].concat());
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    (child, stdout)
+}
+
+fn send(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+}
+
+#[test]
+fn wrong_values_are_refused() {
+    for wrong in [
+        &["--peers", "0"][..],
+        &["--peers", "251"],
+        &["--peers", "one"],
+        &["--peers"],
+        &["--timeout", "0s"],
+        &["--timeout", "10"],
+        &["--timeout", "ten seconds"],
+        &["--condition", "delay 20ms"],
+        &["--peers", "1", "--condition", "dely 20ms"],
+        &["--uplink", "--silent-peer"],
+        &["--uplink=yes"],
+    ] {
+        Ended::of(nstest(&[&["run"], wrong, &["--", "true"]].concat())).is_refused();
+    }
+}
+
+#[test]
+fn a_signal_to_the_command_reaches_the_program_once() {
+    for world in WORLDS {
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1] {
+            let name = signal.as_str().trim_start_matches("SIG");
+            let script = format!(
+                "trap 'echo caught' {name}; trap 'exit 5' USR2; echo ready; while :; do sleep 0.02; done"
+            );
+            let (mut child, mut stdout) = start(world, &script);
+            send(&child, signal);
+            let mut line = String::new();
+            stdout.read_line(&mut line).unwrap();
+            assert_eq!(line, "caught\n", "{world:?} {signal}");
+            send(&child, Signal::SIGUSR2);
+            let mut rest = String::new();
+            stdout.read_to_string(&mut rest).unwrap();
+            assert_eq!(rest, "", "{world:?} {signal}");
+            assert_eq!(child.wait().unwrap().code(), Some(5), "{world:?} {signal}");
+        }
+    }
+}
+
+#[test]
+fn a_signal_of_the_program_to_its_group_is_not_sent_back() {
+    let script = "trap 'echo caught' USR1; echo ready; kill -USR1 0; sleep 0.1; exit 5";
+    // In a process group of its own, since this test would receive it, too.
+    for world in WORLDS {
+        let mut command = nstest(&[world, &["--", "sh", "-c", script]].concat());
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let ended = Ended::of(command);
+        assert_eq!(
+            (ended.status, ended.stdout.as_str()),
+            (Some(5), "ready\ncaught\n"),
+            "{ended:?}"
+        );
+    }
+}
+
+#[test]
+fn ignored_signals_stay_ignored_and_no_signal_is_blocked() {
+    let masks = |start: &Command| {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
+        let ended = Ended::of({
+            command.arg(start.get_program()).args(start.get_args());
+            command
+        });
+        ["SigIgn:", "SigBlk:"].map(|name| {
+            let line = ended.stdout.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            // Without the signals that the C library uses itself, from 32.
+            u64::from_str_radix(line.trim(), 16).unwrap() & 0x7fff_ffff
+        })
+    };
+    let mut cat = Command::new("cat");
+    let without = masks(cat.arg("/proc/self/status"));
+    assert_eq!(without[0] & 1, 1, "SIGHUP is ignored");
+    for world in WORLDS {
+        assert_eq!(masks(&nstest(&[world, &["cat", "/proc/self/status"]].concat())), without);
+    }
+}
+
+#[test]
+fn a_pipe_that_is_closed_ends_the_program() {
+    for world in WORLDS {
+        let (mut child, mut stdout) = start(world, "yes");
+        let mut some = vec![0; 256 * 1024]; // more than a pipe holds
+        stdout.read_exact(&mut some).unwrap();
+        drop(stdout);
+        assert_eq!(child.wait().unwrap().code(), Some(128 + 13), "{world:?}");
+    }
+}
+
+#[test]
+fn standard_input_is_the_programs() {
+    for world in WORLDS {
+        let mut command = nstest(&[world, &["wc", "-c"]].concat());
+        let zeroes = std::fs::File::open("/proc/self/cmdline").unwrap();
+        let length = std::fs::read("/proc/self/cmdline").unwrap().len();
+        command.stdin(zeroes);
+        assert_eq!(Ended::of(command).stdout.trim(), length.to_string(), "{world:?}");
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn reserve(nodes: usize) {
 
 /// Has a program begin with the limits that the test was started with, if they were raised.
 /// Returns whether they were.
-pub(super) fn restore(command: &mut Command) -> bool {
+pub(crate) fn restore(command: &mut Command) -> bool {
     let before = BEFORE.get();
     if let Some(before) = before {
         crate::sys::limits::with_open_files(command, *before);

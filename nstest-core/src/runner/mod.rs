@@ -21,6 +21,7 @@
 //! - [`body`]: the other process: parameters, test function, result;
 //! - [`inline`]: runs the body in the parent, for debuggers;
 //! - [`mod@enter`]: a body without a test, for a `main`;
+//! - `program`, `program_options`: a body that is a program, for `nstest run`;
 //! - [`supervise`]: the parent's way through all of it;
 //! - [`mod@run`]: what the macro calls.
 
@@ -33,6 +34,10 @@ mod keep;
 mod libtest;
 mod parent;
 mod pause_policy;
+#[cfg(feature = "cli")]
+mod program;
+#[cfg(feature = "cli")]
+mod program_options;
 mod record;
 mod recorded_run;
 mod rerun;
@@ -45,6 +50,10 @@ mod verdict;
 pub use body::current::{net, pretend};
 pub use body::fixtures::Fixtures;
 pub use enter::enter;
+#[cfg(feature = "cli")]
+pub use program::run_program;
+#[cfg(feature = "cli")]
+pub use program_options::{Program, ProgramEnd};
 #[cfg(feature = "tokio")]
 pub use run::run_async;
 pub use run::{launch, run};

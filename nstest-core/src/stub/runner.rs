@@ -8,8 +8,14 @@
 #[path = "../runner/test.rs"]
 mod test;
 
+#[cfg(feature = "cli")]
+#[path = "../runner/program_options.rs"]
+mod program_options;
+
 use std::process::Termination;
 
+#[cfg(feature = "cli")]
+pub use program_options::{Program, ProgramEnd};
 #[cfg(feature = "tokio")]
 pub use test::Runtime;
 pub use test::{Explore, Options, Test, Timeout};
@@ -62,6 +68,15 @@ pub fn run_async<R: Termination, F: Future<Output = R>>(
 /// Always: there are none here.
 pub fn enter() -> Result<()> {
     Err(platform("enter namespaces"))
+}
+
+/// Would run a program in a world of its own.
+///
+/// # Errors
+/// Always: there are none here.
+#[cfg(feature = "cli")]
+pub fn run_program(_: &Program) -> Result<ProgramEnd> {
+    Err(platform("run a program in namespaces of its own"))
 }
 
 /// The network of the running test. There is none here.

@@ -4,6 +4,8 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+#[cfg(feature = "cli")]
+use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Whether this process may write a file of this size. Beyond its limit, the kernel would kill
@@ -20,4 +22,19 @@ pub(crate) fn with_open_files(command: &mut Command, (soft, hard): (u64, u64)) {
     unsafe {
         command.pre_exec(limit);
     }
+}
+
+/// Has a program begin without blocked signals. Otherwise it inherits those of the thread
+/// that starts it.
+#[cfg(feature = "cli")]
+pub(crate) fn without_blocked_signals(command: &mut Command) {
+    let unblock = || {
+        // SAFETY: all zeroes is a valid, empty signal set.
+        let none: libc::sigset_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the set is valid; the mask is the child's own.
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
+        Ok(())
+    };
+    // SAFETY: sigprocmask(2) may be called between fork and exec.
+    unsafe { command.pre_exec(unblock) };
 }

@@ -16,7 +16,7 @@
 //! - [`lend`]: a child that takes over its parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
 //! - [`interrupt`]: SIGINT and SIGTERM as a descriptor, for a while;
-//! - [`limits`]: limits of resources in programs;
+//! - [`limits`]: limits of resources and blocked signals in programs;
 //! - [`proc_mount`]: a mount of proc that no path leads to;
 //! - [`netlink`]: options of netlink sockets;
 //! - [`ethtool`]: offloads of network devices;

@@ -21,6 +21,8 @@ pub(crate) enum Step {
     /// Give every signal its default disposition: an ignored one would stay
     /// ignored across `execve`, and with SIGCHLD ignored init never sees its child.
     DefaultSignals,
+    /// Give one signal its default disposition.
+    DefaultSignal(c_int),
     /// Be killed when the thread that called `clone` ends.
     DieWithParent,
     /// Leave the parent's process group, which spans PID namespaces. A new session would
@@ -105,7 +107,7 @@ impl Step {
     pub(crate) fn call(&self) -> String {
         let path = |path: &CStr| path.to_string_lossy().into_owned();
         match self {
-            Step::DefaultSignals => "rt_sigaction".into(),
+            Step::DefaultSignals | Step::DefaultSignal(_) => "rt_sigaction".into(),
             Step::DieWithParent => "prctl(PR_SET_PDEATHSIG)".into(),
             Step::OwnProcessGroup => "setpgid".into(),
             Step::LeaveTerminal => "ioctl(/dev/tty, TIOCNOTTY)".into(),
@@ -136,7 +138,8 @@ impl Step {
     /// Performs the step. Called in the child, where the rules of the module apply.
     pub(super) fn perform(&self, held: &mut HeldDirs) -> Result<(), Errno> {
         match self {
-            Step::DefaultSignals => default_signals(),
+            Step::DefaultSignals => (1..=libc::SIGRTMAX()).try_for_each(default_signal),
+            Step::DefaultSignal(signal) => default_signal(*signal),
             Step::DieWithParent => die_with_parent(),
             // SAFETY: setpgid(2) takes numbers.
             Step::OwnProcessGroup => check(unsafe { libc::setpgid(0, 0) }).map(drop),
@@ -197,16 +200,14 @@ impl Mount {
     }
 }
 
-fn default_signals() -> Result<(), Errno> {
+/// SIGKILL, SIGSTOP and the C library's own signals refuse; they have no disposition that
+/// could be inherited.
+fn default_signal(signal: c_int) -> Result<(), Errno> {
     // SAFETY: all zeroes is a valid sigaction: SIG_DFL, no flags, an empty mask.
     let default: libc::sigaction = unsafe { std::mem::zeroed() };
-    for signal in 1..=libc::SIGRTMAX() {
-        // SIGKILL, SIGSTOP and the C library's own signals refuse; they have no
-        // disposition that could be inherited.
-        // SAFETY: the pointer is valid; no disposition of the parent changes,
-        // because the clone does not share them (no CLONE_SIGHAND).
-        unsafe { libc::sigaction(signal, &raw const default, ptr::null_mut()) };
-    }
+    // SAFETY: the pointer is valid; no disposition of the parent changes,
+    // because the clone does not share them (no CLONE_SIGHAND).
+    unsafe { libc::sigaction(signal, &raw const default, ptr::null_mut()) };
     Ok(())
 }
 

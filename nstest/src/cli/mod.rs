@@ -14,6 +14,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// The program did not end within its time.
+const TIMED_OUT: u8 = 124;
 /// `nstest` could not do what it was asked for. docker, env(1) and timeout(1) use the same
 /// number, and the next two.
 const FAILED: u8 = 125;

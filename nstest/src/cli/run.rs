@@ -1,53 +1,101 @@
-//! `nstest run`: a program in namespaces of its own.
+//! `nstest run`: a program in a world of its own.
 
 use std::ffi::OsString;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, value_parser};
+use nstest_core::Condition;
+use nstest_core::private::cli::{Program, ProgramEnd, read_duration, run_program};
 
-use super::{FAILED, NOT_EXECUTABLE, NOT_FOUND, fail};
+use super::{FAILED, NOT_EXECUTABLE, NOT_FOUND, TIMED_OUT, fail};
 
 /// Runs a program in network namespaces of its own.
 ///
 /// The program is root there, and its network is `lo`. It has the terminal, the standard
 /// streams, the working directory and the environment of this command.
 ///
-/// The exit status is that of the program; 128+N if signal N killed it; 125 if the
-/// namespaces could not be made; 126 if the program cannot be executed; 127 if it does not
-/// exist.
+/// The exit status is that of the program; 128+N if signal N killed it; 124 at the timeout;
+/// 125 if the namespaces could not be made; 126 if the program cannot be executed; 127 if it
+/// does not exist.
 #[derive(Debug, Args)]
 pub(super) struct Run {
+    #[command(flatten)]
+    world: World,
+
+    /// The most that the program may take, such as `10s` or `1m30s`.
+    ///
+    /// Then it gets SIGTERM, and after 5 more seconds SIGKILL, with all that it has started.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    timeout: Option<Duration>,
+
     /// The program and its arguments.
-    #[arg(required = true, trailing_var_arg = true)]
-    #[arg(value_name = "CMD")]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<OsString>,
+}
+
+/// What the program has beside `lo`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct World {
+    /// Hosts beside the program's own: `peer1`, `peer2`, …, by name and address.
+    ///
+    /// `ip netns exec peer1 CMD` runs a program there.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=250))]
+    peers: Option<u16>,
+
+    /// A connection to the network of this machine.
+    #[arg(long)]
+    uplink: bool,
+
+    /// What the link to the peers is like, in both directions: `delay 20ms loss 1%`.
+    #[arg(long, value_name = "CONDITION", value_parser = condition, requires = "peers")]
+    condition: Option<Condition>,
+
+    /// A default route on which nothing answers, for programs that expect timeouts.
+    #[arg(long, conflicts_with = "uplink")]
+    silent_peer: bool,
 }
 
 impl Run {
     pub(super) fn execute(self) -> ExitCode {
-        if let Err(error) = nstest_core::enter() {
-            anstream::eprintln!("{error:?}");
-            return ExitCode::from(FAILED);
-        }
-        let (program, arguments) = self.command.split_first().expect("clap requires one");
-        let mut command = Command::new(program);
-        command.args(arguments);
-        let error = replace(&mut command);
-        let status = match error.kind() {
-            std::io::ErrorKind::NotFound => NOT_FOUND,
-            _ => NOT_EXECUTABLE,
-        };
-        fail(status, format_args!("cannot execute `{}`: {error}", program.to_string_lossy()))
+        self.world.execute(self.command, self.timeout)
     }
 }
 
-/// Replaces this process by `command`. Returns only if that fails.
-#[cfg(unix)]
-fn replace(command: &mut Command) -> std::io::Error {
-    std::os::unix::process::CommandExt::exec(command)
+impl World {
+    /// Runs a program there.
+    pub(super) fn execute(self, command: Vec<OsString>, timeout: Option<Duration>) -> ExitCode {
+        let Self { peers, uplink, condition, silent_peer } = self;
+        let peers = peers.unwrap_or_default();
+        let program = Program { command, peers, uplink, condition, silent_peer, timeout };
+        let name = || program.command[0].to_string_lossy();
+        match run_program(&program) {
+            Ok(ProgramEnd::Exited(status)) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
+            Ok(ProgramEnd::TimedOut(timeout)) => {
+                fail(TIMED_OUT, format_args!("`{}` did not end within {timeout:?}", name()))
+            }
+            Ok(ProgramEnd::NotStarted(error)) => {
+                let status = match error.kind() {
+                    std::io::ErrorKind::NotFound => NOT_FOUND,
+                    _ => NOT_EXECUTABLE,
+                };
+                fail(status, format_args!("cannot execute `{}`: {error}", name()))
+            }
+            Err(error) => {
+                anstream::eprintln!("{error:?}");
+                ExitCode::from(FAILED)
+            }
+        }
+    }
 }
 
-#[cfg(not(unix))]
-fn replace(_: &mut Command) -> std::io::Error {
-    std::io::ErrorKind::Unsupported.into()
+fn time(text: &str) -> Result<Duration, String> {
+    match read_duration(text)? {
+        Duration::ZERO => Err("it is zero".to_owned()),
+        time => Ok(time),
+    }
+}
+
+fn condition(text: &str) -> Result<Condition, String> {
+    text.parse::<Condition>().map_err(|error| format!("{error:?}"))
 }

@@ -5,6 +5,7 @@
 //! - [`fixtures`]: makes the parameters;
 //! - [`pause`]: waits at the end of a test, so that its network can be looked at;
 //! - [`play`]: calls the test function, and turns its end into a result;
+//! - `program`: starts the program of `nstest run`;
 //! - [`panic_output`]: has what a test has printed appear before the message of its panic;
 //! - [`restarted`]: the test's binary, started again by the test function;
 //! - [`channel`]: finds out that this process is a body, and reports to the parent.
@@ -15,5 +16,7 @@ pub(super) mod fixtures;
 mod panic_output;
 mod pause;
 pub(super) mod play;
+#[cfg(feature = "cli")]
+pub(super) mod program;
 pub(super) mod restarted;
 mod setup_failure;

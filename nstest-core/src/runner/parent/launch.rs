@@ -51,6 +51,9 @@ pub(crate) enum BodyOutput {
     Streamed,
     /// To the parent's own descriptors from the start; the body has its input, too.
     Inherited,
+    /// As [`Inherited`](Self::Inherited), and the body stays in the parent's process group,
+    /// at its terminal.
+    Foreground,
 }
 
 /// One start of the binary in namespaces of its own.
@@ -207,7 +210,8 @@ impl<'a> Launch<'a> {
             resume: resume.map(AsRawFd::as_raw_fd),
             channel: channel.as_ref().map(|(ours, theirs)| (theirs.as_raw_fd(), ours.as_raw_fd())),
             stderr,
-            inherit: self.output == BodyOutput::Inherited,
+            inherit: matches!(self.output, BodyOutput::Inherited | BodyOutput::Foreground),
+            foreground: self.output == BodyOutput::Foreground,
         };
         let steps = setup::steps(host(), &identity, fds, extras);
         let acts: Vec<Act> = steps.iter().map(PlannedStep::act).collect();

@@ -12,9 +12,12 @@
 //! - [`way_in`]: the commands that enter the nodes of a test;
 //! - [`pause`]: keeps a test at its end, to be looked at;
 //! - [`watch`]: waits for the end, and collects what the verdict needs;
+//! - `foreground`: waits for the end of a program that has the terminal;
 //! - [`launch`]: starts the body.
 
 pub(super) mod environment;
+#[cfg(feature = "cli")]
+pub(super) mod foreground;
 mod helper;
 pub(super) mod launch;
 mod named_netns;

@@ -36,6 +36,17 @@ pub(super) fn directories(init: i32) -> Vec<PathBuf> {
     all.iter().map(|pid| PathBuf::from(format!("/proc/{pid}"))).collect()
 }
 
+/// Whether a process below init has this PID in the PID namespace of init.
+#[cfg(feature = "cli")]
+pub(super) fn contains(init: i32, pid: u32) -> bool {
+    directories(init).iter().any(|directory| {
+        let status = fs::read_to_string(directory.join("status")).unwrap_or_default();
+        let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+        let own = pids.and_then(|pids| pids.split_whitespace().last());
+        own.and_then(|own| own.parse().ok()) == Some(pid)
+    })
+}
+
 /// Needs CONFIG_PROC_CHILDREN, which the kernels of all distributions have.
 fn children(pid: i32) -> Vec<i32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };

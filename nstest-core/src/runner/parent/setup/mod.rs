@@ -67,6 +67,9 @@ pub(super) struct Descriptors {
     /// Whether the body reads the parent's standard input, and writes to its
     /// standard output from the start.
     pub(super) inherit: bool,
+    /// Whether the body stays in the parent's process group and at its terminal, with the
+    /// signals ignored that the parent was started with.
+    pub(super) foreground: bool,
 }
 
 /// All steps, in order.
@@ -77,10 +80,17 @@ pub(super) fn steps(
     extras: Extras<'_>,
 ) -> Vec<PlannedStep> {
     let mut steps = StepList::default();
-    steps.must("reset signals", Step::DefaultSignals);
+    let reset = if fds.foreground {
+        Step::DefaultSignal(libc::SIGCHLD) // init waits for its child
+    } else {
+        Step::DefaultSignals
+    };
+    steps.must("reset signals", reset);
     steps.must("tie the test's life to the runner's", Step::DieWithParent);
-    steps.must("leave the runner's process group", Step::OwnProcessGroup);
-    steps.must("leave the runner's terminal", Step::LeaveTerminal);
+    if !fds.foreground {
+        steps.must("leave the runner's process group", Step::OwnProcessGroup);
+        steps.must("leave the runner's terminal", Step::LeaveTerminal);
+    }
     let channel = fds.channel.map(|(channel, helper)| {
         steps.must("close the parent's end of the channel", Step::Close(helper));
         channel

@@ -1,0 +1,42 @@
+//! What `nstest run` is asked for, and how it ends. Also for platforms without namespaces.
+
+use std::ffi::OsString;
+use std::io;
+use std::time::Duration;
+
+use crate::fault::Condition;
+
+/// A program, and the world that it gets.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
+    /// The number of nodes beside the program's own, called `peer1`, `peer2`, ….
+    pub peers: u16,
+    /// Whether it has a connection to the network of the machine.
+    pub uplink: bool,
+    /// What the link of the program's node is like.
+    pub condition: Option<Condition>,
+    /// Whether it has a default route on which nothing answers.
+    pub silent_peer: bool,
+    /// After this time it is asked to end, and then killed.
+    pub timeout: Option<Duration>,
+}
+
+impl Program {
+    /// Whether nodes must be made, which live as long as the process that makes them.
+    pub(super) fn needs_nodes(&self) -> bool {
+        self.peers > 0 || self.silent_peer
+    }
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub enum ProgramEnd {
+    /// With this exit status; with 128 plus its number, if a signal killed it.
+    Exited(i32),
+    /// It did not end within its time.
+    TimedOut(Duration),
+    /// It could not be started.
+    NotStarted(io::Error),
+}
