@@ -3,3 +3,4 @@
 mod command;
 mod job;
 mod run;
+mod show;

@@ -6,10 +6,15 @@
 //! Standard output belongs to the program that a subcommand starts, or to what a subcommand
 //! was asked for. Messages go to standard error, and begin with `nstest`.
 
+mod clean;
+mod open;
+mod records;
 mod run;
+mod show;
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +41,9 @@ struct Nstest {
 #[derive(Debug, Subcommand)]
 enum NstestTask {
     Run(run::Run),
+    Show(show::Show),
+    Open(open::Open),
+    Clean(clean::Clean),
 }
 
 /// Runs test suites in network namespaces.
@@ -48,6 +56,9 @@ struct CargoNstest {}
 pub fn nstest() -> ExitCode {
     match Nstest::parse().task {
         NstestTask::Run(run) => run.execute(),
+        NstestTask::Show(show) => show.execute(),
+        NstestTask::Open(open) => open.execute(),
+        NstestTask::Clean(clean) => clean.execute(),
     }
 }
 
@@ -70,6 +81,18 @@ fn without_own_name(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> 
 fn fail(status: u8, message: impl Display) -> ExitCode {
     anstream::eprintln!("nstest: {message}");
     ExitCode::from(status)
+}
+
+/// Prints what the subcommand was asked for. A reader that has seen enough, such as head(1), may
+/// close the pipe.
+fn print(text: &str) -> ExitCode {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            fail(FAILED, format_args!("cannot write to standard output: {error}"))
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 #[cfg(test)]
