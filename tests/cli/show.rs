@@ -107,7 +107,7 @@ fn a_directory_without_a_record_is_an_error() {
     assert_eq!((ended.status, ended.stdout.as_str()), (Some(125), ""));
     assert!(ended.stderr.starts_with("nstest: no record of a test in `/proc`"), "{ended:?}");
     for arguments in [&["show", "a", "card", "b"][..], &["open", "a", "b"], &["clean", "x"]] {
-        Ended::of(nstest(arguments)).is_usage();
+        Ended::of(nstest(arguments)).is_refused();
     }
     let misspelt = Ended::of(nstest(&["show", "latest", "pakets"]));
     assert_eq!((misspelt.status, misspelt.stdout.as_str()), (Some(2), ""));
