@@ -20,6 +20,8 @@ mod capability;
 mod context;
 #[cfg(feature = "dns")]
 pub mod dns;
+#[cfg(feature = "cli")]
+mod doctor;
 mod error;
 mod evidence;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/fabric.rs")]
@@ -101,6 +103,9 @@ pub mod private {
     /// For the command line.
     #[cfg(feature = "cli")]
     pub mod cli {
+        pub mod doctor {
+            pub use crate::doctor::*;
+        }
         pub use crate::fault::read_duration;
         pub use crate::runner::{Program, ProgramEnd, run_program};
     }

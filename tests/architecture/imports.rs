@@ -122,6 +122,22 @@ const CORE: Modules = &[
             "uplink",
         ],
     ),
+    (
+        "doctor",
+        &[
+            "error",
+            "addr",
+            "sys",
+            "sysctl",
+            "preflight",
+            "netns",
+            "netlink",
+            "node",
+            "wire",
+            "uplink",
+            "runner",
+        ],
+    ),
     // Replaces what talks to the kernel, on platforms without network namespaces.
     (
         "stub",

@@ -1,6 +1,7 @@
 //! The command line: `nstest` and `cargo nstest`.
 
 mod command;
+mod doctor;
 mod job;
 mod run;
 mod show;

@@ -25,7 +25,7 @@ fn counts(context: &TestContext, to: usize) -> TestResult {
     assert_eq!(connection.get("name")?, None);
     connection.set("name", context.name())?;
     for n in 1..=to {
-        assert_eq!(connection.incr("count", 1)?, n.try_into()?);
+        assert_eq!(connection.incr("count", 1)?, isize::try_from(n)?);
     }
     assert_eq!(connection.get("name")?.as_deref(), Some(context.name()));
     // The server ends with the test.

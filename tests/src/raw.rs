@@ -4,10 +4,12 @@
 use std::cell::Cell;
 use std::io::Result;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
 
-use nix::libc;
+use nix::libc::{self, c_long};
 
 /// Leads to a thread that a constructor of this program has started, before `main`.
 static WRITER: OnceLock<Sender<Line>> = OnceLock::new();
@@ -58,18 +60,49 @@ pub fn refused(call: libc::c_long, errno: i32, argument: Option<(u32, i32)>) -> 
     format!("{REFUSED}{call} {errno} {index} {value}")
 }
 
+/// Has the program that a command starts meet a filter that answers as [`refused`] says.
+pub fn refuse_in(command: &mut Command, call: c_long, errno: i32, argument: Option<(u32, i32)>) {
+    let (index, value) = argument.unwrap_or((6, call as i32));
+    filter_in(command, refusing(call as u32, errno as u32, index, value as u32, EQUAL));
+}
+
+/// Has the program that a command starts meet a filter that answers a clone(2) with new
+/// namespaces with an errno, or kills its process, as Docker's default profile does.
+pub fn refuse_namespaces_in(command: &mut Command, errno: Option<i32>) {
+    const NAMESPACES: u32 = 0x7e02_0000;
+    let mut program = refusing(libc::SYS_clone as u32, 0, 0, NAMESPACES, ANY_OF);
+    let errno = errno.map(|errno| libc::SECCOMP_RET_ERRNO | errno as u32);
+    program[4].k = errno.unwrap_or(libc::SECCOMP_RET_KILL_PROCESS);
+    filter_in(command, program);
+}
+
+fn filter_in(command: &mut Command, program: [libc::sock_filter; 6]) {
+    let install = move || {
+        filter(&mut program.clone());
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes two system calls, and does not allocate.
+    unsafe { command.pre_exec(install) };
+}
+
 /// Does what [`refused`] says, from now on.
 fn refuse(text: &str) {
     let numbers: Vec<u32> = text.split(' ').map(|number| number.parse().expect(text)).collect();
     let [call, errno, index, value] = numbers[..] else { panic!("{text}") };
-    filter(&mut [
+    filter(&mut refusing(call, errno, index, value, EQUAL));
+}
+
+/// The program of a filter that answers a call with an errno, if `compare` holds for its argument
+/// at this index and the value.
+fn refusing(call: u32, errno: u32, index: u32, value: u32, compare: u32) -> [libc::sock_filter; 6] {
+    [
         op(LOAD, 0, (0, 0)),
         op(EQUAL, call, (0, 3)),
         op(LOAD, if index < 6 { 16 + 8 * index } else { 0 }, (0, 0)),
-        op(EQUAL, value, (0, 1)),
+        op(compare, value, (0, 1)),
         op(RETURN, libc::SECCOMP_RET_ERRNO | errno, (0, 0)),
         op(RETURN, libc::SECCOMP_RET_ALLOW, (0, 0)),
-    ]);
+    ]
 }
 
 fn start_writer(constructor: &str) {

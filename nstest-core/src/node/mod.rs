@@ -33,7 +33,7 @@ mod connections;
 mod executor;
 mod first_use;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/open_files.rs")]
-mod open_files;
+pub(crate) mod open_files;
 mod panic_hook;
 mod panics;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/probe.rs")]

@@ -16,6 +16,14 @@ const EACH: u64 = 2;
 /// Those that a test may have beside its nodes'. Beyond it, the limit is raised.
 const OTHERS: u64 = 256;
 
+/// How many nodes a process can have that may have so many files open.
+#[cfg(feature = "cli")]
+pub(crate) fn most_nodes(limit: u64) -> u64 {
+    /// What a test has open beside its nodes, at least: pipes, the fabric, the wire.
+    const OWN: u64 = 24;
+    limit.saturating_sub(OWN) / EACH
+}
+
 /// The limits before they were raised.
 static BEFORE: OnceLock<(u64, u64)> = OnceLock::new();
 

@@ -22,15 +22,15 @@
 
 mod diagnose;
 mod explain;
-mod facts;
+pub(crate) mod facts;
 pub(crate) mod policy;
-mod probe;
+pub(crate) mod probe;
 #[cfg(test)]
 mod real;
 #[cfg(test)]
 mod recorded;
 mod refusal;
-mod remedy;
+pub(crate) mod remedy;
 
 pub(crate) use explain::{explain, no_socket, no_thread, survives_clone};
 pub(crate) use refusal::{Operation, Refusal};

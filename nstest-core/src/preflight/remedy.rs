@@ -22,13 +22,13 @@ pub(super) const APPARMOR_SYSCTL: &str = "sudo sysctl -w kernel.apparmor_restric
      or give the test binaries an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor";
 
 /// The name of a signal, such as `SIGSYS`, or its number if it has no name.
-pub(super) fn signal_name(signal: i32) -> String {
+pub(crate) fn signal_name(signal: i32) -> String {
     Signal::try_from(signal)
         .map_or_else(|_| format!("signal {signal}"), |signal| signal.as_str().to_owned())
 }
 
 /// Sets a sysctl. `user.*` belong to the user namespace, all others to the machine.
-pub(super) fn sysctl(name: &str, value: &str, facts: &Facts) -> String {
+pub(crate) fn sysctl(name: &str, value: &str, facts: &Facts) -> String {
     let setting = format!("sysctl -w {name}={value}");
     if facts.nested() && name.starts_with("user.") {
         format!("{setting}    # as root of the user namespace that the tests run in")
@@ -125,7 +125,7 @@ pub(super) fn selinux(container: Option<Container>) -> String {
     }
 }
 
-pub(super) fn pids(facts: &Facts) -> String {
+pub(crate) fn pids(facts: &Facts) -> String {
     match facts.container {
         Some(Container::Docker) => "docker run --pids-limit 4096 …".to_owned(),
         Some(Container::Podman) => "podman run --pids-limit 4096 …".to_owned(),

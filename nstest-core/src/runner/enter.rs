@@ -37,19 +37,25 @@ const MAIN: &str = "main()";
 /// What the machine refuses, with the cause and the remedy. Then the program was not
 /// started again.
 pub fn enter() -> Result<()> {
-    if let Some(channel) = Channel::claim(MAIN) {
+    enter_as(MAIN, Options::DEFAULT)
+}
+
+/// [`enter`], for a part of a program that has a name of its own. Only the options that concern
+/// start-up are used.
+pub(crate) fn enter_as(name: &str, options: Options) -> Result<()> {
+    if let Some(channel) = Channel::claim(name) {
         channel.begin();
         return Ok(());
     }
-    if is_body() || Restarted::within(MAIN).is_some() {
+    if is_body() || Restarted::within(name).is_some() {
         return Ok(());
     }
     refuse_stale_environment()?;
     let launch = Launch {
-        test: MAIN.to_owned(),
+        test: name.to_owned(),
         arguments: std::env::args_os().collect(),
         libtest_name: None,
-        options: Options::DEFAULT,
+        options,
         run_config: RunConfig::default(),
         tmpfs_size: settings::tmpfs_size()?,
         timeout: None,

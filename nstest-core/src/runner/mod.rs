@@ -51,6 +51,8 @@ pub use body::current::{net, pretend};
 pub use body::fixtures::Fixtures;
 pub use enter::enter;
 #[cfg(feature = "cli")]
+pub(crate) use enter::enter_as;
+#[cfg(feature = "cli")]
 pub use program::run_program;
 #[cfg(feature = "cli")]
 pub use program_options::{Program, ProgramEnd};

@@ -16,7 +16,7 @@ use super::call::{Errno, check, close, open};
 const DEVICE: &CStr = c"/dev/net/tun";
 
 /// Makes an interface that stays when its file is closed, so that a program can open it.
-pub(super) fn persistent(name: &CStr, index: c_int) -> Result<(), Errno> {
+pub(crate) fn persistent(name: &CStr, index: c_int) -> Result<(), Errno> {
     let fd = open(DEVICE, libc::O_RDWR)?;
     let made = make(fd, name, index);
     close(fd);

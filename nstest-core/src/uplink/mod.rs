@@ -50,6 +50,9 @@ const GATEWAY6: Ipv6Addr = Ipv6Addr::new(0xfd00, 1, 0, 0, 0, 0, 0, 2);
 const RESOLVER6: Ipv6Addr = Ipv6Addr::new(0xfd00, 1, 0, 0, 0, 0, 0, 3);
 const LENGTH6: u8 = 64;
 
+/// What helps if there is no program for uplinks.
+pub(crate) const INSTALL: &str = "install pasta: apt install passt (Fedora, Arch, Alpine: passt); or slirp4netns: apt install slirp4netns";
+
 /// A file in the test. Its first line is the mechanism and the IP versions; each further line
 /// is a network that the test reaches through the uplink, and the interface that leads to it.
 pub(crate) const DESCRIPTION: &str = "/run/nstest/uplink";
@@ -93,6 +96,15 @@ impl Uplink {
         }
         let mechanism = choose(&machine)?;
         Ok(Self { machine, mechanism, offloads })
+    }
+
+    /// The program that connects the test; absent if the kernel does.
+    #[cfg(feature = "cli")]
+    pub(crate) fn program(&self) -> Option<&'static str> {
+        match &self.mechanism {
+            UplinkKind::Routed => None,
+            UplinkKind::Relayed(relay) => Some(relay.name()),
+        }
     }
 
     /// The step by which the child process makes its interface. `None`: [`Self::connect`]
@@ -195,7 +207,7 @@ fn choose(machine: &Machine) -> Result<UplinkKind> {
             .help("install slirp4netns: apt install slirp4netns; or run the tests as an ordinary user; or start the container with --cap-add=NET_ADMIN")),
         (None, None) => Err(refused()
             .source("an uplink needs `pasta` or `slirp4netns`, unless root runs the tests, and neither is in PATH")
-            .help("install pasta: apt install passt (Fedora, Arch, Alpine: passt); or slirp4netns: apt install slirp4netns")),
+            .help(INSTALL)),
     }
 }
 

@@ -52,7 +52,7 @@ impl Relay {
         }
     }
 
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Relay::Pasta(_) => "pasta",
             Relay::Slirp4netns(_) => "slirp4netns",

@@ -7,6 +7,7 @@
 //! was asked for. Messages go to standard error, and begin with `nstest`.
 
 mod clean;
+mod doctor;
 mod open;
 mod records;
 mod run;
@@ -40,6 +41,7 @@ struct Nstest {
 
 #[derive(Debug, Subcommand)]
 enum NstestTask {
+    Doctor(doctor::Doctor),
     Run(run::Run),
     Show(show::Show),
     Open(open::Open),
@@ -55,6 +57,7 @@ struct CargoNstest {}
 /// The command `nstest`: what its `main` does.
 pub fn nstest() -> ExitCode {
     match Nstest::parse().task {
+        NstestTask::Doctor(doctor) => doctor.execute(),
         NstestTask::Run(run) => run.execute(),
         NstestTask::Show(show) => show.execute(),
         NstestTask::Open(open) => open.execute(),

@@ -1,0 +1,88 @@
+//! What is tried, in the order of the report.
+
+/// Something that the machine may let nstest do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capability {
+    /// Its name in the report for programs. It does not change between releases.
+    pub name: &'static str,
+    /// What it is, for people.
+    pub title: &'static str,
+    /// What is missing without it.
+    pub need: Need,
+}
+
+/// What is missing without a capability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Tests cannot run, or no test with nodes.
+    Required,
+    /// A part of nstest does not work, or works less well: "NAT and firewalls of routers".
+    Part(&'static str),
+    /// Most tests do not need it, and many machines do not have it: "uplinks".
+    Optional(&'static str),
+    /// Nothing: nstest does it in userspace.
+    Unneeded,
+}
+
+impl Need {
+    /// The name in the report for programs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Need::Required => "required",
+            Need::Part(_) => "part",
+            Need::Optional(_) => "optional",
+            Need::Unneeded => "unneeded",
+        }
+    }
+}
+
+const fn capability(name: &'static str, title: &'static str, need: Need) -> Capability {
+    Capability { name, title, need }
+}
+
+/// All capabilities.
+pub(super) const ALL: &[Capability] = &[
+    capability("proc", "/proc of the machine", Need::Required),
+    capability("user-namespace", "user namespaces", Need::Required),
+    capability("pid-namespace", "PID namespaces", Need::Required),
+    capability("mount-namespace", "mount namespaces", Need::Required),
+    capability("uts-namespace", "UTS namespaces", Need::Required),
+    capability("ipc-namespace", "IPC namespaces", Need::Required),
+    capability("network-namespace", "network namespaces", Need::Required),
+    capability("open-files", "limit of open files", Need::Part("networks of many nodes")),
+    capability("processes", "limit of processes", Need::Part("many tests at once")),
+    capability("namespaces", "limits of namespaces", Need::Part("networks of many nodes")),
+    capability("seccomp", "seccomp filter", Need::Unneeded),
+    capability("world", "namespaces, ids and mounts of a test", Need::Required),
+    capability("loopback", "`lo`", Need::Required),
+    capability(
+        "fresh-proc",
+        "/proc of a test",
+        Need::Part("a /proc that hides the machine's processes"),
+    ),
+    capability(
+        "fresh-sys",
+        "/sys of a test",
+        Need::Part("a /sys that shows the test's interfaces"),
+    ),
+    capability("tmpfs", "mounts in a test", Need::Required),
+    capability("sysctl", "settings in /proc/sys/net", Need::Part("network settings of nodes")),
+    capability("ipv6", "IPv6", Need::Part("IPv6")),
+    capability("netlink", "netlink sockets", Need::Required),
+    capability("node", "a namespace for each node", Need::Required),
+    capability("node-view", "mounts and host name of a node", Need::Required),
+    capability("veth", "veth pairs", Need::Required),
+    capability("bridge", "bridges", Need::Part("LANs of more than twenty nodes")),
+    capability("u32", "filters that forward (u32, mirred)", Need::Required),
+    capability("bpf", "filters for faults (cls_bpf)", Need::Required),
+    capability("packet-socket", "packet sockets", Need::Required),
+    capability("packet-ring", "rings of packet sockets", Need::Required),
+    capability("nftables", "nftables", Need::Part("NAT and firewalls of routers")),
+    capability("nat", "NAT", Need::Part("NAT of routers")),
+    capability("conntrack", "connection tracking", Need::Part("NAT and firewalls of routers")),
+    capability("tbf", "rate limits by the kernel (tbf)", Need::Unneeded),
+    capability("netem", "faults by the kernel (netem)", Need::Unneeded),
+    capability("tun", "/dev/net/tun", Need::Optional("programs with TUN devices")),
+    capability("uplink", "uplinks to the machine's network", Need::Optional("uplinks")),
+];

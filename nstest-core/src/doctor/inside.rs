@@ -1,0 +1,183 @@
+//! Trials in a world as a test has it: this process is the body of one.
+
+use std::ffi::CStr;
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+
+use super::network;
+use super::report::{CheckStatus, Problem};
+use super::trial::{TrialResult, attempt, attempt_or, record};
+use crate::error::ErrorCode;
+use crate::preflight::{self, Operation, Refusal};
+use crate::runner;
+use crate::runner::Options;
+use crate::sys::process::has_seccomp_filter;
+use crate::sys::tap;
+use crate::uplink::tap_refused;
+
+/// Takes the place of a test's path. No function can have this name.
+const DOCTOR: &str = "doctor()";
+
+/// Where trials mount something: in the test's own /run.
+const MOUNT_POINT: &str = "/run/nstest";
+
+/// Makes all trials. In the first process, which makes the world, it does not return.
+pub(super) fn all() {
+    let made = attempt("world", || enter(DOCTOR, Options::DEFAULT));
+    if !made {
+        return;
+    }
+    attempt("loopback", loopback);
+    attempt_or("fresh-proc", CheckStatus::Replaced, fresh_proc);
+    attempt_or("fresh-sys", CheckStatus::Replaced, fresh_sys);
+    attempt("tmpfs", tmpfs);
+    attempt("sysctl", setting);
+    attempt("ipv6", ipv6);
+    network::all();
+    attempt("tun", tun);
+    let userspace = |name, what| record(name, CheckStatus::Unneeded, what, None);
+    userspace("tbf", "not tried; nstest limits rates in userspace");
+    userspace("netem", "not tried; nstest makes faults in userspace");
+}
+
+/// Makes the world of a test.
+pub(super) fn enter(name: &str, options: Options) -> TrialResult {
+    runner::enter_as(name, options).map(|()| None).map_err(|error| Problem::of(&error, ""))
+}
+
+/// The problem if a call is refused, and no error of nstest says so.
+fn refused(code: ErrorCode, what: &str, cause: impl ToString, fix: &str) -> Problem {
+    let (code, what) = (code.to_string(), what.to_owned());
+    Problem { code, what, cause: cause.to_string(), fix: fix.to_owned() }
+}
+
+fn loopback() -> TrialResult {
+    let exchange = || {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let _near = TcpStream::connect(listener.local_addr()?)?;
+        listener.accept().map(drop)
+    };
+    let explained = |error: std::io::Error| {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
+        let what = "connect to 127.0.0.1";
+        match preflight::no_socket(what, "socket(AF_INET)", errno) {
+            Some(error) => Problem::of(&error, ""),
+            None => refused(ErrorCode::Setup, what, error, "sudo ip link set lo up"),
+        }
+    };
+    exchange().map(|()| None).map_err(explained)
+}
+
+/// Whether /proc shows the processes of the test. If not, the same mount again says why.
+fn fresh_proc() -> TrialResult {
+    let own = std::process::id().to_string();
+    if fs::read_link("/proc/self").is_ok_and(|target| target == Path::new(&own)) {
+        return Ok(None);
+    }
+    mount_again("proc", "/proc")
+}
+
+/// Whether /sys shows the interfaces of the test.
+fn fresh_sys() -> TrialResult {
+    let names =
+        |entries: fs::ReadDir| entries.flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
+    if fs::read_dir("/sys/class/net").is_ok_and(|entries| names(entries) == ["lo"]) {
+        return Ok(None);
+    }
+    mount_again("sysfs", "/sys")
+}
+
+fn mount_again(kind: &str, target: &str) -> TrialResult {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY;
+    mount(Some(kind), target, Some(kind), flags, None::<&str>).map(|()| None).map_err(|errno| {
+        let error = preflight::explain(Refusal {
+            step: format!("mount a fresh {target}"),
+            call: format!("mount({kind}, {target})"),
+            errno: errno as i32,
+            kind: Operation::Mount { target: target.to_owned() },
+        });
+        Problem::of(&error, "")
+    })
+}
+
+fn tmpfs() -> TrialResult {
+    let (kind, target) = ("tmpfs", MOUNT_POINT);
+    mount(Some(kind), target, Some(kind), MsFlags::empty(), None::<&str>).map(|()| None).map_err(
+        |errno| {
+            let error = preflight::explain(Refusal {
+                step: "mount a tmpfs in the test".to_owned(),
+                call: format!("mount({kind}, {target})"),
+                errno: errno as i32,
+                kind: Operation::Mount { target: target.to_owned() },
+            });
+            Problem::of(&error, "")
+        },
+    )
+}
+
+/// A router needs this setting.
+fn setting() -> TrialResult {
+    const PATH: &str = "/proc/sys/net/ipv4/ip_forward";
+    fs::write(PATH, "1").map(|()| None).map_err(|error| {
+        let error = preflight::explain(Refusal {
+            step: "set the sysctl net.ipv4.ip_forward".to_owned(),
+            call: format!("write({PATH})"),
+            errno: error.raw_os_error().unwrap_or_default(),
+            kind: Operation::Sysctl { path: PATH.to_owned() },
+        });
+        Problem::of(&error, "")
+    })
+}
+
+fn ipv6() -> TrialResult {
+    let exchange = || {
+        let listener = TcpListener::bind(("::1", 0))?;
+        let _near = TcpStream::connect(listener.local_addr()?)?;
+        listener.accept().map(drop)
+    };
+    let Err(error) = exchange() else { return Ok(None) };
+    let what = "listen on ::1";
+    let parameter = |name| fs::read_to_string(format!("/sys/module/ipv6/parameters/{name}"));
+    let is_set = |name| parameter(name).is_ok_and(|value| value.trim() == "1");
+    let boot =
+        "and boot again; nodes have only IPv4 until then, as with #[netns_test(ipv6 = false)]";
+    let (cause, fix) = if is_set("disable") || is_set("disable_ipv6") {
+        let name = if is_set("disable") { "disable" } else { "disable_ipv6" };
+        (
+            format!("the kernel was started with ipv6.{name}=1"),
+            format!(
+                "remove ipv6.{name}=1 from the kernel's command line (/etc/default/grub), {boot}"
+            ),
+        )
+    } else if !Path::new("/proc/sys/net/ipv6").exists() {
+        (
+            format!("the kernel has no IPv6 ({error})"),
+            "sudo modprobe ipv6    # on the machine itself; or use a kernel with CONFIG_IPV6"
+                .to_owned(),
+        )
+    } else if has_seccomp_filter() {
+        (
+            format!("a seccomp filter seems to answer socket(AF_INET6): {error}"),
+            "allow socket(AF_INET6) in the filter; in a systemd unit: \
+             RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET"
+                .to_owned(),
+        )
+    } else {
+        (error.to_string(), "sudo sysctl -w net.ipv6.conf.all.disable_ipv6=0".to_owned())
+    };
+    Err(Problem { code: ErrorCode::Sysctl.to_string(), what: what.to_owned(), cause, fix })
+}
+
+fn tun() -> TrialResult {
+    const NAME: &CStr = c"trial-tap";
+    const INDEX: i32 = 900;
+    tap::persistent(NAME, INDEX).map(|()| None).map_err(|errno| {
+        let errno = Errno::from_raw(errno);
+        let what = "make a TUN device".to_owned();
+        Problem { what, ..Problem::of(&tap_refused(errno), "") }
+    })
+}

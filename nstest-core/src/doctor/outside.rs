@@ -1,0 +1,256 @@
+//! Trials on the machine: kinds of namespaces, limits, the uplink.
+
+use std::fs;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit};
+
+use super::capability::{ALL, Capability};
+use super::distribution::install_pasta;
+use super::inside;
+use super::report::{Check, CheckStatus, Problem};
+use super::trial::{TrialResult, attempt, record};
+use crate::error::ErrorCode;
+use crate::netlink::{NetlinkFamily, Socket, link, refusal};
+use crate::node::open_files::most_nodes;
+use crate::preflight::facts::{Container, Facts};
+use crate::preflight::probe::{KINDS, Probes, TrialOutcome};
+use crate::preflight::remedy;
+use crate::runner::Options;
+use crate::uplink::{INSTALL, Uplink};
+
+/// With fewer left, tests that run at once would reach the limit.
+const ENOUGH_PROCESSES: u64 = 64;
+/// With fewer, the nodes of some tests would reach the limit.
+const ENOUGH_NODES: u64 = 256;
+
+/// What can be read about this machine.
+pub(super) fn facts() -> Facts {
+    Facts::gather(Path::new("/"), |name| std::env::var_os(name))
+}
+
+/// The container runtime, as the report for programs has it.
+pub(super) fn container(facts: &Facts) -> Option<&'static str> {
+    facts.container.map(|container| match container {
+        Container::Docker => "docker",
+        Container::Podman => "podman",
+        Container::Kubernetes => "kubernetes",
+        Container::Other => "other",
+    })
+}
+
+/// How many nodes the limits allow.
+pub(super) fn nodes(facts: &Facts) -> Option<u64> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    let namespaces = facts.namespace_limits.get("net").copied().unwrap_or(u64::MAX);
+    // Of the namespaces, one is the test's own and one is the fabric's.
+    Some(most_nodes(hard).min(namespaces.saturating_sub(2)))
+}
+
+/// Makes all trials.
+pub(super) fn all() {
+    let facts = facts();
+    attempt("proc", || proc(&facts));
+    kinds(&facts);
+    attempt("open-files", open_files);
+    attempt("processes", || processes(&facts));
+    attempt("namespaces", || namespaces(&facts));
+}
+
+fn proc(facts: &Facts) -> TrialResult {
+    if !facts.proc_mounted {
+        return Err(no_proc());
+    }
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let of_proc = mounts.lines().rfind(|line| line.split(' ').nth(4) == Some("/proc"));
+    let hidepid = of_proc
+        .and_then(|line| line.rsplit([',', ' ']).find(|option| option.starts_with("hidepid=")));
+    Ok(hidepid
+        .map(|option| format!("{option}: other users' processes are hidden; nstest needs none")))
+}
+
+/// The problem if nothing is mounted on /proc.
+pub(super) fn no_proc() -> Problem {
+    Problem {
+        code: ErrorCode::NoProc.to_string(),
+        what: "read /proc/self".to_owned(),
+        cause: "no procfs that shows this process is mounted on /proc".to_owned(),
+        fix: "sudo mount -t proc proc /proc".to_owned(),
+    }
+}
+
+/// Each kind of namespace alone. Why one is refused, the world's own refusal explains.
+fn kinds(facts: &Facts) {
+    let probes = Probes::run(nix::unistd::geteuid().as_raw());
+    outcome("user-namespace", probes.user);
+    for ((kind, _), of_kind) in KINDS.iter().zip(probes.kinds) {
+        let name = match *kind {
+            "pid" => "pid-namespace",
+            "mnt" => "mount-namespace",
+            "uts" => "uts-namespace",
+            "ipc" => "ipc-namespace",
+            _ => "network-namespace",
+        };
+        outcome(name, of_kind);
+    }
+    let filter = match facts.seccomp_filter {
+        Some(true) => "this process has a filter",
+        Some(false) => "none",
+        None => "unknown",
+    };
+    let calls = format!("clone {:?}, mount {:?}", probes.clone_filter, probes.mount_filter);
+    record("seccomp", CheckStatus::Unneeded, &format!("{filter}; {calls}"), None);
+}
+
+fn outcome(name: &str, outcome: TrialOutcome) {
+    let (status, detail) = match outcome {
+        TrialOutcome::Allowed => (CheckStatus::Works, String::new()),
+        TrialOutcome::Refused(errno) => (CheckStatus::Missing, format!("clone: {errno:?}")),
+        TrialOutcome::Killed(signal) => {
+            (CheckStatus::Missing, format!("clone: {}", remedy::signal_name(signal)))
+        }
+        TrialOutcome::Untried => (CheckStatus::Untried, String::new()),
+    };
+    record(name, status, &detail, None);
+}
+
+fn open_files() -> TrialResult {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
+    let nodes = most_nodes(hard);
+    if nodes >= ENOUGH_NODES {
+        return Ok(Some(format!(
+            "{soft}, and {hard} for networks: up to {} nodes",
+            nodes.min(MOST)
+        )));
+    }
+    Err(Problem {
+        code: ErrorCode::OpenFiles.to_string(),
+        what: "open files".to_owned(),
+        cause: format!(
+            "this process may have {hard} open files (RLIMIT_NOFILE): enough for {nodes} nodes"
+        ),
+        fix: "ulimit -n 4096    # in the shell that runs the tests; the hard limit is in \
+              /etc/security/limits.conf, and in a container: --ulimit nofile=4096"
+            .to_owned(),
+    })
+}
+
+/// The most nodes of a test.
+const MOST: u64 = 65_535;
+
+fn processes(facts: &Facts) -> TrialResult {
+    let left =
+        |limit: Option<u64>, used: Option<u64>| Some(limit?.saturating_sub(used.unwrap_or(0)));
+    // The limit does not apply to root of the machine.
+    let is_root = facts.uid == Some(0) && !facts.nested();
+    let user = (!is_root).then(|| left(facts.processes.limit, facts.processes.used)).flatten();
+    let cgroup = left(facts.cgroup_pids.limit, facts.cgroup_pids.used);
+    let few = |left: Option<u64>| left.is_some_and(|left| left < ENOUGH_PROCESSES);
+    if few(user) {
+        let (limit, used) = (facts.processes.limit, facts.processes.used);
+        return Err(Problem {
+            code: ErrorCode::Nproc.to_string(),
+            what: "start processes and threads".to_owned(),
+            cause: format!(
+                "this user may have {} processes and threads (RLIMIT_NPROC), and {} exist",
+                limit.unwrap_or_default(),
+                used.unwrap_or_default()
+            ),
+            fix: format!(
+                "ulimit -u {}    # in the shell that runs the tests; the hard limit is in \
+                 /etc/security/limits.conf",
+                limit.unwrap_or_default().saturating_mul(4).max(4096)
+            ),
+        });
+    }
+    if few(cgroup) {
+        let (limit, used) = (facts.cgroup_pids.limit, facts.cgroup_pids.used);
+        return Err(Problem {
+            code: ErrorCode::PidsLimit.to_string(),
+            what: "start processes and threads".to_owned(),
+            cause: format!(
+                "the cgroup of this process may have {} processes (pids.max), and {} exist",
+                limit.unwrap_or_default(),
+                used.unwrap_or_default()
+            ),
+            fix: remedy::pids(facts),
+        });
+    }
+    Ok(user.into_iter().chain(cgroup).min().map(|left| format!("{left} more")))
+}
+
+fn namespaces(facts: &Facts) -> TrialResult {
+    let few = |limit: u64| limit > 0 && limit < ENOUGH_NODES;
+    let lowest = facts.namespace_limits.iter().min_by_key(|(_, limit)| **limit);
+    let Some((kind, limit)) = lowest else { return Ok(None) };
+    if !few(*limit) {
+        // A limit of 0 is what the world's refusal names.
+        let set = *limit < i32::MAX as u64;
+        return Ok(set.then(|| format!("{limit} for each user")));
+    }
+    let code = match *kind {
+        "user" => ErrorCode::UsernsLimit,
+        "net" => ErrorCode::NetnsLimit,
+        _ => ErrorCode::NamespaceLimit,
+    };
+    let name = format!("user.max_{kind}_namespaces");
+    Err(Problem {
+        code: code.to_string(),
+        what: "make namespaces".to_owned(),
+        cause: format!("this machine allows a user {limit} namespaces of this kind ({name})"),
+        fix: remedy::sysctl(&name, "28633", facts),
+    })
+}
+
+/// Makes an uplink if a program serves it. One by the kernel would change the machine's network,
+/// so only the right to do that is tried.
+pub(super) fn uplink() {
+    attempt("uplink", || {
+        let uplink = Uplink::prepare(true, true).map_err(|error| {
+            let problem = Problem::of(&error, "");
+            let fix = if problem.fix == INSTALL { install_pasta() } else { problem.fix };
+            Problem { fix, ..problem }
+        })?;
+        let Some(program) = uplink.program() else { return may_configure() };
+        inside::enter(UPLINK, Options { uplink: true, ..Options::DEFAULT })?;
+        Ok(Some(format!("by {program}")))
+    });
+}
+
+/// Takes the place of a test's path.
+const UPLINK: &str = "doctor(), uplink";
+
+/// Root of a user namespace may have all capabilities, and none for the machine's network.
+fn may_configure() -> TrialResult {
+    const NO_INTERFACE: u32 = i32::MAX as u32;
+    let mut socket = Socket::open(NetlinkFamily::Route, "the machine")
+        .map_err(|error| Problem::of(&error, ""))?;
+    let request = link::set(NO_INTERFACE).up().request();
+    if socket.request(&request).is_err_and(|error| refusal(&error) == Some(Errno::EPERM)) {
+        return Err(Problem {
+            code: ErrorCode::Uplink.to_string(),
+            what: "give the test an uplink to the machine's network".to_owned(),
+            cause:
+                "this process is root of a user namespace, and the machine's network belongs to \
+                    another one"
+                    .to_owned(),
+            fix: format!(
+                "run the tests as root of the machine, or as an ordinary user with pasta: {}",
+                install_pasta()
+            ),
+        });
+    }
+    Ok(Some("by the kernel (NAT)".to_owned()))
+}
+
+/// Those that follow from a test's world: if it works, each kind of namespace does.
+pub(super) fn correct(checks: &mut [Check]) {
+    let is_kind = |it: Capability| it.name.ends_with("-namespace");
+    let world =
+        checks.iter().any(|it| it.capability.name == "world" && it.status == CheckStatus::Works);
+    for check in checks.iter_mut().filter(|it| world && is_kind(it.capability)) {
+        (check.status, check.detail) = (CheckStatus::Works, None);
+    }
+    debug_assert!(ALL.iter().filter(|it| is_kind(**it)).count() == 6);
+}

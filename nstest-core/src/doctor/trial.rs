@@ -1,0 +1,129 @@
+//! One trial, and its record on the pipe from a child to the parent.
+
+use std::error::Error as _;
+use std::io::{self, Write};
+
+use super::capability::Capability;
+use super::report::{Check, CheckStatus, Problem};
+use crate::error::Error;
+
+/// Between two fields, and behind a record. No text of an error has them.
+const FIELD: char = '\x1f';
+const END: char = '\x1e';
+
+/// The status of a trial that has begun, in a record before that of its result.
+const BEGUN: &str = "begun";
+
+/// What a trial has found: that it works, with a detail, or why it does not.
+pub(super) type TrialResult = Result<Option<String>, Problem>;
+
+impl Problem {
+    /// What an error says. `fix` is the remedy if the error has none.
+    pub(super) fn of(error: &Error, fix: &str) -> Self {
+        let mut causes = Vec::new();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        Self {
+            code: error.code().to_string(),
+            what: error.to_string(),
+            cause: causes.join(": "),
+            fix: error.next_step().unwrap_or(fix).to_owned(),
+        }
+    }
+}
+
+/// Tries, and writes the record.
+pub(super) fn attempt(name: &str, trial: impl FnOnce() -> TrialResult) -> bool {
+    attempt_or(name, CheckStatus::Missing, trial)
+}
+
+/// The same, for what nstest replaces by something else if it is missing.
+pub(super) fn attempt_or(
+    name: &str,
+    otherwise: CheckStatus,
+    trial: impl FnOnce() -> TrialResult,
+) -> bool {
+    write(&[name, BEGUN]);
+    match trial() {
+        Ok(detail) => {
+            record(name, CheckStatus::Works, detail.as_deref().unwrap_or_default(), None);
+            true
+        }
+        Err(problem) => {
+            record(name, otherwise, "", Some(&problem));
+            false
+        }
+    }
+}
+
+/// Writes a record. An empty detail is none.
+pub(super) fn record(name: &str, status: CheckStatus, detail: &str, problem: Option<&Problem>) {
+    let Some(Problem { code, what, cause, fix }) = problem else {
+        return write(&[name, status.as_str(), detail]);
+    };
+    write(&[name, status.as_str(), detail, code, what, cause, fix]);
+}
+
+fn write(fields: &[&str]) {
+    let mut text = fields.join(&FIELD.to_string());
+    text.push(END);
+    let mut out = io::stdout().lock();
+    // If the parent is gone, nobody reads the result.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// The results in what a child has written, and the capability whose trial had begun and did not
+/// end.
+pub(super) fn read(text: &str, all: &[Capability]) -> (Vec<Check>, Option<Capability>) {
+    let mut checks = Vec::new();
+    let mut begun = None;
+    for line in text.split_inclusive(END).filter_map(|line| line.strip_suffix(END)) {
+        let fields: Vec<&str> = line.split(FIELD).collect();
+        let Some(capability) = all.iter().find(|it| it.name == fields[0]) else { continue };
+        begun = Some(*capability);
+        let Some(status) = fields.get(1).and_then(|name| CheckStatus::named(name)) else {
+            continue;
+        };
+        begun = None;
+        let detail = fields.get(2).filter(|it| !it.is_empty()).map(|it| (*it).to_owned());
+        let problem = match fields.get(3..) {
+            Some([code, what, cause, fix]) => {
+                let [code, what, cause, fix] = [code, what, cause, fix].map(|it| (*it).to_owned());
+                Some(Problem { code, what, cause, fix })
+            }
+            _ => None,
+        };
+        checks.push(Check { capability: *capability, status, detail, problem });
+    }
+    (checks, begun)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::capability::ALL;
+    use super::*;
+
+    #[test]
+    fn records_are_read_and_the_last_trial_may_not_have_ended() {
+        let text = "node\x1fbegun\x1enode\x1fworks\x1f2 more\x1eveth\x1fbegun\x1e\
+                    veth\x1fmissing\x1f\x1fnetlink\x1fmake\x1fa\nb\x1fload\x1enonsense\x1e\
+                    u32\x1fbegun\x1enat\x1fwor";
+        let (checks, begun) = read(text, ALL);
+        assert_eq!(begun.map(|it| it.name), Some("u32"));
+        let [node, veth] = &checks[..] else { panic!("{checks:?}") };
+        assert_eq!((node.status, node.detail.as_deref()), (CheckStatus::Works, Some("2 more")));
+        assert_eq!((node.capability.name, &node.problem), ("node", &None));
+        assert_eq!((veth.status, &veth.detail), (CheckStatus::Missing, &None));
+        let problem = veth.problem.as_ref().unwrap();
+        assert_eq!((&*problem.code, &*problem.cause, &*problem.fix), ("netlink", "a\nb", "load"));
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let names: std::collections::BTreeSet<_> = ALL.iter().map(|it| it.name).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
+}

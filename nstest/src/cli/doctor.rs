@@ -1,0 +1,191 @@
+//! `nstest doctor`: whether this machine can run tests, and what helps if it cannot.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use nstest_core::private::cli::doctor::{
+    Check, CheckStatus, Examination, Need, Problem, Trials, examine, run_trials,
+};
+use serde_json::{Value, json};
+
+/// The version of the report for programs.
+const VERSION: u32 = 1;
+
+/// Finds out what this machine lets nstest do, and what helps where it refuses something.
+///
+/// It uses each capability in child processes, and changes nothing on the machine.
+///
+/// The exit status is 0 if tests can run, with nodes and faults; 1 if they cannot.
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// List everything that was tried.
+    #[arg(short, long, conflicts_with = "json")]
+    verbose: bool,
+    /// Print a report for programs.
+    #[arg(long)]
+    json: bool,
+    /// Make these trials, and write the results for the process that started this one.
+    #[arg(long, hide = true, value_name = "WHERE", conflicts_with_all = ["verbose", "json"])]
+    trials: Option<TrialsArgument>,
+}
+
+/// [`Trials`], as an argument.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TrialsArgument {
+    Outside,
+    Inside,
+    Uplink,
+}
+
+impl Doctor {
+    pub(super) fn execute(self) -> ExitCode {
+        match self.trials {
+            Some(TrialsArgument::Outside) => run_trials(Trials::Outside),
+            Some(TrialsArgument::Inside) => run_trials(Trials::Inside),
+            Some(TrialsArgument::Uplink) => run_trials(Trials::Uplink),
+            None => return self.report(),
+        }
+        ExitCode::SUCCESS
+    }
+
+    fn report(&self) -> ExitCode {
+        let found = examine(&["doctor", "--trials"]);
+        let text = if self.json { report_for_programs(&found) } else { text(&found, self.verbose) };
+        anstream::print!("{text}");
+        ExitCode::from(u8::from(!found.is_usable()))
+    }
+}
+
+/// The report for people: what is wrong, then the verdict.
+fn text(found: &Examination, verbose: bool) -> String {
+    let mut text = String::new();
+    if verbose {
+        for check in &found.checks {
+            line(&mut text, check);
+        }
+        text.push('\n');
+    }
+    let is_optional = |needs: &[Need]| needs.iter().all(|need| matches!(need, Need::Optional(_)));
+    let groups = grouped(found);
+    let (optional, problems): (Vec<_>, Vec<_>) =
+        groups.iter().partition(|group| is_optional(&group.needs));
+    for (number, group) in (1..).zip(&problems) {
+        let Problem { code, what, cause, fix } = group.problem;
+        let _ = writeln!(text, "{number}. {what}  [{code}]");
+        let _ = writeln!(text, "   cause: {}", indented(cause));
+        let _ = writeln!(text, "   help:  {}\n", indented(fix));
+    }
+    for group in &optional {
+        let Problem { cause, fix, .. } = group.problem;
+        let _ = writeln!(text, "Optional, and missing: {}", group.parts().join(", "));
+        let _ = writeln!(text, "   cause: {}", indented(cause));
+        let _ = writeln!(text, "   help:  {}\n", indented(fix));
+    }
+    text + &verdict(found, &problems)
+}
+
+fn verdict(found: &Examination, problems: &[&Group<'_>]) -> String {
+    if !found.is_usable() {
+        return "nstest doctor: this machine cannot run nstest's tests.\n".to_owned();
+    }
+    let missing: Vec<&str> = problems.iter().flat_map(|group| group.parts()).collect();
+    if missing.is_empty() {
+        return "nstest doctor: this machine can run nstest's tests.\n".to_owned();
+    }
+    let missing = missing.join(", ");
+    format!("nstest doctor: this machine can run nstest's tests, except for: {missing}.\n")
+}
+
+/// A problem, and what is missing because of it.
+struct Group<'a> {
+    problem: &'a Problem,
+    needs: Vec<Need>,
+}
+
+impl Group<'_> {
+    /// The parts of nstest that do not work.
+    fn parts(&self) -> Vec<&'static str> {
+        let part = |need: &Need| match need {
+            Need::Part(what) | Need::Optional(what) => Some(*what),
+            Need::Required | Need::Unneeded => None,
+        };
+        let mut parts: Vec<&str> = self.needs.iter().filter_map(part).collect();
+        parts.dedup();
+        parts
+    }
+}
+
+/// Problems with one cause and one remedy are one.
+fn grouped(found: &Examination) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for (check, problem) in found.problems() {
+        let need = check.capability.need;
+        let same = |group: &&mut Group<'_>| {
+            (&group.problem.cause, &group.problem.fix) == (&problem.cause, &problem.fix)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.needs.push(need),
+            None => groups.push(Group { problem, needs: vec![need] }),
+        }
+    }
+    groups
+}
+
+fn line(text: &mut String, check: &Check) {
+    let mark = match check.status {
+        CheckStatus::Works => "ok",
+        CheckStatus::Replaced => "replaced",
+        CheckStatus::Missing => "MISSING",
+        CheckStatus::Untried => "untried",
+        CheckStatus::Unneeded => "-",
+    };
+    let _ = write!(text, "{mark:<9} {}", check.capability.title);
+    let cause = check.problem.as_ref().map(|problem| problem.cause.as_str());
+    if let Some(detail) = check.detail.as_deref().or(cause) {
+        let _ = write!(text, ": {detail}");
+    }
+    text.push('\n');
+}
+
+/// Indents all lines but the first.
+fn indented(text: &str) -> String {
+    text.replace('\n', "\n          ")
+}
+
+/// docs/src/doctor.md describes it.
+fn report_for_programs(found: &Examination) -> String {
+    let checks: Vec<Value> = found
+        .checks
+        .iter()
+        .map(|check| {
+            let of = |part: fn(&Problem) -> &String| check.problem.as_ref().map(part);
+            let part = match check.capability.need {
+                Need::Part(what) | Need::Optional(what) => Some(what),
+                Need::Required | Need::Unneeded => None,
+            };
+            json!({
+                "name": check.capability.name,
+                "title": check.capability.title,
+                "need": check.capability.need.as_str(),
+                "for": part,
+                "status": check.status.as_str(),
+                "detail": check.detail,
+                "code": of(|problem| &problem.code),
+                "what": of(|problem| &problem.what),
+                "cause": of(|problem| &problem.cause),
+                "help": of(|problem| &problem.fix),
+            })
+        })
+        .collect();
+    let report = json!({
+        "version": VERSION,
+        "usable": found.is_usable(),
+        "kernel": found.kernel,
+        "container": found.container,
+        "nodes": found.nodes,
+        "seconds": found.took.as_secs_f64(),
+        "checks": checks,
+    });
+    format!("{report:#}\n")
+}
