@@ -103,11 +103,20 @@ pub mod private {
     /// For the command line.
     #[cfg(feature = "cli")]
     pub mod cli {
+        use std::time::Duration;
+
         pub mod doctor {
             pub use crate::doctor::*;
         }
-        pub use crate::fault::read_duration;
         pub use crate::runner::{Program, ProgramEnd, run_program};
+
+        /// A duration as fault plans have it: `40ms`, `1m30s`.
+        ///
+        /// # Errors
+        /// If the text is none.
+        pub fn read_duration(text: &str) -> Result<Duration, String> {
+            crate::fault::read_duration(text)
+        }
     }
 
     pub use crate::fault::{Action, ExploreFault};

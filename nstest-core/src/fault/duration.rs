@@ -18,7 +18,7 @@ const UNITS: [(&str, u64); 7] = [
 pub(super) const HELP: &str = "write a number and a unit: `250us`, `40ms`, `1.5s`, `1m30s`";
 
 /// `40ms`, `1.5s`, `1m30s`: numbers with units, the largest unit first.
-pub fn read(text: &str) -> Result<Duration, String> {
+pub(crate) fn read(text: &str) -> Result<Duration, String> {
     let (mut rest, mut larger, mut sum) = (text, u64::MAX, Some(0_u64));
     loop {
         let (number, after) = split(rest, |c| !c.is_ascii_alphabetic());

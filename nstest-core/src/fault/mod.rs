@@ -41,7 +41,7 @@ pub use action::{Action, Unreachable};
 pub use burst_loss::GilbertElliott;
 pub use condition::Condition;
 #[cfg(feature = "cli")]
-pub use duration::read as read_duration;
+pub(crate) use duration::read as read_duration;
 pub use explore_fault::ExploreFault;
 pub use jitter::Jitter;
 pub use model::{Fault, FaultEffect, FaultTarget};
