@@ -244,6 +244,20 @@ fn no_device_for_tunnels() {
     assert!(ended.stdout.contains("   help:  sudo modprobe tun    # in a"), "{}", ended.stdout);
 }
 
+/// As in a sandbox without devices.
+#[test]
+fn no_null_device() {
+    Refusing::within("unshare -Urm")
+        .after("mount -t tmpfs none /dev")
+        .doctor()
+        .names(
+            "setup",
+            "cannot open the device /dev/null",
+            &["run the tests where /dev has the usual"],
+        )
+        .is_unusable();
+}
+
 #[test]
 fn hidden_processes_are_no_obstacle() {
     let hidden =

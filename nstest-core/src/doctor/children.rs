@@ -102,20 +102,11 @@ struct TrialChild {
 impl TrialChild {
     fn start(start: &[&str], word: &str) -> Result<Self, Problem> {
         let mut command = Command::new("/proc/self/exe");
-        command.args(start).arg(word).stdin(Stdio::null()).stderr(Stdio::null());
-        let refused = |error: std::io::Error| match error.kind() {
-            ErrorKind::NotFound => outside::no_proc(),
-            _ => Problem::of(
-                &preflight::explain(Refusal {
-                    step: "start a child process".to_owned(),
-                    call: "clone".to_owned(),
-                    errno: error.raw_os_error().unwrap_or_default(),
-                    kind: Operation::Other,
-                }),
-                "",
-            ),
-        };
-        let mut process = command.stdout(Stdio::piped()).spawn().map_err(refused)?;
+        command.args(start).arg(word);
+        let null = || File::options().read(true).write(true).open("/dev/null");
+        let (stdin, stderr) = (null().map_err(no_null)?, null().map_err(no_null)?);
+        command.stdin(stdin).stderr(stderr).stdout(Stdio::piped());
+        let mut process = command.spawn().map_err(refused)?;
         let results = process.stdout.take().expect("it is piped").into();
         Ok(Self { process, results })
     }
@@ -153,6 +144,24 @@ impl TrialChild {
         }
         checks
     }
+}
+
+fn no_null(error: std::io::Error) -> Problem {
+    explained("open /dev/null", "open(/dev/null)", &error)
+}
+
+/// The problem if a child cannot be started.
+fn refused(error: std::io::Error) -> Problem {
+    match error.kind() {
+        ErrorKind::NotFound => outside::no_proc(),
+        _ => explained("start a child process", "clone", &error),
+    }
+}
+
+fn explained(step: &str, call: &str, error: &std::io::Error) -> Problem {
+    let (step, call) = (step.to_owned(), call.to_owned());
+    let errno = error.raw_os_error().unwrap_or_default();
+    Problem::of(&preflight::explain(Refusal { step, call, errno, kind: Operation::Other }), "")
 }
 
 /// The problem if a child ended during a trial. `status` is absent if it had no more time.

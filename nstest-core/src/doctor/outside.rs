@@ -17,8 +17,8 @@ use crate::node::open_files::most_nodes;
 use crate::preflight::facts::{Container, Facts};
 use crate::preflight::probe::{KINDS, Probes, TrialOutcome};
 use crate::preflight::remedy;
-use crate::runner::Options;
-use crate::uplink::{INSTALL, Uplink};
+use crate::runner::{self, Options};
+use crate::uplink::{self, INSTALL, Uplink};
 
 /// With fewer left, tests that run at once would reach the limit.
 const ENOUGH_PROCESSES: u64 = 64;
@@ -204,18 +204,27 @@ fn namespaces(facts: &Facts) -> TrialResult {
 }
 
 /// Makes an uplink if a program serves it. One by the kernel would change the machine's network,
-/// so only the right to do that is tried.
+/// so only the right to do that is tried. The test with the uplink is a second process, which
+/// begins here as well.
 pub(super) fn uplink() {
     attempt("uplink", || {
-        let uplink = Uplink::prepare(true, true).map_err(|error| {
-            let problem = Problem::of(&error, "");
-            let fix = if problem.fix == INSTALL { install_pasta() } else { problem.fix };
-            Problem { fix, ..problem }
-        })?;
-        let Some(program) = uplink.program() else { return may_configure() };
+        if !runner::is_body() && by_kernel()? {
+            return may_configure();
+        }
         inside::enter(UPLINK, Options { uplink: true, ..Options::DEFAULT })?;
-        Ok(Some(format!("by {program}")))
+        let description = fs::read_to_string(uplink::DESCRIPTION).unwrap_or_default();
+        Ok(description.lines().next().map(str::to_owned))
     });
+}
+
+/// Whether the kernel would make an uplink, without a program.
+fn by_kernel() -> Result<bool, Problem> {
+    let uplink = Uplink::prepare(true, true).map_err(|error| {
+        let problem = Problem::of(&error, "");
+        let fix = if problem.fix == INSTALL { install_pasta() } else { problem.fix };
+        Problem { fix, ..problem }
+    })?;
+    Ok(uplink.is_routed())
 }
 
 /// Takes the place of a test's path.

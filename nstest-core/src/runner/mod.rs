@@ -47,6 +47,8 @@ mod supervise;
 mod test;
 mod verdict;
 
+#[cfg(feature = "cli")]
+pub(crate) use body::channel::is_body;
 pub use body::current::{net, pretend};
 pub use body::fixtures::Fixtures;
 pub use enter::enter;

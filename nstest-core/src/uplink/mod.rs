@@ -98,13 +98,10 @@ impl Uplink {
         Ok(Self { machine, mechanism, offloads })
     }
 
-    /// The program that connects the test; absent if the kernel does.
+    /// Whether the kernel connects the test, and not a program.
     #[cfg(feature = "cli")]
-    pub(crate) fn program(&self) -> Option<&'static str> {
-        match &self.mechanism {
-            UplinkKind::Routed => None,
-            UplinkKind::Relayed(relay) => Some(relay.name()),
-        }
+    pub(crate) fn is_routed(&self) -> bool {
+        self.mechanism == UplinkKind::Routed
     }
 
     /// The step by which the child process makes its interface. `None`: [`Self::connect`]

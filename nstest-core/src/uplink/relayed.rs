@@ -52,7 +52,7 @@ impl Relay {
         }
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Relay::Pasta(_) => "pasta",
             Relay::Slirp4netns(_) => "slirp4netns",

@@ -9,6 +9,8 @@ use nstest_core::private::cli::doctor::{
 };
 use serde_json::{Value, json};
 
+use super::print;
+
 /// The version of the report for programs.
 const VERSION: u32 = 1;
 
@@ -52,8 +54,10 @@ impl Doctor {
     fn report(&self) -> ExitCode {
         let found = examine(&["doctor", "--trials"]);
         let text = if self.json { report_for_programs(&found) } else { text(&found, self.verbose) };
-        anstream::print!("{text}");
-        ExitCode::from(u8::from(!found.is_usable()))
+        match print(&text) {
+            ExitCode::SUCCESS => ExitCode::from(u8::from(!found.is_usable())),
+            failed => failed,
+        }
     }
 }
 
