@@ -87,7 +87,8 @@ fn functions_on_a_way_are_where_the_map_says() {
 /// All pages: the book, and the files that GitHub shows.
 fn pages() -> Vec<PathBuf> {
     let mut pages = tree::files(BOOK, "md");
-    pages.extend(["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(PathBuf::from));
+    let shown = ["README", "CONTRIBUTING", "CHANGELOG", "SECURITY", "CODE_OF_CONDUCT"];
+    pages.extend(shown.map(|name| PathBuf::from(format!("{name}.md"))));
     pages
 }
 
