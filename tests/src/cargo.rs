@@ -31,6 +31,25 @@ pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace")
 }
 
+/// The packages and features of `./check`: with others, cargo would compile much again.
+const BUILT: [&str; 3] = [
+    "--workspace",
+    "--features",
+    if cfg!(feature = "programs") { "nstest-tests/programs" } else { "" },
+];
+
+/// Has cargo-nextest write an archive of these targets of this package. `filter` is a filterset.
+///
+/// # Panics
+/// If cargo-nextest is not installed, or fails.
+pub fn archive(filter: &str, path: &Path) {
+    need(&["cargo-nextest"]);
+    let mut command = cargo();
+    command.args(["nextest", "archive"]).args(BUILT).args(["-E", filter, "--archive-file"]);
+    let output = command.arg(path).output().expect("start cargo");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// A command for cargo-nextest that runs the targets of this package as they are built
 /// now. cargo lists them once, and not again for each run. `filter` is a filterset.
 ///
@@ -53,10 +72,9 @@ pub fn nextest(filter: &str) -> Command {
             std::fs::rename(&own, &path).expect("rename it");
             path
         };
-        // With the packages and features of `./check`, or cargo would compile much again.
-        let features = if cfg!(feature = "programs") { "nstest-tests/programs" } else { "" };
         let list = [
-            &["nextest", "list", "--workspace", "--features", features][..],
+            &["nextest", "list"][..],
+            &BUILT,
             &["--list-type", "binaries-only", "--message-format", "json"],
         ];
         (save("metadata", &["metadata", "--format-version", "1"]), save("binaries", &list.concat()))
