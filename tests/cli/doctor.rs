@@ -270,15 +270,20 @@ fn hidden_processes_are_no_obstacle() {
 
 #[test]
 fn few_descriptors() {
-    let limited = |limit| Refusing::within("env").after(&format!("ulimit -n {limit}")).doctor();
-    limited(64)
+    let limited = |arguments: &[&str], limit: u32| {
+        Ended::of(Refusing::within("env").after(&format!("ulimit -n {limit}")).command(arguments))
+    };
+    limited(&["doctor"], 64)
         .names(
             "open-files",
-            "64 open files (RLIMIT_NOFILE): enough for 20 nodes",
+            "64 open files (RLIMIT_NOFILE): enough for 15 nodes",
             &["ulimit -n 4096"],
         )
         .lacks("networks of many nodes");
-    limited(6).names("open-files", "RLIMIT_NOFILE", &["ulimit -n 4096"]).is_unusable();
+    // And they can be made.
+    let ended = limited(&["run", "--peers", "15", "--", "true"], 64);
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    limited(&["doctor"], 6).names("open-files", "RLIMIT_NOFILE", &["ulimit -n 4096"]).is_unusable();
 }
 
 #[test]
