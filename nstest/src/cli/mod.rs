@@ -6,12 +6,14 @@
 //! Standard output belongs to the program that a subcommand starts, or to what a subcommand
 //! was asked for. Messages go to standard error, and begin with `nstest`.
 
+mod cargo;
 mod clean;
 mod doctor;
 mod open;
 mod records;
 mod run;
 mod show;
+mod wrap;
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -46,13 +48,26 @@ enum NstestTask {
     Show(show::Show),
     Open(open::Open),
     Clean(clean::Clean),
+    Wrap(wrap::Wrap),
 }
 
 /// Runs test suites in network namespaces.
 #[derive(Debug, Parser)]
 #[command(name = "cargo-nstest", bin_name = "cargo nstest", version)]
-#[command(arg_required_else_help = true)]
-struct CargoNstest {}
+#[command(arg_required_else_help = true, subcommand_required = true)]
+#[command(disable_help_subcommand = true)]
+struct CargoNstest {
+    #[command(subcommand)]
+    task: CargoTask,
+}
+
+#[derive(Debug, Subcommand)]
+enum CargoTask {
+    Test(cargo::CargoTest),
+    /// cargo and nextest start it, as the target runner.
+    #[command(hide = true)]
+    Wrap(wrap::Wrap),
+}
 
 /// The command `nstest`: what its `main` does.
 pub fn nstest() -> ExitCode {
@@ -62,13 +77,16 @@ pub fn nstest() -> ExitCode {
         NstestTask::Show(show) => show.execute(),
         NstestTask::Open(open) => open.execute(),
         NstestTask::Clean(clean) => clean.execute(),
+        NstestTask::Wrap(wrap) => wrap.execute(),
     }
 }
 
 /// The command `cargo nstest`: what its `main` does.
 pub fn cargo_nstest() -> ExitCode {
-    let CargoNstest {} = CargoNstest::parse_from(without_own_name(std::env::args_os()));
-    ExitCode::SUCCESS
+    match CargoNstest::parse_from(without_own_name(std::env::args_os())).task {
+        CargoTask::Test(test) => test.execute(),
+        CargoTask::Wrap(wrap) => wrap.execute(),
+    }
 }
 
 /// cargo passes the name of its subcommand as the first argument.

@@ -1,6 +1,7 @@
 //! `nstest run`: a program in a world of its own.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -63,6 +64,16 @@ impl Run {
 }
 
 impl World {
+    /// The arguments that describe it.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let Self { peers, uplink, condition, silent_peer } = self;
+        let peers = peers.map(|peers| format!("--peers={peers}"));
+        let condition = condition.map(|condition| format!("--condition={condition}"));
+        let uplink = uplink.then(|| "--uplink".to_owned());
+        let silent_peer = silent_peer.then(|| "--silent-peer".to_owned());
+        [peers, condition, uplink, silent_peer].into_iter().flatten().collect()
+    }
+
     /// Runs a program there.
     pub(super) fn execute(self, command: Vec<OsString>, timeout: Option<Duration>) -> ExitCode {
         let Self { peers, uplink, condition, silent_peer } = self;
@@ -74,19 +85,22 @@ impl World {
             Ok(ProgramEnd::TimedOut(timeout)) => {
                 fail(TIMED_OUT, format_args!("`{}` did not end within {timeout:?}", name()))
             }
-            Ok(ProgramEnd::NotStarted(error)) => {
-                let status = match error.kind() {
-                    std::io::ErrorKind::NotFound => NOT_FOUND,
-                    _ => NOT_EXECUTABLE,
-                };
-                fail(status, format_args!("cannot execute `{}`: {error}", name()))
-            }
+            Ok(ProgramEnd::NotStarted(error)) => not_started(&program.command[0], &error),
             Err(error) => {
                 anstream::eprintln!("{error:?}");
                 ExitCode::from(FAILED)
             }
         }
     }
+}
+
+/// Reports a program that cannot be started.
+pub(super) fn not_started(program: &OsStr, error: &io::Error) -> ExitCode {
+    let status = match error.kind() {
+        io::ErrorKind::NotFound => NOT_FOUND,
+        _ => NOT_EXECUTABLE,
+    };
+    fail(status, format_args!("cannot execute `{}`: {error}", program.to_string_lossy()))
 }
 
 fn time(text: &str) -> Result<Duration, String> {

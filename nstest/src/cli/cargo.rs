@@ -1,0 +1,107 @@
+//! `cargo nstest test`: a test suite in network namespaces, by nextest or `cargo test`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use clap::Args;
+
+use super::FAILED;
+use super::run::World;
+use super::wrap::replace;
+
+/// Runs the tests of a package in network namespaces of their own.
+///
+/// With nextest, each test has namespaces of its own; with `cargo test`, each test binary.
+/// Nothing in the package has to change. Options of this command come before those of cargo.
+#[derive(Debug, Args)]
+pub(super) struct CargoTest {
+    /// Use `cargo test`, also if nextest is installed.
+    #[arg(long)]
+    no_nextest: bool,
+
+    #[command(flatten)]
+    world: World,
+
+    /// Arguments of `cargo nextest run` or `cargo test`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    arguments: Vec<OsString>,
+}
+
+impl CargoTest {
+    pub(super) fn execute(self) -> ExitCode {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let runner = match self.runner() {
+            Ok(runner) => runner,
+            Err(error) => {
+                return super::fail(FAILED, format_args!("cannot find this program: {error}"));
+            }
+        };
+        let mut command = Command::new(&cargo);
+        if self.no_nextest || !has_nextest() {
+            let why = if self.no_nextest { "" } else { " (cargo-nextest is not installed)" };
+            anstream::eprintln!(
+                "nstest: cargo test{why}: a network namespace for each test binary"
+            );
+            command.args(["test", "--config"]).arg(runner);
+        } else {
+            anstream::eprintln!("nstest: cargo nextest run: a network namespace for each test");
+            command.args(["nextest", "run", "--config"]).arg(runner);
+        }
+        if takes_separator(&self.arguments) {
+            command.arg("--");
+        }
+        let error = replace(command.args(&self.arguments));
+        super::run::not_started(&cargo, &error)
+    }
+
+    /// The configuration of cargo that has this program start test binaries.
+    fn runner(&self) -> std::io::Result<String> {
+        let program = std::env::current_exe()?;
+        let mut words = vec![program.to_string_lossy().into_owned(), "wrap".to_owned()];
+        words.extend(self.world.arguments());
+        words.push("--".to_owned());
+        let words: Vec<String> = words.iter().map(|word| toml_string(word)).collect();
+        Ok(format!("target.'cfg(all())'.runner = [{}]", words.join(", ")))
+    }
+}
+
+/// Whether these arguments began with `--`, which is for cargo: clap takes it for itself.
+fn takes_separator(arguments: &[OsString]) -> bool {
+    let separators = |all: &mut dyn Iterator<Item = OsString>| all.filter(|it| it == "--").count();
+    separators(&mut std::env::args_os()) > separators(&mut arguments.iter().cloned())
+}
+
+/// As cargo looks for it: beside the programs that cargo installs, and in `PATH`.
+fn has_nextest() -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let user = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    let installed = home.or(user).map(|home| home.join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let name = format!("cargo-nextest{}", std::env::consts::EXE_SUFFIX);
+    installed.into_iter().chain(std::env::split_paths(&path)).any(|dir| dir.join(&name).is_file())
+}
+
+/// A basic string of TOML.
+fn toml_string(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_as_toml() {
+        assert_eq!(toml_string("/a b/c"), r#""/a b/c""#);
+        assert_eq!(toml_string("a\"b\\c\n"), r#""a\"b\\c\u000A""#);
+    }
+}

@@ -1,0 +1,120 @@
+//! `nstest wrap` and `cargo nstest test`: suites of others, unchanged.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::command::{Ended, cargo_nstest, nstest};
+
+#[test]
+fn a_binary_that_lists_its_tests_is_not_isolated() {
+    let script = "[ -d /run/nstest ] && echo isolated; echo \"$1: test\"";
+    for (first, listed) in [("--list", "--list: test\n"), ("--exact", "isolated\n--exact: test\n")]
+    {
+        let mut command = nstest(&["wrap", "--", "./suite", first]);
+        let directory = Directory::new("lists");
+        let suite = directory.0.join("suite");
+        fs::write(&suite, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&suite, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        command.current_dir(&directory.0);
+        let ended = Ended::of(command);
+        let expected = (Some(0), listed, "");
+        assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), expected);
+    }
+    Ended::of(nstest(&["wrap"])).is_refused();
+    Ended::of(nstest(&["wrap", "--wrong", "true"])).is_refused();
+    assert_eq!(Ended::of(nstest(&["wrap", "./missing", "--list"])).status, Some(127));
+}
+
+/// A directory that is removed when it is dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("cli-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Both tests bind the same port, and hold it until both had the time to.
+const SUITE: &str = r#"
+use std::net::TcpListener;
+
+fn binds() {
+    let _listener = TcpListener::bind("127.0.0.1:8080").unwrap();
+    assert!(std::path::Path::new("/run/nstest").exists(), "it is not isolated");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+}
+
+#[test]
+fn one() {
+    binds();
+}
+
+#[test]
+fn two() {
+    binds();
+}
+"#;
+
+/// A package whose tests collide on a port.
+fn package(name: &str) -> Directory {
+    let directory = Directory::new(name);
+    fs::create_dir(directory.0.join("tests")).unwrap();
+    let manifest = "[package]\nname = \"suite\"\nedition = \"2021\"\n[workspace]\n";
+    fs::write(directory.0.join("Cargo.toml"), manifest).unwrap();
+    fs::create_dir(directory.0.join("src")).unwrap();
+    fs::write(directory.0.join("src/lib.rs"), "").unwrap();
+    fs::write(directory.0.join("tests/suite.rs"), SUITE).unwrap();
+    directory
+}
+
+fn in_package(directory: &Directory, arguments: &[&str]) -> Command {
+    let mut command = cargo_nstest(arguments);
+    command.current_dir(&directory.0).env("CARGO_TARGET_DIR", directory.0.join("target"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+#[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
+fn tests_that_collide_on_a_port_pass_under_nextest() {
+    nstest_tests::programs::need(&["cargo-nextest"]);
+    let package = package("nextest");
+    let ended = Ended::of(in_package(&package, &["test", "--test", "suite"]));
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let chosen = "nstest: cargo nextest run: a network namespace for each test\n";
+    assert!(ended.stderr.contains(chosen), "{}", ended.stderr);
+    assert!(ended.stderr.contains("2 passed"), "{}", ended.stderr);
+}
+
+#[test]
+fn test_binaries_are_isolated_under_cargo_test() {
+    let package = package("cargo");
+    let arguments = ["test", "--no-nextest", "--test", "suite", "--", "--test-threads=1"];
+    let ended = Ended::of(in_package(&package, &arguments));
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    let chosen = "nstest: cargo test: a network namespace for each test binary\n";
+    assert!(ended.stderr.contains(chosen), "{}", ended.stderr);
+    assert!(ended.stdout.contains("2 passed"), "{}", ended.stdout);
+    // Also where the options of cargo are absent.
+    let ended = Ended::of(in_package(&package, &["test", "--no-nextest", "--", "--list"]));
+    assert!(ended.stdout.contains("one: test\ntwo: test\n"), "{ended:?}");
+    // What is wrong with cargo's arguments, cargo reports.
+    let ended = Ended::of(in_package(&package, &["test", "--no-nextest", "--wrong"]));
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+}
