@@ -7,7 +7,7 @@ use super::capability::{Capability, Need};
 /// What was found out about this machine.
 #[derive(Debug, Clone)]
 pub struct Examination {
-    /// In the order of [`ALL`](super::capability::ALL).
+    /// What was tried, in the order of docs/src/doctor.md.
     pub checks: Vec<Check>,
     /// The release of the kernel.
     pub kernel: Option<String>,
