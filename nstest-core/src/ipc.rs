@@ -47,6 +47,8 @@ pub(crate) enum Failure {
     Panic(String),
     /// It panicked with a payload other than a text.
     PanicAny,
+    /// It returned an error with this text, or the beginning of it, which has been printed.
+    Error(String),
     /// It returned a failure: an exit code, as text, or an error, which has been printed.
     Returned(Option<String>),
     /// It failed outside of the test function, with this report: a parameter could not be
@@ -74,6 +76,7 @@ impl Event {
             Event::Failed(Failure::Returned(code)) => {
                 (b'R', code.as_ref().map_or(&[], |code| code.as_bytes()))
             }
+            Event::Failed(Failure::Error(text)) => (b'M', text.as_bytes()),
             Event::Failed(Failure::Reported(text)) => (b'U', text.as_bytes()),
             Event::PipeClosed => (b'C', &[]),
             Event::InitFailed(errno) => return message(tag::NOT_STARTED, *errno).to_vec(),
@@ -102,6 +105,7 @@ impl Event {
             b'F' => Event::Failed(Failure::Panic(text())),
             b'A' => Event::Failed(Failure::PanicAny),
             b'R' => Event::Failed(Failure::Returned(Some(text()).filter(|code| !code.is_empty()))),
+            b'M' => Event::Failed(Failure::Error(text())),
             b'U' => Event::Failed(Failure::Reported(text())),
             b'C' => Event::PipeClosed,
             tag::NOT_STARTED => Event::InitFailed(number()),
@@ -204,6 +208,7 @@ mod tests {
             Event::Failed(Failure::PanicAny),
             Event::Failed(Failure::Returned(Some("3".into()))),
             Event::Failed(Failure::Returned(None)),
+            Event::Failed(Failure::Error("late".into())),
             Event::Failed(Failure::Reported("nstest[setup]: …".into())),
             Event::Found(Findings { unmatched: vec!["reset".into()], ..Findings::default() }),
             Event::Passed,

@@ -124,7 +124,7 @@ pub mod private {
     pub use crate::run_config::{Findings, FoundPoint, PlanOutcome, RunConfig};
     #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
     pub use crate::runner::pretend;
-    pub use crate::runner::{Explore, Fixtures, Options, Test, Timeout, launch, run};
+    pub use crate::runner::{Explore, Fixtures, Options, Returned, Test, Timeout, launch, run};
     #[cfg(feature = "tokio")]
     pub use crate::runner::{Runtime, run_async};
 }

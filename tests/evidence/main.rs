@@ -3,6 +3,7 @@
 
 mod browser;
 mod exploration;
+mod kept;
 mod logs;
 mod pause;
 mod record;

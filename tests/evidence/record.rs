@@ -38,7 +38,7 @@ pub(crate) fn tshark(capture: &Path, arguments: &[&str]) -> String {
 }
 
 /// Sends datagrams to a server that receives all of them.
-fn exchange(server: &Node) -> TestResult {
+pub(crate) fn exchange(server: &Node) -> TestResult {
     let receiver = server.run(|| UdpSocket::bind("0.0.0.0:7000"))?;
     let sender = UdpSocket::bind("0.0.0.0:0")?;
     for number in 0..DATAGRAMS {
@@ -128,7 +128,7 @@ fn a_limit_of_file_sizes_changes_no_verdict() {
     Run::of(&["record::may_write_nothing"]).run().passed_silently("record::may_write_nothing");
     // A test needs small files of its own. Through a pipe, since the limit concerns the output, too.
     let output = Command::new("sh")
-        .args(["-c", "ulimit -f 4; exec \"$@\"", "sh"])
+        .args(["-c", "ulimit -f 8; exec \"$@\"", "sh"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "record::aborts", "--include-ignored"])
         .env(marks::VARIABLE, std::env::temp_dir())
@@ -136,7 +136,11 @@ fn a_limit_of_file_sizes_changes_no_verdict() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(101), "{output:?}");
-    assert!(text.contains("nstest: no record: "), "{text}");
+    let path = text.lines().find_map(|line| line.strip_prefix("nstest: record in ")).unwrap();
+    assert!(Path::new(path).join("card.txt").is_file(), "{text}");
+    let lacks = "nstest: not in the record: report.html: it exceeds the limit of file sizes";
+    assert!(text.contains(lacks), "{text}");
+    assert!(!Path::new(path).join("report.html").exists(), "{text}");
 }
 
 #[netns_test]
@@ -201,8 +205,8 @@ fn an_unknown_policy_is_refused() {
 }
 
 /// Runs a fixture of this binary from a directory of its own, with something in place of the
-/// directory for records.
-fn without_room(place: impl FnOnce(&Path)) {
+/// directory for records. Returns what is printed.
+fn in_place_of_records(place: impl FnOnce(&Path)) -> String {
     let directory = std::env::temp_dir().join("moved");
     fs::create_dir_all(&directory).unwrap();
     let binary = directory.join("evidence");
@@ -213,11 +217,17 @@ fn without_room(place: impl FnOnce(&Path)) {
         .env(marks::VARIABLE, &directory)
         .output()
         .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(101), "{output:?}");
     assert!(text.contains("SIGABRT"), "{text}");
-    assert!(text.contains("nstest: no record: "), "{text}");
     assert!(text.contains("=== nstest: what happened ==="), "{text}");
+    text
+}
+
+fn without_room(place: impl FnOnce(&Path)) {
+    let text = in_place_of_records(place);
+    assert!(text.contains("nstest: no record: "), "{text}");
+    assert!(!text.contains("\nfiles "), "the card names a place without files:\n{text}");
 }
 
 fn tmpfs(place: &Path, options: &str) {
@@ -235,6 +245,16 @@ fn a_file_in_place_of_the_directory_changes_no_verdict() {
 #[netns_test]
 fn a_full_directory_changes_no_verdict() {
     without_room(|place| tmpfs(place, "size=4k"));
+}
+
+#[netns_test]
+fn what_has_room_on_a_full_disk_is_kept() {
+    let text = in_place_of_records(|place| tmpfs(place, "size=16k"));
+    let path = text.lines().find_map(|line| line.strip_prefix("nstest: record in ")).unwrap();
+    assert!(Path::new(path).join("card.txt").is_file(), "{text}");
+    assert!(!Path::new(path).join("report.html").exists(), "{text}");
+    let lacks = "nstest: not in the record: report.html: No space left on device";
+    assert!(text.contains(lacks), "{text}");
 }
 
 #[netns_test]

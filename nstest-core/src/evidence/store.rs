@@ -22,6 +22,10 @@ const LATEST: &str = "latest";
 /// The longest name of a directory. File systems allow 255 bytes.
 const LONGEST: usize = 120;
 
+/// The directory, beside those of failed tests, of records whose test has passed since. It is
+/// hidden, so that `actions/upload-artifact` leaves it out.
+const PASSED: &str = ".passed";
+
 /// The file that says how many bytes the present test run has written.
 const WRITTEN: &str = ".written";
 
@@ -44,6 +48,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) binary: &'a Path,
     /// Its package, if cargo has told it.
     pub(crate) package: Option<&'a str>,
+    /// The kind of its target, if several targets of the package can have the name of its crate.
+    pub(crate) kind: Option<&'a str>,
     /// The test, as libtest names it.
     pub(crate) test: &'a str,
     /// Which attempt it is, where a runner repeats tests that fail.
@@ -90,29 +96,26 @@ impl Folder {
         }
         let (attempt, of_test) = (self.path.file_name(), self.path.parent());
         if let (Some(attempt), Some(of_test)) = (attempt, of_test) {
-            point_to(&of_test.join(LATEST), Path::new(attempt))?;
+            point_to(&of_test.join(LATEST), Path::new(attempt));
         }
         if let Ok(below) = self.path.strip_prefix(&self.root) {
-            point_to(&self.root.join(LATEST), below)?;
+            point_to(&self.root.join(LATEST), below);
         }
         Ok(std::mem::take(&mut self.path))
     }
 
-    /// Counts bytes that are to be written.
+    /// Counts bytes that are to be written. Where they cannot be counted, there is no limit.
     ///
     /// # Errors
     /// If the test run has written too many. `run` is the same for all of its processes.
     pub(crate) fn reserve(&self, run: &str, bytes: u64) -> io::Result<()> {
-        if !may_write(64) {
-            return Err(at(&self.root, &"files may have no content (`ulimit -f`)"));
-        }
         let mut options = File::options();
         let file = options.create(true).truncate(false).read(true).write(true);
-        let file = file.open(self.root.join(WRITTEN))?;
-        let locked = Flock::lock(file, FlockArg::LockExclusive);
-        let mut file = locked.map_err(|(_, errno)| errno)?; // until it is closed
+        let Ok(file) = file.open(self.root.join(WRITTEN)) else { return Ok(()) };
+        // Until it is closed.
+        let Ok(mut file) = Flock::lock(file, FlockArg::LockExclusive) else { return Ok(()) };
         let mut text = String::new();
-        file.read_to_string(&mut text)?;
+        let _ = file.read_to_string(&mut text); // an incomplete text counts nothing
         let before =
             text.strip_prefix(run).and_then(|rest| rest.strip_prefix(' ')?.parse::<u64>().ok());
         let sum = before.unwrap_or_default().saturating_add(bytes);
@@ -120,9 +123,10 @@ impl Folder {
             let text = format!("the records of this test run would exceed {} MiB", MOST >> 20);
             return Err(io::Error::other(text));
         }
-        file.set_len(0)?;
-        file.rewind()?;
-        write!(file, "{run} {sum}")
+        if may_write(64) && file.set_len(0).and_then(|()| file.rewind()).is_ok() {
+            let _ = write!(file, "{run} {sum}"); // the disk may be full
+        }
+        Ok(())
     }
 
     /// Writes a file, completely or not at all.
@@ -132,16 +136,50 @@ impl Folder {
     pub(crate) fn write(&self, name: &Path, content: &[u8]) -> io::Result<()> {
         let path = self.unfinished.join(name);
         if !may_write(content.len() as u64) {
-            return Err(at(&path, &"it exceeds the limit of file sizes (`ulimit -f`)"));
+            return Err(io::Error::other("it exceeds the limit of file sizes (`ulimit -f`)"));
         }
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
         let written = File::create(&path).and_then(|mut file| file.write_all(content));
-        written.map_err(|error| {
-            // Half a file would mislead; the first error is the one to report.
-            let _ = fs::remove_file(&path);
-            at(&path, &error)
-        })
+        // Half a file would mislead; the first error is the one to report.
+        written.inspect_err(|_| drop(fs::remove_file(&path)))
     }
+}
+
+/// Moves the record of a test that passes again out of the way, if an earlier run left one.
+/// Then `latest` is the newest record of the others.
+pub(crate) fn set_aside(subject: Subject<'_>) {
+    let root = target_directory(subject.binary).join(NSTEST);
+    let (group, name) = (group(subject), file_name(subject.test));
+    let of_test = root.join(&group).join(&name);
+    if of_test.symlink_metadata().is_err() {
+        return;
+    }
+    let aside = root.join(group).join(PASSED).join(name);
+    let _ = fs::remove_dir_all(&aside);
+    let moved = fs::create_dir_all(aside.parent().unwrap_or(&root))
+        .and_then(|()| fs::rename(&of_test, &aside));
+    if moved.is_err() || root.join(LATEST).exists() {
+        return;
+    }
+    match newest(&root).as_ref().and_then(|path| path.strip_prefix(&root).ok()) {
+        Some(below) => point_to(&root.join(LATEST), below),
+        None => drop(fs::remove_file(root.join(LATEST))),
+    }
+}
+
+/// The newest record of all tests.
+fn newest(root: &Path) -> Option<PathBuf> {
+    let in_directory = |path: PathBuf| {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.filter(|it| !it.file_name().as_encoded_bytes().starts_with(b"."))
+    };
+    let tests = in_directory(root.to_owned()).flat_map(|group| in_directory(group.path()));
+    let links = tests.filter_map(|test| {
+        let link = test.path().join(LATEST);
+        let made = link.symlink_metadata().ok()?.modified().ok()?;
+        Some((made, test.path().join(fs::read_link(link).ok()?)))
+    });
+    links.max().map(|(_, path)| path)
 }
 
 impl Drop for Folder {
@@ -167,26 +205,39 @@ fn at(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
     io::Error::other(format!("{}: {error}", path.display()))
 }
 
-/// Replaces a link in one step, since other tests do the same.
-fn point_to(link: &Path, target: &Path) -> io::Result<()> {
+/// Replaces a link in one step, since other tests do the same. If that fails, there is none: it
+/// would point to an older record.
+fn point_to(link: &Path, target: &Path) {
     let own = link.with_extension(std::process::id().to_string());
     let _ = fs::remove_file(&own); // of a process that was killed
-    symlink(target, &own)?;
-    fs::rename(&own, link)
+    if symlink(target, &own).and_then(|()| fs::rename(&own, link)).is_err() {
+        let _ = fs::remove_file(own);
+        let _ = fs::remove_file(link);
+    }
 }
 
-/// cargo's target directory: the one with its CACHEDIR.TAG. A binary that was moved elsewhere
-/// has its own directory.
+/// What cargo leaves in its target directory. It makes CACHEDIR.TAG only where it makes the
+/// directory itself.
+const OF_CARGO: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
+
+/// cargo's target directory. A binary that was moved elsewhere has its own directory.
 fn target_directory(binary: &Path) -> &Path {
-    let directories = binary.ancestors().skip(1);
-    let tagged = directories.into_iter().find(|path| path.join("CACHEDIR.TAG").exists());
-    tagged.or(binary.parent()).unwrap_or(Path::new("."))
+    let has = |path: &&Path, names: &[&str]| names.iter().any(|name| path.join(name).exists());
+    let mut above = binary.ancestors().skip(1);
+    let of_cargo = above.clone().find(|path| has(path, &OF_CARGO));
+    // Such as target/debug, if neither file is there.
+    let profile = above.find(|path| has(path, &[".fingerprint"]));
+    of_cargo.or(profile.and_then(Path::parent)).or(binary.parent()).unwrap_or(Path::new("."))
 }
 
-/// The binary, after its package if that has another name.
+/// The binary, after its package if that has another name. Where targets of several kinds can
+/// have one name, the kind stands between them.
 fn group(subject: Subject<'_>) -> String {
     let stem = subject.binary.file_stem().unwrap_or_default().to_string_lossy();
     let name = without_hash(&stem);
+    if let Some(kind) = subject.kind {
+        return file_name(&format!("{}.{kind}.{name}", subject.package.unwrap_or(name)));
+    }
     match subject.package.filter(|package| package.replace('-', "_") != name) {
         Some(package) => file_name(&format!("{package}.{name}")),
         None => file_name(name),
@@ -219,72 +270,4 @@ fn file_name(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_those_of_files_and_differ() {
-        for (name, file) in [("a::b", "a.b"), ("größe_1", "größe_1"), ("x-y", "x-y")] {
-            assert_eq!(file_name(name), file);
-        }
-        let long = "n".repeat(300);
-        let names = ["a/b", "a:b", "a b", "", "..", "../x", long.as_str(), &long[..299]];
-        let files: Vec<String> = names.iter().map(|name| file_name(name)).collect();
-        for (nth, file) in files.iter().enumerate() {
-            assert!(!file.contains(['/', ':', ' ']) && !file.starts_with('.'), "{file}");
-            assert!(file.len() < 255 && !files[..nth].contains(file), "{file}");
-        }
-    }
-
-    #[test]
-    fn a_folder_replaces_that_of_an_earlier_run_and_has_links() {
-        let target = std::env::temp_dir().join(format!("nstest-store-{}", std::process::id()));
-        let binary = target.join("it-0123456789abcdef");
-        let subject = Subject { binary: &binary, package: Some("p"), test: "a::b", attempt: "1" };
-        fs::create_dir_all(&target).unwrap();
-        for content in ["first", "second"] {
-            let folder = Folder::create(subject).unwrap();
-            folder.write(Path::new("x"), content.as_bytes()).unwrap();
-            let path = folder.finish().unwrap();
-            assert_eq!(path, target.join("nstest/p.it/a.b/1"));
-            for directory in [target.join("nstest/latest"), target.join("nstest/p.it/a.b/latest")] {
-                assert_eq!(fs::read_to_string(directory.join("x")).unwrap(), content);
-            }
-        }
-        drop(Folder::create(subject).unwrap());
-        let names = fs::read_dir(target.join("nstest/p.it/a.b")).unwrap();
-        assert_eq!(names.count(), 1, "only the link is left: the new record was not finished");
-        fs::remove_dir_all(target).unwrap();
-    }
-
-    #[test]
-    fn one_test_run_does_not_fill_the_disk() {
-        let target = std::env::temp_dir().join(format!("nstest-most-{}", std::process::id()));
-        fs::create_dir_all(&target).unwrap();
-        let binary = target.join("it");
-        let subject = Subject { binary: &binary, package: None, test: "a", attempt: "1" };
-        let folder = Folder::create(subject).unwrap();
-        folder.reserve("run-1", MOST - 1).unwrap();
-        let error = folder.reserve("run-1", 2).unwrap_err();
-        assert_eq!(error.to_string(), "the records of this test run would exceed 1024 MiB");
-        folder.reserve("run-1", 1).unwrap();
-        folder.reserve("run-10", 2).unwrap();
-        drop(folder);
-        fs::remove_dir_all(target).unwrap();
-    }
-
-    #[test]
-    fn the_hash_of_cargo_is_left_out() {
-        assert_eq!(without_hash("my-tests-0123456789abcdef"), "my-tests");
-        assert_eq!(without_hash("my-tests"), "my-tests");
-        let subject = |package| Subject {
-            binary: Path::new("/t/debug/deps/topology-0123456789abcdef"),
-            package,
-            test: "a",
-            attempt: "1",
-        };
-        assert_eq!(group(subject(Some("nstest-tests"))), "nstest-tests.topology");
-        assert_eq!(group(subject(Some("topology"))), "topology");
-        assert_eq!(group(subject(None)), "topology");
-    }
-}
+mod tests;

@@ -36,7 +36,7 @@ pub(super) fn announce(test: &Test, verdict: SeededVerdict, unsupported: Policy)
             show_evidence();
             std::panic::resume_unwind(Box::new(NotText))
         }
-        Verdict::Failed(Failure::Returned(None)) => (None, String::new()),
+        Verdict::Failed(Failure::Returned(None) | Failure::Error(_)) => (None, String::new()),
         Verdict::Failed(Failure::Returned(Some(code))) => {
             (None, format!("the test returned the exit code {code}"))
         }

@@ -21,7 +21,7 @@ use crate::sys::step::loopback_up;
 pub(super) fn play<R: Termination>(
     test: &'static Test,
     settings: &Settings,
-    function: impl FnOnce(&mut Fixtures) -> R,
+    function: impl FnOnce(&mut Fixtures) -> (Option<String>, R),
 ) -> SeededVerdict {
     if let Err(error) = refuse_unsuited(&test.options, settings).and_then(|()| isolate()) {
         return Verdict::Broken(error).into();

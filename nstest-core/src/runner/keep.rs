@@ -14,7 +14,7 @@ use super::test::Test;
 use super::verdict::{SeededVerdict, Verdict};
 use crate::evidence::card::Card;
 use crate::evidence::difference::difference;
-use crate::evidence::store::{Folder, Subject};
+use crate::evidence::store::{Folder, Subject, set_aside};
 use crate::evidence::timeline::TimelineEvent;
 
 /// The line between the verdict and what follows.
@@ -35,7 +35,7 @@ pub(super) fn keep(
     let failed = verdict.verdict.is_failure(test.options.should_panic);
     let policy = settings.record.policy;
     if policy == RecordPolicy::Off || !failed && policy != RecordPolicy::All {
-        return;
+        return set_aside_if(policy != RecordPolicy::Off, test, name);
     }
     let summary = summary(test, name, settings, verdict, !failed);
     let Some(run) = RecordedRun::of(summary, record) else { return };
@@ -52,7 +52,10 @@ pub(super) fn keep_exploration(
     explored: Explored,
     verdict: &mut SeededVerdict,
 ) {
-    let Some(FailedRun { plan, how, record }) = explored.failed else { return };
+    let Some(FailedRun { plan, how, record }) = explored.failed else {
+        let passed = matches!(verdict.verdict, Verdict::Passed);
+        return set_aside_if(passed && settings.record.is_on(), test, name);
+    };
     let summary = summary(test, name, settings, verdict, true);
     let failed = RunSummary {
         plan: Some(plan),
@@ -110,13 +113,17 @@ fn write(
     census: Option<&RecordedRun<'_>>,
     difference: Option<&str>,
 ) -> String {
-    let folder = folder(name);
-    let path = folder.as_ref().ok().map(|folder| folder.path().to_owned());
-    let card = Card::of(&run.story(path.as_deref()));
+    let test = run.test();
+    let folder = folder(test, name);
+    let card = Card::of(&run.story(folder.as_ref().ok().map(Folder::path)));
     let written = folder.and_then(|folder| write_into(folder, run, &card, census));
-    let place = match written {
-        Ok(path) => format!("nstest: record in {0}\n[[ATTACHMENT|{0}]]", path.display()),
-        Err(error) => format!("nstest: no record: {error}"),
+    let (card, place) = match written {
+        Ok(Written { path, lacks }) => {
+            let place = format!("nstest: record in {0}\n{lacks}[[ATTACHMENT|{0}]]", path.display());
+            (card, place)
+        }
+        // There is no place that the card could name.
+        Err(error) => (Card::of(&run.story(None)), format!("nstest: no record: {error}")),
     };
     let difference = difference.map(|text| format!("{text}\n")).unwrap_or_default();
     format!("{HEADING}\n{}{difference}{place}", card.text(has_colour()))
@@ -128,12 +135,21 @@ fn has_colour() -> bool {
     std::io::stderr().is_terminal() && !declined
 }
 
+/// A record that was written.
+struct Written {
+    path: PathBuf,
+    /// A line for each file that could not be written.
+    lacks: String,
+}
+
+/// # Errors
+/// If nothing could be written.
 fn write_into(
     folder: Folder,
     run: &RecordedRun<'_>,
     card: &Card,
     census: Option<&RecordedRun<'_>>,
-) -> io::Result<PathBuf> {
+) -> io::Result<Written> {
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     files.extend(run.files(card)?.into_iter().map(|(name, content)| (name.into(), content)));
     if let Some(census) = census {
@@ -143,24 +159,45 @@ fn write_into(
     }
     let bytes = files.iter().map(|(_, content)| content.len() as u64).sum();
     folder.reserve(&this_run(), bytes)?;
-    files.iter().try_for_each(|(name, content)| folder.write(name, content))?;
-    folder.finish()
+    let (mut lacks, mut first, mut written) = (String::new(), None, 0);
+    for (name, content) in &files {
+        match folder.write(name, content) {
+            Ok(()) => written += content.len(),
+            Err(error) => {
+                lacks += &format!("nstest: not in the record: {}: {error}\n", name.display());
+                first.get_or_insert(error);
+            }
+        }
+    }
+    match first.filter(|_| written == 0) {
+        Some(error) => Err(io::Error::other(format!("{}: {error}", folder.path().display()))),
+        None => Ok(Written { path: folder.finish()?, lacks }),
+    }
 }
 
-/// The test binary. It may be gone, or rebuilt, by now.
-fn binary() -> io::Result<PathBuf> {
-    let path = std::env::current_exe()?;
-    let text = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
-    Ok(text.map_or_else(|| path.clone(), PathBuf::from))
+fn folder(test: &Test, name: &str) -> io::Result<Folder> {
+    of_subject(test, name, Folder::create)?
 }
 
-fn folder(name: &str) -> io::Result<Folder> {
-    Folder::create(Subject {
-        binary: &binary()?,
+/// Calls a function with what identifies the record of a test.
+fn of_subject<T>(test: &Test, name: &str, call: impl FnOnce(Subject<'_>) -> T) -> io::Result<T> {
+    let binary = rerun::binary()?;
+    Ok(call(Subject {
+        binary: &binary,
         package: std::env::var("CARGO_PKG_NAME").ok().as_deref(),
+        kind: rerun::ambiguous_kind(test, &binary),
         test: name,
         attempt: &attempt(),
-    })
+    }))
+}
+
+/// Sets aside the record that an earlier run left of a test that passed. Where the runner
+/// repeats the test, it may be that of this run, and stays.
+fn set_aside_if(wanted: bool, test: &Test, name: &str) {
+    if wanted && attempt() == "1" {
+        // Without its path, the binary has left no record either.
+        let _ = of_subject(test, name, set_aside);
+    }
 }
 
 /// Which run of the test this is, where nextest repeats it: after a failure, or in a stress run.

@@ -9,6 +9,7 @@
 //!
 //! - [`mod@test`]: a test and the arguments of its attribute;
 //! - [`libtest`]: the names that libtest has for a test, and its command line;
+//! - [`returned`]: what a test function returns, with the text of its error;
 //! - [`pause_policy`]: which tests wait at their end, to be looked at;
 //! - [`settings`]: the environment variables, read once for each test;
 //! - [`record`]: what is recorded of a test while it runs;
@@ -41,6 +42,7 @@ mod program_options;
 mod record;
 mod recorded_run;
 mod rerun;
+mod returned;
 mod run;
 mod settings;
 mod supervise;
@@ -58,6 +60,7 @@ pub(crate) use enter::enter_as;
 pub use program::run_program;
 #[cfg(feature = "cli")]
 pub use program_options::{Program, ProgramEnd};
+pub use returned::Returned;
 #[cfg(feature = "tokio")]
 pub use run::run_async;
 pub use run::{launch, run};

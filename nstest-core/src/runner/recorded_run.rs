@@ -77,6 +77,10 @@ impl<'a> RecordedRun<'a> {
         Some(run)
     }
 
+    pub(super) fn test(&self) -> &Test {
+        self.summary.test
+    }
+
     /// Adds events to the end.
     pub(super) fn add(&mut self, events: impl IntoIterator<Item = TimelineEvent>) {
         let time = self.entries.last().map_or(self.started, |entry| entry.time);
@@ -100,22 +104,24 @@ impl<'a> RecordedRun<'a> {
         story
     }
 
-    /// The files, with their names.
+    /// The files, with their names: the small and most important ones first, since the disk may
+    /// have room for some of them.
     ///
     /// # Errors
     /// If a text is too long for the capture.
     pub(super) fn files(&self, card: &Card) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
         let events = json(&self.entries, self.started);
+        let page = report(self.summary.name, &events).into_bytes();
         let mut comments = self.summary.comments();
         if !self.secrets.is_empty() {
             comments.push(SECRETS.to_owned());
         }
         Ok(vec![
             ("card.txt", card.text(false).into_bytes()),
-            ("report.html", report(self.summary.name, &events).into_bytes()),
+            ("output.txt", self.output.bytes()),
             ("events.jsonl", events.into_bytes()),
             ("capture.pcapng", capture(&comments, &self.entries, &self.packets, &self.secrets)?),
-            ("output.txt", self.output.bytes()),
+            ("report.html", page),
         ])
     }
 }

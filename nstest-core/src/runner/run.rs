@@ -18,8 +18,16 @@ use crate::error::Result;
 use crate::preflight::policy::Policy;
 
 /// Runs a test: in this process if it is the test's body, or if the test started it,
-/// otherwise in a new one.
-pub fn run<R: Termination>(test: &'static Test, function: impl FnOnce(&mut Fixtures) -> R) {
+/// otherwise in a new one. `error` has the text of the error in a returned value.
+pub fn run<R: Termination>(
+    test: &'static Test,
+    error: fn(&R) -> Option<String>,
+    function: impl FnOnce(&mut Fixtures) -> R,
+) {
+    let function = |fixtures: &mut Fixtures| {
+        let returned = function(fixtures);
+        (error(&returned), returned)
+    };
     if let Some(channel) = Channel::claim(&test.path()) {
         channel.play(test, function)
     }
@@ -53,11 +61,12 @@ fn launch_with(test: &Test, settings: Result<Settings>) {
 #[cfg(feature = "tokio")]
 pub fn run_async<R: Termination, F: Future<Output = R>>(
     test: &'static Test,
+    error: fn(&R) -> Option<String>,
     runtime: Runtime,
     function: impl FnOnce(&mut Fixtures) -> F,
 ) {
     use tokio::runtime::Builder;
-    run(test, |fixtures| {
+    run(test, error, |fixtures| {
         let mut builder = match runtime {
             Runtime::CurrentThread => Builder::new_current_thread(),
             Runtime::MultiThread { workers } => {

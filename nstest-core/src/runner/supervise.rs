@@ -1,6 +1,8 @@
 //! The parent's way through a test: launch, watch, verdict, and exploration if the test
 //! has one.
 
+use std::io::Write;
+
 use super::explore::explore;
 use super::keep::{keep, keep_exploration};
 use super::parent::environment::refuse_stale_environment;
@@ -8,13 +10,30 @@ use super::parent::launch::Launch;
 use super::record::TestRecord;
 use super::settings::Settings;
 use super::test::Test;
-use super::verdict::{SeededVerdict, Verdict};
+use super::verdict::{SeededVerdict, Verdict, interrupted};
 use crate::error::Result;
 use crate::run_config::FoundPoint;
+use crate::sys::termination::{self, Work};
 
 /// Runs a test in a process of its own.
 pub(super) fn supervise(test: &Test, settings: &Settings) -> SeededVerdict {
-    attempt(test, settings).unwrap_or_else(|error| Verdict::Broken(error).into())
+    let work = settings.record.is_on().then(Work::begin);
+    let verdict = attempt(test, settings).unwrap_or_else(|error| Verdict::Broken(error).into());
+    if let (Some(work), Some(_)) = (work, termination::arrived()) {
+        print_interrupted(test, &verdict);
+        work.end_process();
+    }
+    verdict
+}
+
+/// Prints past libtest's capture, which is lost when the process ends.
+fn print_interrupted(test: &Test, verdict: &SeededVerdict) {
+    if verdict.verdict.is_failure(test.options.should_panic) {
+        let evidence = verdict.evidence.as_deref().unwrap_or_default();
+        let text = format!("nstest: {}: {}\n{evidence}\n", test.path(), verdict.verdict.describe());
+        // It fails if standard error is closed; then there is nowhere to print.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
 }
 
 fn attempt(test: &Test, settings: &Settings) -> Result<SeededVerdict> {
@@ -50,6 +69,9 @@ fn after_census(
     match (&settings.exploration, &verdict.verdict) {
         (Some(exploration), Verdict::Passed) => {
             let mut explored = explore(test, exploration, name, settings, points)?;
+            if let Some(signal) = termination::arrived() {
+                return Ok(Verdict::Broken(interrupted(signal)).into());
+            }
             verdict.verdict = std::mem::replace(&mut explored.verdict, Verdict::Passed);
             keep_exploration(test, name, settings, record, explored, &mut verdict);
         }

@@ -39,6 +39,8 @@ pub(super) struct Observed {
     pub(super) printed: String,
     /// The timeout, if it passed, and the processes that were alive then.
     pub(super) timed_out: Option<(Duration, String)>,
+    /// The signal that was to end the parent's process, if one arrived.
+    pub(super) interrupted: Option<Signal>,
     /// The record of the test.
     pub(super) record: TestRecord,
     /// The cause of the [refusal](Self::refusal), if there is one.
@@ -145,6 +147,7 @@ impl Verdict {
                 format!("the test returned the exit code {code}")
             }
             Verdict::Failed(Failure::Returned(None)) => "the test returned an error".to_owned(),
+            Verdict::Failed(Failure::Error(text)) => format!("the test returned an error: {text}"),
             Verdict::Failed(Failure::Reported(report)) => report.clone(),
             Verdict::Broken(error) | Verdict::NotStarted(error) => format!("{error:?}"),
         }
@@ -208,6 +211,9 @@ impl Observed {
         }
         if let Some((timeout, alive)) = self.timed_out {
             return Verdict::Broken(timed_out(timeout, &alive, self.started));
+        }
+        if let (Some(signal), None) = (self.interrupted, &self.result) {
+            return Verdict::Broken(interrupted(signal));
         }
         if self.pipe_closed {
             return Verdict::Broken(verdict_lost());
@@ -281,6 +287,14 @@ fn timed_out(timeout: Duration, alive: &str, started: bool) -> Error {
     .help(help)
 }
 
+pub(super) fn interrupted(signal: Signal) -> Error {
+    Error::new(
+        ErrorCode::Signal,
+        format!("the test did not end before {signal}, which ends all tests of this process; it was killed"),
+    )
+    .help("if nextest sent the signal, see `slow-timeout` in its configuration")
+}
+
 fn not_started(name: &str) -> Error {
     Error::new(
         ErrorCode::NotStarted,
@@ -329,60 +343,4 @@ fn ended_badly(did: &str, end: Option<ProcessEnd>) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn verdict(events: &[Event], timed_out: bool) -> Verdict {
-        let mut observed = Observed::default();
-        events.iter().cloned().for_each(|event| observed.note(event));
-        observed.timed_out = timed_out.then(|| (Duration::from_secs(1), String::new()));
-        observed.explanation =
-            observed.refusal().map(|refusal| Error::new(ErrorCode::Setup, refusal.step));
-        observed.verdict("a::b", false)
-    }
-
-    fn code(events: &[Event], timed_out: bool) -> ErrorCode {
-        match verdict(events, timed_out) {
-            Verdict::Broken(error) | Verdict::NotStarted(error) => error.code(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    const STARTED: Event = Event::Started(2);
-    const EXIT_0: Event = Event::Ended(0);
-
-    #[test]
-    fn only_started_passed_and_status_0_is_a_pass() {
-        assert!(matches!(verdict(&[STARTED, Event::Passed, EXIT_0], false), Verdict::Passed));
-        for (events, expected) in [
-            (vec![EXIT_0], ErrorCode::NotStarted),
-            (vec![Event::Passed, EXIT_0], ErrorCode::NotStarted),
-            (vec![STARTED, EXIT_0], ErrorCode::EarlyExit),
-            (vec![STARTED, Event::PipeClosed, Event::Ended(FAILED << 8)], ErrorCode::VerdictLost),
-            (vec![STARTED, Event::Ended(121 << 8)], ErrorCode::EarlyExit),
-            (vec![STARTED, Event::Ended(libc::SIGSEGV)], ErrorCode::Signal),
-            (vec![STARTED], ErrorCode::Signal),
-            (vec![STARTED, Event::Passed, Event::Ended(1 << 8)], ErrorCode::ExitAfterPass),
-            (vec![STARTED, Event::Passed], ErrorCode::ExitAfterPass),
-            (
-                vec![Event::InitFailed(libc::ENOMEM), STARTED, Event::Passed, EXIT_0],
-                ErrorCode::Setup,
-            ),
-            (vec![STARTED, Event::NotAwaited(libc::EPERM)], ErrorCode::Setup),
-        ] {
-            assert_eq!(code(&events, false), expected, "{events:?}");
-        }
-    }
-
-    #[test]
-    fn a_timeout_overrides_the_reported_result() {
-        assert_eq!(code(&[STARTED, Event::Passed, EXIT_0], true), ErrorCode::Timeout);
-    }
-
-    #[test]
-    fn an_aborting_panic_is_a_panic() {
-        let events = [STARTED, Event::Panicked("x".into()), Event::Ended(libc::SIGABRT)];
-        let Verdict::Failed(failure) = verdict(&events, false) else { panic!() };
-        assert_eq!(failure, Failure::Panic("x".into()));
-    }
-}
+mod tests;

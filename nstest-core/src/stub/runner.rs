@@ -5,6 +5,8 @@
 //! The macro has libtest ignore the tests, and say why. What is called
 //! nevertheless fails.
 
+#[path = "../runner/returned.rs"]
+mod returned;
 #[path = "../runner/test.rs"]
 mod test;
 
@@ -16,6 +18,7 @@ use std::process::Termination;
 
 #[cfg(feature = "cli")]
 pub use program_options::{Program, ProgramEnd};
+pub use returned::Returned;
 #[cfg(feature = "tokio")]
 pub use test::Runtime;
 pub use test::{Explore, Options, Test, Timeout};
@@ -41,7 +44,11 @@ impl Fixtures {
 }
 
 /// Fails; a test that should panic, too.
-pub fn run<R: Termination>(test: &'static Test, _: impl FnOnce(&mut Fixtures) -> R) {
+pub fn run<R: Termination>(
+    test: &'static Test,
+    _: fn(&R) -> Option<String>,
+    _: impl FnOnce(&mut Fixtures) -> R,
+) {
     let text = format!("{:?}", platform(&format!("run the test {}", test.function)));
     eprintln!("{text}");
     if test.options.should_panic.is_none() {
@@ -56,10 +63,11 @@ pub fn launch(_: &'static Test) {}
 #[cfg(feature = "tokio")]
 pub fn run_async<R: Termination, F: Future<Output = R>>(
     test: &'static Test,
+    _: fn(&R) -> Option<String>,
     _: Runtime,
     _: impl FnOnce(&mut Fixtures) -> F,
 ) {
-    run(test, |_| ());
+    run::<()>(test, |_| None, |_| ());
 }
 
 /// Would put the rest of the program into namespaces of its own.

@@ -16,6 +16,7 @@
 //! - [`lend`]: a child that takes over its parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
 //! - [`interrupt`]: SIGINT and SIGTERM as a descriptor, for a while;
+//! - [`termination`]: SIGINT, SIGTERM and SIGHUP during work that is to end properly;
 //! - [`limits`]: limits of resources and blocked signals in programs;
 //! - [`proc_mount`]: a mount of proc that no path leads to;
 //! - [`netlink`]: options of netlink sockets;
@@ -49,5 +50,6 @@ pub(crate) mod slice;
 pub(crate) mod spawn;
 pub(crate) mod step;
 pub(crate) mod tap;
+pub(crate) mod termination;
 pub(crate) mod thread;
 pub(crate) mod trial;

@@ -130,6 +130,7 @@ fn call(args: &Args, registers: bool, function: &Function, test: &Test) -> Token
     };
     let output = ReturnCode::of(&function.sig.output);
     let (returned, mention) = (output.argument(), output.mention());
+    let error = output.error(&private);
     let ident = &function.sig.ident;
     let options = options(args, registers, test, &private);
     let (within, locked) = file_locks(test, &private);
@@ -152,7 +153,7 @@ fn call(args: &Args, registers: bool, function: &Function, test: &Test) -> Token
         let arrow = output.arrow();
         let body = braced(user, quote_spanned!(here=> #setup #bind #statements));
         return quote_spanned! {here=>
-            #private::run::<#returned>(#description, |#handle| #arrow #body);
+            #private::run::<#returned>(#description, #error, |#handle| #arrow #body);
         };
     }
     let runtime = runtime(args, &private);
@@ -160,7 +161,7 @@ fn call(args: &Args, registers: bool, function: &Function, test: &Test) -> Token
     let pin = output.pin();
     let body = braced(user, quote_spanned!(here=> #pin #capture #bind #statements));
     quote_spanned! {here=>
-        #private::run_async::<#returned, _>(#description, #runtime, |#handle| {
+        #private::run_async::<#returned, _>(#description, #error, #runtime, |#handle| {
             #setup
             async move #body
         });

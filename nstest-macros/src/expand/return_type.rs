@@ -48,6 +48,18 @@ impl<'a> ReturnCode<'a> {
         }
     }
 
+    /// A function that has the text of an error in a returned value. Only here the type of the
+    /// error is known to have one.
+    pub(super) fn error(&self, private: &TokenStream) -> TokenStream {
+        let here = Span::mixed_site();
+        match self {
+            Self::Type(ty) => quote_spanned! {here=>
+                |returned: &#ty| #private::Returned(returned).error()
+            },
+            _ => quote_spanned!(here=> |_| ::core::option::Option::None),
+        }
+    }
+
     /// A use of the names in an opaque type, so that the compiler does not report an
     /// unused import.
     pub(super) fn mention(&self) -> TokenStream {

@@ -7,18 +7,22 @@ use super::{LOOKED_AT, Story, start_of};
 use crate::evidence::packets::TracedPacket;
 use crate::evidence::timeline::{Entry, TimelineEvent};
 
-/// The verdict about a test that has returned an error.
+/// The verdict about a test that has returned an error, before its text.
 const RETURNED: &str = "the test returned an error";
 
 impl Story {
-    /// A test that returns an error prints it, as `main` does. The verdict does not repeat it.
+    /// A test that returns an error prints it, as `main` does. Its body reports the text, too,
+    /// unless the type of the error is hidden.
     pub(super) fn add_reported_error(&mut self) {
+        let Some(error) = self.verdict.strip_prefix(RETURNED) else { return };
         let printed = self.output.iter().rposition(|(_, line)| line.starts_with("Error: "));
-        if let (true, Some(at)) = (self.verdict == RETURNED, printed) {
+        self.reported_at = printed.map(|at| self.output[at].0);
+        if let Some(error) = error.strip_prefix(": ") {
+            self.verdict = format!("Error: {error}");
+        } else if let Some(at) = printed {
             let lines: Vec<&str> =
                 self.output[at..].iter().map(|(_, line)| line.as_str()).collect();
             self.verdict = start_of(&lines.join("\n"), LOOKED_AT).to_owned();
-            self.reported_at = Some(self.output[at].0);
         }
     }
 

@@ -76,7 +76,7 @@ impl Channel {
     pub(crate) fn play<R: Termination>(
         self,
         test: &'static Test,
-        function: impl FnOnce(&mut Fixtures) -> R,
+        function: impl FnOnce(&mut Fixtures) -> (Option<String>, R),
     ) -> ! {
         self.begin();
         let pid = std::process::id();

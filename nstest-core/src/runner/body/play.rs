@@ -16,19 +16,21 @@ use crate::runner::test::Test;
 use crate::snapshot;
 use crate::sys::init;
 
-/// Calls the test function; its parameters are made first.
+/// Calls the test function; its parameters are made first. It returns the text of its error, if
+/// it returns one, before its value.
 pub(crate) fn play<R: Termination>(
     test: &'static Test,
     role: Role,
     run_config: RunConfig,
     timeout: Option<Duration>,
-    function: impl FnOnce(&mut Fixtures) -> R,
+    function: impl FnOnce(&mut Fixtures) -> (Option<String>, R),
 ) -> Played {
     let mut current = None;
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let mut fixtures = Fixtures::new(Current::of(test, role, run_config, timeout));
         current = Some(fixtures.current.shared());
-        let code = function(&mut fixtures).report();
+        let (error, returned) = function(&mut fixtures);
+        let code = returned.report();
         if code == ExitCode::SUCCESS {
             fixtures.current.await_quiescence();
         }
@@ -39,12 +41,13 @@ pub(crate) fn play<R: Termination>(
         if code == ExitCode::SUCCESS && unseen.is_none() {
             or_unwind(fixtures.current.check_used());
         }
-        (code, unseen)
+        (code, unseen, error)
     }));
     let result = match ended {
-        Ok((code, None)) if code == ExitCode::SUCCESS => Ok(()),
-        Ok((code, Some(unseen))) if code == ExitCode::SUCCESS => Err(Failure::Reported(unseen)),
-        Ok((code, _)) => Err(Failure::Returned(match prints_its_error::<R>() {
+        Ok((code, None, _)) if code == ExitCode::SUCCESS => Ok(()),
+        Ok((code, Some(unseen), _)) if code == ExitCode::SUCCESS => Err(Failure::Reported(unseen)),
+        Ok((_, _, Some(error))) => Err(Failure::Error(error)),
+        Ok((code, _, None)) => Err(Failure::Returned(match prints_its_error::<R>() {
             true => None,
             false => Some(number_of(code)),
         })),

@@ -46,7 +46,7 @@ impl Restarted {
     pub(crate) fn play<R: Termination>(
         self,
         test: &'static Test,
-        function: impl FnOnce(&mut Fixtures) -> R,
+        function: impl FnOnce(&mut Fixtures) -> (Option<String>, R),
     ) {
         let Assignment { timeout, run_config, .. } = self.0;
         let (result, _) = play(test, Role::Restarted, run_config, timeout, function).conclude();

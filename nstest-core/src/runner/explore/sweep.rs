@@ -195,7 +195,9 @@ fn failure_text(verdict: Verdict) -> Option<String> {
         Verdict::Passed => return None,
         Verdict::Failed(Failure::Panic(text)) => format!("panicked: {text}"),
         Verdict::Failed(Failure::PanicAny) => "panicked without a message".to_owned(),
-        Verdict::Failed(Failure::Returned(None)) => "returned an error".to_owned(),
+        Verdict::Failed(Failure::Returned(None) | Failure::Error(_)) => {
+            "returned an error".to_owned()
+        }
         Verdict::Failed(Failure::Returned(Some(code))) => format!("returned the exit code {code}"),
         Verdict::Failed(Failure::Reported(report)) => report,
         Verdict::Broken(error) | Verdict::NotStarted(error) => error.to_string(),

@@ -16,6 +16,7 @@ use crate::runner::record::TestRecord;
 use crate::runner::test::Options;
 use crate::runner::verdict::Observed;
 use crate::sys::process::Process;
+use crate::sys::termination;
 use crate::uplink::Connected;
 
 /// A body that was started.
@@ -70,6 +71,7 @@ impl Running {
         let mut since = Instant::now();
         loop {
             watch.advance_pause();
+            watch.end_if_interrupted();
             let timeout = watch.running.timeout.filter(|_| !watch.is_paused());
             let left = timeout.map(|timeout| timeout.saturating_sub(spent));
             if left == Some(Duration::ZERO) && watch.observed.timed_out.is_none() {
@@ -120,6 +122,9 @@ impl Watch {
             fds.extend(self.running.report.poll_fd().map(watched));
         }
         fds.extend(self.running.record.poll_fds().map(watched));
+        if self.observed.interrupted.is_none() {
+            fds.extend(termination::poll_fd().map(watched));
+        }
         fds.extend(self.running.pauses.iter().flat_map(PauseControl::poll_fds).map(watched));
         // Interrupted by a signal, it fails, and is called again at once.
         poll(&mut fds, slice).is_ok() && fds[0].any() == Some(true)
@@ -134,6 +139,21 @@ impl Watch {
         let Some(pauses) = &mut self.running.pauses else { return self.running.process.kill() };
         pauses.begin(Paused::Timeout, "has reached its timeout".to_owned());
         self.advance_pause();
+    }
+
+    /// Kills the test if a signal has arrived that is to end this process.
+    fn end_if_interrupted(&mut self) {
+        let Some(signal) = termination::arrived() else { return };
+        if self.observed.interrupted.replace(signal).is_some() {
+            return;
+        }
+        termination::limit(signal);
+        let processes = process_tree::directories(self.running.process.pid());
+        // A signal for the process group has killed the body, too.
+        if !processes.is_empty() {
+            self.running.record.take_snapshot(processes);
+        }
+        self.running.process.kill();
     }
 
     /// Shows a pause that has begun, and ends one when the user wants that.
@@ -184,6 +204,7 @@ impl Watch {
     fn finish(mut self) -> Observed {
         self.observed.init_killed = self.running.process.reap();
         self.relay();
+        self.observed.interrupted = self.observed.interrupted.or_else(termination::arrived);
         if self.running.output.take().is_some() {
             let rest = std::mem::take(&mut self.text).finish();
             self.show(&rest);

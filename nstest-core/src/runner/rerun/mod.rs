@@ -2,7 +2,8 @@
 
 mod target;
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::settings;
 use super::test::Test;
@@ -32,12 +33,33 @@ pub(super) fn target_arguments(test: &Test) -> String {
     let directory = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
     let manifest = std::fs::read_to_string(directory.join("Cargo.toml")).unwrap_or_default();
     let exists = |file: &str| directory.join(file).is_file();
-    let package = Package { name: &name, manifest: &manifest, exists: &exists };
+    let root = binary().ok().and_then(|binary| target::root(&binary));
+    let package =
+        Package { name: &name, root: root.as_deref(), manifest: &manifest, exists: &exists };
     if let Some(argument) = target::argument(test.krate(), &package) {
         arguments.push_str(&argument);
         arguments.push(' ');
     }
     arguments
+}
+
+/// The kind of the target of a test binary, if another target of its package can have the same
+/// name.
+pub(super) fn ambiguous_kind(test: &Test, binary: &Path) -> Option<&'static str> {
+    let kind = target::kind(&target::root(binary)?);
+    let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default().replace('-', "_");
+    match kind {
+        "lib" => None,
+        "test" if test.krate() != package => None,
+        kind => Some(kind),
+    }
+}
+
+/// The test binary. It may be gone, or rebuilt, by now.
+pub(super) fn binary() -> io::Result<PathBuf> {
+    let path = std::env::current_exe()?;
+    let text = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
+    Ok(text.map_or_else(|| path.clone(), PathBuf::from))
 }
 
 /// For a shell: in double quotes, or in single ones if a character is special in double

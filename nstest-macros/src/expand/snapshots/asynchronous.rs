@@ -19,6 +19,9 @@ pub(crate) fn r#match() {
             );
             &TEST
         },
+        |returned: &Result<(), Error>| {
+            crate::testing::__private::Returned(returned).error()
+        },
         crate::testing::__private::Runtime::MultiThread {
             workers: ::core::option::Option::Some(2usize),
         },

@@ -17,6 +17,7 @@ fn conditional() {
             );
             &TEST
         },
+        |_| ::core::option::Option::None,
         ::nstest::__private::Runtime::CurrentThread,
         |_fixtures| {
             #[cfg(unix)]

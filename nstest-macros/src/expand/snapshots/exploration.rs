@@ -52,6 +52,7 @@ fn pays() {
             );
             &TEST
         },
+        |_| ::core::option::Option::None,
         |_fixtures| -> () {
             let plan0 = ::nstest::__private::Fixtures::plan::<Node>(_fixtures, "server");
             let made0 = ::nstest::__private::Fixtures::setup::<Node>(_fixtures, plan0);

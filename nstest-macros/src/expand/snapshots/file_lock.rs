@@ -23,6 +23,7 @@ fn locks() {
             }
             &TEST
         },
+        |_| ::core::option::Option::None,
         ::nstest::__private::Runtime::CurrentThread,
         |_fixtures| {
             let plan0 = ::nstest::__private::Fixtures::plan::<Node>(_fixtures, "server");

@@ -25,6 +25,7 @@ fn patterns() {
             }
             &TEST
         },
+        |_| ::core::option::Option::None,
         |_fixtures| -> _ {
             let plan0 = ::nstest::__private::Fixtures::plan::<Node>(_fixtures, "a");
             let plan1 = ::nstest::__private::Fixtures::plan::<Node>(_fixtures, "b");

@@ -14,6 +14,7 @@ fn joins() {
             );
             &TEST
         },
+        |_| ::core::option::Option::None,
         |_| -> () {},
     );
 }

@@ -24,6 +24,7 @@ fn loops() {
             );
             &TEST
         },
+        |_| ::core::option::Option::None,
         |_fixtures| -> () {
             let plan0 = ::nstest::__private::Fixtures::plan::<Net>(_fixtures, "net");
             let made0 = ::nstest::__private::Fixtures::setup::<Net>(_fixtures, plan0);

@@ -18,6 +18,7 @@ fn panics() {
             );
             &TEST
         },
+        |returned: &()| ::nstest::__private::Returned(returned).error(),
         |_| -> () { panic!("boom") },
     );
 }

@@ -16,6 +16,7 @@ fn binds() {
             );
             &TEST
         },
+        |_| ::core::option::Option::None,
         |_| -> () {
             std::net::TcpListener::bind("127.0.0.1:8080").unwrap();
         },
