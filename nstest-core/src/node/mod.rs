@@ -70,6 +70,6 @@ pub(crate) use executor::NodeExecutor;
 pub(crate) use first_use::UsedNodes;
 #[cfg(not(any(not(target_os = "linux"), miri, nstest_stub)))]
 pub(crate) use open_files::reserve as reserve_open_files;
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", not(any(not(target_os = "linux"), miri, nstest_stub))))]
 pub(crate) use open_files::restore as restore_open_files;
 pub(crate) use panics::{Panicked, Panics};
