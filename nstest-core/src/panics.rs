@@ -11,7 +11,9 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<&str> {
 }
 
 /// Has `around` called for each panic, with the present hook as a function, which prints the panic.
-pub(crate) fn wrap_panic_hook(around: impl Fn(&dyn Fn()) + Send + Sync + 'static) {
+pub(crate) fn wrap_panic_hook(
+    around: impl Fn(&PanicHookInfo<'_>, &dyn Fn()) + Send + Sync + 'static,
+) {
     let print = take_hook();
-    set_hook(Box::new(move |info: &PanicHookInfo<'_>| around(&|| print(info))));
+    set_hook(Box::new(move |info: &PanicHookInfo<'_>| around(info, &|| print(info))));
 }

@@ -11,6 +11,9 @@ use super::fields::EventField;
 /// The version of the format, in the first event of each file.
 pub(crate) const VERSION: u32 = 1;
 
+/// What a thread waits in that is stopped, by SIGSTOP or a debugger.
+pub(crate) const STOPPED: &str = "nothing: it is stopped";
+
 /// An event, and when it happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -228,6 +231,15 @@ events! {
         /// Nanoseconds by which it was to be delayed.
         delay: u64,
     }
+    /// A thread of the test panicked, which the test may have caught.
+    24 "panicked" Panicked {
+        /// Its name, `<unnamed>` if it has none.
+        thread: String,
+        /// The file, line and column.
+        place: String,
+        /// Empty if it is not a text.
+        message: String,
+    }
     /// The test has ended.
     18 "ended" Ended { passed: bool, verdict: String, }
     /// Something is not as complete as it should be.
@@ -294,6 +306,12 @@ impl EventField for Fate {
 /// A time by the clock that packets have, since the Unix epoch.
 pub(crate) fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO)
+}
+
+/// At most so many bytes of a text.
+pub(crate) fn start_of(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// A time as events have it.

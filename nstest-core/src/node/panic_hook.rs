@@ -22,7 +22,7 @@ pub(super) fn install() {
     // A thread that panics cannot change the hook.
     if !std::thread::panicking() {
         INSTALLED.call_once(|| {
-            wrap_panic_hook(|print| {
+            wrap_panic_hook(|_, print| {
                 PRINTING.fetch_add(1, Ordering::SeqCst);
                 print();
                 PRINTING.fetch_sub(1, Ordering::SeqCst);

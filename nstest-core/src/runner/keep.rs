@@ -102,7 +102,21 @@ fn summary<'a>(
         seed: run_config.seed,
         seed_matters: verdict.seed.is_some(),
         passed,
-        verdict: if passed { Verdict::Passed.describe() } else { verdict.verdict.describe() },
+        verdict: described(test, &verdict.verdict, passed),
+    }
+}
+
+/// What a record says about a verdict: a test that is meant to panic fails otherwise.
+fn described(test: &Test, verdict: &Verdict, passed: bool) -> String {
+    let text = if passed { Verdict::Passed.describe() } else { verdict.describe() };
+    match (test.options.should_panic, verdict) {
+        (Some(_), Verdict::Passed) if !passed => {
+            format!("{text}, but #[should_panic] expects a panic")
+        }
+        (Some(expected), Verdict::Failed(_)) if !passed => {
+            format!("{text}\n#[should_panic] expects `{expected}`")
+        }
+        _ => text,
     }
 }
 

@@ -13,7 +13,7 @@ use litemap::LiteMap;
 use super::processes::{TestProcess, name_and_pid, socket_inode};
 use super::sockets::NodeSocket;
 use super::system_call::{Activity, Argument};
-use crate::evidence::timeline::TimelineEvent;
+use crate::evidence::timeline::{STOPPED, TimelineEvent};
 
 /// The most threads that are looked at.
 const MOST: usize = 512;
@@ -131,13 +131,17 @@ impl FailedTest<'_> {
             let bytes = fs::read(thread.join(file)).ok()?;
             Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())
         };
-        let name = name_and_pid(&read("status")?)?;
+        let status = read("status")?;
+        let name = name_and_pid(&status)?;
+        let is_stopped = ["\nState:\tT", "\nState:\tt"].iter().any(|it| status.contains(it));
         let namespace = fs::read_link(thread.join("ns/net")).ok();
         let node = namespace.and_then(|link| net_inode(link.to_str()?));
         let node = node.and_then(|inode| self.nodes.get(&inode).copied());
         let activity = read("syscall").and_then(|text| Activity::parse(&text));
         let directory = &self.processes[process].directory;
         let (waits_in, waits_for) = match activity {
+            // The system call is the one that it was in before.
+            _ if is_stopped => (STOPPED.to_owned(), None),
             Some(Activity::Runs) => ("nothing: it runs".to_owned(), None),
             Some(Activity::Waits(call)) => (call.name, self.describe(directory, call.waits_for)),
             Some(Activity::Elsewhere) | None => match read("wchan") {

@@ -28,7 +28,7 @@ fn a_server_on_the_wrong_address() {
         "wrong_address",
         ALL,
         expect![[r#"
-            hint     no socket listens on server:7000 (10.0.2.2); server listens on 127.0.0.1:7000 only; the SYN from test got RST
+            hint     server:7000 (10.0.2.2) refused, and no socket listens there after the test has returned; server listens on 127.0.0.1:7000 only; the SYN from test got RST
             network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24
             sockets  server: tcp listening 127.0.0.1:7000
             packets  N s  test:PORT > server:7000  SYN
@@ -47,8 +47,8 @@ fn a_swallowed_syn() {
             network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24 [fault N]
             sockets  test: tcp syn-sent test:PORT > server:7000
                      server: tcp listening 10.0.2.2:7000
-            waits    connect tcp test:PORT -> server:7000 (syn-sent)
-                     accept4 tcp server:7000 (listening), thread staged::fixture[N]
+            waits    test: connect tcp test:PORT -> server:7000 (syn-sent)
+                     server: accept4 tcp server:7000 (listening), thread staged::fixture[N]
             packets  N s  test:PORT > server:7000  SYN  DROPPED
                      N s  nothing was sent in the last N s
             faults   N `server tcp syn: drop`  N s to the end

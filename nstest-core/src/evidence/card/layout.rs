@@ -20,6 +20,8 @@ pub(super) struct Section {
     pub(super) least: usize,
     /// Whether the last lines are kept, instead of the first.
     pub(super) newest: bool,
+    /// How many were left out before them.
+    earlier: usize,
     /// Whether long lines are wrapped if there is room.
     pub(super) wrapped: bool,
 }
@@ -27,7 +29,7 @@ pub(super) struct Section {
 impl Section {
     /// Each item is a line.
     pub(super) fn of(heading: &'static str, least: usize, lines: Vec<String>) -> Self {
-        Self { heading, lines, least, newest: false, wrapped: false }
+        Self { heading, lines, least, newest: false, earlier: 0, wrapped: false }
     }
 
     /// A text of several sentences, on at most so many lines.
@@ -36,8 +38,9 @@ impl Section {
         Self::of(heading, lines.len(), lines)
     }
 
-    pub(super) fn newest(self) -> Self {
-        Self { newest: true, ..self }
+    /// So many were left out before its lines.
+    pub(super) fn newest(self, earlier: usize) -> Self {
+        Self { newest: true, earlier, ..self }
     }
 
     pub(super) fn wrapped(self) -> Self {
@@ -75,8 +78,9 @@ pub(super) fn print(mut sections: Vec<Section>, colour: bool) -> String {
     }
     let mut card = String::new();
     for (section, count) in sections.into_iter().zip(counts) {
-        for (nth, line) in shortened(section.lines, count, section.newest).iter().enumerate() {
-            let heading = if nth == 0 { section.heading } else { "" };
+        let heading = section.heading;
+        for (nth, line) in shortened(section, count).iter().enumerate() {
+            let heading = if nth == 0 { heading } else { "" };
             let padding = " ".repeat(INDENT.saturating_sub(heading.len()));
             let line = cut(line, WIDTH);
             let is_bold = colour && !heading.is_empty();
@@ -88,13 +92,14 @@ pub(super) fn print(mut sections: Vec<Section>, colour: bool) -> String {
 }
 
 /// So many of the lines, and how many there are more.
-fn shortened(mut lines: Vec<String>, count: usize, newest: bool) -> Vec<String> {
+fn shortened(section: Section, count: usize) -> Vec<String> {
+    let Section { mut lines, newest, earlier, .. } = section;
     let hidden = lines.len() - count.min(lines.len());
-    if hidden == 0 {
+    if hidden + earlier == 0 {
         return lines;
     }
     let more = match newest {
-        true => format!(" ({hidden} earlier left out)"),
+        true => format!(" ({} earlier left out)", hidden + earlier),
         false => format!(" (+{hidden} more)"),
     };
     if newest {
@@ -143,7 +148,9 @@ pub(super) fn cut_start(line: &str, width: usize) -> String {
 
 /// Output of tests can have anything in it.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || is_bidirectional(c) { ' ' } else { c }).collect()
+    let plain = |c: char| if c.is_control() || is_bidirectional(c) { ' ' } else { c };
+    // Jenkins attaches the file that is named after it.
+    text.chars().map(plain).collect::<String>().replace("[[ATTACHMENT|", "[ATTACHMENT|")
 }
 
 /// Whether it changes the direction of the text after it.

@@ -9,8 +9,8 @@ use crate::evidence::story::names::{seconds, times};
 use crate::evidence::story::trace::{Hop, PacketTrace};
 
 /// The packets up to the failure; those around the last one that a fault affected, if others
-/// came after it.
-pub(super) fn packets(story: &Story) -> Vec<String> {
+/// came after it. And how many came before them.
+pub(super) fn packets(story: &Story) -> (Vec<String>, usize) {
     const SHOWN: usize = 9;
     let shown: Vec<&PacketTrace> =
         story.packets.iter().filter(|trace| is_shown(story, trace)).collect();
@@ -29,7 +29,7 @@ pub(super) fn packets(story: &Story) -> Vec<String> {
         let last = story.clock(shown[shown.len() - 1].time());
         lines.push(format!("{later} more packets until {last}"));
     }
-    lines
+    (lines, start)
 }
 
 /// Neighbour discovery that was answered says nothing.

@@ -18,12 +18,14 @@ pub(super) fn sections(story: &Story) -> Vec<Section> {
     sections.push(Section::of("network", 2, network(story)));
     sections.push(Section::of("sockets", 3, sockets(story)));
     sections.push(Section::of("waits", 1, threads(story)));
-    let mut packets = Section::of("packets", 4, packets::packets(story)).newest();
+    let (packets, earlier) = packets::packets(story);
+    let mut packets = Section::of("packets", 4, packets).newest(earlier);
     packets.lines.extend(packets::silence(story));
     sections.push(packets);
     sections.push(Section::of("faults", 1, faults(story)).wrapped());
     sections.push(Section::of("step", 1, step(story)));
-    sections.push(Section::of("note", 1, story.notes.clone()).wrapped());
+    let notes = story.notes.iter().cloned().chain(hints::notes(story)).collect();
+    sections.push(Section::of("note", 1, notes).wrapped());
     sections.push(Section::of("seed", 1, seed(story)));
     sections.push(Section::of("rerun", 2, command(&story.rerun)));
     let folder = story.folder.iter().map(|folder| cut_start(folder, WIDTH));
@@ -35,9 +37,11 @@ pub(super) fn sections(story: &Story) -> Vec<Section> {
 fn verdict(story: &Story) -> String {
     let text = story.verdict.trim();
     let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("failed");
-    // `assertion failed` has its values on the next lines.
+    // `assertion failed` has its values on the next lines, as has what was expected.
     let values = text.lines().skip(1).map(str::trim);
-    let values = values.filter(|line| line.starts_with("left:") || line.starts_with("right:"));
+    let values = values.filter(|line| {
+        ["left:", "right:", "#[should_panic]"].iter().any(|start| line.starts_with(start))
+    });
     let values: Vec<&str> = values.collect();
     let values = if values.is_empty() { String::new() } else { format!(" {}", values.join(" ")) };
     // The processes are in the message above the card, and the threads below.
@@ -176,12 +180,15 @@ fn socket_text(story: &Story, socket: &OpenSocket) -> String {
     text + &process
 }
 
-/// `connect tcp client:40000 -> server:7000 (syn-sent), thread main[7]`.
+/// `client: connect tcp client:40000 -> server:7000 (syn-sent), thread main[7]`. The threads
+/// of nodes often have the same name.
 fn threads(story: &Story) -> Vec<String> {
     let text = |thread: &WaitingThread| {
+        let node = thread.node.map(|node| format!("{}: ", story.node_name(node)));
         let on = thread.waits_for.as_ref().map(|what| format!(" {}", named(story, what)));
         let by = format!(", thread {}", thread.thread);
-        let text = format!("{}{}{by}", thread.waits_in, on.unwrap_or_default());
+        let (node, on) = (node.unwrap_or_default(), on.unwrap_or_default());
+        let text = format!("{node}{}{on}{by}", thread.waits_in);
         fitted(text, &[(" (established)", ""), (&by, "")])
     };
     story.threads.iter().map(text).collect()

@@ -47,7 +47,7 @@ fn a_swallowed_syn() {
         network  net1: client 10.0.2.1/24 — server 10.0.2.2/24 [fault 1]
         sockets  client: tcp syn-sent client:40000 > server:7000, 1 unacked (client[7])
                  server: tcp listening 0.0.0.0:7000 (server[7])
-        waits    connect tcp client:40000 -> server:7000 (syn-sent), thread main[7]
+        waits    client: connect tcp client:40000 -> server:7000 (syn-sent)
         packets  0.100 s  client:40000 > server:7000  SYN  DROPPED (twice until 1.000 s)
                  1.999 s  nothing was sent in the last 0.999 s
         faults   1 `server tcp: drop`  0.100 s to the end, dropped 2 (a.rs:12)

@@ -84,6 +84,10 @@ fn is_used(story: &Story, address: IpAddr) -> bool {
 fn answered_twice(story: &Story) -> Option<Hint> {
     let mut answers: BTreeMap<IpAddr, (MacAddr, Duration)> = BTreeMap::new();
     for trace in &story.packets {
+        // The answer to a later question can be that of a successor.
+        if let Some(address) = asked(trace) {
+            answers.remove(&address);
+        }
         let Some(address) = answered(trace) else { continue };
         let (mac, time) = (trace.headers.from, trace.time());
         let Some((other, earlier)) = answers.insert(address, (mac, time)) else { continue };
@@ -110,6 +114,27 @@ fn answered(trace: &PacketTrace) -> Option<IpAddr> {
         matches!(headers.transport, TransportHeader::Icmp { version: 6, kind: 136, .. });
     let reply = headers.arp.filter(|arp| !arp.request).map(|arp| arp.sender);
     reply.or(headers.neighbour.filter(|_| is_advertisement))
+}
+
+/// A node sent packets to a MAC address that their receiver does not have.
+pub(super) fn wrong_mac(story: &Story) -> Option<Hint> {
+    if !story.is_about_network() {
+        return None;
+    }
+    let last = story.packets.iter().rev().find(|trace| !trace.headers.is_control())?;
+    let (to, headers) = (story.owner(last.headers.destination?)?, &last.headers);
+    // A route by a MAC address of a router is no mistake.
+    if story.node_of(last.receiver()?)? != to || !story.is_misdirected(last) {
+        return None;
+    }
+    let from = story.end_name(last.sender()?);
+    Some(Hint::new(format!(
+        "{from} sent {} to {} with the MAC address {}, which {} does not have: see `ip neigh` in {from}",
+        headers.what(),
+        story.destination(headers),
+        headers.to,
+        story.node_name(to)
+    )))
 }
 
 /// ARP or neighbour discovery asked for an address, and no node answered.

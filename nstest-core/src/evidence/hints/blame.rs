@@ -44,9 +44,21 @@ impl Story {
             && self.blamed(trace).is_none()
     }
 
+    /// Whether a packet has the MAC address of another interface than the one that it came to,
+    /// which does not take it.
+    pub(super) fn is_misdirected(&self, trace: &PacketTrace) -> bool {
+        let to = trace.headers.to;
+        let mac = trace.receiver().and_then(|end| self.interface(end)?.mac);
+        // Routers change the MAC addresses after the first hop.
+        trace.hops.len() == 1 && to.is_unicast() && mac.is_some_and(|mac| mac != to)
+    }
+
     /// Whether a packet reached the node that has its destination address.
     pub(super) fn is_delivered(&self, trace: &PacketTrace) -> bool {
-        let Some(node) = trace.receiver().and_then(|end| self.node_of(end)) else { return false };
+        let Some(end) = trace.receiver() else { return false };
+        let Some(node) = self.node_of(end).filter(|_| !self.is_misdirected(trace)) else {
+            return false;
+        };
         match trace.headers.destination {
             Some(address) if !address.is_multicast() => {
                 let known = self.nodes.get(&node).is_some_and(|known| known.has(address));

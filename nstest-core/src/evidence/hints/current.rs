@@ -46,9 +46,7 @@ impl Story {
 
     /// Whether the test was killed at its timeout, or reports a timeout of its own.
     pub(super) fn timed_out(&self) -> bool {
-        let reported =
-            ["imed out", "TimedOut", "WouldBlock", "os error 11)", "elapsed", "deadline"];
-        self.is_timeout() || self.mentions(&reported)
+        self.is_timeout() || self.reports_timeout()
     }
 
     /// The thread of the test itself, if the test was killed while that waited for another

@@ -9,7 +9,7 @@ use crate::evidence::story::headers::PacketHeaders;
 use crate::evidence::story::names::times;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, Story};
-use crate::fault::FaultEffect;
+use crate::fault::{FaultEffect, FaultTarget};
 use crate::frame::view::flag;
 
 /// A partition, or a link that is down, is in force at the end, and packets were lost to it or
@@ -37,7 +37,12 @@ pub(super) fn never_healed(story: &Story) -> Option<Hint> {
     // With a link down, the kernel of its node sends nothing.
     let Some(last) = lost.iter().rev().find(|trace| !trace.headers.is_control()).or(lost.last())
     else {
-        return (story.is_timeout() || !is_partition).then(|| Hint::about(fault, what));
+        // The packets that were sent since then show what else the test did.
+        let mut later = story.packets.iter().filter(|trace| trace.time() > start);
+        let is_elsewhere = later
+            .any(|trace| !trace.headers.is_control() && !fault.is_at_end_of(story, &trace.headers));
+        let stops = story.is_timeout() || !is_partition;
+        return (stops && !is_elsewhere).then(|| Hint::about(fault, what));
     };
     let is_control = last.headers.is_control();
     let count = lost.iter().filter(|it| it.headers.is_control() == is_control).count();
@@ -45,6 +50,18 @@ pub(super) fn never_healed(story: &Story) -> Option<Hint> {
     let last = last.headers.what();
     let text = format!("{what}; packets lost to it: {count}, the last is the {last} to {to}");
     Some(Hint::about(fault, text))
+}
+
+impl KnownFault {
+    /// Whether it takes down the link of the sender or the receiver of a packet.
+    fn is_at_end_of(&self, story: &Story, headers: &PacketHeaders) -> bool {
+        let target = self.fault.as_ref().map(|fault| &fault.target);
+        let Some(FaultTarget::Link { node, .. }) = target else { return false };
+        [headers.source, headers.destination]
+            .into_iter()
+            .flatten()
+            .any(|ip| story.host(ip) == *node)
+    }
 }
 
 /// Packets of a kind were dropped by a fault, and none of this kind came through afterwards.

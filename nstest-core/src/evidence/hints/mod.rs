@@ -3,7 +3,8 @@
 //!
 //! A pattern is a function of the [`Story`]. It says only what the events show; where they
 //! are ambiguous, it gives no hint. [`hints`] tries the patterns in order, the most specific
-//! first.
+//! first. If it is known what the threads wait for, only that counts ([`waited`]); the rest is
+//! a note.
 
 mod addresses;
 mod blame;
@@ -20,6 +21,7 @@ mod sizes;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod waited;
 mod waiting;
 
 use super::story::{KnownFault, Story};
@@ -49,18 +51,17 @@ type Pattern = fn(&Story) -> Option<Hint>;
 
 /// Patterns that name a cause.
 const CAUSES: &[Pattern] = &[
-    panics::in_another_thread,
     addresses::used_twice,
     sizes::mtu_black_hole,
     faults::never_healed,
     faults::reset,
-    busy::slowed_by_loss,
     faults::dropped,
     faults::changed,
     refused::over_tcp,
     refused::over_udp,
     resolver::missing,
     resolver::refused,
+    addresses::wrong_mac,
     addresses::unanswered,
     routing::asymmetric,
     routing::loops,
@@ -91,16 +92,41 @@ const SYMPTOMS: &[Pattern] = &[
     waiting::own_thread,
 ];
 
+/// What is known, and need not have to do with the failure.
+pub(crate) fn notes(story: &Story) -> Vec<String> {
+    if story.passed {
+        return Vec::new();
+    }
+    let waited_for = story.waited_for(false);
+    // What would be a cause, if the test waited for it.
+    let aside = waited_for.iter().flat_map(|own| {
+        CAUSES
+            .iter()
+            .filter(move |pattern| pattern(own).is_none())
+            .filter_map(|pattern| pattern(story))
+            .map(|hint| format!("no thread waits for this: {}", hint.text))
+    });
+    panics::notes(story).chain(aside.take(1)).collect()
+}
+
 /// The hints for a failed test.
 pub(crate) fn hints(story: &Story) -> Vec<Hint> {
     if story.passed {
         return Vec::new();
     }
-    if let Some(own) = story.waits_for_itself() {
-        let hint = panics::in_another_thread(story);
-        return hint.or_else(|| Some(waiting::for_itself(own))).into_iter().collect();
+    let panic = panics::in_another_thread(story);
+    if let Some(stopped) = waiting::stopped(story) {
+        return vec![stopped];
     }
-    let mut causes: Vec<Hint> = Vec::new();
+    if let Some(own) = story.waits_for_itself() {
+        return panic.or_else(|| Some(waiting::for_itself(own))).into_iter().collect();
+    }
+    let (waited_for, same_server) = (story.waited_for(false), story.waited_for(true));
+    // Whether it is slow is seen in the earlier connections, too.
+    let with_earlier = same_server.as_ref().unwrap_or(story);
+    let story = waited_for.as_ref().unwrap_or(story);
+    let slowed = busy::slowed_by_loss(with_earlier);
+    let mut causes: Vec<Hint> = panic.into_iter().chain(slowed).collect();
     for cause in CAUSES.iter().filter_map(|pattern| pattern(story)) {
         let is_new = causes.iter().all(|c| c.fault.is_none() || c.fault != cause.fault);
         if is_new && causes.len() < MOST {
@@ -110,5 +136,6 @@ pub(crate) fn hints(story: &Story) -> Vec<Hint> {
     if !causes.is_empty() {
         return causes;
     }
-    SYMPTOMS.iter().find_map(|pattern| pattern(story)).into_iter().collect()
+    let symptom = SYMPTOMS.iter().find_map(|pattern| pattern(story));
+    symptom.or_else(|| busy::up_to_the_end(with_earlier)).into_iter().collect()
 }

@@ -7,17 +7,16 @@ use super::Hint;
 use crate::addr::Subnet;
 use crate::evidence::story::{KnownNode, Story};
 
-/// A call failed with ENETUNREACH. Which node called is not known, but which nodes have no
-/// route to another.
+/// A call failed with ENETUNREACH. Which node called is not known. Where the error does not name
+/// the destination, only a route that was removed says which it was.
 pub(super) fn no_route(story: &Story) -> Option<Hint> {
-    let refused = story.mentions(&["Network is unreachable", "NetworkUnreachable", "os error 101"]);
-    if !refused || story.nodes.is_empty() {
+    if !story.names_error(&[101]) || story.nodes.is_empty() {
         return None;
     }
     let named = addresses(&story.verdict).next();
     let gaps: Vec<Gap<'_>> = gaps(story)
         .into_iter()
-        .filter(|gap| named.is_none_or(|named| gap.address == named))
+        .filter(|gap| named.map_or(gap.removed.is_some(), |named| gap.address == named))
         .collect();
     // A route that was removed last is more probable than one that never existed.
     let error = "(ENETUNREACH, so no packet was sent)";

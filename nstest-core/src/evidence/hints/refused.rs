@@ -34,7 +34,7 @@ pub(super) fn over_tcp(story: &Story) -> Option<Hint> {
             && other.is_established()
             && other.last_time() > last.first_time()
     });
-    let named = story.mentions(&["refused", "Refused"]);
+    let named = story.names_error(&[111]);
     let is_old = !last.packets().any(|trace| story.is_current(trace));
     if recovered || !named && is_old {
         return None;
@@ -74,7 +74,7 @@ pub(super) fn over_udp(story: &Story) -> Option<Hint> {
     if port == super::resolver::DNS || recovered {
         return None;
     }
-    if !story.mentions(&["refused", "Refused"]) && !story.is_current(error) {
+    if !story.names_error(&[111]) && !story.is_current(error) {
         return None;
     }
     let server = SocketAddr::new(address, port);
@@ -111,9 +111,10 @@ fn from_other_address(story: &Story, reply: &PacketHeaders, time: Duration) -> O
     )))
 }
 
-/// A connection was refused, and no packet says which: it was to an address of its own node.
+/// A connection was refused, and no packet says which: it was to an
+/// address of its own node, or to a Unix socket.
 pub(super) fn without_packets(story: &Story) -> Option<Hint> {
-    let refused = story.mentions(&["Connection refused", "ConnectionRefused", "os error 111"]);
+    let refused = story.names_error(&[111]);
     let is_answer =
         |trace: &PacketTrace| trace.headers.is_reset() || trace.headers.is_icmp(&PORT_UNREACHABLE);
     if !refused || story.packets.iter().any(is_answer) || story.nodes.is_empty() {
@@ -131,26 +132,22 @@ pub(super) fn without_packets(story: &Story) -> Option<Hint> {
         false => format!("; {}", listening.join(", ")),
     };
     Some(Hint::new(format!(
-        "the connection was refused without a packet on the network, so it was to an address of its own node, such as 127.0.0.1{others}"
+        "the connection was refused without a packet on the network, so it was to an address of its own node, such as 127.0.0.1, or to a Unix socket{others}"
     )))
 }
 
-/// A socket was to have an address that its node does not have (EADDRNOTAVAIL). A client also
-/// gets this error if all ports are in use.
+/// A call failed with EADDRNOTAVAIL. Which call it was is not known.
 pub(super) fn not_available(story: &Story) -> Option<Hint> {
-    let error = ["Cannot assign requested address", "AddrNotAvailable", "os error 99)"];
-    if !story.mentions(&error) || story.nodes.is_empty() || story.packets.len() > MANY {
+    if !story.names_error(&[99]) || story.nodes.is_empty() {
         return None;
     }
     Some(Hint::new(
-        "EADDRNOTAVAIL: the node in which the socket was opened does not have the address that it was to have, or none of that IP version; a socket for the address of another node is opened in that node, in `node.run(…)`",
+        "EADDRNOTAVAIL: bind says so if the node does not have the address (that of another node needs `node.run(…)`), connect if no port is left or the node has no address of that IP version, leaving a multicast group if it was not joined",
     ))
 }
 
-/// Enough packets to use up the ports of a client.
-const MANY: usize = 10_000;
-
-/// `no socket listens on server:7000 (10.0.2.2); server listens on 127.0.0.1:7000`.
+/// `no socket listens on server:7000 (10.0.2.2); server listens on 127.0.0.1:7000`, as far as is
+/// known.
 fn listener(story: &Story, at: SocketAddr, protocol: &str) -> String {
     let there = story.full_endpoint(at.ip(), at.port());
     let owner = story.owner(at.ip());
@@ -164,25 +161,34 @@ fn listener(story: &Story, at: SocketAddr, protocol: &str) -> String {
     let find = |wanted: &dyn Fn(&OpenSocket, SocketAddr) -> bool| {
         open.iter().find(|(socket, local)| wanted(socket, *local)).copied()
     };
-    if find(&|socket, local| is_own(socket) && covers(local, at)).is_some() {
-        return format!("no socket listened on {there} then; one does since");
+    if let Some((socket, local)) = find(&|socket, local| is_own(socket) && covers(local, at)) {
+        let other = match local.is_ipv6() && at.is_ipv4() {
+            true => ", is for IPv6 only",
+            false => "",
+        };
+        return format!(
+            "{there} refused, although {}: that socket was opened later{other}, or is bound to an interface or to one peer, or a packet filter refused",
+            listens(story, socket, local)
+        );
     }
     let nearest = find(&|socket, local| is_own(socket) && local.port() == at.port())
         .or_else(|| find(&|_, local| local.port() == at.port()))
         .or_else(|| find(&|socket, _| is_own(socket)));
-    match nearest {
-        Some((socket, local)) => {
-            let family = match (local.is_ipv6(), at.is_ipv6()) {
-                (true, false) if !local.ip().is_unspecified() => " (IPv6)",
-                (false, true) if !local.ip().is_unspecified() => " (IPv4)",
-                _ => "",
-            };
-            let listens = format!("{}{family}", listens(story, socket, local));
-            let only = if is_own(socket) && local.port() == at.port() { " only" } else { "" };
-            format!("no socket listens on {there}; {listens}{only}")
-        }
-        None => format!("no socket listens on {there}"),
-    }
+    let nearest = nearest.map(|(socket, local)| {
+        let family = match (local.is_ipv6(), at.is_ipv6()) {
+            (true, false) if !local.ip().is_unspecified() => " (IPv6)",
+            (false, true) if !local.ip().is_unspecified() => " (IPv4)",
+            _ => "",
+        };
+        let only = if is_own(socket) && local.port() == at.port() { " only" } else { "" };
+        format!("; {}{family}{only}", listens(story, socket, local))
+    });
+    // The sockets of a test that returned an error were read after it had dropped its own.
+    let what = match story.has_returned() {
+        true => format!("{there} refused, and no socket listens there after the test has returned"),
+        false => format!("no socket listens on {there}"),
+    };
+    what + &nearest.unwrap_or_default()
 }
 
 /// `server listens on 127.0.0.1:7000`.

@@ -41,6 +41,14 @@ pub(super) fn link_down(story: &Story) -> Option<Hint> {
         present.filter_map(|interface| Some((interface.down?, *node, &interface.name)))
     });
     let (since, node, interface) = interfaces.max_by_key(|(since, ..)| *since)?;
+    let is_elsewhere = |trace: &PacketTrace| {
+        let ends = [trace.headers.source, trace.headers.destination];
+        let own = ends.into_iter().flatten().any(|ip| story.owner(ip) == Some(node));
+        trace.time() > since && !trace.headers.is_control() && !own
+    };
+    if story.packets.iter().any(is_elsewhere) {
+        return None;
+    }
     let (node, since) = (story.node_name(node), story.clock(since));
     let is_down = |end: &u32| story.interface(*end).is_some_and(|known| known.down.is_some());
     let network = story.networks.values().find(|network| match &network.link_ends[..] {
@@ -75,7 +83,8 @@ pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
     }
     let conversations = story.tcp_conversations();
     let last = conversations.iter().rev().find(|conversation| {
-        !conversation.is_established() && conversation.back.packets.is_empty()
+        !conversation.is_established()
+            && (conversation.back.packets.is_empty() || conversation.has_syn_ack())
     })?;
     let arrived = last.forth.packets.iter().filter(|trace| story.is_delivered(trace)).count();
     let is_current = last.packets().any(|trace| story.is_current(trace));
@@ -83,6 +92,16 @@ pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
         return None;
     }
     let at = last.server;
+    if last.has_syn_ack() {
+        let answers = last.back.packets.iter().filter(|trace| story.is_delivered(trace)).count();
+        let (client, server) =
+            (story.host(last.client.ip()), story.full_endpoint(at.ip(), at.port()));
+        let text = format!(
+            "the SYN-ACK from {server} reached {client} {}, which did not acknowledge it: see the packet filter of {client}",
+            times(answers)
+        );
+        return (answers > 1 && last.reset().is_none()).then(|| Hint::new(text));
+    }
     let came_in_on = last.packets().filter_map(|trace| story.interface(trace.receiver()?)).last();
     let (server, count) = (story.full_endpoint(at.ip(), at.port()), times(arrived));
     let name = story.host(at.ip());
@@ -114,14 +133,8 @@ pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
                 (Some(back), Some(on)) if back != on => format!(
                     " on {on}, and {name} did not answer it; its route to {client} leads by {back}, and rp_filter can discard such packets"
                 ),
-                // The client is on the same network, or a route leads there.
-                (Some(_), Some(_)) => {
-                    format!(
-                        ", and {name} did not answer it; its route to {client} is known, so see its packet filter"
-                    )
-                }
                 _ => format!(
-                    ", and {name} did not answer it; see its packet filter, and its route to {client}"
+                    ", and {name} did not answer it; see its packet filter (`nft list ruleset`), and whether it has that address and a route to {client} (`ip addr`, `ip route`)"
                 ),
             }
         }
@@ -193,11 +206,13 @@ pub(super) fn datagrams_unanswered(story: &Story) -> Option<Hint> {
 
 /// Datagrams arrived at a socket that had no room for them.
 pub(super) fn overflow(story: &Story) -> Option<Hint> {
-    if !story.is_about_network() && !story.mentions(&["assertion", "panicked"]) {
-        return None;
-    }
     let is_full = |socket: &&OpenSocket| socket.protocol.starts_with("udp") && socket.dropped > 0;
     let socket = story.sockets.iter().filter(is_full).max_by_key(|socket| socket.dropped)?;
+    // An assertion about a value is about datagrams if so many are missing.
+    let missing = compared(story).map(|(left, right)| left.abs_diff(right) as u64);
+    if !story.is_about_network() && missing != Some(socket.dropped) {
+        return None;
+    }
     // The kernel also counts those with a wrong checksum.
     let fates = story.packets.iter().flat_map(|trace| &trace.hops).flat_map(|hop| &hop.fates);
     if fates.into_iter().any(|fate| fate.effect == "changed") {
@@ -210,27 +225,33 @@ pub(super) fn overflow(story: &Story) -> Option<Hint> {
     )))
 }
 
-/// A datagram arrived, and an assertion compares its length with a smaller one.
-pub(super) fn truncated(story: &Story) -> Option<Hint> {
-    // Smaller numbers count other things than bytes.
-    const LEAST: usize = 256;
+/// The numbers that a failed `assert_eq!` has compared.
+fn compared(story: &Story) -> Option<(usize, usize)> {
     let number = |side: &str| {
         let line = story.verdict.lines().find_map(|line| line.trim().strip_prefix(side))?;
         line.trim().parse::<usize>().ok()
     };
-    let (left, right) = (number("left:")?, number("right:")?);
+    Some((number("left:")?, number("right:")?))
+}
+
+/// A datagram arrived, and an assertion compares its length with that of a smaller buffer.
+pub(super) fn truncated(story: &Story) -> Option<Hint> {
+    // Smaller numbers count other things than bytes.
+    const LEAST: usize = 256;
+    let (left, right) = compared(story)?;
     let (read, sent) = (left.min(right), left.max(right));
     let is_it = |trace: &&PacketTrace| trace.headers.udp() == Some(sent);
     let last = story.packets.iter().rfind(is_it).filter(|trace| story.is_delivered(trace))?;
     let from_it = |trace: &&PacketTrace| trace.headers.source == last.headers.source;
     if read == sent
         || read < LEAST
+        || !read.is_power_of_two() // as buffers are
         || story.packets.iter().filter(from_it).any(PacketTrace::is_lost)
     {
         return None;
     }
     let (from, to) = (story.host(last.headers.source?), story.destination(&last.headers));
     Some(Hint::new(format!(
-        "the datagram of {sent} bytes from {from} to {to} arrived; a call that received {read} bytes of it had a buffer of {read} bytes, which truncates it"
+        "the datagram of {sent} bytes from {from} to {to} arrived; a buffer of {read} bytes truncates it"
     )))
 }

@@ -29,6 +29,9 @@ pub(super) fn deadlock(story: &Story) -> Option<Hint> {
     None
 }
 
+/// The name of the node in which the test function runs.
+const NODE: &str = "test";
+
 /// The time in which a program that is not stuck accepts a connection.
 const ACCEPTED: Duration = Duration::from_millis(200);
 
@@ -204,8 +207,8 @@ fn name(story: &Story, socket: &OpenSocket) -> String {
 
 /// The peer reset the connection, and the verdict says that it was.
 pub(super) fn reset_by_peer(story: &Story) -> Option<Hint> {
-    let texts = ["onnection reset", "ConnectionReset", "os error 104", "Broken pipe", "BrokenPipe"];
-    if !story.mentions(&texts) {
+    // After a reset, a call fails with EPIPE only if an earlier one has failed with ECONNRESET.
+    if !story.names_error(&[104]) && !story.mentions(&["kind: ConnectionReset"]) {
         return None;
     }
     let conversations = story.tcp_conversations();
@@ -238,29 +241,29 @@ fn ended_by(
     ))
 }
 
+/// In this time before the test reports that data ended, it closes its side itself.
+const CLOSED: Duration = Duration::from_millis(30);
+
 /// The peer closed the connection, and the verdict says that data was missing.
 pub(super) fn closed_by_peer(story: &Story) -> Option<Hint> {
-    let texts = [
-        "UnexpectedEof",
-        "unexpected end of file",
-        "early eof",
-        "failed to fill whole buffer",
-        "onnection closed",
-        "ConnectionClosed",
-        "IncompleteMessage",
-        "Broken pipe",
-        "BrokenPipe",
-    ];
-    if !story.mentions(&texts) {
+    if !story.reports_end() {
         return None;
     }
+    let is_pipe = story.names_error(&[32]) || story.mentions(&["kind: BrokenPipe"]);
     let conversations = story.tcp_conversations();
     let closes = |trace: &&&PacketTrace| trace.headers.is_tcp(flag::FIN);
     let (last, fin) = conversations
         .iter()
         .filter_map(|conversation| {
             let fins = conversation.packets().filter(|trace| closes(&trace));
-            Some((conversation, fins.min_by_key(|trace| trace.time())?))
+            let first = fins.min_by_key(|trace| trace.time())?;
+            // Data ends early for the other side, if it has not closed its own before.
+            let other = conversation
+                .packets()
+                .find(|trace| closes(&trace) && trace.headers.source != first.headers.source);
+            let has_closed = other.is_some_and(|fin| fin.time() + CLOSED < story.failed_at);
+            let is_own = first.sender().is_some_and(|end| story.end_name(end) == NODE);
+            (!has_closed && !is_own).then_some((conversation, first))
         })
         .max_by_key(|(_, fin)| fin.time())?;
     let mut text = ended_by(story, last, fin, "closed", " first (FIN)")?;
@@ -269,6 +272,10 @@ pub(super) fn closed_by_peer(story: &Story) -> Option<Hint> {
         trace.headers.data() > 0 && fin.last().received.is_some_and(|time| trace.time() > time)
     });
     let bytes: usize = later.map(|trace| trace.headers.data()).sum();
+    // EPIPE is the answer to data after a reset.
+    if is_pipe && bytes == 0 {
+        return None;
+    }
     let reset = last
         .reset()
         .filter(|reset| reset.headers.source == fin.headers.source && reset.made_by().is_none());

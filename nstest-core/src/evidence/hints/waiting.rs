@@ -9,6 +9,7 @@ use super::current::waits_for_several;
 use crate::evidence::story::conversations::{TcpConversation, TcpDirection};
 use crate::evidence::story::names::seconds;
 use crate::evidence::story::{OpenSocket, Story, WaitingThread};
+use crate::evidence::timeline::STOPPED;
 use crate::frame::view::flag;
 
 /// Silence that is worth a remark.
@@ -21,6 +22,15 @@ pub(super) fn for_itself(own: &WaitingThread) -> Hint {
         "no thread waits for an answer from the network: thread {} of the test waits for {what}",
         own.thread
     ))
+}
+
+/// The thread of the test was stopped.
+pub(super) fn stopped(story: &Story) -> Option<Hint> {
+    let own = story.own_thread().filter(|own| story.is_timeout() && own.waits_in == STOPPED)?;
+    Some(Hint::new(format!(
+        "thread {} of the test is stopped, as by SIGSTOP or a debugger",
+        own.thread
+    )))
 }
 
 /// The thread of the test waits for something else than the network.

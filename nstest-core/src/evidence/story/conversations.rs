@@ -80,12 +80,21 @@ impl TcpConversation<'_> {
         tcp.opens() && first.is_some_and(|first| first.seq != tcp.seq)
     }
 
-    /// Whether the client has received the SYN-ACK.
+    /// Whether the client has received the SYN-ACK, and its packet filter let that pass: it has
+    /// acknowledged it.
     pub(crate) fn is_established(&self) -> bool {
+        let acknowledges = |trace: &&PacketTrace| {
+            trace.headers.tcp().is_some_and(|tcp| tcp.has(flag::ACK) && !tcp.has(flag::RST))
+        };
+        self.has_syn_ack() && self.forth.packets.iter().any(acknowledges) || self.back.bytes > 0
+    }
+
+    /// Whether a SYN-ACK has reached the client's node.
+    pub(crate) fn has_syn_ack(&self) -> bool {
         let arrives = |trace: &&PacketTrace| {
             trace.receiver().is_some() && trace.headers.is_tcp(flag::SYN | flag::ACK)
         };
-        self.back.packets.iter().any(arrives) || self.back.bytes > 0
+        self.back.packets.iter().any(arrives)
     }
 
     pub(crate) fn packets(&self) -> impl Iterator<Item = &PacketTrace> {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::panics::{self, PrintedPanic};
-use super::{LOOKED_AT, Story, start_of};
+use super::trace::PacketTrace;
+use super::{LOOKED_AT, Story};
 use crate::evidence::packets::TracedPacket;
-use crate::evidence::timeline::{Entry, TimelineEvent};
+use crate::evidence::timeline::{Entry, TimelineEvent, start_of};
+use crate::frame::view::flag;
 
 /// The verdict about a test that has returned an error, before its text.
 const RETURNED: &str = "the test returned an error";
@@ -26,11 +27,23 @@ impl Story {
         }
     }
 
+    /// Whether the test function has returned an error, and so has dropped its values.
+    pub(crate) fn has_returned(&self) -> bool {
+        self.reported_at.is_some() || self.verdict == RETURNED
+    }
+
     /// The time of the test's own panic or error, or when its sockets were looked at, or its
     /// timeout, or its end.
     pub(super) fn time_of_failure(&self, entries: &[Entry], packets: &[TracedPacket]) -> Duration {
+        // Only the thread that panicked first has its sockets looked at.
+        let by_another = self
+            .panics
+            .first()
+            .is_some_and(|first| !self.is_own_thread(&first.thread) && !self.is_in_verdict(first));
         let looked = entries.iter().find(|entry| {
-            matches!(entry.event, TimelineEvent::Socket { .. } | TimelineEvent::Thread { .. })
+            let looks =
+                matches!(entry.event, TimelineEvent::Socket { .. } | TimelineEvent::Thread { .. });
+            looks && !by_another
         });
         let ended = entries.iter().find(|entry| matches!(entry.event, TimelineEvent::Ended { .. }));
         let last = entries.last().map(|entry| entry.time);
@@ -40,11 +53,25 @@ impl Story {
         known.into_iter().flatten().fold(end, Duration::min)
     }
 
-    /// The panic that the verdict is about.
-    pub(crate) fn own_panic(&self) -> Option<PrintedPanic> {
-        panics::panics(&self.output).into_iter().rfind(|panic| {
-            !panic.message.is_empty() && self.verdict.contains(panic.message.as_str())
-        })
+    /// Leaves out the packets by which the kernel closes the connections of a process that exits
+    /// or is killed, which happens before anyone notices that.
+    pub(super) fn leave_out_closing(&mut self) {
+        const TOGETHER: Duration = Duration::from_millis(100);
+        let Some(last) = self.packets.last().map(PacketTrace::time) else { return };
+        if !self.verdict.contains("the test's process ") || last + TOGETHER < self.failed_at {
+            return;
+        }
+        let may_close = |trace: &PacketTrace| {
+            let tcp = trace.headers.tcp().is_some_and(|tcp| tcp.len == 0 && !tcp.has(flag::SYN));
+            (tcp || trace.headers.is_control()) && trace.time() + TOGETHER >= last
+        };
+        let other = self.packets.iter().rposition(|trace| !may_close(trace));
+        let from = other.map_or(0, |at| at + 1);
+        let closes =
+            |trace: &PacketTrace| trace.headers.is_reset() || trace.headers.is_tcp(flag::FIN);
+        if let Some(at) = self.packets[from..].iter().position(closes) {
+            self.packets.truncate(from + at);
+        }
     }
 
     /// When the test was killed, if it was killed at its timeout.

@@ -4,7 +4,7 @@
 //! - [`headers`]: the headers of a packet, and what hints need of its payload;
 //! - [`trace`]: a packet on its way from node to node;
 //! - [`machine`]: whether the machine was too slow;
-//! - [`panics`]: the panics that it has printed;
+//! - [`panics`]: its panics;
 //! - [`failure`]: when it failed;
 //! - [`names`]: how cards and hints name nodes, addresses and packets;
 //! - [`in_force`]: when faults were in force, and where;
@@ -15,7 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::packets::TracedPacket;
-use super::timeline::{Entry, TimelineEvent};
+use super::timeline::{Entry, TimelineEvent, start_of};
 use crate::addr::MacAddr;
 use crate::fault::Fault;
 
@@ -30,10 +30,11 @@ pub(crate) mod panics;
 pub(crate) mod testing;
 pub(crate) mod trace;
 
+use panics::ThreadPanic;
 use trace::PacketTrace;
 
 /// What happened in a test.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Story {
     pub(crate) test: String,
     pub(crate) seed: String,
@@ -60,23 +61,19 @@ pub(crate) struct Story {
     pub(crate) threads: Vec<WaitingThread>,
     pub(crate) steps: Vec<(Duration, String)>,
     pub(crate) output: Vec<(Duration, String)>,
+    /// Those of the test's own process, in their order.
+    pub(crate) panics: Vec<ThreadPanic>,
     pub(crate) notes: Vec<String>,
     /// When the test printed the error that it returned.
-    reported_at: Option<Duration>,
+    pub(crate) reported_at: Option<Duration>,
 }
 
 /// The bytes of a verdict, and of a line of output, that are looked at. Programs put whole
 /// documents into messages.
 const LOOKED_AT: usize = 4 << 10;
 
-/// At most so many bytes of a text.
-fn start_of(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or(0)]
-}
-
 /// A node of the test's network.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct KnownNode {
     pub(crate) name: String,
     pub(crate) removed: bool,
@@ -92,7 +89,7 @@ pub(crate) struct KnownNode {
 }
 
 /// An interface of a node.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct KnownInterface {
     pub(crate) name: String,
     pub(crate) mac: Option<MacAddr>,
@@ -106,14 +103,14 @@ pub(crate) struct KnownInterface {
 }
 
 /// Link ends that are joined.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct KnownNetwork {
     pub(crate) title: String,
     pub(crate) link_ends: Vec<u32>,
 }
 
 /// A fault that was injected.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct KnownFault {
     pub(crate) number: u32,
     pub(crate) text: String,
@@ -126,7 +123,7 @@ pub(crate) struct KnownFault {
 }
 
 /// A socket that was open when the test failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct OpenSocket {
     pub(crate) node: u32,
     pub(crate) protocol: String,
@@ -143,9 +140,11 @@ pub(crate) struct OpenSocket {
 }
 
 /// A thread of the test, and what it waited for when the test failed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct WaitingThread {
+    /// `name[number]`. The kernel cuts the name after 15 characters.
     pub(crate) thread: String,
+    pub(crate) node: Option<u32>,
     pub(crate) waits_in: String,
     pub(crate) waits_for: Option<String>,
 }
@@ -170,6 +169,7 @@ impl Story {
         story.notes.extend(machine::notes(&story, entries));
         let before = packets.partition_point(|packet| packet.time <= story.failed_at);
         story.packets = trace::traces(&packets[..before], &story.nodes, story.failed_at);
+        story.leave_out_closing();
         story
     }
 
@@ -187,6 +187,9 @@ impl Story {
                 self.output.push((entry.time, start_of(line, LOOKED_AT).to_owned()));
             }
             TimelineEvent::Note { text } => self.notes.push(text.clone()),
+            TimelineEvent::Panicked { thread, place, message } => {
+                self.panics.push(ThreadPanic::of(entry.time, thread, place, message));
+            }
             _ => {}
         }
     }
@@ -313,9 +316,10 @@ impl Story {
                 process: process.clone(),
                 dropped: *dropped,
             }),
-            TimelineEvent::Thread { thread, waits_in, waits_for, .. } => {
+            TimelineEvent::Thread { thread, node, waits_in, waits_for } => {
                 self.threads.push(WaitingThread {
                     thread: thread.clone(),
+                    node: *node,
                     waits_in: waits_in.clone(),
                     waits_for: waits_for.clone(),
                 });

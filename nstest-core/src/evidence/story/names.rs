@@ -9,7 +9,7 @@ use super::{KnownFault, KnownInterface, KnownNode, Story};
 use crate::frame::view::{Fragment, TransportHeader, flag};
 
 /// Reads `10.0.2.2:7000`, `[::1]:7000`, and `*:7000` for any address.
-pub(super) fn socket_address(text: &str) -> Option<SocketAddr> {
+pub(crate) fn socket_address(text: &str) -> Option<SocketAddr> {
     let any = text.strip_prefix('*').map(|port| format!("[::]{port}"));
     any.as_deref().unwrap_or(text).parse().ok()
 }
@@ -129,50 +129,77 @@ impl Story {
     }
 
     /// Whether the failure is about time or the network, and not about a value: the test was
-    /// killed at its timeout, or its verdict names an error of input or output.
+    /// killed at its timeout, or its verdict has an error as a library prints it. The words of an
+    /// assertion do not count.
     pub(crate) fn is_about_network(&self) -> bool {
         self.is_timeout()
-            || self.names_network_error()
+            || self.reports_timeout()
+            // Those of files are smaller: EPERM and EPIPE are of both.
+            || self.error_numbers().any(|number| matches!(number, 1 | 32 | 88..=115))
+            || self.mentions(ENDED)
             || self.mentions(&[
-                "timed out",
-                "imed out",
-                "imeout",
-                "deadline",
-                "elapsed",
-                "Elapsed",
-                "unreachable",
-                "refused",
-                "reset",
-                "Broken pipe",
-                "BrokenPipe",
-                "closed",
-                "UnexpectedEof",
-                "early eof",
-                "end of file",
-                "WouldBlock",
-                "TimedOut",
-                "did not",
-                "lookup",
-                "resolve",
-                "connect",
-                "fill whole buffer",
-                "onnection",
-                "within",
+                "failed to lookup address",
+                "failure in name resolution",
+                "ame or service not known",
+                "no record found",
+                "ResolveError",
+                "tcp connect error",
+                "error sending request",
             ])
+    }
+
+    /// Whether the verdict has the error of a call that had a time limit.
+    pub(crate) fn reports_timeout(&self) -> bool {
+        self.names_error(&[11, 110])
+            || self.mentions(&[
+                "kind: TimedOut",
+                "kind: WouldBlock",
+                "connection timed out",
+                "operation timed out",
+                "request timed out",
+                "timed out waiting on",
+                "deadline has elapsed",
+                "Elapsed(())",
+                "Err value: Timeout",
+            ])
+    }
+
+    /// Whether the verdict has one of these error numbers as the standard library prints them:
+    /// `Os { code: 111, kind: ConnectionRefused, …`, `Connection refused (os error 111)`.
+    pub(crate) fn names_error(&self, numbers: &[u32]) -> bool {
+        self.error_numbers().any(|number| numbers.contains(&number))
+    }
+
+    fn error_numbers(&self) -> impl Iterator<Item = u32> {
+        ["(os error ", "Os { code: "].iter().flat_map(|before| {
+            self.verdict.split(before).skip(1).filter_map(|rest| {
+                let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+                rest[..end].parse().ok()
+            })
+        })
+    }
+
+    /// Whether the verdict says that data ended early.
+    pub(crate) fn reports_end(&self) -> bool {
+        self.names_error(&[32]) || self.mentions(ENDED)
     }
 }
 
-impl Story {
-    /// Whether the verdict names an error number that socket calls return. Those of files are
-    /// smaller: EPERM, EAGAIN and EPIPE are of both.
-    fn names_network_error(&self) -> bool {
-        let numbers = self.verdict.split("os error ").skip(1).map(|rest| {
-            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-            rest[..end].parse::<u32>()
-        });
-        numbers.flatten().any(|number| matches!(number, 1 | 11 | 32 | 88..=115))
-    }
-}
+/// What libraries say when data ends before they expect it.
+const ENDED: &[&str] = &[
+    "kind: UnexpectedEof",
+    "failed to fill whole buffer",
+    "unexpected end of file",
+    "early eof",
+    "connection closed before",
+    "ConnectionClosed",
+    "IncompleteMessage",
+    "kind: BrokenPipe",
+    "kind: ConnectionReset",
+    "kind: ConnectionAborted",
+    "kind: ConnectionRefused",
+    "kind: NotConnected",
+];
 
 /// The first port that clients get by themselves (`ip_local_port_range`).
 pub(crate) const EPHEMERAL: u16 = 32_768;

@@ -118,6 +118,11 @@ impl Scene {
         self.event(TimelineEvent::Output { line: line.to_owned() })
     }
 
+    pub(crate) fn panic(self, thread: &str, message: &str) -> Self {
+        let (thread, message) = (thread.to_owned(), message.to_owned());
+        self.event(TimelineEvent::Panicked { thread, place: "src/a.rs:3:5".to_owned(), message })
+    }
+
     /// `server tcp listening 127.0.0.1:7000`, `client tcp established A > B`; `counts` are
     /// unread, unacknowledged and waiting.
     pub(crate) fn socket(self, text: &str, counts: [u32; 3]) -> Self {
@@ -205,18 +210,17 @@ impl Scene {
         self
     }
 
-    /// A packet to a MAC address that no interface has.
-    pub(crate) fn packet_into_void(mut self, text: &str) -> Self {
+    /// A packet to a MAC address that no interface has, which reaches this node.
+    pub(crate) fn packet_into_void(mut self, text: &str, reaches: Option<&str>) -> Self {
         let (source, destination, kind) = parse(text, &|name| self.address(name));
         let payload = self.payload(source, destination, &kind);
         let owner = self.owner(source.ip());
         let from = *self.ends.iter().find(|(_, (node, ..))| *node == owner).unwrap().0;
-        self.record(
-            from,
-            false,
-            None,
-            &[&mac(99).octets()[..], &mac(from).octets(), &payload].concat(),
-        );
+        let frame = [&mac(99).octets()[..], &mac(from).octets(), &payload].concat();
+        let sent = self.record(from, false, None, &frame) as u64 + 1;
+        if let Some(node) = reaches {
+            self.record(self.ends_between(&owner, node).1, true, Some(sent), &frame);
+        }
         self.now += 1;
         self
     }

@@ -4,10 +4,13 @@
 //! goes to standard error. In libtest's own capture both are one buffer.
 
 use std::io::Write;
+use std::panic::PanicHookInfo;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::panics::wrap_panic_hook;
+use crate::evidence::timeline::{TimelineEvent, start_of};
+use crate::panics::{message, wrap_panic_hook};
+use crate::recorder;
 use crate::snapshot;
 use crate::sys::process::has_more_threads_than;
 
@@ -15,18 +18,31 @@ use crate::sys::process::has_more_threads_than;
 /// until the panicking thread ends.
 const LIMIT: Duration = Duration::from_millis(100);
 
+/// The bytes of a message that are recorded.
+const MESSAGE: usize = 4 << 10;
+
 /// The main thread, and that of the test. Where a panic aborts, libtest runs the test on the main
 /// thread (`__RUST_TEST_INVOKE`).
 const THREADS_OF_LIBTEST: u64 = if cfg!(panic = "abort") { 1 } else { 2 };
 
-/// Wraps the present panic hook. The snapshot is taken first, since flushing may wait.
+/// Wraps the present panic hook. The panic is recorded and the snapshot is taken first, since
+/// flushing may wait.
 pub(super) fn flush_before_panics() {
     snapshot::arm();
-    wrap_panic_hook(|print| {
+    wrap_panic_hook(|info, print| {
+        recorder::record(|| vec![panicked(info)]);
         snapshot::at_panic();
         flush();
         print();
     });
+}
+
+fn panicked(info: &PanicHookInfo<'_>) -> TimelineEvent {
+    TimelineEvent::Panicked {
+        thread: std::thread::current().name().unwrap_or("<unnamed>").to_owned(),
+        place: info.location().map(ToString::to_string).unwrap_or_default(),
+        message: start_of(message(info.payload()).unwrap_or_default(), MESSAGE).to_owned(),
+    }
 }
 
 fn flush() {

@@ -4,6 +4,7 @@ mod negative;
 mod observed;
 mod patterns;
 mod routes;
+mod unproven;
 mod waits;
 
 use super::hints;

@@ -42,7 +42,7 @@ fn why_a_syn_is_not_answered() {
     let route = || "default via 10.0.2.254 dev eth0".to_owned();
     let story = sent(Scene::pair()).socket(listens, [0; 3]).times_out();
     expect![[r#"
-        the SYN to server:7000 (10.0.2.2) arrived twice, and server did not answer it; its route to 10.0.2.1 is known, so see its packet filter
+        the SYN to server:7000 (10.0.2.2) arrived twice, and server did not answer it; see its packet filter (`nft list ruleset`), and whether it has that address and a route to 10.0.2.1 (`ip addr`, `ip route`)
     "#]].assert_eq(&shown(&story));
     let scene = Scene::new("a::test")
         .lan(&[("client", "10.0.2.1/24"), ("r", "10.0.2.254/24")])

@@ -75,7 +75,7 @@ fn no_route() {
         .lan(&[("server", "10.0.3.1/24")])
         .fails(error);
     expect![[r#"
-        client has no route to 10.0.3.1 (server) (ENETUNREACH, so no packet was sent): it has no default route
+        no route (ENETUNREACH, so no packet was sent): client and server have no default route, and so no route out of their own networks
     "#]].assert_eq(&shown(&story));
 }
 
