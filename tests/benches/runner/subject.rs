@@ -46,12 +46,12 @@ fn plain_port() {
 /// The expansion of `#[netns_test]` for `idle`.
 #[test]
 fn isolated() {
-    run(&ISOLATED, |_| idle());
+    run(&ISOLATED, |()| None, |_| idle());
 }
 
 #[test]
 fn isolated_port() {
-    run(&ISOLATED_PORT, |_| bind());
+    run(&ISOLATED_PORT, |()| None, |_| bind());
 }
 
 /// The arguments with which nstest starts a test, for the minimum.
@@ -102,7 +102,7 @@ impl Worker {
             "command" => nanoseconds(by_command),
             "nstest" => {
                 let test = &tests("isolated", 1)[0];
-                nanoseconds(|| run(test, |_| idle()))
+                nanoseconds(|| run(test, |()| None, |_| idle()))
             }
             // Written, so that each page is resident.
             "ballast" => {
@@ -111,8 +111,9 @@ impl Worker {
             }
             "port-nstest" => {
                 let (first, second) = tests("isolated_port", number).split_at(number / 2);
-                let half =
-                    |half: &'static [Test]| half.iter().for_each(|test| run(test, |_| bind()));
+                let half = |half: &'static [Test]| {
+                    half.iter().for_each(|test| run(test, |()| None, |_| bind()));
+                };
                 two_at_a_time(|| half(first), || half(second))
             }
             "port-machine" => {
@@ -123,8 +124,9 @@ impl Worker {
             }
             "memory" => {
                 let (few, many) = tests("isolated", number).split_at(10);
-                let run_all =
-                    |tests: &'static [Test]| tests.iter().for_each(|t| run(t, |_| idle()));
+                let run_all = |tests: &'static [Test]| {
+                    tests.iter().for_each(|t| run(t, |()| None, |_| idle()));
+                };
                 run_all(few);
                 let before = memory();
                 run_all(many);
