@@ -93,9 +93,12 @@ fn a_program_that_takes_too_long_is_ended() {
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(3), ""), "{ended:?}");
 }
 
-/// Starts a script, and waits until it prints a line.
+/// Starts a script, and waits until it prints a line. No signal is ignored, although this test may
+/// ignore some (nohup(1), a job in the background): a shell does not trap those.
 fn start(world: &[&str], script: &str) -> (Child, impl BufRead + use<>) {
-    let mut command = nstest(&[world, &["--", "sh", "-c", script]].concat());
+    let nstest = nstest(&[world, &["--", "sh", "-c", script]].concat());
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(nstest.get_program()).args(nstest.get_args());
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     stdout.read_line(&mut String::new()).unwrap();
