@@ -19,7 +19,9 @@ fn echo(node: &Node, at: impl ToSocketAddrs) -> std::io::Result<()> {
             let mut stream = stream.unwrap();
             let mut bytes = [0; 4096];
             while let Ok(length @ 1..) = stream.read(&mut bytes) {
-                stream.write_all(&bytes[..length]).unwrap();
+                if stream.write_all(&bytes[..length]).is_err() {
+                    break;
+                }
             }
         }
     });

@@ -115,6 +115,8 @@ pub(crate) fn hints(story: &Story) -> Vec<Hint> {
         return Vec::new();
     }
     let panic = panics::in_another_thread(story);
+    // A thread that a network error has ended is no cause of what a fault did.
+    let follows = panic.as_ref().is_some_and(|panic| panic.text.contains("Os { code: "));
     if let Some(stopped) = waiting::stopped(story) {
         return vec![stopped];
     }
@@ -132,6 +134,9 @@ pub(crate) fn hints(story: &Story) -> Vec<Hint> {
         if is_new && causes.len() < MOST {
             causes.push(cause);
         }
+    }
+    if follows {
+        causes.sort_by_key(|cause| cause.fault.is_none());
     }
     if !causes.is_empty() {
         return causes;
