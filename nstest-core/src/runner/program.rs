@@ -1,6 +1,6 @@
 //! A program in a world of its own: `nstest run`.
 //!
-//! As for a `main` that [enters](super::enter) namespaces, the binary is started again there.
+//! As for a `main` that [enters](fn@super::enter) namespaces, the binary is started again there.
 //! Unlike that, the program keeps the terminal, the process group and the signals that are
 //! ignored: it is a job of the shell as if it had been started without nstest. A program that
 //! needs no nodes takes the place of the body's process. Otherwise the nodes live in the
