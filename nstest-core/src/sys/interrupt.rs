@@ -3,20 +3,15 @@
 //! signalfd(2) would not do: a signal for the process goes to any thread that does not block it,
 //! and the threads of libtest do not.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use nix::libc::{self, c_int, c_long};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::libc::c_int;
+use nix::sys::eventfd::EventFd;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
-use super::call::bare;
+use super::signal_event::SignalEvent;
 
-/// Never closed, since a handler may still run when the signals are no longer caught.
-static ARRIVED: OnceLock<EventFd> = OnceLock::new();
-/// Its number, for the handler.
-static NUMBER: AtomicI32 = AtomicI32::new(-1);
+static ARRIVED: SignalEvent = SignalEvent::new();
 
 /// While it exists, SIGINT and SIGTERM do not end this process. One at a time.
 #[derive(Debug)]
@@ -27,16 +22,8 @@ pub(crate) struct CaughtInterrupts {
 
 impl CaughtInterrupts {
     pub(crate) fn catch() -> nix::Result<Self> {
-        let arrived = match ARRIVED.get() {
-            Some(arrived) => arrived,
-            None => {
-                let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-                let made = EventFd::from_flags(flags)?;
-                ARRIVED.get_or_init(|| made)
-            }
-        };
+        let arrived = ARRIVED.open()?;
         let _ = arrived.read(); // fails if none has arrived
-        NUMBER.store(arrived.as_fd().as_raw_fd(), Ordering::Relaxed);
         let handler = SigHandler::Handler(note);
         let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
         let mut caught = Self { arrived, before: Vec::new() };
@@ -71,8 +58,5 @@ impl Drop for CaughtInterrupts {
 }
 
 extern "C" fn note(_: c_int) {
-    let one = 1_u64;
-    let number = c_long::from(NUMBER.load(Ordering::Relaxed));
-    // Without the C library, which would change `errno` of the interrupted code.
-    bare(libc::SYS_write, [number, (&raw const one) as c_long, 8, 0]);
+    ARRIVED.notify();
 }

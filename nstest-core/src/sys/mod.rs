@@ -15,6 +15,7 @@
 //! - [`rseq`]: the restartable sequence of a thread;
 //! - [`lend`]: a child that takes over its parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
+//! - [`signal_event`]: a descriptor that a signal handler makes readable;
 //! - [`interrupt`]: SIGINT and SIGTERM as a descriptor, for a while;
 //! - [`termination`]: SIGINT, SIGTERM and SIGHUP during work that is to end properly;
 //! - [`limits`]: limits of resources and blocked signals in programs;
@@ -46,6 +47,7 @@ pub(crate) mod process;
 mod rseq;
 #[cfg(test)]
 pub(crate) mod seccomp_filter;
+mod signal_event;
 pub(crate) mod slice;
 pub(crate) mod spawn;
 pub(crate) mod step;

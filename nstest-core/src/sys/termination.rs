@@ -3,34 +3,30 @@
 //! The handler is installed only where a signal would end the process, and stays. Without such
 //! work, and for a second signal, it does what the signal would have done.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::sync::OnceLock;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Once;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use nix::libc::{self, c_int, c_long};
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::libc::{self, c_int};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
 
-use super::call::bare;
+use super::signal_event::SignalEvent;
 
 /// How long the work may take to end, from the moment at which it sees the signal.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// How many pieces of work there are.
-static RUNNING: AtomicI32 = AtomicI32::new(0);
 /// timeout(1) sends a signal to its child and then to the process group. The same signal within
 /// this time, in milliseconds, is not a second one.
 const TWICE: u64 = 200;
 
+/// How many pieces of work there are.
+static RUNNING: AtomicI32 = AtomicI32::new(0);
 /// The signal that has arrived.
 static ARRIVED: AtomicI32 = AtomicI32::new(0);
 /// When, in milliseconds of CLOCK_MONOTONIC.
 static SINCE: AtomicU64 = AtomicU64::new(0);
-/// Readable when a signal has arrived. Never closed.
-static READABLE: OnceLock<Option<EventFd>> = OnceLock::new();
-/// Its number, for the handler.
-static NUMBER: AtomicI32 = AtomicI32::new(-1);
+static EVENT: SignalEvent = SignalEvent::new();
 
 /// A piece of work. While there is one, a signal that would end this process is noted.
 #[derive(Debug)]
@@ -39,7 +35,8 @@ pub(crate) struct Work(());
 impl Work {
     /// Begins. Does not return if a signal has arrived: the process ends soon.
     pub(crate) fn begin() -> Self {
-        READABLE.get_or_init(install);
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(install);
         RUNNING.fetch_add(1, Ordering::SeqCst);
         let work = Self(());
         if arrived().is_some() {
@@ -75,13 +72,13 @@ pub(crate) fn arrived() -> Option<Signal> {
 
 /// What becomes readable, and stays so, when a signal arrives.
 pub(crate) fn poll_fd() -> Option<BorrowedFd<'static>> {
-    READABLE.get()?.as_ref().map(AsFd::as_fd)
+    EVENT.get().map(AsFd::as_fd)
 }
 
 /// Ends the process by this signal after some time, even if the work has not ended by then.
 pub(crate) fn limit(signal: Signal) {
-    static LIMITED: OnceLock<()> = OnceLock::new();
-    LIMITED.get_or_init(|| {
+    static LIMITED: Once = Once::new();
+    LIMITED.call_once(|| {
         let started = std::thread::Builder::new().spawn(move || {
             let deadline = Instant::now() + LIMIT;
             while let Some(left) = deadline.checked_duration_since(Instant::now()) {
@@ -95,9 +92,11 @@ pub(crate) fn limit(signal: Signal) {
     });
 }
 
-fn install() -> Option<EventFd> {
-    let readable = EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK).ok()?;
-    NUMBER.store(readable.as_fd().as_raw_fd(), Ordering::SeqCst);
+/// Without a descriptor, signals end the process as before.
+fn install() {
+    if EVENT.open().is_err() {
+        return;
+    }
     let action = SigAction::new(SigHandler::Handler(note), SaFlags::SA_RESTART, SigSet::empty());
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         // SAFETY: the handler makes system calls and uses atomic variables, and nothing else.
@@ -109,7 +108,6 @@ fn install() -> Option<EventFd> {
             let _ = unsafe { sigaction(signal, &before) };
         }
     }
-    Some(readable)
 }
 
 extern "C" fn note(signal: c_int) {
@@ -124,10 +122,7 @@ extern "C" fn note(signal: c_int) {
     }
     SINCE.store(now, Ordering::SeqCst);
     ARRIVED.store(signal, Ordering::SeqCst);
-    let one = 1_u64;
-    let number = c_long::from(NUMBER.load(Ordering::SeqCst));
-    // Without the C library, which would change `errno` of the interrupted code.
-    bare(libc::SYS_write, [number, (&raw const one) as c_long, 8, 0]);
+    EVENT.notify();
 }
 
 /// By clock_gettime(2), which a signal handler may call.
