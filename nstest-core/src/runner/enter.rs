@@ -7,10 +7,9 @@ use super::body::channel::{Channel, is_body};
 use super::body::restarted::Restarted;
 use super::parent::environment::refuse_stale_environment;
 use super::parent::launch::{BodyOutput, Launch};
-use super::settings;
 use super::test::Options;
 use crate::error::Result;
-use crate::run_config::RunConfig;
+use crate::sys::process::exit_code;
 
 /// Takes the place of a test's path. No function can have this name.
 const MAIN: &str = "main()";
@@ -51,18 +50,7 @@ pub(crate) fn enter_as(name: &str, options: Options) -> Result<()> {
         return Ok(());
     }
     refuse_stale_environment()?;
-    let launch = Launch {
-        test: name.to_owned(),
-        arguments: std::env::args_os().collect(),
-        libtest_name: None,
-        options,
-        run_config: RunConfig::default(),
-        tmpfs_size: settings::tmpfs_size()?,
-        timeout: None,
-        output: BodyOutput::Inherited,
-        record: settings::RecordOptions::OFF,
-        pause: None,
-    };
+    let launch = Launch::of_main(name, options, BodyOutput::Inherited)?;
     let status = ExitStatus::from_raw(launch.start()?.watch().into_status()?);
-    std::process::exit(status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1))
+    std::process::exit(exit_code(status))
 }

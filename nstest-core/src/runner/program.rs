@@ -11,14 +11,9 @@ use super::body::program::play;
 use super::parent::environment::refuse_stale_environment;
 use super::parent::foreground::Foreground;
 use super::parent::launch::{BodyOutput, Launch};
-use super::program_options::{Program, ProgramEnd};
-use super::settings;
+use super::program_options::{NAME, Program, ProgramEnd};
 use super::test::Options;
 use crate::error::Result;
-use crate::run_config::RunConfig;
-
-/// Takes the place of a test's path. No function can have this name.
-const PROGRAM: &str = "program()";
 
 /// Runs a program in a world of its own. Called first in `main`, in both processes with the
 /// same arguments.
@@ -26,24 +21,14 @@ const PROGRAM: &str = "program()";
 /// # Errors
 /// What the machine refuses, with the cause and the remedy. Then the program was not started.
 pub fn run_program(program: &Program) -> Result<ProgramEnd> {
-    if let Some(channel) = Channel::claim(PROGRAM) {
+    if let Some(channel) = Channel::claim(NAME) {
         channel.begin();
         return play(program);
     }
     refuse_stale_environment()?;
     let options = Options { uplink: program.uplink, ..Options::DEFAULT };
-    let launch = Launch {
-        test: PROGRAM.to_owned(),
-        arguments: std::env::args_os().collect(),
-        libtest_name: None,
-        options,
-        run_config: RunConfig::default(),
-        tmpfs_size: settings::tmpfs_size()?,
-        timeout: program.timeout,
-        output: BodyOutput::Foreground,
-        record: settings::RecordOptions::OFF,
-        pause: None,
-    };
+    let launch = Launch::of_main(NAME, options, BodyOutput::Foreground)?;
+    let launch = Launch { timeout: program.timeout, ..launch };
     let foreground = Foreground::begin(program.needs_nodes())?;
     launch.start()?.attend(&foreground)
 }

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use crate::fault::Condition;
 
+/// Takes the place of a test's path. No function can have this name.
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+pub(super) const NAME: &str = "program()";
+
 /// A program, and the world that it gets.
 #[derive(Debug, Clone, Default)]
 pub struct Program {

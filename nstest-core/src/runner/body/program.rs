@@ -1,6 +1,6 @@
 //! Starts the program of `nstest run`, in the body.
 
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::sys::signal::SigSet;
@@ -10,13 +10,14 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::fixture::{Fixture, FixtureParam};
 use crate::node::restore_open_files;
 use crate::run_config::RunConfig;
-use crate::runner::program_options::{Program, ProgramEnd};
+use crate::runner::program_options::{NAME, Program, ProgramEnd};
 use crate::runner::test::{Options, Test};
 use crate::sys::limits::without_blocked_signals;
+use crate::sys::process::exit_code;
 use crate::topology::DefaultRoute;
 use crate::world::Node;
 
-/// The node whose MAC address the default route has, where there are no peers.
+/// The default route leads to this node, where there are no peers.
 const SILENT: &str = "silent";
 
 /// Makes the network of the program, and starts it. Returns only if it had nodes, or could not
@@ -59,10 +60,7 @@ fn in_network(program: &Program, command: &mut Command) -> Result<ProgramEnd> {
     // The kernel removes the network with this process, faster than handle by handle.
     std::mem::forget(current);
     Ok(match ended {
-        Ok(status) => {
-            let killed = || status.signal().map_or(1, |signal| 128 + signal);
-            ProgramEnd::Exited(status.code().unwrap_or_else(killed))
-        }
+        Ok(status) => ProgramEnd::Exited(exit_code(status)),
         Err(error) => ProgramEnd::NotStarted(error),
     })
 }
@@ -75,7 +73,7 @@ fn block_signals() -> Result<()> {
 
 fn network(program: &Program) -> Result<Current> {
     let options = Options { peers: program.peers, uplink: program.uplink, ..Options::DEFAULT };
-    let test = Test::new("", "program()", options);
+    let test = Test::new("", NAME, options);
     let current = Current::of(&test, Role::Body, RunConfig::default(), None)?;
     if program.silent_peer && program.peers == 0 {
         current.plan(|spec| Node::plan(spec, FixtureParam::new(SILENT)))?;

@@ -22,10 +22,8 @@ use super::refusal::descriptor_error;
 use super::terminal::Terminal;
 use super::watch::Running;
 use crate::error::Result;
-use crate::ipc::Event;
-use crate::preflight;
 use crate::runner::program_options::ProgramEnd;
-use crate::runner::verdict::Observed;
+use crate::sys::process::exit_code;
 
 /// What kill(2) sends to the parent and the program gets.
 const PASSED_ON: [Signal; 9] = [
@@ -86,7 +84,7 @@ impl Running {
     ///
     /// # Errors
     /// What the machine refused before the program began.
-    pub(crate) fn attend(mut self, foreground: &Foreground) -> Result<ProgramEnd> {
+    pub(crate) fn attend(self, foreground: &Foreground) -> Result<ProgramEnd> {
         let mut deadline = self.timeout.and_then(|timeout| self.start.checked_add(timeout));
         let mut timed_out = None;
         loop {
@@ -124,27 +122,13 @@ impl Running {
             }
         }
         foreground.take_terminal_back();
-        let observed = self.observe();
+        let observed = self.finish();
         match timed_out {
             Some(timeout) => Ok(ProgramEnd::TimedOut(timeout)),
             None => {
-                let status = ExitStatus::from_raw(observed.into_status()?);
-                let killed = || status.signal().map_or(1, |signal| 128 + signal);
-                Ok(ProgramEnd::Exited(status.code().unwrap_or_else(killed)))
+                Ok(ProgramEnd::Exited(exit_code(ExitStatus::from_raw(observed.into_status()?))))
             }
         }
-    }
-
-    fn observe(&mut self) -> Observed {
-        let mut observed = Observed::default();
-        observed.init_killed = self.process.reap();
-        let mut events = Vec::new();
-        self.report.drain(|bytes| events.extend_from_slice(bytes));
-        while let Some(event) = Event::decode(&mut events) {
-            observed.note(event);
-        }
-        observed.explanation = observed.refusal().map(preflight::explain);
-        observed
     }
 
     /// Before the program has begun, a signal that would end it ends its world.

@@ -33,7 +33,7 @@ use crate::run_config::RunConfig;
 use crate::runner::libtest;
 use crate::runner::pause_policy::PausePolicy;
 use crate::runner::record::TestRecord;
-use crate::runner::settings::{RecordOptions, Settings};
+use crate::runner::settings::{self, RecordOptions, Settings};
 use crate::runner::test::{Options, Test};
 use crate::sys::call::c_string;
 use crate::sys::init::Handover;
@@ -97,6 +97,25 @@ impl<'a> Launch<'a> {
             // The runs of an exploration are many. NSTEST_PLAN repeats one of them alone.
             pause: settings.pause.filter(|_| settings.exploration.is_none()),
         }
+    }
+
+    /// The start of a `main`, or of a part of one. `name` takes the place of a test's path.
+    ///
+    /// # Errors
+    /// If a setting of the environment is wrong.
+    pub(crate) fn of_main(name: &str, options: Options, output: BodyOutput) -> Result<Self> {
+        Ok(Self {
+            test: name.to_owned(),
+            arguments: std::env::args_os().collect(),
+            libtest_name: None,
+            options,
+            run_config: RunConfig::default(),
+            tmpfs_size: settings::tmpfs_size()?,
+            timeout: None,
+            output,
+            record: RecordOptions::OFF,
+            pause: None,
+        })
     }
 
     /// Starts the body. Returns once its init has exec'd.

@@ -62,12 +62,7 @@ impl Running {
     /// Returns when all processes of the test are dead. Kills them at the timeout.
     pub(crate) fn watch(self) -> Observed {
         let mut spent = self.start.elapsed().min(SLICE);
-        let mut watch = Watch {
-            running: self,
-            text: Text::default(),
-            events: Vec::new(),
-            observed: Observed::default(),
-        };
+        let mut watch = Watch::of(self);
         let mut since = Instant::now();
         loop {
             watch.advance_pause();
@@ -96,6 +91,14 @@ impl Running {
     }
 }
 
+#[cfg(feature = "cli")]
+impl Running {
+    /// Collects what is known about a test that is dead.
+    pub(super) fn finish(self) -> Observed {
+        Watch::of(self).finish()
+    }
+}
+
 /// A body that is being watched.
 struct Watch {
     running: Running,
@@ -106,6 +109,10 @@ struct Watch {
 }
 
 impl Watch {
+    fn of(running: Running) -> Self {
+        Self { running, text: Text::default(), events: Vec::new(), observed: Observed::default() }
+    }
+
     /// Waits until something happens, or for a slice. True: init is dead, and with it every
     /// process of its namespace.
     ///
