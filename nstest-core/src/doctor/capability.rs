@@ -25,6 +25,15 @@ pub enum Need {
 }
 
 impl Need {
+    /// The part of nstest that does not work without it.
+    #[must_use]
+    pub const fn part(self) -> Option<&'static str> {
+        match self {
+            Need::Part(what) | Need::Optional(what) => Some(what),
+            Need::Required | Need::Unneeded => None,
+        }
+    }
+
     /// The name in the report for programs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

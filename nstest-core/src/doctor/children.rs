@@ -13,9 +13,10 @@ use nix::sys::resource::{Resource, setrlimit};
 
 use super::capability::{ALL, Capability};
 use super::report::{Check, CheckStatus, Examination, Problem};
+use super::trial::errno_of;
 use super::{inside, outside, trial};
 use crate::error::ErrorCode;
-use crate::preflight::{self, Operation, Refusal};
+use crate::preflight::Operation;
 
 /// The time that the children have. They take a tenth of a second.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -32,7 +33,7 @@ pub enum Trials {
 }
 
 impl Trials {
-    /// Those for which a trial of this kind stands if the child says nothing.
+    /// The capability that is reported as missing if the child says nothing.
     fn first(self) -> &'static str {
         match self {
             Trials::Outside => "user-namespace",
@@ -147,26 +148,22 @@ impl TrialChild {
 }
 
 fn no_null(error: std::io::Error) -> Problem {
-    explained("open /dev/null", "open(/dev/null)", &error)
+    Problem::of_refusal("open /dev/null", "open(/dev/null)", errno_of(&error), Operation::Other)
 }
 
 /// The problem if a child cannot be started.
 fn refused(error: std::io::Error) -> Problem {
     match error.kind() {
         ErrorKind::NotFound => outside::no_proc(),
-        _ => explained("start a child process", "clone", &error),
+        _ => {
+            let step = "start a child process";
+            Problem::of_refusal(step, "clone", errno_of(&error), Operation::Other)
+        }
     }
-}
-
-fn explained(step: &str, call: &str, error: &std::io::Error) -> Problem {
-    let (step, call) = (step.to_owned(), call.to_owned());
-    let errno = error.raw_os_error().unwrap_or_default();
-    Problem::of(&preflight::explain(Refusal { step, call, errno, kind: Operation::Other }), "")
 }
 
 /// The problem if a child ended during a trial. `status` is absent if it had no more time.
 fn cut_short(name: &str, status: Option<ExitStatus>) -> Problem {
-    let what = format!("try {name}");
     let report = "report this message as an issue of nstest";
     let signal = status.and_then(|status| {
         status.signal().or(status.code().filter(|code| *code > 128).map(|code| code - 128))
@@ -189,5 +186,5 @@ fn cut_short(name: &str, status: Option<ExitStatus>) -> Problem {
             (ErrorCode::EarlyExit, format!("the trial ended early ({status})"), report)
         }
     };
-    Problem { code: code.to_string(), what, cause, fix: fix.to_owned() }
+    Problem::new(code, &format!("try {name}"), cause, fix)
 }

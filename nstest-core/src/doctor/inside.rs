@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 use std::fs;
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
@@ -10,9 +11,9 @@ use nix::mount::{MsFlags, mount};
 
 use super::network;
 use super::report::{CheckStatus, Problem};
-use super::trial::{TrialResult, attempt, attempt_or, record};
+use super::trial::{TrialResult, attempt, attempt_or, errno_of, record};
 use crate::error::ErrorCode;
-use crate::preflight::{self, Operation, Refusal};
+use crate::preflight::{self, Operation};
 use crate::runner;
 use crate::runner::Options;
 use crate::sys::process::has_seccomp_filter;
@@ -49,27 +50,23 @@ pub(super) fn enter(name: &str, options: Options) -> TrialResult {
     runner::enter_as(name, options).map(|()| None).map_err(|error| Problem::of(&error, ""))
 }
 
-/// The problem if a call is refused, and no error of nstest says so.
-fn refused(code: ErrorCode, what: &str, cause: impl ToString, fix: &str) -> Problem {
-    let (code, what) = (code.to_string(), what.to_owned());
-    Problem { code, what, cause: cause.to_string(), fix: fix.to_owned() }
+/// Connects to a listener of its own.
+fn exchange(address: &str) -> io::Result<()> {
+    let listener = TcpListener::bind((address, 0))?;
+    let _near = TcpStream::connect(listener.local_addr()?)?;
+    listener.accept().map(drop)
 }
 
 fn loopback() -> TrialResult {
-    let exchange = || {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let _near = TcpStream::connect(listener.local_addr()?)?;
-        listener.accept().map(drop)
-    };
-    let explained = |error: std::io::Error| {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
+    let explained = |error: io::Error| {
+        let errno = errno_of(&error);
         let what = "connect to 127.0.0.1";
         match preflight::no_socket(what, "socket(AF_INET)", errno) {
             Some(error) => Problem::of(&error, ""),
-            None => refused(ErrorCode::Setup, what, error, "sudo ip link set lo up"),
+            None => Problem::new(ErrorCode::Setup, what, error, "sudo ip link set lo up"),
         }
     };
-    exchange().map(|()| None).map_err(explained)
+    exchange("127.0.0.1").map(|()| None).map_err(explained)
 }
 
 /// Whether /proc shows the processes of the test. If not, the same mount again says why.
@@ -78,7 +75,7 @@ fn fresh_proc() -> TrialResult {
     if fs::read_link("/proc/self").is_ok_and(|target| target == Path::new(&own)) {
         return Ok(None);
     }
-    mount_again("proc", "/proc")
+    mount_on("/proc", "proc", READ_ONLY, "mount a fresh /proc")
 }
 
 /// Whether /sys shows the interfaces of the test.
@@ -88,59 +85,36 @@ fn fresh_sys() -> TrialResult {
     if fs::read_dir("/sys/class/net").is_ok_and(|entries| names(entries) == ["lo"]) {
         return Ok(None);
     }
-    mount_again("sysfs", "/sys")
-}
-
-fn mount_again(kind: &str, target: &str) -> TrialResult {
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY;
-    mount(Some(kind), target, Some(kind), flags, None::<&str>).map(|()| None).map_err(|errno| {
-        let error = preflight::explain(Refusal {
-            step: format!("mount a fresh {target}"),
-            call: format!("mount({kind}, {target})"),
-            errno: errno as i32,
-            kind: Operation::Mount { target: target.to_owned() },
-        });
-        Problem::of(&error, "")
-    })
+    mount_on("/sys", "sysfs", READ_ONLY, "mount a fresh /sys")
 }
 
 fn tmpfs() -> TrialResult {
-    let (kind, target) = ("tmpfs", MOUNT_POINT);
-    mount(Some(kind), target, Some(kind), MsFlags::empty(), None::<&str>).map(|()| None).map_err(
-        |errno| {
-            let error = preflight::explain(Refusal {
-                step: "mount a tmpfs in the test".to_owned(),
-                call: format!("mount({kind}, {target})"),
-                errno: errno as i32,
-                kind: Operation::Mount { target: target.to_owned() },
-            });
-            Problem::of(&error, "")
-        },
-    )
+    mount_on(MOUNT_POINT, "tmpfs", MsFlags::empty(), "mount a tmpfs in the test")
+}
+
+/// How a test has /proc and /sys.
+const READ_ONLY: MsFlags =
+    MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags::MS_NOEXEC).union(MsFlags::MS_RDONLY);
+
+fn mount_on(target: &str, kind: &str, flags: MsFlags, step: &str) -> TrialResult {
+    mount(Some(kind), target, Some(kind), flags, None::<&str>).map(|()| None).map_err(|errno| {
+        let operation = Operation::Mount { target: target.to_owned() };
+        Problem::of_refusal(step, &format!("mount({kind}, {target})"), errno, operation)
+    })
 }
 
 /// A router needs this setting.
 fn setting() -> TrialResult {
     const PATH: &str = "/proc/sys/net/ipv4/ip_forward";
     fs::write(PATH, "1").map(|()| None).map_err(|error| {
-        let error = preflight::explain(Refusal {
-            step: "set the sysctl net.ipv4.ip_forward".to_owned(),
-            call: format!("write({PATH})"),
-            errno: error.raw_os_error().unwrap_or_default(),
-            kind: Operation::Sysctl { path: PATH.to_owned() },
-        });
-        Problem::of(&error, "")
+        let operation = Operation::Sysctl { path: PATH.to_owned() };
+        let step = "set the sysctl net.ipv4.ip_forward";
+        Problem::of_refusal(step, &format!("write({PATH})"), errno_of(&error), operation)
     })
 }
 
 fn ipv6() -> TrialResult {
-    let exchange = || {
-        let listener = TcpListener::bind(("::1", 0))?;
-        let _near = TcpStream::connect(listener.local_addr()?)?;
-        listener.accept().map(drop)
-    };
-    let Err(error) = exchange() else { return Ok(None) };
-    let what = "listen on ::1";
+    let Err(error) = exchange("::1") else { return Ok(None) };
     let parameter = |name| fs::read_to_string(format!("/sys/module/ipv6/parameters/{name}"));
     let is_set = |name| parameter(name).is_ok_and(|value| value.trim() == "1");
     let boot =
@@ -169,7 +143,7 @@ fn ipv6() -> TrialResult {
     } else {
         (error.to_string(), "sudo sysctl -w net.ipv6.conf.all.disable_ipv6=0".to_owned())
     };
-    Err(Problem { code: ErrorCode::Sysctl.to_string(), what: what.to_owned(), cause, fix })
+    Err(Problem::new(ErrorCode::Sysctl, "listen on ::1", cause, fix))
 }
 
 fn tun() -> TrialResult {

@@ -18,7 +18,7 @@ use crate::netlink::nftables::{
 };
 use crate::netlink::{Mode, NetlinkFamily, Socket, conntrack, qdisc, u32_filter};
 use crate::netns::Namespace;
-use crate::preflight::{self, Operation, Refusal};
+use crate::preflight::{self, Operation};
 use crate::sys::packet::{BlockRing, Blocks, PacketSocket};
 use crate::wire::Wire;
 
@@ -74,22 +74,15 @@ impl IntoTrialResult for Result<()> {
 fn node_view() -> TrialResult {
     let unshared =
         || unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS);
-    let in_thread = thread::Builder::new()
-        .spawn(unshared)
-        .map_err(|error| preflight::no_thread("start a thread in a node", &error))
-        .map(|thread| thread.join().unwrap_or(Err(Errno::ECANCELED)));
-    in_thread
-        .and_then(|done| {
-            done.map_err(|errno| {
-                preflight::explain(Refusal {
-                    step: "create a mount and a UTS namespace for a node".to_owned(),
-                    call: "unshare(CLONE_NEWNS | CLONE_NEWUTS)".to_owned(),
-                    errno: errno as i32,
-                    kind: Operation::FurtherNamespaces { kinds: &["mnt", "uts"] },
-                })
-            })
-        })
-        .found("")
+    let thread = thread::Builder::new().spawn(unshared).map_err(|error| {
+        Problem::of(&preflight::no_thread("start a thread in a node", &error), "")
+    })?;
+    thread.join().unwrap_or(Err(Errno::ECANCELED)).map(|()| None).map_err(|errno| {
+        let step = "create a mount and a UTS namespace for a node";
+        let call = "unshare(CLONE_NEWNS | CLONE_NEWUTS)";
+        let operation = Operation::FurtherNamespaces { kinds: &["mnt", "uts"] };
+        Problem::of_refusal(step, call, errno, operation)
+    })
 }
 
 fn links(socket: &mut Socket, node: &Namespace) {

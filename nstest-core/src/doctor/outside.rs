@@ -14,7 +14,7 @@ use super::trial::{TrialResult, attempt, record};
 use crate::error::ErrorCode;
 use crate::netlink::{NetlinkFamily, Socket, link, refusal};
 use crate::node::open_files::most_nodes;
-use crate::preflight::facts::{Container, Facts};
+use crate::preflight::facts::{Container, Facts, Usage};
 use crate::preflight::probe::{KINDS, Probes, TrialOutcome};
 use crate::preflight::remedy;
 use crate::runner::{self, Options};
@@ -72,12 +72,8 @@ fn proc(facts: &Facts) -> TrialResult {
 
 /// The problem if nothing is mounted on /proc.
 pub(super) fn no_proc() -> Problem {
-    Problem {
-        code: ErrorCode::NoProc.to_string(),
-        what: "read /proc/self".to_owned(),
-        cause: "no procfs that shows this process is mounted on /proc".to_owned(),
-        fix: "sudo mount -t proc proc /proc".to_owned(),
-    }
+    let cause = "no procfs that shows this process is mounted on /proc";
+    Problem::new(ErrorCode::NoProc, "read /proc/self", cause, "sudo mount -t proc proc /proc")
 }
 
 /// Each kind of namespace alone. Why one is refused, the world's own refusal explains.
@@ -124,16 +120,15 @@ fn open_files() -> TrialResult {
             nodes.min(MOST)
         )));
     }
-    Err(Problem {
-        code: ErrorCode::OpenFiles.to_string(),
-        what: "open files".to_owned(),
-        cause: format!(
+    Err(Problem::new(
+        ErrorCode::OpenFiles,
+        "open files",
+        format!(
             "this process may have {hard} open files (RLIMIT_NOFILE): enough for {nodes} nodes"
         ),
-        fix: "ulimit -n 4096    # in the shell that runs the tests; the hard limit is in \
-              /etc/security/limits.conf, and in a container: --ulimit nofile=4096"
-            .to_owned(),
-    })
+        "ulimit -n 4096    # in the shell that runs the tests; the hard limit is in \
+         /etc/security/limits.conf, and in a container: --ulimit nofile=4096",
+    ))
 }
 
 /// The most nodes of a test.
@@ -147,35 +142,20 @@ fn processes(facts: &Facts) -> TrialResult {
     let user = (!is_root).then(|| left(facts.processes.limit, facts.processes.used)).flatten();
     let cgroup = left(facts.cgroup_pids.limit, facts.cgroup_pids.used);
     let few = |left: Option<u64>| left.is_some_and(|left| left < ENOUGH_PROCESSES);
+    let problem = |code, holder: &str, usage: Usage, name: &str, fix: String| {
+        let (limit, used) = (usage.limit.unwrap_or_default(), usage.used.unwrap_or_default());
+        let cause = format!("{holder} {limit} {name}, and {used} exist");
+        Problem::new(code, "start processes and threads", cause, fix)
+    };
     if few(user) {
-        let (limit, used) = (facts.processes.limit, facts.processes.used);
-        return Err(Problem {
-            code: ErrorCode::Nproc.to_string(),
-            what: "start processes and threads".to_owned(),
-            cause: format!(
-                "this user may have {} processes and threads (RLIMIT_NPROC), and {} exist",
-                limit.unwrap_or_default(),
-                used.unwrap_or_default()
-            ),
-            fix: format!(
-                "ulimit -u {}    # in the shell that runs the tests; the hard limit is in \
-                 /etc/security/limits.conf",
-                limit.unwrap_or_default().saturating_mul(4).max(4096)
-            ),
-        });
+        let fix = remedy::processes(facts.processes.limit);
+        let name = "processes and threads (RLIMIT_NPROC)";
+        return Err(problem(ErrorCode::Nproc, "this user may have", facts.processes, name, fix));
     }
     if few(cgroup) {
-        let (limit, used) = (facts.cgroup_pids.limit, facts.cgroup_pids.used);
-        return Err(Problem {
-            code: ErrorCode::PidsLimit.to_string(),
-            what: "start processes and threads".to_owned(),
-            cause: format!(
-                "the cgroup of this process may have {} processes (pids.max), and {} exist",
-                limit.unwrap_or_default(),
-                used.unwrap_or_default()
-            ),
-            fix: remedy::pids(facts),
-        });
+        let (holder, fix) = ("the cgroup of this process may have", remedy::pids(facts));
+        let name = "processes (pids.max)";
+        return Err(problem(ErrorCode::PidsLimit, holder, facts.cgroup_pids, name, fix));
     }
     Ok(user.into_iter().chain(cgroup).min().map(|left| format!("{left} more")))
 }
@@ -195,12 +175,8 @@ fn namespaces(facts: &Facts) -> TrialResult {
         _ => ErrorCode::NamespaceLimit,
     };
     let name = format!("user.max_{kind}_namespaces");
-    Err(Problem {
-        code: code.to_string(),
-        what: "make namespaces".to_owned(),
-        cause: format!("this machine allows a user {limit} namespaces of this kind ({name})"),
-        fix: remedy::sysctl(&name, "28633", facts),
-    })
+    let cause = format!("this machine allows a user {limit} namespaces of this kind ({name})");
+    Err(Problem::new(code, "make namespaces", cause, remedy::sysctl(&name, "28633", facts)))
 }
 
 /// Makes an uplink if a program serves it. One by the kernel would change the machine's network,
@@ -237,18 +213,16 @@ fn may_configure() -> TrialResult {
         .map_err(|error| Problem::of(&error, ""))?;
     let request = link::set(NO_INTERFACE).up().request();
     if socket.request(&request).is_err_and(|error| refusal(&error) == Some(Errno::EPERM)) {
-        return Err(Problem {
-            code: ErrorCode::Uplink.to_string(),
-            what: "give the test an uplink to the machine's network".to_owned(),
-            cause:
-                "this process is root of a user namespace, and the machine's network belongs to \
-                    another one"
-                    .to_owned(),
-            fix: format!(
+        return Err(Problem::new(
+            ErrorCode::Uplink,
+            "give the test an uplink to the machine's network",
+            "this process is root of a user namespace, and the machine's network belongs to another \
+             one",
+            format!(
                 "run the tests as root of the machine, or as an ordinary user with pasta: {}",
                 install_pasta()
             ),
-        });
+        ));
     }
     Ok(Some("by the kernel (NAT)".to_owned()))
 }

@@ -3,9 +3,12 @@
 use std::error::Error as _;
 use std::io::{self, Write};
 
+use nix::errno::Errno;
+
 use super::capability::Capability;
 use super::report::{Check, CheckStatus, Problem};
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
+use crate::preflight::{self, Operation, Refusal};
 
 /// Between two fields, and behind a record. No text of an error has them.
 const FIELD: char = '\x1f';
@@ -18,6 +21,22 @@ const BEGUN: &str = "begun";
 pub(super) type TrialResult = Result<Option<String>, Problem>;
 
 impl Problem {
+    pub(super) fn new(
+        code: ErrorCode,
+        what: &str,
+        cause: impl ToString,
+        fix: impl ToString,
+    ) -> Self {
+        let (code, what) = (code.to_string(), what.to_owned());
+        Self { code, what, cause: cause.to_string(), fix: fix.to_string() }
+    }
+
+    /// Why the machine refused a system call.
+    pub(super) fn of_refusal(step: &str, call: &str, errno: Errno, kind: Operation) -> Self {
+        let (step, call, errno) = (step.to_owned(), call.to_owned(), errno as i32);
+        Self::of(&preflight::explain(Refusal { step, call, errno, kind }), "")
+    }
+
     /// What an error says. `fix` is the remedy if the error has none.
     pub(super) fn of(error: &Error, fix: &str) -> Self {
         let mut causes = Vec::new();
@@ -33,6 +52,10 @@ impl Problem {
             fix: error.next_step().unwrap_or(fix).to_owned(),
         }
     }
+}
+
+pub(super) fn errno_of(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or_default())
 }
 
 /// Tries, and writes the record.
@@ -71,12 +94,12 @@ fn write(fields: &[&str]) {
     let mut text = fields.join(&FIELD.to_string());
     text.push(END);
     let mut out = io::stdout().lock();
-    // If the parent is gone, nobody reads the result.
+    // It fails if the parent is gone.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// The results in what a child has written, and the capability whose trial had begun and did not
-/// end.
+/// The results in what a child has written, and the capability of a trial that has begun and not
+/// ended.
 pub(super) fn read(text: &str, all: &[Capability]) -> (Vec<Check>, Option<Capability>) {
     let mut checks = Vec::new();
     let mut begun = None;

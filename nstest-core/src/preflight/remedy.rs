@@ -125,6 +125,20 @@ pub(super) fn selinux(container: Option<Container>) -> String {
     }
 }
 
+/// Allows a user more than this many processes and threads.
+pub(crate) fn processes(limit: Option<u64>) -> String {
+    format!(
+        "ulimit -u {}    # in the shell that runs the tests; \
+         the hard limit is in /etc/security/limits.conf",
+        raised(limit)
+    )
+}
+
+/// A limit that is not reached as soon as the present one.
+pub(super) fn raised(limit: Option<u64>) -> u64 {
+    limit.unwrap_or_default().saturating_mul(4).max(4096)
+}
+
 pub(crate) fn pids(facts: &Facts) -> String {
     match facts.container {
         Some(Container::Docker) => "docker run --pids-limit 4096 …".to_owned(),

@@ -110,11 +110,7 @@ struct Group<'a> {
 impl Group<'_> {
     /// The parts of nstest that do not work.
     fn parts(&self) -> Vec<&'static str> {
-        let part = |need: &Need| match need {
-            Need::Part(what) | Need::Optional(what) => Some(*what),
-            Need::Required | Need::Unneeded => None,
-        };
-        let mut parts: Vec<&str> = self.needs.iter().filter_map(part).collect();
+        let mut parts: Vec<&str> = self.needs.iter().copied().filter_map(Need::part).collect();
         parts.dedup();
         parts
     }
@@ -164,15 +160,11 @@ fn report_for_programs(found: &Examination) -> String {
         .iter()
         .map(|check| {
             let of = |part: fn(&Problem) -> &String| check.problem.as_ref().map(part);
-            let part = match check.capability.need {
-                Need::Part(what) | Need::Optional(what) => Some(what),
-                Need::Required | Need::Unneeded => None,
-            };
             json!({
                 "name": check.capability.name,
                 "title": check.capability.title,
                 "need": check.capability.need.as_str(),
-                "for": part,
+                "for": check.capability.need.part(),
                 "status": check.status.as_str(),
                 "detail": check.detail,
                 "code": of(|problem| &problem.code),

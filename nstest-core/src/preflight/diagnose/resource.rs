@@ -36,7 +36,7 @@ pub(super) fn open_files(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         cause,
         format!(
             "ulimit -n {}    # in the shell that runs the tests\n{}",
-            raised(files.limit),
+            remedy::raised(files.limit),
             remedy::FEWER_AT_A_TIME
         ),
     )
@@ -163,15 +163,6 @@ pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     found(
         ErrorCode::Nproc,
         format!("this user may have {limit} processes and threads (RLIMIT_NPROC){used}"),
-        format!(
-            "ulimit -u {}    # in the shell that runs the tests; \
-             the hard limit is in /etc/security/limits.conf\n{}",
-            raised(Some(limit)),
-            remedy::FEWER_AT_A_TIME
-        ),
+        format!("{}\n{}", remedy::processes(Some(limit)), remedy::FEWER_AT_A_TIME),
     )
-}
-
-fn raised(limit: Option<u64>) -> u64 {
-    limit.unwrap_or_default().saturating_mul(4).max(4096)
 }
