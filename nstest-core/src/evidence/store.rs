@@ -22,7 +22,7 @@ const LATEST: &str = "latest";
 /// The longest name of a directory. File systems allow 255 bytes.
 const LONGEST: usize = 120;
 
-/// The directory, beside those of failed tests, of records whose test has passed since. It is
+/// The directory, beside those of failed tests, of records of tests that have passed since. It is
 /// hidden, so that `actions/upload-artifact` leaves it out.
 const PASSED: &str = ".passed";
 

@@ -24,6 +24,7 @@ mod tests;
 mod waited;
 mod waiting;
 
+use super::story::names::error_numbers;
 use super::story::{KnownFault, Story};
 
 /// How many hints are given.
@@ -115,8 +116,8 @@ pub(crate) fn hints(story: &Story) -> Vec<Hint> {
         return Vec::new();
     }
     let panic = panics::in_another_thread(story);
-    // A thread that a network error has ended is no cause of what a fault did.
-    let follows = panic.as_ref().is_some_and(|panic| panic.text.contains("Os { code: "));
+    // A thread that an error of the system has ended is no cause of what a fault did.
+    let follows = panic.as_ref().is_some_and(|panic| error_numbers(&panic.text).next().is_some());
     if let Some(stopped) = waiting::stopped(story) {
         return vec![stopped];
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Hint;
+use super::waiting::{self, reads};
 use crate::evidence::story::conversations::{TcpConversation, TcpDirection};
 use crate::evidence::story::names::{seconds, times};
 use crate::evidence::story::trace::PacketTrace;
@@ -108,16 +109,11 @@ pub(super) fn not_read(story: &Story) -> Option<Hint> {
 /// receive window was open just now, or the wire delays its data.
 fn is_read(story: &Story, socket: &OpenSocket) -> bool {
     let (Some(local), Some(remote)) = (socket.local, socket.remote) else { return false };
-    let ends = format!("{local} -> {remote}");
-    let waits = story.threads.iter().any(|thread| {
-        let waits_for = thread.waits_for.as_ref().is_some_and(|what| what.contains(&ends));
-        waits_for && ["recv", "read"].iter().any(|call| thread.waits_in.starts_with(call))
-    });
     let windows = windows(story, socket);
     let is_closed = windows.last().is_some_and(|(_, window)| *window == 0);
     let was_open =
         windows.iter().any(|(time, window)| *time + NOW >= story.failed_at && *window > 0);
-    waits || was_open || !is_closed && on_its_way(story).is_some()
+    reads(story, local, remote) || was_open || !is_closed && on_its_way(story).is_some()
 }
 
 /// The receive windows that a socket announced, and when.
@@ -192,9 +188,7 @@ pub(super) fn still_delayed(story: &Story) -> Option<Hint> {
 
 fn other_end<'a>(story: &'a Story, socket: &OpenSocket) -> Option<&'a OpenSocket> {
     let remote = socket.remote.filter(|remote| remote.port() > 0)?;
-    let is_other =
-        |other: &&OpenSocket| other.local == Some(remote) && other.remote == socket.local;
-    story.sockets.iter().find(is_other)
+    waiting::socket(story, remote, socket.local?)
 }
 
 fn name(story: &Story, socket: &OpenSocket) -> String {

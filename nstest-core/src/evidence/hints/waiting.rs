@@ -155,20 +155,12 @@ impl Endpoint {
         let (local, remote, sent, got): (_, _, &TcpDirection<'_>, &TcpDirection<'_>) =
             if client { (*from, *to, forth, back) } else { (*to, *from, back, forth) };
         let unread = socket(story, local, remote)?.unread;
-        let ends = format!("{local} -> {remote}");
-        let mut waiting = story
-            .threads
-            .iter()
-            .filter(|thread| thread.waits_for.as_ref().is_some_and(|what| what.contains(&ends)));
-        let is_read = |thread: &&WaitingThread| {
-            ["recv", "read"].iter().any(|call| thread.waits_in.starts_with(call))
-        };
         Some(Self {
             name: story.host(local.ip()),
             got: got.bytes,
             unread,
             is_waited_for: waits(story, local, remote),
-            reads: unread == 0 && waiting.any(|thread| is_read(&thread)),
+            reads: unread == 0 && reads(story, local, remote),
             closed: is_closed(sent),
         })
     }
@@ -195,6 +187,15 @@ fn waits(story: &Story, local: SocketAddr, remote: SocketAddr) -> bool {
     waiting(story, local, remote).next().is_some()
 }
 
-fn socket(story: &Story, local: SocketAddr, remote: SocketAddr) -> Option<&OpenSocket> {
+/// Whether a thread waits for data from a socket.
+pub(super) fn reads(story: &Story, local: SocketAddr, remote: SocketAddr) -> bool {
+    let is_read = |thread: &WaitingThread| {
+        ["recv", "read"].iter().any(|call| thread.waits_in.starts_with(call))
+    };
+    waiting(story, local, remote).any(is_read)
+}
+
+/// The socket with these addresses.
+pub(super) fn socket(story: &Story, local: SocketAddr, remote: SocketAddr) -> Option<&OpenSocket> {
     story.sockets.iter().find(|own| own.local == Some(local) && own.remote == Some(remote))
 }

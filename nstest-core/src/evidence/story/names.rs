@@ -135,7 +135,7 @@ impl Story {
         self.is_timeout()
             || self.reports_timeout()
             // Those of files are smaller: EPERM and EPIPE are of both.
-            || self.error_numbers().any(|number| matches!(number, 1 | 32 | 88..=115))
+            || error_numbers(&self.verdict).any(|number| matches!(number, 1 | 32 | 88..=115))
             || self.mentions(ENDED)
             || self.mentions(&[
                 "failed to lookup address",
@@ -164,25 +164,26 @@ impl Story {
             ])
     }
 
-    /// Whether the verdict has one of these error numbers as the standard library prints them:
-    /// `Os { code: 111, kind: ConnectionRefused, …`, `Connection refused (os error 111)`.
+    /// Whether the verdict has one of these error numbers.
     pub(crate) fn names_error(&self, numbers: &[u32]) -> bool {
-        self.error_numbers().any(|number| numbers.contains(&number))
-    }
-
-    fn error_numbers(&self) -> impl Iterator<Item = u32> {
-        ["(os error ", "Os { code: "].iter().flat_map(|before| {
-            self.verdict.split(before).skip(1).filter_map(|rest| {
-                let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-                rest[..end].parse().ok()
-            })
-        })
+        error_numbers(&self.verdict).any(|number| numbers.contains(&number))
     }
 
     /// Whether the verdict says that data ended early.
     pub(crate) fn reports_end(&self) -> bool {
         self.names_error(&[32]) || self.mentions(ENDED)
     }
+}
+
+/// The error numbers in a text, as the standard library prints them:
+/// `Os { code: 111, kind: ConnectionRefused, …`, `Connection refused (os error 111)`.
+pub(crate) fn error_numbers(text: &str) -> impl Iterator<Item = u32> {
+    ["(os error ", "Os { code: "].iter().flat_map(move |before| {
+        text.split(before).skip(1).filter_map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            rest[..end].parse().ok()
+        })
+    })
 }
 
 /// What libraries say when data ends before they expect it.
