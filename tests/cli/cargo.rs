@@ -4,6 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use nstest_tests::cargo::outside_of_test;
+
 use crate::command::{Ended, cargo_nstest, nstest};
 
 #[test]
@@ -45,28 +49,42 @@ impl Drop for Directory {
     }
 }
 
-/// Both tests bind the same port, and hold it until both had the time to.
+/// Both tests bind the same port. With MEET, a directory with two pipes, each holds it until the
+/// other has tried to bind it.
 const SUITE: &str = r#"
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::path::Path;
 
-fn binds() {
-    let _listener = TcpListener::bind("127.0.0.1:8080").unwrap();
-    assert!(std::path::Path::new("/run/nstest").exists(), "it is not isolated");
-    std::thread::sleep(std::time::Duration::from_millis(500));
+fn binds(own: &str, other: &str) {
+    let listener = TcpListener::bind("127.0.0.1:8080");
+    if let Some(directory) = std::env::var_os("MEET") {
+        // For reading and writing, so that opening waits for no other (fifo(7)).
+        let open = |name: &str| -> File {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).open(Path::new(&directory).join(name)).unwrap()
+        };
+        let (mut own, mut other) = (open(own), open(other));
+        other.write_all(b"x").unwrap();
+        own.read_exact(&mut [0]).unwrap();
+    }
+    listener.unwrap();
+    assert!(Path::new("/run/nstest").exists(), "it is not isolated");
 }
 
 #[test]
 fn one() {
-    binds();
+    binds("one", "two");
 }
 
 #[test]
 fn two() {
-    binds();
+    binds("two", "one");
 }
 "#;
 
-/// A package whose tests collide on a port.
+/// A package with tests that collide on a port.
 fn package(name: &str) -> Directory {
     let directory = Directory::new(name);
     fs::create_dir(directory.0.join("tests")).unwrap();
@@ -81,12 +99,7 @@ fn package(name: &str) -> Directory {
 fn in_package(directory: &Directory, arguments: &[&str]) -> Command {
     let mut command = cargo_nstest(arguments);
     command.current_dir(&directory.0).env("CARGO_TARGET_DIR", directory.0.join("target"));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(name);
-        }
-    }
+    outside_of_test(&mut command);
     command
 }
 
@@ -95,7 +108,11 @@ fn in_package(directory: &Directory, arguments: &[&str]) -> Command {
 fn tests_that_collide_on_a_port_pass_under_nextest() {
     nstest_tests::programs::need(&["cargo-nextest"]);
     let package = package("nextest");
-    let ended = Ended::of(in_package(&package, &["test", "--test", "suite"]));
+    let mut command = in_package(&package, &["test", "--test", "suite", "--test-threads=2"]);
+    for pipe in ["one", "two"] {
+        mkfifo(&package.0.join(pipe), Mode::S_IRWXU).unwrap();
+    }
+    let ended = Ended::of(command.env("MEET", &package.0));
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     let chosen = "nstest: cargo nextest run: a network namespace for each test\n";
     assert!(ended.stderr.contains(chosen), "{}", ended.stderr);

@@ -1,5 +1,6 @@
 //! Starts the commands, and what they have in common: usage, help, version.
 
+use std::borrow::BorrowMut;
 use std::process::{Command, Output};
 
 /// A command for `nstest`.
@@ -27,8 +28,9 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    pub(crate) fn of(mut command: Command) -> Self {
-        let Output { status, stdout, stderr } = command.output().expect("the command starts");
+    pub(crate) fn of(mut command: impl BorrowMut<Command>) -> Self {
+        let Output { status, stdout, stderr } =
+            command.borrow_mut().output().expect("the command starts");
         let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
         Self { status: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }

@@ -1,68 +1,27 @@
 //! `nstest run` as a job of a shell, on a terminal that script(1) makes.
 
-use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use nstest_tests::marks::{self, eventually};
 use nstest_tests::survivors;
+use nstest_tests::terminal::OnTerminal;
 
 use crate::command::nstest;
 
-/// A command with a terminal of its own.
-struct OnTerminal {
-    script: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-    /// Of its processes, for `survivors`.
-    mark: String,
-    shown: String,
-}
-
-impl OnTerminal {
-    /// `command` is for a shell; `$nstest` is the command under test.
-    fn run(command: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let nth = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mark = format!("job-{}-{nth}", std::process::id());
-        // With SIGINT ignored, as this test may be, a shell does not trap it.
-        let mut script = Command::new("env")
-            .args(["--default-signal", "script", "-qfec", command, "/dev/null"])
-            .env("nstest", nstest(&[]).get_program())
-            .env("SHELL", "/bin/sh")
-            .env("PS1", "$ ")
-            .env(marks::VARIABLE, &mark)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start script(1)");
-        let input = script.stdin.take().unwrap();
-        let output = BufReader::new(script.stdout.take().unwrap());
-        Self { script, input, output, mark, shown: String::new() }
-    }
-
-    /// Reads until this text was shown once more.
-    fn wait_for(&mut self, text: &str) {
-        let from = self.shown.len();
-        while !self.shown[from..].contains(text) {
-            let mut byte = [0];
-            self.output.read_exact(&mut byte).unwrap_or_else(|_| panic!("{}", self.shown));
-            self.shown.push(char::from(byte[0]));
-        }
-    }
-
-    fn type_in(&mut self, text: &str) {
-        self.input.write_all(text.as_bytes()).unwrap();
-    }
-
-    /// The status that the command ended with, and all that was shown.
-    fn end(mut self) -> (Option<i32>, String) {
-        let mut rest = Vec::new();
-        self.output.read_until(0, &mut rest).unwrap();
-        self.shown.push_str(&String::from_utf8_lossy(&rest));
-        (self.script.wait().unwrap().code(), self.shown)
-    }
+/// A command line that can start `$nstest`, on a terminal, and the mark of its processes for
+/// [`survivors`].
+fn start(command: &str) -> (OnTerminal, String) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let nth = COUNT.fetch_add(1, Ordering::Relaxed);
+    let mark = format!("job-{}-{nth}", std::process::id());
+    let nstest = nstest(&[]);
+    let environment = [
+        ("nstest", nstest.get_program()),
+        ("PS1", "$ ".as_ref()),
+        (marks::VARIABLE, mark.as_ref()),
+    ];
+    (OnTerminal::run(command, environment), mark)
 }
 
 const WORLDS: [&str; 2] = ["", "--peers 1"];
@@ -72,7 +31,7 @@ fn ctrl_c_is_for_the_program() {
     for world in WORLDS {
         let script =
             "trap \"echo caught; exit 9\" INT; echo ready; while :; do sleep 0.02 & wait; done";
-        let mut job = OnTerminal::run(&format!("exec \"$nstest\" run {world} -- sh -c '{script}'"));
+        let (mut job, _) = start(&format!("exec \"$nstest\" run {world} -- sh -c '{script}'"));
         job.wait_for("ready");
         job.type_in("\x03");
         let (status, shown) = job.end();
@@ -85,11 +44,10 @@ fn ctrl_c_is_for_the_program() {
 fn ctrl_c_ends_a_program_that_does_not_handle_it() {
     for world in WORLDS {
         // Not a shell, which may miss the signal while it starts a program.
-        let mut job = OnTerminal::run(&format!("exec \"$nstest\" run {world} -- cat"));
+        let (mut job, mark) = start(&format!("exec \"$nstest\" run {world} -- cat"));
         job.type_in("typed\n");
         job.wait_for("typed\r\ntyped\r\n");
         job.type_in("\x03");
-        let mark = job.mark.clone();
         let (status, shown) = job.end();
         assert_eq!(status, Some(130), "{shown}");
         assert_eq!(survivors::processes(mark.as_ref()), <[String; 0]>::default());
@@ -99,7 +57,7 @@ fn ctrl_c_ends_a_program_that_does_not_handle_it() {
 #[test]
 fn a_job_can_be_stopped_and_continued() {
     for world in WORLDS {
-        let mut shell = OnTerminal::run("exec sh -i");
+        let (mut shell, _) = start("exec sh -i");
         shell.wait_for("$ ");
         shell.type_in(&format!("\"$nstest\" run {world} -- sh -c 'echo re''ady; cat; exit 4'\n"));
         shell.wait_for("ready\r\n");
@@ -127,7 +85,7 @@ fn a_shell_has_job_control_and_the_terminal_comes_back() {
     for world in WORLDS {
         let command =
             format!("\"$nstest\" run {world} -- sh -i; echo end; read line; echo \"got $line\"");
-        let mut outer = OnTerminal::run(&command);
+        let (mut outer, _) = start(&command);
         outer.wait_for("$ ");
         outer.type_in("sh -c 'echo re''ady; exec sleep 60'\n");
         outer.wait_for("ready\r\n");
@@ -147,12 +105,11 @@ fn a_shell_has_job_control_and_the_terminal_comes_back() {
 fn a_closed_terminal_leaves_nothing() {
     for world in WORLDS {
         let command = format!("\"$nstest\" run {world} -- sh -c 'echo ready; sleep 60 & sleep 60'");
-        let mut job = OnTerminal::run(&command);
+        let (mut job, mark) = start(&command);
         job.wait_for("ready");
-        job.script.kill().unwrap();
-        assert_eq!(job.script.wait().unwrap().signal(), Some(9));
+        assert_eq!(job.close().signal(), Some(9));
         eventually("the processes end", || {
-            survivors::processes(job.mark.as_ref()).is_empty().then_some(())
+            survivors::processes(mark.as_ref()).is_empty().then_some(())
         });
     }
 }

@@ -1,66 +1,47 @@
 //! `NSTEST_PAUSE`: a test waits at its end, and can be entered.
 
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use nstest::{Node, TestResult, netns_test};
 use nstest_tests::driver::Run;
 use nstest_tests::marks;
+use nstest_tests::terminal::OnTerminal;
 
-/// A fixture with a terminal of its own, made by script(1).
-struct OnTerminal {
-    script: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-    shown: String,
-}
+/// A fixture on a terminal.
+struct PausedTest(OnTerminal);
 
-impl OnTerminal {
+impl PausedTest {
     fn run(fixture: &str, pause: &str) -> Self {
         let binary = std::env::current_exe().unwrap();
         let run =
             format!("'{}' --color never --ignored --exact pause::{fixture}", binary.display());
-        let mut script = Command::new("script")
-            .args(["-qfec", &run, "/dev/null"])
-            .env("NSTEST_PAUSE", pause)
-            .env("RUST_BACKTRACE", "0")
-            .env("SHELL", "/bin/sh")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("start script(1)");
-        let input = script.stdin.take().unwrap();
-        let output = BufReader::new(script.stdout.take().unwrap());
-        Self { script, input, output, shown: String::new() }
+        let environment = [("NSTEST_PAUSE", pause.as_ref()), ("RUST_BACKTRACE", "0".as_ref())];
+        Self(OnTerminal::run(&run, environment))
     }
 
     /// Waits for the line that ends what a paused test prints. Returns all until there.
-    fn wait_for_pause(&mut self) -> &str {
-        while !self.shown.contains("To go on: ") {
-            let before = self.shown.len();
-            self.output.read_line(&mut self.shown).unwrap();
-            assert!(self.shown.len() > before, "it ended without a pause:\n{}", self.shown);
-        }
-        &self.shown
+    fn wait_for_pause(&mut self) -> String {
+        self.0.wait_for("To go on: ");
+        self.0.wait_for("\n");
+        self.0.shown()
     }
 
     fn press_enter(&mut self) {
-        self.input.write_all(b"\n").unwrap();
+        self.0.type_in("\n");
     }
 
     /// All that was shown until the end.
-    fn end(mut self) -> String {
-        self.output.read_to_string(&mut self.shown).unwrap();
-        self.script.wait().unwrap();
-        self.shown.replace('\r', "")
+    fn end(self) -> String {
+        self.0.end().1.replace('\r', "")
     }
 
     /// Performs the command that was printed for a node, with another shell command at its end.
     fn enter(&self, node: &str, command: &str) -> String {
-        let line = self.shown.lines().find_map(|line| line.trim().strip_prefix(node));
+        let shown = self.0.shown();
+        let line = shown.lines().find_map(|line| line.trim().strip_prefix(node));
         let nsenter = line.and_then(|line| line.trim().strip_suffix("sh")).expect("a command");
         let entered = Command::new("sh")
             .args(["-c", &format!("{nsenter} sh -c '{command}'")])
@@ -82,7 +63,7 @@ fn panics(server: Node) {
 
 #[test]
 fn a_panic_keeps_the_network_and_its_sockets() {
-    let mut test = OnTerminal::run("panics", "failed");
+    let mut test = PausedTest::run("panics", "failed");
     let shown = test.wait_for_pause();
     assert!(shown.contains("PAUSED: pause::panics panicked at "), "{shown}");
     assert!(shown.contains("the reason"), "{shown}");
@@ -105,7 +86,7 @@ fn returns_an_error_without_root(server: Node) -> TestResult {
 
 #[test]
 fn an_error_keeps_the_network_without_root() {
-    let mut test = OnTerminal::run("returns_an_error_without_root", "failed");
+    let mut test = PausedTest::run("returns_an_error_without_root", "failed");
     let shown = test.wait_for_pause();
     assert!(shown.contains("has failed: the test returned an error"), "{shown}");
     let routes = test.enter("server ", "cat /proc/net/route");
@@ -122,7 +103,7 @@ fn hangs(_server: Node) {
 
 #[test]
 fn a_timeout_waits_for_a_signal() {
-    let mut test = OnTerminal::run("hangs", "failed");
+    let mut test = PausedTest::run("hangs", "failed");
     let shown = test.wait_for_pause();
     assert!(shown.contains("PAUSED: pause::hangs has reached its timeout"), "{shown}");
     let (_, pid) = shown.split_once("kill -INT ").unwrap();
@@ -140,10 +121,10 @@ fn passes(_server: Node) {}
 
 #[test]
 fn a_test_that_passes_pauses_if_asked_and_goes_on_after_a_time() {
-    let mut test = OnTerminal::run("passes", "always:20ms");
+    let mut test = PausedTest::run("passes", "always:20ms");
     assert!(test.wait_for_pause().contains("PAUSED: pause::passes has passed"));
     assert!(test.end().contains("1 passed; 0 failed"));
-    let text = OnTerminal::run("passes", "failed").end();
+    let text = PausedTest::run("passes", "failed").end();
     assert!(text.contains("1 passed") && !text.contains("PAUSED"), "{text}");
 }
 
@@ -164,9 +145,9 @@ fn panics_twice() {
 
 #[test]
 fn each_failure_pauses_once() {
-    let text = OnTerminal::run("panics_as_it_should", "failed").end();
+    let text = PausedTest::run("panics_as_it_should", "failed").end();
     assert!(text.contains("1 passed") && !text.contains("PAUSED"), "{text}");
-    let mut test = OnTerminal::run("panics_twice", "failed:10ms");
+    let mut test = PausedTest::run("panics_twice", "failed:10ms");
     assert!(test.wait_for_pause().contains("the first one"));
     let text = test.end();
     assert!(text.contains("has failed: the test panicked: the second one"), "{text}");

@@ -10,16 +10,20 @@ use crate::programs::need;
 #[must_use]
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(workspace());
-    // cargo sets these for a test. The build script of ring depends on them: with others,
-    // this cargo and the next one outside of a test would compile ring and all above it again.
+    outside_of_test(command.current_dir(workspace()));
+    command
+}
+
+/// Has a cargo run as outside of a test, without the variables that cargo sets for a test. The
+/// build script of ring depends on them: with others, this cargo and the next one would compile
+/// ring and all above it again.
+pub fn outside_of_test(cargo: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(name);
+            cargo.env_remove(name);
         }
     }
-    command
 }
 
 /// The directory of the workspace.

@@ -6,6 +6,7 @@
 //! - [`programs`]: finds programs that a machine may lack, such as redis-server;
 //! - [`cargo`]: runs cargo and cargo-nextest;
 //! - [`marks`]: lets a fixture and the test that started it wait for each other;
+//! - [`terminal`]: runs a command on a terminal;
 //! - [`survivors`]: finds what a run left behind;
 //! - [`postgres`]: starts a PostgreSQL server in a node;
 //! - [`floor`]: makes networks in the fewest netlink messages, for benchmarks;
@@ -24,6 +25,7 @@ pub mod programs;
 pub mod raw;
 pub mod rounds;
 pub mod survivors;
+pub mod terminal;
 
 /// Whether this process is root of the machine, or of a test that root has started. An
 /// ordinary user's namespace maps one user id only.

@@ -18,7 +18,7 @@ fn finds_no_server(server: Node) -> TestResult {
     Ok(())
 }
 
-/// The fixture above, and a target whose tests pass.
+/// The fixture above, and a target with tests that pass.
 const TESTS: &str = "binary(=quickstart) or test(=archive::finds_no_server)";
 
 /// Runs one part of the tests as on a machine that has only the archive and cargo-nextest, and
