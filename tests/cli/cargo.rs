@@ -1,7 +1,6 @@
 //! `nstest wrap` and `cargo nstest test`: suites of others, unchanged.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::sys::stat::Mode;
@@ -9,6 +8,7 @@ use nix::unistd::mkfifo;
 use nstest_tests::cargo::outside_of_test;
 
 use crate::command::{Ended, cargo_nstest, nstest};
+use crate::directory::Directory;
 
 #[test]
 fn a_binary_that_lists_its_tests_is_not_isolated() {
@@ -17,10 +17,10 @@ fn a_binary_that_lists_its_tests_is_not_isolated() {
     {
         let mut command = nstest(&["wrap", "--", "./suite", first]);
         let directory = Directory::new("lists");
-        let suite = directory.0.join("suite");
+        let suite = directory.path().join("suite");
         fs::write(&suite, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&suite, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        command.current_dir(&directory.0);
+        command.current_dir(directory.path());
         let ended = Ended::of(command);
         let expected = (Some(0), listed, "");
         assert_eq!((ended.status, ended.stdout.as_str(), ended.stderr.as_str()), expected);
@@ -28,25 +28,6 @@ fn a_binary_that_lists_its_tests_is_not_isolated() {
     Ended::of(nstest(&["wrap"])).is_refused();
     Ended::of(nstest(&["wrap", "--wrong", "true"])).is_refused();
     assert_eq!(Ended::of(nstest(&["wrap", "./missing", "--list"])).status, Some(127));
-}
-
-/// A directory that is removed when it is dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("cli-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Both tests bind the same port. With MEET, a directory with two pipes, each holds it until the
@@ -87,18 +68,18 @@ fn two() {
 /// A package with tests that collide on a port.
 fn package(name: &str) -> Directory {
     let directory = Directory::new(name);
-    fs::create_dir(directory.0.join("tests")).unwrap();
+    fs::create_dir(directory.path().join("tests")).unwrap();
     let manifest = "[package]\nname = \"suite\"\nedition = \"2021\"\n[workspace]\n";
-    fs::write(directory.0.join("Cargo.toml"), manifest).unwrap();
-    fs::create_dir(directory.0.join("src")).unwrap();
-    fs::write(directory.0.join("src/lib.rs"), "").unwrap();
-    fs::write(directory.0.join("tests/suite.rs"), SUITE).unwrap();
+    fs::write(directory.path().join("Cargo.toml"), manifest).unwrap();
+    fs::create_dir(directory.path().join("src")).unwrap();
+    fs::write(directory.path().join("src/lib.rs"), "").unwrap();
+    fs::write(directory.path().join("tests/suite.rs"), SUITE).unwrap();
     directory
 }
 
 fn in_package(directory: &Directory, arguments: &[&str]) -> Command {
     let mut command = cargo_nstest(arguments);
-    command.current_dir(&directory.0).env("CARGO_TARGET_DIR", directory.0.join("target"));
+    command.current_dir(directory.path()).env("CARGO_TARGET_DIR", directory.path().join("target"));
     outside_of_test(&mut command);
     command
 }
@@ -110,9 +91,9 @@ fn tests_that_collide_on_a_port_pass_under_nextest() {
     let package = package("nextest");
     let mut command = in_package(&package, &["test", "--test", "suite", "--test-threads=2"]);
     for pipe in ["one", "two"] {
-        mkfifo(&package.0.join(pipe), Mode::S_IRWXU).unwrap();
+        mkfifo(&package.path().join(pipe), Mode::S_IRWXU).unwrap();
     }
-    let ended = Ended::of(command.env("MEET", &package.0));
+    let ended = Ended::of(command.env("MEET", package.path()));
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     let chosen = "nstest: cargo nextest run: a network namespace for each test\n";
     assert!(ended.stderr.contains(chosen), "{}", ended.stderr);

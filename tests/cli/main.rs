@@ -2,7 +2,9 @@
 
 mod cargo;
 mod command;
+mod directory;
 mod doctor;
 mod job;
+mod record;
 mod run;
 mod show;

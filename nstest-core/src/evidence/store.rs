@@ -1,7 +1,11 @@
 //! Where what is kept of a failed test is written:
 //! `target/nstest/<package>.<binary>/<test>/<attempt>`.
 //!
-//! Whatever fails here is a note, and the verdict stays.
+//! Whatever fails here is a note, and the verdict stays. [`given`]: in a directory of the user's
+//! choice.
+
+#[cfg(feature = "cli")]
+mod given;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -29,13 +33,19 @@ const PASSED: &str = ".passed";
 /// The file that says how many bytes the present test run has written.
 const WRITTEN: &str = ".written";
 
+/// The files of a record: the small and most important ones first, since the disk may have room
+/// for some of them.
+pub(crate) const FILES: [&str; 5] =
+    ["card.txt", "output.txt", "events.jsonl", "capture.pcapng", "report.html"];
+
 /// The most bytes that one test run writes.
 const MOST: u64 = 1 << 30;
 
 /// The files of one failed test.
 #[derive(Debug)]
 pub(crate) struct Folder {
-    root: PathBuf,
+    /// The directory of all records; absent if the user has chosen the path.
+    root: Option<PathBuf>,
     /// Its name while it is written.
     unfinished: PathBuf,
     path: PathBuf,
@@ -71,7 +81,7 @@ impl Folder {
         let _ = fs::remove_dir_all(&path);
         remove_unfinished(&of_test);
         fs::create_dir_all(&unfinished).map_err(|error| at(&unfinished, &error))?;
-        Ok(Self { root, unfinished, path })
+        Ok(Self { root: Some(root), unfinished, path })
     }
 
     /// Where it is when it is finished.
@@ -84,6 +94,10 @@ impl Folder {
     /// # Errors
     /// What the file system refuses.
     pub(crate) fn finish(mut self) -> io::Result<PathBuf> {
+        #[cfg(feature = "cli")]
+        if self.root.is_none() {
+            return self.finish_given();
+        }
         // Another process may do the same; the last one wins.
         while let Err(error) = fs::rename(&self.unfinished, &self.path) {
             if error.kind() != io::ErrorKind::DirectoryNotEmpty {
@@ -98,20 +112,24 @@ impl Folder {
         if let (Some(attempt), Some(of_test)) = (attempt, of_test) {
             point_to(&of_test.join(LATEST), Path::new(attempt));
         }
-        if let Ok(below) = self.path.strip_prefix(&self.root) {
-            point_to(&self.root.join(LATEST), below);
+        if let Some(root) = &self.root
+            && let Ok(below) = self.path.strip_prefix(root)
+        {
+            point_to(&root.join(LATEST), below);
         }
         Ok(std::mem::take(&mut self.path))
     }
 
-    /// Counts bytes that are to be written. Where they cannot be counted, there is no limit.
+    /// Counts bytes that are to be written. Where they cannot be counted, there is no limit, nor in
+    /// a directory that the user has chosen.
     ///
     /// # Errors
     /// If the test run has written too many. `run` is the same for all of its processes.
     pub(crate) fn reserve(&self, run: &str, bytes: u64) -> io::Result<()> {
+        let Some(root) = &self.root else { return Ok(()) };
         let mut options = File::options();
         let file = options.create(true).truncate(false).read(true).write(true);
-        let Ok(file) = file.open(self.root.join(WRITTEN)) else { return Ok(()) };
+        let Ok(file) = file.open(root.join(WRITTEN)) else { return Ok(()) };
         // Until it is closed.
         let Ok(mut file) = Flock::lock(file, FlockArg::LockExclusive) else { return Ok(()) };
         let mut text = String::new();
@@ -186,6 +204,8 @@ impl Drop for Folder {
     /// Removes what is not finished.
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.unfinished); // renamed, if it is finished
+        #[cfg(feature = "cli")]
+        self.remove_if_empty();
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn keep(
     }
     let summary = summary(test, name, settings, verdict, !failed);
     let Some(run) = RecordedRun::of(summary, record) else { return };
-    verdict.evidence = Some(write(name, &run, None, None));
+    verdict.evidence = Some(write(folder(test, name), &run, None, None));
 }
 
 /// Keeps the records of an exploration that found a failure: that of the first run that failed,
@@ -58,8 +58,8 @@ pub(super) fn keep_exploration(
     };
     let summary = summary(test, name, settings, verdict, true);
     let failed = RunSummary {
+        rerun: rerun_command(test, name, Some(&plan), Some(summary.seed)),
         plan: Some(plan),
-        seed_matters: true,
         passed: false,
         verdict: how,
         ..summary.clone()
@@ -83,7 +83,8 @@ pub(super) fn keep_exploration(
     let difference = difference(&census.story(None), &failed.story(None));
     let difference = difference.map(|text| format!("first difference: {text}"));
     failed.add(difference.clone().map(|text| TimelineEvent::Note { text }));
-    verdict.evidence = Some(write(name, &failed, Some(&census), difference.as_deref()));
+    let folder = folder(test, name);
+    verdict.evidence = Some(write(folder, &failed, Some(&census), difference.as_deref()));
 }
 
 fn summary<'a>(
@@ -95,15 +96,18 @@ fn summary<'a>(
 ) -> RunSummary<'a> {
     let run_config = &settings.run_config;
     RunSummary {
-        test,
         name,
-        target: rerun::target_arguments(test),
+        binary: test.krate(),
+        rerun: rerun_command(test, name, run_config.plan.as_deref(), verdict.seed),
         plan: run_config.plan.clone(),
         seed: run_config.seed,
-        seed_matters: verdict.seed.is_some(),
         passed,
         verdict: described(test, &verdict.verdict, passed),
     }
+}
+
+fn rerun_command(test: &Test, name: &str, plan: Option<&str>, seed: Option<u64>) -> String {
+    rerun::command(name, &rerun::target_arguments(test), plan, seed)
 }
 
 /// What a record says about a verdict: a test that is meant to panic fails otherwise.
@@ -122,13 +126,11 @@ fn described(test: &Test, verdict: &Verdict, passed: bool) -> String {
 
 /// Writes the files of a run, and returns what is printed.
 fn write(
-    name: &str,
+    folder: io::Result<Folder>,
     run: &RecordedRun<'_>,
     census: Option<&RecordedRun<'_>>,
     difference: Option<&str>,
 ) -> String {
-    let test = run.test();
-    let folder = folder(test, name);
     let card = Card::of(&run.story(folder.as_ref().ok().map(Folder::path)));
     let written = folder.and_then(|folder| write_into(folder, run, &card, census));
     let (card, place) = match written {
@@ -150,15 +152,15 @@ fn has_colour() -> bool {
 }
 
 /// A record that was written.
-struct Written {
-    path: PathBuf,
+pub(super) struct Written {
+    pub(super) path: PathBuf,
     /// A line for each file that could not be written.
-    lacks: String,
+    pub(super) lacks: String,
 }
 
 /// # Errors
 /// If nothing could be written.
-fn write_into(
+pub(super) fn write_into(
     folder: Folder,
     run: &RecordedRun<'_>,
     card: &Card,

@@ -22,7 +22,7 @@
 //! - [`body`]: the other process: parameters, test function, result;
 //! - [`inline`]: runs the body in the parent, for debuggers;
 //! - [`mod@enter`]: a body without a test, for a `main`;
-//! - `program`, `program_options`: a body that is a program, for `nstest run`;
+//! - `program`, `program_options`, `program_record`: a body that is a program, for `nstest run`;
 //! - [`supervise`]: the parent's way through all of it;
 //! - [`mod@run`]: what the macro calls.
 
@@ -39,6 +39,8 @@ mod pause_policy;
 mod program;
 #[cfg(feature = "cli")]
 mod program_options;
+#[cfg(feature = "cli")]
+mod program_record;
 mod record;
 mod recorded_run;
 mod rerun;

@@ -12,6 +12,8 @@ use super::parent::environment::refuse_stale_environment;
 use super::parent::foreground::Foreground;
 use super::parent::launch::{BodyOutput, Launch};
 use super::program_options::{NAME, Program, ProgramEnd};
+use super::program_record::ProgramRecord;
+use super::settings::{RecordOptions, RecordPolicy};
 use super::test::Options;
 use crate::error::Result;
 
@@ -28,7 +30,17 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
     refuse_stale_environment()?;
     let options = Options { uplink: program.uplink, ..Options::DEFAULT };
     let launch = Launch::of_main(NAME, options, BodyOutput::Foreground)?;
-    let launch = Launch { timeout: program.timeout, ..launch };
+    let kept = program.record.as_deref().map(ProgramRecord::begin).transpose()?;
+    let record = if kept.is_some() { RECORDED } else { RecordOptions::OFF };
+    let launch = Launch { timeout: program.timeout, record, ..launch };
     let foreground = Foreground::begin(program.needs_nodes())?;
-    launch.start()?.attend(&foreground)
+    let (end, record) = launch.start()?.attend(&foreground)?;
+    if let Some(kept) = kept {
+        kept.finish(program, &end, record);
+    }
+    Ok(end)
 }
+
+/// Without peers, `lo` is all of the network.
+const RECORDED: RecordOptions =
+    RecordOptions { policy: RecordPolicy::All, tls_secrets: false, loopback: true };

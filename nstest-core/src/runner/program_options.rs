@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::fault::Condition;
@@ -25,6 +26,8 @@ pub struct Program {
     pub silent_peer: bool,
     /// After this time it is asked to end, and then killed.
     pub timeout: Option<Duration>,
+    /// The directory of the record that it leaves, if it leaves one.
+    pub record: Option<PathBuf>,
 }
 
 impl Program {
@@ -43,4 +46,16 @@ pub enum ProgramEnd {
     TimedOut(Duration),
     /// It could not be started.
     NotStarted(io::Error),
+}
+
+impl ProgramEnd {
+    /// In words, and whether that is a success. It was started.
+    #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+    pub(super) fn describe(&self) -> (bool, String) {
+        match self {
+            Self::Exited(status) => (*status == 0, format!("it ended with exit status {status}")),
+            Self::TimedOut(timeout) => (false, format!("it did not end within {timeout:?}")),
+            Self::NotStarted(error) => (false, format!("it could not be executed: {error}")),
+        }
+    }
 }

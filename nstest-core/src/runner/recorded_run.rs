@@ -5,14 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::record::{Output, TestRecord, now};
-use super::rerun;
-use super::test::Test;
 use crate::evidence::capture::capture;
 use crate::evidence::card::Card;
 use crate::evidence::commit::commit;
 use crate::evidence::matching::{Networks, match_frames};
 use crate::evidence::packets::{TracedPacket, trace};
 use crate::evidence::report::report;
+use crate::evidence::store::FILES;
 use crate::evidence::story::Story;
 use crate::evidence::timeline::{Entry, TimelineEvent, VERSION};
 use crate::recorder::RecorderOutput;
@@ -20,15 +19,14 @@ use crate::recorder::RecorderOutput;
 /// Which run it is, and how it ended.
 #[derive(Debug, Clone)]
 pub(super) struct RunSummary<'a> {
-    pub(super) test: &'a Test,
     /// The name by which libtest knows the test.
     pub(super) name: &'a str,
-    /// The arguments by which cargo finds the test's target.
-    pub(super) target: String,
+    /// The crate of the test.
+    pub(super) binary: &'a str,
+    /// A command that runs the test again in the same way.
+    pub(super) rerun: String,
     pub(super) plan: Option<String>,
     pub(super) seed: u64,
-    /// Whether the seed belongs to the command that repeats the run.
-    pub(super) seed_matters: bool,
     pub(super) passed: bool,
     /// The verdict in words.
     pub(super) verdict: String,
@@ -77,14 +75,20 @@ impl<'a> RecordedRun<'a> {
         Some(run)
     }
 
-    pub(super) fn test(&self) -> &Test {
-        self.summary.test
-    }
-
     /// Adds events to the end.
     pub(super) fn add(&mut self, events: impl IntoIterator<Item = TimelineEvent>) {
         let time = self.entries.last().map_or(self.started, |entry| entry.time);
         self.entries.extend(events.into_iter().map(|event| Entry { time, event }));
+    }
+
+    /// Says where all of its faults come from.
+    #[cfg(feature = "cli")]
+    pub(super) fn attribute_faults(&mut self, to: &str) {
+        for entry in &mut self.entries {
+            if let TimelineEvent::FaultInjected { place, .. } = &mut entry.event {
+                to.clone_into(place);
+            }
+        }
     }
 
     /// The number of the packet that a node sent and that reads like this.
@@ -104,8 +108,7 @@ impl<'a> RecordedRun<'a> {
         story
     }
 
-    /// The files, with their names: the small and most important ones first, since the disk may
-    /// have room for some of them.
+    /// The files, with their names.
     ///
     /// # Errors
     /// If a text is too long for the capture.
@@ -116,13 +119,10 @@ impl<'a> RecordedRun<'a> {
         if !self.secrets.is_empty() {
             comments.push(SECRETS.to_owned());
         }
-        Ok(vec![
-            ("card.txt", card.text(false).into_bytes()),
-            ("output.txt", self.output.bytes()),
-            ("events.jsonl", events.into_bytes()),
-            ("capture.pcapng", capture(&comments, &self.entries, &self.packets, &self.secrets)?),
-            ("report.html", page),
-        ])
+        let capture = capture(&comments, &self.entries, &self.packets, &self.secrets)?;
+        let card = card.text(false).into_bytes();
+        let content = [card, self.output.bytes(), events.into_bytes(), capture, page];
+        Ok(FILES.into_iter().zip(content).collect())
     }
 }
 
@@ -132,17 +132,12 @@ impl RunSummary<'_> {
             version: VERSION,
             unix_time: started.as_nanos().to_string(),
             test: self.name.to_owned(),
-            binary: self.test.krate().to_owned(),
+            binary: self.binary.to_owned(),
             commit: std::env::var_os("CARGO_MANIFEST_DIR").and_then(|at| commit(Path::new(&at))),
             seed: self.seed.to_string(),
             plan: self.plan.clone(),
-            rerun: self.rerun(),
+            rerun: self.rerun.clone(),
         }
-    }
-
-    fn rerun(&self) -> String {
-        let seed = self.seed_matters.then_some(self.seed);
-        rerun::command(self.name, &self.target, self.plan.as_deref(), seed)
     }
 
     /// What the capture says about the test.
@@ -153,7 +148,7 @@ impl RunSummary<'_> {
             format!("seed: {}", self.seed),
         ];
         comments.extend(self.plan.as_ref().map(|plan| format!("plan: {plan}")));
-        comments.push(format!("run again: {}", self.rerun()));
+        comments.push(format!("run again: {}", self.rerun));
         comments
     }
 }

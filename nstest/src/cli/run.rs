@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -29,6 +30,13 @@ pub(super) struct Run {
     /// Then it gets SIGTERM, and after 5 more seconds SIGKILL, with all that it has started.
     #[arg(long, value_name = "TIME", value_parser = time)]
     timeout: Option<Duration>,
+
+    /// Leave a record in this directory: packets, events, and a report of them.
+    ///
+    /// `nstest show PATH` and `nstest open PATH` show it. The directory must be empty, new, or have
+    /// an earlier record, which is replaced.
+    #[arg(long, value_name = "PATH")]
+    record: Option<PathBuf>,
 
     /// The program and its arguments.
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
@@ -59,7 +67,8 @@ pub(super) struct World {
 
 impl Run {
     pub(super) fn execute(self) -> ExitCode {
-        self.world.execute(self.command, self.timeout)
+        let Self { world, timeout, record, command } = self;
+        execute(Program { timeout, record, ..world.program(command) })
     }
 }
 
@@ -74,22 +83,26 @@ impl World {
         [peers, condition, uplink, silent_peer].into_iter().flatten().collect()
     }
 
-    /// Runs a program there.
-    pub(super) fn execute(self, command: Vec<OsString>, timeout: Option<Duration>) -> ExitCode {
+    /// A program there.
+    pub(super) fn program(self, command: Vec<OsString>) -> Program {
         let Self { peers, uplink, condition, silent_peer } = self;
         let peers = peers.unwrap_or_default();
-        let program = Program { command, peers, uplink, condition, silent_peer, timeout };
-        let name = || program.command[0].to_string_lossy();
-        match run_program(&program) {
-            Ok(ProgramEnd::Exited(status)) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
-            Ok(ProgramEnd::TimedOut(timeout)) => {
-                fail(TIMED_OUT, format_args!("`{}` did not end within {timeout:?}", name()))
-            }
-            Ok(ProgramEnd::NotStarted(error)) => not_started(&program.command[0], &error),
-            Err(error) => {
-                anstream::eprintln!("{error:?}");
-                ExitCode::from(FAILED)
-            }
+        Program { command, peers, uplink, condition, silent_peer, ..Program::default() }
+    }
+}
+
+/// Runs a program in its world.
+pub(super) fn execute(program: Program) -> ExitCode {
+    let name = || program.command[0].to_string_lossy();
+    match run_program(&program) {
+        Ok(ProgramEnd::Exited(status)) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
+        Ok(ProgramEnd::TimedOut(timeout)) => {
+            fail(TIMED_OUT, format_args!("`{}` did not end within {timeout:?}", name()))
+        }
+        Ok(ProgramEnd::NotStarted(error)) => not_started(&program.command[0], &error),
+        Err(error) => {
+            anstream::eprintln!("{error:?}");
+            ExitCode::from(FAILED)
         }
     }
 }

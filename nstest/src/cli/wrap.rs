@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use clap::Args;
 
-use super::run::{World, not_started};
+use super::run::{World, execute, not_started};
 
 /// Runs a test binary in network namespaces of its own, for cargo and nextest.
 ///
@@ -26,7 +26,7 @@ pub(super) struct Wrap {
 impl Wrap {
     pub(super) fn execute(self) -> ExitCode {
         if !lists(&self.command) {
-            return self.world.execute(self.command, None);
+            return execute(self.world.program(self.command));
         }
         let error = replace(Command::new(&self.command[0]).args(&self.command[1..]));
         not_started(&self.command[0], &error)

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::layout::{Section, WIDTH, command, cut_start, fitted};
 use super::packets;
 use crate::evidence::hints;
+use crate::evidence::packets::LOOPBACK;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, KnownInterface, OpenSocket, Story, WaitingThread};
 
@@ -105,8 +106,10 @@ fn end_text(story: &Story, end: u32, known: &KnownInterface) -> String {
     let mut addresses: Vec<_> = known.addresses.iter().filter(|(ip, _)| is_shown(ip)).collect();
     addresses.sort_by_key(|(ip, _)| ip.is_ipv6());
     let address = addresses.first().map(|(ip, length)| format!(" {ip}/{length}"));
+    // Faults are not in force on `lo`.
+    let faults = story.faults.iter().filter(|_| end != LOOPBACK);
     let mut states: Vec<String> =
-        story.faults.iter().filter_map(|fault| fault.state_of(&node, &known.name)).collect();
+        faults.filter_map(|fault| fault.state_of(&node, &known.name)).collect();
     if known.down.is_some() && !states.iter().any(|state| state == "down") {
         states.push("down".to_owned());
     }

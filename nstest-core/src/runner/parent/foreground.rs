@@ -23,6 +23,7 @@ use super::terminal::Terminal;
 use super::watch::Running;
 use crate::error::Result;
 use crate::runner::program_options::ProgramEnd;
+use crate::runner::record::TestRecord;
 use crate::sys::process::exit_code;
 
 /// What kill(2) sends to the parent and the program gets.
@@ -80,11 +81,12 @@ impl Foreground {
 }
 
 impl Running {
-    /// Returns when the program and all other processes of its world are dead.
+    /// Returns when the program and all other processes of its world are dead, with what was
+    /// recorded of them.
     ///
     /// # Errors
     /// What the machine refused before the program began.
-    pub(crate) fn attend(self, foreground: &Foreground) -> Result<ProgramEnd> {
+    pub(crate) fn attend(mut self, foreground: &Foreground) -> Result<(ProgramEnd, TestRecord)> {
         let mut deadline = self.timeout.and_then(|timeout| self.start.checked_add(timeout));
         let mut timed_out = None;
         loop {
@@ -95,6 +97,8 @@ impl Running {
                     None => {
                         timed_out = self.timeout;
                         deadline = now.checked_add(GRACE);
+                        let processes = process_tree::directories(self.process.pid());
+                        self.record.take_snapshot(processes);
                         self.pass_on(Signal::SIGTERM, foreground);
                     }
                     Some(_) => {
@@ -105,7 +109,8 @@ impl Running {
                 continue;
             }
             let watched = |fd| PollFd::new(fd, PollFlags::POLLIN);
-            let mut fds = [watched(self.process.as_fd()), watched(foreground.signals.as_fd())];
+            let mut fds = vec![watched(self.process.as_fd()), watched(foreground.signals.as_fd())];
+            fds.extend(self.record.poll_fds().map(watched));
             let wait = left.map(|left| left + Duration::from_millis(1));
             let wait = wait.and_then(|wait| PollTimeout::try_from(wait).ok());
             // Interrupted by a signal, it fails, and is called again at once.
@@ -115,6 +120,7 @@ impl Running {
             if fds[0].any() == Some(true) {
                 break;
             }
+            self.record.take();
             while let Ok(Some(signal)) = foreground.signals.read_signal() {
                 if let Some(signal) = is_for_the_program(&signal, self.process.pid()) {
                     self.pass_on(signal, foreground);
@@ -122,13 +128,13 @@ impl Running {
             }
         }
         foreground.take_terminal_back();
-        let observed = self.finish();
-        match timed_out {
-            Some(timeout) => Ok(ProgramEnd::TimedOut(timeout)),
-            None => {
-                Ok(ProgramEnd::Exited(exit_code(ExitStatus::from_raw(observed.into_status()?))))
-            }
-        }
+        let mut observed = self.finish();
+        let record = std::mem::take(&mut observed.record);
+        let end = match timed_out {
+            Some(timeout) => ProgramEnd::TimedOut(timeout),
+            None => ProgramEnd::Exited(exit_code(ExitStatus::from_raw(observed.into_status()?))),
+        };
+        Ok((end, record))
     }
 
     /// Before the program has begun, a signal that would end it ends its world.

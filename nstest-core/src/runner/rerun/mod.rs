@@ -19,10 +19,23 @@ pub(super) fn command(name: &str, target: &str, plan: Option<&str>, seed: Option
     if let Some(seed) = seed {
         command.push_str(&format!("{}={seed} ", settings::SEED));
     }
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:#".contains(&b));
-    let name = if plain { name.to_owned() } else { quoted(name) };
+    let name = word(name, b"_:#");
     command.push_str(&format!("cargo test {target}-- --include-ignored --exact {name}"));
     command
+}
+
+/// A program and its arguments, for a shell.
+#[cfg(feature = "cli")]
+pub(super) fn command_line(words: &[std::ffi::OsString]) -> String {
+    let words: Vec<String> =
+        words.iter().map(|it| word(&it.to_string_lossy(), b"_:#-./=,@%+")).collect();
+    words.join(" ")
+}
+
+/// A word for a shell: quoted, unless it has only letters, digits and these characters.
+fn word(text: &str, others: &[u8]) -> String {
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b));
+    if plain && !text.is_empty() { text.to_owned() } else { quoted(text) }
 }
 
 /// The arguments by which cargo finds the test's target: `-p shop --test orders`. Cargo and
