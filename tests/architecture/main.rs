@@ -10,5 +10,6 @@ mod imports;
 mod manifests;
 mod names;
 mod purity;
+mod recipes;
 mod source;
 mod tree;

@@ -39,7 +39,11 @@ pub fn workspace() -> &'static Path {
 const BUILT: [&str; 3] = [
     "--workspace",
     "--features",
-    if cfg!(feature = "programs") { "nstest-tests/programs" } else { "" },
+    if cfg!(feature = "programs") {
+        "nstest-tests/programs,nstest-tests-recipes/programs"
+    } else {
+        ""
+    },
 ];
 
 /// Has cargo-nextest write an archive of these targets of this package. `filter` is a filterset.

@@ -1,0 +1,4 @@
+//! Databases, without a container.
+
+mod postgres;
+mod redis;

@@ -1,0 +1,4 @@
+//! Names and services.
+
+mod hickory;
+mod mdns;

@@ -1,0 +1,3 @@
+//! Servers and clients of HTTP.
+
+mod axum_reqwest;

@@ -1,0 +1,11 @@
+//! The recipes of the book: tests that users copy. `docs/src/recipes` includes these files, so
+//! each is complete in itself, and imports what a user would import.
+#![cfg(test)]
+#![forbid(unsafe_code)]
+
+mod consensus;
+mod databases;
+mod discovery;
+mod http;
+mod quic_and_tls;
+mod test_crates;

@@ -1,0 +1,4 @@
+//! QUIC and TLS.
+
+mod quinn;
+mod rustls;

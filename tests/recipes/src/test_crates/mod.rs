@@ -1,0 +1,4 @@
+//! Crates that generate tests.
+
+mod cases;
+mod properties;
