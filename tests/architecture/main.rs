@@ -7,6 +7,7 @@
 mod circles;
 mod documentation;
 mod imports;
+mod links;
 mod manifests;
 mod names;
 mod purity;
