@@ -7,6 +7,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::sys::signal::{Signal, raise};
@@ -14,6 +15,7 @@ use nix::unistd::Pid;
 use nstest_tests::programs::find;
 
 const ROLE: &str = "NSTESTS_ROLE";
+const DELAY: Duration = Duration::from_millis(20);
 
 fn main() -> nstest::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -31,6 +33,15 @@ fn main() -> nstest::Result<()> {
     nstest::enter()?;
     if role == "is started again" {
         TcpStream::connect("127.0.0.1:80").expect("the port of the process that started this one");
+        return Ok(());
+    }
+    if role == "is started again beside its network" {
+        nstest::enter()?;
+        nstest::enter()?;
+        // Only the process that has entered changes the network.
+        let error =
+            nstest::net().add_node("client").build().expect_err("the network is not its own");
+        assert_eq!(error.code(), nstest::ErrorCode::InUse, "{error:?}");
         return Ok(());
     }
     let _own = TcpListener::bind("127.0.0.1:80").expect("the port is free");
@@ -54,6 +65,7 @@ fn main() -> nstest::Result<()> {
             let error = Command::new("sh").args(["-c", "echo another; exit 7"]).exec();
             panic!("{error}");
         }
+        "has a network" => has_a_network(),
         "moves between processors" => {
             let every = sched_getaffinity(Pid::from_raw(0)).expect("the processors");
             for processor in (0..CpuSet::count()).filter(|it| every.is_set(*it) == Ok(true)) {
@@ -66,6 +78,29 @@ fn main() -> nstest::Result<()> {
         other => unreachable!("{other}"),
     }
     Ok(())
+}
+
+/// The process has nodes, faults and a seed as a test has.
+fn has_a_network() {
+    let net = nstest::net();
+    assert_eq!(net.seed(), 7);
+    let server = net.add_node("server").build().expect("a node");
+    let link = net.connect(&net.local(), &server).expect("a link");
+    let listener = server.run(|| TcpListener::bind("[::]:7000")).expect("a listener");
+    let slow = link.condition(nstest::Condition::new().delay(DELAY)).expect("a condition");
+    let start = Instant::now();
+    TcpStream::connect("server:7000").expect("connect by name");
+    assert!(start.elapsed() >= 2 * DELAY);
+    drop((slow, listener));
+    let refused = server.spawn(|| TcpStream::connect("127.0.0.1:80").is_err());
+    assert!(refused.join().expect("no panic"), "the port is that of another node");
+    let nodes = std::thread::spawn(|| nstest::net().nodes().len());
+    assert_eq!(nodes.join().expect("no panic"), 1);
+    // It affects no packet, and nothing fails for that.
+    net.inject("server udp: drop".parse().expect("a fault")).expect("inject");
+    let program = std::env::current_exe().expect("this program");
+    let again = Command::new(program).env(ROLE, "is started again beside its network").status();
+    println!("{} of 1 node", again.expect("start"));
 }
 
 fn cases() {
@@ -83,7 +118,7 @@ fn cases() {
     };
     let run = |role: &str| {
         let mut command = Command::new(&program);
-        command.args(["an argument", "--another"]);
+        command.args(["an argument", "--another"]).env("NSTEST_SEED", "7");
         start(command, role, b"its input\n")
     };
     assert_outcome(&run("passes"), 0, "[\"an argument\", \"--another\"]\n", "");
@@ -93,6 +128,10 @@ fn cases() {
     assert_outcome(&run("fails"), 101, "", "a number: ParseIntError");
     assert_outcome(&run("enters twice"), 0, "processes 2\n", "");
     assert_outcome(&run("starts itself"), 0, "exit status: 0\n", "");
+    assert_outcome(&run("has a network"), 0, "exit status: 0 of 1 node\n", "");
+    let mut command = Command::new(&program);
+    command.env("NSTEST_SEED", "seven");
+    assert_outcome(&start(command, "passes", b""), 1, "", "nstest[config]");
     assert_outcome(&run("becomes another program"), 7, "another\n", "");
     assert_outcome(&run("moves between processors"), 0, "", "");
 

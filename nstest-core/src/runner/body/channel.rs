@@ -22,7 +22,7 @@ use crate::ipc::{Assignment, Event, FAILED, Failure};
 use crate::layout::TLS_SECRETS;
 use crate::panics;
 use crate::recorder;
-use crate::run_config::Findings;
+use crate::run_config::{Findings, RunConfig};
 use crate::runner::settings::TLS_VARIABLE;
 use crate::runner::test::Test;
 use crate::sync::lock;
@@ -70,6 +70,10 @@ impl Channel {
         }
         leave_assignment(&self.assignment);
         self.send(&Event::Started(std::process::id()));
+    }
+
+    pub(crate) fn run_config(self) -> RunConfig {
+        self.assignment.run_config
     }
 
     /// Runs the test function, reports its result, and ends the process.

@@ -265,6 +265,18 @@ impl Drop for Entered {
     }
 }
 
+/// Gives a `main` that has entered namespaces a network, until the process ends. The first call of
+/// `net()` builds it.
+pub(crate) fn play_main(name: &'static str, role: Role, run_config: RunConfig) -> Result<()> {
+    let mut playing = lock(&PLAYING);
+    if playing.is_empty() {
+        let main = Test::new("", name, Options::DEFAULT);
+        // Not on this thread as its own: nothing would print the error of `setup_failure`.
+        playing.push(Arc::new(Current::of(&main, role, run_config, None)?));
+    }
+    Ok(())
+}
+
 /// Has the running test report these findings instead of its network's; for tests of the
 /// runner. Call it on the thread of the test function.
 pub fn pretend(findings: impl FnOnce(&RunConfig) -> Findings) {
@@ -281,6 +293,8 @@ pub fn pretend(findings: impl FnOnce(&RunConfig) -> Findings) {
 /// first call builds the network: the test's own node, without a link, and the `peers = N`
 /// of the attribute. It may be called on any thread of the test.
 ///
+/// In a `main` that has called [`enter`](crate::enter), it is the network of that process.
+///
 /// ```no_run
 /// /// Adds a node for a server to the network of any test.
 /// fn server(name: &str) -> nstest::Result<nstest::Node> {
@@ -290,7 +304,7 @@ pub fn pretend(findings: impl FnOnce(&RunConfig) -> Findings) {
 /// ```
 ///
 /// # Panics
-/// Outside of a `#[netns_test]`, and where the network cannot be built.
+/// Outside of a `#[netns_test]` and of such a `main`, and where the network cannot be built.
 #[must_use]
 #[track_caller]
 pub fn net() -> Net {
@@ -309,13 +323,14 @@ pub fn net() -> Net {
     let Some(current) = current else {
         panic!(
             "`nstest::net()` outside of a test: there is a network only in the body of a \
-             function with `#[netns_test]` (or `#[netns]`, `#[nstest::test]`)"
+             function with `#[netns_test]` (or `#[netns]`, `#[nstest::test]`), and in a `main` \
+             that has called `nstest::enter()`"
         );
     };
     match current.world() {
         Ok(world) => world.net().clone(),
         // Not a panic, which `#[should_panic]` would take for the test's.
         Err(error) if OWN.with_borrow(Option::is_some) => setup_failure::unwind(&error),
-        Err(error) => panic!("the network of this test cannot be built: {error:?}"),
+        Err(error) => panic!("the network cannot be built: {error:?}"),
     }
 }

@@ -20,6 +20,7 @@ use super::play::play;
 use crate::ipc::Assignment;
 use crate::layout::BODY;
 use crate::preflight::policy::Policy;
+use crate::run_config::RunConfig;
 use crate::runner::announce::announce;
 use crate::runner::test::Test;
 use crate::runner::verdict::Verdict;
@@ -40,6 +41,11 @@ impl Restarted {
         let (binary, assignment) = target.to_str()?.split_once(' ')?;
         let assignment = Assignment::decode(assignment).filter(|it| it.test == test)?;
         (this_binary().as_deref() == Some(binary)).then_some(Self(assignment))
+    }
+
+    /// What the body was started with.
+    pub(crate) fn run_config(self) -> RunConfig {
+        self.0.run_config
     }
 
     /// Calls the test function. Panics if it fails.
