@@ -1,16 +1,18 @@
 //! A program in a world of its own: `nstest run`.
 //!
-//! As for a `main` that [enters](fn@super::enter) namespaces, the binary is started again there.
-//! Unlike that, the program keeps the terminal, the process group and the signals that are
-//! ignored: it is a job of the shell as if it had been started without nstest. A program that
-//! needs no nodes takes the place of the body's process. Otherwise the nodes live in the
-//! body's process, and the program is its child.
+//! The program keeps the terminal, the process group and the signals that are ignored: it is a
+//! job of the shell as if it had been started without nstest.
+//!
+//! A program that has nothing but `lo` is started by init, and this binary is not started
+//! again. Otherwise it is, as for a `main` that [enters](fn@super::enter) namespaces: the body
+//! makes the network. Nodes live in its process, so the program is then its child. Without
+//! nodes, the program takes its place.
 
 use super::body::channel::Channel;
 use super::body::program::play;
 use super::parent::environment::refuse_stale_environment;
 use super::parent::foreground::Foreground;
-use super::parent::launch::{BodyOutput, Launch};
+use super::parent::launch::{Binary, BodyOutput, Launch};
 use super::program_options::{NAME, Program, ProgramEnd};
 use super::program_record::ProgramRecord;
 use super::settings::{RecordOptions, RecordPolicy};
@@ -32,7 +34,10 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
     let launch = Launch::of_main(NAME, options, BodyOutput::Foreground)?;
     let kept = program.record.as_deref().map(ProgramRecord::begin).transpose()?;
     let record = if kept.is_some() { RECORDED } else { RecordOptions::OFF };
-    let launch = Launch { timeout: program.timeout, record, ..launch };
+    let mut launch = Launch { timeout: program.timeout, record, ..launch };
+    if !program.needs_body() {
+        (launch.binary, launch.arguments) = (Binary::Named, program.command.clone());
+    }
     let foreground = Foreground::begin(program.needs_nodes())?;
     let (end, record) = launch.start()?.attend(&foreground)?;
     if let Some(kept) = kept {

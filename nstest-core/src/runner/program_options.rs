@@ -35,6 +35,11 @@ impl Program {
     pub(super) fn needs_nodes(&self) -> bool {
         self.peers > 0 || self.silent_peer
     }
+
+    /// Whether this binary has to make the network or to record, before the program starts.
+    pub(super) fn needs_body(&self) -> bool {
+        self.needs_nodes() || self.uplink || self.record.is_some()
+    }
 }
 
 /// How a program ended.

@@ -168,11 +168,14 @@ fn split(handover: Handover) {
     match outcome {
         Ok(0) => become_body(handover),
         Ok(body) => await_body(c_long::from(body), pipe),
-        Err(errno) => {
-            report(pipe, &message(tag::NOT_STARTED, errno));
-            exit_now(1)
-        }
+        Err(errno) => report_not_started(pipe, errno),
     }
+}
+
+/// Reports that there is no body, and ends init.
+pub(super) fn report_not_started(pipe: c_long, errno: Errno) -> ! {
+    report(pipe, &message(tag::NOT_STARTED, errno));
+    exit_now(1)
 }
 
 /// The body's PID in init, and 0 in the body.
@@ -221,7 +224,7 @@ fn start_again(handover: &Handover) -> Result<libc::pid_t, Errno> {
 
 /// Only the parent has the pipe's read end, so an error means that the parent ended before
 /// this process asked to die with it.
-fn parent_is_gone(pipe: c_int) -> bool {
+pub(super) fn parent_is_gone(pipe: c_int) -> bool {
     let mut event = libc::pollfd { fd: pipe, events: 0, revents: 0 };
     // SAFETY: it is one element, as stated.
     unsafe { libc::poll(&raw mut event, 1, 0) };
@@ -258,7 +261,7 @@ fn name_after_binary() {
 }
 
 /// The kernel keeps the first 15 bytes.
-fn set_name(name: &[u8]) {
+pub(super) fn set_name(name: &[u8]) {
     debug_assert!(name.contains(&0));
     // SAFETY: the string ends in NUL.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
@@ -273,7 +276,7 @@ fn report(pipe: c_long, frame: &[u8; 9]) {
 /// `__WALL`, because a process may have been cloned with another exit signal than SIGCHLD.
 ///
 /// The body may be using the memory of this process at the same time: see [`lend`].
-extern "C" fn await_body(body: c_long, pipe: c_long) -> ! {
+pub(super) extern "C" fn await_body(body: c_long, pipe: c_long) -> ! {
     // Not on the stack, where a sanitizer would note it in thread-local memory.
     static STATUS: AtomicI32 = AtomicI32::new(0);
     let wait = [-1, STATUS.as_ptr() as c_long, c_long::from(libc::__WALL), 0];

@@ -15,6 +15,7 @@
 //! - [`rseq`]: the restartable sequence of a thread;
 //! - [`lend`]: a child that takes over its parent's memory;
 //! - [`init`]: PID 1 of the new namespace, which starts before `main`;
+//! - [`init_copy`]: the same as a copy of the parent, for a program of its own;
 //! - [`signal_event`]: a descriptor that a signal handler makes readable;
 //! - [`interrupt`]: SIGINT and SIGTERM as a descriptor, for a while;
 //! - [`termination`]: SIGINT, SIGTERM and SIGHUP during work that is to end properly;
@@ -36,6 +37,8 @@ mod capset;
 pub(crate) mod elsewhere;
 pub(crate) mod ethtool;
 pub(crate) mod init;
+#[cfg(feature = "cli")]
+pub(crate) mod init_copy;
 pub(crate) mod interrupt;
 mod lend;
 pub(crate) mod limits;

@@ -27,9 +27,9 @@ use super::step::{HeldDirs, Step};
 /// The program that the child becomes.
 #[derive(Debug)]
 pub(crate) struct Image {
-    path: CString,
-    arguments: Vec<CString>,
-    environment: Vec<CString>,
+    pub(super) path: CString,
+    pub(super) arguments: Vec<CString>,
+    pub(super) environment: Vec<CString>,
 }
 
 impl Image {
@@ -60,11 +60,15 @@ pub(crate) enum Refused {
     Exec(Errno),
 }
 
-/// A child that has exec'd, and the failed steps that were not required, by index.
+/// A child that is no copy of its parent any more.
 #[derive(Debug)]
 pub(crate) struct Spawned {
     pub(crate) process: Process,
+    /// The failed steps that were not required, by index.
     pub(crate) tolerated: Vec<(usize, Errno)>,
+    /// Why the program of an init that is ending was not executed.
+    #[cfg(feature = "cli")]
+    pub(crate) not_executed: Option<Errno>,
 }
 
 /// One step, and whether the child fails without it.
@@ -129,7 +133,12 @@ pub(crate) fn spawn(
     let failed = report.failed.load(Relaxed);
     let Ok(index) = usize::try_from(failed) else {
         let tolerated = report.errnos.iter().map(|e| e.load(Relaxed)).enumerate();
-        return Ok(Spawned { process, tolerated: tolerated.filter(|(_, e)| *e != 0).collect() });
+        return Ok(Spawned {
+            process,
+            tolerated: tolerated.filter(|(_, e)| *e != 0).collect(),
+            #[cfg(feature = "cli")]
+            not_executed: None,
+        });
     };
     let errno = report.errnos[index].load(Relaxed);
     process.reap();

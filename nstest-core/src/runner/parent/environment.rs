@@ -10,6 +10,11 @@ use crate::runner::settings;
 use crate::sys::call::c_string;
 use crate::sys::init::{Handover, VARIABLE};
 
+/// The variable for init.
+pub(super) fn handover(handover: &Handover) -> CString {
+    c_string(format!("{VARIABLE}={}", handover.encode()))
+}
+
 /// # Errors
 /// If the environment has a [`Handover`]. Init takes the variable away in a body's
 /// process, so where it is still there, it was made for another process.
@@ -25,15 +30,10 @@ pub(crate) fn refuse_stale_environment() -> Result<()> {
     }
 }
 
-/// The parent's environment with the [`Handover`], a `TMPDIR` of the test's own, and
-/// without variables that lead to a network that the test does not have. `libtest_name`
+/// The parent's environment with a `TMPDIR` of the test's own, and without variables that lead to a network that the test does not have. `libtest_name`
 /// is absent where the body is not a test. `tls_secrets`: whether TLS libraries are to write their
 /// secrets into a file of the test, unless the user has set one.
-pub(super) fn of_body(
-    handover: &Handover,
-    libtest_name: Option<&str>,
-    tls_secrets: bool,
-) -> Vec<CString> {
+pub(super) fn of_body(libtest_name: Option<&str>, tls_secrets: bool) -> Vec<CString> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let is_proxy = |name: &str| {
         name.to_ascii_lowercase().ends_with("_proxy") && !name.eq_ignore_ascii_case("no_proxy")
@@ -59,7 +59,6 @@ pub(super) fn of_body(
         })
         .collect();
     environment.push(set("TMPDIR", TMP_DIR));
-    environment.push(set(VARIABLE, &handover.encode()));
     if tls_secrets && std::env::var_os(settings::TLS_VARIABLE).is_none() {
         environment.push(set(settings::TLS_VARIABLE, TLS_SECRETS));
     }

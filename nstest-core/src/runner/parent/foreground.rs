@@ -128,11 +128,15 @@ impl Running {
             }
         }
         foreground.take_terminal_back();
+        let not_executed = self.not_executed.take();
         let mut observed = self.finish();
         let record = std::mem::take(&mut observed.record);
-        let end = match timed_out {
-            Some(timeout) => ProgramEnd::TimedOut(timeout),
-            None => ProgramEnd::Exited(exit_code(ExitStatus::from_raw(observed.into_status()?))),
+        let end = match (not_executed, timed_out) {
+            (Some(error), _) => ProgramEnd::NotStarted(error),
+            (None, Some(timeout)) => ProgramEnd::TimedOut(timeout),
+            (None, None) => {
+                ProgramEnd::Exited(exit_code(ExitStatus::from_raw(observed.into_status()?)))
+            }
         };
         Ok((end, record))
     }

@@ -5,6 +5,8 @@
 //! threads, not processes).
 
 use std::ffi::OsString;
+#[cfg(feature = "cli")]
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
@@ -37,7 +39,9 @@ use crate::runner::settings::{self, RecordOptions, Settings};
 use crate::runner::test::{Options, Test};
 use crate::sys::call::c_string;
 use crate::sys::init::Handover;
-use crate::sys::spawn::{Act, Helper, Image, SELF, Spawned, spawn};
+#[cfg(feature = "cli")]
+use crate::sys::init_copy::spawn_program;
+use crate::sys::spawn::{Act, Helper, Image, Refused, SELF, Spawned, spawn};
 use crate::uplink::{Connected, Uplink};
 
 /// Where the body's output goes.
@@ -56,11 +60,22 @@ pub(crate) enum BodyOutput {
     Foreground,
 }
 
-/// One start of the binary in namespaces of its own.
+/// What is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Binary {
+    /// This one, as the body of a test or of a `main`.
+    This,
+    /// The program that the first of the arguments names.
+    #[cfg(feature = "cli")]
+    Named,
+}
+
+/// One start of a binary in namespaces of its own.
 #[derive(Debug)]
 pub(crate) struct Launch<'a> {
     /// What the wrapper in the new process compares its own path with.
     pub(crate) test: String,
+    pub(crate) binary: Binary,
     pub(crate) arguments: Vec<OsString>,
     /// The name by which libtest finds the test; absent for a `main`.
     pub(crate) libtest_name: Option<&'a str>,
@@ -82,6 +97,7 @@ impl<'a> Launch<'a> {
         let argv0 = std::env::args_os().next().unwrap_or_default();
         Self {
             test: test.path(),
+            binary: Binary::This,
             arguments: libtest::arguments(argv0, name),
             libtest_name: Some(name),
             options: test.options,
@@ -106,6 +122,7 @@ impl<'a> Launch<'a> {
     pub(crate) fn of_main(name: &str, options: Options, output: BodyOutput) -> Result<Self> {
         Ok(Self {
             test: name.to_owned(),
+            binary: Binary::This,
             arguments: std::env::args_os().collect(),
             libtest_name: None,
             options,
@@ -150,6 +167,8 @@ impl<'a> Launch<'a> {
         let drain = |pipe| Drain::new(pipe).map_err(descriptor_error("prepare a pipe", "fcntl"));
         Ok(Running {
             process: spawned.process,
+            #[cfg(feature = "cli")]
+            not_executed: spawned.not_executed.map(io::Error::from_raw_os_error),
             report: drain(report)?,
             output: output.map(drain).transpose()?,
             record,
@@ -204,11 +223,6 @@ impl<'a> Launch<'a> {
         recorder: Option<RawFd>,
         resume: Option<&OwnedFd>,
     ) -> Result<(Spawned, Option<Connected>)> {
-        let image = Image::new(
-            SELF.to_owned(),
-            self.arguments.iter().map(|a| c_string(a.clone().into_vec())).collect(),
-            environment::of_body(handover, self.libtest_name, self.record.tls_secrets),
-        );
         let Options { uplink, ipv6, offloads, .. } = self.options;
         let uplink = uplink.then(|| Uplink::prepare(ipv6, offloads)).transpose()?;
         let extras = Extras {
@@ -234,14 +248,14 @@ impl<'a> Launch<'a> {
         };
         let steps = setup::steps(host(), &identity, fds, extras);
         let acts: Vec<Act> = steps.iter().map(PlannedStep::act).collect();
-        let result = match channel {
-            None => spawn(extras.namespaces(), &acts, &image, None),
-            Some((ours, theirs)) => {
-                let serve = |pidfd: &dyn Fn() -> i32| parent_helper.serve(&ours, pidfd);
-                let helper = Helper { serve: &serve, channel: theirs.into() };
-                spawn(extras.namespaces(), &acts, &image, Some(helper))
+        let (ours, theirs) = channel.unzip();
+        let serve = |pidfd: &dyn Fn() -> i32| {
+            if let Some(ours) = &ours {
+                parent_helper.serve(ours, pidfd);
             }
         };
+        let helper = theirs.map(|theirs| Helper { serve: &serve, channel: theirs.into() });
+        let result = self.clone_child(extras.namespaces(), &acts, handover, helper);
         let connected = parent_helper.connected()?;
         let spawned = result.map_err(|refused| spawn_error(&refused, &steps))?;
         // The runs of an exploration lack the same as the run without faults, which
@@ -250,6 +264,31 @@ impl<'a> Launch<'a> {
             print_missing(&spawned, &steps);
         }
         Ok((spawned, connected))
+    }
+
+    fn clone_child(
+        &self,
+        namespaces: i32,
+        acts: &[Act],
+        handover: &Handover,
+        helper: Option<Helper<'_>>,
+    ) -> std::result::Result<Spawned, Refused> {
+        let arguments: Vec<_> =
+            self.arguments.iter().map(|a| c_string(a.clone().into_vec())).collect();
+        let mut environment = environment::of_body(self.libtest_name, self.record.tls_secrets);
+        match self.binary {
+            Binary::This => {
+                environment.push(environment::handover(handover));
+                let image = Image::new(SELF.to_owned(), arguments, environment);
+                spawn(namespaces, acts, &image, helper)
+            }
+            #[cfg(feature = "cli")]
+            Binary::Named => {
+                let name = arguments.first().cloned().unwrap_or_default();
+                let program = Image::new(name, arguments, environment);
+                spawn_program(namespaces, acts, &program, handover.report, helper)
+            }
+        }
     }
 }
 

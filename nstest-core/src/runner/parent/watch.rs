@@ -1,6 +1,8 @@
 //! Waits until all processes of a test are dead, passes on what they print, and collects
 //! what the verdict needs.
 
+#[cfg(feature = "cli")]
+use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,9 @@ use crate::uplink::Connected;
 pub(crate) struct Running {
     /// The body's init.
     pub(super) process: Process,
+    /// Why the program was not executed, if it was not.
+    #[cfg(feature = "cli")]
+    pub(super) not_executed: Option<io::Error>,
     /// The pipe for events.
     pub(super) report: Drain,
     /// The pipe for output, if it goes through one.

@@ -56,8 +56,10 @@ impl Host {
     ];
 
     pub(crate) fn read() -> Self {
-        let entries = || std::fs::read_dir("/run").into_iter().flatten().flatten();
-        let run_links = entries()
+        let entries: Vec<_> = std::fs::read_dir("/run").into_iter().flatten().flatten().collect();
+        let run_links = entries
+            .iter()
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()))
             .filter_map(|entry| Some((entry.path(), std::fs::read_link(entry.path()).ok()?)))
             .collect();
         let in_use = [std::env::current_dir(), std::env::current_exe()];
@@ -66,7 +68,8 @@ impl Host {
             .ok()
             .filter(|shm| shm.is_dir() && !in_use.iter().any(|path| path.starts_with(shm)));
         let in_use: Vec<PathBuf> = in_use.iter().filter_map(|path| below_run(path)).collect();
-        let run_dirs: Vec<PathBuf> = entries()
+        let run_dirs: Vec<PathBuf> = entries
+            .iter()
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .map(|entry| entry.path())
             .filter(|path| {
