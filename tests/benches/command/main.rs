@@ -1,8 +1,8 @@
 //! What `nstest run` costs, compared with unshare(1).
 //!
-//! `cargo bench -p nstest-tests --bench command [-- --rounds N]`
+//! `cargo bench -p nstest-tests --bench command [-- --rounds N] [--command PATH]`
 //!
-//! Both start `true` in new user, network, mount, PID, UTS and IPC namespaces with a new
+//! PATH is a command that `cargo install` has built, with other options of the compiler. Both start `true` in new user, network, mount, PID, UTS and IPC namespaces with a new
 //! /proc, in an order shuffled for each round. The benchmark prints the times and their ratio,
 //! and asserts nothing about them. `docs/src/design/cost.md` has figures and reasons.
 
@@ -13,30 +13,32 @@ use nstest_tests::rounds::{Shuffled, quantile_of};
 
 const UNSHARE: [&str; 9] =
     ["unshare", "-r", "-n", "-m", "-p", "-u", "-i", "--fork", "--mount-proc"];
-const NSTEST: [&str; 3] = [env!("CARGO_BIN_EXE_nstest-command"), "run", "--"];
-
-/// The command lines, each without the program.
-const WAYS: [(&str, &[&str]); 3] =
-    [("true, no namespaces", &[]), ("floor: unshare(1)", &UNSHARE), ("nstest run", &NSTEST)];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let benching = arguments.iter().any(|argument| argument == "--bench");
-    let rounds = arguments
-        .iter()
-        .position(|argument| argument == "--rounds")
-        .map(|at| arguments[at + 1].parse().expect("--rounds takes a number"))
-        // Under `cargo test --benches` it only has to work.
-        .unwrap_or(if benching { 400 } else { 2 });
-    let mut order = Shuffled::new(WAYS.len());
-    let mut times = [const { Vec::new() }; WAYS.len()];
+    let value = |option: &str| {
+        let at = arguments.iter().position(|argument| argument == option)?;
+        Some(arguments.get(at + 1).expect("an option has a value").as_str())
+    };
+    // Under `cargo test --benches` it only has to work.
+    let rounds = value("--rounds").map_or(if benching { 400 } else { 2 }, |rounds| {
+        rounds.parse().expect("--rounds takes a number")
+    });
+    let command = value("--command").unwrap_or(env!("CARGO_BIN_EXE_nstest-command"));
+    let nstest = [command, "run", "--"];
+    // The command lines, each without the program.
+    let ways: [(&str, &[&str]); 3] =
+        [("true, no namespaces", &[]), ("floor: unshare(1)", &UNSHARE), ("nstest run", &nstest)];
+    let mut order = Shuffled::new(ways.len());
+    let mut times = [const { Vec::new() }; 3];
     for _ in 0..rounds {
         for &way in order.next() {
-            times[way].push(run(WAYS[way].1));
+            times[way].push(run(ways[way].1));
         }
     }
     println!("{rounds} rounds, milliseconds{:>20}{:>10}", "p10", "median");
-    for ((what, _), times) in WAYS.iter().zip(&times) {
+    for ((what, _), times) in ways.iter().zip(&times) {
         let at = |quantile| quantile_of(times, quantile);
         println!("  {what:<33}{:>9.2}{:>10.2}", at(0.1), at(0.5));
     }

@@ -71,7 +71,7 @@ impl Host {
         let run_dirs: Vec<PathBuf> = entries
             .iter()
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            .map(|entry| entry.path())
+            .map(std::fs::DirEntry::path)
             .filter(|path| {
                 in_use.contains(path) || Self::KEPT.iter().any(|kept| path == Path::new(kept))
             })
