@@ -3,8 +3,8 @@
 //! The program keeps the terminal, the process group and the signals that are ignored: it is a
 //! job of the shell as if it had been started without nstest.
 //!
-//! A program that has nothing but `lo` is started by init, and this binary is not started
-//! again. Otherwise it is, as for a `main` that [enters](fn@super::enter) namespaces: the body
+//! A program that has nothing but `lo`, and no record, is started by init: this binary is not
+//! started again. Otherwise it is, as for a `main` that [enters](fn@super::enter) namespaces: the body
 //! makes the network. Nodes live in its process, so the program is then its child. Without
 //! nodes, the program takes its place.
 
