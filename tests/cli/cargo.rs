@@ -81,6 +81,9 @@ fn in_package(directory: &Directory, arguments: &[&str]) -> Command {
     let mut command = cargo_nstest(arguments);
     command.current_dir(directory.path()).env("CARGO_TARGET_DIR", directory.path().join("target"));
     outside_of_test(&mut command);
+    // It would have precedence over the runner of all targets.
+    let target = std::env::consts::ARCH.to_uppercase();
+    command.env(format!("CARGO_TARGET_{target}_UNKNOWN_LINUX_GNU_RUNNER"), "./missing");
     command
 }
 

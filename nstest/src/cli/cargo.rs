@@ -38,15 +38,18 @@ impl CargoTest {
             }
         };
         let mut command = Command::new(&cargo);
+        let keys = runner_keys(&self.arguments);
+        let runners =
+            keys.iter().flat_map(|key| ["--config".to_owned(), format!("{key} = {runner}")]);
         if self.no_nextest || !has_nextest() {
             let why = if self.no_nextest { "" } else { " (cargo-nextest is not installed)" };
             anstream::eprintln!(
                 "nstest: cargo test{why}: a network namespace for each test binary"
             );
-            command.args(["test", "--config"]).arg(runner);
+            command.arg("test").args(runners);
         } else {
             anstream::eprintln!("nstest: cargo nextest run: a network namespace for each test");
-            command.args(["nextest", "run", "--config"]).arg(runner);
+            command.args(["nextest", "run"]).args(runners);
         }
         if takes_separator(&self.arguments) {
             command.arg("--");
@@ -55,15 +58,32 @@ impl CargoTest {
         super::run::not_started(&cargo, &error)
     }
 
-    /// The configuration of cargo that has this program start test binaries.
+    /// What starts test binaries: this program, as an array of TOML.
     fn runner(&self) -> std::io::Result<String> {
         let program = std::env::current_exe()?;
         let mut words = vec![program.to_string_lossy().into_owned(), "wrap".to_owned()];
         words.extend(self.world.arguments());
         words.push("--".to_owned());
         let words: Vec<String> = words.iter().map(|word| toml_string(word)).collect();
-        Ok(format!("target.'cfg(all())'.runner = [{}]", words.join(", ")))
+        Ok(format!("[{}]", words.join(", ")))
     }
+}
+
+/// The keys of cargo's configuration that name the target runner. A key with the name of the
+/// target has precedence over the others, so it must not keep another runner: that of the targets
+/// of this machine, and of those that are asked for.
+fn runner_keys(arguments: &[OsString]) -> Vec<String> {
+    let arguments: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
+    let mut targets: Vec<String> =
+        ["gnu", "musl"].map(|env| format!("{}-unknown-linux-{env}", std::env::consts::ARCH)).into();
+    let next = arguments.windows(2).filter(|pair| pair[0] == "--target").map(|pair| &*pair[1]);
+    let same = arguments.iter().filter_map(|it| it.strip_prefix("--target="));
+    targets.extend(next.chain(same).map(str::to_owned));
+    targets.extend(std::env::var("CARGO_BUILD_TARGET"));
+    targets.sort();
+    targets.dedup();
+    let named = targets.iter().map(|target| format!("target.{}.runner", toml_string(target)));
+    ["target.'cfg(all())'.runner".to_owned()].into_iter().chain(named).collect()
 }
 
 /// Whether these arguments began with `--`, which is for cargo: clap takes it for itself.
@@ -98,6 +118,15 @@ fn toml_string(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_runners_of_all_targets_are_replaced() {
+        let arguments = ["--target", "a", "--lib", "--target=b"].map(OsString::from);
+        let keys = runner_keys(&arguments);
+        for key in ["'cfg(all())'", r#""a""#, r#""b""#] {
+            assert!(keys.contains(&format!("target.{key}.runner")), "{keys:?}");
+        }
+    }
 
     #[test]
     fn paths_are_quoted_as_toml() {
