@@ -130,6 +130,8 @@ pub(crate) struct Assignment {
     pub(crate) recorder: Option<i32>,
     /// Whether `lo` of the test's own node is recorded.
     pub(crate) records_loopback: bool,
+    /// The socket through which a program hands over the listeners of host ports, if it has some.
+    pub(crate) listeners: Option<i32>,
     /// How the body pauses, if it does.
     pub(crate) pause: Option<AssignedPause>,
     /// How long the test may take; `None` is without limit.
@@ -147,16 +149,18 @@ pub(crate) struct AssignedPause {
 }
 
 impl Assignment {
-    /// `timeout:recorder:pause:run_config:test`: the timeout in nanoseconds, or `-`; the
+    /// `timeout:recorder:listeners:pause:run_config:test`: the timeout in nanoseconds, or `-`; the
     /// descriptor for pauses with an `a` after it for `always`, or `-`.
     pub(crate) fn encode(&self) -> String {
         let timeout = self.timeout.map_or("-".to_owned(), |time| time.as_nanos().to_string());
         let lo = if self.records_loopback { "+lo" } else { "" };
         let recorder = self.recorder.map_or("-".to_owned(), |end| format!("{end}{lo}"));
+        let listeners = self.listeners.map_or("-".to_owned(), |end| end.to_string());
         let pause = self.pause.map_or("-".to_owned(), |AssignedPause { resume, always }| {
             format!("{resume}{}", if always { "a" } else { "" })
         });
-        format!("{timeout}:{recorder}:{pause}:{}:{}", self.run_config.encode(), self.test)
+        let (run_config, test) = (self.run_config.encode(), &self.test);
+        format!("{timeout}:{recorder}:{listeners}:{pause}:{run_config}:{test}")
     }
 
     pub(crate) fn decode(text: &str) -> Option<Self> {
@@ -170,10 +174,9 @@ impl Assignment {
             Some(recorder) => (recorder, true),
             None => (recorder, false),
         };
-        let recorder = match recorder {
-            "-" => None,
-            number => Some(number.parse().ok()?),
-        };
+        let recorder = descriptor(recorder)?;
+        let (listeners, rest) = rest.split_once(':')?;
+        let listeners = descriptor(listeners)?;
         let (pause, rest) = rest.split_once(':')?;
         let pause = match (pause, pause.strip_suffix('a')) {
             ("-", _) => None,
@@ -184,7 +187,15 @@ impl Assignment {
         };
         let (run_config, test) = RunConfig::decode(rest)?;
         let test = test.strip_prefix(':')?.to_owned();
-        Some(Self { test, recorder, records_loopback, pause, timeout, run_config })
+        Some(Self { test, recorder, records_loopback, listeners, pause, timeout, run_config })
+    }
+}
+
+/// The number of a descriptor, or `-` for none.
+fn descriptor(text: &str) -> Option<Option<i32>> {
+    match text {
+        "-" => Some(None),
+        number => number.parse().ok().map(Some),
     }
 }
 
@@ -244,6 +255,7 @@ mod tests {
                 test: "a::b: c".into(),
                 recorder,
                 records_loopback: recorder.is_some(),
+                listeners: timeout.map(|_| 9),
                 pause,
                 timeout,
                 run_config,
@@ -254,13 +266,14 @@ mod tests {
             "",
             "-",
             "a",
-            "-:-:-:1:-:-:",
-            "x:-:-:1:-:-::a",
-            "-:x:-:1:-:-::a",
-            "-:-:a:1:-:-::a",
-            "-:-:x:1:-:-::a",
-            "-:-:-:1:-:9:p:a",
-            "-:-:-:1:-:1:pa",
+            "-:-:-:-:1:-:-:",
+            "x:-:-:-:1:-:-::a",
+            "-:x:-:-:1:-:-::a",
+            "-:-:x:-:1:-:-::a",
+            "-:-:-:a:1:-:-::a",
+            "-:-:-:x:1:-:-::a",
+            "-:-:-:-:1:-:9:p:a",
+            "-:-:-:-:1:-:1:pa",
         ] {
             assert_eq!(Assignment::decode(forged), None, "{forged}");
         }

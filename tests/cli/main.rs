@@ -4,6 +4,7 @@ mod cargo;
 mod command;
 mod directory;
 mod doctor;
+mod host_port;
 mod job;
 mod record;
 mod run;

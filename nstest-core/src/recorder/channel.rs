@@ -2,18 +2,14 @@
 
 use std::ffi::CStr;
 use std::fs::File;
-use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
-    sendmsg, socketpair,
-};
+use nix::sys::socket::MsgFlags;
 
-use crate::sys::process::adopt;
+use crate::sys::descriptors;
 
 /// What a descriptor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +57,7 @@ static SENDER: OnceLock<OwnedFd> = OnceLock::new();
 
 /// Both ends: the parent's, and the one for the body.
 pub(crate) fn channel() -> nix::Result<(DescriptorReceiver, OwnedFd)> {
-    let flags = SockFlag::SOCK_CLOEXEC;
-    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+    let (ours, theirs) = descriptors::socket_pair()?;
     Ok((DescriptorReceiver { socket: ours, closed: false }, theirs))
 }
 
@@ -87,10 +82,7 @@ impl DescriptorSender {
     }
 
     pub(super) fn send(self, content: Content, descriptors: &[BorrowedFd<'_>]) -> nix::Result<()> {
-        let fds: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-        let tag = [content.tag()];
-        let (message, rights) = ([IoSlice::new(&tag)], [ControlMessage::ScmRights(&fds)]);
-        sendmsg::<()>(self.0.as_raw_fd(), &message, &rights, MsgFlags::MSG_NOSIGNAL, None).map(drop)
+        descriptors::send(self.0, content.tag(), descriptors)
     }
 }
 
@@ -115,18 +107,10 @@ impl DescriptorReceiver {
 
     /// The next descriptors, if some have arrived.
     pub(super) fn receive(&mut self) -> Option<(Content, Vec<OwnedFd>)> {
-        let mut tag = [0];
-        let mut space = nix::cmsg_space!([RawFd; 2]);
-        let mut parts = [IoSliceMut::new(&mut tag)];
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-        let message =
-            recvmsg::<()>(self.socket.as_raw_fd(), &mut parts, Some(&mut space), flags).ok()?;
-        self.closed = message.bytes == 0;
-        let descriptors = message.cmsgs().ok()?.find_map(|received| match received {
-            ControlMessageOwned::ScmRights(fds) => Some(fds.into_iter().map(adopt).collect()),
-            _ => None,
-        })?;
-        let content = Content::ALL.into_iter().find(|content| [content.tag()] == tag)?;
+        let received = descriptors::receive(self.socket.as_fd(), MsgFlags::MSG_DONTWAIT).ok()?;
+        self.closed = received.is_none();
+        let (tag, descriptors) = received?;
+        let content = Content::ALL.into_iter().find(|content| content.tag() == tag)?;
         Some((content, descriptors))
     }
 }

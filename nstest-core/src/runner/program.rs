@@ -3,21 +3,26 @@
 //! The program keeps the terminal, the process group and the signals that are ignored: it is a
 //! job of the shell as if it had been started without nstest.
 //!
-//! A program that has nothing but `lo`, and no record, is started by init: this binary is not
+//! A program that has nothing but `lo`, no record and no host ports, is started by init: this binary is not
 //! started again. Otherwise it is, as for a `main` that [enters](fn@super::enter) namespaces: the body
 //! makes the network. Nodes live in its process, so the program is then its child. Without
 //! nodes, the program takes its place.
+
+use std::os::fd::OwnedFd;
 
 use super::body::channel::Channel;
 use super::body::program::play;
 use super::parent::environment::refuse_stale_environment;
 use super::parent::foreground::Foreground;
+use super::parent::host_ports::HostPorts;
 use super::parent::launch::{Binary, BodyOutput, Launch};
+use super::parent::refusal::descriptor_error;
 use super::program_options::{NAME, Program, ProgramEnd};
 use super::program_record::ProgramRecord;
 use super::settings::{RecordOptions, RecordPolicy};
 use super::test::Options;
 use crate::error::Result;
+use crate::sys::descriptors;
 
 /// Runs a program in a world of its own. Called first in `main`, in both processes with the
 /// same arguments.
@@ -27,23 +32,37 @@ use crate::error::Result;
 pub fn run_program(program: &Program) -> Result<ProgramEnd> {
     if let Some(channel) = Channel::claim(NAME) {
         channel.begin();
-        return play(program);
+        return play(program, channel.listeners());
     }
     refuse_stale_environment()?;
     let options = Options { uplink: program.uplink, ..Options::DEFAULT };
     let launch = Launch::of_main(NAME, options, BodyOutput::Foreground)?;
     let kept = program.record.as_deref().map(ProgramRecord::begin).transpose()?;
     let record = if kept.is_some() { RECORDED } else { RecordOptions::OFF };
-    let mut launch = Launch { timeout: program.timeout, record, ..launch };
+    let (ours, listeners) = listener_sockets(program)?.unzip();
+    let mut launch = Launch { timeout: program.timeout, record, listeners, ..launch };
     if !program.needs_body() {
         (launch.binary, launch.arguments) = (Binary::Named, program.command.clone());
     }
     let foreground = Foreground::begin(program.needs_nodes())?;
-    let (end, record) = launch.start()?.attend(&foreground)?;
+    let running = launch.start()?;
+    let host_ports = ours.map(HostPorts::serve).transpose()?;
+    let attended = running.attend(&foreground);
+    if let Some(host_ports) = host_ports {
+        host_ports.finish();
+    }
+    let (end, record) = attended?;
     if let Some(kept) = kept {
         kept.finish(program, &end, record);
     }
     Ok(end)
+}
+
+/// The parent's and the body's end of the socket for listeners, if the program has host ports.
+fn listener_sockets(program: &Program) -> Result<Option<(OwnedFd, OwnedFd)>> {
+    let is_needed = !program.host_ports.is_empty();
+    let made = is_needed.then(descriptors::socket_pair).transpose();
+    made.map_err(descriptor_error("make the socket for host ports", "socketpair"))
 }
 
 /// Without peers, `lo` is all of the network.

@@ -24,6 +24,8 @@ pub struct Program {
     pub condition: Option<Condition>,
     /// Whether it has a default route on which nothing answers.
     pub silent_peer: bool,
+    /// TCP ports of the machine's `localhost` that are at the same port of its own.
+    pub host_ports: Vec<u16>,
     /// After this time it is asked to end, and then killed.
     pub timeout: Option<Duration>,
     /// The directory of the record that it leaves, if it leaves one.
@@ -36,9 +38,9 @@ impl Program {
         self.peers > 0 || self.silent_peer
     }
 
-    /// Whether this binary has to make the network or to record, before the program starts.
+    /// Whether this binary has to make the network, listen or record, before the program starts.
     pub(super) fn needs_body(&self) -> bool {
-        self.needs_nodes() || self.uplink || self.record.is_some()
+        self.needs_nodes() || self.uplink || self.record.is_some() || !self.host_ports.is_empty()
     }
 }
 

@@ -6,6 +6,7 @@
 //! - [`call`]: results of system calls, open(2) and close(2), calls without the C library;
 //! - [`namespaces`]: sets of namespaces;
 //! - [`process`]: a process held by its pidfd, and calls without another module;
+//! - [`descriptors`]: descriptors handed to another process;
 //! - [`capset`]: capabilities that survive `execve`;
 //! - [`tap`]: tap interfaces;
 //! - [`step`]: one step of preparing a child, as data, and its execution between clone and
@@ -34,6 +35,7 @@
 
 pub(crate) mod call;
 mod capset;
+pub(crate) mod descriptors;
 pub(crate) mod elsewhere;
 pub(crate) mod ethtool;
 pub(crate) mod init;

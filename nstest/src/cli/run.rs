@@ -63,6 +63,12 @@ pub(super) struct World {
     /// A default route on which nothing answers, for programs that expect timeouts.
     #[arg(long, conflicts_with = "uplink")]
     silent_peer: bool,
+
+    /// A TCP port of this machine's `localhost` that the program reaches at its own `localhost`.
+    ///
+    /// Can be given several times.
+    #[arg(long, value_name = "PORT", value_parser = value_parser!(u16).range(1..))]
+    host_port: Vec<u16>,
 }
 
 impl Run {
@@ -75,19 +81,24 @@ impl Run {
 impl World {
     /// The arguments that describe it.
     pub(super) fn arguments(&self) -> Vec<String> {
-        let Self { peers, uplink, condition, silent_peer } = self;
+        let Self { peers, uplink, condition, silent_peer, host_port } = self;
         let peers = peers.map(|peers| format!("--peers={peers}"));
         let condition = condition.map(|condition| format!("--condition={condition}"));
         let uplink = uplink.then(|| "--uplink".to_owned());
         let silent_peer = silent_peer.then(|| "--silent-peer".to_owned());
-        [peers, condition, uplink, silent_peer].into_iter().flatten().collect()
+        let host_ports = host_port.iter().map(|port| format!("--host-port={port}"));
+        let others = [peers, condition, uplink, silent_peer].into_iter().flatten();
+        others.chain(host_ports).collect()
     }
 
     /// A program there.
     pub(super) fn program(self, command: Vec<OsString>) -> Program {
-        let Self { peers, uplink, condition, silent_peer } = self;
+        let Self { peers, uplink, condition, silent_peer, host_port: mut host_ports } = self;
+        host_ports.sort_unstable();
+        host_ports.dedup();
         let peers = peers.unwrap_or_default();
-        Program { command, peers, uplink, condition, silent_peer, ..Program::default() }
+        let others = Program::default();
+        Program { command, peers, uplink, condition, silent_peer, host_ports, ..others }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::fd::AsFd;
+#[cfg(feature = "cli")]
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::panic::PanicHookInfo;
 use std::path::Path;
@@ -74,6 +76,12 @@ impl Channel {
 
     pub(crate) fn run_config(self) -> RunConfig {
         self.assignment.run_config
+    }
+
+    /// The socket through which a program hands over the listeners of host ports.
+    #[cfg(feature = "cli")]
+    pub(crate) fn listeners(&self) -> Option<OwnedFd> {
+        self.assignment.listeners.map(adopt)
     }
 
     /// Runs the test function, reports its result, and ends the process.

@@ -1,8 +1,12 @@
 //! Starts the program of `nstest run`, in the body.
 
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use nix::libc;
 use nix::sys::signal::SigSet;
 
 use super::current::{Current, Role};
@@ -12,6 +16,7 @@ use crate::node::restore_open_files;
 use crate::run_config::RunConfig;
 use crate::runner::program_options::{NAME, Program, ProgramEnd};
 use crate::runner::test::{Options, Test};
+use crate::sys::descriptors;
 use crate::sys::limits::without_blocked_signals;
 use crate::sys::process::exit_code;
 use crate::topology::DefaultRoute;
@@ -25,7 +30,10 @@ const SILENT: &str = "silent";
 ///
 /// # Errors
 /// If the network cannot be made.
-pub(crate) fn play(program: &Program) -> Result<ProgramEnd> {
+pub(crate) fn play(program: &Program, listeners: Option<OwnedFd>) -> Result<ProgramEnd> {
+    if let Some(listeners) = listeners {
+        listen(&program.host_ports, &listeners)?;
+    }
     let (name, arguments) = program.command.split_first().ok_or_else(|| {
         Error::new(ErrorCode::Config, "start a program").source("no program was given")
     })?;
@@ -38,6 +46,29 @@ pub(crate) fn play(program: &Program) -> Result<ProgramEnd> {
         network(program)?;
     }
     Ok(ProgramEnd::NotStarted(command.exec()))
+}
+
+/// Listens at these ports of `localhost`, and hands the sockets to the parent.
+fn listen(ports: &[u16], parent: &OwnedFd) -> Result<()> {
+    for port in ports {
+        let failed = |error: io::Error| {
+            Error::new(ErrorCode::Setup, format!("let port {port} of the host in")).source(error)
+        };
+        let hand_over = |listener: TcpListener| {
+            descriptors::send(parent.as_fd(), 0, &[listener.as_fd()]).map_err(io::Error::from)
+        };
+        let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, *port));
+        v4.and_then(hand_over).map_err(failed)?;
+        match TcpListener::bind((Ipv6Addr::LOCALHOST, *port)) {
+            // The machine has no IPv6.
+            Err(error) if error.kind() == ErrorKind::AddrNotAvailable => {}
+            Err(error) if error.raw_os_error() == Some(libc::EAFNOSUPPORT) => {}
+            v6 => v6.and_then(hand_over).map_err(failed)?,
+        }
+    }
+    // These are all: init keeps its copy of the socket, so the parent sees no end.
+    descriptors::send(parent.as_fd(), 0, &[])
+        .map_err(|errno| Error::new(ErrorCode::Setup, "let ports of the host in").source(errno))
 }
 
 /// Waits until the program has ended.

@@ -89,6 +89,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) record: RecordOptions,
     /// Whether the test pauses at its end.
     pub(crate) pause: Option<PausePolicy>,
+    /// The socket through which a program hands over the listeners of host ports, if it has some.
+    pub(crate) listeners: Option<OwnedFd>,
 }
 
 impl<'a> Launch<'a> {
@@ -112,6 +114,7 @@ impl<'a> Launch<'a> {
             record: settings.record,
             // The runs of an exploration are many. NSTEST_PLAN repeats one of them alone.
             pause: settings.pause.filter(|_| settings.exploration.is_none()),
+            listeners: None,
         }
     }
 
@@ -132,6 +135,7 @@ impl<'a> Launch<'a> {
             output,
             record: RecordOptions::OFF,
             pause: None,
+            listeners: None,
         })
     }
 
@@ -199,6 +203,7 @@ impl<'a> Launch<'a> {
             test,
             recorder,
             records_loopback: self.record.loopback,
+            listeners: self.listeners.as_ref().map(AsRawFd::as_raw_fd),
             pause,
             timeout: self.timeout,
             run_config,
@@ -241,6 +246,7 @@ impl<'a> Launch<'a> {
             stdout: handover.stdout,
             recorder,
             resume: resume.map(AsRawFd::as_raw_fd),
+            listeners: self.listeners.as_ref().map(AsRawFd::as_raw_fd),
             channel: channel.as_ref().map(|(ours, theirs)| (theirs.as_raw_fd(), ours.as_raw_fd())),
             stderr,
             inherit: matches!(self.output, BodyOutput::Inherited | BodyOutput::Foreground),

@@ -12,6 +12,8 @@
 //! - [`way_in`]: the commands that enter the nodes of a test;
 //! - [`pause`]: keeps a test at its end, to be looked at;
 //! - [`watch`]: waits for the end, and collects what the verdict needs;
+//! - `relay`: copies the bytes of one connection to another;
+//! - `host_ports`: ports of the host that a program can connect to;
 //! - `foreground`: waits for the end of a program that has the terminal;
 //! - [`launch`]: starts the body.
 
@@ -19,12 +21,16 @@ pub(super) mod environment;
 #[cfg(feature = "cli")]
 pub(super) mod foreground;
 mod helper;
+#[cfg(feature = "cli")]
+pub(super) mod host_ports;
 pub(super) mod launch;
 mod named_netns;
 mod output;
 mod pause;
 mod process_tree;
 pub(super) mod refusal;
+#[cfg(feature = "cli")]
+mod relay;
 mod setup;
 mod terminal;
 mod watch;

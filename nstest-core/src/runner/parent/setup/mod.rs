@@ -60,6 +60,8 @@ pub(super) struct Descriptors {
     pub(super) recorder: Option<RawFd>,
     /// What the body reads from when it pauses, if it does.
     pub(super) resume: Option<RawFd>,
+    /// The socket through which a program hands over the listeners of host ports, if it has some.
+    pub(super) listeners: Option<RawFd>,
     /// The child's end of the [helper](super::helper)'s socket, and the helper's.
     pub(super) channel: Option<(RawFd, RawFd)>,
     /// What replaces standard error, if anything does.
@@ -144,6 +146,7 @@ fn descriptors(steps: &mut StepList, fds: Descriptors) {
     if let Some(stderr) = fds.stderr {
         steps.must(what, Step::Duplicate { from: stderr, to: 2 });
     }
-    let kept = [fds.report, fds.stdout].into_iter().chain(fds.recorder).chain(fds.resume).collect();
+    let kept = [fds.report, fds.stdout].into_iter();
+    let kept = kept.chain(fds.recorder).chain(fds.resume).chain(fds.listeners).collect();
     steps.must(what, Step::KeepOnly(kept));
 }
