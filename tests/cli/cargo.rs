@@ -119,3 +119,28 @@ fn test_binaries_are_isolated_under_cargo_test() {
     let ended = Ended::of(in_package(&package, &["test", "--no-nextest", "--wrong"]));
     assert_eq!(ended.status, Some(1), "{ended:?}");
 }
+
+/// Packages whose tests need root have such a runner, for example `sudo -E`.
+#[test]
+fn runners_that_a_package_configures_are_replaced() {
+    let package = package("runners");
+    fs::create_dir(package.path().join(".cargo")).unwrap();
+    let configuration = package.path().join(".cargo/config.toml");
+    let libc = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
+    let native = format!("{}-unknown-linux-{libc}", std::env::consts::ARCH);
+    let variable = format!("CARGO_TARGET_{}_RUNNER", native.to_uppercase().replace('-', "_"));
+    let checks = format!(
+        "\n#[test]\nfn cargo_has_its_own_environment() {{\n    \
+         assert_eq!(std::env::var_os({variable:?}), None);\n}}\n"
+    );
+    fs::write(package.path().join("tests/suite.rs"), SUITE.to_owned() + &checks).unwrap();
+    let arguments = ["test", "--no-nextest", "--test", "suite", "--", "--test-threads=1"];
+    for target in ["'cfg(unix)'", &native] {
+        for runner in ["'/missing'", "['/missing']"] {
+            let text = format!("[target.{target}]\nrunner = {runner}\n");
+            fs::write(&configuration, &text).unwrap();
+            let ended = Ended::of(in_package(&package, &arguments));
+            assert!(ended.stdout.contains("3 passed"), "{text}: {ended:?}");
+        }
+    }
+}

@@ -38,7 +38,14 @@ impl CargoTest {
             }
         };
         let mut command = Command::new(&cargo);
-        let keys = runner_keys(&self.arguments);
+        let targets = targets(&self.arguments);
+        let (keys, variables) = match in_variables(&runner, &targets) {
+            Some(variables) if configures_a_runner() => (runner_keys(&[]), variables),
+            _ => (runner_keys(&targets), Vec::new()),
+        };
+        command.envs(variables);
+        let words: Vec<String> = runner.iter().map(|word| toml_string(word)).collect();
+        let runner = format!("[{}]", words.join(", "));
         let runners =
             keys.iter().flat_map(|key| ["--config".to_owned(), format!("{key} = {runner}")]);
         if self.no_nextest || !has_nextest() {
@@ -58,21 +65,18 @@ impl CargoTest {
         super::run::not_started(&cargo, &error)
     }
 
-    /// What starts test binaries: this program, as an array of TOML.
-    fn runner(&self) -> std::io::Result<String> {
+    /// What starts test binaries: this program.
+    fn runner(&self) -> std::io::Result<Vec<String>> {
         let program = std::env::current_exe()?;
         let mut words = vec![program.to_string_lossy().into_owned(), "wrap".to_owned()];
         words.extend(self.world.arguments());
         words.push("--".to_owned());
-        let words: Vec<String> = words.iter().map(|word| toml_string(word)).collect();
-        Ok(format!("[{}]", words.join(", ")))
+        Ok(words)
     }
 }
 
-/// The keys of cargo's configuration that name the target runner. A key with the name of the
-/// target has precedence over the others, so it must not keep another runner: that of the targets
-/// of this machine, and of those that are asked for.
-fn runner_keys(arguments: &[OsString]) -> Vec<String> {
+/// The targets of this machine, and those that are asked for.
+fn targets(arguments: &[OsString]) -> Vec<String> {
     let arguments: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
     let mut targets: Vec<String> =
         ["gnu", "musl"].map(|env| format!("{}-unknown-linux-{env}", std::env::consts::ARCH)).into();
@@ -82,8 +86,42 @@ fn runner_keys(arguments: &[OsString]) -> Vec<String> {
     targets.extend(std::env::var("CARGO_BUILD_TARGET"));
     targets.sort();
     targets.dedup();
+    targets
+}
+
+/// The keys of cargo's configuration that name the target runner. A key with the name of the
+/// target has precedence over the others, so it must not keep another runner.
+fn runner_keys(targets: &[String]) -> Vec<String> {
     let named = targets.iter().map(|target| format!("target.{}.runner", toml_string(target)));
     ["target.'cfg(all())'.runner".to_owned()].into_iter().chain(named).collect()
+}
+
+/// Whether a file of cargo's configuration may name a runner. cargo refuses an array beside a
+/// string of the same key. So the runner of a target is then replaced by the environment, which
+/// has precedence over files.
+fn configures_a_runner() -> bool {
+    let current = std::env::current_dir().unwrap_or_default();
+    let home = cargo_homes().flat_map(|home| ["config.toml", "config"].map(|it| home.join(it)));
+    let above = current
+        .ancestors()
+        .flat_map(|dir| [".cargo/config.toml", ".cargo/config"].map(|it| dir.join(it)));
+    above
+        .chain(home)
+        .any(|file| std::fs::read_to_string(file).is_ok_and(|it| it.contains("runner")))
+}
+
+/// The environment that has cargo use this runner. Test binaries do not get it: they may start
+/// cargo, too. `None` if the runner has white space, at which cargo divides it.
+fn in_variables(runner: &[String], targets: &[String]) -> Option<Vec<(String, String)>> {
+    let name = |target: &String| {
+        format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace(['-', '.'], "_"))
+    };
+    let names: Vec<String> = targets.iter().map(name).collect();
+    let unset = names.iter().flat_map(|name| ["-u", name.as_str()]);
+    let words = ["env"].into_iter().chain(unset).chain(runner.iter().map(String::as_str));
+    let words: Vec<&str> = words.collect();
+    let divided = words.iter().any(|word| word.contains(char::is_whitespace));
+    (!divided).then(|| names.iter().map(|name| (name.clone(), words.join(" "))).collect())
 }
 
 /// Whether these arguments began with `--`, which is for cargo: clap takes it for itself.
@@ -94,12 +132,17 @@ fn takes_separator(arguments: &[OsString]) -> bool {
 
 /// As cargo looks for it: beside the programs that cargo installs, and in `PATH`.
 fn has_nextest() -> bool {
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let user = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
-    let installed = home.or(user).map(|home| home.join("bin"));
+    let installed = cargo_homes().next().map(|home| home.join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let name = format!("cargo-nextest{}", std::env::consts::EXE_SUFFIX);
     installed.into_iter().chain(std::env::split_paths(&path)).any(|dir| dir.join(&name).is_file())
+}
+
+/// The directory of cargo's own files is the first of these.
+fn cargo_homes() -> impl Iterator<Item = PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let user = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    home.into_iter().chain(user)
 }
 
 /// A basic string of TOML.
@@ -122,10 +165,21 @@ mod tests {
     #[test]
     fn the_runners_of_all_targets_are_replaced() {
         let arguments = ["--target", "a", "--lib", "--target=b"].map(OsString::from);
-        let keys = runner_keys(&arguments);
+        let keys = runner_keys(&targets(&arguments));
         for key in ["'cfg(all())'", r#""a""#, r#""b""#] {
             assert!(keys.contains(&format!("target.{key}.runner")), "{keys:?}");
         }
+    }
+
+    #[test]
+    fn a_runner_in_the_environment_removes_itself_from_it() {
+        let words = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
+        let targets = words("x86_64-unknown-linux-gnu");
+        let variables = in_variables(&words("/bin/cargo-nstest|wrap|--"), &targets).unwrap();
+        let name = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER";
+        let value = format!("env -u {name} /bin/cargo-nstest wrap --");
+        assert_eq!(variables, [(name.to_owned(), value)]);
+        assert_eq!(in_variables(&words("/my programs/cargo-nstest|wrap"), &targets), None);
     }
 
     #[test]
