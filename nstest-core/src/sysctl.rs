@@ -74,7 +74,7 @@ pub(crate) fn write(key: &str, value: &str) -> Result<()> {
         if !is_read_only {
             return error;
         }
-        error.help("mount /proc/sys writable; in Docker: --security-opt systempaths=unconfined")
+        error.help("mount /proc/sys writable; in Docker: --security-opt systempaths=unconfined; in Podman: --security-opt unmask=ALL")
     })
 }
 

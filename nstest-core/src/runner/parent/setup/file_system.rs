@@ -30,7 +30,7 @@ fn kernel_file_systems(steps: &mut StepList, real_root: bool) {
     steps.may(
         "mount a fresh /proc",
         mount(Some("proc"), "/proc", Some("proc"), PRIVATE),
-        "/proc shows the processes of the machine, not only those of the test (the kernel allows a fresh one only where nothing is mounted over parts of /proc; in a container: --security-opt systempaths=unconfined)",
+        "/proc shows the processes of the machine, not only those of the test (the kernel allows a fresh one only where nothing is mounted over parts of /proc; in Docker: --security-opt systempaths=unconfined; in Podman: --security-opt unmask=ALL)",
     );
     if real_root {
         // The files in /proc/sys belong to root, and file permissions ignore user
