@@ -86,3 +86,34 @@ fn dependencies(package: &str) -> Vec<Dependency> {
     assert!(!found.is_empty(), "{package} has no dependencies: is its manifest read right?");
     found
 }
+
+/// The badges in README.md are files of the repository, so that they need no other site.
+#[test]
+fn badges_agree_with_the_manifest() {
+    let manifest = tree::read("Cargo.toml");
+    let value = |key: &str| {
+        let line = manifest.lines().find(|line| line.starts_with(&format!("{key} = ")));
+        line.and_then(|line| line.split('"').nth(1)).expect("the manifest has the key").to_owned()
+    };
+    let limits = tree::read("docs/src/limits.md");
+    let linux = limits.lines().find_map(|line| line.strip_prefix("## Linux "));
+    let linux = linux.expect("docs/src/limits.md has a heading with the version of Linux");
+    let readme = tree::read("README.md");
+    let mut broken = Vec::new();
+    for (name, label, shown, described) in [
+        ("rust", "Rust", format!("{}+", value("rust-version")), "Rust "),
+        ("licence", "licence", value("license"), "MIT or Apache-2.0"),
+        ("platform", "platform", format!("Linux {linux}+"), "Linux "),
+    ] {
+        let badge = tree::read(format!("docs/src/picture/{name}.svg"));
+        if !badge.contains(&format!("<title>{label}: {shown}</title>")) {
+            broken.push(format!("docs/src/picture/{name}.svg: it should say {shown}"));
+        }
+        let version = shown.trim_start_matches(described).trim_end_matches('+');
+        let line = readme.lines().find(|line| line.contains(&format!("picture/{name}.svg")));
+        if name != "licence" && !line.is_some_and(|line| line.contains(version)) {
+            broken.push(format!("README.md: the text of the badge {name} should say {version}"));
+        }
+    }
+    tree::none("badges that do not agree with the manifest", &broken);
+}

@@ -6,6 +6,7 @@ mod exploration;
 mod kept;
 mod logs;
 mod pause;
+mod picture;
 mod record;
 mod report;
 mod secrets;

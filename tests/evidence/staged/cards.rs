@@ -10,12 +10,12 @@ const LINES: usize = 25;
 const COLUMNS: usize = 80;
 
 /// A card, as it was printed.
-pub(super) struct Card(String);
+pub(crate) struct Card(String);
 
 impl Card {
     /// Runs a fixture that fails, and checks that its card fits and is in the record.
     #[track_caller]
-    pub(super) fn of(fixture: &str) -> Self {
+    pub(crate) fn of(fixture: &str) -> Self {
         let text = Run::of(&[fixture]).run().whole_text();
         let (_, after) = text.split_once(HEADING).unwrap_or_else(|| panic!("no card: {text}"));
         let (card, after) = after.split_once(RECORD).unwrap_or_else(|| panic!("no record: {text}"));
@@ -27,9 +27,14 @@ impl Card {
         Self(card.to_owned())
     }
 
+    /// A card that a file has.
+    pub(crate) fn read(text: String) -> Self {
+        Self(text)
+    }
+
     /// These sections, with their numbers masked. A hint is one line, since where it is wrapped
     /// depends on its numbers.
-    pub(super) fn sections(&self, names: &[&str]) -> String {
+    pub(crate) fn sections(&self, names: &[&str]) -> String {
         let (mut shown, mut section) = (String::new(), "");
         for line in self.0.lines() {
             // The second line of a fault has what differs.

@@ -8,7 +8,7 @@ mod fixtures;
 
 use expect_test::{Expect, expect};
 
-use cards::Card;
+pub(crate) use cards::Card;
 
 /// What is the same in every run, if packets are sent by one thread after another.
 const ALL: &[&str] = &["hint", "network", "sockets", "waits", "packets", "faults"];
