@@ -25,6 +25,10 @@ pub(crate) const LOCALHOST: &str =
 /// A symbolic link whose target describes the test, for processes that the test starts.
 pub(crate) const BODY: &str = "/run/nstest/body";
 
+/// A symbolic link that exists while the test is paused. Its target says how the test is entered,
+/// and has its name.
+pub(crate) const PAUSED: &str = "/run/nstest/paused";
+
 /// A file that such a process makes when it uses the network of the test.
 pub(crate) const NETWORK_USED: &str = "/run/nstest/network-used";
 

@@ -8,4 +8,5 @@ mod host_port;
 mod job;
 mod record;
 mod run;
+mod shell;
 mod show;

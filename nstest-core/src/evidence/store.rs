@@ -112,9 +112,9 @@ impl Folder {
         if let (Some(attempt), Some(of_test)) = (attempt, of_test) {
             point_to(&of_test.join(LATEST), Path::new(attempt));
         }
-        if let Some(root) = &self.root
-            && let Ok(below) = self.path.strip_prefix(root)
-        {
+        let below =
+            self.root.as_ref().and_then(|root| Some((root, self.path.strip_prefix(root).ok()?)));
+        if let Some((root, below)) = below {
             point_to(&root.join(LATEST), below);
         }
         Ok(std::mem::take(&mut self.path))

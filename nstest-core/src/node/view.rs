@@ -23,7 +23,7 @@ pub(crate) struct View {
 
 impl View {
     /// Applies the view to the calling thread, which is in the node's network already.
-    pub(super) fn take(&self) -> Result<()> {
+    pub(crate) fn take(&self) -> Result<()> {
         let none = None::<&str>;
         let refused = |what: &str, call: &str, kind: Operation| {
             let step = format!("{what} for threads and programs in node {}", self.hostname);

@@ -23,6 +23,7 @@
 //! - [`inline`]: runs the body in the parent, for debuggers;
 //! - [`mod@enter`]: a body without a test, for a `main`;
 //! - `program`, `program_options`, `program_record`: a body that is a program, for `nstest run`;
+//! - `paused`: enters a test that is paused, for `nstest shell`;
 //! - [`supervise`]: the parent's way through all of it;
 //! - [`mod@run`]: what the macro calls.
 
@@ -35,6 +36,8 @@ mod keep;
 mod libtest;
 mod parent;
 mod pause_policy;
+#[cfg(feature = "cli")]
+mod paused;
 #[cfg(feature = "cli")]
 mod program;
 #[cfg(feature = "cli")]
@@ -58,6 +61,8 @@ pub use body::fixtures::Fixtures;
 pub use enter::enter;
 #[cfg(feature = "cli")]
 pub(crate) use enter::enter_as;
+#[cfg(feature = "cli")]
+pub use paused::PausedTest;
 #[cfg(feature = "cli")]
 pub use program::run_program;
 #[cfg(feature = "cli")]

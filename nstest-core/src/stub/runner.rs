@@ -87,6 +87,49 @@ pub fn run_program(_: &Program) -> Result<ProgramEnd> {
     Err(platform("run a program in namespaces of its own"))
 }
 
+/// A test that is paused: there is none here.
+#[cfg(feature = "cli")]
+#[derive(Debug)]
+pub struct PausedTest {
+    /// As libtest names it.
+    pub name: String,
+}
+
+#[cfg(feature = "cli")]
+impl PausedTest {
+    /// None.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        Vec::new()
+    }
+
+    /// The PID of its init.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        0
+    }
+
+    /// The names of its nodes.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// Whether it still is.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        false
+    }
+
+    /// Would run a program in a node.
+    ///
+    /// # Errors
+    /// Always: there are none here.
+    pub fn run(&self, _: &str, _: &mut std::process::Command) -> Result<ProgramEnd> {
+        Err(platform("enter a test"))
+    }
+}
+
 /// The network of the running test. There is none here.
 ///
 /// # Panics

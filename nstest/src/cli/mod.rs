@@ -12,6 +12,7 @@ mod doctor;
 mod open;
 mod records;
 mod run;
+mod shell;
 mod show;
 mod wrap;
 
@@ -47,6 +48,7 @@ enum NstestTask {
     Run(run::Run),
     Show(show::Show),
     Open(open::Open),
+    Shell(shell::Shell),
     Clean(clean::Clean),
     Wrap(wrap::Wrap),
 }
@@ -76,6 +78,7 @@ pub fn nstest() -> ExitCode {
         NstestTask::Run(run) => run.execute(),
         NstestTask::Show(show) => show.execute(),
         NstestTask::Open(open) => open.execute(),
+        NstestTask::Shell(shell) => shell.execute(),
         NstestTask::Clean(clean) => clean.execute(),
         NstestTask::Wrap(wrap) => wrap.execute(),
     }

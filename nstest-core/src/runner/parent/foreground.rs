@@ -6,9 +6,10 @@
 //! parent alone, so it is passed on. Ctrl-Z and SIGTSTP stop the parent as any other process.
 
 use std::fs;
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::process::{Child, ExitStatus};
 use std::time::{Duration, Instant};
 
 use nix::libc;
@@ -58,7 +59,18 @@ impl Foreground {
     /// # Errors
     /// If there is no descriptor for them.
     pub(crate) fn begin(below_body: bool) -> Result<Self> {
-        let mut passed_on: SigSet = PASSED_ON.into_iter().collect();
+        Self::with(PASSED_ON.into_iter().collect(), below_body)
+    }
+
+    /// For a child of this process.
+    ///
+    /// # Errors
+    /// If there is no descriptor for the signals.
+    pub(crate) fn begin_for_child() -> Result<Self> {
+        Self::with(PASSED_ON.into_iter().chain([Signal::SIGCHLD]).collect(), false)
+    }
+
+    fn with(mut passed_on: SigSet, below_body: bool) -> Result<Self> {
         // For `take_terminal_back`.
         passed_on.add(Signal::SIGTTOU);
         let failed = |call| descriptor_error("receive the signals for the program", call);
@@ -68,6 +80,30 @@ impl Foreground {
         let signals = SignalFd::with_flags(&passed_on, flags).map_err(failed("signalfd"))?;
         let terminal = Terminal::open().ok().filter(Terminal::is_ours);
         Ok(Self { signals, terminal, below_body })
+    }
+
+    /// Waits until a child has ended.
+    ///
+    /// # Errors
+    /// If it is not a child of this process.
+    pub(crate) fn attend_child(&self, child: &mut Child) -> io::Result<ExitStatus> {
+        let pid = Pid::from_raw(child.id() as i32);
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+            // Interrupted by a signal, it fails, and is called again at once.
+            let _ = poll(&mut fds, PollTimeout::NONE);
+            while let Ok(Some(info)) = self.signals.read_signal() {
+                let signal = is_for_the_program(&info, pid.as_raw());
+                if let Some(signal) = signal.filter(|signal| *signal != Signal::SIGCHLD) {
+                    let _ = kill(pid, signal); // it fails if the child has just ended
+                }
+            }
+        };
+        self.take_terminal_back();
+        Ok(status)
     }
 
     /// A shell that the program was may have made a process group of its own the foreground.

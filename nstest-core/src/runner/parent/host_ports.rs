@@ -90,9 +90,8 @@ impl Drop for Counted {
 fn accept_all(listeners: &OwnedFd, ended: &UnixStream, sending: &Arc<Sending>) {
     let mut accepting = Vec::new();
     // The last message has none.
-    while let Ok(Some((_, fds))) = descriptors::receive(listeners.as_fd(), MsgFlags::empty())
-        && !fds.is_empty()
-    {
+    let next = || descriptors::receive(listeners.as_fd(), MsgFlags::empty());
+    while let Some((_, fds)) = next().ok().flatten().filter(|(_, fds)| !fds.is_empty()) {
         accepting.extend(fds.into_iter().map(TcpListener::from));
     }
     accepting.retain(|listener| listener.set_nonblocking(true).is_ok());

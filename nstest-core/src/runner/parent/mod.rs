@@ -34,4 +34,4 @@ mod relay;
 mod setup;
 mod terminal;
 mod watch;
-mod way_in;
+pub(super) mod way_in;

@@ -127,13 +127,9 @@ impl PauseControl {
             let turn = Turn::take()?;
             let interrupts = CaughtInterrupts::catch().ok();
             self.terminal.forget_input();
-            self.terminal.print(&text(
-                &self.test,
-                &active.why,
-                entry(),
-                self.limit,
-                self.terminal.is_ours(),
-            ));
+            let (entry, typed) = (entry(), self.terminal.is_ours());
+            entry.mark_paused(&self.test);
+            self.terminal.print(&text(&self.test, &active.why, entry, self.limit, typed));
             active.shown = Some(Shown { since: Instant::now(), interrupts, _turn: turn });
             return None;
         };
@@ -144,6 +140,7 @@ impl PauseControl {
             return None;
         }
         let active = self.active.take()?;
+        entry().mark_running();
         self.terminal.print(&format!("nstest: {} goes on\n", self.test));
         if active.paused == Paused::Body {
             // It fails if the body is dead.
@@ -175,7 +172,7 @@ fn text(test: &str, why: &str, entry: EntryPoint, limit: Option<Duration>, typed
         end.push_str(&format!("; it goes on by itself after {limit:?}"));
     }
     format!(
-        "nstest: PAUSED: {test} {why}\nTo enter its nodes from another terminal:\n{}To go on: {end}\n",
+        "nstest: PAUSED: {test} {why}\nTo enter its nodes from another terminal (or: nstest shell /NODE):\n{}To go on: {end}\n",
         entry.describe()
     )
 }

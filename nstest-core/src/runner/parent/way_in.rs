@@ -1,9 +1,12 @@
 //! The commands that enter the nodes of a test from another shell of the same user.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 
-use crate::layout::{NETNS, NODE};
+#[cfg(feature = "cli")]
+use super::process_tree;
+use crate::layout::{NETNS, NODE, PAUSED};
 use crate::runner::test::Options;
 
 /// More nodes than these are counted and not listed.
@@ -11,13 +14,13 @@ const LISTED: usize = 40;
 
 /// The processes with the namespaces that are entered, by their PIDs here.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct EntryPoint {
-    pub(super) init: i32,
+pub(crate) struct EntryPoint {
+    pub(crate) init: i32,
     pub(super) body: Option<i32>,
     pub(super) root: bool,
     /// Whether the test is in a network namespace that existed before, and so in the user
     /// namespace of this process, which nsenter(1) refuses to enter.
-    pub(super) joined: bool,
+    pub(crate) joined: bool,
 }
 
 impl EntryPoint {
@@ -25,11 +28,43 @@ impl EntryPoint {
         Self { init, body, root: options.root, joined: options.netns.is_some() }
     }
 
+    /// A path in the mounts of the test.
+    fn path(self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{path}", self.init))
+    }
+
+    /// Has `nstest shell` find the test while it is paused. If that fails, the commands that are
+    /// printed still enter it.
+    pub(super) fn mark_paused(self, test: &str) {
+        let flag = |set, flag| if set { flag } else { "-" };
+        let how = format!("{}{}", flag(self.root, "r"), flag(self.joined, "j"));
+        let _ = symlink(format!("{how} {test}"), self.path(PAUSED));
+    }
+
+    pub(super) fn mark_running(self) {
+        let _ = fs::remove_file(self.path(PAUSED)); // it fails if the test is dead
+    }
+
+    /// The test of an init, with its name, if it is paused.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_paused(init: i32) -> Option<(Self, String)> {
+        let entry = Self { init, body: None, root: false, joined: false };
+        let mark = fs::read_link(entry.path(PAUSED)).ok()?;
+        let (how, test) = mark.to_str()?.split_once(' ')?;
+        let [root, joined] = ['r', 'j'].map(|flag| how.contains(flag));
+        Some((Self { body: process_tree::body(init), root, joined, ..entry }, test.to_owned()))
+    }
+
     /// A command for the test's own node, and one for each other node.
     pub(super) fn describe(self) -> String {
+        self.commands(&self.nodes())
+    }
+
+    /// The nodes beside the test's own, with the targets of their links in /run/netns.
+    fn nodes(self) -> Vec<(String, Option<String>)> {
         // Its mounts have it: the links in it lead nowhere from here.
-        let directory = format!("/proc/{}/root{NETNS}", self.init);
-        let read = |name: &str| fs::read_link(Path::new(&directory).join(name)).ok();
+        let directory = self.path(NETNS);
+        let read = |name: &str| fs::read_link(directory.join(name)).ok();
         let mut nodes: Vec<(String, Option<String>)> = fs::read_dir(&directory)
             .into_iter()
             .flatten()
@@ -43,7 +78,19 @@ impl EntryPoint {
             })
             .collect();
         nodes.sort_unstable();
-        self.commands(&nodes)
+        nodes
+    }
+
+    /// All nodes, each with the path of its network namespace from here.
+    #[cfg(feature = "cli")]
+    pub(crate) fn networks(self) -> Vec<(String, PathBuf)> {
+        let own = (NODE.to_owned(), PathBuf::from(format!("/proc/{}/ns/net", self.init)));
+        let others = self.nodes().into_iter().filter_map(|(name, target)| {
+            let target = target?;
+            let (_, fd) = target.rsplit_once("/fd/")?;
+            Some((name, PathBuf::from(format!("/proc/{}/fd/{fd}", self.body?))))
+        });
+        [own].into_iter().chain(others).collect()
     }
 
     /// For nodes with the targets of their links in /run/netns.
