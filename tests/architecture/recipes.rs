@@ -31,7 +31,9 @@ fn all_recipes_are_in_the_book() {
         .into_iter()
         .filter(|file| {
             let text = tree::read(file);
-            let is_test = text.contains("#[netns") || text.contains("#[nstest::test]");
+            let is_test = ["#[netns", "#[nstest::test]", "nstest::enter()"]
+                .iter()
+                .any(|mark| text.contains(mark));
             let path = format!("../../../{}", file.display());
             is_test && !includes(&pages).any(|it| it.split(':').next() == Some(&path))
         })
@@ -70,8 +72,10 @@ fn requirement(line: &str) -> Option<(&str, &str)> {
     Some((name, version.strip_prefix('"')?.split('"').next()?))
 }
 
+/// The lines of `[dev-dependencies]` on a page.
 fn toml(page: &str) -> impl Iterator<Item = String> {
-    let blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let blocks = page.split("```toml\n[dev-dependencies]\n").skip(1);
+    let blocks = blocks.filter_map(|rest| rest.split("```").next()?.split("\n[").next());
     blocks.flat_map(str::lines).map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
@@ -88,7 +92,7 @@ fn has_anchor(file: &str, anchor: &str) -> bool {
 
 #[test]
 fn includes_and_requirements_are_recognised() {
-    let page = "```toml\na = \"1\"\n```\n{{#include ../x.rs:y}}\n{{#include z.rs}}";
+    let page = "```toml\n[dev-dependencies]\na = \"1\"\n\n[[bench]]\nb = \"2\"\n```\n{{#include ../x.rs:y}}\n{{#include z.rs}}";
     assert_eq!(includes(page).collect::<Vec<_>>(), ["../x.rs:y", "z.rs"]);
     assert_eq!(toml(page).collect::<Vec<_>>(), ["a = \"1\""]);
     assert_eq!(requirement("a = \"1.2\""), Some(("a", "1.2")));

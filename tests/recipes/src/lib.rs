@@ -6,6 +6,11 @@
 mod consensus;
 mod databases;
 mod discovery;
+mod hole_punching;
 mod http;
+mod programs;
 mod quic_and_tls;
+mod rpc;
+mod runtimes;
 mod test_crates;
+mod tunnel;

@@ -1,0 +1,4 @@
+//! Remote procedure calls.
+
+mod shop;
+mod tonic;

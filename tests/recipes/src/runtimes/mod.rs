@@ -1,0 +1,4 @@
+//! Async runtimes besides tokio.
+
+mod async_std;
+mod smol;
