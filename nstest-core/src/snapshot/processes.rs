@@ -45,9 +45,8 @@ pub(super) fn owners(processes: &[TestProcess], mut wanted: BTreeSet<u32>) -> Li
             }
             left -= 1;
             let Ok(target) = fs::read_link(entry.path()) else { continue };
-            if let Some(inode) = target.to_str().and_then(socket_inode)
-                && wanted.remove(&inode)
-            {
+            let inode = target.to_str().and_then(socket_inode);
+            if let Some(inode) = inode.filter(|inode| wanted.remove(inode)) {
                 found.insert(inode, process.name.clone());
             }
         }

@@ -87,11 +87,8 @@ fn without_ours(mut all: Vec<Waiting>) -> Vec<Waiting> {
         all.retain(|waiting| !is_ours(waiting));
     }
     let of_body = all.iter().filter(|waiting| waiting.process == 0).count();
-    if let Some(first) = all.first()
-        && first.process == 0
-        && first.waits_in == "futex"
-        && of_body > 1
-    {
+    let is_joining = |first: &Waiting| first.process == 0 && first.waits_in == "futex";
+    if of_body > 1 && all.first().is_some_and(is_joining) {
         all.remove(0);
     }
     all

@@ -101,9 +101,8 @@ fn install() {
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         // SAFETY: the handler makes system calls and uses atomic variables, and nothing else.
         let before = unsafe { sigaction(signal, &action) };
-        if let Ok(before) = before
-            && !matches!(before.handler(), SigHandler::SigDfl)
-        {
+        let is_default = |it: &SigAction| matches!(it.handler(), SigHandler::SigDfl);
+        if let Some(before) = before.ok().filter(|it| !is_default(it)) {
             // SAFETY: the action is the one that was in place before.
             let _ = unsafe { sigaction(signal, &before) };
         }
