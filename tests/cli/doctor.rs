@@ -179,6 +179,14 @@ fn a_filter_that_refuses_mount() {
         .is_unusable();
 }
 
+/// As Podman's default profile does.
+#[test]
+fn a_filter_that_refuses_the_hostname() {
+    without_call(libc::SYS_sethostname, libc::EPERM, None)
+        .names("seccomp", "which seems to answer this system call with EPERM", FILTER)
+        .is_unusable();
+}
+
 #[test]
 fn a_filter_that_refuses_netlink() {
     without_call(libc::SYS_socket, libc::EPERM, Some((0, libc::AF_NETLINK)))

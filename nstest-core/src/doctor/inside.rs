@@ -11,7 +11,7 @@ use nix::mount::{MsFlags, mount};
 
 use super::network;
 use super::report::{CheckStatus, Problem};
-use super::trial::{TrialResult, attempt, attempt_or, errno_of, record};
+use super::trial::{TrialResult, attempt, attempt_or, errno_of};
 use crate::error::ErrorCode;
 use crate::preflight::{self, Operation};
 use crate::runner;
@@ -40,9 +40,6 @@ pub(super) fn all() {
     attempt("ipv6", ipv6);
     network::all();
     attempt("tun", tun);
-    let userspace = |name, what| record(name, CheckStatus::Unneeded, what, None);
-    userspace("tbf", "not tried; nstest limits rates in userspace");
-    userspace("netem", "not tried; nstest makes faults in userspace");
 }
 
 /// Makes the world of a test.

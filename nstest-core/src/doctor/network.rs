@@ -7,16 +7,18 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 
-use super::report::Problem;
-use super::trial::{TrialResult, attempt};
+use super::report::{CheckStatus, Problem};
+use super::trial::{TrialResult, attempt, begin, record};
 use crate::addr::Family;
 use crate::error::{Error, ErrorCode, Result};
 use crate::netlink::bpf_filter::{self, BpfFilter, ClsactHook, FilterAction, MarkMatch};
-use crate::netlink::link::{self, NewLink};
+use crate::netlink::link::{self, LOOPBACK, NewLink};
 use crate::netlink::nftables::{
     Chain, CtMatch, HookKind, HookPoint, NftHook, NftRule, Statement, Table, Transaction,
 };
-use crate::netlink::{Mode, NetlinkFamily, Socket, conntrack, qdisc, u32_filter};
+use crate::netlink::{
+    Mode, NetlinkFamily, Request, Socket, conntrack, kernel_qdisc, qdisc, u32_filter,
+};
 use crate::netns::Namespace;
 use crate::preflight::{self, Operation};
 use crate::sys::packet::{BlockRing, Blocks, PacketSocket};
@@ -50,6 +52,10 @@ pub(super) fn all() {
     });
     if let (Some(socket), Some(node)) = (&mut socket, &node) {
         links(socket, node);
+    }
+    if let Some(socket) = &mut socket {
+        unneeded(socket, "tbf", &kernel_qdisc::tbf(LOOPBACK), "limits rates");
+        unneeded(socket, "netem", &kernel_qdisc::netem(LOOPBACK), "makes faults");
     }
     let packet = attempt("packet-socket", || Wire::open().map(drop).found(""));
     if packet {
@@ -116,6 +122,21 @@ fn links(socket: &mut Socket, node: &Namespace) {
         };
         attempt("bpf", || socket.request(&bpf_filter::set(&filter)).found(FILTERS));
     }
+}
+
+/// Tries what nstest does in userspace. That it is missing is no problem.
+fn unneeded(socket: &mut Socket, name: &str, add: &Request, what: &str) {
+    begin(name);
+    let (status, detail) = match socket.request(add) {
+        Ok(()) => (CheckStatus::Works, String::new()),
+        Err(error) => {
+            let cause = Problem::of(&error, "").cause;
+            (CheckStatus::Unneeded, format!("missing ({cause}); nstest {what} in userspace"))
+        }
+    };
+    record(name, status, &detail, None);
+    // It fails if there is none.
+    let _ = socket.batch(&qdisc::delete_all(LOOPBACK));
 }
 
 fn ring() -> nix::Result<()> {

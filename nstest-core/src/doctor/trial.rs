@@ -69,7 +69,7 @@ pub(super) fn attempt_or(
     otherwise: CheckStatus,
     trial: impl FnOnce() -> TrialResult,
 ) -> bool {
-    write(&[name, BEGUN]);
+    begin(name);
     match trial() {
         Ok(detail) => {
             record(name, CheckStatus::Works, detail.as_deref().unwrap_or_default(), None);
@@ -80,6 +80,11 @@ pub(super) fn attempt_or(
             false
         }
     }
+}
+
+/// Writes that a trial has begun.
+pub(super) fn begin(name: &str) {
+    write(&[name, BEGUN]);
 }
 
 /// Writes a record. An empty detail is none.

@@ -10,7 +10,7 @@
 //! - `device`, `attr`, `message`: parts of messages; a request, and the refusal of one;
 //! - `socket`: sends requests and reads replies;
 //! - messages of NETLINK_ROUTE with the types of `netlink-packet-route`: `addr`, `link`,
-//!   `route`, `rule`, `neigh`, `qdisc`, `u32_filter`;
+//!   `route`, `rule`, `neigh`, `qdisc`, `kernel_qdisc`, `u32_filter`;
 //! - `bpf_filter`: filters that are programs, encoded by `attr`;
 //! - `address_monitor`: waits until an IPv6 address is usable;
 //! - formats that no crate has completely, encoded by `attr`: `nftables`, `conntrack`,
@@ -24,6 +24,8 @@ mod attr;
 pub(crate) mod bpf_filter;
 pub(crate) mod conntrack;
 mod device;
+#[cfg(feature = "cli")]
+pub(crate) mod kernel_qdisc;
 pub(crate) mod link;
 mod message;
 pub(crate) mod neigh;
