@@ -6,6 +6,7 @@
 //! ordinary user (`root = false`), it uses pasta, which needs a /dev/net/tun that the user may
 //! open. Without one, the test checks the error message instead.
 
+mod command;
 mod inside;
 mod outside;
 
