@@ -33,8 +33,9 @@ async fn ask(server: SocketAddr) -> io::Result<usize> {
 
 #[netns_test]
 fn a_lost_datagram_is_sent_again(server: Node, net: Net) -> TestResult {
-    let socket = server.run(|| task::block_on(UdpSocket::bind("0.0.0.0:5000")))?;
-    server.spawn(|| task::block_on(serve(socket)).unwrap());
+    // Inside `run`, async-std would start its threads, and they would stay in that node.
+    let socket = server.run(|| std::net::UdpSocket::bind("0.0.0.0:5000"))?;
+    server.spawn(|| task::block_on(serve(socket.into())).unwrap());
     let lost = net.inject("server ingress udp first 2: drop".parse()?)?;
     assert!(task::block_on(ask((server.ip(), 5000).into()))? >= 3);
     assert_eq!(lost.affected(), 2);
