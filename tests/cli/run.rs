@@ -80,6 +80,21 @@ fn a_silent_peer_is_a_default_route() {
 }
 
 #[test]
+fn a_program_without_root_keeps_its_user_id_and_has_no_rights() {
+    let id = match nix::unistd::getuid() {
+        // As with `root = false`: of two ids, real root maps only one.
+        uid if uid.is_root() => 65534,
+        uid => uid.as_raw(),
+    };
+    let script = "id -u; grep CapEff: /proc/self/status";
+    for world in [&["run"][..], &["run", "--silent-peer"], &["run", "--peers", "1"]] {
+        let ended = Ended::of(nstest(&[world, &["--no-root", "sh", "-c", script]].concat()));
+        let expected = format!("{id}\nCapEff:\t0000000000000000\n");
+        assert_eq!(ended.stdout, expected, "{world:?}: {ended:?}");
+    }
+}
+
+#[test]
 fn a_program_that_takes_too_long_is_ended() {
     for world in WORLDS {
         for script in ["sleep 60", "trap 'sleep 0.1; exit 3' TERM; sleep 60 & wait"] {

@@ -35,7 +35,8 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
         return play(program, channel.listeners());
     }
     refuse_stale_environment()?;
-    let options = Options { uplink: program.uplink, ..Options::DEFAULT };
+    let Program { uplink, no_root, .. } = *program;
+    let options = Options { uplink, root: !no_root, ..Options::DEFAULT };
     let launch = Launch::of_main(NAME, options, BodyOutput::Foreground)?;
     let kept = program.record.as_deref().map(ProgramRecord::begin).transpose()?;
     let record = if kept.is_some() { RECORDED } else { RecordOptions::OFF };

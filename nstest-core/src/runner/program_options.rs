@@ -26,6 +26,8 @@ pub struct Program {
     pub silent_peer: bool,
     /// TCP ports of the machine's `localhost` that are at the same port of its own.
     pub host_ports: Vec<u16>,
+    /// Whether it keeps the user id that it has outside, and has no rights over its network.
+    pub no_root: bool,
     /// After this time it is asked to end, and then killed.
     pub timeout: Option<Duration>,
     /// The directory of the record that it leaves, if it leaves one.

@@ -45,3 +45,11 @@ pub(super) fn keep(bits: u64) -> Result<(), Errno> {
     }
     Ok(())
 }
+
+/// Programs that this process starts from now on do not inherit the capabilities that it keeps
+/// although it is not root.
+pub(super) fn clear_ambient() {
+    let (clear, unused) = (libc::PR_CAP_AMBIENT_CLEAR_ALL as c_ulong, 0 as c_ulong);
+    // SAFETY: PR_CAP_AMBIENT takes numbers.
+    unsafe { libc::prctl(libc::PR_CAP_AMBIENT, clear, unused, unused, unused) };
+}

@@ -27,6 +27,7 @@ use std::{fs, mem, ptr};
 use nix::libc::{self, c_int};
 
 use super::call::{Errno, bare, c_string, errno, pointers};
+use super::capset;
 use super::lend::{Lent, lend};
 use super::process::{exit_now, has_more_threads_than};
 use super::spawn::SELF;
@@ -241,9 +242,7 @@ fn become_body(handover: Handover) {
         unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
     // The same for capabilities that the body keeps although it is not root.
-    let (clear, unused) = (libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong, 0 as libc::c_ulong);
-    // SAFETY: PR_CAP_AMBIENT takes numbers.
-    unsafe { libc::prctl(libc::PR_CAP_AMBIENT, clear, unused, unused, unused) };
+    capset::clear_ambient();
     name_after_binary();
     let _ = HANDOVER.set(handover);
 }

@@ -20,6 +20,7 @@ use nix::libc;
 use nix::unistd::pipe2;
 
 use super::call::{Errno, check, close, errno, pointers};
+use super::capset;
 use super::init::{await_body, parent_is_gone, report_not_started, set_name};
 use super::process::{Process, exit_now};
 use super::spawn::{Act, BlockedSignals, Helper, Image, Refused, Spawned, Stack};
@@ -156,6 +157,7 @@ extern "C" fn program(job: *mut c_void) -> c_int {
     let job = unsafe { &*job.cast::<InitJob<'_>>() };
     // Both cannot fail with these arguments.
     let _ = Step::KeepOnly(Vec::new()).perform(&mut HeldDirs::new());
+    capset::clear_ambient();
     let _ = Step::DefaultSignal(libc::SIGPIPE).perform(&mut HeldDirs::new());
     // SAFETY: all zeroes is a valid, empty signal set.
     let none: libc::sigset_t = unsafe { std::mem::zeroed() };

@@ -39,11 +39,14 @@ impl CargoTest {
         };
         let mut command = Command::new(&cargo);
         let targets = targets(&self.arguments);
-        let (keys, variables) = match in_variables(&runner, &targets) {
-            Some(variables) if configures_a_runner() => (runner_keys(&[]), variables),
-            _ => (runner_keys(&targets), Vec::new()),
+        let (keys, runner) = if configures_a_runner() && !divided(&runner) {
+            let names = variables(&targets);
+            let runner = without_variables(&names, runner);
+            command.envs(names.into_iter().map(|name| (name, runner.join(" "))));
+            (runner_keys(&[]), runner)
+        } else {
+            (runner_keys(&targets), runner)
         };
-        command.envs(variables);
         let words: Vec<String> = runner.iter().map(|word| toml_string(word)).collect();
         let runner = format!("[{}]", words.join(", "));
         let runners =
@@ -110,18 +113,21 @@ fn configures_a_runner() -> bool {
         .any(|file| std::fs::read_to_string(file).is_ok_and(|it| it.contains("runner")))
 }
 
-/// The environment that has cargo use this runner. Test binaries do not get it: they may start
-/// cargo, too. `None` if the runner has white space, at which cargo divides it.
-fn in_variables(runner: &[String], targets: &[String]) -> Option<Vec<(String, String)>> {
-    let name = |target: &String| {
-        format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace(['-', '.'], "_"))
-    };
-    let names: Vec<String> = targets.iter().map(name).collect();
-    let unset = names.iter().flat_map(|name| ["-u", name.as_str()]);
-    let words = ["env"].into_iter().chain(unset).chain(runner.iter().map(String::as_str));
-    let words: Vec<&str> = words.collect();
-    let divided = words.iter().any(|word| word.contains(char::is_whitespace));
-    (!divided).then(|| names.iter().map(|name| (name.clone(), words.join(" "))).collect())
+/// Whether cargo would divide a word of this runner: it divides variables at white space.
+fn divided(runner: &[String]) -> bool {
+    runner.iter().any(|word| word.contains(char::is_whitespace))
+}
+
+/// The environment variables that are the runners of these targets.
+fn variables(targets: &[String]) -> Vec<String> {
+    let name = |target: &String| target.to_uppercase().replace(['-', '.'], "_");
+    targets.iter().map(|target| format!("CARGO_TARGET_{}_RUNNER", name(target))).collect()
+}
+
+/// The runner, and test binaries do not get these variables: they may start cargo, too.
+fn without_variables(names: &[String], runner: Vec<String>) -> Vec<String> {
+    let unset = names.iter().flat_map(|name| ["-u".to_owned(), name.clone()]);
+    ["env".to_owned()].into_iter().chain(unset).chain(runner).collect()
 }
 
 /// Whether these arguments began with `--`, which is for cargo: clap takes it for itself.
@@ -174,12 +180,12 @@ mod tests {
     #[test]
     fn a_runner_in_the_environment_removes_itself_from_it() {
         let words = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
-        let targets = words("x86_64-unknown-linux-gnu");
-        let variables = in_variables(&words("/bin/cargo-nstest|wrap|--"), &targets).unwrap();
-        let name = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER";
-        let value = format!("env -u {name} /bin/cargo-nstest wrap --");
-        assert_eq!(variables, [(name.to_owned(), value)]);
-        assert_eq!(in_variables(&words("/my programs/cargo-nstest|wrap"), &targets), None);
+        let names = variables(&words("x86_64-unknown-linux-gnu"));
+        assert_eq!(names, ["CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER"]);
+        let runner = without_variables(&names, words("/bin/cargo-nstest|wrap|--"));
+        assert_eq!(runner.join("|"), format!("env|-u|{}|/bin/cargo-nstest|wrap|--", names[0]));
+        assert!(!divided(&runner));
+        assert!(divided(&words("/my programs/cargo-nstest|wrap")));
     }
 
     #[test]

@@ -69,6 +69,12 @@ pub(super) struct World {
     /// Can be given several times.
     #[arg(long, value_name = "PORT", value_parser = value_parser!(u16).range(1..))]
     host_port: Vec<u16>,
+
+    /// The program keeps its user id, and has no rights over its network.
+    ///
+    /// For tests that do something else as root, and then need the rights of real root.
+    #[arg(long)]
+    no_root: bool,
 }
 
 impl Run {
@@ -81,24 +87,26 @@ impl Run {
 impl World {
     /// The arguments that describe it.
     pub(super) fn arguments(&self) -> Vec<String> {
-        let Self { peers, uplink, condition, silent_peer, host_port } = self;
+        let Self { peers, uplink, condition, silent_peer, host_port, no_root } = self;
         let peers = peers.map(|peers| format!("--peers={peers}"));
         let condition = condition.map(|condition| format!("--condition={condition}"));
         let uplink = uplink.then(|| "--uplink".to_owned());
         let silent_peer = silent_peer.then(|| "--silent-peer".to_owned());
         let host_ports = host_port.iter().map(|port| format!("--host-port={port}"));
-        let others = [peers, condition, uplink, silent_peer].into_iter().flatten();
+        let no_root = no_root.then(|| "--no-root".to_owned());
+        let others = [peers, condition, uplink, silent_peer, no_root].into_iter().flatten();
         others.chain(host_ports).collect()
     }
 
     /// A program there.
     pub(super) fn program(self, command: Vec<OsString>) -> Program {
-        let Self { peers, uplink, condition, silent_peer, host_port: mut host_ports } = self;
+        let Self { peers, uplink, condition, silent_peer, host_port: mut host_ports, no_root } =
+            self;
         host_ports.sort_unstable();
         host_ports.dedup();
         let peers = peers.unwrap_or_default();
         let others = Program::default();
-        Program { command, peers, uplink, condition, silent_peer, host_ports, ..others }
+        Program { command, peers, uplink, condition, silent_peer, host_ports, no_root, ..others }
     }
 }
 

@@ -103,7 +103,8 @@ fn block_signals() -> Result<()> {
 }
 
 fn network(program: &Program) -> Result<Current> {
-    let options = Options { peers: program.peers, uplink: program.uplink, ..Options::DEFAULT };
+    let Program { peers, uplink, no_root, .. } = *program;
+    let options = Options { peers, uplink, root: !no_root, ..Options::DEFAULT };
     let test = Test::new("", NAME, options);
     let current = Current::of(&test, Role::Body, RunConfig::default(), None)?;
     if program.silent_peer && program.peers == 0 {
