@@ -53,12 +53,14 @@ impl CargoTest {
             keys.iter().flat_map(|key| ["--config".to_owned(), format!("{key} = {runner}")]);
         if self.no_nextest || !has_nextest() {
             let why = if self.no_nextest { "" } else { " (cargo-nextest is not installed)" };
-            anstream::eprintln!(
+            super::say(format_args!(
                 "nstest: cargo test{why}: a network namespace for each test binary"
-            );
+            ));
             command.arg("test").args(runners);
         } else {
-            anstream::eprintln!("nstest: cargo nextest run: a network namespace for each test");
+            super::say(format_args!(
+                "nstest: cargo nextest run: a network namespace for each test"
+            ));
             command.args(["nextest", "run"]).args(runners);
         }
         if takes_separator(&self.arguments) {

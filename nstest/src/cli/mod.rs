@@ -21,8 +21,10 @@ use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
+/// The arguments are wrong. clap uses the same number.
+const USAGE: u8 = 2;
 /// The program did not end within its time.
 const TIMED_OUT: u8 = 124;
 /// `nstest` could not do what it was asked for. docker, env(1) and timeout(1) use the same
@@ -73,7 +75,11 @@ enum CargoTask {
 
 /// The command `nstest`: what its `main` does.
 pub fn nstest() -> ExitCode {
-    match Nstest::parse().task {
+    let task = match parse::<Nstest>(std::env::args_os()) {
+        Ok(nstest) => nstest.task,
+        Err(ended) => return ended,
+    };
+    match task {
         NstestTask::Doctor(doctor) => doctor.execute(),
         NstestTask::Run(run) => run.execute(),
         NstestTask::Show(show) => show.execute(),
@@ -86,10 +92,43 @@ pub fn nstest() -> ExitCode {
 
 /// The command `cargo nstest`: what its `main` does.
 pub fn cargo_nstest() -> ExitCode {
-    match CargoNstest::parse_from(without_own_name(std::env::args_os())).task {
+    let task = match parse::<CargoNstest>(without_own_name(std::env::args_os())) {
+        Ok(cargo_nstest) => cargo_nstest.task,
+        Err(ended) => return ended,
+    };
+    match task {
         CargoTask::Test(test) => test.execute(),
         CargoTask::Wrap(wrap) => wrap.execute(),
     }
+}
+
+/// The arguments, or how the command ends that has printed its help or refused them.
+fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
+    P::try_parse_from(arguments).map_err(|error| {
+        let printed = error.print();
+        match (error.exit_code(), printed) {
+            (0, printed) => ended_print(printed.and_then(|()| std::io::stdout().flush())),
+            // Without standard error, there is nowhere to print.
+            (_, _) => ExitCode::from(USAGE),
+        }
+    })
+}
+
+/// All that a command line can have: `nstest run --peers`, `nstest run CMD`. For tests.
+#[must_use]
+pub fn all_arguments() -> Vec<String> {
+    let mut all = Vec::new();
+    for command in [Nstest::command(), CargoNstest::command()] {
+        for subcommand in command.get_subcommands() {
+            let name = format!("{} {}", command.get_name(), subcommand.get_name());
+            all.push(name.clone());
+            all.extend(subcommand.get_arguments().map(|argument| {
+                let option = argument.get_long().map(|long| format!("--{long}"));
+                format!("{name} {}", option.unwrap_or_else(|| argument.get_id().to_string()))
+            }));
+        }
+    }
+    all
 }
 
 /// cargo passes the name of its subcommand as the first argument.
@@ -103,15 +142,24 @@ fn without_own_name(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> 
 
 /// Reports why the subcommand ends.
 fn fail(status: u8, message: impl Display) -> ExitCode {
-    anstream::eprintln!("nstest: {message}");
+    say(format_args!("nstest: {message}"));
     ExitCode::from(status)
+}
+
+/// Prints a line on standard error. If that is closed, there is nowhere to print.
+fn say(line: impl Display) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// Prints what the subcommand was asked for. A reader that has seen enough, such as head(1), may
 /// close the pipe.
 fn print(text: &str) -> ExitCode {
     let mut output = std::io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    ended_print(output.write_all(text.as_bytes()).and_then(|()| output.flush()))
+}
+
+fn ended_print(printed: std::io::Result<()>) -> ExitCode {
+    match printed {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             fail(FAILED, format_args!("cannot write to standard output: {error}"))
         }
@@ -121,8 +169,6 @@ fn print(text: &str) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -120,7 +120,7 @@ pub(super) fn execute(program: Program) -> ExitCode {
         }
         Ok(ProgramEnd::NotStarted(error)) => not_started(&program.command[0], &error),
         Err(error) => {
-            anstream::eprintln!("{error:?}");
+            super::say(format_args!("{error:?}"));
             ExitCode::from(FAILED)
         }
     }

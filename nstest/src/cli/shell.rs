@@ -57,7 +57,7 @@ impl Shell {
         let mut command = Command::new(&program);
         command.args(arguments);
         if self.command.is_empty() {
-            anstream::eprintln!("nstest: in node {node} of {}; `exit` leaves it", found.name);
+            super::say(format_args!("nstest: in node {node} of {}; `exit` leaves it", found.name));
             command.env("PS1", format!("nstest:{node}# "));
         }
         match found.run(node, &mut command) {
@@ -68,7 +68,7 @@ impl Shell {
             Ok(ProgramEnd::NotStarted(error)) => not_started(&program, &error),
             Ok(ProgramEnd::TimedOut(_)) => ExitCode::from(FAILED),
             Err(error) => {
-                anstream::eprintln!("{error:?}");
+                super::say(format_args!("{error:?}"));
                 ExitCode::from(FAILED)
             }
         }
