@@ -8,6 +8,7 @@ use nstest_tests::survivors;
 use nstest_tests::terminal::OnTerminal;
 
 use crate::command::nstest;
+use crate::directory::Directory;
 
 /// A command line that can start `$nstest`, on a terminal, and the mark of its processes for
 /// [`survivors`].
@@ -103,7 +104,9 @@ fn a_shell_has_job_control_and_the_terminal_comes_back() {
 
 #[test]
 fn a_closed_terminal_leaves_nothing() {
-    for world in WORLDS {
+    let directory = Directory::new("closed-terminal");
+    let record = format!("--record '{}'", directory.path().display());
+    for world in WORLDS.into_iter().chain(["--host-port 9", "--silent-peer", &record]) {
         let command = format!("\"$nstest\" run {world} -- sh -c 'echo ready; sleep 60 & sleep 60'");
         let (mut job, mark) = start(&command);
         job.wait_for("ready");

@@ -1,5 +1,6 @@
 //! The command line: `nstest` and `cargo nstest`.
 
+mod arguments;
 mod cargo;
 mod command;
 mod directory;
