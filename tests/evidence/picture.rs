@@ -2,7 +2,7 @@
 
 // The example whose failure they show. `stock` is called in its tests only.
 #[path = "../../docs/picture/shop/src/lib.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 mod shop;
 
 use std::collections::BTreeSet;

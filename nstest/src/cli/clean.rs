@@ -1,13 +1,15 @@
 //! `nstest clean`: removes what failed tests left.
 
-use std::fs;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{FAILED, fail, print, records};
+use super::records::{self, Removed};
+use super::{FAILED, fail, print};
 
 /// Removes the records of all failed tests from the target directory.
+///
+/// Other files in it stay.
 #[derive(Debug, Args)]
 pub(super) struct Clean {}
 
@@ -19,11 +21,14 @@ impl Clean {
             // Nothing to remove is no failure.
             Err(message) => return print(&format!("{message}\n")),
         };
-        let (count, bytes) = records::count(&all);
-        if let Err(error) = fs::remove_dir_all(&all) {
-            return fail(FAILED, format_args!("cannot remove `{}`: {error}", all.display()));
-        }
-        let (records, size) = (if count == 1 { "record" } else { "records" }, bytes as f64 / 1e6);
-        print(&format!("removed {count} {records} ({size:.1} MB) from `{}`\n", all.display()))
+        let Removed { records, bytes } = match records::remove(&all) {
+            Ok(removed) => removed,
+            Err(error) => {
+                return fail(FAILED, format_args!("cannot remove `{}`: {error}", all.display()));
+            }
+        };
+        let (all, size) = (all.display(), bytes as f64 / 1e6);
+        let what = if records == 1 { "record" } else { "records" };
+        print(&format!("removed {records} {what} ({size:.1} MB) from `{all}`\n"))
     }
 }

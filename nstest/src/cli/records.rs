@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// The directory with all records, below cargo's target directory.
@@ -9,6 +10,8 @@ const NSTEST: &str = "nstest";
 /// The link to the newest record.
 pub(super) const LATEST: &str = "latest";
 const EVENTS: &str = "events.jsonl";
+/// In the directory with all records: how much a test run has written.
+const WRITTEN: &str = ".written";
 
 /// The directory of one record. `path` is that directory, one above it, or `latest`.
 ///
@@ -39,7 +42,8 @@ pub(super) fn find(path: &Path) -> Result<PathBuf, String> {
 /// A message for the user.
 pub(super) fn all() -> Result<PathBuf, String> {
     let current = env::current_dir().map_err(|error| format!("no current directory: {error}"))?;
-    let given = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"].into_iter().find_map(env::var_os);
+    let given = ["CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"].into_iter();
+    let given = given.filter_map(env::var_os).find(|target| !target.is_empty());
     let targets: Vec<PathBuf> = match given {
         Some(target) => vec![current.join(target)],
         None => current.ancestors().map(|directory| directory.join("target")).collect(),
@@ -55,20 +59,54 @@ pub(super) fn all() -> Result<PathBuf, String> {
     })
 }
 
-/// How many records are in a directory, and their bytes.
-pub(super) fn count(directory: &Path) -> (usize, u64) {
-    let (mut records, mut bytes) = (0, 0);
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let Ok(metadata) = entry.path().symlink_metadata() else { continue };
-        if metadata.is_dir() {
-            let below = count(&entry.path());
-            (records, bytes) = (records + below.0, bytes + below.1);
-        } else if metadata.is_file() {
-            records += usize::from(entry.file_name() == EVENTS);
-            bytes += metadata.len();
+/// What was removed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Removed {
+    pub(super) records: usize,
+    pub(super) bytes: u64,
+}
+
+/// Removes all records below a directory, the links to them, and directories that are empty
+/// afterwards. Anything else stays: the directory may be one that only has the same name.
+///
+/// # Errors
+/// What the file system refuses.
+pub(super) fn remove(directory: &Path) -> io::Result<Removed> {
+    let mut removed = Removed::default();
+    if is_record(directory) {
+        for entry in fs::read_dir(directory)? {
+            removed.bytes += entry?.path().symlink_metadata()?.len();
+        }
+        fs::remove_dir_all(directory)?;
+        return Ok(Removed { records: 1, ..removed });
+    }
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            let below = remove(&entry.path())?;
+            removed.records += below.records;
+            removed.bytes += below.bytes;
         }
     }
-    (records, bytes)
+    if removed.records > 0 {
+        for name in [LATEST, WRITTEN] {
+            let path = directory.join(name);
+            // It fails if there is none. The target of a link has just been removed.
+            if name == WRITTEN || path.is_symlink() && !path.exists() {
+                let _ = fs::remove_file(path);
+            }
+        }
+        let _ = fs::remove_dir(directory); // it fails if something else is in it
+    }
+    Ok(removed)
+}
+
+/// Whether the events of a test are in a directory, and not a file of the same name.
+fn is_record(directory: &Path) -> bool {
+    let mut start = [0; 200];
+    let file = fs::File::open(directory.join(EVENTS));
+    let length = file.and_then(|mut file| file.read(&mut start)).unwrap_or_default();
+    String::from_utf8_lossy(&start[..length]).contains(r#""event":"started","version":"#)
 }
 
 #[cfg(test)]
@@ -76,20 +114,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_found_by_its_own_path_and_by_that_of_its_test() {
+    fn a_record_is_found_by_its_path_and_by_that_of_its_test_and_only_it_is_removed() {
         let root = env::temp_dir().join(format!("nstest-records-{}", std::process::id()));
         let record = root.join("binary/test/1");
         fs::create_dir_all(&record).unwrap();
         assert!(find(&record).unwrap_err().contains("no record of a test in"));
-        fs::write(record.join(EVENTS), "{}\n").unwrap();
+        fs::write(record.join(EVENTS), r#"{"time":0.0,"event":"started","version":1}"#).unwrap();
         assert_eq!(find(&record), Ok(record.clone()));
         assert!(find(&root).is_err());
+        fs::write(root.join("binary/events.jsonl"), "of another program").unwrap();
+        fs::create_dir(root.join("binary/src")).unwrap();
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink("1", root.join("binary/test/latest")).unwrap();
             assert_eq!(find(&root.join("binary/test")), Ok(root.join("binary/test/latest")));
-            assert_eq!(count(&root), (1, 3), "links are not followed");
         }
+        assert_eq!(remove(&root).unwrap(), Removed { records: 1, bytes: 42 });
+        assert!(!root.join("binary/test").exists());
+        assert_eq!(remove(&root).unwrap(), Removed::default());
+        assert!(root.join("binary/events.jsonl").exists() && root.join("binary/src").exists());
         fs::remove_dir_all(root).unwrap();
     }
 }

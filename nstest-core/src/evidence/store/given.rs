@@ -1,7 +1,7 @@
 //! A record in a directory that the user has named: `nstest run --record PATH`.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::{FILES, Folder, at, remove_unfinished};
@@ -9,6 +9,8 @@ use super::{FILES, Folder, at, remove_unfinished};
 /// The beginning of the name of the directory in which a record is written, within its own. The
 /// PID of the process that writes it follows.
 const UNFINISHED: &str = ".record.";
+
+const EVENTS: &str = FILES[2];
 
 impl Folder {
     /// Begins a record in this directory, which may not exist yet. An earlier record in it stays
@@ -20,7 +22,17 @@ impl Folder {
         let path = std::path::absolute(path)?;
         if path.symlink_metadata().is_ok() {
             remove_unfinished(&path);
-            fs::read_dir(&path)?.try_for_each(|entry| may_be_replaced(&entry?))?;
+            let mut entries = 0;
+            for entry in fs::read_dir(&path)? {
+                may_be_replaced(&entry?)?;
+                entries += 1;
+            }
+            if entries > 0 && !is_record(&path) {
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "its files are no record",
+                ));
+            }
         }
         let unfinished = path.join(format!("{UNFINISHED}{}", std::process::id()));
         fs::create_dir_all(&unfinished)?;
@@ -71,6 +83,14 @@ fn may_be_replaced(entry: &fs::DirEntry) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
 }
 
+/// Whether the events of a test or program are in a directory. Other files have such names, too.
+fn is_record(path: &Path) -> bool {
+    let mut start = [0; 200];
+    let file = fs::File::open(path.join(EVENTS));
+    let length = file.and_then(|mut file| file.read(&mut start)).unwrap_or_default();
+    String::from_utf8_lossy(&start[..length]).contains(r#""event":"started""#)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,23 +98,27 @@ mod tests {
     #[test]
     fn only_an_earlier_record_is_replaced() {
         let path = std::env::temp_dir().join(format!("nstest-given-{}", std::process::id()));
-        for content in ["first", "second"] {
+        let records = ["1", "2"].map(|time| format!(r#"{{"time":{time},"event":"started"}}"#));
+        for content in &records {
             let folder = Folder::given(&path).unwrap();
             let error = Folder::given(&path).unwrap_err().to_string();
             assert_eq!(error, format!("process {} records into it", std::process::id()));
-            folder.write(Path::new(FILES[0]), content.as_bytes()).unwrap();
+            folder.write(Path::new(EVENTS), content.as_bytes()).unwrap();
             folder.reserve("run", u64::MAX).unwrap();
             assert_eq!(folder.finish().unwrap(), path);
-            assert_eq!(fs::read_to_string(path.join(FILES[0])).unwrap(), content);
+            assert_eq!(&fs::read_to_string(path.join(EVENTS)).unwrap(), content);
             assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
         }
         // What a killed process left is removed; no process has this PID.
         fs::create_dir(path.join(".record.4194305")).unwrap();
         drop(Folder::given(&path).unwrap());
-        assert_eq!(fs::read_to_string(path.join(FILES[0])).unwrap(), "second");
+        assert_eq!(fs::read_to_string(path.join(EVENTS)).unwrap(), records[1]);
         fs::write(path.join("notes"), "").unwrap();
         let error = Folder::given(&path).unwrap_err().to_string();
         assert_eq!(error, "it contains `notes`, which does not belong to a record");
+        fs::remove_file(path.join("notes")).unwrap();
+        fs::rename(path.join(EVENTS), path.join(FILES[1])).unwrap();
+        assert_eq!(Folder::given(&path).unwrap_err().to_string(), "its files are no record");
         fs::remove_dir_all(&path).unwrap();
         drop(Folder::given(&path).unwrap());
         assert!(!path.exists(), "it is not left empty");
