@@ -60,7 +60,11 @@ fn a_job_can_be_stopped_and_continued() {
     for world in WORLDS {
         let (mut shell, _) = start("exec sh -i");
         shell.wait_for("$ ");
-        shell.type_in(&format!("\"$nstest\" run {world} -- sh -c 'echo re''ady; cat; exit 4'\n"));
+        // It does not read before it is continued: a process that is to stop while it reads may
+        // take what is typed for the shell.
+        let program =
+            "trap go=1 CONT; echo re''ady; until [ $go ]; do sleep 0.02 & wait; done; cat; exit 4";
+        shell.type_in(&format!("\"$nstest\" run {world} -- sh -c '{program}'\n"));
         shell.wait_for("ready\r\n");
         shell.type_in("\x1a");
         shell.wait_for("Stopped");
