@@ -17,11 +17,9 @@ use super::program_options::ProgramEnd;
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::{NODE, PAUSED};
 use crate::node::view::View;
+use crate::sys::init;
 use crate::sys::limits::without_blocked_signals;
 use crate::sys::process::exit_code;
-
-/// The name of the process that is PID 1 of a test (`sys::init`).
-const INIT: &str = "nstest-init";
 
 /// A test that is paused.
 #[derive(Debug)]
@@ -41,7 +39,7 @@ impl PausedTest {
         let inits = processes.filter_map(|process| {
             let pid = process.file_name().to_str()?.parse().ok()?;
             let name = fs::read_to_string(process.path().join("comm")).ok()?;
-            (name.trim_end() == INIT).then_some(pid)
+            (name.trim_end().as_bytes() == init::NAME.to_bytes()).then_some(pid)
         });
         let mut found: Vec<Self> = inits
             .filter_map(EntryPoint::of_paused)

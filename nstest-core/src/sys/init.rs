@@ -37,6 +37,9 @@ use super::step::die_with_parent;
 pub(crate) const VARIABLE: &str = "NSTEST_BODY";
 const VARIABLE_C: &CStr = c"NSTEST_BODY";
 
+/// The name of the process, by which ps(1) and `nstest shell` know it.
+pub(crate) const NAME: &CStr = c"nstest-init";
+
 /// What the parent hands over to init and to the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Handover {
@@ -152,7 +155,7 @@ extern "C" fn constructor() {
     if recipient == Recipient::Body {
         return become_body(handover);
     }
-    set_name(b"nstest-init\0"); // before the body can look
+    set_name(NAME.to_bytes_with_nul()); // before the body can look
     let _ = die_with_parent(); // again, since some execs clear it
     if parent_is_gone(handover.report) {
         exit_now(1);

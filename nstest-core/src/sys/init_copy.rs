@@ -21,9 +21,9 @@ use nix::unistd::pipe2;
 
 use super::call::{Errno, check, close, errno, pointers};
 use super::capset;
-use super::init::{await_body, parent_is_gone, report_not_started, set_name};
+use super::init::{NAME, await_body, parent_is_gone, report_not_started, set_name};
 use super::process::{Process, exit_now};
-use super::spawn::{Act, BlockedSignals, Helper, Image, Refused, Spawned, Stack};
+use super::spawn::{Act, BlockedSignals, Helper, Image, Refused, Spawned, Stack, unblock_signals};
 use super::step::{HeldDirs, Step};
 
 /// What init needs, in memory that it copies.
@@ -133,7 +133,7 @@ extern "C" fn init(job: *mut c_void) -> c_int {
             }
         }
     }
-    set_name(b"nstest-init\0");
+    set_name(NAME.to_bytes_with_nul());
     close_all_but(job.report, job.failures);
     if parent_is_gone(job.report) {
         exit_now(1);
@@ -159,10 +159,7 @@ extern "C" fn program(job: *mut c_void) -> c_int {
     let _ = Step::KeepOnly(Vec::new()).perform(&mut HeldDirs::new());
     capset::clear_ambient();
     let _ = Step::DefaultSignal(libc::SIGPIPE).perform(&mut HeldDirs::new());
-    // SAFETY: all zeroes is a valid, empty signal set.
-    let none: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the set is valid; the mask is the child's own.
-    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()) };
+    unblock_signals();
     // SAFETY: the name ends in NUL, and both arrays of such strings end in null. The C libraries
     // of Linux look for it in PATH without allocating.
     unsafe { libc::execvpe(job.path, job.arguments, job.environment) };

@@ -4,9 +4,10 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-#[cfg(feature = "cli")]
-use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+#[cfg(feature = "cli")]
+use super::spawn::unblock_signals;
 
 /// Whether this process may write a file of this size. Beyond its limit, the kernel would kill
 /// it (SIGXFSZ, getrlimit(2)); the limit applies to files in memory, too.
@@ -29,10 +30,7 @@ pub(crate) fn with_open_files(command: &mut Command, (soft, hard): (u64, u64)) {
 #[cfg(feature = "cli")]
 pub(crate) fn without_blocked_signals(command: &mut Command) {
     let unblock = || {
-        // SAFETY: all zeroes is a valid, empty signal set.
-        let none: libc::sigset_t = unsafe { std::mem::zeroed() };
-        // SAFETY: the set is valid; the mask is the child's own.
-        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
+        unblock_signals();
         Ok(())
     };
     // SAFETY: sigprocmask(2) may be called between fork and exec.

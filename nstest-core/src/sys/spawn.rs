@@ -206,10 +206,7 @@ extern "C" fn child(job: *mut c_void) -> c_int {
             job.report.errnos[index].store(errno, Relaxed);
         }
     }
-    // SAFETY: all zeroes is a valid, empty signal set.
-    let none: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the set is valid; the mask is the child's own.
-    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()) };
+    unblock_signals();
     // SAFETY: the path ends in NUL, and both arrays of such strings end in null.
     unsafe { libc::execve(job.path, job.arguments, job.environment) };
     fail(job.acts.len(), errno())
@@ -242,6 +239,14 @@ fn fork(rest: &ChildJob<'_>, stack: &Stack, wait: bool) -> Result<c_int, Errno> 
 /// The path of the running program, which works when its file was deleted or
 /// replaced, and from another mount namespace.
 pub(crate) const SELF: &CStr = c"/proc/self/exe";
+
+/// Unblocks all signals in a child, before it becomes a program, which inherits the mask.
+pub(super) fn unblock_signals() {
+    // SAFETY: all zeroes is a valid, empty signal set.
+    let none: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is valid; the mask is the child's own.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()) };
+}
 
 /// All signals are blocked in the calling thread, until this is dropped.
 pub(super) struct BlockedSignals(libc::sigset_t);
