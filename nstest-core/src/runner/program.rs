@@ -3,10 +3,10 @@
 //! The program keeps the terminal, the process group and the signals that are ignored: it is a
 //! job of the shell as if it had been started without nstest.
 //!
-//! A program that has nothing but `lo`, no record and no host ports, is started by init: this binary is not
-//! started again. Otherwise it is, as for a `main` that [enters](fn@super::enter) namespaces: the body
-//! makes the network. Nodes live in its process, so the program is then its child. Without
-//! nodes, the program takes its place.
+//! A program that has nothing but `lo`, no record and no host ports, is started by init: this
+//! binary is not started again. Otherwise it is, as for a `main` that
+//! [enters](fn@super::enter) namespaces: the body makes the network. Nodes live in its process,
+//! so the program is then its child. Without nodes, the program takes its place.
 
 use std::os::fd::OwnedFd;
 
@@ -35,9 +35,7 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
         return play(program, channel.listeners());
     }
     refuse_stale_environment()?;
-    let Program { uplink, no_root, .. } = *program;
-    let options = Options { uplink, root: !no_root, ..Options::DEFAULT };
-    let launch = Launch::of_main(NAME, options, BodyOutput::Foreground)?;
+    let launch = Launch::of_main(NAME, program.options(), BodyOutput::Foreground)?;
     let kept = program.record.as_deref().map(ProgramRecord::begin).transpose()?;
     let record = if kept.is_some() { RECORDED } else { RecordOptions::OFF };
     let (ours, listeners) = listener_sockets(program)?.unzip();
@@ -57,6 +55,14 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
         kept.finish(program, &end, record);
     }
     Ok(end)
+}
+
+impl Program {
+    /// The same as options of a test.
+    pub(super) fn options(&self) -> Options {
+        let Self { peers, uplink, no_root, .. } = *self;
+        Options { peers, uplink, root: !no_root, ..Options::DEFAULT }
+    }
 }
 
 /// The parent's and the body's end of the socket for listeners, if the program has host ports.

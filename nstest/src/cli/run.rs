@@ -112,13 +112,18 @@ impl World {
 
 /// Runs a program in its world.
 pub(super) fn execute(program: Program) -> ExitCode {
-    let name = || program.command[0].to_string_lossy();
-    match run_program(&program) {
+    report(&program.command[0], run_program(&program))
+}
+
+/// Reports how a program ended, and ends in the same way.
+pub(super) fn report(program: &OsStr, ended: nstest_core::Result<ProgramEnd>) -> ExitCode {
+    match ended {
         Ok(ProgramEnd::Exited(status)) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
         Ok(ProgramEnd::TimedOut(timeout)) => {
-            fail(TIMED_OUT, format_args!("`{}` did not end within {timeout:?}", name()))
+            let name = program.to_string_lossy();
+            fail(TIMED_OUT, format_args!("`{name}` did not end within {timeout:?}"))
         }
-        Ok(ProgramEnd::NotStarted(error)) => not_started(&program.command[0], &error),
+        Ok(ProgramEnd::NotStarted(error)) => not_started(program, &error),
         Err(error) => {
             super::say(format_args!("{error:?}"));
             ExitCode::from(FAILED)

@@ -7,7 +7,7 @@ use std::process::{Command, ExitCode};
 use clap::Args;
 use nstest_core::private::cli::{PausedTest, ProgramEnd};
 
-use super::run::not_started;
+use super::run::report;
 use super::{FAILED, fail};
 
 /// The status of a program that was killed.
@@ -64,13 +64,7 @@ impl Shell {
             Ok(ProgramEnd::Exited(KILLED)) if !found.is_paused() => {
                 fail(KILLED as u8, "the test went on, which ended the shell")
             }
-            Ok(ProgramEnd::Exited(status)) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
-            Ok(ProgramEnd::NotStarted(error)) => not_started(&program, &error),
-            Ok(ProgramEnd::TimedOut(_)) => ExitCode::from(FAILED),
-            Err(error) => {
-                super::say(format_args!("{error:?}"));
-                ExitCode::from(FAILED)
-            }
+            ended => report(&program, ended),
         }
     }
 }

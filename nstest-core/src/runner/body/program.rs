@@ -15,7 +15,7 @@ use crate::fixture::{Fixture, FixtureParam};
 use crate::node::restore_open_files;
 use crate::run_config::RunConfig;
 use crate::runner::program_options::{NAME, Program, ProgramEnd};
-use crate::runner::test::{Options, Test};
+use crate::runner::test::Test;
 use crate::sys::descriptors;
 use crate::sys::limits::without_blocked_signals;
 use crate::sys::process::exit_code;
@@ -103,9 +103,7 @@ fn block_signals() -> Result<()> {
 }
 
 fn network(program: &Program) -> Result<Current> {
-    let Program { peers, uplink, no_root, .. } = *program;
-    let options = Options { peers, uplink, root: !no_root, ..Options::DEFAULT };
-    let test = Test::new("", NAME, options);
+    let test = Test::new("", NAME, program.options());
     let current = Current::of(&test, Role::Body, RunConfig::default(), None)?;
     if program.silent_peer && program.peers == 0 {
         current.plan(|spec| Node::plan(spec, FixtureParam::new(SILENT)))?;

@@ -30,9 +30,10 @@ pub(crate) fn refuse_stale_environment() -> Result<()> {
     }
 }
 
-/// The parent's environment with a `TMPDIR` of the test's own, and without variables that lead to a network that the test does not have. `libtest_name`
-/// is absent where the body is not a test. `tls_secrets`: whether TLS libraries are to write their
-/// secrets into a file of the test, unless the user has set one.
+/// The parent's environment with a `TMPDIR` of the test's own, and without variables that lead to
+/// a network that the test does not have. `libtest_name` is absent where the body is not a test.
+/// `tls_secrets`: whether TLS libraries are to write their secrets into a file of the test, unless
+/// the user has set one.
 pub(super) fn of_body(libtest_name: Option<&str>, tls_secrets: bool) -> Vec<CString> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let is_proxy = |name: &str| {
