@@ -14,6 +14,7 @@
 //! - [`card`]: what a reader needs first, on 25 lines;
 //! - [`report`]: the record as a page for browsers;
 //! - [`commit`]: the commit of the sources;
+//! - [`files`]: the names of its files and directories;
 //! - [`store`]: the directory of a failed test.
 
 pub(crate) mod capture;
@@ -21,6 +22,7 @@ pub(crate) mod card;
 pub(crate) mod commit;
 pub(crate) mod difference;
 mod fields;
+pub(crate) mod files;
 pub(crate) mod hints;
 pub(crate) mod matching;
 pub(crate) mod packets;

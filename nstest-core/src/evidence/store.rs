@@ -14,14 +14,9 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use super::files::{LATEST, NSTEST, WRITTEN};
 use crate::fault::random::fnv1a;
 use crate::sys::limits::may_write;
-
-/// The directory below the target directory.
-const NSTEST: &str = "nstest";
-
-/// The link to the newest of several directories.
-const LATEST: &str = "latest";
 
 /// The longest name of a directory. File systems allow 255 bytes.
 const LONGEST: usize = 120;
@@ -29,14 +24,6 @@ const LONGEST: usize = 120;
 /// The directory, beside those of failed tests, of records of tests that have passed since. It is
 /// hidden, so that `actions/upload-artifact` leaves it out.
 const PASSED: &str = ".passed";
-
-/// The file that says how many bytes the present test run has written.
-const WRITTEN: &str = ".written";
-
-/// The files of a record: the small and most important ones first, since the disk may have room
-/// for some of them.
-pub(crate) const FILES: [&str; 5] =
-    ["card.txt", "output.txt", "events.jsonl", "capture.pcapng", "report.html"];
 
 /// The most bytes that one test run writes.
 const MOST: u64 = 1 << 30;

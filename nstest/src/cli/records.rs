@@ -2,16 +2,10 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// The directory with all records, below cargo's target directory.
-const NSTEST: &str = "nstest";
-/// The link to the newest record.
-pub(super) const LATEST: &str = "latest";
-const EVENTS: &str = "events.jsonl";
-/// In the directory with all records: how much a test run has written.
-const WRITTEN: &str = ".written";
+use nstest_core::private::files::{EVENTS, LATEST, NSTEST, WRITTEN, is_record};
 
 /// The directory of one record. `path` is that directory, one above it, or `latest`.
 ///
@@ -99,14 +93,6 @@ pub(super) fn remove(directory: &Path) -> io::Result<Removed> {
         let _ = fs::remove_dir(directory); // it fails if something else is in it
     }
     Ok(removed)
-}
-
-/// Whether the events of a test are in a directory, and not a file of the same name.
-fn is_record(directory: &Path) -> bool {
-    let mut start = [0; 200];
-    let file = fs::File::open(directory.join(EVENTS));
-    let length = file.and_then(|mut file| file.read(&mut start)).unwrap_or_default();
-    String::from_utf8_lossy(&start[..length]).contains(r#""event":"started","version":"#)
 }
 
 #[cfg(test)]

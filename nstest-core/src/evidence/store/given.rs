@@ -1,16 +1,15 @@
 //! A record in a directory that the user has named: `nstest run --record PATH`.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{FILES, Folder, at, remove_unfinished};
+use super::{Folder, at, remove_unfinished};
+use crate::evidence::files::{FILES, is_record};
 
 /// The beginning of the name of the directory in which a record is written, within its own. The
 /// PID of the process that writes it follows.
 const UNFINISHED: &str = ".record.";
-
-const EVENTS: &str = FILES[2];
 
 impl Folder {
     /// Begins a record in this directory, which may not exist yet. An earlier record in it stays
@@ -83,22 +82,16 @@ fn may_be_replaced(entry: &fs::DirEntry) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
 }
 
-/// Whether the events of a test or program are in a directory. Other files have such names, too.
-fn is_record(path: &Path) -> bool {
-    let mut start = [0; 200];
-    let file = fs::File::open(path.join(EVENTS));
-    let length = file.and_then(|mut file| file.read(&mut start)).unwrap_or_default();
-    String::from_utf8_lossy(&start[..length]).contains(r#""event":"started""#)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::files::EVENTS;
 
     #[test]
     fn only_an_earlier_record_is_replaced() {
         let path = std::env::temp_dir().join(format!("nstest-given-{}", std::process::id()));
-        let records = ["1", "2"].map(|time| format!(r#"{{"time":{time},"event":"started"}}"#));
+        let records =
+            ["1", "2"].map(|time| format!(r#"{{"time":{time},"event":"started","version":1}}"#));
         for content in &records {
             let folder = Folder::given(&path).unwrap();
             let error = Folder::given(&path).unwrap_err().to_string();

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use nstest_core::private::files::{EVENTS, LATEST};
 
 use super::{FAILED, fail, print, records};
 use log::Log;
@@ -48,7 +49,7 @@ impl Show {
         let Self { mut record, mut view } = self;
         let as_view = record.to_str().and_then(|text| View::from_str(text, false).ok());
         if let Some(named) = as_view.filter(|_| !record.exists()) {
-            (record, view) = (records::LATEST.into(), named);
+            (record, view) = (LATEST.into(), named);
         }
         match records::find(&record).and_then(|record| view.of(&record)) {
             Ok(text) => print(&text),
@@ -63,10 +64,10 @@ impl View {
             let path = record.join(name);
             fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
         };
-        let log = || read("events.jsonl").and_then(|text| Log::parse(&text));
+        let log = || read(EVENTS).and_then(|text| Log::parse(&text));
         Ok(match self {
             Self::Card => read("card.txt")?,
-            Self::Events => read("events.jsonl")?,
+            Self::Events => read(EVENTS)?,
             Self::Packets => packets::table(&log()?),
             Self::Sockets => sockets::table(&log()?),
             Self::Faults => faults::table(&log()?),
