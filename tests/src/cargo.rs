@@ -109,7 +109,9 @@ pub fn bench(name: &str) -> PathBuf {
         .output()
         .expect("cargo starts");
     let messages = String::from_utf8_lossy(&output.stdout);
-    let path = messages.lines().find_map(|line| {
+    // cargo builds the programs of the package, too.
+    let target = format!(r#""name":"{name}""#);
+    let path = messages.lines().filter(|line| line.contains(&target)).find_map(|line| {
         let (_, rest) = line.split_once(r#""executable":""#)?;
         Some(rest.split_once('"')?.0)
     });

@@ -1,4 +1,33 @@
-//! Shuffles the rounds of benchmarks, and computes quantiles.
+//! The rounds of benchmarks: how many, in which order, and quantiles of their times.
+
+use std::str::FromStr;
+
+/// Whether this is a benchmark. Under `cargo test --benches` it only has to work.
+#[must_use]
+pub fn is_benchmark() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
+/// How many rounds: `--rounds N`, or else so many of a benchmark, or so many of a test of it.
+///
+/// # Panics
+/// If N is no number.
+#[must_use]
+pub fn rounds(of_benchmark: usize, of_test: usize) -> usize {
+    option("--rounds").unwrap_or(if is_benchmark() { of_benchmark } else { of_test })
+}
+
+/// The argument after this one.
+///
+/// # Panics
+/// If there is none, or if it is not of that kind.
+#[must_use]
+pub fn option<T: FromStr>(name: &str) -> Option<T> {
+    let mut rest = std::env::args().skip_while(|argument| argument != name);
+    rest.next()?;
+    let value = rest.next().unwrap_or_else(|| panic!("{name} has a value"));
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} {value}: not of that kind")))
+}
 
 /// The indices below a number, in a new order each time. Every run has the same orders.
 #[derive(Debug)]

@@ -9,24 +9,16 @@
 use std::process::Command;
 use std::time::Instant;
 
-use nstest_tests::rounds::{Shuffled, quantile_of};
+use nstest_tests::rounds::{Shuffled, option, quantile_of, rounds};
 
 const UNSHARE: [&str; 9] =
     ["unshare", "-r", "-n", "-m", "-p", "-u", "-i", "--fork", "--mount-proc"];
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let benching = arguments.iter().any(|argument| argument == "--bench");
-    let value = |option: &str| {
-        let at = arguments.iter().position(|argument| argument == option)?;
-        Some(arguments.get(at + 1).expect("an option has a value").as_str())
-    };
-    // Under `cargo test --benches` it only has to work.
-    let rounds = value("--rounds").map_or(if benching { 400 } else { 2 }, |rounds| {
-        rounds.parse().expect("--rounds takes a number")
-    });
-    let command = value("--command").unwrap_or(env!("CARGO_BIN_EXE_nstest-command"));
-    let nstest = [command, "run", "--"];
+    let rounds = rounds(400, 2);
+    let command = option("--command");
+    let command = command.unwrap_or_else(|| env!("CARGO_BIN_EXE_nstest-command").to_owned());
+    let nstest = [command.as_str(), "run", "--"];
     // The command lines, each without the program.
     let ways: [(&str, &[&str]); 3] =
         [("true, no namespaces", &[]), ("floor: unshare(1)", &UNSHARE), ("nstest run", &nstest)];

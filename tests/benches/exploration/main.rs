@@ -7,11 +7,12 @@
 //! turns, in an order shuffled for each round. It prints times and their ratio, and asserts
 //! nothing about them. `docs/src/design/exploration.md` has figures.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
-use nstest_tests::rounds::{Shuffled, quantile_of};
+use nstest_tests::cargo;
+use nstest_tests::rounds::{Shuffled, quantile_of, rounds};
 
 /// The runs of the exploration, and the plain tests.
 const RUNS: usize = 180;
@@ -20,15 +21,8 @@ const WAYS: [(&str, &str); 2] =
     [("explored: 60 points x 3 faults", "explored"), ("plain tests", "plain")];
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let benching = arguments.iter().any(|argument| argument == "--bench");
-    let rounds = arguments
-        .iter()
-        .position(|argument| argument == "--rounds")
-        .map(|at| arguments[at + 1].parse().expect("--rounds takes a number"))
-        // Under `cargo test --benches` it only has to work.
-        .unwrap_or(if benching { 10 } else { 1 });
-    let subject = subject();
+    let rounds = rounds(10, 1);
+    let subject = cargo::bench("exploration-subject");
     let mut order = Shuffled::new(WAYS.len());
     let mut times = [const { Vec::new() }; 2];
     for _ in 0..rounds {
@@ -56,22 +50,4 @@ fn run(subject: &Path, filter: &str) -> f64 {
         ["passed 180 runs (60 points x 3 faults)", "180 passed"].iter().any(|it| text.contains(it));
     assert!(ran, "{text}");
     took
-}
-
-/// Builds the other target, since cargo tells a bench only where programs
-/// (`[[bin]]`) are, and a program has no libtest main. Usually it is up to date.
-fn subject() -> PathBuf {
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["bench", "-p", "nstest-tests", "--bench", "exploration-subject", "--no-run"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo starts");
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let path = messages.lines().find_map(|line| {
-        let (_, rest) = line.split_once(r#""executable":""#)?;
-        Some(rest.split_once('"')?.0)
-    });
-    path.unwrap_or_else(|| panic!("cargo did not build the subject: {}", output.status)).into()
 }

@@ -22,7 +22,7 @@ use std::time::Instant;
 use commands::Named;
 use nstest_tests::cargo;
 use nstest_tests::floor::{self, Wire, exchange, settle};
-use nstest_tests::rounds::{Shuffled, quantile_of};
+use nstest_tests::rounds::{Shuffled, is_benchmark, option, quantile_of, rounds};
 
 /// How to make one network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,16 +94,10 @@ const INSIDE: &str = "--inside";
 
 fn main() -> nstest::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let after = |flag: &str| {
-        let at = arguments.iter().position(|argument| argument == flag)?;
-        Some(arguments[at + 1].as_str())
-    };
-    let number = |text: &str| text.parse::<usize>().expect("a number");
-    let benching = arguments.iter().any(|argument| argument == "--bench");
-    // Under `cargo test --benches` it only has to work.
-    let rounds = after("--rounds").map_or(if benching { 100 } else { 2 }, number);
+    let rounds = rounds(100, 2);
+    let (grown, sizes) = (option::<usize>("--grow"), option::<String>("--alone"));
     if !arguments.iter().any(|argument| argument == INSIDE) {
-        if after("--alone").is_none() && after("--grow").is_none() {
+        if sizes.is_none() && grown.is_none() {
             back_to_back(rounds.div_ceil(5));
         }
         let mut rest = Command::new(std::env::current_exe().expect("it has a path"));
@@ -112,11 +106,12 @@ fn main() -> nstest::Result<()> {
         return Ok(());
     }
     nstest::enter()?;
-    if let Some(nodes) = after("--grow") {
-        return growth(number(nodes));
+    if let Some(nodes) = grown {
+        return growth(nodes);
     }
-    if let Some(sizes) = after("--alone") {
-        for nodes in sizes.split(',').map(number) {
+    if let Some(sizes) = sizes {
+        for nodes in sizes.split(',') {
+            let nodes = nodes.parse().expect("a number");
             let floor = if nodes == 2 { Way::Direct } else { Way::Bridge(nodes) };
             alone(rounds, &[floor, Way::Nstest(nodes)], None);
         }
@@ -128,7 +123,7 @@ fn main() -> nstest::Result<()> {
     alone(rounds, &[Way::Bridge(10), Way::Nstest(10)], Some(1.15));
     alone(rounds.div_ceil(4), &[Way::Bridge(50), Way::Nstest(50)], None);
     alone(rounds.div_ceil(8), &[Way::Bridge(100), Way::Nstest(100)], None);
-    growth(if benching { 500 } else { 30 })
+    growth(if is_benchmark() { 500 } else { 30 })
 }
 
 /// Ratios are to the first way.

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use nstest_tests::cargo;
-use nstest_tests::rounds::{Shuffled, quantile_of};
+use nstest_tests::rounds::{Shuffled, is_benchmark, quantile_of, rounds};
 
 /// The ways, with the worker and the command for each.
 const WAYS: [(char, &str, Who, &str); 5] = [
@@ -37,19 +37,12 @@ enum Who {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let benching = arguments.iter().any(|argument| argument == "--bench");
-    let rounds = arguments
-        .iter()
-        .position(|argument| argument == "--rounds")
-        .map(|at| arguments[at + 1].parse().expect("--rounds takes a number"))
-        // `cargo test --benches` only checks that it works.
-        .unwrap_or(if benching { 800 } else { 5 });
+    let rounds = rounds(800, 5);
     let subject = cargo::bench("runner-subject");
 
     one_test(&subject, rounds);
     one_port(&subject, rounds.div_ceil(40));
-    memory(&subject, if benching { 1000 } else { 20 });
+    memory(&subject, if is_benchmark() { 1000 } else { 20 });
 }
 
 fn one_test(subject: &Path, rounds: usize) {

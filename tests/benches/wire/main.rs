@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nstest::{Condition, Packets};
-use nstest_tests::rounds::quantile_of;
+use nstest_tests::rounds::{is_benchmark, quantile_of, rounds};
 use places::Pair;
 
 /// Datagrams that make 1500-byte packets.
@@ -24,14 +24,9 @@ const DATAGRAM: usize = 1472;
 const WINDOW: u32 = 64;
 
 fn main() -> nstest::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
     nstest::enter()?;
-    let benching = arguments.iter().any(|argument| argument == "--bench");
-    let after = arguments.iter().position(|argument| argument == "--rounds");
-    // Under `cargo test --benches` it only has to work.
-    let rounds = after
-        .map_or(if benching { 10 } else { 1 }, |at| arguments[at + 1].parse().expect("a number"));
-    let time = Duration::from_millis(if benching { 500 } else { 50 });
+    let rounds = rounds(10, 1);
+    let time = Duration::from_millis(if is_benchmark() { 500 } else { 50 });
 
     let veth = Pair::direct();
     let bare = Pair::relayed();
@@ -62,7 +57,7 @@ fn main() -> nstest::Result<()> {
     for _ in 0..rounds {
         for (nth, (_, pair)) in ways.iter().enumerate() {
             packets[nth].push(rate(pair, time) / 1e3);
-            trips[nth].extend(round_trips(pair, if benching { 1000 } else { 20 }));
+            trips[nth].extend(round_trips(pair, if is_benchmark() { 1000 } else { 20 }));
             bulk[nth].push(throughput(pair, time) / 1e9);
         }
     }
@@ -88,7 +83,7 @@ fn main() -> nstest::Result<()> {
         let ratio = at(0.5) / quantile_of(&bulk[0], 0.5);
         println!("  {name:<26}{:>12.2}{:>8.2}   × {ratio:.2} of veth", at(0.5), at(1.0));
     }
-    idle(if benching { Duration::from_secs(2) } else { Duration::from_millis(50) });
+    idle(if is_benchmark() { Duration::from_secs(2) } else { Duration::from_millis(50) });
     for pair in [&whole, &cut, &delayed] {
         let lost = nstest::__private::unseen_failure(pair.net());
         println!("{}", lost.unwrap_or_else(|| "nothing lost".to_owned()));
