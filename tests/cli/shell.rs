@@ -35,11 +35,8 @@ fn has_no_root(_server: Node) {
 
 /// A fixture that is paused, on a terminal.
 fn paused(fixture: &str) -> OnTerminal {
-    let binary = std::env::current_exe().unwrap();
-    let run = format!("'{}' --color never --ignored --exact shell::{fixture}", binary.display());
-    let mut test = OnTerminal::run(&run, [("NSTEST_PAUSE", "failed".as_ref())]);
-    test.wait_for("To go on: ");
-    test.wait_for("\n");
+    let mut test = OnTerminal::paused(&format!("shell::{fixture}"), "failed");
+    test.wait_for_pause();
     test
 }
 

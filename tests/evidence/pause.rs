@@ -15,18 +15,11 @@ struct PausedTest(OnTerminal);
 
 impl PausedTest {
     fn run(fixture: &str, pause: &str) -> Self {
-        let binary = std::env::current_exe().unwrap();
-        let run =
-            format!("'{}' --color never --ignored --exact pause::{fixture}", binary.display());
-        let environment = [("NSTEST_PAUSE", pause.as_ref()), ("RUST_BACKTRACE", "0".as_ref())];
-        Self(OnTerminal::run(&run, environment))
+        Self(OnTerminal::paused(&format!("pause::{fixture}"), pause))
     }
 
-    /// Waits for the line that ends what a paused test prints. Returns all until there.
     fn wait_for_pause(&mut self) -> String {
-        self.0.wait_for("To go on: ");
-        self.0.wait_for("\n");
-        self.0.shown()
+        self.0.wait_for_pause()
     }
 
     fn press_enter(&mut self) {

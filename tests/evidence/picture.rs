@@ -1,8 +1,8 @@
 //! The pictures in README.md and in the book are those of today's cards.
 
-// The example whose failure they show. `stock` is called in its tests only.
+// They show the failure of this example.
 #[path = "../../docs/picture/shop/src/lib.rs"]
-#[allow(dead_code, unreachable_pub)]
+#[expect(unreachable_pub, reason = "the example is a library")]
 mod shop;
 
 use std::collections::BTreeSet;

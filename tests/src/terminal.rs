@@ -39,6 +39,28 @@ impl OnTerminal {
         Self { script, input, output, shown: Vec::new() }
     }
 
+    /// Runs a fixture of this test binary that pauses at its end. `pause` is for NSTEST_PAUSE.
+    ///
+    /// # Panics
+    /// If script(1) is not installed.
+    pub fn paused(fixture: &str, pause: &str) -> Self {
+        let binary = std::env::current_exe().expect("this binary has a path");
+        let run = format!("'{}' --color never --ignored --exact {fixture}", binary.display());
+        let environment = [("NSTEST_PAUSE", pause.as_ref()), ("RUST_BACKTRACE", "0".as_ref())];
+        Self::run(&run, environment)
+    }
+
+    /// Waits for the line that ends what a paused test prints. Returns all until there.
+    ///
+    /// # Panics
+    /// If the test ends before.
+    #[track_caller]
+    pub fn wait_for_pause(&mut self) -> String {
+        self.wait_for("To go on: ");
+        self.wait_for("\n");
+        self.shown()
+    }
+
     /// All that was shown until now.
     #[must_use]
     pub fn shown(&self) -> String {
