@@ -120,7 +120,7 @@ fn test_binaries_are_isolated_under_cargo_test() {
     assert_eq!(ended.status, Some(1), "{ended:?}");
 }
 
-/// Packages whose tests need root have such a runner, for example `sudo -E`.
+/// Packages with tests that need root have such a runner, for example `sudo -E`.
 #[test]
 fn runners_that_a_package_configures_are_replaced() {
     let package = package("runners");

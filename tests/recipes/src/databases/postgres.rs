@@ -1,4 +1,4 @@
-//! PostgreSQL, and a commit whose answer is lost.
+//! PostgreSQL, and the lost answer to a commit.
 
 // ANCHOR: code
 use std::process::Stdio;

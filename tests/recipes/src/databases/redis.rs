@@ -1,4 +1,4 @@
-//! Redis, and commands whose answers are lost.
+//! Redis, and lost answers to commands.
 
 // ANCHOR: code
 use std::process::Stdio;

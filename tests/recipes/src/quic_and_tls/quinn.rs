@@ -35,7 +35,7 @@ async fn ask(connection: &Connection) -> TestResult<SocketAddr> {
     Ok(String::from_utf8(answer.read_to_end(100).await?)?.parse()?)
 }
 
-/// Makes an endpoint, whose socket and tasks are in this node.
+/// Makes an endpoint, with its socket and tasks in this node.
 async fn endpoint(node: &Node, config: Option<ServerConfig>) -> TestResult<Endpoint> {
     let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, if config.is_some() { 443 } else { 0 }));
     let made = node.spawn_async(async move {

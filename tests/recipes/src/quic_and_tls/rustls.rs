@@ -58,7 +58,7 @@ fn a_handshake_whose_certificate_is_lost_times_out(server: Node) -> TestResult {
     server.spawn(move || serve(listener, Arc::new(serves)));
     assert_eq!(fetch(Arc::clone(&trusts))?, "hello");
 
-    // As in a VPN whose gateway drops ICMP: the connection is established, and the short
+    // As in a VPN with a gateway that drops ICMP: the connection is established, and the short
     // packets of the client arrive.
     let tunnel = server.link().egress().mtu_blackhole(1280)?;
     let error = fetch(Arc::clone(&trusts)).unwrap_err();

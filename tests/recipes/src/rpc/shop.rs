@@ -1,4 +1,4 @@
-//! A service with one method, `shop.Shop/Order`, whose messages are text. In your code,
+//! A service with one method, `shop.Shop/Order`. Its messages are text. In your code,
 //! tonic-prost-build generates this from `shop.proto`.
 
 use std::convert::Infallible;
