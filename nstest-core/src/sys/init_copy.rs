@@ -11,7 +11,7 @@
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
@@ -76,7 +76,7 @@ pub(crate) fn spawn_program(
     drop(failures_end);
     if let Some(Helper { serve, channel }) = helper {
         drop(channel); // so that it sees the end of a child that has died
-        serve(&|| process.as_fd().as_raw_fd());
+        serve(&|| Ok(pid));
     }
     let mut pairs = Vec::new();
     // An error would be that of a pipe that is broken; then the child is not heard, and its end is

@@ -14,6 +14,8 @@
 //!   seen on its pidfd, and its status is sent through the pipe.
 
 use std::ffi::{CStr, CString, c_char, c_void};
+use std::fs;
+use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
@@ -78,11 +80,13 @@ pub(crate) struct Act {
     pub(crate) required: bool,
 }
 
+pub(crate) type ChildPid<'a> = &'a dyn Fn() -> io::Result<libc::pid_t>;
+
 /// A thread of the parent that serves the child while the thread that cloned it sleeps. The
 /// child does not have the parent's capabilities.
 pub(crate) struct Helper<'a> {
-    /// Its argument returns the pidfd, which is valid once the child runs.
-    pub(crate) serve: &'a (dyn Fn(&dyn Fn() -> c_int) + Sync),
+    /// Its argument returns the child's PID in this namespace, once the child runs.
+    pub(crate) serve: &'a (dyn Fn(ChildPid<'_>) + Sync),
     /// The child's end of the channel between the two.
     pub(crate) channel: OwnedFd,
 }
@@ -115,9 +119,9 @@ pub(crate) fn spawn(
     let cloned = match helper {
         None => clone_and_exec(flags, acts, image, &report),
         Some(Helper { serve, channel }) => std::thread::scope(|scope| {
-            let pidfd = || report.pidfd.load(Relaxed);
+            let pid = || pid_of(report.pidfd.load(Relaxed));
             std::thread::Builder::new()
-                .spawn_scoped(scope, move || serve(&pidfd))
+                .spawn_scoped(scope, move || serve(&pid))
                 .map_err(|error| error.raw_os_error().unwrap_or(libc::EAGAIN))?;
             let cloned = clone_and_exec(flags, acts, image, &report);
             drop(channel); // so that the helper sees the end of a child that has died
@@ -178,6 +182,14 @@ fn clone_and_exec(
             report.pidfd.as_ptr(),
         )
     })
+}
+
+/// The PID of a process. The child does not know its own outside of its namespace, and clone(2)
+/// has not returned it yet.
+fn pid_of(pidfd: c_int) -> io::Result<libc::pid_t> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{pidfd}"))?;
+    let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
+    pid.and_then(|pid| pid.trim().parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 extern "C" fn child(job: *mut c_void) -> c_int {

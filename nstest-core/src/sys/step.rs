@@ -32,8 +32,10 @@ pub(crate) enum Step {
     /// foreground process group that reads from it is stopped, such as a program that asks
     /// for a password.
     LeaveTerminal,
-    /// Ask the parent's helper for its next service, by a byte into `channel`, and wait
-    /// for the answer, an `errno`. `call` names what the helper does, for messages.
+    /// Ask the parent's helper for its next service, by a byte into `channel`.
+    AskHelper { channel: RawFd },
+    /// Wait for the helper's answer, an `errno`. `call` names what the helper does, for
+    /// messages.
     AwaitHelper { channel: RawFd, call: &'static str },
     /// Close the child's copy of a descriptor. With a copy of the helper's end of the
     /// channel, the child would not see that the parent died before
@@ -111,6 +113,7 @@ impl Step {
             Step::DieWithParent => "prctl(PR_SET_PDEATHSIG)".into(),
             Step::OwnProcessGroup => "setpgid".into(),
             Step::LeaveTerminal => "ioctl(/dev/tty, TIOCNOTTY)".into(),
+            Step::AskHelper { .. } => "write".into(),
             Step::AwaitHelper { call, .. } => (*call).into(),
             Step::Close(_) => "close".into(),
             Step::Join { path: p, .. } => format!("setns({})", path(p)),
@@ -144,6 +147,10 @@ impl Step {
             // SAFETY: setpgid(2) takes numbers.
             Step::OwnProcessGroup => check(unsafe { libc::setpgid(0, 0) }).map(drop),
             Step::LeaveTerminal => leave_terminal(),
+            Step::AskHelper { channel } => {
+                ask(*channel);
+                Ok(())
+            }
             Step::AwaitHelper { channel, .. } => await_answer(*channel),
             Step::Close(fd) => {
                 close(*fd);
@@ -226,12 +233,14 @@ fn leave_terminal() -> Result<(), Errno> {
     result.map(drop)
 }
 
-fn await_answer(channel: RawFd) -> Result<(), Errno> {
-    let ready = 1u8;
+/// It fails if the helper has ended. Then the wait for its answer fails, too.
+fn ask(channel: RawFd) {
+    let request = 1u8;
     // SAFETY: the buffer is one byte long.
-    if unsafe { libc::write(channel, (&raw const ready).cast(), 1) } != 1 {
-        return Err(errno());
-    }
+    unsafe { libc::write(channel, (&raw const request).cast(), 1) };
+}
+
+fn await_answer(channel: RawFd) -> Result<(), Errno> {
     let mut answer: c_int = 0;
     let length = size_of::<c_int>();
     // SAFETY: the buffer is as long as stated.

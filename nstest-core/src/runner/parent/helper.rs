@@ -16,6 +16,7 @@ use super::refusal::descriptor_error;
 use super::setup::identity::Identity;
 use crate::error::Result;
 use crate::sync::{ignore_poison, lock};
+use crate::sys::spawn::ChildPid;
 use crate::uplink::{Connected, Uplink};
 
 /// What the child will ask for, in this order.
@@ -49,19 +50,19 @@ impl<'a> ParentHelper<'a> {
 
     /// Serves the child's requests. A child that dies closes its end of the channel, and
     /// this returns. If this returns early, the child does not wait for answers any more.
-    pub(super) fn serve(&self, channel: &UnixStream, pidfd: &dyn Fn() -> i32) {
+    pub(super) fn serve(&self, channel: &UnixStream, pid: ChildPid<'_>) {
         let _open = Open(channel);
         if let Some((uid_map, gid_map)) = self.maps {
             if !requested(channel) {
                 return;
             }
-            let written = write_maps(pidfd(), uid_map, gid_map);
+            let written = pid().and_then(|pid| write_maps(pid, uid_map, gid_map));
             let errno = |error: io::Error| error.raw_os_error().unwrap_or(libc::EIO);
             answer(channel, written.map_or_else(errno, |()| 0));
         }
         let Some(uplink) = self.uplink.filter(|_| requested(channel)) else { return };
-        let connected = match pid_of(pidfd()) {
-            Ok(pid) => uplink.connect(&pid),
+        let connected = match pid() {
+            Ok(pid) => uplink.connect(&pid.to_string()),
             Err(error) => Err(descriptor_error("read the PID of the test's init", "open")(error)),
         };
         let errno = if connected.is_ok() { 0 } else { libc::ECANCELED };
@@ -96,16 +97,7 @@ fn answer(mut channel: &UnixStream, errno: i32) {
     let _ = channel.write_all(&errno.to_ne_bytes());
 }
 
-fn write_maps(pidfd: i32, uid_map: &str, gid_map: &str) -> io::Result<()> {
-    let pid = pid_of(pidfd)?;
+fn write_maps(pid: libc::pid_t, uid_map: &str, gid_map: &str) -> io::Result<()> {
     fs::write(format!("/proc/{pid}/uid_map"), uid_map)?;
     fs::write(format!("/proc/{pid}/gid_map"), gid_map)
-}
-
-/// The child's PID in this namespace. The child does not know it, and clone(2) has not
-/// returned it to the parent's other thread yet.
-fn pid_of(pidfd: i32) -> io::Result<String> {
-    let info = fs::read_to_string(format!("/proc/self/fdinfo/{pidfd}"))?;
-    let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
-    Ok(pid.unwrap_or_default().trim().to_owned())
 }

@@ -41,7 +41,7 @@ use crate::sys::call::c_string;
 use crate::sys::init::Handover;
 #[cfg(feature = "cli")]
 use crate::sys::init_copy::spawn_program;
-use crate::sys::spawn::{Act, Helper, Image, Refused, SELF, Spawned, spawn};
+use crate::sys::spawn::{Act, ChildPid, Helper, Image, Refused, SELF, Spawned, spawn};
 use crate::uplink::{Connected, Uplink};
 
 /// Where the body's output goes.
@@ -255,9 +255,9 @@ impl<'a> Launch<'a> {
         let steps = setup::steps(host(), &identity, fds, extras);
         let acts: Vec<Act> = steps.iter().map(PlannedStep::act).collect();
         let (ours, theirs) = channel.unzip();
-        let serve = |pidfd: &dyn Fn() -> i32| {
+        let serve = |pid: ChildPid<'_>| {
             if let Some(ours) = &ours {
-                parent_helper.serve(ours, pidfd);
+                parent_helper.serve(ours, pid);
             }
         };
         let helper = theirs.map(|theirs| Helper { serve: &serve, channel: theirs.into() });

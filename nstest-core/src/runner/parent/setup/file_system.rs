@@ -15,9 +15,8 @@ use crate::uplink::Uplink;
 
 const PRIVATE: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
 
-/// Adds the steps for /proc, /sys, /run, /dev/shm and the files in /etc.
-pub(super) fn add(steps: &mut StepList, host: &Host, real_root: bool, extras: Extras<'_>) {
-    kernel_file_systems(steps, real_root);
+/// Adds the steps for /run, /dev/shm and the files in /etc.
+pub(super) fn add_run_and_etc(steps: &mut StepList, host: &Host, extras: Extras<'_>) {
     run(steps, host, extras.tmpfs_size);
     if let Some(path) = &host.shm {
         shared_memory(steps, path);
@@ -25,8 +24,9 @@ pub(super) fn add(steps: &mut StepList, host: &Host, real_root: bool, extras: Ex
     etc(steps, host, extras.uplink);
 }
 
-/// The old /proc shows the host's processes, the old /sys its interfaces.
-fn kernel_file_systems(steps: &mut StepList, real_root: bool) {
+/// Adds the steps for /proc and /sys, which make no file. The old /proc shows the host's
+/// processes, the old /sys its interfaces.
+pub(super) fn add_proc_and_sys(steps: &mut StepList, real_root: bool) {
     steps.may(
         "mount a fresh /proc",
         mount(Some("proc"), "/proc", Some("proc"), PRIVATE),

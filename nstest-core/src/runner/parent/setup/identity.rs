@@ -50,17 +50,13 @@ impl Identity {
         matches!(self, Identity::All { .. } | Identity::Callers)
     }
 
-    /// Adds the first steps; until they are done, the child has no id. Through `channel`
-    /// the child asks the parent to write its maps.
-    pub(super) fn add_maps(&self, channel: Option<RawFd>, steps: &mut StepList) {
+    /// Adds the first steps. Through `channel` the child asks the parent to write its maps.
+    pub(super) fn begin_maps(&self, channel: Option<RawFd>, steps: &mut StepList) {
         match self {
             Identity::Callers => {}
             Identity::All { .. } => {
                 let channel = channel.unwrap_or(-1);
-                steps.must(
-                    "map every id to itself",
-                    Step::AwaitHelper { channel, call: WRITE_ID_MAPS },
-                );
+                steps.must("ask for id maps", Step::AskHelper { channel });
             }
             Identity::One { inside, outside } => {
                 let write = |path, text: String| Step::Write {
@@ -77,6 +73,16 @@ impl Identity {
                     write("/proc/self/gid_map", format!("{} {} 1", inside.1, outside.1)),
                 );
             }
+        }
+    }
+
+    /// Adds the step after which the child has ids: before, it can make no file. What needs
+    /// none comes before, while the parent writes the maps.
+    pub(super) fn finish_maps(&self, channel: Option<RawFd>, steps: &mut StepList) {
+        if let Identity::All { .. } = self {
+            let channel = channel.unwrap_or(-1);
+            steps
+                .must("map every id to itself", Step::AwaitHelper { channel, call: WRITE_ID_MAPS });
         }
     }
 

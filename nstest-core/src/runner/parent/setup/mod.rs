@@ -97,10 +97,12 @@ pub(super) fn steps(
         steps.must("close the parent's end of the channel", Step::Close(helper));
         channel
     });
-    identity.add_maps(channel, &mut steps);
+    identity.begin_maps(channel, &mut steps);
     network(&mut steps, extras);
     steps.must("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE));
-    file_system::add(&mut steps, host, identity.maps_real_root(), extras);
+    file_system::add_proc_and_sys(&mut steps, identity.maps_real_root());
+    identity.finish_maps(channel, &mut steps);
+    file_system::add_run_and_etc(&mut steps, host, extras);
     if let Some(uplink) = extras.uplink {
         add_uplink(&mut steps, uplink, channel);
     }
@@ -130,10 +132,9 @@ fn add_uplink(steps: &mut StepList, uplink: &Uplink, channel: Option<RawFd>) {
         steps.must("make the uplink's interface", step);
     }
     let channel = channel.unwrap_or(-1);
-    steps.must(
-        "connect the uplink",
-        Step::AwaitHelper { channel, call: "read(the runner's answer)" },
-    );
+    let what = "connect the uplink";
+    steps.must(what, Step::AskHelper { channel });
+    steps.must(what, Step::AwaitHelper { channel, call: "read(the runner's answer)" });
 }
 
 fn descriptors(steps: &mut StepList, fds: Descriptors) {
