@@ -8,6 +8,7 @@ mod circles;
 mod documentation;
 mod imports;
 mod links;
+mod listings;
 mod manifests;
 mod names;
 mod purity;

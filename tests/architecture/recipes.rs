@@ -1,28 +1,11 @@
-//! The recipes of the book are the files that are tested, and need the versions that are tested.
+//! The recipes of the book: all files are on a page, and need the versions that are tested.
 
-use crate::tree;
+use std::path::Path;
+
+use crate::{listings, tree};
 
 const PAGES: &str = "docs/src/recipes";
 const FILES: &str = "tests/recipes";
-
-/// mdBook prints an error for an include without a target, and goes on.
-#[test]
-fn included_listings_exist() {
-    let mut broken = Vec::new();
-    for page in tree::files("docs/src", "md") {
-        let directory = page.parent().expect("a page is in a directory");
-        for include in includes(&tree::read(&page)) {
-            let (path, anchor) = include.split_once(':').unwrap_or((&include, ""));
-            let file = directory.join(path);
-            let found = tree::root().join(&file).is_file()
-                && (anchor.is_empty() || has_anchor(&tree::read(&file), anchor));
-            if !found {
-                broken.push(format!("{}: {include}", page.display()));
-            }
-        }
-    }
-    tree::none("listings that do not exist", &broken);
-}
 
 #[test]
 fn all_recipes_are_in_the_book() {
@@ -34,12 +17,11 @@ fn all_recipes_are_in_the_book() {
             let is_test = ["#[netns", "#[nstest::test]", "nstest::enter()"]
                 .iter()
                 .any(|mark| text.contains(mark));
-            let path = format!("../../../{}", file.display());
-            is_test && !includes(&pages).any(|it| it.split(':').next() == Some(&path))
+            is_test && !listings::files(&pages).any(|shown| file == Path::new(shown))
         })
         .map(|file| file.display().to_string())
         .collect();
-    tree::none(&format!("recipes that no page of {PAGES} includes"), &broken);
+    tree::none(&format!("recipes that no page of {PAGES} shows"), &broken);
 }
 
 /// `name = "version"` or `name = { version = "version", … }`, as cargo's own formatting has it.
@@ -79,23 +61,10 @@ fn toml(page: &str) -> impl Iterator<Item = String> {
     blocks.flat_map(str::lines).map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
-/// What a page includes: the path from the page, and behind a colon the anchor.
-fn includes(page: &str) -> impl Iterator<Item = String> {
-    let parts = page.split("{{#include ").skip(1).filter_map(|rest| rest.split("}}").next());
-    parts.map(|part| part.trim().to_owned()).collect::<Vec<_>>().into_iter()
-}
-
-fn has_anchor(file: &str, anchor: &str) -> bool {
-    let line = |word: &str| file.lines().any(|it| it.trim() == format!("// {word}: {anchor}"));
-    line("ANCHOR") && line("ANCHOR_END")
-}
-
 #[test]
-fn includes_and_requirements_are_recognised() {
-    let page = "```toml\n[dev-dependencies]\na = \"1\"\n\n[[bench]]\nb = \"2\"\n```\n{{#include ../x.rs:y}}\n{{#include z.rs}}";
-    assert_eq!(includes(page).collect::<Vec<_>>(), ["../x.rs:y", "z.rs"]);
+fn requirements_are_recognised() {
+    let page = "```toml\n[dev-dependencies]\na = \"1\"\n\n[[bench]]\nb = \"2\"\n```\n";
     assert_eq!(toml(page).collect::<Vec<_>>(), ["a = \"1\""]);
     assert_eq!(requirement("a = \"1.2\""), Some(("a", "1.2")));
     assert_eq!(requirement("a = { version = \"1\", features = [\"b\"] }"), Some(("a", "1")));
-    assert!(has_anchor("// ANCHOR: y\n// ANCHOR_END: y\n", "y") && !has_anchor("", "y"));
 }

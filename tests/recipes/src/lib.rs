@@ -1,4 +1,4 @@
-//! The recipes of the book: tests that users copy. `docs/src/recipes` includes these files, so
+//! The recipes of the book: tests that users copy. `docs/src/recipes` shows these files, so
 //! each is complete in itself, and imports what a user would import.
 #![cfg(test)]
 #![forbid(unsafe_code)]

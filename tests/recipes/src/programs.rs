@@ -1,6 +1,5 @@
 //! nginx in front of two servers, of which one is out of reach.
 
-// ANCHOR: code
 use axum::Router;
 use axum::routing::get;
 use nstest::{Net, Node, TestContext, TestResult, netns_test};
@@ -36,13 +35,9 @@ async fn serve(name: String) -> std::io::Result<()> {
     let app = Router::new().route("/", get(|| async { name }));
     axum::serve(TcpListener::bind("[::]:80").await?, app).await
 }
-// ANCHOR_END: code
 
-// ANCHOR: test
 #[netns_test]
-// ANCHOR_END: test
 #[cfg_attr(not(feature = "programs"), ignore = "needs nginx; run ./check test")]
-// ANCHOR: test_body
 async fn requests_go_to_the_server_that_answers(
     north: Node,
     south: Node,
@@ -74,4 +69,3 @@ async fn requests_go_to_the_server_that_answers(
     assert!(reqwest::get("http://proxy/").await?.status().is_server_error());
     Ok(())
 }
-// ANCHOR_END: test_body

@@ -1,6 +1,5 @@
 //! A tunnel at a TUN device: packets of the device travel in UDP.
 
-// ANCHOR: code
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -39,13 +38,9 @@ fn start(node: &Node, inner: [u8; 4], peer: &Node) {
     let peer = (peer.ip(), 5000).into();
     node.spawn_async(async move { tunnel(inner.into(), peer).await.unwrap() });
 }
-// ANCHOR_END: code
 
-// ANCHOR: test
 #[netns_test]
-// ANCHOR_END: test
 #[ignore = "opens /dev/net/tun, which not all users may; .ci/run makes one for all"]
-// ANCHOR: test_body
 async fn data_arrives_through_a_tunnel_that_loses_packets(
     office: Node,
     branch: Node,
@@ -70,4 +65,3 @@ async fn data_arrives_through_a_tunnel_that_loses_packets(
     assert!(lossy.affected() > 0);
     Ok(())
 }
-// ANCHOR_END: test_body

@@ -1,6 +1,5 @@
 //! PostgreSQL, and the lost answer to a commit.
 
-// ANCHOR: code
 use std::process::Stdio;
 
 use nstest::{Net, Node, TestContext, TestResult, netns_test};
@@ -59,14 +58,10 @@ async fn transfer(client: &mut Client, number: i32) -> Result<(), tokio_postgres
 async fn balance(client: &Client) -> Result<i32, tokio_postgres::Error> {
     Ok(client.query_one("SELECT balance FROM accounts", &[]).await?.get(0))
 }
-// ANCHOR_END: code
 
-// ANCHOR: test
 /// PostgreSQL refuses to run as root.
 #[netns_test(root = false)]
-// ANCHOR_END: test
 #[cfg_attr(not(feature = "programs"), ignore = "needs initdb; run ./check test")]
-// ANCHOR: test_body
 async fn a_transfer_whose_commit_is_in_doubt(
     db: Node,
     net: Net,
@@ -99,4 +94,3 @@ async fn a_transfer_whose_commit_is_in_doubt(
     }
     unreachable!()
 }
-// ANCHOR_END: test_body

@@ -1,6 +1,5 @@
 //! Redis, and lost answers to commands.
 
-// ANCHOR: code
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -45,13 +44,9 @@ fn deposit_once(connection: &mut Connection, number: u32, amount: u32) -> RedisR
     }
     Ok(())
 }
-// ANCHOR_END: code
 
-// ANCHOR: twice
 #[netns_test]
-// ANCHOR_END: twice
 #[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
-// ANCHOR: twice_body
 fn a_deposit_whose_answer_is_lost_is_made_twice(
     db: Node,
     net: Net,
@@ -65,14 +60,10 @@ fn a_deposit_whose_answer_is_lost_is_made_twice(
     assert_eq!(connection.get_int("balance")?, Some(20));
     Ok(())
 }
-// ANCHOR_END: twice_body
 
-// ANCHOR: once
 /// Repeats the test with a reset at each packet, one after the other.
 #[netns_test(explore(reset))]
-// ANCHOR_END: once
 #[cfg_attr(not(feature = "programs"), ignore = "needs redis-server; run ./check test")]
-// ANCHOR: once_body
 fn a_deposit_with_a_number_is_made_once(db: Node, context: TestContext) -> TestResult {
     start(&db, &context)?;
     let mut connection = connect().or_else(|_| connect())?;
@@ -82,4 +73,3 @@ fn a_deposit_with_a_number_is_made_once(db: Node, context: TestContext) -> TestR
     assert_eq!(balance, Some(20));
     Ok(())
 }
-// ANCHOR_END: once_body
