@@ -52,9 +52,13 @@ impl fmt::Display for Injection {
 
 impl Injection {
     /// How many packets it has affected up to now: dropped, delayed, changed, duplicated
-    /// or answered. A link with a rate counts all packets that it has sent. Packets that
-    /// were sent before the call are included. Of ARP and neighbour discovery, only lost
-    /// packets count.
+    /// or answered. Packets that were sent before the call are included.
+    ///
+    /// A fault of one packet (`nth`) can count more than one: `reset`, `blackhole` and `cut`
+    /// also count the later packets that they drop. After a reset, these are what both ends
+    /// still send on the connection, such as acknowledgements of data that was on its way. So
+    /// assert `affected() > 0`, and not an exact number. A link with a rate counts all packets
+    /// that it has sent. Of ARP and neighbour discovery, only lost packets count.
     #[must_use]
     pub fn affected(&self) -> u64 {
         let Network { fabric, faults, .. } = &mut *self.net.lock();
