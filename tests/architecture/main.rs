@@ -5,6 +5,7 @@
 //! Each check reports all violations together.
 
 mod circles;
+mod commands;
 mod documentation;
 mod imports;
 mod links;
