@@ -36,7 +36,8 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Opens a page in a window that is so high that no row of a short record is out of sight.
+    /// Opens a page in a window that is so high that no row of a short record is out of sight, and
+    /// waits until it is drawn: before, places in it are not final.
     pub(crate) fn open(html: &str, hash: &str) -> Self {
         Self::open_in(html, hash, (1600, 5000))
     }
@@ -58,6 +59,7 @@ impl Page {
         let hash = if hash.is_empty() { String::new() } else { format!("#{hash}") };
         page.call("Page.navigate", json!({ "url": format!("file://{}{hash}", file.display()) }));
         page.wait_for(|message| message["method"] == "Page.loadEventFired");
+        page.run("await drawn()");
         page
     }
 
