@@ -124,3 +124,21 @@ fn a_machine_that_was_too_slow_is_noted() {
     "#]]
     .assert_eq(&fits(&story));
 }
+
+/// Its node is not in the log before its sockets are looked at, after the time limit.
+#[test]
+fn a_test_without_a_network() {
+    let (node, name) = (1, "test".to_owned());
+    let thread = TimelineEvent::Thread {
+        thread: "main[3]".to_owned(),
+        node: Some(node),
+        waits_in: "accept4".to_owned(),
+        waits_for: Some("tcp 127.0.0.1:80 (listening)".to_owned()),
+    };
+    let story = Scene::new("a::test")
+        .at(2_010)
+        .event(TimelineEvent::NodeAdded { node, name, netns: Some(7) })
+        .event(thread)
+        .times_out();
+    assert!(fits(&story).contains("waits    test: accept4 tcp 127.0.0.1:80 (listening)"));
+}

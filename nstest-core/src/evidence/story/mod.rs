@@ -160,11 +160,11 @@ impl Story {
         story.failed_at = story.time_of_failure(entries, packets);
         for entry in entries {
             // What is taken down at the end was there when the test failed.
+            story.add_find(entry);
             if entry.time <= story.failed_at {
                 story.add_network(entry);
                 story.add_fault(entry);
             }
-            story.add_find(entry);
         }
         story.notes.extend(machine::notes(&story, entries));
         let before = packets.partition_point(|packet| packet.time <= story.failed_at);
@@ -196,9 +196,6 @@ impl Story {
 
     fn add_network(&mut self, entry: &Entry) {
         match &entry.event {
-            TimelineEvent::NodeAdded { node, name, .. } => {
-                self.nodes.entry(*node).or_default().name.clone_from(name);
-            }
             TimelineEvent::NodeRemoved { node } => {
                 if let Some(node) = self.nodes.get_mut(node) {
                     node.removed = true;
@@ -289,6 +286,10 @@ impl Story {
 
     fn add_find(&mut self, entry: &Entry) {
         match &entry.event {
+            // The node of a test without a network is found with its sockets, after the failure.
+            TimelineEvent::NodeAdded { node, name, .. } => {
+                self.nodes.entry(*node).or_default().name.clone_from(name);
+            }
             TimelineEvent::Step { text, .. } => self.steps.push((entry.time, text.clone())),
             TimelineEvent::Socket {
                 node,
