@@ -22,8 +22,8 @@ fn start(filter: &str, configuration: &str) -> Run {
     run
 }
 
-/// Every `Run` asserts that no process survives. nextest sends SIGTERM, which leaves the time for
-/// a message, and for a card if the test has a network.
+/// Every `Run` asserts that no process survives. nextest sends SIGTERM, which leaves the time for a
+/// message.
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn a_timeout_of_nextest_leaves_a_message_only() {
