@@ -150,8 +150,8 @@ fn out_of_files(source: &(dyn StdError + 'static)) -> Option<&'static str> {
     let number = || source.downcast_ref::<std::io::Error>()?.raw_os_error();
     match source.downcast_ref::<Errno>().copied().or_else(|| number().map(Errno::from_raw))? {
         Errno::EMFILE => Some(
-            "allow this process more open files (`ulimit -n`), run fewer tests at a time, or use \
-             fewer nodes: each needs three descriptors while the network is made",
+            "allow this process more open files (`ulimit -n`), or use fewer nodes: each needs three \
+             descriptors while the network is made",
         ),
         Errno::ENFILE => Some(MORE_FILES_OF_THE_MACHINE),
         _ => None,

@@ -108,7 +108,7 @@ pub mod private {
         pub mod doctor {
             pub use crate::doctor::*;
         }
-        pub use crate::runner::{PausedTest, Program, ProgramEnd, run_program};
+        pub use crate::runner::{PausedTest, Program, ProgramEnd, run_program, why_not_executed};
 
         /// A duration as fault plans have it: `40ms`, `1m30s`.
         ///

@@ -74,7 +74,10 @@ pub(crate) fn write(key: &str, value: &str) -> Result<()> {
         if !is_read_only {
             return error;
         }
-        error.help("mount /proc/sys writable; in Docker: --security-opt systempaths=unconfined; in Podman: --security-opt unmask=ALL")
+        error.help(
+            "mount /proc/sys writable; docs/src/troubleshooting.md#proc-sys-read-only has the option \
+             of each container runtime",
+        )
     })
 }
 

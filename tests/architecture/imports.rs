@@ -133,6 +133,7 @@ const CORE: Modules = &[
             "netns",
             "netlink",
             "node",
+            "fault",
             "wire",
             "uplink",
             "runner",

@@ -14,8 +14,10 @@ pub struct Capability {
 /// What is missing without a capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// Tests cannot run, or no test with nodes.
+    /// Tests cannot run.
     Required,
+    /// Tests with nodes or faults cannot run.
+    Nodes,
     /// A part of nstest does not work, or works less well: "NAT and firewalls of routers".
     Part(&'static str),
     /// Most tests do not need it, and many machines do not have it: "uplinks".
@@ -29,6 +31,7 @@ impl Need {
     #[must_use]
     pub const fn part(self) -> Option<&'static str> {
         match self {
+            Need::Nodes => Some("nodes and faults"),
             Need::Part(what) | Need::Optional(what) => Some(what),
             Need::Required | Need::Unneeded => None,
         }
@@ -38,7 +41,7 @@ impl Need {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Need::Required => "required",
+            Need::Required | Need::Nodes => "required",
             Need::Part(_) => "part",
             Need::Optional(_) => "optional",
             Need::Unneeded => "unneeded",
@@ -78,15 +81,15 @@ pub(super) const ALL: &[Capability] = &[
     capability("tmpfs", "mounts in a test", Need::Required),
     capability("sysctl", "settings in /proc/sys/net", Need::Part("network settings of nodes")),
     capability("ipv6", "IPv6", Need::Part("IPv6")),
-    capability("netlink", "netlink sockets", Need::Required),
-    capability("node", "a namespace for each node", Need::Required),
-    capability("node-view", "mounts and host name of a node", Need::Required),
-    capability("veth", "veth pairs", Need::Required),
+    capability("netlink", "netlink sockets", Need::Nodes),
+    capability("node", "a namespace for each node", Need::Nodes),
+    capability("node-view", "mounts and host name of a node", Need::Nodes),
+    capability("veth", "veth pairs", Need::Nodes),
     capability("bridge", "bridges", Need::Part("LANs of more than twenty nodes")),
-    capability("u32", "filters that forward (u32, mirred)", Need::Required),
-    capability("bpf", "filters for faults (cls_bpf)", Need::Required),
-    capability("packet-socket", "packet sockets", Need::Required),
-    capability("packet-ring", "rings of packet sockets", Need::Required),
+    capability("u32", "filters that forward (u32, mirred)", Need::Nodes),
+    capability("bpf", "filters for faults (cls_bpf)", Need::Nodes),
+    capability("packet-socket", "packet sockets", Need::Nodes),
+    capability("packet-ring", "rings of packet sockets", Need::Nodes),
     capability("nftables", "nftables", Need::Part("NAT and firewalls of routers")),
     capability("nat", "NAT", Need::Part("NAT of routers")),
     capability("conntrack", "connection tracking", Need::Part("NAT and firewalls of routers")),

@@ -3,27 +3,26 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, setrlimit};
 
-use super::capability::{ALL, Capability};
+use super::capability::{ALL, Capability, Need};
 use super::report::{Check, CheckStatus, Examination, Problem};
-use super::trial::errno_of;
-use super::{inside, outside, trial};
-use crate::error::ErrorCode;
-use crate::preflight::Operation;
-
-/// The time that the children have. They take a tenth of a second.
-const LIMIT: Duration = Duration::from_secs(5);
+use super::trial::{self, LIMIT, cut_short, errno_of};
+use super::{inside, outside, program};
+use crate::preflight::{Operation, caller};
+use crate::runner;
 
 /// Which trials a child makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trials {
+    /// Those of `nstest run`.
+    Run,
+    /// None: it is the program that `nstest run` starts.
+    Nothing,
     /// On the machine.
     Outside,
     /// In the world of a test.
@@ -36,8 +35,9 @@ impl Trials {
     /// The capability that is reported as missing if the child says nothing.
     fn first(self) -> &'static str {
         match self {
+            Trials::Run => "node",
             Trials::Outside => "user-namespace",
-            Trials::Inside => "world",
+            Trials::Inside | Trials::Nothing => "world",
             Trials::Uplink => "uplink",
         }
     }
@@ -47,7 +47,10 @@ impl Trials {
 pub fn run_trials(trials: Trials) {
     // What a filter kills leaves no core file, and starts no program that keeps one (core(5)).
     let _ = setrlimit(Resource::RLIMIT_CORE, 1, 1);
+    caller::set_command();
     match trials {
+        Trials::Run => program::all(),
+        Trials::Nothing => {}
         Trials::Outside => outside::all(),
         Trials::Inside => inside::all(),
         Trials::Uplink => outside::uplink(),
@@ -55,21 +58,28 @@ pub fn run_trials(trials: Trials) {
 }
 
 /// Finds out what this machine lets nstest do. `start` are the arguments with which this program
-/// calls [`run_trials`]; the word `inside`, `outside` or `uplink` follows them.
+/// calls [`run_trials`]; the word `run`, `nothing`, `inside`, `outside` or `uplink` follows them.
 #[must_use]
 pub fn examine(start: &[&str]) -> Examination {
     let begin = Instant::now();
-    let children =
-        [(Trials::Inside, "inside"), (Trials::Outside, "outside"), (Trials::Uplink, "uplink")]
-            .map(|(trials, word)| (trials, TrialChild::start(start, word)));
-    let mut checks = Vec::new();
-    for (trials, child) in children {
-        match child {
-            Ok(child) => checks.extend(child.finish(trials, begin + LIMIT)),
-            Err(problem) => checks.extend(missing(trials.first(), problem)),
+    let deadline = begin + LIMIT;
+    caller::set_command();
+    if runner::is_body() {
+        program::play(start); // of a trial that was made below, in this process
+    }
+    let facts = outside::facts();
+    let mut checks = TrialChild::result(start, (Trials::Run, "run"), deadline);
+    let ran = Ran::of(&checks, start);
+    let others =
+        [(Trials::Inside, "inside"), (Trials::Outside, "outside"), (Trials::Uplink, "uplink")];
+    if outside::is_limited(&facts) {
+        checks.extend(others.into_iter().flat_map(|it| TrialChild::result(start, it, deadline)));
+    } else {
+        let children = others.map(|(trials, word)| (trials, TrialChild::start(start, word)));
+        for (trials, child) in children {
+            checks.extend(TrialChild::checks(child, trials, deadline));
         }
     }
-    outside::correct(&mut checks);
     let of = |capability: &Capability| {
         let untried = Check {
             capability: *capability,
@@ -79,9 +89,10 @@ pub fn examine(start: &[&str]) -> Examination {
         };
         checks.iter().find(|check| check.capability == *capability).cloned().unwrap_or(untried)
     };
-    let facts = outside::facts();
+    let mut checks: Vec<Check> = ALL.iter().map(of).collect();
+    checks.iter_mut().for_each(|check| ran.correct(check));
     Examination {
-        checks: ALL.iter().map(of).collect(),
+        checks,
         container: outside::container(&facts),
         nodes: outside::nodes(&facts),
         kernel: facts.kernel,
@@ -103,13 +114,27 @@ struct TrialChild {
 impl TrialChild {
     fn start(start: &[&str], word: &str) -> Result<Self, Problem> {
         let mut command = Command::new("/proc/self/exe");
-        command.args(start).arg(word);
-        let null = || File::options().read(true).write(true).open("/dev/null");
-        let (stdin, stderr) = (null().map_err(no_null)?, null().map_err(no_null)?);
-        command.stdin(stdin).stderr(stderr).stdout(Stdio::piped());
+        // Not /dev/null: `nstest run` does not need it. What the child prints beside its results
+        // is short, and stays in the pipe.
+        let pipe = Stdio::piped;
+        command.args(start).arg(word).stdin(pipe()).stderr(pipe()).stdout(pipe());
         let mut process = command.spawn().map_err(refused)?;
+        drop(process.stdin.take());
         let results = process.stdout.take().expect("it is piped").into();
         Ok(Self { process, results })
+    }
+
+    /// Starts one, and waits for it.
+    fn result(start: &[&str], (trials, word): (Trials, &str), deadline: Instant) -> Vec<Check> {
+        Self::checks(Self::start(start, word), trials, deadline)
+    }
+
+    /// What one has found, or why it was not started.
+    fn checks(child: Result<Self, Problem>, trials: Trials, deadline: Instant) -> Vec<Check> {
+        match child {
+            Ok(child) => child.finish(trials, deadline),
+            Err(problem) => missing(trials.first(), problem).into_iter().collect(),
+        }
     }
 
     /// Reads the results until the child has ended, or kills it.
@@ -147,10 +172,6 @@ impl TrialChild {
     }
 }
 
-fn no_null(error: std::io::Error) -> Problem {
-    Problem::of_refusal("open /dev/null", "open(/dev/null)", errno_of(&error), Operation::Other)
-}
-
 /// The problem if a child cannot be started.
 fn refused(error: std::io::Error) -> Problem {
     match error.kind() {
@@ -162,29 +183,42 @@ fn refused(error: std::io::Error) -> Problem {
     }
 }
 
-/// The problem if a child ended during a trial. `status` is absent if it had no more time.
-fn cut_short(name: &str, status: Option<ExitStatus>) -> Problem {
-    let report = "report this message as an issue of nstest";
-    let signal = status.and_then(|status| {
-        status.signal().or(status.code().filter(|code| *code > 128).map(|code| code - 128))
-    });
-    let (code, cause, fix) = match (status, signal) {
-        (None, _) => {
-            let cause = format!("the trial did not end within {LIMIT:?}");
-            (ErrorCode::Timeout, cause, "run it again while the machine has less to do")
+/// What `nstest run` could do, which needs less than all trials do together.
+#[derive(Debug, Clone, Copy)]
+struct Ran {
+    world: bool,
+    nodes: bool,
+}
+
+impl Ran {
+    /// By the results of [`Trials::Run`]. `nstest run` has no process beside it, as its child has: if
+    /// that was one too many, it is tried in this process.
+    fn of(checks: &[Check], start: &[&str]) -> Self {
+        let works = |name| {
+            let mut named = checks.iter().filter(|check| check.capability.name == name);
+            named.any(|check| check.status == CheckStatus::Works)
+        };
+        let ran = Self { world: works("node") || works("world"), nodes: works("node") };
+        let mut problems = checks.iter().filter_map(|check| check.problem.as_ref());
+        if problems.any(Problem::is_limit_of_processes) {
+            let nodes = program::runs_with_node(start);
+            return Self { world: ran.world || nodes || program::runs_alone(start), nodes };
         }
-        (_, Some(libc::SIGSYS)) => (
-            ErrorCode::SeccompKill,
-            "a seccomp filter kills the process that makes a system call of this trial (SIGSYS)"
-                .to_owned(),
-            "allow the system call in the filter; in Docker: --security-opt seccomp=unconfined",
-        ),
-        (_, Some(signal)) => {
-            (ErrorCode::Signal, format!("signal {signal} killed the trial"), report)
+        ran
+    }
+
+    /// It has used what a world and a node need. Where a trial did not have the processes or the
+    /// files that it takes beside, it works nevertheless.
+    fn correct(self, check: &mut Check) {
+        let was_used = match check.capability.need {
+            Need::Required => self.world,
+            Need::Nodes => self.nodes,
+            _ => false,
+        };
+        let is_kind = check.capability.name.ends_with("-namespace");
+        let by_limit = check.problem.as_ref().is_none_or(Problem::is_limit);
+        if was_used && check.status != CheckStatus::Works && (by_limit || is_kind) {
+            (check.status, check.detail, check.problem) = (CheckStatus::Works, None, None);
         }
-        (Some(status), None) => {
-            (ErrorCode::EarlyExit, format!("the trial ended early ({status})"), report)
-        }
-    };
-    Problem::new(code, &format!("try {name}"), cause, fix)
+    }
 }

@@ -1,19 +1,18 @@
 //! Trials on the machine: kinds of namespaces, limits, the uplink.
 
 use std::fs;
-use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::capability::{ALL, Capability};
 use super::distribution::install_pasta;
 use super::inside;
-use super::report::{Check, CheckStatus, Problem};
+use super::report::{CheckStatus, Problem};
 use super::trial::{TrialResult, attempt, record};
 use crate::error::ErrorCode;
 use crate::netlink::{NetlinkFamily, Socket, link, refusal};
 use crate::node::open_files::most_nodes;
+use crate::preflight::caller::Caller;
 use crate::preflight::facts::{Container, Facts, Usage};
 use crate::preflight::probe::{KINDS, Probes, TrialOutcome};
 use crate::preflight::remedy;
@@ -27,7 +26,7 @@ const ENOUGH_NODES: u64 = 256;
 
 /// What can be read about this machine.
 pub(super) fn facts() -> Facts {
-    Facts::gather(Path::new("/"), |name| std::env::var_os(name))
+    Facts::of_this_machine()
 }
 
 /// The container runtime, as the report for programs has it.
@@ -53,7 +52,7 @@ pub(super) fn all() {
     let facts = facts();
     attempt("proc", || proc(&facts));
     kinds(&facts);
-    attempt("open-files", open_files);
+    attempt("open-files", || open_files(&facts));
     attempt("processes", || processes(&facts));
     attempt("namespaces", || namespaces(&facts));
 }
@@ -111,7 +110,7 @@ fn outcome(name: &str, outcome: TrialOutcome) {
     record(name, status, &detail, None);
 }
 
-fn open_files() -> TrialResult {
+fn open_files(facts: &Facts) -> TrialResult {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
     let nodes = most_nodes(hard);
     if nodes >= ENOUGH_NODES {
@@ -126,8 +125,7 @@ fn open_files() -> TrialResult {
         format!(
             "this process may have {hard} open files (RLIMIT_NOFILE): enough for {nodes} nodes"
         ),
-        "ulimit -n 4096    # in the shell that runs the tests; the hard limit is in \
-         /etc/security/limits.conf, and in a container: --ulimit nofile=4096",
+        remedy::open_files(facts),
     ))
 }
 
@@ -135,29 +133,42 @@ fn open_files() -> TrialResult {
 const MOST: u64 = 65_535;
 
 fn processes(facts: &Facts) -> TrialResult {
-    let left =
-        |limit: Option<u64>, used: Option<u64>| Some(limit?.saturating_sub(used.unwrap_or(0)));
-    // The limit does not apply to root of the machine.
-    let is_root = facts.uid == Some(0) && !facts.nested();
-    let user = (!is_root).then(|| left(facts.processes.limit, facts.processes.used)).flatten();
-    let cgroup = left(facts.cgroup_pids.limit, facts.cgroup_pids.used);
-    let few = |left: Option<u64>| left.is_some_and(|left| left < ENOUGH_PROCESSES);
+    let (user, cgroup) = left(facts);
     let problem = |code, holder: &str, usage: Usage, name: &str, fix: String| {
         let (limit, used) = (usage.limit.unwrap_or_default(), usage.used.unwrap_or_default());
         let cause = format!("{holder} {limit} {name}, and {used} exist");
         Problem::new(code, "start processes and threads", cause, fix)
     };
-    if few(user) {
-        let fix = remedy::processes(facts.processes.limit);
+    if is_few(user) {
+        let fix = remedy::processes(facts);
         let name = "processes and threads (RLIMIT_NPROC)";
         return Err(problem(ErrorCode::Nproc, "this user may have", facts.processes, name, fix));
     }
-    if few(cgroup) {
+    if is_few(cgroup) {
         let (holder, fix) = ("the cgroup of this process may have", remedy::pids(facts));
         let name = "processes (pids.max)";
         return Err(problem(ErrorCode::PidsLimit, holder, facts.cgroup_pids, name, fix));
     }
     Ok(user.into_iter().chain(cgroup).min().map(|left| format!("{left} more")))
+}
+
+/// How many more processes this user, and this cgroup, may have.
+fn left(facts: &Facts) -> (Option<u64>, Option<u64>) {
+    let of = |usage: Usage| Some(usage.limit?.saturating_sub(usage.used.unwrap_or(0)));
+    // The limit does not apply to root of the machine.
+    let is_root = facts.uid == Some(0) && !facts.nested();
+    ((!is_root).then(|| of(facts.processes)).flatten(), of(facts.cgroup_pids))
+}
+
+fn is_few(left: Option<u64>) -> bool {
+    left.is_some_and(|left| left < ENOUGH_PROCESSES)
+}
+
+/// Whether a limit may have no room for trials that are made at once.
+pub(super) fn is_limited(facts: &Facts) -> bool {
+    let (user, cgroup) = left(facts);
+    let namespaces = facts.namespace_limits.values().min();
+    is_few(user) || is_few(cgroup) || namespaces.is_some_and(|limit| *limit < ENOUGH_NODES)
 }
 
 fn namespaces(facts: &Facts) -> TrialResult {
@@ -219,21 +230,11 @@ fn may_configure() -> TrialResult {
             "this process is root of a user namespace, and the machine's network belongs to another \
              one",
             format!(
-                "run the tests as root of the machine, or as an ordinary user with pasta: {}",
+                "run {} as root of the machine, or as an ordinary user with pasta: {}",
+                Caller::Command.name(),
                 install_pasta()
             ),
         ));
     }
     Ok(Some("by the kernel (NAT)".to_owned()))
-}
-
-/// Those that follow from a test's world: if it works, each kind of namespace does.
-pub(super) fn correct(checks: &mut [Check]) {
-    let is_kind = |it: Capability| it.name.ends_with("-namespace");
-    let world =
-        checks.iter().any(|it| it.capability.name == "world" && it.status == CheckStatus::Works);
-    for check in checks.iter_mut().filter(|it| world && is_kind(it.capability)) {
-        (check.status, check.detail) = (CheckStatus::Works, None);
-    }
-    debug_assert!(ALL.iter().filter(|it| is_kind(**it)).count() == 6);
 }

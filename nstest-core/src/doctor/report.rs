@@ -19,6 +19,17 @@ pub struct Examination {
     pub took: Duration,
 }
 
+/// What can run on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runs {
+    /// No test, and no program in a world of its own.
+    Nothing,
+    /// Tests without nodes and faults.
+    WithoutNodes,
+    /// Tests with nodes and faults.
+    Everything,
+}
+
 /// What was found out about one capability.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
@@ -82,12 +93,18 @@ pub struct Problem {
 }
 
 impl Examination {
-    /// Whether tests can run, with nodes and faults.
+    /// What can run here.
     #[must_use]
-    pub fn is_usable(&self) -> bool {
-        self.checks.iter().all(|check| {
-            check.capability.need != Need::Required || check.status == CheckStatus::Works
-        })
+    pub fn runs(&self) -> Runs {
+        let has_all = |need| {
+            let mut checks = self.checks.iter().filter(|check| check.capability.need == need);
+            checks.all(|check| check.status == CheckStatus::Works)
+        };
+        match (has_all(Need::Required), has_all(Need::Nodes)) {
+            (false, _) => Runs::Nothing,
+            (true, false) => Runs::WithoutNodes,
+            (true, true) => Runs::Everything,
+        }
     }
 
     /// What has a known cause: what is required first, what is optional last.
@@ -97,9 +114,10 @@ impl Examination {
             self.checks.iter().filter_map(|check| Some((check, check.problem.as_ref()?))).collect();
         found.sort_by_key(|(check, _)| match check.capability.need {
             Need::Required => 0,
-            Need::Part(_) => 1,
-            Need::Optional(_) => 2,
-            Need::Unneeded => 3,
+            Need::Nodes => 1,
+            Need::Part(_) => 2,
+            Need::Optional(_) => 3,
+            Need::Unneeded => 4,
         });
         found
     }

@@ -2,13 +2,20 @@
 
 use std::error::Error as _;
 use std::io::{self, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::libc;
 
 use super::capability::Capability;
 use super::report::{Check, CheckStatus, Problem};
 use crate::error::{Error, ErrorCode};
-use crate::preflight::{self, Operation, Refusal};
+use crate::preflight::{self, Operation, Refusal, remedy};
+
+/// The time that the children have. They take a tenth of a second.
+pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
 /// Between two fields, and behind a record. No text of an error has them.
 const FIELD: char = '\x1f';
@@ -37,6 +44,27 @@ impl Problem {
         Self::of(&preflight::explain(Refusal { step, call, errno, kind }), "")
     }
 
+    /// Whether a limit is reached, which has room for less than all trials take together.
+    pub(super) fn is_limit(&self) -> bool {
+        let others = [
+            ErrorCode::OpenFiles,
+            ErrorCode::ResourceLimit,
+            ErrorCode::UsernsLimit,
+            ErrorCode::UsernsDepth,
+            ErrorCode::NetnsLimit,
+            ErrorCode::NamespaceLimit,
+        ];
+        self.is_limit_of_processes() || others.iter().any(|code| self.has(*code))
+    }
+
+    pub(super) fn is_limit_of_processes(&self) -> bool {
+        self.has(ErrorCode::Nproc) || self.has(ErrorCode::PidsLimit)
+    }
+
+    fn has(&self, code: ErrorCode) -> bool {
+        self.code == code.to_string()
+    }
+
     /// What an error says. `fix` is the remedy if the error has none.
     pub(super) fn of(error: &Error, fix: &str) -> Self {
         let mut causes = Vec::new();
@@ -50,6 +78,32 @@ impl Problem {
             what: error.to_string(),
             cause: causes.join(": "),
             fix: error.next_step().unwrap_or(fix).to_owned(),
+        }
+    }
+}
+
+/// The problem if a process ended during a trial. `status` is absent if it had no more time.
+pub(super) fn cut_short(name: &str, status: Option<ExitStatus>) -> Problem {
+    let step = format!("try {name}");
+    let Some(status) = status else {
+        let cause = format!("the trial did not end within {LIMIT:?}");
+        let fix = "run it again while the machine has less to do";
+        return Problem::new(ErrorCode::Timeout, &step, cause, fix);
+    };
+    let signal = status.signal().or(status.code().filter(|code| *code > 128).map(|it| it - 128));
+    let report = "report this message as an issue of nstest";
+    match signal {
+        Some(signal @ (libc::SIGSYS | libc::SIGXFSZ)) => {
+            let (call, kind) = ("a system call".to_owned(), Operation::Killed { signal });
+            Problem::of(&preflight::explain(Refusal { step, call, errno: 0, kind }), "")
+        }
+        Some(signal) => {
+            let cause = format!("{} killed the trial", remedy::signal_name(signal));
+            Problem::new(ErrorCode::Signal, &step, cause, report)
+        }
+        None => {
+            let cause = format!("the trial ended early ({status})");
+            Problem::new(ErrorCode::EarlyExit, &step, cause, report)
         }
     }
 }

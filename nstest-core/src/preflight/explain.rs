@@ -1,7 +1,6 @@
 //! From a refusal to the error that the user sees.
 
 use std::io;
-use std::path::Path;
 use std::sync::OnceLock;
 
 use nix::errno::Errno;
@@ -43,6 +42,21 @@ pub(crate) fn no_socket(step: &str, call: &str, errno: Errno) -> Option<Error> {
     })
 }
 
+/// What the container runtime must allow where a step at /proc or /sys was refused that a test can
+/// do without. Empty outside of a container.
+pub(crate) fn paths_help(kind: &Operation) -> String {
+    let at_paths = match kind {
+        Operation::Mount { target: path } | Operation::Sysctl { path } => {
+            path.starts_with("/proc") || path.starts_with("/sys")
+        }
+        _ => false,
+    };
+    let facts = at_paths.then(Facts::of_the_environment);
+    let facts = facts.filter(|facts| facts.container.is_some());
+    let help = facts.map(|facts| remedy::system_paths(&facts).replace('\n', "; "));
+    help.map_or_else(String::new, |help| format!("; help: {help}"))
+}
+
 /// Whether this process survives the clone that makes a test's namespaces. It does if it has
 /// no seccomp filter, which is all that most machines pay for. The first call decides.
 ///
@@ -65,7 +79,7 @@ pub(crate) fn survives_clone() -> Result<()> {
 }
 
 pub(super) fn investigate(refusal: &Refusal) -> (Facts, Probes) {
-    let facts = Facts::gather(Path::new("/"), |name| std::env::var_os(name));
+    let facts = Facts::of_this_machine();
     // Some operations make no namespace, so a child process would find out nothing.
     let probes = match refusal.kind {
         Operation::Pipe

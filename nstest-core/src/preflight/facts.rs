@@ -7,10 +7,15 @@
 //! The files of the process are those of the *thread* (`/proc/thread-self`), because seccomp
 //! filters and AppArmor labels belong to threads (proc(5)).
 
+mod tree;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use self::tree::Tree;
+use super::caller::Caller;
 
 /// What is known about this machine and this process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,6 +58,8 @@ pub(crate) struct Facts {
     pub(crate) cgroup_pids: Usage,
     pub(crate) container: Option<Container>,
     pub(crate) github_actions: bool,
+    /// What the user has started.
+    pub(crate) caller: Caller,
 }
 
 /// A limit on the memory of a process.
@@ -140,6 +147,23 @@ impl MountPoint {
 }
 
 impl Facts {
+    /// What can be read about this machine and this process.
+    pub(crate) fn of_this_machine() -> Self {
+        let facts = Self::gather(Path::new("/"), |name| std::env::var_os(name));
+        Self { caller: Caller::current(), ..facts }
+    }
+
+    /// Only where this process runs, which is read at once.
+    pub(crate) fn of_the_environment() -> Self {
+        let env = |name: &str| std::env::var_os(name);
+        Self {
+            container: Tree(Path::new("/")).container(env),
+            github_actions: env("GITHUB_ACTIONS").is_some(),
+            caller: Caller::current(),
+            ..Self::default()
+        }
+    }
+
     /// Reads below `root`; `env` is the environment.
     pub(crate) fn gather(root: &Path, env: impl Fn(&str) -> Option<OsString>) -> Self {
         let tree = Tree(root);
@@ -182,16 +206,14 @@ impl Facts {
                 limit: soft_limit(&limits, "Max processes"),
                 used: field("Uid").map(|uids| tree.tasks_of(uids)),
             },
-            open_files: Usage {
-                limit: soft_limit(&limits, "Max open files"),
-                used: tree.count("proc/thread-self/fd"),
-            },
+            open_files: tree.open_files(soft_limit(&limits, "Max open files")),
             address_space: soft_limit(&limits, "Max address space"),
             data_size: soft_limit(&limits, "Max data size"),
             file_size: soft_limit(&limits, "Max file size"),
             cgroup_pids: tree.cgroup_pids(),
             container: tree.container(&env),
             github_actions: env("GITHUB_ACTIONS").is_some(),
+            caller: Caller::default(),
         }
     }
 
@@ -276,95 +298,4 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
 fn soft_limit(limits: &str, name: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
-}
-
-/// The files of one machine.
-struct Tree<'a>(&'a Path);
-
-impl Tree<'_> {
-    fn read(&self, path: &str) -> Option<String> {
-        let bytes = fs::read(self.0.join(path)).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    fn line(&self, path: &str) -> Option<String> {
-        Some(self.read(path)?.trim().to_owned())
-    }
-
-    fn number(&self, path: &str) -> Option<u64> {
-        self.line(path)?.parse().ok()
-    }
-
-    fn switch(&self, path: &str) -> Option<bool> {
-        self.number(path).map(|value| value != 0)
-    }
-
-    fn names(&self, path: &str) -> Option<Vec<OsString>> {
-        let entries = fs::read_dir(self.0.join(path)).ok()?;
-        Some(entries.flatten().map(|entry| entry.file_name()).collect())
-    }
-
-    fn count(&self, path: &str) -> Option<u64> {
-        Some(self.names(path)?.len() as u64)
-    }
-
-    /// `RLIMIT_NPROC` counts the threads of all processes with the same real user id.
-    fn tasks_of(&self, uids: &str) -> u64 {
-        let real = |uids: &str| uids.split_whitespace().next().map(str::to_owned);
-        let own = real(uids);
-        let is_pid = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
-        self.names("proc")
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|name| name.into_string().ok())
-            .filter(is_pid)
-            .filter_map(|pid| {
-                let status = self.read(&format!("proc/{pid}/status"))?;
-                let same = field(&status, "Uid").and_then(real) == own;
-                let threads: u64 = field(&status, "Threads")?.parse().ok()?;
-                same.then_some(threads)
-            })
-            .sum()
-    }
-
-    /// The nearest cgroup with a limit, from that of this process upwards, of either version.
-    fn cgroup_pids(&self) -> Usage {
-        let cgroups = self.read("proc/thread-self/cgroup").unwrap_or_default();
-        for line in cgroups.lines() {
-            let mut fields = line.splitn(3, ':').skip(1);
-            let base = match fields.next() {
-                Some("") => "sys/fs/cgroup",
-                Some("pids") => "sys/fs/cgroup/pids",
-                _ => continue,
-            };
-            let path = fields.next().unwrap_or("/").trim_start_matches('/');
-            for group in Path::new(path).ancestors() {
-                let group = format!("{base}/{}", group.display());
-                if let Some(limit) = self.number(&format!("{group}/pids.max")) {
-                    return Usage {
-                        limit: Some(limit),
-                        used: self.number(&format!("{group}/pids.current")),
-                    };
-                }
-            }
-        }
-        Usage::default()
-    }
-
-    fn container(&self, env: impl Fn(&str) -> Option<OsString>) -> Option<Container> {
-        let exists = |path: &str| self.0.join(path).exists();
-        let cgroup = self.read("proc/1/cgroup").unwrap_or_default();
-        let cgroup_has = |part| cgroup.contains(part);
-        if env("KUBERNETES_SERVICE_HOST").is_some() || cgroup_has("kubepods") {
-            Some(Container::Kubernetes)
-        } else if exists("run/.containerenv") || cgroup_has("libpod") {
-            Some(Container::Podman)
-        } else if exists(".dockerenv") || cgroup_has("/docker") {
-            Some(Container::Docker)
-        } else if env("container").is_some() || cgroup_has("/lxc") {
-            Some(Container::Other)
-        } else {
-            None
-        }
-    }
 }

@@ -13,6 +13,7 @@
 //! In dependency order:
 //!
 //! - `refusal`: the operation that failed;
+//! - `caller`: what the user has started;
 //! - `facts`: what can be read about the machine;
 //! - `probe`: what the machine answers when a child process tries the calls again;
 //! - `remedy`: commands and settings that help, for each environment;
@@ -20,6 +21,7 @@
 //! - `explain`: the error for the user;
 //! - `policy`: whether such a test fails or is skipped (`NSTEST_UNSUPPORTED`).
 
+pub(crate) mod caller;
 mod diagnose;
 mod explain;
 pub(crate) mod facts;
@@ -32,5 +34,5 @@ mod recorded;
 mod refusal;
 pub(crate) mod remedy;
 
-pub(crate) use explain::{explain, no_socket, no_thread, survives_clone};
+pub(crate) use explain::{explain, no_socket, no_thread, paths_help, survives_clone};
 pub(crate) use refusal::{Operation, Refusal};

@@ -176,7 +176,7 @@ fn all_user_namespaces_in_use() {
     RefusingMachine::at_most(1, "user").within("unshare -Ur").says(expect![[r#"
         nstest[userns-depth]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
           cause: user namespaces are nested too deep here (the kernel allows 32 levels below the first), or an outer user namespace has reached its limit (user.max_user_namespaces there)
-          help: run the tests with fewer containers, sandboxes or `unshare -U` around them"#]]);
+          help: run the tests with fewer containers, sandboxes or `unshare -U` around"#]]);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn as_deep_as_it_goes() {
         .says(expect![[r#"
             nstest[userns-depth]: create the test's namespaces: clone(CLONE_NEWUSER|…): ENOSPC
               cause: user namespaces are nested too deep here (the kernel allows 32 levels below the first), or an outer user namespace has reached its limit (user.max_user_namespaces there)
-              help: run the tests with fewer containers, sandboxes or `unshare -U` around them"#]]);
+              help: run the tests with fewer containers, sandboxes or `unshare -U` around"#]]);
 }
 
 #[test]

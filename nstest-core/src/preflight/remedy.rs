@@ -8,18 +8,29 @@
 
 use nix::sys::signal::Signal;
 
+use super::caller::Caller;
 use super::facts::{Container, Facts};
 
 pub(super) const REPORT: &str = "report this message as an issue of nstest";
 
-pub(super) const FEWER_AT_A_TIME: &str =
-    "or run fewer tests at a time: cargo test -- --test-threads=1";
+pub(super) fn out_of_chroot(caller: Caller) -> String {
+    format!(
+        "enter the tree with pivot_root(2), which needs no privilege, not with chroot(2):\n\
+         bwrap --bind TREE / --dev-bind /dev /dev --proc /proc {}",
+        caller.command()
+    )
+}
 
-pub(super) const OUT_OF_CHROOT: &str = "enter the tree with pivot_root(2), which needs no privilege, not with chroot(2):\n\
-     bwrap --bind TREE / --dev-bind /dev /dev --proc /proc cargo test";
-
-pub(super) const APPARMOR_SYSCTL: &str = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\n\
-     or give the test binaries an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor";
+pub(super) fn apparmor_sysctl(caller: Caller) -> String {
+    let binary = match caller {
+        Caller::Tests => "the test binaries",
+        Caller::Command => caller.binary(),
+    };
+    format!(
+        "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0\n\
+         or give {binary} an AppArmor profile with `userns,`: docs/src/troubleshooting.md#apparmor"
+    )
+}
 
 /// The name of a signal, such as `SIGSYS`, or its number if it has no name.
 pub(crate) fn signal_name(signal: i32) -> String {
@@ -31,7 +42,8 @@ pub(crate) fn signal_name(signal: i32) -> String {
 pub(crate) fn sysctl(name: &str, value: &str, facts: &Facts) -> String {
     let setting = format!("sysctl -w {name}={value}");
     if facts.nested() && name.starts_with("user.") {
-        format!("{setting}    # as root of the user namespace that the tests run in")
+        let runs = facts.caller.runs();
+        format!("{setting}    # as root of the user namespace that {runs} in")
     } else if facts.container.is_some() {
         format!("sudo {setting}    # on the host, not in the container")
     } else {
@@ -72,11 +84,11 @@ pub(super) fn system_paths(facts: &Facts) -> String {
              securityContext: {procMount: Unmasked}"
                 .to_owned()
         }
-        Some(Container::Other) | None => {
-            "run the tests where /proc and /sys are complete and writable; this shows their mounts:\n\
-             findmnt -R /proc; findmnt -R /sys"
-                .to_owned()
-        }
+        Some(Container::Other) | None => format!(
+            "run {} where /proc and /sys are complete and writable; this shows their mounts:\n\
+             findmnt -R /proc; findmnt -R /sys",
+            facts.caller.name()
+        ),
     }
 }
 
@@ -97,8 +109,8 @@ pub(super) fn apparmor_profile(label: &str, container: Option<Container>) -> Str
     }
 }
 
-pub(super) fn setfcap(container: Option<Container>) -> String {
-    match container {
+pub(super) fn setfcap(facts: &Facts) -> String {
+    match facts.container {
         Some(Container::Docker) => "docker run --cap-add SETFCAP …, or --user 1000:1000".to_owned(),
         Some(Container::Podman) => "podman run --cap-add SETFCAP …, or --user 1000:1000".to_owned(),
         Some(Container::Kubernetes) => {
@@ -107,7 +119,7 @@ pub(super) fn setfcap(container: Option<Container>) -> String {
                 .to_owned()
         }
         Some(Container::Other) | None => {
-            "run the tests as an ordinary user, or keep CAP_SETFCAP".to_owned()
+            format!("run {} as an ordinary user, or keep CAP_SETFCAP", facts.caller.name())
         }
     }
 }
@@ -125,17 +137,32 @@ pub(super) fn selinux(container: Option<Container>) -> String {
     }
 }
 
-/// Allows a user more than this many processes and threads.
-pub(crate) fn processes(limit: Option<u64>) -> String {
-    format!(
-        "ulimit -u {}    # in the shell that runs the tests; \
-         the hard limit is in /etc/security/limits.conf",
-        raised(limit)
-    )
+/// Allows a process more open files.
+pub(crate) fn open_files(facts: &Facts) -> String {
+    let limit = raised(facts.open_files.limit);
+    let run = match facts.container {
+        Some(Container::Docker) => "docker run",
+        Some(Container::Podman) => "podman run",
+        Some(Container::Kubernetes | Container::Other) | None => {
+            return at_most("-n", limit, facts.caller);
+        }
+    };
+    let shell = facts.caller.shell();
+    format!("ulimit -n {limit}    # {shell}; the hard limit: {run} --ulimit nofile={limit} …")
+}
+
+/// Allows a user more processes and threads.
+pub(crate) fn processes(facts: &Facts) -> String {
+    at_most("-u", raised(facts.processes.limit), facts.caller)
+}
+
+fn at_most(option: &str, limit: u64, caller: Caller) -> String {
+    let shell = caller.shell();
+    format!("ulimit {option} {limit}    # {shell}; the hard limit is in /etc/security/limits.conf")
 }
 
 /// A limit that is not reached as soon as the present one.
-pub(super) fn raised(limit: Option<u64>) -> u64 {
+fn raised(limit: Option<u64>) -> u64 {
     limit.unwrap_or_default().saturating_mul(4).max(4096)
 }
 
@@ -146,9 +173,10 @@ pub(crate) fn pids(facts: &Facts) -> String {
         Some(Container::Kubernetes) => {
             "raise podPidsLimit in the node's kubelet configuration".to_owned()
         }
-        Some(Container::Other) | None => "systemd-run --user --scope -p TasksMax=4096 cargo test\n\
-             or run fewer tests at a time: cargo test -- --test-threads=1"
-            .to_owned(),
+        Some(Container::Other) | None => facts.caller.or_fewer_at_a_time(format!(
+            "systemd-run --user --scope -p TasksMax=4096 {}",
+            facts.caller.command()
+        )),
     }
 }
 

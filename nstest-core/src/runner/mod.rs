@@ -64,7 +64,7 @@ pub(crate) use enter::enter_as;
 #[cfg(feature = "cli")]
 pub use paused::PausedTest;
 #[cfg(feature = "cli")]
-pub use program::run_program;
+pub use program::{run_program, why_not_executed};
 #[cfg(feature = "cli")]
 pub use program_options::{Program, ProgramEnd};
 pub use returned::Returned;

@@ -8,7 +8,11 @@
 //! [enters](fn@super::enter) namespaces: the body makes the network. Nodes live in its process,
 //! so the program is then its child. Without nodes, the program takes its place.
 
+use std::error::Error as _;
+use std::io;
 use std::os::fd::OwnedFd;
+
+use nix::libc;
 
 use super::body::channel::Channel;
 use super::body::program::play;
@@ -16,12 +20,13 @@ use super::parent::environment::refuse_stale_environment;
 use super::parent::foreground::Foreground;
 use super::parent::host_ports::HostPorts;
 use super::parent::launch::{Binary, BodyOutput, Launch};
-use super::parent::refusal::descriptor_error;
+use super::parent::refusal::{self, descriptor_error};
 use super::program_options::{NAME, Program, ProgramEnd};
 use super::program_record::ProgramRecord;
 use super::settings::{RecordOptions, RecordPolicy};
 use super::test::Options;
 use crate::error::Result;
+use crate::preflight::caller;
 use crate::sys::descriptors;
 
 /// Runs a program in a world of its own. Called first in `main`, in both processes with the
@@ -30,6 +35,7 @@ use crate::sys::descriptors;
 /// # Errors
 /// What the machine refuses, with the cause and the remedy. Then the program was not started.
 pub fn run_program(program: &Program) -> Result<ProgramEnd> {
+    caller::set_command();
     if let Some(channel) = Channel::claim(NAME) {
         channel.begin();
         return play(program, channel.listeners());
@@ -55,6 +61,17 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
         kept.finish(program, &end, record);
     }
     Ok(end)
+}
+
+/// Why a program was not executed, and what helps, in lines for a message: for limits of the machine.
+/// Of others, the error itself says what is wrong with the program.
+#[must_use]
+pub fn why_not_executed(error: &io::Error) -> Option<String> {
+    let errno = error.raw_os_error().filter(|it| [libc::EAGAIN, libc::E2BIG].contains(it))?;
+    let error = &refusal::exec_error("execute the program", errno);
+    let cause = error.source().map(ToString::to_string).unwrap_or_default();
+    let help = error.next_step().unwrap_or_default().replace('\n', "\n    ");
+    Some(format!("  cause: {cause}\n  help: {help}"))
 }
 
 impl Program {

@@ -9,6 +9,10 @@ use crate::error::ErrorCode;
 /// Which trials a child makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trials {
+    /// Those of `nstest run`.
+    Run,
+    /// None: it is the program that `nstest run` starts.
+    Nothing,
     /// On the machine.
     Outside,
     /// In the world of a test.

@@ -87,6 +87,13 @@ pub fn run_program(_: &Program) -> Result<ProgramEnd> {
     Err(platform("run a program in namespaces of its own"))
 }
 
+/// Why a program was not executed: none is.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn why_not_executed(_: &std::io::Error) -> Option<String> {
+    None
+}
+
 /// A test that is paused: there is none here.
 #[cfg(feature = "cli")]
 #[derive(Debug)]

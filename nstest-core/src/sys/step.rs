@@ -74,8 +74,9 @@ pub(crate) enum Step {
     KeepCapabilities(u64),
     /// Make `to` refer to what `from` refers to.
     Duplicate { from: RawFd, to: RawFd },
-    /// Make `to` refer to a file.
-    Open { path: CString, flags: c_int, to: RawFd },
+    /// Make `to` refer to /dev/null, opened with these flags. A sandbox may lack it: then it is an
+    /// empty file in memory, which no other process reads.
+    Null { flags: c_int, to: RawFd },
     /// Close every descriptor above 2 at `execve`, except these.
     KeepOnly(Vec<RawFd>),
 }
@@ -128,12 +129,13 @@ impl Step {
                 Some(kind) => format!("mount({}, {})", path(kind), path(&mount.target)),
                 None => format!("mount({})", path(&mount.target)),
             },
-            Step::Hold { path: p, .. } | Step::Open { path: p, .. } => format!("open({})", path(p)),
+            Step::Hold { path: p, .. } => format!("open({})", path(p)),
             Step::BindHeld { target, .. } => format!("mount({})", path(target)),
             Step::Hostname(_) => "sethostname".into(),
             Step::LoopbackUp => "ioctl(lo, SIOCSIFFLAGS)".into(),
             Step::KeepCapabilities(_) => "prctl(PR_CAP_AMBIENT)".into(),
             Step::Duplicate { .. } => "dup2".into(),
+            Step::Null { .. } => "open(/dev/null)".into(),
             Step::KeepOnly(_) => "close_range".into(),
         }
     }
@@ -181,10 +183,7 @@ impl Step {
             Step::LoopbackUp => loopback_up(),
             Step::KeepCapabilities(bits) => capset::keep(*bits),
             Step::Duplicate { from, to } => duplicate(*from, *to),
-            Step::Open { path, flags, to } => {
-                let fd = open(path, *flags)?;
-                duplicate(fd, *to)
-            }
+            Step::Null { flags, to } => duplicate(null(*flags)?, *to),
             Step::KeepOnly(fds) => keep_only(fds),
         }
     }
@@ -329,6 +328,14 @@ pub(crate) fn loopback_up() -> Result<(), Errno> {
     let result = check(unsafe { libc::ioctl(fd, libc::SIOCSIFFLAGS as _, &raw const request) });
     close(fd);
     result.map(drop)
+}
+
+fn null(flags: c_int) -> Result<RawFd, Errno> {
+    open(c"/dev/null", flags).or_else(|refused| {
+        // SAFETY: the name ends in NUL.
+        let in_memory = unsafe { libc::memfd_create(c"null".as_ptr(), libc::MFD_CLOEXEC) };
+        check(in_memory).map_err(|_| refused)
+    })
 }
 
 fn duplicate(from: RawFd, to: RawFd) -> Result<(), Errno> {

@@ -177,7 +177,7 @@ fn choose(machine: &Machine) -> Result<UplinkKind> {
         if !machine.v4 {
             return Err(refused()
                 .source("this machine has no default route for IPv4, and the uplink for root is IPv4 only")
-                .help("run the tests as an ordinary user with pasta installed: apt install passt"));
+                .help("run as an ordinary user with pasta installed: apt install passt"));
         }
         return Ok(UplinkKind::Routed);
     }
@@ -190,7 +190,7 @@ fn choose(machine: &Machine) -> Result<UplinkKind> {
             "use the subnets 198.18.0.0/24 and fd00:1::/64 for the test's uplink",
         )
         .source(format!("the machine already uses {subnet} on its interface `{device}`"))
-        .help("run the tests as root: then the uplink uses a subnet that is free"));
+        .help("run as root: then the uplink uses a subnet that is free"));
     }
     if let Err(errno) = machine.tun {
         return Err(tap_refused(errno));
@@ -201,9 +201,9 @@ fn choose(machine: &Machine) -> Result<UplinkKind> {
         (_, Some(path)) => Ok(UplinkKind::Relayed(Relay::Slirp4netns(path.clone()))),
         (Some(_), None) => Err(refused()
             .source("pasta does not work for root, and this root may not configure the network (no CAP_NET_ADMIN)")
-            .help("install slirp4netns: apt install slirp4netns; or run the tests as an ordinary user; or start the container with --cap-add=NET_ADMIN")),
+            .help("install slirp4netns: apt install slirp4netns; or run as an ordinary user; or start the container with --cap-add=NET_ADMIN")),
         (None, None) => Err(refused()
-            .source("an uplink needs `pasta` or `slirp4netns`, unless root runs the tests, and neither is in PATH")
+            .source("an uplink needs `pasta` or `slirp4netns`, except for root, and neither is in PATH")
             .help(INSTALL)),
     }
 }

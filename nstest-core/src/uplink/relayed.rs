@@ -133,7 +133,6 @@ impl Relay {
                 data: None,
             })
         };
-        let null = |flags, to| Step::Open { path: c_string(b"/dev/null"), flags, to };
         // The started process of pasta ends when pasta is ready. That of slirp4netns does not.
         let wait = matches!(self, Relay::Pasta(_));
         let steps = [
@@ -149,8 +148,8 @@ impl Relay {
             mount(Some("tmpfs"), "/tmp", libc::MS_NOSUID | libc::MS_NODEV),
             Step::Create { path: c_string(NETNS.as_bytes()), text: Vec::new() },
             Step::BindHeld { slot: 0, target: c_string(NETNS.as_bytes()) },
-            null(libc::O_RDONLY, 0),
-            null(libc::O_WRONLY, 1),
+            Step::Null { flags: libc::O_RDONLY, to: 0 },
+            Step::Null { flags: libc::O_WRONLY, to: 1 },
             Step::Duplicate { from: stderr.as_raw_fd(), to: 2 },
             Step::KeepOnly(vec![ready.as_raw_fd()]),
         ];

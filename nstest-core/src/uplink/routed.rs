@@ -267,5 +267,5 @@ fn table(subnet: GatewaySubnet, index: u32, forwarded: bool) -> Table {
 }
 
 fn failed(error: Error) -> Error {
-    refused().source(error).help("start the container with --cap-add=NET_ADMIN; or run the tests as an ordinary user with pasta installed: apt install passt")
+    refused().source(error).help("start the container with --cap-add=NET_ADMIN; or run as an ordinary user with pasta installed: apt install passt")
 }

@@ -45,7 +45,7 @@ fn errors_name_what_is_missing() {
         Machine { pasta: None, slirp4netns: None, ..machine() },
         expect![[r#"
             nstest[uplink]: give the test an uplink to the machine's network
-              cause: an uplink needs `pasta` or `slirp4netns`, unless root runs the tests, and neither is in PATH
+              cause: an uplink needs `pasta` or `slirp4netns`, except for root, and neither is in PATH
               help: install pasta: apt install passt (Fedora, Arch, Alpine: passt); or slirp4netns: apt install slirp4netns
         "#]],
     );
@@ -54,7 +54,7 @@ fn errors_name_what_is_missing() {
         expect![[r#"
             nstest[uplink]: give the test an uplink to the machine's network
               cause: pasta does not work for root, and this root may not configure the network (no CAP_NET_ADMIN)
-              help: install slirp4netns: apt install slirp4netns; or run the tests as an ordinary user; or start the container with --cap-add=NET_ADMIN
+              help: install slirp4netns: apt install slirp4netns; or run as an ordinary user; or start the container with --cap-add=NET_ADMIN
         "#]],
     );
     check(
@@ -78,7 +78,7 @@ fn errors_name_what_is_missing() {
         expect![[r#"
             nstest[uplink]: give the test an uplink to the machine's network
               cause: this machine has no default route for IPv4, and the uplink for root is IPv4 only
-              help: run the tests as an ordinary user with pasta installed: apt install passt
+              help: run as an ordinary user with pasta installed: apt install passt
         "#]],
     );
     let ours = MachineSubnet { subnet: "198.18.0.0/16".parse().unwrap(), device: "tun3".into() };
@@ -87,7 +87,7 @@ fn errors_name_what_is_missing() {
         expect![[r#"
             nstest[subnet-overlap]: use the subnets 198.18.0.0/24 and fd00:1::/64 for the test's uplink
               cause: the machine already uses 198.18.0.0/16 on its interface `tun3`
-              help: run the tests as root: then the uplink uses a subnet that is free
+              help: run as root: then the uplink uses a subnet that is free
         "#]],
     );
 }

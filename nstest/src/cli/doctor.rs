@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use nstest_core::private::cli::doctor::{
-    Check, CheckStatus, Examination, Need, Problem, Trials, examine, run_trials,
+    Check, CheckStatus, Examination, Need, Problem, Runs, Trials, examine, run_trials,
 };
 use serde_json::{Value, json};
 
@@ -18,10 +18,11 @@ const VERSION: u32 = 1;
 ///
 /// It uses each capability in child processes, and changes nothing on the machine.
 ///
-/// The exit status is 0 if tests can run, with nodes and faults; 1 if they cannot.
+/// The exit status is 0 if tests can run, with nodes and faults; 1 if they cannot; 125 if the report
+/// cannot be written.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// List everything that was tried.
+    /// List everything that was tried, and help with what is optional.
     #[arg(short, long, conflicts_with = "json")]
     verbose: bool,
     /// Print a report for programs.
@@ -35,6 +36,8 @@ pub(super) struct Doctor {
 /// [`Trials`], as an argument.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum TrialsArgument {
+    Run,
+    Nothing,
     Outside,
     Inside,
     Uplink,
@@ -43,6 +46,8 @@ enum TrialsArgument {
 impl Doctor {
     pub(super) fn execute(self) -> ExitCode {
         match self.trials {
+            Some(TrialsArgument::Run) => run_trials(Trials::Run),
+            Some(TrialsArgument::Nothing) => run_trials(Trials::Nothing),
             Some(TrialsArgument::Outside) => run_trials(Trials::Outside),
             Some(TrialsArgument::Inside) => run_trials(Trials::Inside),
             Some(TrialsArgument::Uplink) => run_trials(Trials::Uplink),
@@ -55,7 +60,7 @@ impl Doctor {
         let found = examine(&["doctor", "--trials"]);
         let text = if self.json { report_for_programs(&found) } else { text(&found, self.verbose) };
         match print(&text) {
-            ExitCode::SUCCESS => ExitCode::from(u8::from(!found.is_usable())),
+            ExitCode::SUCCESS => ExitCode::from(u8::from(!is_usable(&found))),
             failed => failed,
         }
     }
@@ -80,25 +85,45 @@ fn text(found: &Examination, verbose: bool) -> String {
         let _ = writeln!(text, "   cause: {}", indented(cause));
         let _ = writeln!(text, "   help:  {}\n", indented(fix));
     }
-    for group in &optional {
+    for group in optional.iter().filter(|_| verbose) {
         let Problem { cause, fix, .. } = group.problem;
         let _ = writeln!(text, "Optional, and missing: {}", group.parts().join(", "));
         let _ = writeln!(text, "   cause: {}", indented(cause));
         let _ = writeln!(text, "   help:  {}\n", indented(fix));
     }
-    text + &verdict(found, &problems)
+    text + &verdict(found.runs(), &parts(&problems), &parts(&optional), verbose)
 }
 
-fn verdict(found: &Examination, problems: &[&Group<'_>]) -> String {
-    if !found.is_usable() {
-        return "nstest doctor: this machine cannot run nstest's tests.\n".to_owned();
-    }
-    let missing: Vec<&str> = problems.iter().flat_map(|group| group.parts()).collect();
-    if missing.is_empty() {
-        return "nstest doctor: this machine can run nstest's tests.\n".to_owned();
-    }
-    let missing = missing.join(", ");
-    format!("nstest doctor: this machine can run nstest's tests, except for: {missing}.\n")
+/// Whether tests can run, with nodes and faults.
+fn is_usable(found: &Examination) -> bool {
+    found.runs() == Runs::Everything
+}
+
+/// One line.
+fn verdict(runs: Runs, missing: &str, optional: &str, verbose: bool) -> String {
+    let except = match (runs, missing) {
+        (Runs::Nothing, _) => {
+            return "nstest doctor: this machine cannot run nstest's tests.\n".to_owned();
+        }
+        (_, "") => String::new(),
+        (_, missing) => format!(", except for: {missing}"),
+    };
+    let optional = match optional {
+        "" => String::new(),
+        _ if verbose => String::new(),
+        optional => {
+            format!(" Optional, and missing: {optional} (`nstest doctor -v` has the help).")
+        }
+    };
+    format!("nstest doctor: this machine can run nstest's tests{except}.{optional}\n")
+}
+
+/// The parts of nstest that do not work because of these.
+fn parts(groups: &[&Group<'_>]) -> String {
+    let mut parts: Vec<&str> = groups.iter().flat_map(|group| group.parts()).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    parts.retain(|part| seen.insert(*part));
+    parts.join(", ")
 }
 
 /// A problem, and what is missing because of it.
@@ -176,7 +201,7 @@ fn report_for_programs(found: &Examination) -> String {
         .collect();
     let report = json!({
         "version": VERSION,
-        "usable": found.is_usable(),
+        "usable": is_usable(found),
         "kernel": found.kernel,
         "container": found.container,
         "nodes": found.nodes,

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 use nstest_core::Condition;
-use nstest_core::private::cli::{Program, ProgramEnd, read_duration, run_program};
+use nstest_core::private::cli::{
+    Program, ProgramEnd, read_duration, run_program, why_not_executed,
+};
 
 use super::{FAILED, NOT_EXECUTABLE, NOT_FOUND, TIMED_OUT, fail};
 
@@ -137,7 +139,9 @@ pub(super) fn not_started(program: &OsStr, error: &io::Error) -> ExitCode {
         io::ErrorKind::NotFound => NOT_FOUND,
         _ => NOT_EXECUTABLE,
     };
-    fail(status, format_args!("cannot execute `{}`: {error}", program.to_string_lossy()))
+    let program = program.to_string_lossy();
+    let why = why_not_executed(error).map(|why| format!("\n{why}")).unwrap_or_default();
+    fail(status, format_args!("cannot execute `{program}`: {error}{why}"))
 }
 
 fn time(text: &str) -> Result<Duration, String> {

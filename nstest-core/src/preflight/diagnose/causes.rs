@@ -40,7 +40,6 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     resource::nproc,
     resource::memory,
     procfs::no_proc,
-    procfs::no_null,
     guard::not_dumpable,
     guard::rights_given_up,
     guard::apparmor_label,

@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 
+use super::super::caller::Caller;
 use super::super::facts::{Container, Facts};
 use super::super::probe::Probes;
 use super::super::refusal::{Operation, Refusal};
@@ -49,6 +50,10 @@ impl Evidence<'_> {
 
     pub(super) fn has(&self, capability: u64) -> bool {
         self.facts.capabilities.is_some_and(|has| has & capability != 0)
+    }
+
+    pub(super) fn caller(&self) -> Caller {
+        self.facts.caller
     }
 
     pub(super) fn container(&self) -> Option<Container> {

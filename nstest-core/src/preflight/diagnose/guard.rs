@@ -126,7 +126,7 @@ pub(super) fn apparmor_label(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         return None;
     }
     if label.starts_with(UBUNTU_PROFILE) {
-        return ubuntu();
+        return ubuntu(evidence);
     }
     found(
         ErrorCode::Apparmor,
@@ -135,12 +135,12 @@ pub(super) fn apparmor_label(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
-fn ubuntu() -> Option<Diagnosis> {
+fn ubuntu(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     found(
         ErrorCode::Apparmor,
         "AppArmor denies all capabilities to unprivileged programs in user namespaces \
          (kernel.apparmor_restrict_unprivileged_userns = 1), the default since Ubuntu 23.10",
-        remedy::APPARMOR_SYSCTL,
+        remedy::apparmor_sysctl(evidence.caller()),
     )
 }
 
@@ -157,7 +157,7 @@ pub(super) fn setfcap(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         ErrorCode::Setfcap,
         "this process is root without the capability CAP_SETFCAP, which mapping user id 0 into \
          a new user namespace needs",
-        remedy::setfcap(evidence.container()),
+        remedy::setfcap(evidence.facts),
     )
 }
 
@@ -170,7 +170,7 @@ pub(super) fn apparmor(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     if evidence.facts.apparmor_restricts_userns == Some(true)
         && !evidence.has(capability::SYS_ADMIN)
     {
-        return ubuntu();
+        return ubuntu(evidence);
     }
     let label = evidence.facts.confined_by.as_deref()?;
     (evidence.errno == Errno::EACCES).then_some(())?;

@@ -48,7 +48,8 @@ pub(super) fn no_namespaces(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         ErrorCode::NoNamespaces,
         format!("the kernel {kernel} was built without {option}"),
         format!(
-            "run the tests on a kernel with {option}=y, such as that of any large distribution"
+            "run {} on a kernel with {option}=y, such as that of any large distribution",
+            evidence.caller().name()
         ),
     )
 }
@@ -72,6 +73,9 @@ pub(super) fn old_kernel(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     found(
         ErrorCode::OldKernel,
         format!("this is Linux {kernel}, and nstest needs Linux {major}.{minor} or later"),
-        "run the tests on a newer kernel; a container has that of its host",
+        format!(
+            "run {} on a newer kernel; a container has that of its host",
+            evidence.caller().name()
+        ),
     )
 }

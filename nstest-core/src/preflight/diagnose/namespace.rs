@@ -79,7 +79,10 @@ pub(super) fn userns_depth(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         ErrorCode::UsernsDepth,
         "user namespaces are nested too deep here (the kernel allows 32 levels below the first), \
          or an outer user namespace has reached its limit (user.max_user_namespaces there)",
-        "run the tests with fewer containers, sandboxes or `unshare -U` around them",
+        format!(
+            "run {} with fewer containers, sandboxes or `unshare -U` around",
+            evidence.caller().name()
+        ),
     )
 }
 
@@ -106,7 +109,10 @@ pub(super) fn unmapped_id(evidence: &Evidence<'_>) -> Option<Diagnosis> {
             "the {what} id of this process is not mapped in its user namespace \
              (/proc/self/{file}), so it cannot create namespaces"
         ),
-        "map it when you create the user namespace around the tests: unshare --user --map-current-user …",
+        format!(
+            "map it when you create the user namespace around {}: unshare --user --map-current-user …",
+            evidence.caller().name()
+        ),
     )
 }
 
@@ -119,7 +125,7 @@ pub(super) fn chroot(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     found(
         ErrorCode::Chroot,
         "this process runs in a chroot, and the kernel creates no user namespace in a chroot",
-        remedy::OUT_OF_CHROOT,
+        remedy::out_of_chroot(evidence.caller()),
     )
 }
 
@@ -143,7 +149,7 @@ pub(super) fn chroot_by_elimination(evidence: &Evidence<'_>) -> Option<Diagnosis
             "this process seems to run in a chroot, in which the kernel creates no user namespace: \
              no filter intercepts the call, and {ids}"
         ),
-        remedy::OUT_OF_CHROOT,
+        remedy::out_of_chroot(evidence.caller()),
     )
 }
 

@@ -23,20 +23,6 @@ pub(super) fn no_proc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
-/// ENOENT or EACCES at a device that the body's standard streams are.
-pub(super) fn no_null(evidence: &Evidence<'_>) -> Option<Diagnosis> {
-    if !(evidence.refusal.call == "open(/dev/null)"
-        && evidence.is(&[Errno::ENOENT, Errno::EACCES, Errno::ENXIO]))
-    {
-        return None;
-    }
-    found(
-        ErrorCode::Setup,
-        "this process cannot open the device /dev/null",
-        "run the tests where /dev has the usual devices: in a sandbox, `bwrap --dev-bind /dev /dev`",
-    )
-}
-
 /// EROFS.
 pub(super) fn proc_sys_read_only(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let path = match &evidence.refusal.kind {

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use nix::errno::Errno;
 use nix::libc;
 
-use super::super::facts::MemoryLimit;
+use super::super::caller::Caller;
+use super::super::facts::{MemoryLimit, Usage};
 use super::super::refusal::Operation;
 use super::super::remedy;
 use super::evidence::{Diagnosis, Evidence, found};
@@ -34,13 +35,12 @@ pub(super) fn open_files(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     found(
         ErrorCode::OpenFiles,
         cause,
-        format!(
-            "ulimit -n {}    # in the shell that runs the tests\n{}",
-            remedy::raised(files.limit),
-            remedy::FEWER_AT_A_TIME
-        ),
+        evidence.caller().or_fewer_at_a_time(remedy::open_files(evidence.facts)),
     )
 }
+
+/// Prints the names of the longest variables.
+const LONGEST: &str = r"env -0 | awk -v RS='\0' -F= '{ print length($0), $1 }' | sort -n | tail -3";
 
 /// E2BIG at exec.
 pub(super) fn env_too_big(evidence: &Evidence<'_>) -> Option<Diagnosis> {
@@ -51,36 +51,59 @@ pub(super) fn env_too_big(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         ErrorCode::EnvTooBig,
         "the environment is too big for a new process: one variable can have 128 KiB, all \
          variables and arguments together a quarter of the stack limit (execve(2))",
-        "find the big variables and unset them for the tests:\n\
-         env -0 | awk -v RS='\\0' -F= '{ print length($0), $1 }' | sort -n | tail -3",
+        format!(
+            "find the big variables and unset them for {}:\n{LONGEST}",
+            evidence.caller().name()
+        ),
     )
 }
 
-/// Any other failure of exec. The test binary exists, because it runs, but can no longer be
-/// executed.
+/// Any other failure of exec. The binary exists, because it runs, but can no longer be executed.
+/// EAGAIN is a limit on processes.
 pub(super) fn exec(evidence: &Evidence<'_>) -> Option<Diagnosis> {
-    if !evidence.at(&Operation::Exec) {
+    if !evidence.at(&Operation::Exec) || evidence.errno == Errno::EAGAIN {
         return None;
     }
+    let caller = evidence.caller();
+    let tests = caller == Caller::Tests;
+    let binary = caller.binary();
     let (cause, remedy) = match evidence.errno {
         Errno::ENOENT => (
-            "the test binary, or the dynamic loader that it names, no longer exists",
-            "build again while no test runs: cargo test --no-run",
+            format!("{binary}, or the dynamic loader that it names, no longer exists"),
+            match tests {
+                true => "build again while no test runs: cargo test --no-run",
+                false => "install nstest again",
+            },
         ),
         Errno::EACCES | Errno::EPERM => (
-            "this user may not execute the test binary: a directory above it is not accessible, \
-             or its file system is mounted noexec",
-            "build where this user may execute files:\nCARGO_TARGET_DIR=/var/tmp/target cargo test",
+            format!(
+                "this user may not execute {binary}: a directory above it is not accessible, \
+                 or its file system is mounted noexec"
+            ),
+            match tests {
+                true => {
+                    "build where this user may execute files:\nCARGO_TARGET_DIR=/var/tmp/target cargo test"
+                }
+                false => {
+                    "install nstest where this user may execute files: cargo install --root DIRECTORY …"
+                }
+            },
         ),
         Errno::ETXTBSY => (
-            "the test binary is open for writing, because it is being built",
-            "run the tests again after the build",
+            format!("{binary} is open for writing, because it is being built"),
+            match tests {
+                true => "run the tests again after the build",
+                false => "run nstest again after the build",
+            },
         ),
         Errno::ENOMEM => (
-            "there is not enough memory for another process",
-            "run fewer tests at a time: cargo test -- --test-threads=1",
+            "there is not enough memory for another process".to_owned(),
+            match tests {
+                true => "run fewer tests at a time: cargo test -- --test-threads=1",
+                false => "run nstest again when other programs use less memory",
+            },
         ),
-        _ => ("the kernel refuses to execute the test binary again", remedy::REPORT),
+        _ => (format!("the kernel refuses to execute {binary} again"), remedy::REPORT),
     };
     found(ErrorCode::Exec, cause, remedy)
 }
@@ -98,7 +121,7 @@ pub(super) fn file_size(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         format!(
             "the size of files is limited{limit} (RLIMIT_FSIZE), and a test writes files of its own in /etc"
         ),
-        "ulimit -f unlimited    # in the shell that runs the tests",
+        format!("ulimit -f unlimited    # {}", evidence.caller().shell()),
     )
 }
 
@@ -112,23 +135,28 @@ pub(super) fn memory(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     found(
         ErrorCode::ResourceLimit,
         format!("this process may have {bytes} bytes of {what}"),
-        format!("{ulimit} unlimited    # in the shell that runs the tests"),
+        format!("{ulimit} unlimited    # {}", evidence.caller().shell()),
     )
 }
 
 /// EAGAIN: a limit on processes (fork(2)), of this user or of a cgroup, also one that cannot be
-/// seen here.
+/// seen here. At an exec, it is the user's (execve(2)).
 pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let at_exec = evidence.at(&Operation::Exec);
     if !(evidence.errno == Errno::EAGAIN
-        && (evidence.at(&Operation::Clone)
+        && (at_exec
+            || evidence.at(&Operation::Clone)
             || evidence.at(&Operation::Thread)
             || evidence.at(&Operation::Other)))
     {
         return None;
     }
     let facts = evidence.facts;
+    if at_exec || facts.processes.is_full() {
+        return of_this_user(evidence);
+    }
     // Other processes may have ended since, so the cgroup need not be full now.
-    if let (Some(limit), false) = (facts.cgroup_pids.limit, facts.processes.is_full()) {
+    if let Some(limit) = facts.cgroup_pids.limit {
         return found(
             ErrorCode::PidsLimit,
             format!(
@@ -137,7 +165,7 @@ pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
             remedy::pids(facts),
         );
     }
-    if facts.memory_limit().is_some() && !facts.processes.is_full() {
+    if facts.memory_limit().is_some() {
         return None;
     }
     // The kernel does not tell an EAGAIN by one limit from that by another.
@@ -149,20 +177,23 @@ pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
             remedy::pids(facts),
         );
     }
-    let Some(limit) = facts.processes.limit else {
+    if facts.processes.limit.is_none() {
         return found(
             ErrorCode::PidsLimit,
             "the machine has no free process id (kernel.pid_max, kernel.threads-max)",
             "sudo sysctl -w kernel.pid_max=4194304 kernel.threads-max=500000",
         );
-    };
-    let used = facts
-        .processes
-        .used
-        .map_or_else(String::new, |used| format!(", and at least {used} exist"));
+    }
+    of_this_user(evidence)
+}
+
+fn of_this_user(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let Usage { limit, used } = evidence.facts.processes;
+    let limit = limit.map_or_else(|| "only so many".to_owned(), |limit| limit.to_string());
+    let used = used.map_or_else(String::new, |used| format!(", and at least {used} exist"));
     found(
         ErrorCode::Nproc,
         format!("this user may have {limit} processes and threads (RLIMIT_NPROC){used}"),
-        format!("{}\n{}", remedy::processes(Some(limit)), remedy::FEWER_AT_A_TIME),
+        evidence.caller().or_fewer_at_a_time(remedy::processes(evidence.facts)),
     )
 }

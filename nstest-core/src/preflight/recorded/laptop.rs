@@ -282,7 +282,7 @@ fn descriptors() {
     RecordedMachine::laptop().says(&pipe(Errno::EMFILE), expect![[r#"
         nstest[open-files]: make a pipe for the output: pipe2: EMFILE
           cause: this process has reached its limit of open files, 1024 (RLIMIT_NOFILE); 2 are open now
-          help: ulimit -n 4096    # in the shell that runs the tests
+          help: ulimit -n 4096    # in the shell that runs the tests; the hard limit is in /etc/security/limits.conf
             or run fewer tests at a time: cargo test -- --test-threads=1"#]]);
     RecordedMachine::laptop().says(
         &pipe(Errno::ENFILE),

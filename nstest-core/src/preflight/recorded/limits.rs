@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use super::super::refusal::Operation;
-use super::{RecordedMachine, clone, refusal};
+use super::{RecordedMachine, clone, exec, refusal};
 
 /// What had used the processes may have ended when the machine is looked at.
 #[test]
@@ -110,10 +110,65 @@ fn read_only_proc() {
 
 const MOUNTS_FILE: &str = "proc/thread-self/mountinfo";
 
+/// execve(2) has EAGAIN for one limit only, which need not be reached any more.
 #[test]
-fn a_machine_without_null() {
-    let open =
-        refusal("hand over file descriptors", "open(/dev/null)", Errno::ENOENT, Operation::Other);
-    let text = RecordedMachine::laptop().text(&open);
-    assert!(text.contains("cannot open the device /dev/null"), "{text}");
+fn a_limit_of_processes_that_an_exec_meets() {
+    let text = RecordedMachine::laptop()
+        .file("sys/fs/cgroup/user.slice/pids.max", "100\n")
+        .file("proc/thread-self/limits", "Max processes             5000  5000  processes \n")
+        .text(&exec(Errno::EAGAIN));
+    assert!(text.starts_with("nstest[nproc]: start the test's process: execve("), "{text}");
+    let cause =
+        "cause: this user may have 5000 processes and threads (RLIMIT_NPROC), and at least 3";
+    assert!(
+        text.contains(cause) && text.contains("help: ulimit -u 20000    # in the shell"),
+        "{text}"
+    );
+}
+
+/// Descriptors from before the limit was set do not count, nor does the one that lists them.
+#[test]
+fn no_more_files_are_open_than_the_limit_allows() {
+    let open = refusal("make a pipe", "pipe2", Errno::EMFILE, Operation::Pipe);
+    let text = RecordedMachine::laptop()
+        .file("proc/thread-self/limits", "Max open files            5  5  files \n")
+        .file("proc/thread-self/fd/2", "-> /proc/4711/task/4711/fd")
+        .file("proc/thread-self/fd/10", "")
+        .file("proc/thread-self/fd/11", "")
+        .text(&open);
+    let cause = "reached its limit of open files, 5 (RLIMIT_NOFILE); 2 are open now";
+    assert!(text.contains(cause), "{text}");
+}
+
+/// The command `nstest` is not told to run `cargo test` in another way.
+#[test]
+fn the_help_is_for_what_the_user_has_started() {
+    let limits = "Max processes             1  1  processes \n\
+                  Max address space         50000000  50000000  bytes \n";
+    for refusal in [
+        clone(Errno::EAGAIN),
+        clone(Errno::EPERM),
+        clone(Errno::ENOSPC),
+        exec(Errno::ENOENT),
+        exec(Errno::EACCES),
+        exec(Errno::ETXTBSY),
+        exec(Errno::ENOMEM),
+        exec(Errno::E2BIG),
+        exec(Errno::EAGAIN),
+        refusal("make a pipe", "pipe2", Errno::EMFILE, Operation::Pipe),
+        refusal("start a thread", "clone", Errno::ENOMEM, Operation::Thread),
+        refusal("write", "write", Errno::EFBIG, Operation::Other),
+    ] {
+        let machine = RecordedMachine::laptop()
+            .file("proc/thread-self/limits", limits)
+            .file("proc/thread-self/uid_map", "0 1000 1\n")
+            .file("proc/sys/user/max_net_namespaces", "0\n");
+        let of_tests = machine.text(&refusal);
+        let of_command = machine.of_command().text(&refusal);
+        let help = of_command.split("  help: ").nth(1).expect("help");
+        for word in ["cargo test", "the tests", "test binary", "--test-threads"] {
+            assert!(!help.contains(word), "{word}: {of_command}");
+        }
+        assert_eq!(of_tests.lines().next(), of_command.lines().next());
+    }
 }

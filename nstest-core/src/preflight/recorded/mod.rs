@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use expect_test::Expect;
 use nix::errno::Errno;
 
+use super::caller::Caller;
 use super::explain::{error, explain};
 use super::facts::{Facts, IdMap, Usage};
 use super::probe::{Filter, KINDS, Probes, TrialOutcome};
@@ -28,6 +29,7 @@ struct RecordedMachine {
     files: BTreeMap<&'static str, String>,
     env: Vec<&'static str>,
     probes: Probes,
+    caller: Caller,
 }
 
 const STATUS: &str = "Name:\ttests\nUid:\t1000\t1000\t1000\t1000\nGid:\t1000\t1000\t1000\t1000\n\
@@ -66,6 +68,7 @@ impl RecordedMachine {
         let mut machine = Self {
             files: limits.map(|path| (path, "63239\n".to_owned())).into(),
             env: Vec::new(),
+            caller: Caller::Tests,
             probes: Probes {
                 process: TrialOutcome::Allowed,
                 clone_filter: Filter::Passes,
@@ -125,6 +128,10 @@ impl RecordedMachine {
         self
     }
 
+    fn of_command(self) -> Self {
+        Self { caller: Caller::Command, ..self }
+    }
+
     fn without(mut self, prefix: &str) -> Self {
         self.files.retain(|path, _| !path.starts_with(prefix));
         self
@@ -159,14 +166,15 @@ impl RecordedMachine {
                 None => fs::write(path, text).unwrap(),
             }
         }
-        Facts::gather(&tree.0, |name| self.env.contains(&name).then(OsString::new))
+        let facts = Facts::gather(&tree.0, |name| self.env.contains(&name).then(OsString::new));
+        Facts { caller: self.caller, ..facts }
     }
 
     fn says(self, refusal: &Refusal, expected: Expect) {
         expected.assert_eq(&self.text(refusal));
     }
 
-    fn text(self, refusal: &Refusal) -> String {
+    fn text(&self, refusal: &Refusal) -> String {
         format!("{:?}", error(refusal, &self.facts(), &self.probes))
     }
 }
@@ -211,7 +219,7 @@ pub(super) fn sysctl(errno: Errno) -> Refusal {
     refusal("set net.ipv4.ip_forward", "open", errno, Operation::Sysctl { path })
 }
 
-fn exec(errno: Errno) -> Refusal {
+pub(super) fn exec(errno: Errno) -> Refusal {
     refusal("start the test's process", "execve(\"/proc/self/exe\")", errno, Operation::Exec)
 }
 

@@ -20,7 +20,7 @@ use nix::unistd::pipe2;
 use super::helper::ParentHelper;
 use super::output::Drain;
 use super::pause::PauseControl;
-use super::refusal::{descriptor_error, spawn_error};
+use super::refusal::{self, descriptor_error, spawn_error};
 use super::setup::host::Host;
 use super::setup::identity::Identity;
 use super::setup::steps::PlannedStep;
@@ -304,7 +304,8 @@ fn print_missing(spawned: &Spawned, steps: &[PlannedStep]) {
         let PlannedStep { step, what, without } = &steps[*index];
         let (call, errno) = (step.call(), Errno::from_raw(*errno));
         let without = without.unwrap_or_default();
-        eprintln!("nstest: note: could not {what} ({call}: {errno:?}): {without}");
+        let help = preflight::paths_help(&refusal::kind(step));
+        eprintln!("nstest: note: could not {what} ({call}: {errno:?}): {without}{help}");
     }
 }
 

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use super::setup::identity::WRITE_ID_MAPS;
 use super::setup::steps::PlannedStep;
 use crate::error::Error;
+use crate::preflight::caller::Caller;
 use crate::preflight::{self, Operation, Refusal};
 use crate::sys::spawn::Refused;
 use crate::sys::step::Step;
@@ -49,13 +50,20 @@ pub(super) fn spawn_error(refused: &Refused, steps: &[PlannedStep]) -> Error {
             refusal(what, step.call(), errno, kind(step))
         }
         Refused::Exec(errno) => {
-            refusal("start the test binary again", "execve".to_owned(), errno, Operation::Exec)
+            let binary = Caller::current().binary();
+            return exec_error(&format!("start {binary} again"), errno);
         }
     })
 }
 
+/// An execve(2) was refused in the namespaces.
+pub(crate) fn exec_error(step: &str, errno: i32) -> Error {
+    let (step, call) = (step.to_owned(), "execve".to_owned());
+    preflight::explain(Refusal { step, call, errno, kind: Operation::Exec })
+}
+
 /// The kind of a step, by which `preflight` finds the cause.
-fn kind(step: &Step) -> Operation {
+pub(super) fn kind(step: &Step) -> Operation {
     let text = |path: &CString| path.to_string_lossy().into_owned();
     match step {
         Step::AwaitHelper { call: WRITE_ID_MAPS, .. } => Operation::IdMap,

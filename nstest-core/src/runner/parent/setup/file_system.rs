@@ -30,7 +30,7 @@ pub(super) fn add_proc_and_sys(steps: &mut StepList, real_root: bool) {
     steps.may(
         "mount a fresh /proc",
         mount(Some("proc"), "/proc", Some("proc"), PRIVATE),
-        "/proc shows the processes of the machine, not only those of the test (the kernel allows a fresh one only where nothing is mounted over parts of /proc; in Docker: --security-opt systempaths=unconfined; in Podman: --security-opt unmask=ALL)",
+        "/proc shows the processes of the machine, not only those of the test (the kernel allows a fresh one only where nothing is mounted over parts of /proc)",
     );
     if real_root {
         // The files in /proc/sys belong to root, and file permissions ignore user
@@ -45,7 +45,7 @@ pub(super) fn add_proc_and_sys(steps: &mut StepList, real_root: bool) {
         steps.may(
             "make /proc/sys/net writable",
             mount(None, "/proc/sys/net", None, libc::MS_BIND | libc::MS_REMOUNT | PRIVATE),
-            "network settings keep the kernel's defaults (/proc/sys is read-only, as in a Docker container)",
+            "network settings keep the kernel's defaults (/proc/sys is read-only)",
         );
     }
     steps.may(

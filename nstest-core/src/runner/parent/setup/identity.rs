@@ -99,7 +99,7 @@ impl Identity {
             steps.may(
                 "let a test that is not root bind low ports and ping",
                 Step::Write { path: c_string(path), text: text.into_bytes() },
-                "programs that the test starts can neither bind ports below 1024 nor ping (in Docker: --security-opt systempaths=unconfined; in Podman: --security-opt unmask=ALL)",
+                "programs that the test starts can neither bind ports below 1024 nor ping",
             );
         }
         steps.must(

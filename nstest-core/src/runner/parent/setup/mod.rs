@@ -140,9 +140,8 @@ fn add_uplink(steps: &mut StepList, uplink: &Uplink, channel: Option<RawFd>) {
 fn descriptors(steps: &mut StepList, fds: Descriptors) {
     let what = "hand over file descriptors";
     if !fds.inherit {
-        let null = |flags, to| Step::Open { path: c_string("/dev/null"), flags, to };
-        steps.must(what, null(libc::O_RDONLY, 0));
-        steps.must(what, null(libc::O_WRONLY, 1));
+        steps.must(what, Step::Null { flags: libc::O_RDONLY, to: 0 });
+        steps.must(what, Step::Null { flags: libc::O_WRONLY, to: 1 });
     }
     if let Some(stderr) = fds.stderr {
         steps.must(what, Step::Duplicate { from: stderr, to: 2 });

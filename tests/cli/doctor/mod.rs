@@ -2,101 +2,29 @@
 //!
 //! `unshare`, limits and seccomp filters make the worlds. Nothing outside of them changes.
 
+mod world;
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::libc;
+use nstest::{TestResult, netns_test};
 use nstest_tests::{machine_root, raw};
 use serde_json::Value;
 
+use self::world::World;
 use crate::command::{Ended, nstest};
 
-const USABLE: &str = "nstest doctor: this machine can run nstest's tests.\n";
 /// What helps against a filter.
 const FILTER: &[&str] = &["allow ", "seccomp=unconfined", "seccompProfile"];
 /// What helps against mounts below /proc.
 const PATHS: &[&str] =
-    &["findmnt", "run the tests where /proc", "systempaths=", "unmask=", "procMount"];
-const UNUSABLE: &str = "nstest doctor: this machine cannot run nstest's tests.\n";
-
-/// A world, and the doctor in it.
-struct Refusing(Vec<String>);
-
-impl Refusing {
-    /// What a command creates, which executes its arguments there.
-    fn within(command: &str) -> Self {
-        Self(command.split_whitespace().map(str::to_owned).collect())
-    }
-
-    /// After a script of sh has run there.
-    fn after(mut self, script: &str) -> Self {
-        let script = format!(r#"set -e; {script}; exec "$0" "$@""#);
-        self.0.extend(["sh", "-c", &script].map(str::to_owned));
-        self
-    }
-
-    fn command(self, arguments: &[&str]) -> Command {
-        let doctor = nstest(arguments);
-        let mut words = self.0.into_iter();
-        let mut command = Command::new(words.next().expect("a command"));
-        command.args(words).arg(doctor.get_program()).args(doctor.get_args());
-        command
-    }
-
-    fn doctor(self) -> Ended {
-        Ended::of(self.command(&["doctor"]))
-    }
-}
-
-/// The doctor with a seccomp filter.
-fn filtered(filter: impl Fn(&mut Command)) -> Ended {
-    let mut command = nstest(&["doctor"]);
-    filter(&mut command);
-    Ended::of(command)
-}
-
-fn without_call(call: libc::c_long, errno: i32, argument: Option<(u32, i32)>) -> Ended {
-    filtered(|command| raw::refuse_in(command, call, errno, argument))
-}
-
-impl Ended {
-    /// Checks that it names this first: the code, the cause and the remedy, of which there is one
-    /// for each container runtime.
-    #[track_caller]
-    fn names(&self, code: &str, cause: &str, help: &[&str]) -> &Self {
-        let first = self.stdout.split("\n\n").next().unwrap_or_default();
-        let lines: Vec<&str> = first.lines().collect();
-        let begins = |line: usize, with: &str, has: &str| {
-            lines.get(line).is_some_and(|line| line.starts_with(with) && line.contains(has))
-        };
-        let named = begins(0, "1. ", &format!("[{code}]"))
-            && begins(1, "   cause: ", cause)
-            && help.iter().any(|help| begins(2, "   help:  ", help));
-        assert!(named, "{code}, {cause}, {help:?}:\n{}{}", self.stdout, self.stderr);
-        self
-    }
-
-    #[track_caller]
-    fn is_unusable(&self) {
-        assert!(self.stdout.ends_with(UNUSABLE), "{}{}", self.stdout, self.stderr);
-        assert_eq!((self.status, self.stderr.as_str()), (Some(1), ""));
-    }
-
-    /// Usable, except for this.
-    #[track_caller]
-    fn lacks(&self, what: &str) {
-        let verdict = format!("\n\n{}, except for: {what}.\n", USABLE.trim_end_matches(".\n"));
-        assert!(self.stdout.ends_with(&verdict), "{verdict}{}{}", self.stdout, self.stderr);
-        assert_eq!((self.status, self.stderr.as_str()), (Some(0), ""));
-    }
-}
+    &["findmnt", "run nstest where /proc", "systempaths=", "unmask=", "procMount"];
 
 #[test]
 fn this_machine_is_usable_and_little_is_said() {
     let begin = Instant::now();
-    let ended = Ended::of(nstest(&["doctor"]));
-    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
-    assert!(ended.stdout.ends_with(USABLE), "{ended:?}");
+    World::default().doctor().is_fine();
     // It takes a tenth of a second.
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 }
@@ -107,7 +35,8 @@ fn all_checks_are_listed() {
     for line in ["ok        user namespaces", "ok        packet sockets", "ok        NAT"] {
         assert!(ended.stdout.contains(line), "{line}: {}", ended.stdout);
     }
-    assert!(ended.stdout.contains(USABLE), "{}", ended.stdout);
+    let verdict = "\n\nnstest doctor: this machine can run nstest's tests.\n";
+    assert!(ended.stdout.ends_with(verdict), "{}", ended.stdout);
 }
 
 /// docs/src/doctor.md lists all names and fields.
@@ -148,7 +77,7 @@ fn a_limit_of_namespaces_at_zero() {
         let setting = format!("user.max_{kind}_namespaces");
         let script = format!("echo 0 >/proc/sys/user/max_{kind}_namespaces");
         let help = format!("sysctl -w {setting}=28633");
-        Refusing::within("unshare -Ur")
+        World::within("unshare -Ur")
             .after(&script)
             .doctor()
             .names(code, &format!("namespaces ({setting} = 0)"), &[&help])
@@ -159,7 +88,8 @@ fn a_limit_of_namespaces_at_zero() {
 #[test]
 fn a_filter_that_refuses_clone() {
     for (errno, name) in [(libc::EPERM, "EPERM"), (libc::ENOSYS, "ENOSYS")] {
-        filtered(|command| raw::refuse_namespaces_in(command, Some(errno)))
+        World::filtered(move |command| raw::refuse_namespaces_in(command, Some(errno)))
+            .doctor()
             .names(
                 "seccomp",
                 &format!("a seccomp filter answers this system call with {name}"),
@@ -167,14 +97,16 @@ fn a_filter_that_refuses_clone() {
             )
             .is_unusable();
     }
-    filtered(|command| raw::refuse_namespaces_in(command, None))
+    World::filtered(|command| raw::refuse_namespaces_in(command, None))
+        .doctor()
         .names("seccomp-kill", "(SIGSYS)", FILTER)
         .is_unusable();
 }
 
 #[test]
 fn a_filter_that_refuses_mount() {
-    without_call(libc::SYS_mount, libc::EPERM, None)
+    World::without_call(libc::SYS_mount, libc::EPERM, None)
+        .doctor()
         .names("seccomp", "a seccomp filter answers this system call with EPERM", FILTER)
         .is_unusable();
 }
@@ -182,34 +114,43 @@ fn a_filter_that_refuses_mount() {
 /// As Podman's default profile does.
 #[test]
 fn a_filter_that_refuses_the_hostname() {
-    without_call(libc::SYS_sethostname, libc::EPERM, None)
+    World::without_call(libc::SYS_sethostname, libc::EPERM, None)
+        .doctor()
         .names("seccomp", "which seems to answer this system call with EPERM", FILTER)
         .is_unusable();
 }
 
 #[test]
 fn a_filter_that_refuses_netlink() {
-    without_call(libc::SYS_socket, libc::EPERM, Some((0, libc::AF_NETLINK)))
+    World::without_call(libc::SYS_socket, libc::EPERM, Some((0, libc::AF_NETLINK)))
+        .doctor()
         .names("seccomp", "a seccomp filter", FILTER)
-        .is_unusable();
-    without_call(libc::SYS_socket, libc::EPERM, Some((2, libc::NETLINK_NETFILTER)))
+        .lacks_nodes();
+    World::without_call(libc::SYS_socket, libc::EPERM, Some((2, libc::NETLINK_NETFILTER)))
+        .doctor()
         .names("seccomp", "a seccomp filter", FILTER)
         .lacks("NAT and firewalls of routers");
-    without_call(libc::SYS_socket, libc::EPROTONOSUPPORT, Some((2, libc::NETLINK_NETFILTER)))
-        .names("netlink", "EPROTONOSUPPORT", &["sudo modprobe -a nfnetlink nf_tables"])
-        .lacks("NAT and firewalls of routers");
+    World::without_call(
+        libc::SYS_socket,
+        libc::EPROTONOSUPPORT,
+        Some((2, libc::NETLINK_NETFILTER)),
+    )
+    .doctor()
+    .names("netlink", "EPROTONOSUPPORT", &["sudo modprobe -a nfnetlink nf_tables"])
+    .lacks("NAT and firewalls of routers");
 }
 
 #[test]
 fn a_filter_that_refuses_packet_sockets() {
-    without_call(libc::SYS_socket, libc::EPERM, Some((0, libc::AF_PACKET)))
+    World::without_call(libc::SYS_socket, libc::EPERM, Some((0, libc::AF_PACKET)))
+        .doctor()
         .names("seccomp", "a seccomp filter", FILTER)
-        .is_unusable();
+        .lacks_nodes();
 }
 
 #[test]
 fn a_masked_proc() {
-    Refusing::within("unshare -Urm")
+    World::within("unshare -Urm")
         .after("mount --bind /dev/null /proc/version")
         .doctor()
         .names("proc-masked", "/proc is partly hidden by mounts on /proc/version", PATHS)
@@ -218,7 +159,7 @@ fn a_masked_proc() {
 
 #[test]
 fn a_read_only_proc_sys() {
-    let ended = Refusing::within("unshare -Urmn")
+    let ended = World::within("unshare -Urmn")
         .after("mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys")
         .doctor();
     ended
@@ -228,75 +169,120 @@ fn a_read_only_proc_sys() {
 
 #[test]
 fn a_read_only_sys_is_no_obstacle() {
-    let ended = Refusing::within("unshare -Urm")
+    World::within("unshare -Urm")
         .after("mount --rbind /sys /sys; mount -o remount,bind,ro /sys")
-        .doctor();
-    assert_eq!(ended.status, Some(0), "{ended:?}");
+        .doctor()
+        .is_fine();
 }
 
 #[test]
 fn no_ipv6() {
-    without_call(libc::SYS_socket, libc::EAFNOSUPPORT, Some((0, libc::AF_INET6)))
+    World::without_call(libc::SYS_socket, libc::EAFNOSUPPORT, Some((0, libc::AF_INET6)))
+        .doctor()
         .names("sysctl", "socket(AF_INET6)", &["allow socket(AF_INET6)"])
         .lacks("IPv6");
 }
 
+/// It is optional: one line has its name, and `-v` has the help.
 #[test]
 fn no_device_for_tunnels() {
-    let ended = Refusing::within("unshare -Urm").after("mount -t tmpfs none /dev/net").doctor();
-    assert_eq!(ended.status, Some(0), "{ended:?}");
-    let said = "Optional, and missing: programs with TUN devices";
-    assert!(ended.stdout.starts_with(said), "{}", ended.stdout);
-    assert!(ended.stdout.ends_with(USABLE), "{}", ended.stdout);
-    assert!(ended.stdout.contains("   cause: /dev/net/tun does not exist"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("   help:  sudo modprobe tun    # in a"), "{}", ended.stdout);
+    let world = World::within("unshare -Urm").after("mount -t tmpfs none /dev/net");
+    let ended = world.doctor();
+    ended.is_fine();
+    let said =
+        "tests. Optional, and missing: programs with TUN devices, uplinks (`nstest doctor -v` has";
+    assert!(ended.stdout.contains(said), "{}", ended.stdout);
+    let ended = world.nstest(&["doctor", "--verbose"]);
+    for help in [
+        "\n\nOptional, and missing: programs with TUN devices",
+        "\n   cause: /dev/net/tun does not exist",
+        "\n   help:  sudo modprobe tun    # in a",
+    ] {
+        assert!(ended.stdout.contains(help), "{help}: {}", ended.stdout);
+    }
 }
 
-/// As in a sandbox without devices.
+/// As in a sandbox without devices: neither `nstest run` nor a test needs /dev/null.
 #[test]
-fn no_null_device() {
-    Refusing::within("unshare -Urm")
-        .after("mount -t tmpfs none /dev")
-        .doctor()
-        .names(
-            "setup",
-            "cannot open the device /dev/null",
-            &["run the tests where /dev has the usual"],
-        )
-        .is_unusable();
+fn no_null_device_is_no_obstacle() {
+    let world = World::within("unshare -Urm").after("mount -t tmpfs none /dev");
+    world.doctor().is_fine();
+    let ended = world.nstest(&["doctor", "--json"]);
+    let report: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(report["usable"], true, "{report}");
+    let mut test = Command::new(std::env::current_exe().expect("the test binary"));
+    test.args(["--exact", "doctor::reads_and_prints", "--include-ignored"]);
+    let ended = world.run(test);
+    assert!(ended.status == Some(0) && ended.stdout.contains("1 passed"), "{ended:?}");
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn reads_and_prints() -> TestResult {
+    println!("printed");
+    assert_eq!(std::io::read_to_string(std::io::stdin())?, "");
+    Ok(())
 }
 
 #[test]
 fn hidden_processes_are_no_obstacle() {
-    let hidden =
-        || Refusing::within("unshare -Urmpf").after("mount -t proc -o hidepid=2 proc /proc");
-    let ended = hidden().doctor();
-    assert!(ended.status == Some(0) && ended.stdout.ends_with(USABLE), "{ended:?}");
-    let ended = Ended::of(hidden().command(&["doctor", "-v"]));
+    let hidden = World::within("unshare -Urmpf").after("mount -t proc -o hidepid=2 proc /proc");
+    hidden.doctor().is_fine();
+    let ended = hidden.nstest(&["doctor", "-v"]);
     assert!(ended.stdout.contains("/proc of the machine: hidepid="), "{}", ended.stdout);
 }
 
 #[test]
 fn few_descriptors() {
-    let limited = |arguments: &[&str], limit: u32| {
-        Ended::of(Refusing::within("env").after(&format!("ulimit -n {limit}")).command(arguments))
-    };
-    limited(&["doctor"], 64)
+    let limited = |limit: u32| World::within("env").after(&format!("ulimit -n {limit}"));
+    limited(64)
+        .doctor()
         .names(
             "open-files",
             "64 open files (RLIMIT_NOFILE): enough for 15 nodes",
-            &["ulimit -n 4096"],
+            &["ulimit -n 4096    # in this shell"],
         )
         .lacks("networks of many nodes");
     // And they can be made.
-    let ended = limited(&["run", "--peers", "15", "--", "true"], 64);
+    let ended = limited(64).nstest(&["run", "--peers", "15", "--", "true"]);
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    limited(&["doctor"], 6).names("open-files", "RLIMIT_NOFILE", &["ulimit -n 4096"]).is_unusable();
+    let none = limited(6).doctor();
+    none.names("open-files", "RLIMIT_NOFILE", &["ulimit -n 4096    # in this shell"]).is_unusable();
+    // Room for a world, then for a node.
+    for limit in 5..25 {
+        limited(limit).doctor();
+    }
+}
+
+/// The limit holds for a user id with no process yet, and not for root of the machine.
+#[test]
+fn few_processes() {
+    let user = match machine_root() {
+        true => "setpriv --reuid=54322 --regid=54322 --clear-groups",
+        false => "unshare --user --map-current-user",
+    };
+    let limited = |limit: u32| World::within(user).after(&format!("ulimit -u {limit}"));
+    limited(1)
+        .doctor()
+        .names("nproc", "this user may have 1 processes", &["ulimit -u 4096    # in this shell"])
+        .is_unusable();
+    for limit in 2..9 {
+        limited(limit).doctor();
+    }
+}
+
+/// No trial takes what another one needs.
+#[test]
+fn few_namespaces() {
+    for limit in 1..4 {
+        let script = format!("echo {limit} >/proc/sys/user/max_net_namespaces");
+        World::within("unshare -Ur").after(&script).doctor();
+    }
 }
 
 #[test]
 fn nobodys_id() {
-    Refusing::within("unshare -U")
+    World::within("unshare -U")
         .doctor()
         .names(
             "unmapped-id",
@@ -308,7 +294,7 @@ fn nobodys_id() {
 
 #[test]
 fn no_proc() {
-    Refusing::within("unshare -Urm")
+    World::within("unshare -Urm")
         .after("mount -t tmpfs none /proc")
         .doctor()
         .names("no-proc", "no procfs", &["sudo mount -t proc proc /proc"])
