@@ -122,6 +122,9 @@ pub mod private {
     pub mod files {
         pub use crate::evidence::files::*;
     }
+    pub mod shown {
+        pub use crate::evidence::shown::*;
+    }
     pub use crate::fault::{Action, ExploreFault};
     pub use crate::fixture::{network_of, unseen_failure};
     pub use crate::run_config::{Findings, FoundPoint, PlanOutcome, RunConfig};

@@ -1,13 +1,20 @@
 //! `nstest show`, `open` and `clean`: what failed tests left.
 
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
 use std::net::TcpStream;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nstest::{Node, PacketKind, Packets, TestResult, netns_test};
 use nstest_tests::driver::Run;
+use nstest_tests::terminal::OnTerminal;
 
 use crate::command::{Ended, nstest};
+use crate::directory::Directory;
 
 #[netns_test(timeout = "2s")]
 #[ignore = "fixture of another test"]
@@ -23,19 +30,38 @@ fn hangs(server: Node) -> TestResult {
 struct Target(PathBuf);
 
 impl Target {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("nstest-show-{}-{number}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+
+    /// With the record of a program.
+    fn with_a_run() -> (Self, PathBuf) {
+        let target = Self::new();
+        let record = target.0.join("nstest/latest");
+        let world = ["run", "--peers=1", "--condition=delay 1ms", "--record"];
+        let mut run = nstest(&world);
+        let ended = Ended::of(run.arg(&record).args(["--", "true"]));
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        (target, record)
+    }
+
+    /// With the record of a test.
     fn with_a_record() -> (Self, PathBuf) {
         let text = Run::of(&["show::hangs"]).run().whole_text();
         let (_, after) = text.split_once("nstest: record in ").expect("a record");
         let record = PathBuf::from(after.lines().next().expect("its path"));
-        let target = std::env::temp_dir().join(format!("nstest-show-{}", std::process::id()));
-        let own = target.join("nstest/cli/hangs/1");
+        let target = Self::new();
+        let own = target.0.join("nstest/cli/hangs/1");
         fs::create_dir_all(&own).expect("make a directory");
         for file in fs::read_dir(record).expect("read the record") {
             let file = file.expect("a file");
             fs::copy(file.path(), own.join(file.file_name())).expect("copy it");
         }
-        std::os::unix::fs::symlink("cli/hangs/1", target.join("nstest/latest")).expect("link");
-        (Self(target), own)
+        std::os::unix::fs::symlink("cli/hangs/1", target.0.join("nstest/latest")).expect("link");
+        (target, own)
     }
 
     fn run(&self, arguments: &[&str]) -> Ended {
@@ -82,15 +108,6 @@ fn what_a_failed_test_left_is_shown_opened_and_removed() {
     assert!(faults.starts_with("0  `server tcp syn: drop`  tests/cli/show.rs:"), "{faults}");
     assert!(faults.contains(" s to the end (") && faults.contains("dropped "), "{faults}");
 
-    let mut open = nstest(&["open"]);
-    open.env("CARGO_TARGET_DIR", &target.0).env("BROWSER", "true");
-    assert_eq!(Ended::of(open).status, Some(0));
-    let mut open = nstest(&["open"]);
-    open.env("CARGO_TARGET_DIR", &target.0).env("BROWSER", "false");
-    let refused = Ended::of(open);
-    assert_eq!(refused.status, Some(125));
-    assert!(refused.stderr.contains("report.html"), "{refused:?}");
-
     let removed = target.output(&["clean"]);
     assert!(removed.starts_with("removed 1 record ("), "{removed}");
     assert!(!record.exists());
@@ -99,6 +116,108 @@ fn what_a_failed_test_left_is_shown_opened_and_removed() {
     let missing = target.run(&["show"]);
     assert_eq!((missing.status, missing.stdout.as_str()), (Some(125), ""));
     assert!(missing.stderr.starts_with("nstest: no test has left a record in "), "{missing:?}");
+}
+
+#[test]
+fn the_report_is_opened_by_the_first_browser_that_can() {
+    let (target, record) = Target::with_a_run();
+    let report = format!("{}/report.html", record.display());
+    let open = |browser: &str| {
+        let mut command = nstest(&["open"]);
+        Ended::of(command.env("CARGO_TARGET_DIR", &target.0).env("BROWSER", browser))
+    };
+    for (browser, printed) in [
+        ("echo", format!("{report}\n")),
+        ("echo 'a  b'", format!("a  b {report}\n")),
+        ("echo <%s> b", format!("<{report}> b\n")),
+        ("false:no-such-browser:echo:exit", format!("{report}\n")),
+    ] {
+        let ended = open(browser);
+        assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+        assert_eq!(ended.stdout, printed);
+    }
+    let ended = open("false:no-such-browser");
+    let said = format!(
+        "nstest: false: exit status: 1; no-such-browser: not found; open this file in a browser:\n\
+         {report}\n"
+    );
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(125), ""));
+    assert_eq!(ended.stderr, said);
+}
+
+/// As where xdg-open finds nothing, and says so at length.
+#[test]
+fn without_a_desktop_the_path_is_all_that_is_said() {
+    let (target, _) = Target::with_a_run();
+    let programs = target.0.join("bin");
+    fs::create_dir(&programs).expect("make a directory");
+    let xdg_open = programs.join("xdg-open");
+    fs::write(&xdg_open, "#!/bin/sh\necho noise >&2\nexit 3\n").expect("write a script");
+    fs::set_permissions(&xdg_open, Permissions::from_mode(0o755)).expect("make it executable");
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("PATH"));
+    for browser in [None, Some(""), Some(":")] {
+        let mut command = nstest(&["open"]);
+        command.env("CARGO_TARGET_DIR", &target.0).env("PATH", &path).env_remove("BROWSER");
+        command.envs(browser.map(|browser| ("BROWSER", browser)));
+        let ended = Ended::of(command);
+        let said = "nstest: xdg-open: it found no browser; open this file in a browser:\n";
+        assert!(ended.stderr.starts_with(said), "{ended:?}");
+        assert!(ended.stderr.ends_with("/latest/report.html\n"), "{ended:?}");
+        assert_eq!((ended.status, ended.stdout.as_str()), (Some(125), ""));
+    }
+}
+
+/// What tests print and name may have control sequences in it.
+#[test]
+fn a_terminal_gets_no_control_sequences() {
+    let (target, record) = Target::with_a_run();
+    let path = record.join("events.jsonl");
+    let events = file(&record, "events.jsonl");
+    let changed = events.replace("delay 1ms", "\u{9b}2J\\u001b[2J\\n");
+    assert_ne!(events, changed);
+    fs::write(&path, &changed).expect("change a file");
+    fs::write(record.join("card.txt"), "failed \x1b[2J\n").expect("change a file");
+    // Each fault has one line, also in a pipe, where the files are as they are.
+    let faults = target.output(&["show", "faults"]);
+    let name = r"`test: condition \u{9b}2J\x1b[2J\n`";
+    assert!(faults.lines().count() == 1 && faults.contains(name), "{faults}");
+    assert_eq!(target.output(&["show", "events"]), changed);
+    assert_eq!(target.output(&["show"]), "failed \x1b[2J\n");
+    let own: &OsStr = target.0.as_ref();
+    let on_terminal = |view: &str| {
+        let program = nstest(&[]).get_program().to_str().expect("UTF-8").to_owned();
+        let command = format!("{program} show {view}; echo end");
+        let mut terminal = OnTerminal::run(&command, [("CARGO_TARGET_DIR", own)]);
+        terminal.wait_for("end\r\n");
+        terminal.shown()
+    };
+    assert!(on_terminal("card").starts_with("failed \\x1b[2J\r\n"));
+    assert!(on_terminal("events").contains("condition \\u009b2J\\u001b[2J\\n\""));
+    assert!(on_terminal("faults").contains(name));
+}
+
+/// What is printed of such a path is a word for a shell.
+#[test]
+fn a_path_that_is_no_text_can_be_copied() {
+    let directory = Directory::new("show-bytes");
+    let record = directory.path().join(OsStr::from_bytes(b"re cord-\xff"));
+    let mut run = nstest(&["run", "--record"]);
+    let ended = Ended::of(run.arg(&record).args(["--", "true"]));
+    let word = format!("$'{}/re cord-\\377'", directory.path().display());
+    assert_eq!(ended.stderr, format!("nstest: record in {word}\n"));
+    let program = nstest(&[]).get_program().to_owned();
+    let shell = |script: &str| {
+        let mut bash = Command::new("bash");
+        Ended::of(bash.args(["-c", script]).env("NSTEST", &program).env("BROWSER", "false"))
+    };
+    let card = shell(&format!("\"$NSTEST\" show {word} card"));
+    assert_eq!(card.status, Some(0), "{card:?}");
+    assert!(card.stdout.contains(&format!("rerun    nstest run --record {word}")), "{card:?}");
+    assert!(card.stdout.contains(&format!("files    {word}\n")), "{card:?}");
+    let opened = shell(&format!("\"$NSTEST\" open {word}"));
+    assert!(opened.stderr.ends_with("/re cord-\\377/report.html'\n"), "{opened:?}");
+    let missing = shell(&format!("\"$NSTEST\" show {word}/none card"));
+    assert!(missing.stderr.contains("/re cord-\\377/none'`; a failed"), "{missing:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! In dependency order:
 //!
+//! - [`shown`]: texts and paths for terminals and shells;
 //! - [`fields`]: the fields of events, as bytes and as JSON;
 //! - [`timeline`]: the events of a test;
 //! - [`verdicts`]: what the wire did to frames;
@@ -28,6 +29,7 @@ pub(crate) mod matching;
 pub(crate) mod packets;
 mod pcapng;
 pub(crate) mod report;
+pub(crate) mod shown;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 pub(crate) mod store;
 pub(crate) mod story;

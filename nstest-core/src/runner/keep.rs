@@ -14,6 +14,7 @@ use super::test::Test;
 use super::verdict::{SeededVerdict, Verdict};
 use crate::evidence::card::Card;
 use crate::evidence::difference::difference;
+use crate::evidence::shown;
 use crate::evidence::store::{Folder, Subject, set_aside};
 use crate::evidence::timeline::TimelineEvent;
 
@@ -135,7 +136,9 @@ fn write(
     let written = folder.and_then(|folder| write_into(folder, run, &card, census));
     let (card, place) = match written {
         Ok(Written { path, lacks }) => {
-            let place = format!("nstest: record in {0}\n{lacks}[[ATTACHMENT|{0}]]", path.display());
+            // Jenkins takes the path as it is.
+            let (word, path) = (shown::path(&path), path.display());
+            let place = format!("nstest: record in {word}\n{lacks}[[ATTACHMENT|{path}]]");
             (card, place)
         }
         // There is no place that the card could name.

@@ -12,6 +12,7 @@ use super::recorded_run::{RecordedRun, RunSummary};
 use super::rerun;
 use crate::error::{Error, ErrorCode, Result};
 use crate::evidence::card::Card;
+use crate::evidence::shown;
 use crate::evidence::store::Folder;
 use crate::run_config::RunConfig;
 
@@ -24,7 +25,7 @@ impl ProgramRecord {
     /// If the directory cannot be written, or has something else in it.
     pub(super) fn begin(path: &Path) -> Result<Self> {
         Folder::given(path).map(Self).map_err(|error| {
-            let what = format!("record the program in `{}`", path.display());
+            let what = format!("record the program in `{}`", shown::path(path));
             Error::new(ErrorCode::Config, what)
                 .source(error)
                 .help("give --record a directory that can be made, or that is empty or has an earlier record")
@@ -53,7 +54,9 @@ impl ProgramRecord {
         run.attribute_faults("--condition");
         let card = Card::of(&run.story(Some(self.0.path())));
         let place = match write_into(self.0, &run, &card, None) {
-            Ok(Written { path, lacks }) => format!("{lacks}nstest: record in {}\n", path.display()),
+            Ok(Written { path, lacks }) => {
+                format!("{lacks}nstest: record in {}\n", shown::path(&path))
+            }
             Err(error) => format!("nstest: no record: {error}\n"),
         };
         // It fails if standard error is closed; then there is nowhere to print.

@@ -12,6 +12,7 @@ use crate::evidence::files::FILES;
 use crate::evidence::matching::{Networks, match_frames};
 use crate::evidence::packets::{TracedPacket, trace};
 use crate::evidence::report::report;
+use crate::evidence::shown;
 use crate::evidence::story::Story;
 use crate::evidence::timeline::{Entry, TimelineEvent, VERSION};
 use crate::recorder::RecorderOutput;
@@ -104,7 +105,7 @@ impl<'a> RecordedRun<'a> {
     /// What happened. `folder` is where the files are to be.
     pub(super) fn story(&self, folder: Option<&Path>) -> Story {
         let mut story = Story::of(&self.entries, &self.packets);
-        story.folder = folder.map(|folder| folder.display().to_string());
+        story.folder = folder.map(shown::path);
         story
     }
 

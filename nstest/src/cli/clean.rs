@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use nstest_core::private::shown;
 
 use super::records::{self, Removed};
 use super::{FAILED, fail, print};
@@ -24,10 +25,13 @@ impl Clean {
         let Removed { records, bytes } = match records::remove(&all) {
             Ok(removed) => removed,
             Err(error) => {
-                return fail(FAILED, format_args!("cannot remove `{}`: {error}", all.display()));
+                return fail(
+                    FAILED,
+                    format_args!("cannot remove `{}`: {error}", shown::path(&all)),
+                );
             }
         };
-        let (all, size) = (all.display(), bytes as f64 / 1e6);
+        let (all, size) = (shown::path(&all), bytes as f64 / 1e6);
         let what = if records == 1 { "record" } else { "records" };
         print(&format!("removed {records} {what} ({size:.1} MB) from `{all}`\n"))
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nstest_core::private::files::{EVENTS, LATEST, NSTEST, WRITTEN, is_record};
+use nstest_core::private::shown;
 
 /// The directory of one record. `path` is that directory, one above it, or `latest`.
 ///
@@ -24,7 +25,7 @@ pub(super) fn find(path: &Path) -> Result<PathBuf, String> {
     found.ok_or_else(|| {
         format!(
             "no record of a test in `{}`; a failed test prints its own after `record in`",
-            path.display()
+            shown::path(path)
         )
     })
 }
@@ -44,11 +45,11 @@ pub(super) fn all() -> Result<PathBuf, String> {
     };
     let found = targets.iter().map(|target| target.join(NSTEST)).find(|path| path.is_dir());
     found.ok_or_else(|| match targets.as_slice() {
-        [only] => format!("no test has left a record in `{}`", only.join(NSTEST).display()),
+        [only] => format!("no test has left a record in `{}`", shown::path(&only.join(NSTEST))),
         _ => format!(
             "no test has left a record in `target/{NSTEST}` of `{}` or of a directory above; \
              for another target directory, set CARGO_TARGET_DIR",
-            current.display()
+            shown::path(&current)
         ),
     })
 }

@@ -1,5 +1,7 @@
 //! Sections of a card, cut and wrapped to its size.
 
+use crate::evidence::shown::is_control;
+
 /// The size of a card.
 pub(super) const LINES: usize = 25;
 pub(super) const COLUMNS: usize = 80;
@@ -148,14 +150,9 @@ pub(super) fn cut_start(line: &str, width: usize) -> String {
 
 /// Output of tests can have anything in it.
 fn plain(text: &str) -> String {
-    let plain = |c: char| if c.is_control() || is_bidirectional(c) { ' ' } else { c };
+    let plain = |c: char| if is_control(c) { ' ' } else { c };
     // Jenkins attaches the file that is named after it.
     text.chars().map(plain).collect::<String>().replace("[[ATTACHMENT|", "[ATTACHMENT|")
-}
-
-/// Whether it changes the direction of the text after it.
-fn is_bidirectional(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Lines of whole words. The last one is cut.

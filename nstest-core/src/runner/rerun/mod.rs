@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::settings;
 use super::test::Test;
+use crate::evidence::shown::{self, quoted};
 use target::Package;
 
 /// The command for a test that libtest knows by `name`. `target` has the arguments by which
@@ -19,7 +20,7 @@ pub(super) fn command(name: &str, target: &str, plan: Option<&str>, seed: Option
     if let Some(seed) = seed {
         command.push_str(&format!("{}={seed} ", settings::SEED));
     }
-    let name = word(name, b"_:#");
+    let name = shown::word(name.as_ref(), "_:#");
     command.push_str(&format!("cargo test {target}-- --include-ignored --exact {name}"));
     command
 }
@@ -27,15 +28,8 @@ pub(super) fn command(name: &str, target: &str, plan: Option<&str>, seed: Option
 /// A program and its arguments, for a shell.
 #[cfg(feature = "cli")]
 pub(super) fn command_line(words: &[std::ffi::OsString]) -> String {
-    let words: Vec<String> =
-        words.iter().map(|it| word(&it.to_string_lossy(), b"_:#-./=,@%+")).collect();
+    let words: Vec<String> = words.iter().map(|it| shown::path(Path::new(it))).collect();
     words.join(" ")
-}
-
-/// A word for a shell: quoted, unless it has only letters, digits and these characters.
-fn word(text: &str, others: &[u8]) -> String {
-    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b));
-    if plain && !text.is_empty() { text.to_owned() } else { quoted(text) }
 }
 
 /// The arguments by which cargo finds the test's target: `-p shop --test orders`. Cargo and
@@ -73,25 +67,4 @@ pub(super) fn binary() -> io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     let text = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
     Ok(text.map_or_else(|| path.clone(), PathBuf::from))
-}
-
-/// For a shell: in double quotes, or in single ones if a character is special in double
-/// ones.
-fn quoted(text: &str) -> String {
-    match text.contains(['"', '$', '`', '\\', '!']) {
-        true => format!("'{}'", text.replace('\'', r"'\''")),
-        false => format!("\"{text}\""),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_quoted_for_a_shell() {
-        assert_eq!(quoted("a > b: drop"), "\"a > b: drop\"");
-        assert_eq!(quoted("a'$b"), r"'a'\''$b'");
-        assert_eq!(quoted("a!"), "'a!'");
-    }
 }

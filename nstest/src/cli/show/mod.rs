@@ -7,11 +7,13 @@ mod sockets;
 mod table;
 
 use std::fs;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use nstest_core::private::files::{EVENTS, LATEST};
+use nstest_core::private::shown;
 
 use super::{FAILED, fail, print, records};
 use log::Log;
@@ -48,21 +50,30 @@ impl Show {
     pub(super) fn execute(self) -> ExitCode {
         let Self { mut record, mut view } = self;
         let as_view = record.to_str().and_then(|text| View::from_str(text, false).ok());
-        if let Some(named) = as_view.filter(|_| !record.exists()) {
+        if let Some(named) = as_view.filter(|_| records::find(&record).is_err()) {
             (record, view) = (LATEST.into(), named);
         }
         match records::find(&record).and_then(|record| view.of(&record)) {
-            Ok(text) => print(&text),
+            Ok(text) => print(&view.on_this_output(text)),
             Err(message) => fail(FAILED, message),
         }
     }
 }
 
 impl View {
+    /// What a test has printed, or named, may have control sequences in it. They are for no terminal.
+    fn on_this_output(self, text: String) -> String {
+        match self {
+            _ if !io::stdout().is_terminal() => text,
+            Self::Events => shown::json_for_terminal(&text),
+            _ => shown::for_terminal(&text),
+        }
+    }
+
     fn of(self, record: &Path) -> Result<String, String> {
         let read = |name: &str| {
             let path = record.join(name);
-            fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+            fs::read_to_string(&path).map_err(|error| format!("{}: {error}", shown::path(&path)))
         };
         let log = || read(EVENTS).and_then(|text| Log::parse(&text));
         Ok(match self {
