@@ -108,7 +108,7 @@ fn summary<'a>(
 }
 
 fn rerun_command(test: &Test, name: &str, plan: Option<&str>, seed: Option<u64>) -> String {
-    rerun::command(name, &rerun::target_arguments(test), plan, seed)
+    rerun::command(name, &rerun::selection(test), plan, seed)
 }
 
 /// What a record says about a verdict: a test that is meant to panic fails otherwise.

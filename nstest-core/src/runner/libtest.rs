@@ -67,6 +67,11 @@ pub(super) fn arguments(argv0: OsString, name: &str) -> Vec<OsString> {
     arguments
 }
 
+/// Whether libtest runs tests that are ignored: with other arguments, the running test is none.
+pub(super) fn runs_ignored(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    arguments.into_iter().any(|a| a == "--ignored" || a == "--include-ignored")
+}
+
 /// Whether libtest lets tests print as they run.
 pub(super) fn streams_output() -> bool {
     std::env::args_os().any(|a| a == "--nocapture" || a == "--no-capture")
@@ -83,6 +88,13 @@ mod tests {
         let path = |module, function| Test::new(module, function, Options::DEFAULT).path();
         assert_eq!(path("crate", "f"), "f");
         assert_eq!(path("crate::a::b", "r#match"), "a::b::r#match");
+    }
+
+    #[test]
+    fn ignored_tests_run_only_if_they_are_asked_for() {
+        let runs = |arguments: &[&str]| runs_ignored(arguments.iter().map(OsString::from));
+        assert!(runs(&["tests", "--ignored", "a"]) && runs(&["tests", "a", "--include-ignored"]));
+        assert!(!runs(&["tests"]) && !runs(&["tests", "--exact", "ignored", "--nocapture"]));
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub(super) fn explore(
             print!("{}", report.passed());
             Verdict::Passed
         }
-        true => Verdict::Failed(Failure::Reported(report.failed(&rerun::target_arguments(test)))),
+        true => Verdict::Failed(Failure::Reported(report.failed(&rerun::selection(test)))),
     };
     let failed = results.failed(&cases).next().map(|(case, failure)| FailedRun {
         plan: case.plan().to_string(),

@@ -27,9 +27,8 @@ impl Report<'_> {
         text
     }
 
-    /// For a test that failed in some run. `target` has the arguments by which cargo finds the
-    /// test's target, each with a space behind it.
-    pub(super) fn failed(&self, target: &str) -> String {
+    /// For a test that failed in some run. `selection` is for the command that repeats it.
+    pub(super) fn failed(&self, selection: &str) -> String {
         let failed: Vec<_> = self.results.failed(self.cases).collect();
         let mut text = format!(
             "nstest[{}]: the test passes without faults, but fails in {} of {}\n",
@@ -47,7 +46,8 @@ impl Report<'_> {
         }
         self.not_reached(&mut text);
         if let Some((case, _)) = failed.first() {
-            let _ = writeln!(text, "\nrepeat the first failure:\n  {}", self.command(case, target));
+            let _ =
+                writeln!(text, "\nrepeat the first failure:\n  {}", self.command(case, selection));
         }
         text
     }
@@ -115,9 +115,9 @@ impl Report<'_> {
     }
 
     /// The command that repeats one run.
-    fn command(&self, case: &Case<'_>, target: &str) -> String {
+    fn command(&self, case: &Case<'_>, selection: &str) -> String {
         let (plan, seed) = (case.plan().to_string(), Some(self.seed));
-        rerun::command(self.name, target, Some(&plan), seed)
+        rerun::command(self.name, selection, Some(&plan), seed)
     }
 }
 

@@ -2,17 +2,23 @@
 
 mod target;
 
+use std::env;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::settings;
 use super::test::Test;
+use super::{libtest, settings};
 use crate::evidence::shown::{self, quoted};
 use target::Package;
 
-/// The command for a test that libtest knows by `name`. `target` has the arguments by which
-/// cargo finds the test's target, each with a space behind it.
-pub(super) fn command(name: &str, target: &str, plan: Option<&str>, seed: Option<u64>) -> String {
+/// The command for a test that libtest knows by `name`. `selection` has the arguments before
+/// `--exact`, each with a space behind it: see [`selection`].
+pub(super) fn command(
+    name: &str,
+    selection: &str,
+    plan: Option<&str>,
+    seed: Option<u64>,
+) -> String {
     let mut command = String::new();
     if let Some(plan) = plan {
         command.push_str(&format!("{}={} ", settings::PLAN, quoted(plan)));
@@ -21,7 +27,7 @@ pub(super) fn command(name: &str, target: &str, plan: Option<&str>, seed: Option
         command.push_str(&format!("{}={seed} ", settings::SEED));
     }
     let name = shown::word(name.as_ref(), "_:#");
-    command.push_str(&format!("cargo test {target}-- --include-ignored --exact {name}"));
+    command.push_str(&format!("cargo test {selection}--exact {name}"));
     command
 }
 
@@ -32,12 +38,18 @@ pub(super) fn command_line(words: &[std::ffi::OsString]) -> String {
     words.join(" ")
 }
 
-/// The arguments by which cargo finds the test's target: `-p shop --test orders`. Cargo and
-/// nextest tell a test binary its package.
-pub(super) fn target_arguments(test: &Test) -> String {
-    let Ok(name) = std::env::var("CARGO_PKG_NAME") else { return String::new() };
+/// The arguments by which cargo finds the test's target, and libtest the test, if it is ignored:
+/// `-p shop --test orders -- --include-ignored`.
+pub(super) fn selection(test: &Test) -> String {
+    let ignored = if libtest::runs_ignored(env::args_os()) { "--include-ignored " } else { "" };
+    format!("{}-- {ignored}", target_arguments(test))
+}
+
+/// `-p shop --test orders`. Cargo and nextest tell a test binary its package.
+fn target_arguments(test: &Test) -> String {
+    let Ok(name) = env::var("CARGO_PKG_NAME") else { return String::new() };
     let mut arguments = format!("-p {name} ");
-    let directory = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+    let directory = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
     let manifest = std::fs::read_to_string(directory.join("Cargo.toml")).unwrap_or_default();
     let exists = |file: &str| directory.join(file).is_file();
     let root = binary().ok().and_then(|binary| target::root(&binary));
@@ -54,7 +66,7 @@ pub(super) fn target_arguments(test: &Test) -> String {
 /// name.
 pub(super) fn ambiguous_kind(test: &Test, binary: &Path) -> Option<&'static str> {
     let kind = target::kind(&target::root(binary)?);
-    let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default().replace('-', "_");
+    let package = env::var("CARGO_PKG_NAME").unwrap_or_default().replace('-', "_");
     match kind {
         "lib" => None,
         "test" if test.krate() != package => None,
@@ -64,7 +76,7 @@ pub(super) fn ambiguous_kind(test: &Test, binary: &Path) -> Option<&'static str>
 
 /// The test binary. It may be gone, or rebuilt, by now.
 pub(super) fn binary() -> io::Result<PathBuf> {
-    let path = std::env::current_exe()?;
+    let path = env::current_exe()?;
     let text = path.to_str().and_then(|path| path.strip_suffix(" (deleted)"));
     Ok(text.map_or_else(|| path.clone(), PathBuf::from))
 }

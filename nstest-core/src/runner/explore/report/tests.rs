@@ -31,7 +31,7 @@ fn cases(points: &[FoundPoint], max: Option<u32>) -> Cases<'_> {
     Cases::of(points, &Explore { faults: &[RESET, DROP], max }, 7).unwrap()
 }
 
-const TARGET: &str = "-p shop --test shop ";
+const SELECTION: &str = "-p shop --test shop -- ";
 
 fn report<'a>(cases: &'a Cases<'a>, results: &'a Results) -> Report<'a> {
     assert_eq!(cases.list.len(), results.list.len());
@@ -79,9 +79,9 @@ fn the_first_failure_is_shown_whole_and_all_in_a_table() {
           server ingress tcp port 80 #1 data nth 3: drop
 
         repeat the first failure:
-          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: then reset" NSTEST_SEED=7 cargo test -p shop --test shop -- --include-ignored --exact pays::twice
+          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: then reset" NSTEST_SEED=7 cargo test -p shop --test shop -- --exact pays::twice
     "#]]
-    .assert_eq(&report(&cases(&points(), None), &results).failed(TARGET));
+    .assert_eq(&report(&cases(&points(), None), &results).failed(SELECTION));
 }
 
 #[test]
@@ -105,9 +105,9 @@ fn one_failure_needs_no_table() {
           server ingress tcp port 80 #1 data nth 2: drop
 
         repeat the first failure:
-          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: drop" NSTEST_SEED=7 cargo test -p shop --test shop -- --include-ignored --exact pays::twice
+          NSTEST_PLAN="server ingress tcp port 80 #1 data nth 2: drop" NSTEST_SEED=7 cargo test -p shop --test shop -- --exact pays::twice
     "#]]
-    .assert_eq(&report(&cases(&points(), Some(2)), &results).failed(TARGET));
+    .assert_eq(&report(&cases(&points(), Some(2)), &results).failed(SELECTION));
 }
 
 #[test]
