@@ -170,8 +170,9 @@ fn packets_are_selected(client: Node, other: Node, server: Node) -> TestResult {
     const ACK: u8 = 16;
     for (packets, lost, passes) in [
         (Packets::tcp().dport(80), (&client, 80), (&client, 25)),
-        (Packets::all().from(client.ip()), (&client, 80), (&other, 80)),
-        (Packets::all().host(other.ip()).port(25), (&other, 25), (&other, 80)),
+        (Packets::all().from(&client), (&client, 80), (&other, 80)),
+        (Packets::all().from(client.ipv4()), (&client, 80), (&other, 80)),
+        (Packets::all().host(&other).port(25), (&other, 25), (&other, 80)),
         (Packets::tcp().flags(SYN, ACK).port(25), (&client, 25), (&client, 80)),
         (Packets::tcp().kind(PacketKind::SynAck).sport(80), (&client, 80), (&client, 25)),
     ] {

@@ -1,7 +1,7 @@
 //! Packet filters: which packets a fault matches.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::addr::{Family, MacAddr, Subnet};
 use crate::frame::kind::{ControlKind, PacketKind};
@@ -84,6 +84,18 @@ impl From<IpAddr> for AddrMatch {
     fn from(addr: IpAddr) -> Self {
         let len = if addr.is_ipv4() { 32 } else { 128 };
         Self::Subnet(Subnet::of(addr, len))
+    }
+}
+
+impl From<Ipv4Addr> for AddrMatch {
+    fn from(addr: Ipv4Addr) -> Self {
+        IpAddr::from(addr).into()
+    }
+}
+
+impl From<Ipv6Addr> for AddrMatch {
+    fn from(addr: Ipv6Addr) -> Self {
+        IpAddr::from(addr).into()
     }
 }
 
@@ -247,8 +259,8 @@ impl Packets {
         self
     }
 
-    /// With this source address: an IP address, a [`Subnet`], or a
-    /// [`MacAddr`]. It is the address that the packet has on this link: behind a router that
+    /// With this source address: an IP address, a [`Subnet`], a
+    /// [`MacAddr`], or that of a node (`&node`: its [`ip`](crate::Node::ip)). It is the address that the packet has on this link: behind a router that
     /// translates addresses, that of the router.
     #[must_use]
     pub fn from(mut self, peer: impl Into<AddrMatch>) -> Self {

@@ -6,6 +6,7 @@ use super::lan::Lan;
 use super::node::Node;
 use crate::addr::Family;
 use crate::error::Result;
+use crate::fault::AddrMatch;
 
 /// Its addresses.
 impl Node {
@@ -119,5 +120,24 @@ impl From<&Node> for IpAddr {
     #[track_caller]
     fn from(node: &Node) -> Self {
         node.ip()
+    }
+}
+
+/// Its [`ip`](Node::ip), for a packet filter.
+///
+/// ```no_run
+/// # fn test(client: nstest::Node, server: nstest::Node) -> nstest::TestResult {
+/// use nstest::Packets;
+///
+/// server.link().drop_packets(Packets::tcp().from(&client))?;
+/// # Ok(())
+/// # }
+/// ```
+impl From<&Node> for AddrMatch {
+    /// # Panics
+    /// If the node is on no network.
+    #[track_caller]
+    fn from(node: &Node) -> Self {
+        node.ip().into()
     }
 }
