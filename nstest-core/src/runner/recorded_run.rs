@@ -115,7 +115,7 @@ impl<'a> RecordedRun<'a> {
     /// If a text is too long for the capture.
     pub(super) fn files(&self, card: &Card) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
         let events = json(&self.entries, self.started);
-        let page = report(self.summary.name, &events).into_bytes();
+        let page = report(self.summary.name, card.hints(), card.notes(), &events).into_bytes();
         let mut comments = self.summary.comments();
         if !self.secrets.is_empty() {
             comments.push(SECRETS.to_owned());

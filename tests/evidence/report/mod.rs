@@ -19,7 +19,13 @@ mod page;
 const SAMPLE: &str = include_str!("../../../nstest-core/src/evidence/report/sample.jsonl");
 
 fn sample(hash: &str) -> Page {
-    Page::open(&page::report("sample", SAMPLE), hash)
+    let hints = ["the SYN to server:7000 was dropped by <a fault>".to_owned()];
+    let notes = ["no thread waits for this: a note".to_owned()];
+    Page::open(&page::report("sample", &hints, &notes, SAMPLE), hash)
+}
+
+fn without_hints(title: &str, record: &str) -> String {
+    page::report(title, &[], &[], record)
 }
 
 /// Asserts that these fields are among those that were found.
@@ -46,7 +52,7 @@ fn a_record_is_drawn() {
         await drawn();
         const slanted = (line) => line.getAttribute("y1") !== line.getAttribute("y2");
         return {
-            verdict: text("#verdict"), reason: text("#reason"), notes: text("#notes li"), rerun: text("#rerun"),
+            verdict: text("#verdict"), reason: text("#reason"), hints: text("#hints li"), notes: text("#notes li"), rerun: text("#rerun"),
             lanes: text("#lane-head .lane b"),
             crosses: all(".arrow.bad .cross").length, dropped: text(".row.dropped .cause"),
             rings: all(".arrow .ring").length, pills: text(".row .pill.late"),
@@ -63,6 +69,7 @@ fn a_record_is_drawn() {
         &found,
         &json!({
             "verdict": "✕ failed", "lanes": "test | client | router | server", "crosses": 5,
+            "hints": "the SYN to server:7000 was dropped by <a fault> | no thread waits for this: a note",
             "rings": 1, "slanted": 5, "doubled": 1, "down": 1, "bands": 4,
             "steps": "connect | send the order | the link fails for 300 ms | wait for the receipt",
             "boxes": "test | client | router | server", "impaired": 1, "faults": 4,
@@ -129,7 +136,7 @@ fn ten_thousand_packets_are_shown_a_screenful_at_a_time() {
     let record = long_record(10_200);
     let total = record.matches("\"event\":\"packet\"").count();
     assert!(total > 10_000, "{total}");
-    let mut page = Page::open_in(&page::report("long", &record), "", (1400, 900));
+    let mut page = Page::open_in(&without_hints("long", &record), "", (1400, 900));
     let found = page.run(
         r##"
         await drawn();
@@ -171,7 +178,7 @@ fn unusual_records_are_shown_as_far_as_they_go() {
             images: all("img").length, rest: text(".row.other .said"), output: text(".row.output .said"),
         };
     "##;
-    let mut page = Page::open(&page::report("empty", ""), "");
+    let mut page = Page::open(&without_hints("empty", ""), "");
     has(&page.run(SHOW), &json!({ "verdict": "? no verdict", "rows": 0, "notes": "" }));
     page.press(&["j", "n", "Enter", "v", "]", "f", "G"]);
     page.run("");
@@ -189,14 +196,14 @@ fn unusual_records_are_shown_as_far_as_they_go() {
         })
         .to_string(),
     ];
-    let mut page = Page::open(&page::report("<odd>", &lines.join("\n")), "p1");
+    let mut page = Page::open(&without_hints("<odd>", &lines.join("\n")), "p1");
     let found = page.run(SHOW);
     has(&found, &json!({ "images": 0, "rows": 5, "rest": "novelty value [1]", "output": html }));
     contains(&found, &[("notes", "1 line of the record could not be read")]);
 
     let node = |node| json!({ "time": 0.1, "event": "node-added", "node": node, "name": format!("n{node}") });
     let nodes: String = (0..500).map(|nth| format!("{}\n", node(nth))).collect();
-    let found = Page::open(&page::report("many", &nodes), "").run(
+    let found = Page::open(&without_hints("many", &nodes), "").run(
         "return { boxes: all('.topology .box').length, legend: text('#network p'), lanes: all('.lane').length }",
     );
     has(&found, &json!({ "boxes": 60, "lanes": 12 }));
@@ -218,7 +225,7 @@ fn an_exploration_has_a_strip_of_points_and_faults() {
         });
         writeln!(record, "{event}").expect("write to a text");
     }
-    let found = Page::open(&page::report("explored", &record), "").run(
+    let found = Page::open(&without_hints("explored", &record), "").run(
         r##"
         const found = { heads: text(".strip thead th"), rows: text(".strip tbody tr"), failed: all(".strip td.failed").length };
         all(".strip td.failed button")[0].click();

@@ -22,9 +22,37 @@ impl Card {
         assert!(card.lines().count() <= LINES, "{card}");
         assert!(card.lines().all(|line| line.chars().count() <= COLUMNS), "{card}");
         let directory = after.lines().next().unwrap_or_default();
-        let file = std::fs::read_to_string(format!("{directory}/card.txt"));
-        assert_eq!(file.expect("read card.txt"), card);
-        Self(card.to_owned())
+        let file = |name| std::fs::read_to_string(format!("{directory}/{name}")).expect(name);
+        assert_eq!(file("card.txt"), card);
+        let card = Self(card.to_owned());
+        card.assert_hints_of(&file("report.html"));
+        card
+    }
+
+    /// Checks that the page has the hints of the card, which may be cut there.
+    #[track_caller]
+    fn assert_hints_of(&self, page: &str) {
+        let mut of_card: Vec<String> = Vec::new();
+        let mut section = "";
+        for line in self.0.lines() {
+            let (heading, text) = line.split_once(' ').unwrap_or((line, ""));
+            match (heading, of_card.last_mut()) {
+                ("", Some(hint)) if section == "hint" => *hint = format!("{hint} {}", text.trim()),
+                ("hint", _) => of_card.push(text.trim().to_owned()),
+                _ => {}
+            }
+            section = if heading.is_empty() { section } else { heading };
+        }
+        let of_page = page.split("<li class=\"hint\">").skip(1);
+        let of_page = of_page.map(|item| item.split("</li>").next().unwrap_or_default());
+        let unescaped = |text: &str| text.replace("&lt;", "<").replace("&gt;", ">");
+        let of_page =
+            of_page.map(|text| unescaped(text).replace("&quot;", "\"").replace("&amp;", "&"));
+        let of_page: Vec<String> = of_page.collect();
+        assert_eq!(of_page.len(), of_card.len(), "{of_page:#?}\n{}", self.0);
+        for (page, card) in of_page.iter().zip(&of_card) {
+            assert!(page.starts_with(card.trim_end_matches('…')), "{page}\n{card}");
+        }
     }
 
     /// A card that a file has.

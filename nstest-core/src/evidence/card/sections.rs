@@ -4,18 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::layout::{Section, WIDTH, command, cut_start, fitted};
 use super::packets;
-use crate::evidence::hints;
 use crate::evidence::packets::LOOPBACK;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, KnownInterface, OpenSocket, Story, WaitingThread};
 
 /// All of them, in their order.
-pub(super) fn sections(story: &Story) -> Vec<Section> {
+pub(super) fn sections(story: &Story, hints: &[String], notes: &[String]) -> Vec<Section> {
     let outcome = if story.passed { "passed" } else { "failed" };
     let mut sections = vec![Section::text(outcome, 3, &verdict(story))];
-    for hint in hints::hints(story) {
-        sections.push(Section::text("hint", 4, &hint.text));
-    }
+    sections.extend(hints.iter().map(|hint| Section::text("hint", 4, hint)));
     sections.push(Section::of("network", 2, network(story)));
     sections.push(Section::of("sockets", 3, sockets(story)));
     sections.push(Section::of("waits", 1, threads(story)));
@@ -25,7 +22,7 @@ pub(super) fn sections(story: &Story) -> Vec<Section> {
     sections.push(packets);
     sections.push(Section::of("faults", 1, faults(story)).wrapped());
     sections.push(Section::of("step", 1, step(story)));
-    let notes = story.notes.iter().cloned().chain(hints::notes(story)).collect();
+    let notes = story.notes.iter().chain(notes).cloned().collect();
     sections.push(Section::of("note", 1, notes).wrapped());
     sections.push(Section::of("seed", 1, seed(story)));
     sections.push(Section::of("rerun", 2, command(&story.rerun)));

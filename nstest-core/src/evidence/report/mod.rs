@@ -26,8 +26,14 @@ const SCRIPTS: [&str; 13] = [
     include_str!("main.js"),
 ];
 
-/// The page for a record in the form of `events.jsonl`.
-pub(crate) fn report(title: &str, events_jsonl: &str) -> String {
+/// The page for a record in the form of `events.jsonl`. `hints` and `notes` are those of the card:
+/// sentences about the cause, and what need not have to do with it.
+pub(crate) fn report(
+    title: &str,
+    hints: &[String],
+    notes: &[String],
+    events_jsonl: &str,
+) -> String {
     let mut page = String::with_capacity(events_jsonl.len() + (128 << 10));
     let mut rest = PAGE;
     // Markers are looked for in the page only, not in what is put in.
@@ -36,6 +42,12 @@ pub(crate) fn report(title: &str, events_jsonl: &str) -> String {
         let Some((marker, after)) = after.split_once("}}") else { break };
         match marker {
             "title" => page.push_str(&escape(title)),
+            "hints" => {
+                for (class, texts) in [("hint", hints), ("note", notes)] {
+                    let items = texts.iter().map(|text| item(class, text));
+                    page.extend(items);
+                }
+            }
             "css" => page.push_str(STYLE),
             "js" => SCRIPTS.iter().for_each(|script| page.push_str(script)),
             // JSON has `<` in strings only, where the escape means the same. Without `<`, no
@@ -49,6 +61,10 @@ pub(crate) fn report(title: &str, events_jsonl: &str) -> String {
     page
 }
 
+fn item(class: &str, text: &str) -> String {
+    format!("<li class=\"{class}\">{}</li>", escape(text))
+}
+
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -59,7 +75,12 @@ mod tests {
 
     #[test]
     fn everything_is_put_in_and_nothing_of_a_test_ends_an_element() {
-        let page = report("a<b> & {{js}}", "{\"text\":\"</script><!--{{css}}\"}\n");
+        let texts = ["<b>`server` & {{css}}".to_owned()];
+        let events = "{\"text\":\"</script><!--{{css}}\"}\n";
+        let page = report("a<b> & {{js}}", &texts, &texts, events);
+        let hint = "<li class=\"hint\">&lt;b&gt;`server` &amp; {{css}}</li>";
+        let list = format!("{hint}{}</ul>", hint.replace("hint", "note"));
+        assert!(page.contains(&list), "{page}");
         assert!(page.contains("<title>a&lt;b&gt; &amp; {{js}}</title>"), "{page}");
         assert!(page.contains("{\"text\":\"\\u003c/script>\\u003c!--{{css}}\"}\n"));
         assert_eq!(page.matches("</script>").count(), 2);
