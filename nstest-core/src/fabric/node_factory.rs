@@ -19,7 +19,7 @@ use nix::unistd::Pid;
 
 use super::member::Member;
 use crate::error::Result;
-use crate::node::Panics;
+use crate::node::{Panics, open_files};
 use crate::sync::lock;
 use crate::sysctl::Unwritten;
 use crate::topology::Sysctl;
@@ -102,7 +102,7 @@ impl<'p> NodeFactory<'p> {
     }
 
     /// How many threads are worth their start: one more than there are idle processors,
-    /// but none if more threads are runnable than there are processors, or for the test's
+    /// but not more than may open files, and none if more threads are runnable than there are processors, or for the test's
     /// own node alone. Beside a test it is often the kernel that runs, for some 100 µs,
     /// and removes the namespaces of the last test. A node that no helper has begun is
     /// not waited for.
@@ -117,7 +117,8 @@ impl<'p> NodeFactory<'p> {
             (0..CpuSet::count()).filter(|nth| allowed.is_set(*nth) == Ok(true)).count();
         let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let busy = runnable(&text).unwrap_or(usize::MAX);
-        (processors + 1).saturating_sub(busy).min(processors.saturating_sub(1))
+        let idle = (processors + 1).saturating_sub(busy).min(processors.saturating_sub(1));
+        idle.min(open_files::most_helpers(self.new_nodes.len()))
     }
 
     /// The node, if it has been created.
