@@ -19,22 +19,24 @@ pub(super) const HELP: &str = "write a number and a unit: `250us`, `40ms`, `1.5s
 
 /// `40ms`, `1.5s`, `1m30s`: numbers with units, the largest unit first.
 pub(crate) fn read(text: &str) -> Result<Duration, String> {
-    let (mut rest, mut larger, mut sum) = (text, u64::MAX, Some(0_u64));
+    let (mut rest, mut larger, mut sum) = (text, u64::MAX, 0_u128);
     loop {
         let (number, after) = split(rest, |c| !c.is_ascii_alphabetic());
         let (name, after) = split(after, |c| c.is_ascii_alphabetic());
         let unit = UNITS.iter().find(|(unit, _)| *unit == name).map(|(_, nanos)| *nanos);
-        let Some(unit) = unit.filter(|unit| *unit < larger) else {
+        let Some(unit) = unit.filter(|unit| *unit < larger && is_decimal(number)) else {
             return Err(format!("`{text}` is not a duration"));
         };
-        sum = sum.zip(nanos(number, unit)).and_then(|(sum, part)| sum.checked_add(part));
+        let part = nanos(number, unit)
+            .ok_or_else(|| format!("`{text}` is not a whole number of nanoseconds"))?;
+        sum = sum.saturating_add(part);
         if after.is_empty() {
             break;
         }
         (rest, larger) = (after, unit);
     }
-    let whole = sum.ok_or_else(|| format!("`{text}` is not a whole number of nanoseconds"))?;
-    Ok(Duration::from_nanos(whole))
+    let nanos = u64::try_from(sum).map_err(|_| format!("`{text}` is longer than 584 years"))?;
+    Ok(Duration::from_nanos(nanos))
 }
 
 /// The leading characters that satisfy `belongs`, and the rest.
@@ -42,11 +44,24 @@ fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
 }
 
-/// A number of units in nanoseconds; `None` if that is not a whole number.
-fn nanos(number: &str, unit: u64) -> Option<u64> {
-    // Nine decimal places of the unit.
-    let scaled = decimal::scaled(number, 9)?.checked_mul(unit.into())?;
-    (scaled % 1_000_000_000 == 0).then_some(scaled / 1_000_000_000)?.try_into().ok()
+/// Whether it has digits, and digits on both sides of a point, if it has one.
+fn is_decimal(number: &str) -> bool {
+    let mut parts = number.splitn(2, '.');
+    parts.all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// A decimal number of units in nanoseconds; `None` if that is not a whole number. It saturates.
+fn nanos(number: &str, unit: u64) -> Option<u128> {
+    const PLACES: u32 = 9; // decimal places of the unit
+    let fraction = number.split_once('.').map_or("", |(_, fraction)| fraction);
+    if fraction.trim_end_matches('0').len() > PLACES as usize {
+        return None;
+    }
+    let scaled = decimal::scaled(number, PLACES).and_then(|it| it.checked_mul(unit.into()));
+    match scaled {
+        None => Some(u128::MAX), // it has too many digits
+        Some(scaled) => (scaled % 1_000_000_000 == 0).then_some(scaled / 1_000_000_000),
+    }
 }
 
 /// The text in the largest unit that gives a whole number.

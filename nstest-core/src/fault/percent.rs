@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorCode};
 
 /// A chance in per cent, from 0 to 100, in steps of 0.0000001.
 ///
-/// 100 % means always, and 0 % never.
+/// 100 % means always, and 0 % never. In text, the sign may be left out: `2.5` is `2.5%`.
 ///
 /// ```
 /// use nstest::Percent;
@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorCode};
 /// const LOSS: Percent = Percent::new(2.5); // in a constant, a value above 100 does not compile
 /// assert_eq!(LOSS.to_string(), "2.5%");
 /// assert_eq!("2.5%".parse::<Percent>()?, LOSS);
+/// assert_eq!("2.5".parse::<Percent>()?, LOSS);
 /// assert!(Percent::try_new(101.0).is_err());
 /// # Ok::<(), nstest::Error>(())
 /// ```
