@@ -33,6 +33,9 @@ const MOST: u64 = 1 << 30;
 pub(crate) struct Folder {
     /// The directory of all records; absent if the user has chosen the path.
     root: Option<PathBuf>,
+    /// The directory that the user has chosen.
+    #[cfg(feature = "cli")]
+    given: Option<given::GivenDirectory>,
     /// Its name while it is written.
     unfinished: PathBuf,
     path: PathBuf,
@@ -68,7 +71,13 @@ impl Folder {
         let _ = fs::remove_dir_all(&path);
         remove_unfinished(&of_test);
         fs::create_dir_all(&unfinished).map_err(|error| at(&unfinished, &error))?;
-        Ok(Self { root: Some(root), unfinished, path })
+        Ok(Self {
+            root: Some(root),
+            #[cfg(feature = "cli")]
+            given: None,
+            unfinished,
+            path,
+        })
     }
 
     /// Where it is when it is finished.
@@ -82,7 +91,7 @@ impl Folder {
     /// What the file system refuses.
     pub(crate) fn finish(mut self) -> io::Result<PathBuf> {
         #[cfg(feature = "cli")]
-        if self.root.is_none() {
+        if self.given.is_some() {
             return self.finish_given();
         }
         // Another process may do the same; the last one wins.

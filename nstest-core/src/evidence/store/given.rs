@@ -1,8 +1,12 @@
 //! A record in a directory that the user has named: `nstest run --record PATH`.
 
-use std::fs;
+use std::fs::{self, File, Metadata};
 use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
 
 use super::{Folder, at, remove_unfinished};
 use crate::evidence::files::{FILES, is_record};
@@ -10,6 +14,22 @@ use crate::evidence::files::{FILES, is_record};
 /// The beginning of the name of the directory in which a record is written, within its own. The
 /// PID of the process that writes it follows.
 const UNFINISHED: &str = ".record.";
+
+/// The directory, held open: its path may lead elsewhere when the record is written.
+#[derive(Debug)]
+pub(super) struct GivenDirectory(File);
+
+impl GivenDirectory {
+    fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlag::O_DIRECTORY.bits();
+        File::options().read(true).custom_flags(flags).open(path).map(Self)
+    }
+
+    /// A path of the directory itself, for this process.
+    fn held(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
+    }
+}
 
 impl Folder {
     /// Begins a record in this directory, which may not exist yet. An earlier record in it stays
@@ -19,49 +39,67 @@ impl Folder {
     /// If the directory has anything but an earlier record, or cannot be written.
     pub(crate) fn given(path: &Path) -> io::Result<Self> {
         let path = std::path::absolute(path)?;
-        if path.symlink_metadata().is_ok() {
-            remove_unfinished(&path);
+        let is_new = path.symlink_metadata().is_err();
+        if is_new {
+            fs::create_dir_all(&path)?;
+        }
+        let directory = GivenDirectory::open(&path)?;
+        let held = directory.held();
+        let unfinished = held.join(format!("{UNFINISHED}{}", std::process::id()));
+        let begin = || {
+            remove_unfinished(&held);
             let mut entries = 0;
-            for entry in fs::read_dir(&path)? {
+            for entry in fs::read_dir(&held)? {
                 may_be_replaced(&entry?)?;
                 entries += 1;
             }
-            if entries > 0 && !is_record(&path) {
-                return Err(io::Error::new(
-                    io::ErrorKind::AlreadyExists,
-                    "its files are no record",
-                ));
+            if entries > 0 && !is_record(&held) {
+                let why = "its files are no record";
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
             }
+            fs::create_dir(&unfinished)
+        };
+        if let Err(error) = begin() {
+            if is_new {
+                let _ = fs::remove_dir(&path); // it fails if something is in it
+            }
+            return Err(error);
         }
-        let unfinished = path.join(format!("{UNFINISHED}{}", std::process::id()));
-        fs::create_dir_all(&unfinished)?;
-        Ok(Self { root: None, unfinished, path })
+        Ok(Self { root: None, given: Some(directory), unfinished, path })
     }
 
     /// Puts the files in place of those of an earlier record.
     pub(super) fn finish_given(mut self) -> io::Result<PathBuf> {
+        let held = self.given.as_ref().ok_or(io::ErrorKind::NotFound)?.held();
+        // It may have been moved.
+        let path = fs::read_link(&held).unwrap_or_else(|_| self.path.clone());
         for name in FILES {
-            let (new, path) = (self.unfinished.join(name), self.path.join(name));
-            match fs::remove_file(&path) {
+            let (new, old) = (self.unfinished.join(name), held.join(name));
+            match fs::remove_file(&old) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(at(&path, &error));
+                    return Err(at(&path.join(name), &error));
                 }
                 _ => {}
             }
-            match fs::rename(&new, &path) {
+            match fs::rename(&new, &old) {
                 // It could not be written, which was reported.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(at(&path, &error)),
+                Err(error) => return Err(at(&path.join(name), &error)),
                 Ok(()) => {}
             }
         }
         fs::remove_dir(&self.unfinished)?;
-        Ok(std::mem::take(&mut self.path))
+        self.path = PathBuf::new();
+        Ok(path)
     }
 
-    /// Removes the directory if nothing is in it.
+    /// Removes the directory if nothing is in it, and its path still leads to it.
     pub(super) fn remove_if_empty(&self) {
-        if self.root.is_none() && !self.path.as_os_str().is_empty() {
+        let Some(directory) = &self.given else { return };
+        let same =
+            |held: Metadata, path: Metadata| (held.dev(), held.ino()) == (path.dev(), path.ino());
+        let metadata = directory.0.metadata().and_then(|held| Ok((held, self.path.metadata()?)));
+        if metadata.is_ok_and(|(held, path)| same(held, path)) {
             let _ = fs::remove_dir(&self.path); // it fails if something is in it
         }
     }
@@ -115,5 +153,30 @@ mod tests {
         fs::remove_dir_all(&path).unwrap();
         drop(Folder::given(&path).unwrap());
         assert!(!path.exists(), "it is not left empty");
+    }
+
+    #[test]
+    fn the_directory_is_the_one_that_the_path_led_to_at_the_start() {
+        let at = |name| std::env::temp_dir().join(format!("nstest-{name}-{}", std::process::id()));
+        let (path, moved) = (at("held"), at("moved"));
+        let folder = Folder::given(&path).unwrap();
+        fs::rename(&path, &moved).unwrap();
+        fs::create_dir(&path).unwrap();
+        folder.write(Path::new(EVENTS), b"{}").unwrap();
+        assert_eq!(folder.finish().unwrap(), moved);
+        assert_eq!(fs::read_to_string(moved.join(EVENTS)).unwrap(), "{}");
+        let folder = Folder::given(&moved).unwrap_err();
+        assert_eq!(folder.to_string(), "its files are no record");
+        fs::remove_file(moved.join(EVENTS)).unwrap();
+        let folder = Folder::given(&moved).unwrap();
+        fs::remove_dir(&path).unwrap();
+        fs::rename(&moved, &path).unwrap();
+        fs::create_dir(&moved).unwrap();
+        drop(folder);
+        assert!(moved.exists(), "it is another directory");
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+        for directory in [path, moved] {
+            fs::remove_dir(directory).unwrap();
+        }
     }
 }
