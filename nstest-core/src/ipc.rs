@@ -5,11 +5,14 @@
 //!
 //! An event is a tag, the length of its payload in four bytes (little endian), and the
 //! payload. Init writes [`Event::Ended`], [`Event::InitFailed`] and [`Event::NotAwaited`]; the
-//! body writes the others. Events do not mix (pipe(7)): they are shorter than `PIPE_BUF`, or
+//! body writes the others. Either writes [`Event::Stopped`] and [`Event::Continued`] of its child. Events do not mix (pipe(7)): they are shorter than `PIPE_BUF`, or
 //! written while no other process writes. Findings can be larger than the pipe, so a parent that
 //! expects them reads while they are written.
 
 use std::time::Duration;
+
+#[cfg(feature = "cli")]
+use nix::libc;
 
 use crate::run_config::{Findings, RunConfig};
 use crate::sys::init::{message, tag};
@@ -38,6 +41,12 @@ pub(crate) enum Event {
     NotAwaited(i32),
     /// The body's process ended with this wait status, as waitpid(2) gives it.
     Ended(i32),
+    /// This signal has stopped the body, or the program that is its child.
+    Stopped(i32),
+    /// What was stopped goes on.
+    Continued,
+    /// The program that the body was to start was not executed, because of this `errno`.
+    NotExecuted(i32),
 }
 
 /// How a body fails.
@@ -82,10 +91,28 @@ impl Event {
             Event::InitFailed(errno) => return message(tag::NOT_STARTED, *errno).to_vec(),
             Event::NotAwaited(errno) => return message(tag::NOT_AWAITED, *errno).to_vec(),
             Event::Ended(status) => return message(tag::ENDED, *status).to_vec(),
+            Event::Stopped(signal) => return message(tag::STOPPED, *signal).to_vec(),
+            Event::Continued => return message(tag::CONTINUED, 0).to_vec(),
+            Event::NotExecuted(errno) => {
+                number = errno.to_le_bytes();
+                (b'X', &number)
+            }
         };
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         let payload = &payload[..length as usize];
         [&[first], &length.to_le_bytes()[..], payload].concat()
+    }
+
+    /// What the wait status of a child says (waitpid(2)).
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_change(status: i32) -> Event {
+        if libc::WIFSTOPPED(status) {
+            Event::Stopped(libc::WSTOPSIG(status))
+        } else if libc::WIFCONTINUED(status) {
+            Event::Continued
+        } else {
+            Event::Ended(status)
+        }
     }
 
     /// Takes the first event off `bytes`, if it is complete and known.
@@ -111,6 +138,9 @@ impl Event {
             tag::NOT_STARTED => Event::InitFailed(number()),
             tag::NOT_AWAITED => Event::NotAwaited(number()),
             tag::ENDED => Event::Ended(number()),
+            tag::STOPPED => Event::Stopped(number()),
+            tag::CONTINUED => Event::Continued,
+            b'X' => Event::NotExecuted(number()),
             _ => return None,
         };
         bytes.drain(..5 + length);
@@ -227,6 +257,9 @@ mod tests {
             Event::InitFailed(11),
             Event::NotAwaited(1),
             Event::Ended(-1),
+            Event::Stopped(19),
+            Event::Continued,
+            Event::NotExecuted(2),
         ];
         let all: Vec<u8> = events.iter().flat_map(Event::encode).collect();
         let (mut buffer, mut seen) = (Vec::new(), Vec::new());

@@ -108,7 +108,9 @@ pub mod private {
         pub mod doctor {
             pub use crate::doctor::*;
         }
-        pub use crate::runner::{PausedTest, Program, ProgramEnd, run_program, why_not_executed};
+        pub use crate::runner::{
+            PausedTest, Program, ProgramEnd, replace_process, run_program, why_not_executed,
+        };
 
         /// A duration as fault plans have it: `40ms`, `1m30s`.
         ///

@@ -31,6 +31,10 @@ const WRONG: &[(&str, &[&[&str]])] = &[
         &[&["--timeout"], &["--timeout=0s", "true"], &["--timeout=5", "true"]],
     ),
     ("nstest run --record", &[&["--record"], &["--record=", "true"]]),
+    (
+        "nstest run --tls-secrets",
+        &[&["--tls-secrets", "true"], &["--record=x", "--tls-secrets=x", "true"]],
+    ),
     ("nstest show", &[&["--wrong"]]),
     ("nstest show record", &[&["a", "card", "b"]]),
     ("nstest show view", &[&["latest", "pakets"]]),
@@ -86,6 +90,40 @@ fn every_wrong_argument_is_refused() {
     }
 }
 
+#[test]
+fn a_wrong_value_names_the_form_of_a_right_one() {
+    let form = "; write a number and a unit: `10s`, `500ms`, `2m`";
+    for (value, why) in [
+        ("10", "`10` is not a duration"),
+        ("s", "`s` is not a duration"),
+        ("1..5s", "`1..5s` is not a duration"),
+        ("0s", "no program ends within no time"),
+        ("1.5ns", "`1.5ns` is not a whole number of nanoseconds"),
+        ("9999999h", "`9999999h` is longer than 584 years"),
+        ("99999999999999999999999999999999999999999h", "is longer than 584 years"),
+    ] {
+        let ended = Ended::of(nstest(&["run", "--timeout", value, "true"]));
+        ended.is_refused();
+        assert!(ended.stderr.contains(&format!("{why}{form}")), "{ended:?}");
+    }
+    let long = Ended::of(nstest(&["run", "--timeout", "5000000h", "true"]));
+    assert_eq!(long.status, Some(0), "{long:?}");
+    // The grammar of conditions: a time needs its unit, a percentage does not need its sign.
+    for (condition, why) in [
+        ("delay 5", "`5` is not a duration"),
+        ("loss 5ms", "`5ms` is not a percentage"),
+        ("loss 101", "`101` is more than 100%"),
+    ] {
+        let ended = Ended::of(nstest(&["run", "--peers=1", "--condition", condition, "true"]));
+        ended.is_refused();
+        assert!(ended.stderr.contains(why), "{ended:?}");
+    }
+    for condition in ["loss 5", "loss 5%"] {
+        let ended = Ended::of(nstest(&["run", "--peers=1", "--condition", condition, "true"]));
+        assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    }
+}
+
 /// A target directory with a record, and what prints something about it.
 fn printing(directory: &Directory) -> Vec<Command> {
     let path = directory.path().join("nstest/a/b/1");
@@ -134,6 +172,9 @@ fn without_standard_error_the_status_is_the_same() {
     for (arguments, status) in [
         (&["run", "--", "./missing"][..], 127),
         (&["run", "--peers=1", "--", "./missing"], 127),
+        (&["wrap", "./missing"], 127),
+        (&["wrap", "./missing", "--list"], 127),
+        (&["wrap", "/", "--list"], 126),
         (&["run", "--timeout=10ms", "sleep", "60"], 124),
         (&["run", "--record", "/proc/x", "true"], 125),
         (&["run", "--wrong"], 2),

@@ -1,18 +1,17 @@
-//! `nstest run` as a job of a shell, on a terminal that script(1) makes.
+//! `nstest run`, `wrap` and `shell` as jobs of a shell, on a terminal that script(1) makes.
 
-use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use nstest_tests::marks::{self, eventually};
+use nstest_tests::marks;
 use nstest_tests::survivors;
 use nstest_tests::terminal::OnTerminal;
 
 use crate::command::nstest;
-use crate::directory::Directory;
+use crate::starters;
 
 /// A command line that can start `$nstest`, on a terminal, and the mark of its processes for
 /// [`survivors`].
-fn start(command: &str) -> (OnTerminal, String) {
+pub(crate) fn start(command: &str) -> (OnTerminal, String) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let nth = COUNT.fetch_add(1, Ordering::Relaxed);
     let mark = format!("job-{}-{nth}", std::process::id());
@@ -25,55 +24,65 @@ fn start(command: &str) -> (OnTerminal, String) {
     (OnTerminal::run(command, environment), mark)
 }
 
-const WORLDS: [&str; 2] = ["", "--peers 1"];
+/// Calls a function with the beginning of each command line that starts a program.
+pub(crate) fn each(mut check: impl FnMut(&str)) {
+    starters::each(|arguments| {
+        println!("{arguments:?}");
+        check(&format!("\"$nstest\" {}", arguments.join(" ")));
+    });
+}
+
+/// Types a command into an interactive shell, and waits until it shows a text.
+fn type_command(shell: &mut OnTerminal, command: &str, shown: &str) {
+    shell.type_in(&format!("{command}\n"));
+    shell.wait_for(&format!("{command}\r\n"));
+    shell.wait_for(shown);
+}
 
 #[test]
 fn ctrl_c_is_for_the_program() {
-    for world in WORLDS {
+    each(|starter| {
         let script =
             "trap \"echo caught; exit 9\" INT; echo ready; while :; do sleep 0.02 & wait; done";
-        let (mut job, _) = start(&format!("exec \"$nstest\" run {world} -- sh -c '{script}'"));
+        let (mut job, _) = start(&format!("exec {starter} sh -c '{script}'"));
         job.wait_for("ready");
         job.type_in("\x03");
         let (status, shown) = job.end();
         assert_eq!(status, Some(9), "{shown}");
         assert_eq!(shown.matches("caught").count(), 1, "{shown}");
-    }
+    });
 }
 
 #[test]
 fn ctrl_c_ends_a_program_that_does_not_handle_it() {
-    for world in WORLDS {
+    each(|starter| {
         // Not a shell, which may miss the signal while it starts a program.
-        let (mut job, mark) = start(&format!("exec \"$nstest\" run {world} -- cat"));
+        let (mut job, mark) = start(&format!("exec {starter} cat"));
         job.type_in("typed\n");
         job.wait_for("typed\r\ntyped\r\n");
         job.type_in("\x03");
         let (status, shown) = job.end();
         assert_eq!(status, Some(130), "{shown}");
         assert_eq!(survivors::processes(mark.as_ref()), <[String; 0]>::default());
-    }
+    });
 }
 
 #[test]
 fn a_job_can_be_stopped_and_continued() {
-    for world in WORLDS {
+    each(|starter| {
         let (mut shell, _) = start("exec sh -i");
         shell.wait_for("$ ");
         // It does not read before it is continued: a process that is to stop while it reads may
         // take what is typed for the shell.
         let program =
             "trap go=1 CONT; echo re''ady; until [ $go ]; do sleep 0.02 & wait; done; cat; exit 4";
-        shell.type_in(&format!("\"$nstest\" run {world} -- sh -c '{program}'\n"));
+        shell.type_in(&format!("{starter} sh -c '{program}'\n"));
         shell.wait_for("ready\r\n");
         shell.type_in("\x1a");
         shell.wait_for("Stopped");
         shell.wait_for("$ ");
-        shell.type_in("echo in the sh''ell\n");
-        shell.wait_for("in the shell");
-        shell.type_in("fg\n");
-        shell.wait_for("fg\r\n");
-        shell.wait_for("exit 4");
+        type_command(&mut shell, "echo in the sh''ell", "in the shell");
+        type_command(&mut shell, "fg", "exit 4");
         shell.wait_for("\r\n");
         shell.type_in("typed\n");
         shell.wait_for("typed\r\ntyped\r\n");
@@ -82,14 +91,77 @@ fn a_job_can_be_stopped_and_continued() {
         shell.type_in("exit $?\n");
         let (status, shown) = shell.end();
         assert_eq!(status, Some(4), "{shown}");
-    }
+    });
+}
+
+/// A shell leaves the process group of the command, and takes the terminal.
+#[test]
+fn a_program_that_stops_itself_in_a_group_of_its_own_stops_the_job() {
+    each(|starter| {
+        let (mut shell, _) = start("exec sh -i");
+        shell.wait_for("$ ");
+        let inner = format!("PS1='inner> ' {starter} bash --norc --noprofile -i");
+        type_command(&mut shell, &inner, "inner> ");
+        for _ in 0..2 {
+            type_command(&mut shell, "kill -STOP $$", "Stopped");
+            shell.wait_for("$ ");
+            type_command(&mut shell, "echo in the sh''ell", "in the shell");
+            shell.wait_for("$ ");
+            type_command(&mut shell, "fg", "inner> ");
+        }
+        // It has the terminal: its jobs read and are ended by Ctrl-C.
+        type_command(&mut shell, "echo re''ady; cat", "ready\r\n");
+        shell.type_in("typed\n");
+        shell.wait_for("typed\r\ntyped\r\n");
+        shell.type_in("\x03");
+        shell.wait_for("inner> ");
+        type_command(&mut shell, "exit 3", "$ ");
+        shell.type_in("exit $?\n");
+        let (status, shown) = shell.end();
+        assert_eq!(status, Some(3), "{shown}");
+    });
+}
+
+#[test]
+fn a_program_that_handles_ctrl_z_is_not_stopped() {
+    each(|starter| {
+        let (mut shell, _) = start("exec sh -i");
+        shell.wait_for("$ ");
+        let program = "trap \"echo cau''ght; exit 6\" TSTP; echo re''ady; while :; do read x; done";
+        shell.type_in(&format!("{starter} sh -c '{program}'\n"));
+        shell.wait_for("ready\r\n");
+        shell.type_in("\x1a");
+        shell.wait_for("caught\r\n");
+        shell.wait_for("$ ");
+        shell.type_in("exit $?\n");
+        let (status, shown) = shell.end();
+        assert_eq!(status, Some(6), "{shown}");
+    });
+}
+
+/// The command must not stay stopped when the program goes on.
+#[test]
+fn a_program_that_others_continue_goes_on_with_the_job() {
+    each(|starter| {
+        let (mut shell, _) = start("exec sh -i");
+        shell.wait_for("$ ");
+        let program =
+            "(sleep 0.2; kill -CONT $$) & kill -STOP $$; wait; echo go''es on; exec sleep 0.2";
+        shell.type_in(&format!("{starter} sh -c '{program}'\n"));
+        shell.wait_for("Stopped");
+        shell.wait_for("goes on");
+        // The shell would wait forever for a job that stays stopped.
+        type_command(&mut shell, "wait; echo do''ne", "done");
+        shell.type_in("exit 0\n");
+        let (status, shown) = shell.end();
+        assert_eq!(status, Some(0), "{shown}");
+    });
 }
 
 #[test]
 fn a_shell_has_job_control_and_the_terminal_comes_back() {
-    for world in WORLDS {
-        let command =
-            format!("\"$nstest\" run {world} -- sh -i; echo end; read line; echo \"got $line\"");
+    each(|starter| {
+        let command = format!("{starter} sh -i; echo end; read line; echo \"got $line\"");
         let (mut outer, _) = start(&command);
         outer.wait_for("$ ");
         outer.type_in("sh -c 'echo re''ady; exec sleep 60'\n");
@@ -103,20 +175,5 @@ fn a_shell_has_job_control_and_the_terminal_comes_back() {
         let (status, shown) = outer.end();
         assert!(shown.ends_with("got a line\r\n"), "{shown}");
         assert_eq!(status, Some(0), "{shown}");
-    }
-}
-
-#[test]
-fn a_closed_terminal_leaves_nothing() {
-    let directory = Directory::new("closed-terminal");
-    let record = format!("--record '{}'", directory.path().display());
-    for world in WORLDS.into_iter().chain(["--host-port 9", "--silent-peer", &record]) {
-        let command = format!("\"$nstest\" run {world} -- sh -c 'echo ready; sleep 60 & sleep 60'");
-        let (mut job, mark) = start(&command);
-        job.wait_for("ready");
-        assert_eq!(job.close().signal(), Some(9));
-        eventually("the processes end", || {
-            survivors::processes(mark.as_ref()).is_empty().then_some(())
-        });
-    }
+    });
 }

@@ -1,7 +1,14 @@
 //! `nstest run --record`: what a program leaves, and what is not overwritten.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::process::Stdio;
+
+use nix::libc;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use nstest_tests::raw;
 
 use crate::command::{Ended, nstest};
 use crate::directory::Directory;
@@ -108,11 +115,86 @@ fn a_program_that_cannot_start_leaves_its_record_and_a_world_that_cannot_none() 
     let path = directory.path().join("record");
     let ended = record(&path, &["--", "./missing"]);
     assert_eq!(ended.status, Some(127), "{ended:?}");
-    assert!(show(&path, "card").contains("exit status 127\n"));
+    let card = show(&path, "card");
+    assert!(card.contains(": it could not be executed: No such file or directory"), "{card}");
     let new = directory.path().join("new");
     let path = new.to_str().unwrap();
     let mut command = nstest(&["run", "--record", path, "--", "true"]);
-    nstest_tests::raw::refuse_namespaces_in(&mut command, Some(nix::libc::EPERM));
+    raw::refuse_namespaces_in(&mut command, Some(libc::EPERM));
     assert_eq!(Ended::of(command).status, Some(125));
     assert!(!new.exists(), "it was made for this run");
+}
+
+#[test]
+fn a_network_that_cannot_be_made_is_in_the_record() {
+    let directory = Directory::new("record-network");
+    let path = directory.path().to_str().unwrap();
+    let mut command = nstest(&["run", "--peers=1", "--record", path, "--", "echo", "it runs"]);
+    raw::refuse_in(&mut command, libc::SYS_unshare, libc::ENOSPC, None);
+    let ended = Ended::of(command);
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(125), ""), "{ended:?}");
+    assert_eq!(ended.stderr.matches("unshare(CLONE_NEWNET): ENOSPC").count(), 1, "{ended:?}");
+    let card = show(directory.path(), "card");
+    assert!(card.starts_with("failed   echo \"it runs\": it did not begin: nstest["), "{card}");
+    assert!(card.contains("unshare"), "{card}");
+}
+
+/// The kernel kills init where memory is short, for example.
+#[test]
+fn a_world_that_is_killed_leaves_its_record() {
+    for world in [&[][..], &["--peers=1"]] {
+        let directory = Directory::new("record-killed");
+        let path = directory.path().to_str().unwrap();
+        let program = ["--record", path, "--", "sh", "-c", "echo ready; sleep 60"];
+        let mut command = nstest(&[&["run"], world, &program].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut String::new()).unwrap();
+        let children = format!("/proc/{0}/task/{0}/children", child.id());
+        let init = fs::read_to_string(children).unwrap().trim().parse().unwrap();
+        kill(Pid::from_raw(init), Signal::SIGKILL).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(125));
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        let why = "the program was killed, and so was its init before it ended by itself";
+        assert!(stderr.contains(why), "{stderr}");
+        assert!(stderr.contains(&format!("nstest: record in {path}\n")), "{stderr}");
+        let card = show(directory.path(), "card");
+        let words = card.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.starts_with("failed sh -c ") && words.contains(why), "{card}");
+    }
+}
+
+#[test]
+fn tls_secrets_are_recorded_on_request() {
+    let script = "[ -n \"$SSLKEYLOGFILE\" ] || exit 3; printf 'CLIENT_RANDOM 0011 2233\\n' >> \"$SSLKEYLOGFILE\"";
+    for (world, status) in
+        [(&[][..], 3), (&["--tls-secrets"], 0), (&["--tls-secrets", "--peers=1"], 0)]
+    {
+        let directory = Directory::new("record-secrets");
+        let program = ["--", "sh", "-c", script];
+        let ended = record(directory.path(), &[world, &program].concat());
+        assert_eq!(ended.status, Some(status), "{ended:?}");
+        let capture = fs::read(directory.path().join("capture.pcapng")).unwrap();
+        let has = |text: &str| capture.windows(text.len()).any(|it| it == text.as_bytes());
+        assert_eq!(has("CLIENT_RANDOM 0011 2233\n"), status == 0);
+        assert_eq!(show(directory.path(), "events").contains("contains TLS secrets"), status == 0);
+    }
+}
+
+#[test]
+fn the_record_is_where_its_path_led_at_the_start() {
+    let directory = Directory::new("record-moved");
+    let [first, second, link] = ["first", "second", "link"].map(|it| directory.path().join(it));
+    for target in [&first, &second] {
+        fs::create_dir(target).unwrap();
+    }
+    std::os::unix::fs::symlink(&first, &link).unwrap();
+    let script = "rm \"$0\" && ln -s \"$1\" \"$0\"";
+    let words = [&link, &second].map(|path| path.to_str().unwrap());
+    let ended = record(&link, &[&["--", "sh", "-c", script], &words[..]].concat());
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert_eq!(ended.stderr, format!("nstest: record in {}\n", first.display()));
+    assert_eq!(names(&first), FILES);
+    assert_eq!(names(&second), <[String; 0]>::default());
 }

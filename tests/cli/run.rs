@@ -7,6 +7,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::command::{Ended, nstest};
+use crate::directory::Directory;
+use crate::starters;
 
 #[test]
 fn the_program_has_a_network_and_processes_of_its_own() {
@@ -181,26 +183,85 @@ fn a_signal_of_the_program_to_its_group_is_not_sent_back() {
     }
 }
 
+/// Runs a command as it is started by a script that has `prepared` for it. `env` is the model: the
+/// program is to see the same.
+fn prepared(prepare: &str, start: &[&str], program: &[&str]) -> Ended {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{prepare}; exec \"$0\" \"$@\"")]);
+    let Some((name, _)) = start.split_first() else { panic!("no command") };
+    if *name == "env" {
+        command.args(start);
+    } else {
+        let start = nstest(start);
+        command.arg(start.get_program()).args(start.get_args());
+    }
+    Ended::of(command.args(program))
+}
+
 #[test]
 fn ignored_signals_stay_ignored_and_no_signal_is_blocked() {
-    let masks = |start: &Command| {
-        let mut command = Command::new("sh");
-        command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
-        let ended = Ended::of({
-            command.arg(start.get_program()).args(start.get_args());
-            command
-        });
+    let program = ["cat", "/proc/self/status"];
+    let masks = |prepare: &str, start: &[&str]| {
+        let ended = prepared(prepare, start, &program);
         ["SigIgn:", "SigBlk:"].map(|name| {
             let line = ended.stdout.lines().find_map(|line| line.strip_prefix(name)).unwrap();
             // Without the signals that the C library uses itself, from 32.
             u64::from_str_radix(line.trim(), 16).unwrap() & 0x7fff_ffff
         })
     };
-    let mut cat = Command::new("cat");
-    let without = masks(cat.arg("/proc/self/status"));
-    assert_eq!(without[0] & 1, 1, "SIGHUP is ignored");
-    for world in WORLDS {
-        assert_eq!(masks(&nstest(&[world, &["cat", "/proc/self/status"]].concat())), without);
+    const PIPE: u64 = 1 << 12;
+    let cases = [("trap '' HUP", 1, 0), ("trap '' HUP PIPE", 1 | PIPE, PIPE)];
+    let without = cases.map(|(prepare, ignored, _)| {
+        let without = masks(prepare, &["env"]);
+        assert_eq!(without[0] & ignored, ignored, "{prepare}");
+        without
+    });
+    starters::each(|start| {
+        for ((prepare, _, pipe), without) in cases.iter().zip(without) {
+            let within = masks(prepare, start);
+            assert_eq!(within, without, "{prepare}: {start:?}");
+            assert_eq!(within[0] & PIPE, *pipe, "{prepare}: {start:?}");
+        }
+    });
+    // A program that lists tests replaces the command.
+    let list = ["sh", "-c", "cat /proc/self/status", "--list"];
+    for (prepare, _, pipe) in cases {
+        let ended = prepared(prepare, &["wrap", "--"], &list);
+        let line = ended.stdout.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+        assert_eq!(u64::from_str_radix(line.trim(), 16).unwrap() & PIPE, pipe, "{prepare}");
+    }
+}
+
+#[test]
+fn descriptors_that_are_passed_to_the_command_are_the_programs_and_no_others() {
+    let prepare = "exec 3</etc/passwd 7>&1";
+    let program = ["sh", "-c", "head -n1 <&3 >&7; ls /proc/$$/fd"];
+    let seen = |start: &[&str]| {
+        let ended = prepared(prepare, start, &program);
+        assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+        let (line, descriptors) = ended.stdout.split_once('\n').expect("a line");
+        (line.starts_with("root:"), descriptors.to_owned())
+    };
+    let without = seen(&["env"]);
+    assert!(without.0 && without.1.contains("\n3\n") && without.1.contains("7\n"), "{without:?}");
+    starters::each(|start| assert_eq!(seen(start), without, "{start:?}"));
+    let directory = Directory::new("descriptors");
+    let path = directory.path().to_str().unwrap();
+    for world in [&["--record", path][..], &["--host-port=9"], &["--silent-peer"]] {
+        let start = [&["run"], world, &["--"]].concat();
+        let ended = prepared(prepare, &start, &program);
+        let (_, descriptors) = ended.stdout.split_once('\n').expect("a line");
+        assert_eq!(descriptors, without.1, "{start:?}");
+    }
+}
+
+#[test]
+fn sockets_of_systemd_are_for_the_program() {
+    let prepare = "export LISTEN_FDS=1 LISTEN_PID=$$";
+    let program = ["sh", "-c", "echo $LISTEN_FDS $(($LISTEN_PID - $$))"];
+    for start in [&["run", "--"][..], &["run", "--host-port=9", "--"], &["wrap", "--"]] {
+        let ended = prepared(prepare, start, &program);
+        assert_eq!((ended.status, ended.stdout.as_str()), (Some(0), "1 0\n"), "{ended:?}");
     }
 }
 

@@ -7,6 +7,7 @@ use nstest::{Node, netns_test};
 use nstest_tests::terminal::OnTerminal;
 
 use crate::command::{Ended, nstest};
+use crate::starters::pid_of_init;
 
 #[netns_test]
 #[ignore = "fixture of another test"]
@@ -115,11 +116,6 @@ fn a_shell_says_where_it_is_and_ends_with_the_test() {
     let (status, shown) = shell.end();
     assert_eq!(status, Some(137), "{shown}");
     assert!(shown.contains("nstest: the test went on, which ended the shell"), "{shown}");
-}
-
-fn pid_of_init(shown: &str) -> String {
-    let (_, after) = shown.split_once("nsenter -t ").expect("a command");
-    after.split(' ').next().expect("a PID").to_owned()
 }
 
 #[test]

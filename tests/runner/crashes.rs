@@ -101,7 +101,7 @@ fn kills_itself() {
 fn sigkill_suggests_a_lack_of_memory() {
     expect![[r#"
         nstest[signal]: the test's process was killed by SIGKILL (signal 9) before the test ended
-          help: if the test did not kill itself, the kernel may have run out of memory: see `dmesg`
+          help: if it did not kill itself, the kernel may have run out of memory: see `dmesg`
     "#]]
     .assert_eq(&failure("crashes::kills_itself"));
 }

@@ -75,6 +75,7 @@ fn run(name: &str, program: &Program) -> TrialResult {
         Ok(ProgramEnd::Exited(status)) => {
             Err(cut_short(name, Some(ExitStatus::from_raw(status << 8))))
         }
+        Ok(ProgramEnd::NotPrepared(_)) => Err(cut_short(name, Some(ExitStatus::from_raw(1 << 8)))),
         Ok(ProgramEnd::TimedOut(_)) => Err(cut_short(name, None)),
         Ok(ProgramEnd::NotStarted(error)) => {
             let step = "execute a program in the namespaces";

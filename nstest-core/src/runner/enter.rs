@@ -92,6 +92,6 @@ fn begun(name: &str) -> Option<(Role, RunConfig)> {
 fn start(name: &str, options: Options, run_config: RunConfig) -> Result<()> {
     let launch = Launch::of_main(name, options, BodyOutput::Inherited)?;
     let launch = Launch { run_config, ..launch };
-    let status = ExitStatus::from_raw(launch.start()?.watch().into_status()?);
+    let status = ExitStatus::from_raw(launch.start()?.watch().into_status("the program")?);
     std::process::exit(exit_code(status))
 }

@@ -23,13 +23,15 @@
 //! - [`inline`]: runs the body in the parent, for debuggers;
 //! - [`mod@enter`]: a body without a test, for a `main`;
 //! - `program`, `program_options`, `program_record`: a body that is a program, for `nstest run`;
-//! - `paused`: enters a test that is paused, for `nstest shell`;
+//! - `entered`, `paused`: enters a test that is paused, for `nstest shell`;
 //! - [`supervise`]: the parent's way through all of it;
 //! - [`mod@run`]: what the macro calls.
 
 mod announce;
 mod body;
 mod enter;
+#[cfg(feature = "cli")]
+mod entered;
 mod explore;
 mod inline;
 mod keep;
@@ -64,7 +66,7 @@ pub(crate) use enter::enter_as;
 #[cfg(feature = "cli")]
 pub use paused::PausedTest;
 #[cfg(feature = "cli")]
-pub use program::{run_program, why_not_executed};
+pub use program::{replace_process, run_program, why_not_executed};
 #[cfg(feature = "cli")]
 pub use program_options::{Program, ProgramEnd};
 pub use returned::Returned;

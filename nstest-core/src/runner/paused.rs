@@ -9,17 +9,24 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns};
+use nix::unistd::pipe2;
 
+use super::entered;
 use super::parent::foreground::Foreground;
+use super::parent::refusal::descriptor_error;
+use super::parent::watch::Running;
 use super::parent::way_in::EntryPoint;
 use super::program_options::ProgramEnd;
 use crate::error::{Error, ErrorCode, Result};
-use crate::layout::{NODE, PAUSED};
+use crate::layout::NODE;
 use crate::node::view::View;
+use crate::sys::copy::run_in_copy;
 use crate::sys::init;
-use crate::sys::limits::without_blocked_signals;
-use crate::sys::process::exit_code;
+
+/// The exit status of a program that was killed.
+const KILLED: i32 = 128 + 9;
 
 /// A test that is paused.
 #[derive(Debug)]
@@ -61,73 +68,99 @@ impl PausedTest {
         self.networks.iter().map(|(name, _)| name.as_str()).collect()
     }
 
-    /// Runs a program in a node. This process enters the namespaces of the test for good.
+    /// Runs a program in a node.
     ///
     /// # Errors
     /// What the kernel refuses before the program begins.
     pub fn run(&self, node: &str, command: &mut Command) -> Result<ProgramEnd> {
-        // The directory of the other mounts may have the same path.
-        let directory = std::env::current_dir();
-        let foreground = Foreground::begin_for_child()?;
-        self.enter(node).map_err(|error| {
-            Error::new(ErrorCode::Namespace, format!("enter node {node} of test {}", self.name))
-                .source(error)
-                .help("enter it as the user who started the test, while it is paused")
-        })?;
-        if node != NODE {
-            View { hostname: node.to_owned() }.take()?;
-        }
-        if let Ok(directory) = directory {
-            let _ = std::env::set_current_dir(directory); // otherwise it is `/`
-        }
-        without_blocked_signals(command);
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => return Ok(ProgramEnd::NotStarted(error)),
-        };
-        match foreground.attend_child(&mut child) {
-            Ok(status) => Ok(ProgramEnd::Exited(exit_code(status))),
-            Err(error) => Err(Error::new(ErrorCode::Setup, "wait for the program").source(error)),
+        let foreground = Foreground::begin(false)?;
+        let refused = |error| self.refused(node, error);
+        let namespaces = self.open(node).map_err(refused)?;
+        namespaces.enter_those_of_children().map_err(refused)?;
+        let (report, report_end) = pipe2(OFlag::O_CLOEXEC)
+            .map_err(descriptor_error("make the pipe for the program's end", "pipe2"))?;
+        let mut ends = Some((report, report_end));
+        // Each of the two processes has both ends, and closes one.
+        let process = run_in_copy(|| {
+            let Some((_, report_end)) = ends.take() else { return 1 };
+            let enter = || {
+                // The directory of the other mounts may have the same path.
+                let directory = std::env::current_dir();
+                namespaces.enter().map_err(refused)?;
+                if node != NODE {
+                    View { hostname: node.to_owned() }.take()?;
+                }
+                if let Ok(directory) = directory {
+                    let _ = std::env::set_current_dir(directory); // otherwise it is `/`
+                }
+                Ok(())
+            };
+            entered::run(enter, command, report_end)
+        })
+        .map_err(descriptor_error("start a process for the test", "fork"))?;
+        let Some((report, _)) = ends else { unreachable!("only the copy takes it") };
+        match Running::copy(process, report)?.attend(foreground).0 {
+            // It was killed with the test.
+            Err(_) if !self.is_paused() => Ok(ProgramEnd::Exited(KILLED)),
+            end => end,
         }
     }
 
-    /// Whether it still is. For a process that is in its namespaces, after [`run`](Self::run).
+    fn refused(&self, node: &str, error: io::Error) -> Error {
+        Error::new(ErrorCode::Namespace, format!("enter node {node} of test {}", self.name))
+            .source(error)
+            .help("enter it as the user who started the test, while it is paused")
+    }
+
+    /// Whether it still is.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        Path::new(PAUSED).symlink_metadata().is_ok()
+        EntryPoint::of_paused(self.entry.init).is_some_and(|(_, name)| name == self.name)
     }
 
-    /// Enters all namespaces of the test, and the network of one of its nodes. Programs that this
-    /// process starts are in its PID namespace.
-    fn enter(&self, node: &str) -> io::Result<()> {
+    /// The namespaces of the test, with the network of one of its nodes.
+    fn open(&self, node: &str) -> io::Result<Namespaces> {
         let network = self.networks.iter().find(|(name, _)| name == node);
         let (_, network) = network.ok_or(io::ErrorKind::NotFound)?;
-        let network = open(network)?;
-        let of_init = |kind: &str| {
-            let path = format!("/proc/{}/ns/{kind}", self.entry.init);
-            open(Path::new(&path))
-        };
-        // All are opened first: /proc is another one afterwards.
-        let user = (!self.entry.joined).then(|| of_init("user")).transpose()?;
-        let kinds = [
-            (CloneFlags::CLONE_NEWNS, "mnt"),
-            (CloneFlags::CLONE_NEWUTS, "uts"),
-            (CloneFlags::CLONE_NEWIPC, "ipc"),
-            (CloneFlags::CLONE_NEWPID, "pid"),
-        ];
-        let others = kinds.map(|(kind, name)| of_init(name).map(|namespace| (kind, namespace)));
-        if let Some(user) = user {
-            setns(user, CloneFlags::CLONE_NEWUSER)?;
-        }
-        setns(network, CloneFlags::CLONE_NEWNET)?;
-        for other in others {
-            let (kind, namespace) = other?;
-            setns(namespace, kind)?;
-        }
-        Ok(())
+        let of_init = |kind: &str| open(format!("/proc/{}/ns/{kind}", self.entry.init));
+        Ok(Namespaces {
+            user: (!self.entry.joined).then(|| of_init("user")).transpose()?,
+            pid: of_init("pid")?,
+            others: [
+                (CloneFlags::CLONE_NEWNET, open(network)?),
+                (CloneFlags::CLONE_NEWNS, of_init("mnt")?),
+                (CloneFlags::CLONE_NEWUTS, of_init("uts")?),
+                (CloneFlags::CLONE_NEWIPC, of_init("ipc")?),
+            ],
+        })
     }
 }
 
-fn open(path: &Path) -> io::Result<OwnedFd> {
+/// Those of a test. All are opened first: /proc is another one afterwards.
+#[derive(Debug)]
+struct Namespaces {
+    /// Absent if the test is in that of this process.
+    user: Option<OwnedFd>,
+    pid: OwnedFd,
+    others: [(CloneFlags, OwnedFd); 4],
+}
+
+impl Namespaces {
+    /// Has children of this process be processes of the test. That needs the rights that this
+    /// process has in the user namespace of the test.
+    fn enter_those_of_children(&self) -> io::Result<()> {
+        if let Some(user) = &self.user {
+            setns(user, CloneFlags::CLONE_NEWUSER)?;
+        }
+        Ok(setns(&self.pid, CloneFlags::CLONE_NEWPID)?)
+    }
+
+    fn enter(&self) -> io::Result<()> {
+        let enter = |(kind, namespace): &(CloneFlags, OwnedFd)| setns(namespace, *kind);
+        Ok(self.others.iter().try_for_each(enter)?)
+    }
+}
+
+fn open(path: impl AsRef<Path>) -> io::Result<OwnedFd> {
     File::open(path).map(OwnedFd::from)
 }

@@ -11,6 +11,7 @@
 use std::error::Error as _;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::process::Command;
 
 use nix::libc;
 
@@ -27,7 +28,7 @@ use super::settings::{RecordOptions, RecordPolicy};
 use super::test::Options;
 use crate::error::Result;
 use crate::preflight::caller;
-use crate::sys::descriptors;
+use crate::sys::{descriptors, inherited_signals};
 
 /// Runs a program in a world of its own. Called first in `main`, in both processes with the
 /// same arguments.
@@ -38,12 +39,12 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
     caller::set_command();
     if let Some(channel) = Channel::claim(NAME) {
         channel.begin();
-        return play(program, channel.listeners());
+        return Err(play(program, &channel));
     }
     refuse_stale_environment()?;
     let launch = Launch::of_main(NAME, program.options(), BodyOutput::Foreground)?;
     let kept = program.record.as_deref().map(ProgramRecord::begin).transpose()?;
-    let record = if kept.is_some() { RECORDED } else { RecordOptions::OFF };
+    let record = if kept.is_some() { recorded(program) } else { RecordOptions::OFF };
     let (ours, listeners) = listener_sockets(program)?.unzip();
     let mut launch = Launch { timeout: program.timeout, record, listeners, ..launch };
     if !program.needs_body() {
@@ -52,15 +53,20 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
     let foreground = Foreground::begin(program.needs_nodes())?;
     let running = launch.start()?;
     let host_ports = ours.map(HostPorts::serve).transpose()?;
-    let attended = running.attend(&foreground);
+    let (end, record) = running.attend(foreground);
     if let Some(host_ports) = host_ports {
         host_ports.finish();
     }
-    let (end, record) = attended?;
     if let Some(kept) = kept {
         kept.finish(program, &end, record);
     }
-    Ok(end)
+    end
+}
+
+/// Replaces this process by a program, with the signals ignored that this one was started with.
+/// Returns only if that fails.
+pub fn replace_process(command: &mut Command) -> io::Error {
+    inherited_signals::replace_process(command)
 }
 
 /// Why a program was not executed, and what helps, in lines for a message: for limits of the machine.
@@ -90,5 +96,7 @@ fn listener_sockets(program: &Program) -> Result<Option<(OwnedFd, OwnedFd)>> {
 }
 
 /// Without peers, `lo` is all of the network.
-const RECORDED: RecordOptions =
-    RecordOptions { policy: RecordPolicy::All, tls_secrets: false, loopback: true };
+fn recorded(program: &Program) -> RecordOptions {
+    let Program { tls_secrets, .. } = *program;
+    RecordOptions { policy: RecordPolicy::All, tls_secrets, loopback: true }
+}

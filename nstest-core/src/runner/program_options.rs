@@ -32,6 +32,8 @@ pub struct Program {
     pub timeout: Option<Duration>,
     /// The directory of the record that it leaves, if it leaves one.
     pub record: Option<PathBuf>,
+    /// Whether the record has the TLS secrets that the program logs.
+    pub tls_secrets: bool,
 }
 
 impl Program {
@@ -55,16 +57,20 @@ pub enum ProgramEnd {
     TimedOut(Duration),
     /// It could not be started.
     NotStarted(io::Error),
+    /// Its network could not be made, or a test not be entered: the error, which the process there
+    /// has returned or printed.
+    NotPrepared(String),
 }
 
 impl ProgramEnd {
-    /// In words, and whether that is a success. It was started.
+    /// In words, and whether that is a success.
     #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
     pub(super) fn describe(&self) -> (bool, String) {
         match self {
             Self::Exited(status) => (*status == 0, format!("it ended with exit status {status}")),
             Self::TimedOut(timeout) => (false, format!("it did not end within {timeout:?}")),
             Self::NotStarted(error) => (false, format!("it could not be executed: {error}")),
+            Self::NotPrepared(report) => (false, format!("it did not begin: {report}")),
         }
     }
 }

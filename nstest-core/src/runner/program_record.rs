@@ -34,12 +34,15 @@ impl ProgramRecord {
 
     /// Writes what was recorded of a program that has ended so, and prints where it is. What cannot
     /// be written is a note.
-    pub(super) fn finish(self, program: &Program, end: &ProgramEnd, record: TestRecord) {
+    pub(super) fn finish(self, program: &Program, end: &Result<ProgramEnd>, record: TestRecord) {
         let mut words: Vec<OsString> = std::env::args_os().collect();
         if let Some(program) = words.first_mut() {
             *program = "nstest".into();
         }
-        let (passed, verdict) = end.describe();
+        let (passed, verdict) = match end {
+            Ok(end) => end.describe(),
+            Err(error) => (false, format!("{error:?}")),
+        };
         let name = rerun::command_line(&program.command);
         let summary = RunSummary {
             name: &name,

@@ -31,6 +31,10 @@ pub(super) struct Observed {
     init_failed: Option<(&'static str, i32)>,
     /// The wait status of the body's process.
     status: Option<i32>,
+    /// The `errno` with which the program that the body was to start was not executed.
+    pub(super) not_executed: Option<i32>,
+    /// Whether the body, or the program that is its child, is stopped.
+    pub(super) stopped: bool,
     /// The signal that killed init, before or after it was init.
     pub(super) init_killed: Option<i32>,
     /// What the body found in its network.
@@ -167,6 +171,9 @@ impl Observed {
             Event::InitFailed(errno) => self.init_failed = Some(("clone", errno)),
             Event::NotAwaited(errno) => self.init_failed = Some(("wait4", errno)),
             Event::Ended(status) => self.status = Some(status),
+            Event::Stopped(_) => self.stopped = true,
+            Event::Continued => self.stopped = false,
+            Event::NotExecuted(errno) => self.not_executed = Some(errno),
         }
     }
 
@@ -195,12 +202,21 @@ impl Observed {
         })
     }
 
-    /// The wait status of a program that reports no result.
-    pub(super) fn into_status(self) -> Result<i32> {
+    /// What failed before the body could start a program, if something did.
+    #[cfg(feature = "cli")]
+    pub(super) fn take_report(&mut self) -> Option<String> {
+        match self.result.take_if(|result| matches!(result, Err(Failure::Reported(_))))? {
+            Err(Failure::Reported(report)) => Some(report),
+            _ => None,
+        }
+    }
+
+    /// The wait status of a program that reports no result. `who`: what it is.
+    pub(super) fn into_status(self, who: &str) -> Result<i32> {
         if let Some(error) = self.explanation {
             return Err(error);
         }
-        self.status.ok_or_else(|| ended_early(None, "before it ended by itself"))
+        self.status.ok_or_else(|| ended_early(who, None, "before it ended by itself"))
     }
 
     /// The verdict about a test that libtest was to find by `name`.
@@ -222,14 +238,14 @@ impl Observed {
         if !self.started {
             return match end {
                 Some(ProcessEnd::Exited(_)) => Verdict::NotStarted(not_started(name)),
-                end => Verdict::Broken(ended_early(end, "before the test began")),
+                end => Verdict::Broken(ended_early(TEST, end, "before the test began")),
             };
         }
         match (self.result, end) {
             (None, Some(ProcessEnd::Killed(Signal::SIGABRT))) if self.aborting.is_some() => {
                 Verdict::Failed(Failure::Panic(self.aborting.unwrap_or_default()))
             }
-            (None, end) => Verdict::Broken(ended_early(end, "before the test ended")),
+            (None, end) => Verdict::Broken(ended_early(TEST, end, "before the test ended")),
             (Some(Ok(())), Some(ProcessEnd::Exited(0))) => Verdict::Passed,
             (Some(Ok(())), end) => Verdict::Broken(ended_badly("passed", end)),
             (Some(Err(Failure::Panic(_) | Failure::PanicAny)), end)
@@ -241,6 +257,9 @@ impl Observed {
         }
     }
 }
+
+/// The process of a test, in messages.
+const TEST: &str = "the test's process";
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy)]
@@ -308,7 +327,7 @@ fn verdict_lost() -> Error {
         .help("it, or something that it called, closed file descriptors that it had not opened (close_range, closefrom); leave open what others opened")
 }
 
-fn ended_early(end: Option<ProcessEnd>, when: &str) -> Error {
+fn ended_early(who: &str, end: Option<ProcessEnd>, when: &str) -> Error {
     let (code, help) = match end {
         Some(ProcessEnd::Exited(_)) => (
             ErrorCode::EarlyExit,
@@ -316,7 +335,7 @@ fn ended_early(end: Option<ProcessEnd>, when: &str) -> Error {
         ),
         Some(ProcessEnd::Killed(Signal::SIGKILL)) | None => (
             ErrorCode::Signal,
-            "if the test did not kill itself, the kernel may have run out of memory: see `dmesg`",
+            "if it did not kill itself, the kernel may have run out of memory: see `dmesg`",
         ),
         Some(ProcessEnd::Killed(Signal::SIGSYS)) => (
             ErrorCode::Signal,
@@ -330,7 +349,7 @@ fn ended_early(end: Option<ProcessEnd>, when: &str) -> Error {
             (ErrorCode::Signal, "see the output above, which is what the test printed before")
         }
     };
-    Error::new(code, format!("the test's process {} {when}", ProcessEnd::describe(end))).help(help)
+    Error::new(code, format!("{who} {} {when}", ProcessEnd::describe(end))).help(help)
 }
 
 /// A test function has done what it should, and its process has not.

@@ -94,6 +94,18 @@ pub fn why_not_executed(_: &std::io::Error) -> Option<String> {
     None
 }
 
+/// Replaces this process by a program, where the platform can. Returns only if that fails.
+#[cfg(feature = "cli")]
+pub fn replace_process(command: &mut std::process::Command) -> std::io::Error {
+    #[cfg(unix)]
+    return std::os::unix::process::CommandExt::exec(command);
+    #[cfg(not(unix))]
+    {
+        let _ = command;
+        std::io::ErrorKind::Unsupported.into()
+    }
+}
+
 /// A test that is paused: there is none here.
 #[cfg(feature = "cli")]
 #[derive(Debug)]

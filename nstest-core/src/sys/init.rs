@@ -118,6 +118,10 @@ pub(crate) mod tag {
     pub(crate) const NOT_STARTED: u8 = b'I';
     /// Init could not wait for its children; the number is an `errno`.
     pub(crate) const NOT_AWAITED: u8 = b'W';
+    /// A signal has stopped the body; the number is that signal.
+    pub(crate) const STOPPED: u8 = b'T';
+    /// The body, which was stopped, goes on; the number is 0.
+    pub(crate) const CONTINUED: u8 = b'G';
 }
 
 /// A message of init, built without allocating: a tag, the length of what follows (4,
@@ -274,22 +278,31 @@ fn report(pipe: c_long, frame: &[u8; 9]) {
     bare(libc::SYS_write, [pipe, frame.as_ptr() as c_long, frame.len() as c_long, 0]);
 }
 
-/// Reaps until the body has ended. When this process exits, the kernel kills all others.
-/// `__WALL`, because a process may have been cloned with another exit signal than SIGCHLD.
+/// Reaps until the body has ended, and reports when it is stopped and continued. When this process
+/// exits, the kernel kills all others. `__WALL`, because a process may have been cloned with
+/// another exit signal than SIGCHLD.
 ///
 /// The body may be using the memory of this process at the same time: see [`lend`].
 pub(super) extern "C" fn await_body(body: c_long, pipe: c_long) -> ! {
     // Not on the stack, where a sanitizer would note it in thread-local memory.
     static STATUS: AtomicI32 = AtomicI32::new(0);
-    let wait = [-1, STATUS.as_ptr() as c_long, c_long::from(libc::__WALL), 0];
+    let options = libc::__WALL | libc::WUNTRACED | libc::WCONTINUED;
+    let wait = [-1, STATUS.as_ptr() as c_long, c_long::from(options), 0];
     loop {
-        let ended = bare(libc::SYS_wait4, wait);
-        if ended == body {
-            report(pipe, &message(tag::ENDED, STATUS.load(Relaxed)));
-            exit_bare(0)
+        let changed = bare(libc::SYS_wait4, wait);
+        let status = STATUS.load(Relaxed);
+        if changed == body {
+            if libc::WIFSTOPPED(status) {
+                report(pipe, &message(tag::STOPPED, libc::WSTOPSIG(status)));
+            } else if libc::WIFCONTINUED(status) {
+                report(pipe, &message(tag::CONTINUED, 0));
+            } else {
+                report(pipe, &message(tag::ENDED, status));
+                exit_bare(0)
+            }
         }
-        if ended < 0 && ended != -c_long::from(libc::EINTR) {
-            report(pipe, &message(tag::NOT_AWAITED, -ended as i32));
+        if changed < 0 && changed != -c_long::from(libc::EINTR) {
+            report(pipe, &message(tag::NOT_AWAITED, -changed as i32));
             exit_bare(1)
         }
     }

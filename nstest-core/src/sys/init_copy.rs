@@ -19,12 +19,12 @@ use nix::fcntl::OFlag;
 use nix::libc;
 use nix::unistd::pipe2;
 
-use super::call::{Errno, check, close, errno, pointers};
+use super::call::{Errno, check, errno, pointers};
 use super::capset;
 use super::init::{NAME, await_body, parent_is_gone, report_not_started, set_name};
 use super::process::{Process, exit_now};
 use super::spawn::{Act, BlockedSignals, Helper, Image, Refused, Spawned, Stack, unblock_signals};
-use super::step::{HeldDirs, Step};
+use super::step::HeldDirs;
 
 /// What init needs, in memory that it copies.
 struct InitJob<'a> {
@@ -134,7 +134,6 @@ extern "C" fn init(job: *mut c_void) -> c_int {
         }
     }
     set_name(NAME.to_bytes_with_nul());
-    close_all_but(job.report, job.failures);
     if parent_is_gone(job.report) {
         exit_now(1);
     }
@@ -143,8 +142,9 @@ extern "C" fn init(job: *mut c_void) -> c_int {
     // SAFETY: the stack is unused and large enough; `job` outlives the child's use of it, since
     // CLONE_VFORK suspends this process; `program` obeys the rules of `step`.
     match check(unsafe { libc::clone(program, job.program_stack.top(), flags, argument) }) {
+        // The program has its copies of what it is to have.
         Ok(program) => {
-            close(job.failures);
+            close_all_but(job.report);
             await_body(c_long::from(program), c_long::from(job.report))
         }
         Err(errno) => report_not_started(c_long::from(job.report), errno),
@@ -155,10 +155,7 @@ extern "C" fn init(job: *mut c_void) -> c_int {
 extern "C" fn program(job: *mut c_void) -> c_int {
     // SAFETY: it is the job of init, which is suspended.
     let job = unsafe { &*job.cast::<InitJob<'_>>() };
-    // Both cannot fail with these arguments.
-    let _ = Step::KeepOnly(Vec::new()).perform(&mut HeldDirs::new());
     capset::clear_ambient();
-    let _ = Step::DefaultSignal(libc::SIGPIPE).perform(&mut HeldDirs::new());
     unblock_signals();
     // SAFETY: the name ends in NUL, and both arrays of such strings end in null. The C libraries
     // of Linux look for it in PATH without allocating.
@@ -167,15 +164,12 @@ extern "C" fn program(job: *mut c_void) -> c_int {
     exit_now(127)
 }
 
-/// Closes what the copy has of the parent's descriptors, except for standard streams and two
-/// others.
-fn close_all_but(a: RawFd, b: RawFd) {
-    let close = |first: RawFd, last: RawFd| {
+/// Closes what the copy has of the parent's descriptors, except for standard streams and one
+/// other.
+fn close_all_but(kept: RawFd) {
+    for (first, last) in [(3, kept - 1), (kept + 1, RawFd::MAX)] {
         // SAFETY: close_range(2) takes numbers; nothing uses these descriptors any more. It
         // fails if the range is empty.
         unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-    };
-    close(3, a.min(b) - 1);
-    close(a.min(b) + 1, a.max(b) - 1);
-    close(a.max(b) + 1, RawFd::MAX);
+    }
 }

@@ -6,9 +6,6 @@ use std::process::Command;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-#[cfg(feature = "cli")]
-use super::spawn::unblock_signals;
-
 /// Whether this process may write a file of this size. Beyond its limit, the kernel would kill
 /// it (SIGXFSZ, getrlimit(2)); the limit applies to files in memory, too.
 pub(crate) fn may_write(size: u64) -> bool {
@@ -23,16 +20,4 @@ pub(crate) fn with_open_files(command: &mut Command, (soft, hard): (u64, u64)) {
     unsafe {
         command.pre_exec(limit);
     }
-}
-
-/// Has a program begin without blocked signals. Otherwise it inherits those of the thread
-/// that starts it.
-#[cfg(feature = "cli")]
-pub(crate) fn without_blocked_signals(command: &mut Command) {
-    let unblock = || {
-        unblock_signals();
-        Ok(())
-    };
-    // SAFETY: sigprocmask(2) may be called between fork and exec.
-    unsafe { command.pre_exec(unblock) };
 }

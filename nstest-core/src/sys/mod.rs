@@ -6,6 +6,8 @@
 //! - [`call`]: results of system calls, open(2) and close(2), calls without the C library;
 //! - [`namespaces`]: sets of namespaces;
 //! - [`process`]: a process held by its pidfd, and calls without another module;
+//! - `copy`: a copy of this process, for work in other namespaces;
+//! - `inherited_signals`: the signals that this process was started with;
 //! - [`descriptors`]: descriptors handed to another process;
 //! - [`capset`]: capabilities that survive `execve`;
 //! - [`tap`]: tap interfaces;
@@ -19,8 +21,9 @@
 //! - [`init_copy`]: the same as a copy of the parent, for a program of its own;
 //! - [`signal_event`]: a descriptor that a signal handler makes readable;
 //! - [`interrupt`]: SIGINT and SIGTERM as a descriptor, for a while;
+//! - `job_control`: stops this process as a job of a shell;
 //! - [`termination`]: SIGINT, SIGTERM and SIGHUP during work that is to end properly;
-//! - [`limits`]: limits of resources and blocked signals in programs;
+//! - [`limits`]: limits of resources in programs;
 //! - [`proc_mount`]: a mount of proc that no path leads to;
 //! - [`netlink`]: options of netlink sockets;
 //! - [`ethtool`]: offloads of network devices;
@@ -35,13 +38,19 @@
 
 pub(crate) mod call;
 mod capset;
+#[cfg(feature = "cli")]
+pub(crate) mod copy;
 pub(crate) mod descriptors;
 pub(crate) mod elsewhere;
 pub(crate) mod ethtool;
+#[cfg(feature = "cli")]
+pub(crate) mod inherited_signals;
 pub(crate) mod init;
 #[cfg(feature = "cli")]
 pub(crate) mod init_copy;
 pub(crate) mod interrupt;
+#[cfg(feature = "cli")]
+pub(crate) mod job_control;
 mod lend;
 pub(crate) mod limits;
 pub(crate) mod namespaces;

@@ -5,12 +5,19 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+#[cfg(feature = "cli")]
+use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
+#[cfg(feature = "cli")]
+use std::process::Command;
 use std::process::ExitStatus;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+
+#[cfg(feature = "cli")]
+use super::step::die_with_parent;
 
 /// The exit code of a program, as shells have it: 128 plus the number of the signal that killed
 /// it, if one did.
@@ -84,6 +91,48 @@ impl AsFd for Process {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
+}
+
+/// The next change of a child, or of any, that has happened already: its PID and its wait status
+/// (waitpid(2)). It has ended, or it was stopped or continued.
+///
+/// # Errors
+/// ECHILD, if there is no child.
+#[cfg(feature = "cli")]
+pub(crate) fn change_of(child: Option<i32>) -> nix::Result<Option<(i32, i32)>> {
+    wait(child, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
+}
+
+/// Waits for the next change of a child, and returns its wait status.
+///
+/// # Errors
+/// ECHILD, if it is no child.
+#[cfg(feature = "cli")]
+pub(crate) fn next_change_of(child: i32) -> nix::Result<i32> {
+    let change = wait(Some(child), libc::WUNTRACED | libc::WCONTINUED)?;
+    change.map(|(_, status)| status).ok_or(Errno::ECHILD)
+}
+
+/// waitpid(2); `None` if there is no change.
+#[cfg(feature = "cli")]
+fn wait(child: Option<i32>, options: i32) -> nix::Result<Option<(i32, i32)>> {
+    let mut status = 0;
+    loop {
+        // SAFETY: the pointer is valid.
+        let pid = unsafe { libc::waitpid(child.unwrap_or(-1), &raw mut status, options) };
+        match Errno::result(pid) {
+            Err(Errno::EINTR) => {}
+            result => return result.map(|pid| (pid != 0).then_some((pid, status))),
+        }
+    }
+}
+
+/// Has a program be killed when this thread ends.
+#[cfg(feature = "cli")]
+pub(crate) fn tie_to_this_thread(command: &mut Command) {
+    let tie = || die_with_parent().map_err(std::io::Error::from_raw_os_error);
+    // SAFETY: prctl(2) may be called between fork and exec.
+    unsafe { command.pre_exec(tie) };
 }
 
 /// Ends this process as a return from `main` does: with the destructors of the calling

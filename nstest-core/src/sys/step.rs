@@ -79,6 +79,8 @@ pub(crate) enum Step {
     Null { flags: c_int, to: RawFd },
     /// Close every descriptor above 2 at `execve`, except these.
     KeepOnly(Vec<RawFd>),
+    /// Keep these descriptors at `execve`, beside those that are kept anyway.
+    Keep(Vec<RawFd>),
 }
 
 /// The arguments of mount(2).
@@ -137,6 +139,7 @@ impl Step {
             Step::Duplicate { .. } => "dup2".into(),
             Step::Null { .. } => "open(/dev/null)".into(),
             Step::KeepOnly(_) => "close_range".into(),
+            Step::Keep(_) => "fcntl(F_SETFD)".into(),
         }
     }
 
@@ -185,6 +188,7 @@ impl Step {
             Step::Duplicate { from, to } => duplicate(*from, *to),
             Step::Null { flags, to } => duplicate(null(*flags)?, *to),
             Step::KeepOnly(fds) => keep_only(fds),
+            Step::Keep(fds) => keep(fds),
         }
     }
 }
@@ -354,10 +358,11 @@ fn keep_only(fds: &[RawFd]) -> Result<(), Errno> {
     if result < 0 {
         return Err(errno());
     }
-    for fd in fds {
-        cloexec(*fd, false)?;
-    }
-    Ok(())
+    keep(fds)
+}
+
+fn keep(fds: &[RawFd]) -> Result<(), Errno> {
+    fds.iter().try_for_each(|fd| cloexec(*fd, false))
 }
 
 fn cloexec(fd: RawFd, on: bool) -> Result<(), Errno> {

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::Args;
+use nstest_core::private::cli::replace_process;
 
 use super::FAILED;
 use super::run::World;
-use super::wrap::replace;
 
 /// Runs the tests of a package in network namespaces of their own.
 ///
@@ -66,7 +66,7 @@ impl CargoTest {
         if takes_separator(&self.arguments) {
             command.arg("--");
         }
-        let error = replace(command.args(&self.arguments));
+        let error = replace_process(command.args(&self.arguments));
         super::run::not_started(&cargo, &error)
     }
 

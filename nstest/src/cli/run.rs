@@ -40,6 +40,13 @@ pub(super) struct Run {
     #[arg(long, value_name = "PATH")]
     record: Option<PathBuf>,
 
+    /// The record has the TLS secrets of the program, which decrypt its packets.
+    ///
+    /// Programs with OpenSSL, rustls, NSS and others write them into the file that SSLKEYLOGFILE
+    /// names, some only on request.
+    #[arg(long, requires = "record")]
+    tls_secrets: bool,
+
     /// The program and its arguments.
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -59,6 +66,8 @@ pub(super) struct World {
     uplink: bool,
 
     /// What the link to the peers is like, in both directions: `delay 20ms loss 1%`.
+    ///
+    /// Times need a unit. The sign of a percentage may be left out: `loss 1`.
     #[arg(long, value_name = "CONDITION", value_parser = condition, requires = "peers")]
     condition: Option<Condition>,
 
@@ -81,8 +90,8 @@ pub(super) struct World {
 
 impl Run {
     pub(super) fn execute(self) -> ExitCode {
-        let Self { world, timeout, record, command } = self;
-        execute(Program { timeout, record, ..world.program(command) })
+        let Self { world, timeout, record, tls_secrets, command } = self;
+        execute(Program { timeout, record, tls_secrets, ..world.program(command) })
     }
 }
 
@@ -126,6 +135,8 @@ pub(super) fn report(program: &OsStr, ended: nstest_core::Result<ProgramEnd>) ->
             fail(TIMED_OUT, format_args!("`{name}` did not end within {timeout:?}"))
         }
         Ok(ProgramEnd::NotStarted(error)) => not_started(program, &error),
+        // The process in the namespaces has printed why.
+        Ok(ProgramEnd::NotPrepared(_)) => ExitCode::from(FAILED),
         Err(error) => {
             super::say(format_args!("{error:?}"));
             ExitCode::from(FAILED)
@@ -145,8 +156,9 @@ pub(super) fn not_started(program: &OsStr, error: &io::Error) -> ExitCode {
 }
 
 fn time(text: &str) -> Result<Duration, String> {
-    match read_duration(text)? {
-        Duration::ZERO => Err("it is zero".to_owned()),
+    const FORM: &str = "write a number and a unit: `10s`, `500ms`, `2m`";
+    match read_duration(text).map_err(|why| format!("{why}; {FORM}"))? {
+        Duration::ZERO => Err(format!("no program ends within no time; {FORM}")),
         time => Ok(time),
     }
 }

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitCode};
 
 use clap::Args;
+use nstest_core::private::cli::replace_process;
 
 use super::run::{World, execute, not_started};
 
@@ -28,7 +29,7 @@ impl Wrap {
         if !lists(&self.command) {
             return execute(self.world.program(self.command));
         }
-        let error = replace(Command::new(&self.command[0]).args(&self.command[1..]));
+        let error = replace_process(Command::new(&self.command[0]).args(&self.command[1..]));
         not_started(&self.command[0], &error)
     }
 }
@@ -37,17 +38,6 @@ impl Wrap {
 fn lists(command: &[OsString]) -> bool {
     let arguments = command.iter().skip(1).take_while(|argument| *argument != "--");
     arguments.map(OsString::as_os_str).any(|argument| argument == OsStr::new("--list"))
-}
-
-/// Replaces this process by `command`. Returns only if that fails.
-#[cfg(unix)]
-pub(super) fn replace(command: &mut Command) -> std::io::Error {
-    std::os::unix::process::CommandExt::exec(command)
-}
-
-#[cfg(not(unix))]
-pub(super) fn replace(_: &mut Command) -> std::io::Error {
-    std::io::ErrorKind::Unsupported.into()
 }
 
 #[cfg(test)]

@@ -78,9 +78,10 @@ impl Channel {
         self.assignment.run_config
     }
 
-    /// The socket through which a program hands over the listeners of host ports.
+    /// The socket through which a program hands over the listeners of host ports. To be called
+    /// once: it is closed with what is returned.
     #[cfg(feature = "cli")]
-    pub(crate) fn listeners(&self) -> Option<OwnedFd> {
+    pub(super) fn listeners(&self) -> Option<OwnedFd> {
         self.assignment.listeners.map(adopt)
     }
 
@@ -123,7 +124,7 @@ impl Channel {
 
     /// Checks the pipe first: the test may have closed the descriptor and opened a file of
     /// its own with the same number.
-    fn send(&self, event: &Event) {
+    pub(super) fn send(&self, event: &Event) {
         let mut report = lock(&self.report);
         if !self.handover.report_is_open() || report.write_all(&event.encode()).is_err() {
             pipe_closed(self.handover);

@@ -3,35 +3,59 @@
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus};
 
 use nix::libc;
 use nix::sys::signal::SigSet;
 
+use super::channel::Channel;
 use super::current::{Current, Role};
 use crate::error::{Error, ErrorCode, Result};
 use crate::fixture::{Fixture, FixtureParam};
+use crate::ipc::{Event, FAILED, Failure};
 use crate::node::restore_open_files;
 use crate::run_config::RunConfig;
-use crate::runner::program_options::{NAME, Program, ProgramEnd};
+use crate::runner::program_options::{NAME, Program};
 use crate::runner::test::Test;
 use crate::sys::descriptors;
-use crate::sys::limits::without_blocked_signals;
-use crate::sys::process::exit_code;
+use crate::sys::inherited_signals::{self, replace_process};
+use crate::sys::process::{exit, exit_code, exit_now, next_change_of};
 use crate::topology::DefaultRoute;
 use crate::world::Node;
 
 /// The default route leads to this node, where there are no peers.
 const SILENT: &str = "silent";
 
-/// Makes the network of the program, and starts it. Returns only if it had nodes, or could not
-/// be started.
+/// Makes the network of the program, and starts it. Ends this process as the program ends. Reports
+/// what fails before it has begun, and returns the error if the network cannot be made.
+pub(crate) fn play(program: &Program, channel: &Channel) -> Error {
+    match start(program, channel) {
+        Ok(ProgramStart::Ended(status)) => exit(exit_code(status)),
+        Ok(ProgramStart::Failed(error)) => {
+            let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
+            channel.send(&Event::NotExecuted(errno));
+            exit_now(FAILED)
+        }
+        Err(error) => {
+            channel.send(&Event::Failed(Failure::Reported(format!("{error:?}"))));
+            error
+        }
+    }
+}
+
+/// What became of a program that does not take the place of this process.
+enum ProgramStart {
+    Ended(ExitStatus),
+    Failed(io::Error),
+}
+
+/// Returns only if the program had nodes, or could not be started.
 ///
 /// # Errors
 /// If the network cannot be made.
-pub(crate) fn play(program: &Program, listeners: Option<OwnedFd>) -> Result<ProgramEnd> {
-    if let Some(listeners) = listeners {
+fn start(program: &Program, channel: &Channel) -> Result<ProgramStart> {
+    if let Some(listeners) = channel.listeners() {
         listen(&program.host_ports, &listeners)?;
     }
     let (name, arguments) = program.command.split_first().ok_or_else(|| {
@@ -40,12 +64,12 @@ pub(crate) fn play(program: &Program, listeners: Option<OwnedFd>) -> Result<Prog
     let mut command = Command::new(name);
     command.args(arguments);
     if program.needs_nodes() {
-        return in_network(program, &mut command);
+        return in_network(program, &mut command, channel);
     }
     if program.uplink {
         network(program)?;
     }
-    Ok(ProgramEnd::NotStarted(command.exec()))
+    Ok(ProgramStart::Failed(replace_process(&mut command)))
 }
 
 /// Listens at these ports of `localhost`, and hands the sockets to the parent.
@@ -72,7 +96,7 @@ fn listen(ports: &[u16], parent: &OwnedFd) -> Result<()> {
 }
 
 /// Waits until the program has ended.
-fn in_network(program: &Program, command: &mut Command) -> Result<ProgramEnd> {
+fn in_network(program: &Program, command: &mut Command, channel: &Channel) -> Result<ProgramStart> {
     // The terminal sends them to this process, too; they are for the program. The threads of
     // the nodes inherit the mask.
     block_signals()?;
@@ -86,14 +110,21 @@ fn in_network(program: &Program, command: &mut Command) -> Result<ProgramEnd> {
         let _ = net.local().link().condition(condition)?;
     }
     restore_open_files(command);
-    without_blocked_signals(command);
-    let ended = command.spawn().and_then(|mut child| child.wait());
+    inherited_signals::pass_on(command);
+    let ended = command.spawn().and_then(|child| attend(child.id() as i32, channel));
     // The kernel removes the network with this process, faster than handle by handle.
     std::mem::forget(current);
-    Ok(match ended {
-        Ok(status) => ProgramEnd::Exited(exit_code(status)),
-        Err(error) => ProgramEnd::NotStarted(error),
-    })
+    Ok(ended.map_or_else(ProgramStart::Failed, ProgramStart::Ended))
+}
+
+/// Waits until a child has ended, and reports when it is stopped and continued.
+fn attend(child: i32, channel: &Channel) -> io::Result<ExitStatus> {
+    loop {
+        match Event::of_change(next_change_of(child)?) {
+            Event::Ended(status) => return Ok(ExitStatus::from_raw(status)),
+            change => channel.send(&change),
+        }
+    }
 }
 
 fn block_signals() -> Result<()> {

@@ -54,6 +54,9 @@ pub(super) fn of_body(libtest_name: Option<&str>, tls_secrets: bool) -> Vec<CStr
                     format!("{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
                 value = value.to_string_lossy().replace("%p", &id).into();
             }
+            if name == "LISTEN_PID" && value == *std::process::id().to_string() {
+                value = "2".into(); // sd_listen_fds(3): the sockets are for the body
+            }
             name.push("=");
             name.push(value);
             c_string(name.into_vec())

@@ -1,34 +1,40 @@
 //! Watches a program that has the terminal and the process group of the parent, and passes
 //! signals on to it.
 //!
-//! What the terminal sends (Ctrl-C, Ctrl-\, a new size) reaches every process of the
+//! What the terminal sends (Ctrl-C, Ctrl-\, Ctrl-Z, a new size) reaches every process of the
 //! foreground process group, and so the program. What kill(2) sends to the parent reaches the
-//! parent alone, so it is passed on. Ctrl-Z and SIGTSTP stop the parent as any other process.
+//! parent alone, so it is passed on.
+//!
+//! The parent stops when the program is stopped, and not by itself: the program may handle Ctrl-Z,
+//! and a shell as the program is in a process group of its own. When the parent is continued, it
+//! continues the program.
 
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
-use nix::unistd::{Pid, getpgrp, tcsetpgrp};
+use nix::unistd::{Pid, getpgid, getpgrp, tcsetpgrp};
 
 use super::process_tree;
 use super::refusal::descriptor_error;
 use super::terminal::Terminal;
-use super::watch::Running;
+use super::watch::{Running, Watch};
 use crate::error::Result;
 use crate::runner::program_options::ProgramEnd;
 use crate::runner::record::TestRecord;
+use crate::runner::verdict::Observed;
+use crate::sys::job_control;
 use crate::sys::process::exit_code;
 
 /// What kill(2) sends to the parent and the program gets.
-const PASSED_ON: [Signal; 9] = [
+const PASSED_ON: [Signal; 10] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
@@ -36,6 +42,7 @@ const PASSED_ON: [Signal; 9] = [
     Signal::SIGUSR1,
     Signal::SIGUSR2,
     Signal::SIGALRM,
+    Signal::SIGTSTP,
     Signal::SIGCONT,
     Signal::SIGWINCH,
 ];
@@ -47,8 +54,10 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Foreground {
     signals: SignalFd,
-    /// The terminal, if this process is in its foreground.
+    /// The terminal, if there is one.
     terminal: Option<Terminal>,
+    /// Whether this process is in the foreground of the terminal, or has left that to the program.
+    is_front: bool,
     /// Whether the program is a child of the body, and not the body itself.
     below_body: bool,
 }
@@ -59,136 +68,182 @@ impl Foreground {
     /// # Errors
     /// If there is no descriptor for them.
     pub(crate) fn begin(below_body: bool) -> Result<Self> {
-        Self::with(PASSED_ON.into_iter().collect(), below_body)
-    }
-
-    /// For a child of this process.
-    ///
-    /// # Errors
-    /// If there is no descriptor for the signals.
-    pub(crate) fn begin_for_child() -> Result<Self> {
-        Self::with(PASSED_ON.into_iter().chain([Signal::SIGCHLD]).collect(), false)
-    }
-
-    fn with(mut passed_on: SigSet, below_body: bool) -> Result<Self> {
-        // For `take_terminal_back`.
-        passed_on.add(Signal::SIGTTOU);
         let failed = |call| descriptor_error("receive the signals for the program", call);
-        passed_on.thread_block().map_err(failed("sigprocmask"))?;
-        passed_on.remove(Signal::SIGTTOU);
+        let passed_on: SigSet = PASSED_ON.into_iter().collect();
+        let mut blocked = passed_on;
+        blocked.add(Signal::SIGTTOU); // for `give_terminal`
+        blocked.thread_block().map_err(failed("sigprocmask"))?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         let signals = SignalFd::with_flags(&passed_on, flags).map_err(failed("signalfd"))?;
-        let terminal = Terminal::open().ok().filter(Terminal::is_ours);
-        Ok(Self { signals, terminal, below_body })
-    }
-
-    /// Waits until a child has ended.
-    ///
-    /// # Errors
-    /// If it is not a child of this process.
-    pub(crate) fn attend_child(&self, child: &mut Child) -> io::Result<ExitStatus> {
-        let pid = Pid::from_raw(child.id() as i32);
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            let mut fds = [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-            // Interrupted by a signal, it fails, and is called again at once.
-            let _ = poll(&mut fds, PollTimeout::NONE);
-            while let Ok(Some(info)) = self.signals.read_signal() {
-                let signal = is_for_the_program(&info, pid.as_raw());
-                if let Some(signal) = signal.filter(|signal| *signal != Signal::SIGCHLD) {
-                    let _ = kill(pid, signal); // it fails if the child has just ended
-                }
-            }
-        };
-        self.take_terminal_back();
-        Ok(status)
+        let terminal = Terminal::open().ok();
+        let is_front = terminal.as_ref().is_some_and(Terminal::is_ours);
+        Ok(Self { signals, terminal, is_front, below_body })
     }
 
     /// A shell that the program was may have made a process group of its own the foreground.
     /// It does not exist any more, so the next process that reads would be stopped.
     fn take_terminal_back(&self) {
-        if let Some(terminal) = self.terminal.as_ref().filter(|terminal| !terminal.is_ours()) {
+        if let Some(terminal) = self.terminal.as_ref().filter(|it| self.is_front && !it.is_ours()) {
             // It fails if the terminal is gone.
             let _ = tcsetpgrp(terminal, getpgrp());
         }
+    }
+
+    /// Has a program go on, since this process does. In the foreground, a program that was stopped
+    /// gets the terminal: a shell gives it to the process group of this process.
+    fn continue_program(&mut self, program: Pid) {
+        let group = getpgid(Some(program)).unwrap_or(getpgrp());
+        let is_front = |it: &Terminal| it.is_ours() || it.is_of(group);
+        self.is_front = self.terminal.as_ref().is_some_and(is_front);
+        // All of these fail if the program has just ended.
+        if group == getpgrp() {
+            let _ = kill(program, Signal::SIGCONT);
+            return;
+        }
+        let front = self.terminal.as_ref().filter(|_| self.is_front);
+        if let Some(terminal) = front.filter(|_| process_tree::is_stopped(program.as_raw())) {
+            let _ = tcsetpgrp(terminal, group);
+        }
+        let _ = killpg(group, Signal::SIGCONT);
     }
 }
 
 impl Running {
     /// Returns when the program and all other processes of its world are dead, with what was
-    /// recorded of them.
-    ///
-    /// # Errors
-    /// What the machine refused before the program began.
-    pub(crate) fn attend(mut self, foreground: &Foreground) -> Result<(ProgramEnd, TestRecord)> {
-        let mut deadline = self.timeout.and_then(|timeout| self.start.checked_add(timeout));
+    /// recorded of them. The end is an error if the machine refused something before the program
+    /// began, or something killed its world.
+    pub(crate) fn attend(self, foreground: Foreground) -> (Result<ProgramEnd>, TestRecord) {
+        Attendance { watch: Watch::of(self), foreground }.attend()
+    }
+}
+
+/// A program that is being attended.
+struct Attendance {
+    watch: Watch,
+    foreground: Foreground,
+}
+
+impl Attendance {
+    fn attend(mut self) -> (Result<ProgramEnd>, TestRecord) {
+        let Running { timeout, start, .. } = self.watch.running;
+        let mut deadline = timeout.and_then(|timeout| start.checked_add(timeout));
         let mut timed_out = None;
         loop {
             let now = Instant::now();
             let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
             if left == Some(Duration::ZERO) {
-                match timed_out {
-                    None => {
-                        timed_out = self.timeout;
-                        deadline = now.checked_add(GRACE);
-                        let processes = process_tree::directories(self.process.pid());
-                        self.record.take_snapshot(processes);
-                        self.pass_on(Signal::SIGTERM, foreground);
-                    }
-                    Some(_) => {
-                        deadline = None;
-                        self.process.kill();
-                    }
+                if timed_out.is_none() {
+                    timed_out = timeout;
+                    deadline = now.checked_add(GRACE);
+                    self.end_program();
+                } else {
+                    deadline = None;
+                    self.watch.running.process.kill();
                 }
                 continue;
             }
-            let watched = |fd| PollFd::new(fd, PollFlags::POLLIN);
-            let mut fds = vec![watched(self.process.as_fd()), watched(foreground.signals.as_fd())];
-            fds.extend(self.record.poll_fds().map(watched));
-            let wait = left.map(|left| left + Duration::from_millis(1));
-            let wait = wait.and_then(|wait| PollTimeout::try_from(wait).ok());
-            // Interrupted by a signal, it fails, and is called again at once.
-            if poll(&mut fds, wait.unwrap_or(PollTimeout::NONE)).is_err() {
-                continue;
-            }
-            if fds[0].any() == Some(true) {
+            if self.wait(left) {
                 break;
             }
-            self.record.take();
-            while let Ok(Some(signal)) = foreground.signals.read_signal() {
-                if let Some(signal) = is_for_the_program(&signal, self.process.pid()) {
-                    self.pass_on(signal, foreground);
+            self.watch.relay();
+            self.pass_signals_on();
+            if self.watch.observed.stopped {
+                self.stop();
+            }
+        }
+        self.foreground.take_terminal_back();
+        let not_executed = self.watch.running.not_executed;
+        let mut observed = self.watch.finish();
+        let record = std::mem::take(&mut observed.record);
+        (program_end(observed, not_executed, timed_out), record)
+    }
+
+    /// Waits until something happens. True: init is dead, and with it every process of its
+    /// namespace.
+    fn wait(&self, left: Option<Duration>) -> bool {
+        let watched = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let running = &self.watch.running;
+        let mut fds = vec![watched(running.process.as_fd())];
+        fds.push(watched(self.foreground.signals.as_fd()));
+        fds.extend(running.report.poll_fd().map(watched));
+        fds.extend(running.record.poll_fds().map(watched));
+        let wait = left.map(|left| left + Duration::from_millis(1));
+        let wait = wait.and_then(|wait| PollTimeout::try_from(wait).ok());
+        // Interrupted by a signal, it fails, and is called again at once.
+        poll(&mut fds, wait.unwrap_or(PollTimeout::NONE)).is_ok() && fds[0].any() == Some(true)
+    }
+
+    fn pass_signals_on(&mut self) {
+        while let Ok(Some(info)) = self.foreground.signals.read_signal() {
+            if let Some(signal) = is_for_the_program(&info, self.watch.running.process.pid()) {
+                self.pass_on(signal);
+                // A process that is stopped does not see it. The kernel sends both.
+                if signal == Signal::SIGHUP && info.ssi_code == libc::SI_KERNEL {
+                    self.pass_on(Signal::SIGCONT);
                 }
             }
         }
-        foreground.take_terminal_back();
-        let not_executed = self.not_executed.take();
-        let mut observed = self.finish();
-        let record = std::mem::take(&mut observed.record);
-        let end = match (not_executed, timed_out) {
-            (Some(error), _) => ProgramEnd::NotStarted(error),
-            (None, Some(timeout)) => ProgramEnd::TimedOut(timeout),
-            (None, None) => {
-                ProgramEnd::Exited(exit_code(ExitStatus::from_raw(observed.into_status()?)))
-            }
-        };
-        Ok((end, record))
     }
 
     /// Before the program has begun, a signal that would end it ends its world.
-    fn pass_on(&self, signal: Signal, foreground: &Foreground) {
-        let body = process_tree::body(self.process.pid());
-        let program = match body {
-            Some(body) if foreground.below_body => process_tree::body(body),
-            body => body,
-        };
-        match (program, signal) {
+    fn pass_on(&mut self, signal: Signal) {
+        match (self.program(), signal) {
+            (Some(program), Signal::SIGCONT) => {
+                // What was reported until now is over.
+                self.watch.observed.stopped = false;
+                self.foreground.continue_program(program);
+            }
             // It fails if the program has just ended.
-            (Some(program), signal) => drop(kill(Pid::from_raw(program), signal)),
-            (None, Signal::SIGCONT | Signal::SIGWINCH) => {}
-            (None, _) => self.process.kill(),
+            (Some(program), signal) => drop(kill(program, signal)),
+            (None, Signal::SIGCONT | Signal::SIGWINCH | Signal::SIGTSTP) => {}
+            (None, _) => self.watch.running.process.kill(),
+        }
+    }
+
+    /// Asks the program to end, also if it is stopped.
+    fn end_program(&mut self) {
+        let running = &mut self.watch.running;
+        running.record.take_snapshot(process_tree::directories(running.process.pid()));
+        self.pass_on(Signal::SIGTERM);
+        if let Some(program) = self.program() {
+            let _ = kill(program, Signal::SIGCONT); // it fails if the program has just ended
+        }
+    }
+
+    fn program(&self) -> Option<Pid> {
+        let body = process_tree::body(self.watch.running.process.pid());
+        let below_body = self.foreground.below_body;
+        let program = if below_body { body.and_then(process_tree::body) } else { body };
+        program.map(Pid::from_raw)
+    }
+
+    /// Stops this process with the program. The shell that waits for this process then takes the
+    /// terminal, as if the program were its job.
+    fn stop(&mut self) {
+        let report = self.watch.running.report.poll_fd();
+        let (Some(program), Some(report)) = (self.program(), report) else { return };
+        // If it fails, the program is stopped, and this process is not.
+        let _ = job_control::stop_if(report, || process_tree::is_stopped(program.as_raw()));
+    }
+}
+
+/// The end of a program whose processes are dead.
+fn program_end(
+    mut observed: Observed,
+    not_executed: Option<i32>,
+    timed_out: Option<Duration>,
+) -> Result<ProgramEnd> {
+    if let Some(errno) = not_executed.or(observed.not_executed) {
+        return Ok(ProgramEnd::NotStarted(io::Error::from_raw_os_error(errno)));
+    }
+    if let Some(report) = observed.take_report() {
+        return Ok(ProgramEnd::NotPrepared(report));
+    }
+    match timed_out {
+        Some(timeout) => Ok(ProgramEnd::TimedOut(timeout)),
+        None => {
+            let status = observed.into_status("the program")?;
+            Ok(ProgramEnd::Exited(exit_code(ExitStatus::from_raw(status))))
         }
     }
 }
@@ -197,11 +252,17 @@ impl Running {
 fn is_for_the_program(info: &siginfo, init: i32) -> Option<Signal> {
     let signal = Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()?;
     let by_kernel = info.ssi_code == libc::SI_KERNEL;
+    // `stop_if` has left it.
+    let is_own = signal == Signal::SIGTSTP && info.ssi_pid == std::process::id();
     match signal {
-        // If a terminal goes away, only the leader of its session receives it.
+        // If a terminal goes away, only the leader of its session receives it; and a process group
+        // that is stopped, if no shell is left that could continue it.
         Signal::SIGHUP => {}
-        _ if by_kernel => return None,
+        _ if by_kernel || is_own => return None,
         _ => {}
+    }
+    if job_control::is_of_message(info) {
+        return None;
     }
     // The program may have sent it to its process group, to which this process belongs. The
     // PID of the sender is then the one that it has in its own namespace.

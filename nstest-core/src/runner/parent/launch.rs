@@ -5,8 +5,6 @@
 //! threads, not processes).
 
 use std::ffi::OsString;
-#[cfg(feature = "cli")]
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
@@ -38,6 +36,8 @@ use crate::runner::record::TestRecord;
 use crate::runner::settings::{self, RecordOptions, Settings};
 use crate::runner::test::{Options, Test};
 use crate::sys::call::c_string;
+#[cfg(feature = "cli")]
+use crate::sys::inherited_signals;
 use crate::sys::init::Handover;
 #[cfg(feature = "cli")]
 use crate::sys::init_copy::spawn_program;
@@ -172,7 +172,7 @@ impl<'a> Launch<'a> {
         Ok(Running {
             process: spawned.process,
             #[cfg(feature = "cli")]
-            not_executed: spawned.not_executed.map(io::Error::from_raw_os_error),
+            not_executed: spawned.not_executed,
             report: drain(report)?,
             output: output.map(drain).transpose()?,
             record,
@@ -251,6 +251,8 @@ impl<'a> Launch<'a> {
             stderr,
             inherit: matches!(self.output, BodyOutput::Inherited | BodyOutput::Foreground),
             foreground: self.output == BodyOutput::Foreground,
+            ignores_sigpipe: ignores_sigpipe(),
+            init_is_copy: self.binary != Binary::This,
         };
         let steps = setup::steps(host(), &identity, fds, extras);
         let acts: Vec<Act> = steps.iter().map(PlannedStep::act).collect();
@@ -296,6 +298,17 @@ impl<'a> Launch<'a> {
             }
         }
     }
+}
+
+#[cfg(feature = "cli")]
+fn ignores_sigpipe() -> bool {
+    inherited_signals::ignores_sigpipe()
+}
+
+/// Only the commands start what is to see the same signals as they.
+#[cfg(not(feature = "cli"))]
+fn ignores_sigpipe() -> bool {
+    false
 }
 
 /// Prints what the test has to do without, since a step failed.

@@ -27,11 +27,11 @@ pub(super) mod launch;
 mod named_netns;
 mod output;
 mod pause;
-mod process_tree;
+pub(super) mod process_tree;
 pub(super) mod refusal;
 #[cfg(feature = "cli")]
 mod relay;
 mod setup;
 mod terminal;
-mod watch;
+pub(super) mod watch;
 pub(super) mod way_in;

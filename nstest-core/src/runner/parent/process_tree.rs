@@ -47,8 +47,16 @@ pub(super) fn contains(init: i32, pid: u32) -> bool {
     })
 }
 
-/// Needs CONFIG_PROC_CHILDREN, which the kernels of all distributions have.
-fn children(pid: i32) -> Vec<i32> {
+/// Whether a signal has stopped a process, which then waits for SIGCONT.
+#[cfg(feature = "cli")]
+pub(super) fn is_stopped(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name of the program comes before, and may have any character.
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+}
+
+/// The PIDs of its children. Needs CONFIG_PROC_CHILDREN, which the kernels of all distributions have.
+pub(crate) fn children(pid: i32) -> Vec<i32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     threads
         .flatten()

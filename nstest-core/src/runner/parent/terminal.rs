@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use nix::fcntl::OFlag;
 use nix::sys::termios::{FlushArg, tcflush};
-use nix::unistd::{getpgrp, tcgetpgrp};
+use nix::unistd::{Pid, getpgrp, tcgetpgrp};
 
 /// The controlling terminal (tty(4)).
 #[derive(Debug)]
@@ -36,7 +36,12 @@ impl Terminal {
     /// Whether this process may read what is typed. A process in the background, as all tests
     /// of nextest are, would be stopped.
     pub(super) fn is_ours(&self) -> bool {
-        tcgetpgrp(&self.0).is_ok_and(|foreground| foreground == getpgrp())
+        self.is_of(getpgrp())
+    }
+
+    /// Whether this process group is in the foreground.
+    pub(super) fn is_of(&self, group: Pid) -> bool {
+        tcgetpgrp(&self.0).is_ok_and(|foreground| foreground == group)
     }
 
     /// Whether a line was typed since the last call, or the terminal is gone.

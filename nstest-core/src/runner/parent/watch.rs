@@ -1,9 +1,9 @@
 //! Waits until all processes of a test are dead, passes on what they print, and collects
 //! what the verdict needs.
 
-#[cfg(feature = "cli")]
-use std::io;
 use std::os::fd::AsFd;
+#[cfg(feature = "cli")]
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -11,7 +11,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::output::{Drain, Text};
 use super::pause::{PauseControl, Paused};
 use super::process_tree;
+#[cfg(feature = "cli")]
+use super::refusal::descriptor_error;
 use super::way_in::EntryPoint;
+#[cfg(feature = "cli")]
+use crate::error::Result;
 use crate::ipc::Event;
 use crate::preflight;
 use crate::runner::record::TestRecord;
@@ -26,9 +30,9 @@ use crate::uplink::Connected;
 pub(crate) struct Running {
     /// The body's init.
     pub(super) process: Process,
-    /// Why the program was not executed, if it was not.
+    /// The `errno` with which the program was not executed, if it was not.
     #[cfg(feature = "cli")]
-    pub(super) not_executed: Option<io::Error>,
+    pub(super) not_executed: Option<i32>,
     /// The pipe for events.
     pub(super) report: Drain,
     /// The pipe for output, if it goes through one.
@@ -64,6 +68,28 @@ const SLICE: Duration = Duration::from_millis(500);
 const KEPT: usize = 256 * 1024;
 
 impl Running {
+    /// A copy of this process, with the pipe into which it reports.
+    ///
+    /// # Errors
+    /// If the pipe cannot be prepared.
+    #[cfg(feature = "cli")]
+    pub(crate) fn copy(process: Process, report: OwnedFd) -> Result<Self> {
+        Ok(Self {
+            process,
+            not_executed: None,
+            report: Drain::new(report).map_err(descriptor_error("prepare a pipe", "fcntl"))?,
+            output: None,
+            printed: Printed::Shown,
+            record: TestRecord::default(),
+            pauses: None,
+            options: Options::DEFAULT,
+            long_report: false,
+            timeout: None,
+            start: Instant::now(),
+            _uplink: None,
+        })
+    }
+
     /// Returns when all processes of the test are dead. Kills them at the timeout.
     pub(crate) fn watch(self) -> Observed {
         let mut spent = self.start.elapsed().min(SLICE);
@@ -96,25 +122,17 @@ impl Running {
     }
 }
 
-#[cfg(feature = "cli")]
-impl Running {
-    /// Collects what is known about a test that is dead.
-    pub(super) fn finish(self) -> Observed {
-        Watch::of(self).finish()
-    }
-}
-
 /// A body that is being watched.
-struct Watch {
-    running: Running,
+pub(super) struct Watch {
+    pub(super) running: Running,
     text: Text,
     /// The beginning of an event that is not complete yet.
     events: Vec<u8>,
-    observed: Observed,
+    pub(super) observed: Observed,
 }
 
 impl Watch {
-    fn of(running: Running) -> Self {
+    pub(super) fn of(running: Running) -> Self {
         Self { running, text: Text::default(), events: Vec::new(), observed: Observed::default() }
     }
 
@@ -182,7 +200,7 @@ impl Watch {
     }
 
     /// Passes on what has arrived in the pipes.
-    fn relay(&mut self) {
+    pub(super) fn relay(&mut self) {
         self.running.record.take();
         if let Some(mut output) = self.running.output.take() {
             output.drain(|bytes| {
@@ -213,7 +231,8 @@ impl Watch {
         }
     }
 
-    fn finish(mut self) -> Observed {
+    /// Collects what is known about a body that is dead.
+    pub(super) fn finish(mut self) -> Observed {
         self.observed.init_killed = self.running.process.reap();
         self.relay();
         self.observed.interrupted = self.observed.interrupted.or_else(termination::arrived);

@@ -70,8 +70,12 @@ pub(super) struct Descriptors {
     /// standard output from the start.
     pub(super) inherit: bool,
     /// Whether the body stays in the parent's process group and at its terminal, with the
-    /// signals ignored that the parent was started with.
+    /// descriptors and the ignored signals that the parent was started with.
     pub(super) foreground: bool,
+    /// Whether the parent was started with SIGPIPE ignored.
+    pub(super) ignores_sigpipe: bool,
+    /// Whether init is a copy of the parent, which has the parent's descriptors without an exec.
+    pub(super) init_is_copy: bool,
 }
 
 /// All steps, in order.
@@ -82,12 +86,14 @@ pub(super) fn steps(
     extras: Extras<'_>,
 ) -> Vec<PlannedStep> {
     let mut steps = StepList::default();
-    let reset = if fds.foreground {
-        Step::DefaultSignal(libc::SIGCHLD) // init waits for its child
+    if fds.foreground {
+        steps.must("reset signals", Step::DefaultSignal(libc::SIGCHLD)); // init waits for its child
+        if !fds.ignores_sigpipe {
+            steps.must("reset signals", Step::DefaultSignal(libc::SIGPIPE)); // Rust ignores it
+        }
     } else {
-        Step::DefaultSignals
-    };
-    steps.must("reset signals", reset);
+        steps.must("reset signals", Step::DefaultSignals);
+    }
     steps.must("tie the test's life to the runner's", Step::DieWithParent);
     if !fds.foreground {
         steps.must("leave the runner's process group", Step::OwnProcessGroup);
@@ -148,5 +154,10 @@ fn descriptors(steps: &mut StepList, fds: Descriptors) {
     }
     let kept = [fds.report, fds.stdout].into_iter();
     let kept = kept.chain(fds.recorder).chain(fds.resume).chain(fds.listeners).collect();
-    steps.must(what, Step::KeepOnly(kept));
+    match (fds.foreground, fds.init_is_copy) {
+        (false, _) => steps.must(what, Step::KeepOnly(kept)),
+        // All others of this process are closed at the exec, but those that it was started with.
+        (true, false) => steps.must(what, Step::Keep(kept)),
+        (true, true) => {}
+    }
 }
