@@ -158,6 +158,23 @@ fn a_program_that_others_continue_goes_on_with_the_job() {
     });
 }
 
+/// Nobody continues it.
+#[test]
+fn the_time_of_a_program_that_is_stopped_ends() {
+    for world in ["", "--peers 1"] {
+        let (mut shell, _) = start("exec sh -i");
+        shell.wait_for("$ ");
+        let program = "trap \"echo en''ded; exit\" TERM; kill -STOP $$; sleep 60 & wait";
+        let command = format!("\"$nstest\" run {world} --timeout 1s -- sh -c '{program}'");
+        shell.type_in(&format!("{command}\n"));
+        shell.wait_for("Stopped");
+        shell.wait_for("ended\r\n");
+        shell.wait_for("nstest: `sh` did not end within 1s");
+        shell.type_in("exit\n");
+        let _ = shell.end();
+    }
+}
+
 #[test]
 fn a_shell_has_job_control_and_the_terminal_comes_back() {
     each(|starter| {

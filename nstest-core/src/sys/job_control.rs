@@ -12,6 +12,8 @@
 //! process then does not stop.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
+use std::{mem, ptr};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -25,18 +27,22 @@ const F_SETSIG: c_int = 10;
 /// The code of a signal that a descriptor has sent: sigaction(2).
 const POLL_IN: i32 = 1;
 
-/// Whether a signal is the SIGCONT of a message.
-pub(crate) fn is_of_message(info: &siginfo) -> bool {
-    info.ssi_signo == libc::SIGCONT as u32 && info.ssi_code == POLL_IN
+/// Whether a signal is the SIGCONT of a message or of the end of the time.
+pub(crate) fn is_own(info: &siginfo) -> bool {
+    info.ssi_signo == libc::SIGCONT as u32 && matches!(info.ssi_code, POLL_IN | libc::SI_TIMER)
 }
 
-/// Stops this process until a SIGCONT or a message in the pipe, which is read without blocking.
-/// Does not stop if `is_wanted` returns false, or it is to be continued already. SIGTSTP is blocked
-/// before and afterwards. It may be pending afterwards.
+/// Stops this process until a SIGCONT or a message in the pipe, which is read without blocking; at
+/// most for this time. Does not stop if `is_wanted` returns false, or it is to be continued already.
+/// SIGTSTP is blocked before and afterwards. It may be pending afterwards.
 ///
 /// # Errors
-/// If the pipe, or the mask or the action of SIGTSTP, cannot be changed.
-pub(crate) fn stop_if(pipe: BorrowedFd<'_>, is_wanted: impl FnOnce() -> bool) -> nix::Result<()> {
+/// If there is no timer; if the pipe, or the mask or the action of SIGTSTP, cannot be changed.
+pub(crate) fn stop_if(
+    pipe: BorrowedFd<'_>,
+    time: Option<Duration>,
+    is_wanted: impl FnOnce() -> bool,
+) -> nix::Result<()> {
     let only = SigSet::from(Signal::SIGTSTP);
     // SAFETY: the default action replaces none of a handler of this program, which has none.
     unsafe { signal(Signal::SIGTSTP, SigHandler::SigDfl) }?;
@@ -45,6 +51,7 @@ pub(crate) fn stop_if(pipe: BorrowedFd<'_>, is_wanted: impl FnOnce() -> bool) ->
     raise(Signal::SIGTSTP)?;
     control(pipe, libc::F_SETFL, (OFlag::O_NONBLOCK | OFlag::O_ASYNC).bits())?;
     if is_wanted() {
+        let _timer = time.map(Timer::start).transpose()?;
         only.thread_unblock()?;
         only.thread_block()?;
     }
@@ -55,4 +62,36 @@ pub(crate) fn stop_if(pipe: BorrowedFd<'_>, is_wanted: impl FnOnce() -> bool) ->
 fn control(pipe: BorrowedFd<'_>, command: c_int, value: c_int) -> nix::Result<()> {
     // SAFETY: the commands of this module take a number.
     Errno::result(unsafe { libc::fcntl(pipe.as_raw_fd(), command, value) }).map(drop)
+}
+
+/// Sends SIGCONT to this process after some time, until it is dropped.
+struct Timer(libc::timer_t);
+
+impl Timer {
+    fn start(time: Duration) -> nix::Result<Self> {
+        // SAFETY: all zeroes is a valid sigevent.
+        let mut event: libc::sigevent = unsafe { mem::zeroed() };
+        event.sigev_notify = libc::SIGEV_SIGNAL;
+        event.sigev_signo = libc::SIGCONT;
+        let mut id = ptr::null_mut();
+        // SAFETY: both pointers are valid.
+        let made =
+            unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut id) };
+        Errno::result(made)?;
+        let timer = Self(id);
+        // SAFETY: all zeroes is a valid itimerspec.
+        let mut once: libc::itimerspec = unsafe { mem::zeroed() };
+        once.it_value.tv_sec = time.as_secs().try_into().unwrap_or(libc::time_t::MAX);
+        once.it_value.tv_nsec = time.subsec_nanos().max(1).into(); // zero would stop the timer
+        // SAFETY: the timer exists, the pointer is valid, and null is allowed.
+        let started = unsafe { libc::timer_settime(id, 0, &raw const once, ptr::null_mut()) };
+        Errno::result(started).map(|_| timer)
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        // SAFETY: the timer exists, and nothing uses it afterwards.
+        unsafe { libc::timer_delete(self.0) };
+    }
 }

@@ -16,8 +16,8 @@ use super::{FAILED, NOT_EXECUTABLE, NOT_FOUND, TIMED_OUT, fail};
 
 /// Runs a program in network namespaces of its own.
 ///
-/// The program is root there, and its network is `lo`. It has the terminal, the standard
-/// streams, the working directory and the environment of this command.
+/// The program is root there, and its network is `lo`. It has the terminal, the file descriptors,
+/// the working directory and the environment of this command.
 ///
 /// The exit status is that of the program; 128+N if signal N killed it; 124 at the timeout;
 /// 125 if the namespaces could not be made; 126 if the program cannot be executed; 127 if it
@@ -29,7 +29,8 @@ pub(super) struct Run {
 
     /// The most that the program may take, such as `10s` or `1m30s`.
     ///
-    /// Then it gets SIGTERM, and after 5 more seconds SIGKILL, with all that it has started.
+    /// Then it gets SIGTERM, also if it is stopped, and after 5 more seconds SIGKILL, with all that it
+    /// has started.
     #[arg(long, value_name = "TIME", value_parser = time)]
     timeout: Option<Duration>,
 
@@ -42,8 +43,8 @@ pub(super) struct Run {
 
     /// The record has the TLS secrets of the program, which decrypt its packets.
     ///
-    /// Programs with OpenSSL, rustls, NSS and others write them into the file that SSLKEYLOGFILE
-    /// names, some only on request.
+    /// Many TLS libraries write them into the file that SSLKEYLOGFILE names, some only if the
+    /// program asks for it.
     #[arg(long, requires = "record")]
     tls_secrets: bool,
 

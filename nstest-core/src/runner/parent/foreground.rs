@@ -147,8 +147,9 @@ impl Attendance {
             }
             self.watch.relay();
             self.pass_signals_on();
-            if self.watch.observed.stopped {
-                self.stop();
+            // At the end of its time, the program is not waited for.
+            if self.watch.observed.stopped && timed_out.is_none() {
+                self.stop(deadline);
             }
         }
         self.foreground.take_terminal_back();
@@ -219,11 +220,13 @@ impl Attendance {
 
     /// Stops this process with the program. The shell that waits for this process then takes the
     /// terminal, as if the program were its job.
-    fn stop(&mut self) {
+    fn stop(&self, deadline: Option<Instant>) {
         let report = self.watch.running.report.poll_fd();
         let (Some(program), Some(report)) = (self.program(), report) else { return };
         // If it fails, the program is stopped, and this process is not.
-        let _ = job_control::stop_if(report, || process_tree::is_stopped(program.as_raw()));
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let is_stopped = || process_tree::is_stopped(program.as_raw());
+        let _ = job_control::stop_if(report, left, is_stopped);
     }
 }
 
@@ -261,7 +264,7 @@ fn is_for_the_program(info: &siginfo, init: i32) -> Option<Signal> {
         _ if by_kernel || is_own => return None,
         _ => {}
     }
-    if job_control::is_of_message(info) {
+    if job_control::is_own(info) {
         return None;
     }
     // The program may have sent it to its process group, to which this process belongs. The
