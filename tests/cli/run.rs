@@ -119,8 +119,8 @@ fn a_program_that_takes_too_long_is_ended() {
 
 /// Starts a script, and waits until it prints a line. No signal is ignored, although this test may
 /// ignore some (nohup(1), a job in the background): a shell does not trap those.
-fn start(world: &[&str], script: &str) -> (Child, impl BufRead + use<>) {
-    let nstest = nstest(&[world, &["--", "sh", "-c", script]].concat());
+fn start(starter: &[&str], script: &str) -> (Child, impl BufRead + use<>) {
+    let nstest = nstest(&[starter, &["sh", "-c", script]].concat());
     let mut command = Command::new("env");
     command.arg("--default-signal").arg(nstest.get_program()).args(nstest.get_args());
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -154,32 +154,32 @@ fn wrong_values_are_refused() {
 
 #[test]
 fn a_signal_to_the_command_reaches_the_program_once() {
-    for world in WORLDS {
+    starters::each(|starter| {
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1] {
             let name = signal.as_str().trim_start_matches("SIG");
             let script = format!(
                 "trap 'echo caught' {name}; trap 'exit 5' USR2; echo ready; while :; do sleep 0.02; done"
             );
-            let (mut child, mut stdout) = start(world, &script);
+            let (mut child, mut stdout) = start(starter, &script);
             send(&child, signal);
             let mut line = String::new();
             stdout.read_line(&mut line).unwrap();
-            assert_eq!(line, "caught\n", "{world:?} {signal}");
+            assert_eq!(line, "caught\n", "{starter:?} {signal}");
             send(&child, Signal::SIGUSR2);
             let mut rest = String::new();
             stdout.read_to_string(&mut rest).unwrap();
-            assert_eq!(rest, "", "{world:?} {signal}");
-            assert_eq!(child.wait().unwrap().code(), Some(5), "{world:?} {signal}");
+            assert_eq!(rest, "", "{starter:?} {signal}");
+            assert_eq!(child.wait().unwrap().code(), Some(5), "{starter:?} {signal}");
         }
-    }
+    });
 }
 
 #[test]
 fn a_signal_of_the_program_to_its_group_is_not_sent_back() {
     let script = "trap 'echo caught' USR1; echo ready; kill -USR1 0; sleep 0.1; exit 5";
     // In a process group of its own, since this test would receive it, too.
-    for world in WORLDS {
-        let mut command = nstest(&[world, &["--", "sh", "-c", script]].concat());
+    starters::each(|starter| {
+        let mut command = nstest(&[starter, &["sh", "-c", script]].concat());
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let ended = Ended::of(command);
         assert_eq!(
@@ -187,7 +187,7 @@ fn a_signal_of_the_program_to_its_group_is_not_sent_back() {
             (Some(5), "ready\ncaught\n"),
             "{ended:?}"
         );
-    }
+    });
 }
 
 /// Runs a command as it is started by a script that has `prepared` for it. `env` is the model: the
@@ -274,13 +274,13 @@ fn sockets_of_systemd_are_for_the_program() {
 
 #[test]
 fn a_pipe_that_is_closed_ends_the_program() {
-    for world in WORLDS {
-        let (mut child, mut stdout) = start(world, "yes");
+    starters::each(|starter| {
+        let (mut child, mut stdout) = start(starter, "yes");
         let mut some = vec![0; 256 * 1024]; // more than a pipe holds
         stdout.read_exact(&mut some).unwrap();
         drop(stdout);
-        assert_eq!(child.wait().unwrap().code(), Some(128 + 13), "{world:?}");
-    }
+        assert_eq!(child.wait().unwrap().code(), Some(128 + 13), "{starter:?}");
+    });
 }
 
 #[test]

@@ -16,9 +16,12 @@ pub const WRITTEN: &str = ".written";
 /// The events of a record.
 pub const EVENTS: &str = "events.jsonl";
 
+/// What a test has printed.
+pub const OUTPUT: &str = "output.txt";
+
 /// The files of a record: the small and most important ones first, since the disk may have room
 /// for some of them.
-pub const FILES: [&str; 5] = ["card.txt", "output.txt", EVENTS, "capture.pcapng", "report.html"];
+pub const FILES: [&str; 5] = ["card.txt", OUTPUT, EVENTS, "capture.pcapng", "report.html"];
 
 /// Whether the events of a test or program are in a directory. Other files have such names, too.
 #[must_use]

@@ -103,6 +103,7 @@ fn summary<'a>(
         plan: run_config.plan.clone(),
         seed: run_config.seed,
         passed,
+        keeps_output: true,
         verdict: described(test, &verdict.verdict, passed),
     }
 }

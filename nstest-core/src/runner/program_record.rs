@@ -51,6 +51,7 @@ impl ProgramRecord {
             plan: None,
             seed: RunConfig::default().seed,
             passed,
+            keeps_output: false, // it goes where that of this process goes
             verdict,
         };
         let Some(mut run) = RecordedRun::of(summary, record) else { return };

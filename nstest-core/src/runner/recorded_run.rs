@@ -8,7 +8,7 @@ use super::record::{Output, TestRecord, now};
 use crate::evidence::capture::capture;
 use crate::evidence::card::Card;
 use crate::evidence::commit::commit;
-use crate::evidence::files::FILES;
+use crate::evidence::files::{FILES, OUTPUT};
 use crate::evidence::matching::{Networks, match_frames};
 use crate::evidence::packets::{TracedPacket, trace};
 use crate::evidence::report::report;
@@ -29,6 +29,8 @@ pub(super) struct RunSummary<'a> {
     pub(super) plan: Option<String>,
     pub(super) seed: u64,
     pub(super) passed: bool,
+    /// Whether the record has what was printed.
+    pub(super) keeps_output: bool,
     /// The verdict in words.
     pub(super) verdict: String,
 }
@@ -123,7 +125,8 @@ impl<'a> RecordedRun<'a> {
         let capture = capture(&comments, &self.entries, &self.packets, &self.secrets)?;
         let card = card.text(false).into_bytes();
         let content = [card, self.output.bytes(), events.into_bytes(), capture, page];
-        Ok(FILES.into_iter().zip(content).collect())
+        let files = FILES.into_iter().zip(content);
+        Ok(files.filter(|(name, _)| self.summary.keeps_output || *name != OUTPUT).collect())
     }
 }
 
