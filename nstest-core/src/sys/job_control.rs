@@ -82,7 +82,7 @@ impl Timer {
         // SAFETY: all zeroes is a valid itimerspec.
         let mut once: libc::itimerspec = unsafe { mem::zeroed() };
         once.it_value.tv_sec = time.as_secs().try_into().unwrap_or(libc::time_t::MAX);
-        once.it_value.tv_nsec = time.subsec_nanos().max(1).into(); // zero would stop the timer
+        once.it_value.tv_nsec = time.subsec_nanos().max(1) as _; // zero would stop the timer
         // SAFETY: the timer exists, the pointer is valid, and null is allowed.
         let started = unsafe { libc::timer_settime(id, 0, &raw const once, ptr::null_mut()) };
         Errno::result(started).map(|_| timer)
