@@ -25,24 +25,24 @@ const WORLDS: [&[&str]; 2] = [&["run"], &["run", "--peers", "1"]];
 
 #[test]
 fn the_status_of_the_program_is_the_status_of_the_command() {
-    for world in WORLDS {
+    starters::each(|starter| {
         for (script, status) in [("true", 0), ("exit 7", 7), ("kill -TERM $$", 143)] {
-            let ended = Ended::of(nstest(&[world, &["sh", "-c", script]].concat()));
+            let ended = Ended::of(nstest(&[starter, &["sh", "-c", script]].concat()));
             assert_eq!(ended.status, Some(status), "{ended:?}");
         }
-    }
+    });
 }
 
 #[test]
 fn a_program_that_cannot_start_is_named() {
-    for world in WORLDS {
+    starters::each(|starter| {
         for (program, status) in [("./missing", 127), ("/etc/passwd", 126), ("/", 126)] {
-            let ended = Ended::of(nstest(&[world, &["--", program]].concat()));
+            let ended = Ended::of(nstest(&[starter, &[program]].concat()));
             assert_eq!((ended.status, ended.stdout.as_str()), (Some(status), ""), "{ended:?}");
             let cause = format!("nstest: cannot execute `{program}`: ");
             assert!(ended.stderr.starts_with(&cause), "{ended:?}");
         }
-    }
+    });
 }
 
 #[test]
@@ -239,6 +239,21 @@ fn ignored_signals_stay_ignored_and_no_signal_is_blocked() {
     }
 }
 
+/// With SIGCHLD ignored, a process cannot wait for its children.
+#[test]
+fn children_can_be_awaited_although_sigchld_was_ignored() {
+    // Shells have their own action for it.
+    let prepare = r#"exec env --ignore-signal=CHLD "$0" "$@""#;
+    let ignores = |start: &[&str]| {
+        let ended = prepared(prepare, start, &["grep", "SigIgn:", "/proc/self/status"]);
+        assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+        let ignored = ended.stdout.trim().strip_prefix("SigIgn:").unwrap().trim();
+        u64::from_str_radix(ignored, 16).unwrap() & (1 << 16) != 0
+    };
+    assert!(ignores(&["env"]));
+    starters::each(|starter| assert!(!ignores(starter), "{starter:?}"));
+}
+
 #[test]
 fn descriptors_that_are_passed_to_the_command_are_the_programs_and_no_others() {
     let prepare = "exec 3</etc/passwd 7>&1";
@@ -285,11 +300,11 @@ fn a_pipe_that_is_closed_ends_the_program() {
 
 #[test]
 fn standard_input_is_the_programs() {
-    for world in WORLDS {
-        let mut command = nstest(&[world, &["wc", "-c"]].concat());
+    starters::each(|starter| {
+        let mut command = nstest(&[starter, &["wc", "-c"]].concat());
         let zeroes = std::fs::File::open("/proc/self/cmdline").unwrap();
         let length = std::fs::read("/proc/self/cmdline").unwrap().len();
         command.stdin(zeroes);
-        assert_eq!(Ended::of(command).stdout.trim(), length.to_string(), "{world:?}");
-    }
+        assert_eq!(Ended::of(command).stdout.trim(), length.to_string(), "{starter:?}");
+    });
 }
