@@ -145,10 +145,8 @@ fn a_program_that_others_continue_goes_on_with_the_job() {
     each(|starter| {
         let (mut shell, _) = start("exec sh -i");
         shell.wait_for("$ ");
-        let program =
-            "(sleep 0.2; kill -CONT $$) & kill -STOP $$; wait; echo go''es on; exec sleep 0.2";
+        let program = "(while sleep 0.2; do kill -CONT $$; done) & kill -STOP $$; echo go''es on; exec sleep 0.2";
         shell.type_in(&format!("{starter} sh -c '{program}'\n"));
-        shell.wait_for("Stopped");
         shell.wait_for("goes on");
         // The shell would wait forever for a job that stays stopped.
         type_command(&mut shell, "wait; echo do''ne", "done");
@@ -167,9 +165,10 @@ fn the_time_of_a_program_that_is_stopped_ends() {
         let program = "trap \"echo en''ded; exit\" TERM; kill -STOP $$; sleep 60 & wait";
         let command = format!("\"$nstest\" run {world} --timeout 1s -- sh -c '{program}'");
         shell.type_in(&format!("{command}\n"));
-        shell.wait_for("Stopped");
-        shell.wait_for("ended\r\n");
         shell.wait_for("nstest: `sh` did not end within 1s");
+        // On a slow machine, the time ends before the program is stopped.
+        let shown = shell.shown();
+        assert!(shown.contains("ended\r\n") || !shown.contains("Stopped"), "{shown}");
         shell.type_in("exit\n");
         let _ = shell.end();
     }
