@@ -144,7 +144,7 @@ mod tests {
         for (browser, lines) in [
             ("firefox", &[&["firefox", "/a b"][..]][..]),
             ("firefox --new-window", &[&["firefox", "--new-window", "/a b"]]),
-            ("chromium --app=file://%s -x", &[&["chromium", "--app=file:///a b", "-x"]]),
+            ("chromium --app=%s -x", &[&["chromium", "--app=/a b", "-x"]]),
             ("w3m:lynx -x", &[&["w3m", "/a b"], &["lynx", "-x", "/a b"]]),
             (":w3m::", &[&["w3m", "/a b"]]),
             ("'/my apps/b' \"%s\" a\\ b 100%%", &[&["/my apps/b", "/a b", "a b", "100%"]]),
