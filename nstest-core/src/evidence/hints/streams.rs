@@ -53,7 +53,8 @@ pub(super) fn not_accepted(story: &Story) -> Option<Hint> {
         conversation.server.port() == local.port() && conversation.is_established()
     });
     let waits = |conversation: &TcpConversation<'_>| {
-        conversation.first_time() + ACCEPTED < story.failed_at && conversation.back.bytes == 0
+        let is_old = |queued: Duration| queued + ACCEPTED < story.failed_at;
+        conversation.queued_at().is_some_and(is_old) && conversation.back.bytes == 0
     };
     if conversations.is_empty() && !story.is_timeout()
         || own.clone().next().is_some() && !own.any(waits)

@@ -83,10 +83,20 @@ impl TcpConversation<'_> {
     /// Whether the client has received the SYN-ACK, and its packet filter let that pass: it has
     /// acknowledged it.
     pub(crate) fn is_established(&self) -> bool {
+        self.has_syn_ack() && self.acknowledgements().next().is_some() || self.back.bytes > 0
+    }
+
+    /// When the server's node received the end of the handshake. The connection waits for
+    /// `accept` from then on.
+    pub(crate) fn queued_at(&self) -> Option<Duration> {
+        self.acknowledgements().filter_map(|trace| trace.last().received).min()
+    }
+
+    fn acknowledgements(&self) -> impl Iterator<Item = &PacketTrace> {
         let acknowledges = |trace: &&PacketTrace| {
             trace.headers.tcp().is_some_and(|tcp| tcp.has(flag::ACK) && !tcp.has(flag::RST))
         };
-        self.has_syn_ack() && self.forth.packets.iter().any(acknowledges) || self.back.bytes > 0
+        self.forth.packets.iter().copied().filter(acknowledges)
     }
 
     /// Whether a SYN-ACK has reached the client's node.
