@@ -9,6 +9,11 @@ use crate::evidence::timeline::{Entry, TimelineEvent};
 /// A shorter wait is not worth a note.
 const WORTH: Duration = Duration::from_millis(100);
 
+/// How long a packet may be on its way beside its delay, with these notes about the machine.
+pub(super) fn way(notes: &[String]) -> Duration {
+    Duration::from_millis(if notes.is_empty() { 2 } else { 100 })
+}
+
 /// How long a thread waited for a processor, and by how much a packet was sent late.
 pub(super) fn notes(story: &Story, entries: &[Entry]) -> Vec<String> {
     let mut notes = Vec::new();

@@ -166,9 +166,11 @@ impl Story {
                 story.add_fault(entry);
             }
         }
-        story.notes.extend(machine::notes(&story, entries));
+        let slow = machine::notes(&story, entries);
+        let last = story.failed_at.saturating_sub(machine::way(&slow));
+        story.notes.extend(slow);
         let before = packets.partition_point(|packet| packet.time <= story.failed_at);
-        story.packets = trace::traces(&packets[..before], &story.nodes, story.failed_at);
+        story.packets = trace::traces(&packets[..before], &story.nodes, last);
         story.leave_out_closing();
         story
     }

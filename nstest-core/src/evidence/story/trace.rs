@@ -17,9 +17,6 @@ const FORWARDING: Duration = Duration::from_millis(50);
 const SURELY_KEPT: usize = 256 << 10;
 const OVERHEAD: usize = 64;
 
-/// A packet that was sent this long before the failure may still have been on its way.
-const ON_ITS_WAY: Duration = Duration::from_millis(2);
-
 /// A packet on its way from its sender to its receiver.
 #[derive(Debug, Clone)]
 pub(crate) struct PacketTrace {
@@ -114,14 +111,15 @@ impl Hop {
     }
 }
 
-/// The packets that these records are about, in the order in which they were sent.
+/// The packets that these records are about, in the order in which they were sent. What was due
+/// after `last` may still have been on its way when the test failed.
 pub(super) fn traces(
     packets: &[TracedPacket],
     nodes: &BTreeMap<u32, KnownNode>,
-    failed_at: Duration,
+    last: Duration,
 ) -> Vec<PacketTrace> {
     let mut hops = hops(packets);
-    mark_unclear(&mut hops, packets, nodes, failed_at);
+    mark_unclear(&mut hops, packets, nodes, last);
     let node_of: HashMap<u32, u32> = nodes
         .iter()
         .flat_map(|(node, known)| known.interfaces.keys().map(|end| (*end, *node)))
@@ -201,7 +199,7 @@ fn mark_unclear(
     hops: &mut [(PacketHeaders, Hop)],
     packets: &[TracedPacket],
     nodes: &BTreeMap<u32, KnownNode>,
-    failed_at: Duration,
+    last: Duration,
 ) {
     let mut kept: HashMap<u32, (Duration, usize)> = HashMap::new();
     for packet in packets {
@@ -220,7 +218,7 @@ fn mark_unclear(
             hop.time < *oldest && (*bytes > SURELY_KEPT || total > 12 << 20)
         });
         let delay = hop.fates.iter().filter_map(|fate| fate.delay).max().unwrap_or(0);
-        let due = hop.time + Duration::from_nanos(delay) + ON_ITS_WAY;
-        hop.unclear = is_older || due > failed_at || headers.length > 9_000;
+        let due = hop.time + Duration::from_nanos(delay);
+        hop.unclear = is_older || due > last || headers.length > 9_000;
     }
 }

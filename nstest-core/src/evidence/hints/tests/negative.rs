@@ -1,7 +1,8 @@
 //! What is healthy, or not the cause, gets no hint.
 
 use super::shown;
-use crate::evidence::story::testing::{Arrives, DroppedBy, MadeBy, Scene};
+use crate::evidence::story::testing::{Arrives, DroppedBy, Lost, MadeBy, Scene};
+use crate::evidence::timeline::TimelineEvent;
 
 const ASSERTION: &str = "assertion `left == right` failed\n  left: 1\n right: 2";
 
@@ -125,4 +126,30 @@ fn a_failover_is_not_an_address_that_is_used_twice() {
         .at(2_000)
         .times_out();
     assert_eq!(shown(&story), "");
+}
+
+#[test]
+fn a_connection_that_has_just_come_about_may_be_accepted_later() {
+    let syn = "client:40000 > server:7000 SYN";
+    let queued = |acknowledged| {
+        let scene = Scene::pair().fault(1, "server: condition loss 2%").packet(syn, DroppedBy(1));
+        let scene = scene.at(1_030).packet(syn, Arrives);
+        let scene = scene.packet("server:7000 > client:40000 SYN-ACK", Arrives).at(acknowledged);
+        let scene = scene.packet("client:40000 > server:7000 ACK", Arrives).at(2_000);
+        shown(&scene.socket("server tcp listening 0.0.0.0:7000", [0, 0, 1]).times_out())
+    };
+    assert!(queued(1_100).starts_with("server does not call accept: 1 connection waits"));
+    assert_eq!(queued(1_980), "");
+}
+
+#[test]
+fn a_slow_machine_has_packets_on_their_way() {
+    let lost = |sent| {
+        let syn = "client:40000 > server:7000 SYN";
+        let late = TimelineEvent::WireLate { link_end: 11, late: 40_000_000, delay: 0 };
+        let scene = Scene::pair().event(late).at(sent).packet(syn, Lost).packet(syn, Lost);
+        shown(&scene.at(2_000).times_out())
+    };
+    assert!(lost(1_000).contains("no fault did it"));
+    assert!(!lost(1_950).contains("no fault did it"));
 }
