@@ -134,7 +134,7 @@ fn names_in_commands_are_recognised() {
     let wrong = |command: &str| -> Vec<String> {
         named(command, &packages).into_iter().filter_map(Result::err).collect()
     };
-    assert_eq!(wrong("cargo test -p nstest-tests --test quickstart; -- --test no"), [""; 0]);
+    assert_eq!(wrong("cargo test -p nstest-tests --test names; -- --test no"), [""; 0]);
     assert_eq!(wrong("cargo test -p nstest-no --test a"), ["no package nstest-no"]);
     assert_eq!(wrong("cargo test -p nstest-tests --test no"), ["no test no"]);
     assert_eq!(wrong("cargo bench -p nstest-tests --bench no"), ["no bench no"]);

@@ -19,7 +19,7 @@ fn finds_no_server(server: Node) -> TestResult {
 }
 
 /// The fixture above, and a target with tests that pass.
-const TESTS: &str = "binary(=quickstart) or test(=archive::finds_no_server)";
+const TESTS: &str = "binary(=ports) or test(=archive::finds_no_server)";
 
 /// Runs one part of the tests as on a machine that has only the archive and cargo-nextest, and
 /// returns its JUnit report.
@@ -75,7 +75,7 @@ fn an_archive_runs_in_parts_without_sources() {
     let place = std::env::temp_dir().join(format!("archive-of-nstest-{}", std::process::id()));
     fs::create_dir_all(&place).unwrap();
     let file = place.join("tests.tar.zst");
-    archive("binary(=quickstart) or binary(=toolchain)", &file);
+    archive("binary(=ports) or binary(=toolchain)", &file);
     let mut all = BTreeSet::new();
     for part in ["hash:1/2", "hash:2/2"] {
         let machine_place = place.join(part.replace(['/', ':'], "-"));

@@ -4,6 +4,7 @@
 //! 8080. Each test has a new network with one interface, `lo`. So no test reaches another
 //! test, the machine's own port 8080 or the Internet. A test with a parameter
 //! `server: Node` has a second host, on a link that can fail.
+#![cfg(test)]
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
