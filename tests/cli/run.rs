@@ -308,3 +308,17 @@ fn standard_input_is_the_programs() {
         assert_eq!(Ended::of(command).stdout.trim(), length.to_string(), "{starter:?}");
     });
 }
+
+/// In a world without a /proc of its own, PIDs in /proc are those of an outer namespace.
+#[test]
+fn a_program_can_be_nstest() {
+    let nested = |depth: usize| {
+        let command = env!("CARGO_BIN_EXE_nstest-command");
+        let inner = std::iter::repeat_n([command, "run", "--"], depth).flatten();
+        let words: Vec<&str> = ["run", "--"].into_iter().chain(inner).chain(["true"]).collect();
+        Ended::of(nstest(&words))
+    };
+    for depth in 0..4 {
+        assert_eq!(nested(depth).status, Some(0), "{depth}: {:?}", nested(depth));
+    }
+}

@@ -11,7 +11,7 @@
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
@@ -23,7 +23,9 @@ use super::call::{Errno, check, errno, pointers};
 use super::capset;
 use super::init::{NAME, await_body, parent_is_gone, report_not_started, set_name};
 use super::process::{Process, exit_now};
-use super::spawn::{Act, BlockedSignals, Helper, Image, Refused, Spawned, Stack, unblock_signals};
+use super::spawn::{
+    Act, BlockedSignals, Helper, Image, Refused, Spawned, Stack, pid_of, unblock_signals,
+};
 use super::step::HeldDirs;
 
 /// What init needs, in memory that it copies.
@@ -76,7 +78,7 @@ pub(crate) fn spawn_program(
     drop(failures_end);
     if let Some(Helper { serve, channel }) = helper {
         drop(channel); // so that it sees the end of a child that has died
-        serve(&|| Ok(pid));
+        serve(&|| pid_of(process.as_fd().as_raw_fd()));
     }
     let mut pairs = Vec::new();
     // An error would be that of a pipe that is broken; then the child is not heard, and its end is

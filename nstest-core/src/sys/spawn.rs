@@ -85,7 +85,7 @@ pub(crate) type ChildPid<'a> = &'a dyn Fn() -> io::Result<libc::pid_t>;
 /// A thread of the parent that serves the child while the thread that cloned it sleeps. The
 /// child does not have the parent's capabilities.
 pub(crate) struct Helper<'a> {
-    /// Its argument returns the child's PID in this namespace, once the child runs.
+    /// Its argument returns the child's PID in /proc, once the child runs.
     pub(crate) serve: &'a (dyn Fn(ChildPid<'_>) + Sync),
     /// The child's end of the channel between the two.
     pub(crate) channel: OwnedFd,
@@ -184,9 +184,9 @@ fn clone_and_exec(
     })
 }
 
-/// The PID of a process. The child does not know its own outside of its namespace, and clone(2)
-/// has not returned it yet.
-fn pid_of(pidfd: c_int) -> io::Result<libc::pid_t> {
+/// The PID of a process in /proc, which may show those of an outer namespace. The child does not
+/// know its own outside of its namespace, and clone(2) has not returned it yet.
+pub(super) fn pid_of(pidfd: c_int) -> io::Result<libc::pid_t> {
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{pidfd}"))?;
     let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
     pid.and_then(|pid| pid.trim().parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
