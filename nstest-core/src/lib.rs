@@ -108,6 +108,7 @@ pub mod private {
         pub mod doctor {
             pub use crate::doctor::*;
         }
+        pub use crate::run_config::read_seed;
         pub use crate::runner::{
             PausedTest, Program, ProgramEnd, replace_process, run_program, why_not_executed,
         };

@@ -197,3 +197,31 @@ fn the_record_is_where_its_path_led_at_the_start() {
     assert_eq!(names(&first), FILES);
     assert_eq!(names(&second), <[String; 0]>::default());
 }
+
+#[test]
+fn the_seed_is_an_option_or_in_the_environment() {
+    let directory = Directory::new("seed");
+    let path = directory.path().join("out");
+    let record = path.to_str().unwrap();
+    let run = |arguments: &[&str], variable: Option<&str>| {
+        let words = [&["run", "--record", record], arguments, &["true"]].concat();
+        let mut command = nstest(&words);
+        command.env_remove("NSTEST_SEED").envs(variable.map(|seed| ("NSTEST_SEED", seed)));
+        Ended::of(command)
+    };
+    for (arguments, variable, seed) in [
+        (&[][..], None, "1"),
+        (&[], Some("0x10"), "16"),
+        (&["--seed=7"], None, "7"),
+        (&["--seed=0x8", "--peers=1", "--condition=loss 5%"], Some("9"), "8"),
+    ] {
+        let ended = run(arguments, variable);
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        let card = fs::read_to_string(path.join("card.txt")).unwrap();
+        let shown = card.lines().find_map(|line| line.strip_prefix("seed "));
+        assert_eq!(shown.map(str::trim), Some(seed), "{card}");
+    }
+    let refused = run(&[], Some("many"));
+    assert_eq!(refused.status, Some(125), "{refused:?}");
+    assert!(refused.stderr.contains("NSTEST_SEED"), "{refused:?}");
+}

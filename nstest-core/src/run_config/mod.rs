@@ -21,6 +21,17 @@ pub struct RunConfig {
     pub census: bool,
 }
 
+/// Reads a seed, decimal or hexadecimal.
+#[must_use]
+pub fn read_seed(text: &str) -> Option<u64> {
+    // The parsers accept a sign, too.
+    match text.strip_prefix("0x") {
+        _ if text.contains('+') => None,
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
 impl Default for RunConfig {
     fn default() -> Self {
         Self { seed: DEFAULT_SEED, plan: None, census: false }

@@ -24,10 +24,11 @@ use super::parent::launch::{Binary, BodyOutput, Launch};
 use super::parent::refusal::{self, descriptor_error};
 use super::program_options::{NAME, Program, ProgramEnd};
 use super::program_record::ProgramRecord;
-use super::settings::{RecordOptions, RecordPolicy};
+use super::settings::{self, RecordOptions, RecordPolicy};
 use super::test::Options;
 use crate::error::Result;
 use crate::preflight::caller;
+use crate::run_config::{DEFAULT_SEED, RunConfig};
 use crate::sys::{descriptors, inherited_signals};
 
 /// Runs a program in a world of its own. Called first in `main`, in both processes with the
@@ -46,7 +47,10 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
     let kept = program.record.as_deref().map(ProgramRecord::begin).transpose()?;
     let record = if kept.is_some() { recorded(program) } else { RecordOptions::OFF };
     let (ours, listeners) = listener_sockets(program)?.unzip();
-    let mut launch = Launch { timeout: program.timeout, record, listeners, ..launch };
+    let given = program.seed.map_or_else(settings::seed_given, |seed| Ok(Some(seed)))?;
+    let seed = given.unwrap_or(DEFAULT_SEED);
+    let run_config = RunConfig { seed, ..RunConfig::default() };
+    let mut launch = Launch { timeout: program.timeout, record, listeners, run_config, ..launch };
     if !program.needs_body() {
         (launch.binary, launch.arguments) = (Binary::Named, program.command.clone());
     }
@@ -58,7 +62,7 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
         host_ports.finish();
     }
     if let Some(kept) = kept {
-        kept.finish(program, &end, record);
+        kept.finish(program, seed, &end, record);
     }
     end
 }

@@ -28,6 +28,8 @@ pub struct Program {
     pub host_ports: Vec<u16>,
     /// Whether it keeps the user id that it has outside, and has no rights over its network.
     pub no_root: bool,
+    /// Which packets a condition loses, repeats and so on.
+    pub seed: Option<u64>,
     /// After this time it is asked to end, and then killed.
     pub timeout: Option<Duration>,
     /// The directory of the record that it leaves, if it leaves one.

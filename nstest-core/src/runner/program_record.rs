@@ -14,7 +14,6 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::evidence::card::Card;
 use crate::evidence::shown;
 use crate::evidence::store::Folder;
-use crate::run_config::RunConfig;
 
 /// The directory, which no other process writes.
 #[derive(Debug)]
@@ -34,7 +33,13 @@ impl ProgramRecord {
 
     /// Writes what was recorded of a program that has ended so, and prints where it is. What cannot
     /// be written is a note.
-    pub(super) fn finish(self, program: &Program, end: &Result<ProgramEnd>, record: TestRecord) {
+    pub(super) fn finish(
+        self,
+        program: &Program,
+        seed: u64,
+        end: &Result<ProgramEnd>,
+        record: TestRecord,
+    ) {
         let mut words: Vec<OsString> = std::env::args_os().collect();
         if let Some(program) = words.first_mut() {
             *program = "nstest".into();
@@ -49,7 +54,7 @@ impl ProgramRecord {
             binary: "nstest",
             rerun: rerun::command_line(&words),
             plan: None,
-            seed: RunConfig::default().seed,
+            seed,
             passed,
             keeps_output: false, // it goes where that of this process goes
             verdict,

@@ -12,7 +12,7 @@ use super::pause_policy::PausePolicy;
 use super::test::{Explore, Options, Timeout};
 use crate::error::{Error, ErrorCode, Result};
 use crate::preflight::policy::{self, Policy};
-use crate::run_config::{DEFAULT_SEED, RunConfig};
+use crate::run_config::{DEFAULT_SEED, RunConfig, read_seed};
 use crate::sys::init;
 
 /// The timeout of a test without `timeout = "…"`.
@@ -112,7 +112,7 @@ impl Settings {
     pub(super) fn read(options: &Options) -> Result<Self> {
         std::env::vars_os().try_for_each(|(name, value)| refuse_unknown(&name, &value))?;
         let timeout = scaled(asked(options), std::env::var_os(TIMEOUT).as_deref())?;
-        let given = std::env::var_os(SEED).map(|value| seed(&value)).transpose()?.or(options.seed);
+        let given = seed_given()?.or(options.seed);
         let plan = std::env::var_os(PLAN).map(|value| plan(&value)).transpose()?;
         // A plan is one run of an exploration, to be repeated alone.
         let explore = options.explore.filter(|_| plan.is_none());
@@ -177,13 +177,16 @@ fn scaled(asked: Option<Duration>, scale: Option<&OsStr>) -> Result<Option<Durat
     }))
 }
 
+/// The seed that the environment has.
+///
+/// # Errors
+/// If it is no number.
+pub(super) fn seed_given() -> Result<Option<u64>> {
+    std::env::var_os(SEED).map(|value| seed(&value)).transpose()
+}
+
 fn seed(value: &OsStr) -> Result<u64> {
-    let number = |text: &str| match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    };
-    // The parsers accept a sign, too.
-    value.to_str().filter(|text| !text.contains('+')).and_then(number).ok_or_else(|| {
+    value.to_str().and_then(read_seed).ok_or_else(|| {
         unread(SEED, value).help(
             "set it to a whole number below 2^64 such as 7 or 0xbeef; or unset it: the default is the test's `seed`, or 1",
         )

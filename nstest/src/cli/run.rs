@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, value_parser};
 use nstest_core::Condition;
 use nstest_core::private::cli::{
-    Program, ProgramEnd, read_duration, run_program, why_not_executed,
+    Program, ProgramEnd, read_duration, read_seed, run_program, why_not_executed,
 };
 
 use super::{FAILED, NOT_EXECUTABLE, NOT_FOUND, TIMED_OUT, fail};
@@ -72,6 +72,12 @@ pub(super) struct World {
     #[arg(long, value_name = "CONDITION", value_parser = condition, requires = "peers")]
     condition: Option<Condition>,
 
+    /// Which packets a condition with loss loses: another seed, other packets.
+    ///
+    /// Without it, NSTEST_SEED is the seed, or 1.
+    #[arg(long, value_name = "SEED", value_parser = seed)]
+    seed: Option<u64>,
+
     /// A default route on which nothing answers, for programs that expect timeouts.
     #[arg(long, conflicts_with = "uplink")]
     silent_peer: bool,
@@ -99,26 +105,37 @@ impl Run {
 impl World {
     /// The arguments that describe it.
     pub(super) fn arguments(&self) -> Vec<String> {
-        let Self { peers, uplink, condition, silent_peer, host_port, no_root } = self;
+        let Self { peers, uplink, condition, seed, silent_peer, host_port, no_root } = self;
         let peers = peers.map(|peers| format!("--peers={peers}"));
         let condition = condition.map(|condition| format!("--condition={condition}"));
+        let seed = seed.map(|seed| format!("--seed={seed}"));
         let uplink = uplink.then(|| "--uplink".to_owned());
         let silent_peer = silent_peer.then(|| "--silent-peer".to_owned());
         let host_ports = host_port.iter().map(|port| format!("--host-port={port}"));
         let no_root = no_root.then(|| "--no-root".to_owned());
-        let others = [peers, condition, uplink, silent_peer, no_root].into_iter().flatten();
+        let others = [peers, condition, seed, uplink, silent_peer, no_root].into_iter().flatten();
         others.chain(host_ports).collect()
     }
 
     /// A program there.
     pub(super) fn program(self, command: Vec<OsString>) -> Program {
-        let Self { peers, uplink, condition, silent_peer, host_port: mut host_ports, no_root } =
-            self;
+        let Self { peers, uplink, condition, seed, silent_peer, host_port, no_root } = self;
+        let mut host_ports = host_port;
         host_ports.sort_unstable();
         host_ports.dedup();
         let peers = peers.unwrap_or_default();
         let others = Program::default();
-        Program { command, peers, uplink, condition, silent_peer, host_ports, no_root, ..others }
+        Program {
+            command,
+            peers,
+            uplink,
+            condition,
+            seed,
+            silent_peer,
+            host_ports,
+            no_root,
+            ..others
+        }
     }
 }
 
@@ -162,6 +179,11 @@ fn time(text: &str) -> Result<Duration, String> {
         Duration::ZERO => Err(format!("no program ends within no time; {FORM}")),
         time => Ok(time),
     }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    read_seed(text)
+        .ok_or_else(|| "write a whole number below 2^64, such as `7` or `0xbeef`".to_owned())
 }
 
 fn condition(text: &str) -> Result<Condition, String> {

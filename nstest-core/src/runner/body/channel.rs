@@ -74,8 +74,8 @@ impl Channel {
         self.send(&Event::Started(std::process::id()));
     }
 
-    pub(crate) fn run_config(self) -> RunConfig {
-        self.assignment.run_config
+    pub(crate) fn run_config(&self) -> RunConfig {
+        self.assignment.run_config.clone()
     }
 
     /// The socket through which a program hands over the listeners of host ports. To be called

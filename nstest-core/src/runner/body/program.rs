@@ -15,7 +15,6 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::fixture::{Fixture, FixtureParam};
 use crate::ipc::{Event, FAILED, Failure};
 use crate::node::restore_open_files;
-use crate::run_config::RunConfig;
 use crate::runner::program_options::{NAME, Program};
 use crate::runner::test::Test;
 use crate::sys::descriptors;
@@ -67,7 +66,7 @@ fn start(program: &Program, channel: &Channel) -> Result<ProgramStart> {
         return in_network(program, &mut command, channel);
     }
     if program.uplink {
-        network(program)?;
+        network(program, channel)?;
     }
     Ok(ProgramStart::Failed(replace_process(&mut command)))
 }
@@ -100,7 +99,7 @@ fn in_network(program: &Program, command: &mut Command, channel: &Channel) -> Re
     // The terminal sends them to this process, too; they are for the program. The threads of
     // the nodes inherit the mask.
     block_signals()?;
-    let current = network(program)?;
+    let current = network(program, channel)?;
     let net = current.world()?.net();
     if program.silent_peer {
         net.local().set_default_route(DefaultRoute::Blackhole)?;
@@ -133,9 +132,9 @@ fn block_signals() -> Result<()> {
     })
 }
 
-fn network(program: &Program) -> Result<Current> {
+fn network(program: &Program, channel: &Channel) -> Result<Current> {
     let test = Test::new("", NAME, program.options());
-    let current = Current::of(&test, Role::Body, RunConfig::default(), None)?;
+    let current = Current::of(&test, Role::Body, channel.run_config(), None)?;
     if program.silent_peer && program.peers == 0 {
         current.plan(|spec| Node::plan(spec, FixtureParam::new(SILENT)))?;
     }
