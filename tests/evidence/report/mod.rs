@@ -96,6 +96,30 @@ fn a_record_is_drawn() {
     );
 }
 
+/// A reception that shares the row of its packet does not count.
+#[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs chromium; run ./check test")]
+fn since_is_the_time_since_the_row_before() {
+    let found = sample("").run(
+        r##"
+        await drawn();
+        const units = { ns: 1e-9, "µs": 1e-6, ms: 1e-3, s: 1 };
+        const rows = all(".row").map((row) => row.querySelector(".time")).filter(Boolean);
+        const read = rows.map((time) => {
+            const [number, unit] = time.parentElement.querySelector(".since").textContent.slice(1).split(" ");
+            return [Number(time.textContent), unit ? Number(number) * units[unit] : 0];
+        });
+        const wrong = read.slice(1).filter(([time, since], nth) => {
+            const expected = time - read[nth][0];
+            return Math.abs(since - expected) > 2e-6 + expected / 100;
+        });
+        return { rows: rows.length, wrong: JSON.stringify(wrong) };
+        "##,
+    );
+    has(&found, &json!({ "wrong": "[]" }));
+    assert!(found["rows"].as_u64() > Some(10), "{found}");
+}
+
 /// A record of so many packets in seven flows, of which some were dropped.
 fn long_record(packets: usize) -> String {
     let (start, _) = SAMPLE.split_once("{\"time\":0.011").expect("the sample has packets");

@@ -36,7 +36,7 @@ function layOut(model, filters) {
       layout.rows.push({ type: "gap", time: (last.time + item.time) / 2, length: item.time - last.time });
     }
     const row = layout.rows.length;
-    const since = last ? item.time - last.time : null;
+    const since = last ? item.time - layout.rows[last.row].time : null;
     layout.rows.push({ ...item, index: row, since });
     layout.rowOf.set(item.anchor, row);
     if (transmission) placePacket(layout, transmission, event, row);
