@@ -69,6 +69,19 @@ mod under_tokio {
     #[netns_test]
     async fn registers() {}
 
+    #[tokio::test]
+    #[netns]
+    async fn leaves_parameters(server: nstest::Node) {
+        assert_eq!(server.name(), "server");
+    }
+
+    #[tokio::test]
+    #[netns]
+    #[serial_test::serial]
+    async fn leaves_parameters_above_a_lock(server: nstest::Node) {
+        assert_eq!(server.name(), "server");
+    }
+
     #[tokio::test(start_paused = true)]
     #[netns(timeout = "20s")]
     async fn advances_its_clock() {
@@ -112,9 +125,16 @@ mod under_test_log {
         drop(context.clone());
     }
 
+    #[test_log::test]
+    #[netns]
+    fn leaves_parameters(server: nstest::Node) {
+        assert_eq!(server.name(), "server");
+    }
+
     #[test_log::test(tokio::test)]
     #[netns]
-    async fn wraps_tokio() {
+    async fn wraps_tokio(server: nstest::Node) {
+        assert_eq!(server.name(), "server");
         assert!(tracing::event_enabled!(tracing::Level::ERROR));
     }
 }
@@ -250,11 +270,14 @@ fn each_test_is_registered_as_often_as_documented() {
         1 under_test_case::panics::test_case_1_one
         1 under_test_case::registers_async::test_case_1_one
         1 under_test_case::wraps::test_case_1_one
+        1 under_test_log::leaves_parameters
         1 under_test_log::registers
         1 under_test_log::wraps
         1 under_test_log::wraps_tokio
         1 under_tokio::advances_its_clock
         1 under_tokio::alias
+        1 under_tokio::leaves_parameters
+        1 under_tokio::leaves_parameters_above_a_lock
         1 under_tokio::registers
         1 under_tokio::wraps
     "#]]
