@@ -7,16 +7,18 @@ use std::time::{Duration, Instant};
 /// The running test: its name, temporary directory and time limit. A parameter of a test.
 ///
 /// ```no_run
-/// # use nstest::netns as netns_test;
-/// use nstest::{TestContext, TestResult};
+/// use nstest::{TestContext, TestResult, netns_test};
 /// use std::os::unix::net::UnixListener;
 ///
+/// # {
+/// # use nstest::netns as netns_test;
 /// #[netns_test(timeout = "10s")]
 /// fn listens_in_a_directory_of_its_own(context: TestContext) -> TestResult {
 ///     let _listener = UnixListener::bind(context.tmp_dir().join("server.sock"))?;
 ///     assert!(context.remaining().is_some());
 ///     Ok(())
 /// }
+/// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct TestContext {

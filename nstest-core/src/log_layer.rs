@@ -22,17 +22,19 @@ use crate::snapshot::nodes;
 /// Each test has a process of its own, so each can install a subscriber for its whole process:
 ///
 /// ```no_run
-/// # use nstest::netns as netns_test;
-/// use nstest::Node;
+/// use nstest::{Node, netns_test};
 /// use tracing_subscriber::filter::LevelFilter;
 /// use tracing_subscriber::prelude::*;
 ///
+/// # {
+/// # use nstest::netns as netns_test;
 /// #[netns_test]
 /// fn elects_a_leader(a: Node, b: Node) {
 ///     let layer = nstest::tracing_layer().with_filter(LevelFilter::DEBUG);
 ///     tracing_subscriber::registry().with(layer).init();
 ///     // …
 /// }
+/// # }
 /// ```
 ///
 /// Needs the feature `tracing`.

@@ -6,16 +6,17 @@ use crate::evidence::timeline::TimelineEvent;
 use crate::recorder;
 use crate::snapshot::nodes;
 
-/// Says in the [record](https://docs.rs/nstest) of the test that it has reached a step.
+/// Says in the record of the test that it has reached a step.
 ///
 /// If the test fails, the step stands among its packets and faults at its time, with its thread
 /// and its node. It is not printed. It takes some microseconds; a test that is not recorded does
 /// not make the text.
 ///
 /// ```no_run
-/// # use nstest::netns as netns_test;
-/// use nstest::{Node, TestResult};
+/// use nstest::{Node, TestResult, netns_test};
 ///
+/// # {
+/// # use nstest::netns as netns_test;
 /// #[netns_test]
 /// fn elects_a_leader(a: Node, b: Node) -> TestResult {
 ///     nstest::step("both are up");
@@ -24,6 +25,7 @@ use crate::snapshot::nodes;
 ///     b.link().up()?;
 ///     Ok(())
 /// }
+/// # }
 /// ```
 pub fn step(text: impl Display) {
     recorder::record(|| {

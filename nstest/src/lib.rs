@@ -6,10 +6,11 @@
 //! [`Node`] is another host, linked to the test's own.
 //!
 //! ```no_run
-//! # use nstest::netns as netns_test;
-//! use nstest::{Condition, Node, TestResult};
+//! use nstest::{Condition, Node, TestResult, netns_test};
 //! use std::net::{TcpListener, TcpStream};
 //!
+//! # {
+//! # use nstest::netns as netns_test;
 //! #[netns_test]
 //! fn connects_over_a_slow_link(server: Node) -> TestResult {
 //!     let listener = server.run(|| TcpListener::bind("0.0.0.0:7000"))?;
@@ -18,6 +19,7 @@
 //!     drop(listener);
 //!     Ok(())
 //! }
+//! # }
 //! ```
 //!
 //! | for | see |
@@ -59,22 +61,24 @@ pub use nstest_core::{Task, eventually_async};
 #[cfg(all(feature = "rtnetlink", target_os = "linux"))]
 pub use nstest_core::rtnetlink;
 
-// The examples below write `#[netns_test]` and mean `#[netns]`, by a hidden import. A
-// doctest is compiled without `--test`. The compiler then drops a registered test before
-// it checks the types in it. `#[netns]` registers nothing, so that the examples are
-// type-checked.
+// The examples import `netns_test`, and hidden lines replace it by `netns` in a block. A doctest
+// is compiled without `--test`. The compiler then drops a registered test before it checks the
+// types in it. `#[netns]` registers nothing, so that the examples are type-checked.
 
 /// Makes a function a test that runs in network namespaces of its own.
 ///
 /// ```no_run
-/// # use nstest::netns as netns_test;
+/// use nstest::netns_test;
 /// use std::net::TcpListener;
 ///
+/// # {
+/// # use nstest::netns as netns_test;
 /// #[netns_test]
 /// fn binds_a_well_known_port() -> std::io::Result<()> {
 ///     TcpListener::bind("127.0.0.1:8080")?; // other tests do the same at the same time
 ///     Ok(())
 /// }
+/// # }
 /// ```
 ///
 /// It replaces `#[test]`. The test appears in `cargo test` and `cargo nextest` under its
@@ -118,13 +122,15 @@ pub use nstest_core::rtnetlink;
 /// types of your own.
 ///
 /// ```no_run
-/// # use nstest::netns as netns_test;
-/// use nstest::TestContext;
+/// use nstest::{TestContext, netns_test};
 ///
+/// # {
+/// # use nstest::netns as netns_test;
 /// #[netns_test(timeout = "10s")]
 /// fn has_time_left(context: TestContext) {
 ///     assert!(context.remaining().is_some());
 /// }
+/// # }
 /// ```
 ///
 /// The name of the parameter is the name of the node: `mut server: Node` is the node
@@ -141,9 +147,10 @@ pub use nstest_core::rtnetlink;
 /// can add more to it. Functions without a parameter get it from [`net()`](fn@net).
 ///
 /// ```no_run
-/// # use nstest::netns as netns_test;
-/// use nstest::{Net, Node, TestResult};
+/// use nstest::{Net, Node, TestResult, netns_test};
 ///
+/// # {
+/// # use nstest::netns as netns_test;
 /// #[netns_test(peers = 3, subnet = "10.9.0.0/24", mtu = 9000)]
 /// fn all_nodes_are_reachable(first: Node, net: Net) -> TestResult {
 ///     assert_eq!(first.ip().to_string(), "10.9.0.2");
@@ -152,20 +159,23 @@ pub use nstest_core::rtnetlink;
 ///     }
 ///     Ok(())
 /// }
+/// # }
 /// ```
 ///
 /// An array makes several nodes, which are called as the parameter with a number:
 ///
 /// ```no_run
-/// # use nstest::netns as netns_test;
-/// use nstest::{Node, TestResult};
+/// use nstest::{Node, TestResult, netns_test};
 ///
+/// # {
+/// # use nstest::netns as netns_test;
 /// #[netns_test]
 /// fn a_cluster_and_its_client(db: [Node; 3], client: Node) -> TestResult {
 ///     assert_eq!(db[0].name(), "db1");
 ///     client.wait_reachable(&db[2])?;
 ///     Ok(())
 /// }
+/// # }
 /// ```
 ///
 /// # An uplink
@@ -179,12 +189,16 @@ pub use nstest_core::rtnetlink;
 /// on uplinks says what the test changes on the machine.
 ///
 /// ```no_run
+/// use nstest::netns_test;
+///
+/// # {
 /// # use nstest::netns as netns_test;
 /// #[netns_test(uplink, timeout = "2m")]
 /// fn talks_to_the_staging_server() -> nstest::TestResult {
 ///     std::net::TcpStream::connect("staging.example.org:443")?;
 ///     Ok(())
 /// }
+/// # }
 /// ```
 ///
 /// # Exploration
@@ -203,14 +217,16 @@ pub use nstest_core::rtnetlink;
 /// combined with `#[should_panic]` or `netns`. The guide has a page on exploration.
 ///
 /// ```no_run
-/// # use nstest::netns as netns_test;
-/// use nstest::{Node, TestResult};
-/// # fn buy(_: &Node) -> TestResult { Ok(()) }
+/// use nstest::{Node, TestResult, netns_test};
 ///
+/// # {
+/// # use nstest::netns as netns_test;
+/// # fn buy(_: &Node) -> TestResult { Ok(()) }
 /// #[netns_test(explore(drop, then reset, max = 200), timeout = "5s")]
 /// fn pays_once(shop: Node) -> TestResult {
 ///     buy(&shop)
 /// }
+/// # }
 /// ```
 ///
 /// # Asynchronous tests
@@ -219,6 +235,9 @@ pub use nstest_core::rtnetlink;
 /// `tokio`, on by default). It needs no `#[tokio::test]`.
 ///
 /// ```no_run
+/// use nstest::netns_test;
+///
+/// # {
 /// # use nstest::netns as netns_test;
 /// #[netns_test(flavor = "multi_thread", worker_threads = 2)]
 /// async fn asynchronous() -> nstest::TestResult {
@@ -226,6 +245,7 @@ pub use nstest_core::rtnetlink;
 ///     assert_eq!(port, 8080);
 ///     Ok(())
 /// }
+/// # }
 /// ```
 ///
 /// # Tests that should panic
@@ -236,6 +256,9 @@ pub use nstest_core::rtnetlink;
 /// returns `()`.
 ///
 /// ```no_run
+/// use nstest::netns_test;
+///
+/// # {
 /// # use nstest::netns as netns_test;
 /// #[netns_test]
 /// #[should_panic(expected = "in use")]
@@ -243,6 +266,7 @@ pub use nstest_core::rtnetlink;
 ///     let _first = std::net::TcpListener::bind("127.0.0.1:80").unwrap();
 ///     std::net::TcpListener::bind("127.0.0.1:80").expect("in use");
 /// }
+/// # }
 /// ```
 ///
 /// # With rstest, test-case and similar macros
@@ -325,9 +349,10 @@ pub use nstest_macros::test;
 /// which is described in one place.
 ///
 /// ```no_run
-/// # use nstest::netns as netns_test;
-/// use nstest::{Fixture, Node, TestResult};
+/// use nstest::{Fixture, Node, TestResult, netns_test};
 ///
+/// # {
+/// # use nstest::netns as netns_test;
 /// #[derive(Fixture)]
 /// struct Cluster {
 ///     alice: Node,
@@ -341,6 +366,7 @@ pub use nstest_macros::test;
 ///     cluster.bob.wait_reachable(cluster.carol.ip())?;
 ///     Ok(())
 /// }
+/// # }
 /// ```
 ///
 /// A tuple struct can have one field, which takes the name of the parameter.

@@ -84,6 +84,50 @@ fn examples_import_the_facade() {
     tree::none("documentation that names `nstest_core` instead of `nstest`", &broken);
 }
 
+/// Hidden lines (`# use …`) are not copied with the example.
+#[test]
+fn examples_import_their_attributes() {
+    let mut broken = Vec::new();
+    let mut found = 0;
+    let sources = ["nstest/src", "nstest-core/src", "nstest-macros/src"];
+    for file in sources.iter().flat_map(|directory| tree::files(directory, "rs")) {
+        for example in examples(&tree::read(&file)) {
+            let used = ["netns_test", "netns"].into_iter().filter(|name| {
+                [']', '('].iter().any(|end| example.contains(&format!("#[{name}{end}")))
+            });
+            for name in used {
+                found += 1;
+                let mut imports = example.lines().filter(|line| line.starts_with("use nstest::"));
+                let words = |line: &str| {
+                    line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+                };
+                if !imports.any(words) {
+                    broken.push(format!("{}: `{name}` in\n{example}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(found > 10, "only {found} attributes were found");
+    tree::none("examples that do not import an attribute which they use", &broken);
+}
+
+/// The blocks of code in the documentation of a source file, without hidden lines.
+fn examples(text: &str) -> Vec<String> {
+    let lines = text.lines().map(str::trim_start);
+    let lines = lines.filter_map(|l| l.strip_prefix("///").or_else(|| l.strip_prefix("//!")));
+    let text: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    let blocks = text.join("\n");
+    let is_shown = |line: &&str| *line != "#" && !line.starts_with("# ");
+    let shown = |block: &str| block.lines().filter(is_shown).collect::<Vec<_>>().join("\n");
+    blocks.split("```").skip(1).step_by(2).map(shown).collect()
+}
+
+#[test]
+fn examples_are_recognised() {
+    let text = "/// a\n/// ```\n/// # use b;\n/// use c;\n/// #[d]\n/// ```\nfn e() {}\n    //! ```\n    //! f\n    //! ```\n";
+    assert_eq!(examples(text), ["\nuse c;\n#[d]", "\nf"]);
+}
+
 #[test]
 fn all_pages_name_the_same_test_command() {
     let command = "./check test";

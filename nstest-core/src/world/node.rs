@@ -196,14 +196,14 @@ impl Node {
     /// [`spawn_async`](Self::spawn_async).
     ///
     /// ```no_run
-    /// # use nstest::netns as netns_test;
     /// use std::net::Ipv4Addr;
-    ///
     /// use futures::TryStreamExt;
     /// use nstest::rtnetlink::RouteMessageBuilder;
     /// use nstest::rtnetlink::packet_route::route::RouteAttribute;
-    /// use nstest::{Node, TestResult};
+    /// use nstest::{Node, TestResult, netns_test};
     ///
+    /// # {
+    /// # use nstest::netns as netns_test;
     /// #[netns_test]
     /// async fn adds_an_address_and_a_route(router: Node) -> TestResult {
     ///     let handle = router.rtnetlink()?;
@@ -224,6 +224,7 @@ impl Node {
     ///     assert!(routes.iter().any(|route| route.attributes.contains(&destination)));
     ///     Ok(())
     /// }
+    /// # }
     /// ```
     ///
     /// # Errors
