@@ -10,6 +10,7 @@ use std::time::Duration;
 use litemap::LiteMap;
 
 use super::story::Story;
+use super::story::names::bytes;
 use super::story::trace::PacketTrace;
 use crate::frame::view::{Tcp, TransportHeader, flag};
 
@@ -86,7 +87,7 @@ impl ConversationPacket {
         let (sport, dport) = headers.ports()?;
         let (protocol, kind) = match &headers.transport {
             TransportHeader::Tcp(tcp) => ("tcp", segment(tcp)),
-            TransportHeader::Udp { len, .. } => ("udp", Some(bytes(*len))),
+            TransportHeader::Udp { len, .. } => ("udp", Some(bytes(*len as u64))),
             _ => return None,
         };
         Some(Self { protocol, from: (source, sport), to: (destination, dport), kind })
@@ -100,17 +101,10 @@ fn segment(tcp: &Tcp) -> Option<String> {
         _ if tcp.has(flag::RST) => Some("RST"),
         _ => None,
     };
-    let data = (tcp.len > 0).then(|| bytes(tcp.len));
+    let data = (tcp.len > 0).then(|| bytes(tcp.len as u64));
     let end = tcp.has(flag::FIN).then(|| "FIN".to_owned());
     let parts: Vec<String> = flags.map(str::to_owned).into_iter().chain(data).chain(end).collect();
     (!parts.is_empty()).then(|| parts.join(" and "))
-}
-
-fn bytes(count: usize) -> String {
-    match count {
-        1 => "1 byte".to_owned(),
-        count => format!("{count} bytes"),
-    }
 }
 
 #[cfg(test)]

@@ -179,9 +179,10 @@ events! {
         local: String,
         /// `*` if it is not connected.
         remote: String,
-        /// Bytes that the program has not read.
+        /// Bytes that the program has not read. For UDP, the memory that the kernel uses for them.
         unread: u64,
-        /// Bytes that the other side has not acknowledged.
+        /// Bytes that the other side has not acknowledged. For UDP, the memory that the kernel
+        /// uses for datagrams that it has not sent yet.
         unacknowledged: u64,
         /// Those of them that were never sent, since the other side has no room or the
         /// network is congested.

@@ -11,6 +11,39 @@ use nstest::{
 
 const PORT: u16 = 7000;
 
+/// Accepts one connection and keeps it open, without a word.
+fn silent(node: &Node) -> std::io::Result<()> {
+    let listener = node.run(|| TcpListener::bind((node.ip(), PORT)))?;
+    node.spawn(move || {
+        let _accepted = listener.accept().unwrap();
+        std::thread::sleep(Duration::from_secs(60));
+    });
+    Ok(())
+}
+
+/// Asks for one byte, and closes its connection also if no answer comes.
+fn ask_with_time_limit(server: SocketAddr) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(server)?;
+    stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+    stream.write_all(&[7])?;
+    stream.read_exact(&mut [0])
+}
+
+#[netns_test(timeout = "20s")]
+#[ignore = "fixture of another test"]
+fn silent_server_and_question_mark(server: Node) -> TestResult {
+    silent(&server)?;
+    ask_with_time_limit((server.ip(), PORT).into())?;
+    Ok(())
+}
+
+#[netns_test(timeout = "20s")]
+#[ignore = "fixture of another test"]
+fn silent_server_and_unwrap(server: Node) {
+    silent(&server).unwrap();
+    ask_with_time_limit((server.ip(), PORT).into()).unwrap();
+}
+
 /// Sends back what comes, on each connection.
 fn echo(node: &Node, at: impl ToSocketAddrs) -> std::io::Result<()> {
     let listener = node.run(|| TcpListener::bind(at))?;

@@ -38,6 +38,25 @@ fn a_server_on_the_wrong_address() {
 }
 
 #[test]
+fn a_server_that_does_not_answer_a_client_with_a_read_timeout() {
+    // The socket of the client is closed before the test fails.
+    assert_card(
+        "silent_server_and_question_mark",
+        &["hint"],
+        expect![[r#"
+            hint     test sent data (N byte) to server on the connection from test to server:7000 (10.0.2.2), which arrived, and server has not read N byte; server sent nothing back for N s, until test closed the connection (EAGAIN: a read timed out)
+        "#]],
+    );
+    assert_card(
+        "silent_server_and_unwrap",
+        &["hint"],
+        expect![[r#"
+            hint     test sent data (N byte) to server on the connection from test to server:7000 (10.0.2.2), which arrived, and server has not read N byte; server sent nothing back for N s, until test closed the connection (EAGAIN: a read timed out)
+        "#]],
+    );
+}
+
+#[test]
 fn a_swallowed_syn() {
     assert_card(
         "swallowed_syn",

@@ -169,7 +169,12 @@ fn socket_text(story: &Story, socket: &OpenSocket) -> String {
         (socket.dropped, "dropped"),
     ];
     for (count, what) in counts.iter().filter(|(count, _)| *count > 0) {
-        text.push_str(&format!(", {count} {what}"));
+        match socket.protocol.as_str() {
+            // The kernel tells the memory that the datagrams take.
+            "udp" if *what == "unread" => text.push_str(", unread data"),
+            "udp" if *what == "unacked" => text.push_str(", unsent data"),
+            _ => text.push_str(&format!(", {count} {what}")),
+        }
     }
     let node = format!("{}: ", story.node_name(socket.node));
     let text = fitted(text, &[(" established", ""), (if is_connected { &node } else { "" }, "")]);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Hint;
 use crate::evidence::story::conversations::TcpConversation;
+use crate::evidence::story::names::bytes;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, Story};
 use crate::fault::FaultEffect;
@@ -61,7 +62,8 @@ pub(super) fn up_to_the_end(story: &Story) -> Option<Hint> {
         return None;
     }
     Some(Hint::new(format!(
-        "busy, not stuck: data was transferred up to the end, {least}{forth} bytes from {client} to {server} and {back} back in the last {total:.3} s{}",
+        "busy, not stuck: data was transferred up to the end, {least}{} from {client} to {server} and {back} back in the last {total:.3} s{}",
+        bytes(forth),
         share(story, begin)
     )))
 }

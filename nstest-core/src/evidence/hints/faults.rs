@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::Hint;
 use crate::evidence::story::conversations::TcpDirection;
 use crate::evidence::story::headers::PacketHeaders;
-use crate::evidence::story::names::times;
+use crate::evidence::story::names::{bytes, times};
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, Story};
 use crate::fault::{FaultEffect, FaultTarget};
@@ -148,7 +148,7 @@ pub(super) fn reset(story: &Story) -> Option<Hint> {
     let when = match (last.is_established(), forth + back) {
         (false, _) => "while it was opened".to_owned(),
         (true, 0) => "before data arrived".to_owned(),
-        (true, _) => format!("in mid-stream, after {forth} bytes from {client} and {back} back"),
+        (true, _) => format!("in mid-stream, after {} from {client} and {back} back", bytes(forth)),
     };
     Some(Hint::about(
         fault,

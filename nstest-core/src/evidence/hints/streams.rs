@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Hint;
 use super::waiting::{self, reads};
 use crate::evidence::story::conversations::{TcpConversation, TcpDirection};
-use crate::evidence::story::names::{seconds, times};
+use crate::evidence::story::names::{bytes, seconds, times};
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, OpenSocket, Story};
 use crate::evidence::timeline::Fate;
@@ -15,7 +15,9 @@ use crate::frame::view::flag;
 /// Both ends of a connection have bytes that they have not read, and bytes that they could not
 /// send: each waits until the other reads.
 pub(super) fn deadlock(story: &Story) -> Option<Hint> {
-    let is_full = |socket: &&OpenSocket| socket.unread > 0 && socket.unacknowledged > 0;
+    let is_full = |socket: &&OpenSocket| {
+        socket.protocol == "tcp" && socket.unread > 0 && socket.unacknowledged > 0
+    };
     for socket in story.sockets.iter().filter(is_full) {
         let Some(other) = other_end(story, socket).filter(|other| is_full(other)) else { continue };
         if [socket, other].into_iter().any(|end| is_read(story, end)) {
@@ -99,8 +101,9 @@ pub(super) fn not_read(story: &Story) -> Option<Hint> {
             (_, false) => "does not read",
         };
         return Some(Hint::new(format!(
-            "{own} {how}: {} bytes are unread there, and {peer} waits to send {} bytes",
-            socket.unread, other.unacknowledged
+            "{own} {how}: it has {} unread, and {peer} waits to send {}",
+            bytes(socket.unread),
+            bytes(other.unacknowledged)
         )));
     }
     None
@@ -166,10 +169,10 @@ pub(super) fn still_delayed(story: &Story) -> Option<Hint> {
         let waits = trace.last().to.is_empty() && trace.dropped_by().is_none();
         waits && trace.flow() == last.flow() && trace.last().fates.iter().any(by)
     });
-    let bytes: usize = waits.map(|trace| trace.headers.data()).sum();
+    let count: usize = waits.map(|trace| trace.headers.data()).sum();
     let (from, to) = (story.source(&last.headers), story.destination(&last.headers));
     let text = &fault.text;
-    if last.headers.tcp().is_none() || bytes == 0 {
+    if last.headers.tcp().is_none() || count == 0 {
         let (due, failed) = (last.last().time + delay, story.clock(story.failed_at));
         let (what, due, delay) = (last.headers.what(), story.clock(due), seconds(delay));
         return Some(Hint::about(
@@ -182,7 +185,8 @@ pub(super) fn still_delayed(story: &Story) -> Option<Hint> {
     Some(Hint::about(
         fault,
         format!(
-            "{bytes} bytes of data from {from} to {to} were still delayed by `{text}` when the test failed"
+            "data ({}) from {from} to {to} was still delayed by `{text}` when the test failed",
+            bytes(count as u64)
         ),
     ))
 }
@@ -229,10 +233,10 @@ fn ended_by(
     let by = story.host(packet.headers.source?);
     let (client, at) = (story.host(conversation.client.ip()), story.clock(packet.time()));
     let server = story.full_endpoint(conversation.server.ip(), conversation.server.port());
-    let bytes = |direction: &TcpDirection<'_>| direction.bytes_until(packet.time());
-    let (forth, back) = (bytes(&conversation.forth), bytes(&conversation.back));
+    let until = |direction: &TcpDirection<'_>| direction.bytes_until(packet.time());
+    let (forth, back) = (bytes(until(&conversation.forth)), until(&conversation.back));
     Some(format!(
-        "{by} {did} the connection from {client} to {server}{how} at {at}, after {forth} bytes from {client} and {back} back"
+        "{by} {did} the connection from {client} to {server}{how} at {at}, after {forth} from {client} and {back} back"
     ))
 }
 
@@ -266,18 +270,19 @@ pub(super) fn closed_by_peer(story: &Story) -> Option<Hint> {
     let later = other.packets.iter().filter(|trace| {
         trace.headers.data() > 0 && fin.last().received.is_some_and(|time| trace.time() > time)
     });
-    let bytes: usize = later.map(|trace| trace.headers.data()).sum();
+    let count: usize = later.map(|trace| trace.headers.data()).sum();
     // EPIPE is the answer to data after a reset.
-    if is_pipe && bytes == 0 {
+    if is_pipe && count == 0 {
         return None;
     }
     let reset = last
         .reset()
         .filter(|reset| reset.headers.source == fin.headers.source && reset.made_by().is_none());
-    if let (Some(reset), 1..) = (reset, bytes) {
+    if let (Some(reset), 1..) = (reset, count) {
         let (by, at) = (story.host(reset.headers.source?), story.clock(reset.time()));
         text.push_str(&format!(
-            "; {bytes} bytes were sent after that, and {by} answered by RST at {at}"
+            "; data ({}) was sent after that, and {by} answered by RST at {at}",
+            bytes(count as u64)
         ));
     }
     Some(Hint::new(text))

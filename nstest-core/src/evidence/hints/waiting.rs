@@ -1,13 +1,14 @@
 //! What the ends of a connection wait for, if all data arrived and then nothing was sent until
 //! the timeout.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Hint;
 use super::current::waits_for_several;
 use crate::evidence::story::conversations::{TcpConversation, TcpDirection};
-use crate::evidence::story::names::seconds;
+use crate::evidence::story::names::{bytes, seconds};
+use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{OpenSocket, Story, WaitingThread};
 use crate::evidence::timeline::STOPPED;
 use crate::frame::view::flag;
@@ -49,31 +50,38 @@ pub(super) fn stream(story: &Story) -> Option<Hint> {
     if !story.timed_out() {
         return None;
     }
-    let mut conversations = story.tcp_conversations();
-    // A connection that both ends have closed is not stuck.
-    conversations.retain(|one| !(is_closed(&one.forth) && is_closed(&one.back)));
+    let conversations = story.tcp_conversations();
+    let silences = conversations.iter().filter_map(|one| Silence::of(story, one));
     let is_waited_for = |conversation: &TcpConversation<'_>| {
         let (client, server) = (conversation.client, conversation.server);
         waits(story, client, server) || waits(story, server, client)
     };
-    let last = conversations.iter().max_by_key(|one| (is_waited_for(one), one.last_time()))?;
-    let silent = story.failed_at.saturating_sub(last.last_time());
-    let complete = [&last.forth, &last.back]
-        .iter()
-        .all(|direction| direction.packets.iter().all(|trace| story.is_delivered(trace)));
+    let silence = silences.max_by_key(|silence| {
+        (silence.closed_by.is_some(), is_waited_for(silence.conversation), silence.since)
+    })?;
+    let last = silence.conversation;
+    let complete = silence.packets().all(|trace| story.is_delivered(trace));
+    let silent = silence.until.saturating_sub(silence.since);
     if silent < SILENCE || !complete || !last.is_established() {
         return None;
     }
     if let Some(text) = blocked(story, last) {
         return Some(Hint::new(text));
     }
-    let data = last.packets().filter(|trace| trace.headers.data() > 0);
+    let data = silence.packets().filter(|trace| trace.headers.data() > 0);
     let client = story.host(last.client.ip());
     let server = story.full_endpoint(last.server.ip(), last.server.port());
-    let silent = seconds(silent);
+    let (in_the_last, until) = match silence.closed_by {
+        None => (format!("in the last {}", seconds(silent)), String::new()),
+        Some(by) => {
+            let read = if story.names_error(&[11]) { " (EAGAIN: a read timed out)" } else { "" };
+            let until = format!(", until {} closed the connection{read}", story.host(by));
+            (format!("for {}", seconds(silent)), until)
+        }
+    };
     let Some(data) = data.max_by_key(|trace| trace.time()) else {
         return Some(Hint::new(format!(
-            "{client} connected to {server}, and neither sent data in the last {silent}"
+            "{client} connected to {server}, and neither sent data {in_the_last}{until}"
         )));
     };
     let is_reply = data.headers.source == Some(last.server.ip());
@@ -86,14 +94,55 @@ pub(super) fn stream(story: &Story) -> Option<Hint> {
     let sender = if is_reply { last.server } else { last.client };
     let read = match socket(story, receiver, sender).map(|socket| socket.unread) {
         Some(0) => format!(", and {to} has read it all"),
-        Some(unread) => format!(", and {to} has not read {unread} bytes"),
+        Some(unread) => format!(", and {to} has not read {}", bytes(unread)),
         None => String::new(),
     };
     // The client has what it asked for, or waits for more, or for the end.
     let then = if is_reply { "neither sent data" } else { &format!("{to} sent nothing back") };
     Some(Hint::new(format!(
-        "{from} sent {what} to {to} on the connection from {client} to {server}, which arrived{read}; {then} in the last {silent}"
+        "{from} sent {what} to {to} on the connection from {client} to {server}, which arrived{read}; {then} {in_the_last}{until}"
     )))
+}
+
+/// A test that fails closes its connections in this time before it says so.
+const CLOSED: Duration = Duration::from_millis(100);
+
+/// A connection on which nothing was sent.
+struct Silence<'a> {
+    conversation: &'a TcpConversation<'a>,
+    since: Duration,
+    until: Duration,
+    /// The end that closed the connection, if that was when its call failed. Its socket is gone.
+    closed_by: Option<IpAddr>,
+}
+
+impl<'a> Silence<'a> {
+    /// That of a connection that is open, or was until the failure.
+    fn of(story: &Story, conversation: &'a TcpConversation<'a>) -> Option<Self> {
+        let closes =
+            |trace: &&PacketTrace| trace.headers.is_tcp(flag::FIN) || trace.headers.is_reset();
+        let first = conversation.packets().filter(closes).min_by_key(|trace| trace.time());
+        let closing = first
+            .filter(|first| story.reports_timeout() && first.time() + CLOSED >= story.failed_at);
+        let is_closed = is_closed(&conversation.forth) && is_closed(&conversation.back);
+        let until = match closing {
+            Some(closing) => closing.time(),
+            // A connection that both ends have closed is not stuck.
+            None if is_closed => return None,
+            None => story.failed_at,
+        };
+        let mut silence = Self { conversation, since: until, until, closed_by: None };
+        silence.closed_by = closing.and_then(|closing| closing.headers.source);
+        silence.since = silence.packets().map(PacketTrace::time).max()?;
+        Some(silence)
+    }
+
+    /// The packets before it.
+    fn packets(&self) -> impl Iterator<Item = &'a PacketTrace> {
+        let is_closed = self.closed_by.is_some();
+        let until = self.until;
+        self.conversation.packets().filter(move |trace| !is_closed || trace.time() < until)
+    }
 }
 
 /// Which end waits to read, and what the other does, if that is known.
@@ -111,8 +160,11 @@ fn blocked(story: &Story, last: &TcpConversation<'_>) -> Option<String> {
             (true, true) => return None,
         };
         return Some(format!(
-            "both ends of {connection} wait to read since {since}: {} has read {} bytes and {} {}, each waits for more or for the end, and {closed}",
-            server.name, server.got, client.name, client.got
+            "both ends of {connection} wait to read since {since}: {} has read {} and {} {}, each waits for more or for the end, and {closed}",
+            server.name,
+            bytes(server.got),
+            client.name,
+            client.got
         ));
     }
     let (reader, other) = if client.reads { (client, server) } else { (server, client) };
@@ -125,12 +177,12 @@ fn blocked(story: &Story, last: &TcpConversation<'_>) -> Option<String> {
     let sleeps = sleeps.map(|thread| format!("; thread {} sleeps", thread.thread));
     let unread = match other.unread {
         0 => String::new(),
-        unread => format!(", has not read {unread} bytes"),
+        unread => format!(", has not read {}", bytes(unread)),
     };
     Some(format!(
-        "{} waits to read on {connection} since {since}, has got {} bytes, and waits for more or for the end; {} has not closed its end{unread}, and no thread waits for that end{}",
+        "{} waits to read on {connection} since {since}, has got {}, and waits for more or for the end; {} has not closed its end{unread}, and no thread waits for that end{}",
         reader.name,
-        reader.got,
+        bytes(reader.got),
         other.name,
         sleeps.unwrap_or_default()
     ))

@@ -87,10 +87,12 @@ function socketList(model) {
   const items = sockets.slice(0, MOST_SOCKETS).map((socket) => {
     const stuck = /syn-sent|syn-recv|close-wait|fin-wait/.test(socket.state);
     const remote = socket.remote && !/\*$|:0$/.test(socket.remote) ? ` → ${socket.remote}` : "";
+    const isUdp = socket.protocol === "udp"; // their numbers are memory of the kernel
     return h("li", null,
       h("b", null, nodeName(model, socket.node)), ` ${socket.protocol} `, h("span", { class: stuck ? "pill late" : "quiet" }, socket.state),
       h("div", null, h("code", null, `${socket.local}${remote}`)),
-      h("div", null, odd(socket.unread, `${bytes(socket.unread)} unread`), odd(socket.unacknowledged, `${bytes(socket.unacknowledged)} unacknowledged`),
+      h("div", null, odd(socket.unread, isUdp ? "unread data" : `${bytes(socket.unread)} unread`),
+        odd(socket.unacknowledged, isUdp ? "unsent data" : `${bytes(socket.unacknowledged)} unacknowledged`),
         odd(socket.unsent, `${bytes(socket.unsent)} of them unsent`),
         odd(socket.total_retransmissions ?? socket.retransmissions, count(socket.total_retransmissions ?? socket.retransmissions, "retransmission")), odd(socket.waiting, `${socket.waiting} not accepted`),
         socket.process ? h("span", { class: "quiet" }, socket.process) : null));

@@ -210,6 +210,14 @@ pub(crate) fn seconds(time: Duration) -> String {
     format!("{}.{:03} s", time.as_secs(), time.subsec_millis())
 }
 
+/// `3 bytes`, `1 byte`.
+pub(crate) fn bytes(count: u64) -> String {
+    match count {
+        1 => "1 byte".to_owned(),
+        count => format!("{count} bytes"),
+    }
+}
+
 /// `3 times`, `once`.
 pub(crate) fn times(count: usize) -> String {
     match count {
@@ -241,7 +249,7 @@ impl PacketHeaders {
         match &self.transport {
             TransportHeader::Tcp(tcp) => {
                 let has = |bits| tcp.has(bits);
-                let data = (tcp.len > 0).then(|| format!("data ({} bytes)", tcp.len));
+                let data = (tcp.len > 0).then(|| format!("data ({})", bytes(tcp.len as u64)));
                 let kind = match () {
                     () if has(flag::RST) => "RST",
                     () if has(flag::SYN | flag::ACK) => "SYN-ACK",
@@ -264,9 +272,9 @@ impl PacketHeaders {
                 },
                 Some(name) => format!("DNS query for {name}"),
                 None if matches!(self.fragment, Some(Fragment::First(_))) => {
-                    format!("UDP datagram ({len} bytes), in fragments")
+                    format!("UDP datagram ({}), in fragments", bytes(*len as u64))
                 }
-                None => format!("UDP datagram ({len} bytes)"),
+                None => format!("UDP datagram ({})", bytes(*len as u64)),
             },
             TransportHeader::Icmp { .. } => self.icmp(),
             TransportHeader::Other if self.fragment.is_some_and(Fragment::is_later) => {

@@ -229,7 +229,7 @@ fn one_end_that_does_not_read() {
         .at(2_000)
         .times_out();
     expect![[r#"
-        server:7000 does not read, or too slowly: 700 bytes are unread there, and client:40000 waits to send 900 bytes
+        server:7000 does not read, or too slowly: it has 700 bytes unread, and client:40000 waits to send 900 bytes
     "#]].assert_eq(&shown(&story));
 }
 

@@ -306,11 +306,38 @@ fn a_read_that_timed_out() {
     expect![[r#"
         client sent data (5 bytes) to server on the connection from client to server:7000 (10.0.2.2), which arrived; server sent nothing back in the last 0.994 s
     "#]].assert_eq(&shown(&story));
+    // Both ends had closed it long before.
     let closed = connected()
         .packet("server:7000 > client:40000 FIN", Arrives)
         .packet("client:40000 > server:7000 FIN", Arrives)
         .at(1_000);
     assert_eq!(shown(&closed.fails("Error: Resource temporarily unavailable (os error 11)")), "");
+}
+
+#[test]
+fn a_read_that_timed_out_in_a_function_that_closed_the_connection() {
+    let error = "Error: Resource temporarily unavailable (os error 11)";
+    let closed = |scene: Scene, at, verdict: &str| {
+        let scene = scene.at(at).packet("client:40000 > server:7000 FIN", Arrives);
+        let scene = scene.packet("server:7000 > client:40000 FIN", Arrives);
+        // It was closed when it had been answered.
+        let other = scene.packet("client:40001 > server:80 SYN", Arrives);
+        let other = other.packet("server:80 > client:40001 SYN-ACK", Arrives);
+        let other = other.packet("client:40001 > server:80 ACK", Arrives);
+        shown(&other.at(1_000).fails(verdict))
+    };
+    expect![[r#"
+        client sent data (5 bytes) to server on the connection from client to server:7000 (10.0.2.2), which arrived; server sent nothing back for 0.984 s, until client closed the connection (EAGAIN: a read timed out)
+    "#]].assert_eq(&closed(connected(), 990, error));
+    let half = connected().packet("server:7000 > client:40000 data 1", Arrives);
+    expect![[r#"
+        server sent data (1 byte) to client on the connection from client to server:7000 (10.0.2.2), which arrived; neither sent data for 0.982 s, until client closed the connection
+    "#]].assert_eq(&closed(half, 990, "deadline has elapsed"));
+    // Long before, right after the request, or by a test that fails for another reason.
+    assert_eq!(closed(connected(), 800, error), "");
+    let now = |kind: &str| format!("client:40000 > server:7000 {kind}");
+    assert_eq!(closed(connected().at(980).packet(&now("data 1"), Arrives), 990, error), "");
+    assert_eq!(closed(connected(), 990, "assertion `left == right` failed"), "");
 }
 
 #[test]
