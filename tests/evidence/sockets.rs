@@ -12,6 +12,8 @@ use nstest_tests::driver::Run;
 use nstest_tests::marks;
 use serde_json::Value;
 
+use crate::staged::Card;
+
 /// The events of a fixture that fails.
 fn events(fixture: &str) -> Vec<Value> {
     let fixture = format!("sockets::{fixture}");
@@ -134,6 +136,54 @@ fn a_thread_of_a_node_panics(server: Node) {
 fn the_first_of_panics_that_follow_each_other_leaves_sockets() {
     let events = events("a_thread_of_a_node_panics");
     assert_eq!(sockets(&events), ["server tcp 10.0.2.2:7000 * listening"]);
+}
+
+/// After a thread of a node, and by an assertion of its own: the server has only closed the
+/// connection.
+fn panics_after_a_thread(server: &Node) -> TestResult<Vec<u8>> {
+    let listener = server.run(|| TcpListener::bind("10.0.2.2:7000"))?;
+    server.spawn(move || {
+        let (mut stream, mut request) = (listener.accept().unwrap().0, [0; 2]);
+        stream.read_exact(&mut request).unwrap();
+        assert_eq!(&request, b"hi");
+    });
+    let mut stream = TcpStream::connect("10.0.2.2:7000")?;
+    stream.write_all(b"ho")?;
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply)?;
+    Ok(reply)
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn fails_after_a_thread_of_a_node(server: Node) {
+    let reply = panics_after_a_thread(&server).unwrap();
+    let _later = TcpListener::bind("10.0.2.1:8000").unwrap();
+    assert_eq!(reply, b"ok");
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn returns_an_error_after_a_thread_of_a_node_panicked(server: Node) -> TestResult {
+    panics_after_a_thread(&server)?;
+    std::mem::forget(TcpListener::bind("10.0.2.1:8000")?);
+    Err("deliberately".into())
+}
+
+#[test]
+fn the_failure_that_is_reported_leaves_sockets() {
+    let fixtures =
+        ["fails_after_a_thread_of_a_node", "returns_an_error_after_a_thread_of_a_node_panicked"];
+    for fixture in fixtures {
+        let all = sockets(&events(fixture));
+        let listening: Vec<_> = all.iter().filter(|line| line.ends_with("listening")).collect();
+        assert_eq!(listening, ["test tcp 10.0.2.1:8000 * listening"], "{fixture}: {all:#?}");
+    }
+    let card = Card::of("sockets::fails_after_a_thread_of_a_node");
+    let hint = card.sections(&["hint"]);
+    assert!(hint.contains("panicked at N s, before the test failed: assertion"), "{hint}");
+    let packets = card.sections(&["packets"]);
+    assert!(packets.contains("server:7000 > test:PORT  FIN"), "{packets}");
 }
 
 #[netns_test]

@@ -54,30 +54,42 @@ struct SnapshotsTaken {
     outdated: bool,
 }
 
-/// The PID of the body.
-static BODY: OnceLock<u32> = OnceLock::new();
+/// The PID of the body, and the thread that calls the test function.
+static BODY: OnceLock<(u32, ThreadId)> = OnceLock::new();
 static TAKEN: Mutex<SnapshotsTaken> =
     Mutex::new(SnapshotsTaken { by: None, cost: Duration::ZERO, outdated: false });
 
-/// Has the failures of this process's test take snapshots.
+/// Has the failures of this process's test take snapshots. To be called on the thread that calls
+/// the test function.
 pub(crate) fn arm() {
     // There is one body in a process.
-    let _ = BODY.set(process::id());
+    let _ = BODY.set((process::id(), thread::current().id()));
     nodes::keep();
 }
 
 /// To be called in the panic hook.
 ///
-/// The first panic takes a snapshot, since it is the likeliest cause of the others. If the same
-/// thread panics again, the test has caught the first panic, and the new one matters. Readers of
-/// the log use the last snapshot.
-pub(crate) fn at_panic() {
-    fail(BUDGET);
+/// The first panic takes a snapshot. If the same thread panics again, the test has caught the
+/// first panic, and the new one matters. After a panic of another thread, that of the test function
+/// takes one, too, since it is the failure that is reported, unless it only passes on that
+/// panic. Readers of the log use the last snapshot.
+pub(crate) fn at_panic(message: &str) {
+    let passes_on = PASSED_ON.iter().any(|text| message.contains(text));
+    fail(BUDGET, !passes_on);
+}
+
+/// What the results of threads and tasks that panicked look like, and what `std::thread::scope`
+/// says.
+const PASSED_ON: [&str; 3] = ["Any { .. }", "JoinError", "a scoped thread panicked"];
+
+/// To be called when the test function has returned an error, while its network still exists.
+pub(crate) fn at_error() {
+    fail(Duration::MAX, true);
 }
 
 /// To be called when the test has failed in another way, while its network still exists.
 pub(crate) fn at_failure() {
-    fail(Duration::MAX);
+    fail(Duration::MAX, false);
 }
 
 /// To be called when a panic has ended the test function. Takes a snapshot if the panic hook did
@@ -85,18 +97,19 @@ pub(crate) fn at_failure() {
 /// too many panics before.
 pub(crate) fn at_end_of_panic() {
     if TAKEN.try_lock().is_ok_and(|taken| taken.by.is_none() || taken.outdated) {
-        fail(Duration::MAX);
+        fail(Duration::MAX, false);
     }
 }
 
-/// Takes a snapshot, if those before have cost less than the budget.
-fn fail(budget: Duration) {
-    let Some(body) = BODY.get() else { return };
+/// Takes a snapshot, if those before have cost less than the budget. `own`: it is a failure of the
+/// test function's own, if it is on that thread.
+fn fail(budget: Duration, own: bool) {
+    let Some(&(body, test)) = BODY.get() else { return };
     // A fork of the body has only the thread that made it, and maybe locks of the others.
     let Ok(mut taken) = TAKEN.try_lock() else { return };
     let this = thread::current().id();
-    let follows_another = taken.by.is_some_and(|thread| thread != this);
-    if *body != process::id() || follows_another {
+    let follows_another = taken.by.is_some_and(|thread| thread != this) && !(own && this == test);
+    if body != process::id() || follows_another {
         return;
     }
     taken.outdated = taken.cost > budget;

@@ -24,7 +24,7 @@ mod sockets;
 mod system_call;
 mod threads;
 
-pub(crate) use inside::{arm, at_end_of_panic, at_failure, at_panic};
+pub(crate) use inside::{arm, at_end_of_panic, at_error, at_failure, at_panic};
 pub(crate) use outside::take as take_from_outside;
 
 use std::sync::mpsc;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::Story;
+use super::{LOOKED_AT, Story};
 use crate::evidence::timeline::start_of;
 
 /// The bytes of a line of a message that are kept. A verdict, of which more are kept, contains
@@ -20,8 +20,8 @@ pub(crate) struct ThreadPanic {
     pub(crate) place: String,
     /// The first line of its message.
     pub(crate) message: String,
-    /// What a failed `assert_eq!` has compared: ` left: 1 right: 2`.
-    pub(crate) values: String,
+    /// What a failed `assert_eq!` has compared: `left: 1`, `right: 2`.
+    values: Vec<String>,
 }
 
 impl ThreadPanic {
@@ -33,7 +33,7 @@ impl ThreadPanic {
             thread: thread.to_owned(),
             place: place.to_owned(),
             message: start_of(lines().next().unwrap_or_default(), MESSAGE).to_owned(),
-            values: values.take(2).map(|line| format!(" {}", start_of(line, MESSAGE))).collect(),
+            values: values.take(2).map(|line| start_of(line, MESSAGE).to_owned()).collect(),
         }
     }
 
@@ -44,10 +44,8 @@ impl ThreadPanic {
             "<unnamed>" => "a thread without a name".to_owned(),
             name => format!("thread '{name}'"),
         };
-        format!(
-            "{thread} panicked at {}{when}: {message}{values} ({place})",
-            story.clock(self.time)
-        )
+        let what = [std::slice::from_ref(message), values].concat().join(" ");
+        format!("{thread} panicked at {}{when}: {what} ({place})", story.clock(self.time))
     }
 }
 
@@ -60,8 +58,19 @@ impl Story {
         self.panics.iter().rfind(is_it).cloned().or_else(printed)
     }
 
+    /// Whether the verdict is about a panic. Of two with the same message, it is about that of the
+    /// thread in which the test function runs.
     pub(crate) fn is_in_verdict(&self, panic: &ThreadPanic) -> bool {
-        !panic.message.is_empty() && self.verdict.contains(panic.message.as_str())
+        let is_own = |panic: &ThreadPanic| self.is_own_thread(&panic.thread);
+        let is_other = |other: &ThreadPanic| is_own(other) && self.has_text_of(other);
+        self.has_text_of(panic) && (is_own(panic) || !self.panics.iter().any(is_other))
+    }
+
+    fn has_text_of(&self, panic: &ThreadPanic) -> bool {
+        // The end of a long verdict is cut off.
+        let is_cut = self.verdict.len() + "\u{10ffff}".len() > LOOKED_AT;
+        let has = |text: &String| self.verdict.contains(text.as_str());
+        !panic.message.is_empty() && has(&panic.message) && (is_cut || panic.values.iter().all(has))
     }
 
     /// Whether the test function runs in a thread of this name.

@@ -27,7 +27,7 @@ pub(crate) enum Then {
 pub(crate) use Then::{Arrives, ChangedBy, DelayedBy, DroppedBy, Lost, MadeBy};
 
 /// A story that is being written. Times are in milliseconds since the start.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Scene {
     entries: Vec<Entry>,
     packets: Vec<TracedPacket>,

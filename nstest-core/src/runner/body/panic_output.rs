@@ -31,7 +31,7 @@ pub(super) fn flush_before_panics() {
     snapshot::arm();
     wrap_panic_hook(|info, print| {
         recorder::record(|| vec![panicked(info)]);
-        snapshot::at_panic();
+        snapshot::at_panic(message(info.payload()).unwrap_or_default());
         flush();
         print();
     });

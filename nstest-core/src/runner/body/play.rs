@@ -35,7 +35,9 @@ pub(crate) fn play<R: Termination>(
             fixtures.current.await_quiescence();
         }
         let unseen = fixtures.current.unseen_failure();
-        if code != ExitCode::SUCCESS || unseen.is_some() {
+        if code != ExitCode::SUCCESS {
+            snapshot::at_error();
+        } else if unseen.is_some() {
             snapshot::at_failure();
         }
         if code == ExitCode::SUCCESS && unseen.is_none() {

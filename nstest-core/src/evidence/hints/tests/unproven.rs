@@ -44,6 +44,22 @@ fn a_panic_of_a_thread_that_the_test_joins() {
 }
 
 #[test]
+fn a_panic_of_a_thread_with_the_message_of_the_test() {
+    let compared = "assertion `left == right` failed\n  left: 1\n right: ";
+    let scene = connected(Scene::pair(), 40_000).panic("server", &format!("{compared}2"));
+    let scene = scene.at(20).packet("server:7000 > client:40000 FIN", Arrives).at(500);
+    for (thread, right) in [("a::test", 2), ("a::test", 3), ("node", 3)] {
+        let message = format!("{compared}{right}");
+        let verdict = format!("the test panicked: {message}");
+        let story = scene.clone().panic(thread, &message).fails(&verdict);
+        assert_eq!(story.failed_at, story.start + std::time::Duration::from_millis(500));
+        let last = story.packets.last().unwrap().time() - story.start;
+        assert_eq!(last, std::time::Duration::from_millis(20), "{thread} {right}");
+        expect!["thread 'server' panicked at 0.006 s, before the test failed: assertion `left == right` failed left: 1 right: 2 (src/a.rs:3:5)\n"].assert_eq(&shown(&story));
+    }
+}
+
+#[test]
 fn a_panic_that_the_test_expects() {
     let story = connected(Scene::pair().panic("worker", "expected").at(100), 40_000)
         .packet("server:7000 > client:40000 FIN", Arrives)
