@@ -94,7 +94,7 @@ fn a_missing_resolver() {
         "resolver_missing",
         ALL,
         expect![[r#"
-            hint     a name was not resolved, and no DNS query was sent: the test has no resolver, so only the names of nodes resolve; `node.serve_dns()` starts one
+            hint     a name was not resolved, and no DNS query was sent: the test has no resolver, so only the names of nodes resolve; `node.serve_dns()` (cargo feature `dns`) starts one; a test has no Internet without `#[netns_test(uplink)]`
             network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24
             sockets  server: tcp listening 10.0.2.2:7000
         "#]],

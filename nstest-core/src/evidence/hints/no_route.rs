@@ -7,6 +7,9 @@ use super::Hint;
 use crate::addr::Subnet;
 use crate::evidence::story::{KnownNode, Story};
 
+/// What a newcomer may not expect.
+pub(super) const NO_INTERNET: &str = "a test has no Internet without `#[netns_test(uplink)]`";
+
 /// A call failed with ENETUNREACH. Which node called is not known. Where the error does not name
 /// the destination, only a route that was removed says which it was.
 pub(super) fn no_route(story: &Story) -> Option<Hint> {
@@ -20,20 +23,24 @@ pub(super) fn no_route(story: &Story) -> Option<Hint> {
         .collect();
     // A route that was removed last is more probable than one that never existed.
     let error = "(ENETUNREACH, so no packet was sent)";
+    let internet = match named {
+        Some(to) if !is_global(to) => String::new(),
+        _ => format!("; {NO_INTERNET}"),
+    };
     let Some(gap) = gaps.iter().rev().max_by_key(|gap| gap.removed.map(|(time, _)| time)) else {
         return Some(Hint::new(match (without_default(story), named) {
             (nodes, Some(to)) if nodes.is_empty() => {
-                format!("the node has no route to {to} {error}")
+                format!("the node has no route to {to} {error}{internet}")
             }
             (nodes, None) if nodes.is_empty() => {
-                format!("the node has no route to the destination {error}")
+                format!("the node has no route to the destination {error}{internet}")
             }
             (nodes, to) => {
                 let (nodes, has) =
                     (nodes.join(" and "), if nodes.len() == 1 { "has" } else { "have" });
                 let to = to.map(|to| format!(" to {to}")).unwrap_or_default();
                 format!(
-                    "no route{to} {error}: {nodes} {has} no default route, and so no route out of their own networks"
+                    "no route{to} {error}: {nodes} {has} no default route, and so no route out of their own networks{internet}"
                 )
             }
         }));
@@ -122,6 +129,14 @@ pub(super) fn leads_to(route: &str, address: IpAddr) -> bool {
             _ => false,
         },
         None => gateway.is_none_or(|gateway| gateway.is_ipv4() == address.is_ipv4()),
+    }
+}
+
+/// Whether an address is one of the Internet, and not of the ranges that networks choose from.
+fn is_global(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(ip) => !(ip.is_private() || ip.is_loopback() || ip.is_link_local()),
+        IpAddr::V6(ip) => !(ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local()),
     }
 }
 

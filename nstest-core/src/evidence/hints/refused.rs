@@ -128,6 +128,7 @@ pub(super) fn without_packets(story: &Story) -> Option<Hint> {
         .take(2)
         .collect();
     let others = match listening.is_empty() {
+        true if story.has_returned() => CLOSED.to_owned(),
         true => String::new(),
         false => format!("; {}", listening.join(", ")),
     };
@@ -174,13 +175,16 @@ fn listener(story: &Story, at: SocketAddr, protocol: &str) -> String {
     let nearest = find(&|socket, local| is_own(socket) && local.port() == at.port())
         .or_else(|| find(&|_, local| local.port() == at.port()))
         .or_else(|| find(&|socket, _| is_own(socket)));
+    let is_same =
+        |(socket, local): &(&OpenSocket, SocketAddr)| is_own(socket) && local.port() == at.port();
+    let is_found = nearest.as_ref().is_some_and(is_same);
     let nearest = nearest.map(|(socket, local)| {
         let family = match (local.is_ipv6(), at.is_ipv6()) {
             (true, false) if !local.ip().is_unspecified() => " (IPv6)",
             (false, true) if !local.ip().is_unspecified() => " (IPv4)",
             _ => "",
         };
-        let only = if is_own(socket) && local.port() == at.port() { " only" } else { "" };
+        let only = if is_found { " only" } else { "" };
         format!("; {}{family}{only}", listens(story, socket, local))
     });
     // The sockets of a test that returned an error were read after it had dropped its own.
@@ -188,8 +192,12 @@ fn listener(story: &Story, at: SocketAddr, protocol: &str) -> String {
         true => format!("{there} refused, and no socket listens there after the test has returned"),
         false => format!("no socket listens on {there}"),
     };
-    what + &nearest.unwrap_or_default()
+    let closed = if story.has_returned() && !is_found { CLOSED } else { "" };
+    what + &nearest.unwrap_or_default() + closed
 }
+
+/// Why it is not known what listened before a test returned an error.
+const CLOSED: &str = "; sockets in variables of the test are closed when it returns: with `unwrap()` instead of `?` they are listed";
 
 /// `server listens on 127.0.0.1:7000`.
 fn listens(story: &Story, socket: &OpenSocket, local: SocketAddr) -> String {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::Hint;
+use super::no_route::NO_INTERNET;
 use crate::evidence::story::Story;
 use crate::evidence::story::names::times;
 use crate::evidence::story::trace::PacketTrace;
@@ -91,9 +92,15 @@ fn no_query(story: &Story) -> Option<Hint> {
     if !story.mentions(NOT_RESOLVED) || serves {
         return None;
     }
-    Some(Hint::new(
-        "a name was not resolved, and no DNS query was sent: the test has no resolver, so only the names of nodes resolve; `node.serve_dns()` starts one".to_owned(),
-    ))
+    let why = match story.has_network() {
+        true => {
+            "the test has no resolver, so only the names of nodes resolve; `node.serve_dns()` (cargo feature `dns`) starts one"
+        }
+        false => "the test has no resolver",
+    };
+    Some(Hint::new(format!(
+        "a name was not resolved, and no DNS query was sent: {why}; {NO_INTERNET}"
+    )))
 }
 
 /// A name was not resolved, and a DNS server had said so.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::headers::{DnsAnswer, PacketHeaders};
 use super::trace::PacketTrace;
 use super::{KnownFault, KnownInterface, KnownNode, Story};
+use crate::evidence::packets::LOOPBACK;
 use crate::frame::view::{Fragment, TransportHeader, flag};
 
 /// Reads `10.0.2.2:7000`, `[::1]:7000`, and `*:7000` for any address.
@@ -35,6 +36,12 @@ impl Story {
     pub(crate) fn end_name(&self, link_end: u32) -> String {
         let node = self.node_of(link_end);
         node.map_or_else(|| format!("#{link_end}"), |node| self.node_name(node))
+    }
+
+    /// Whether the test has a network.
+    pub(crate) fn has_network(&self) -> bool {
+        let ends = self.nodes.values().flat_map(|node| node.interfaces.keys());
+        ends.into_iter().any(|end| *end != LOOPBACK)
     }
 
     /// The only node that has this address, or had it.

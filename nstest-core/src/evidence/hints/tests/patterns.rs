@@ -174,7 +174,10 @@ fn a_missing_resolver() {
 
     let story = Scene::pair()
         .fails("failed to lookup address information: Temporary failure in name resolution");
-    expect!["a name was not resolved, and no DNS query was sent: the test has no resolver, so only the names of nodes resolve; `node.serve_dns()` starts one\n"].assert_eq(&shown(&story));
+    expect!["a name was not resolved, and no DNS query was sent: the test has no resolver, so only the names of nodes resolve; `node.serve_dns()` (cargo feature `dns`) starts one; a test has no Internet without `#[netns_test(uplink)]`\n"].assert_eq(&shown(&story));
+    let error = "failed to lookup address information: Temporary failure in name resolution";
+    let story = Scene::new("a::test").fails(error);
+    expect!["a name was not resolved, and no DNS query was sent: the test has no resolver; a test has no Internet without `#[netns_test(uplink)]`\n"].assert_eq(&shown(&story));
 }
 
 #[test]

@@ -75,7 +75,19 @@ fn no_route() {
         .lan(&[("server", "10.0.3.1/24")])
         .fails(error);
     expect![[r#"
-        no route (ENETUNREACH, so no packet was sent): client and server have no default route, and so no route out of their own networks
+        no route (ENETUNREACH, so no packet was sent): client and server have no default route, and so no route out of their own networks; a test has no Internet without `#[netns_test(uplink)]`
+    "#]].assert_eq(&shown(&story));
+    let named = |address| shown(&Scene::pair().fails(&format!("connect to {address}: {error}")));
+    expect![[r#"
+        no route to 93.184.215.14 (ENETUNREACH, so no packet was sent): client and server have no default route, and so no route out of their own networks; a test has no Internet without `#[netns_test(uplink)]`
+    "#]].assert_eq(&named("93.184.215.14:80"));
+    expect![[r#"
+        no route to 10.0.9.9 (ENETUNREACH, so no packet was sent): client and server have no default route, and so no route out of their own networks
+    "#]].assert_eq(&named("10.0.9.9:80"));
+    let node = TimelineEvent::NodeAdded { node: 0, name: "test".to_owned(), netns: None };
+    let story = Scene::new("a::test").event(node).fails(error);
+    expect![[r#"
+        the node has no route to the destination (ENETUNREACH, so no packet was sent); a test has no Internet without `#[netns_test(uplink)]`
     "#]].assert_eq(&shown(&story));
 }
 

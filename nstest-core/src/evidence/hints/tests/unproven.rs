@@ -94,7 +94,7 @@ fn a_socket_that_listens_and_refuses() {
         .packet("server:7000 > client:40000 RST", Arrives)
         .output(&format!("Error: {REFUSED}"))
         .fails("the test returned an error");
-    expect!["server:7000 (10.0.2.2) refused, and no socket listens there after the test has returned; the SYN from client got RST\n"].assert_eq(&shown(&story));
+    expect!["server:7000 (10.0.2.2) refused, and no socket listens there after the test has returned; sockets in variables of the test are closed when it returns: with `unwrap()` instead of `?` they are listed; the SYN from client got RST\n"].assert_eq(&shown(&story));
 }
 
 #[test]
