@@ -62,6 +62,26 @@ fn a_wait_for_a_listener_reports_the_panic_of_its_server() {
 
 #[netns_test]
 #[ignore = "fixture of another test"]
+fn waits_for_programs_that_ended(server: Node) -> nstest::TestResult {
+    server.command("true").status()?;
+    let _running = server.command("sleep").arg("60").spawn()?;
+    let _killed = server.command("sh").args(["-c", "kill -9 $$"]).spawn()?;
+    let _ended = server.command("sh").args(["-c", "exit 3"]).spawn()?;
+    server.wait_listening(80)?;
+    Ok(())
+}
+
+#[test]
+fn a_wait_for_a_listener_reports_programs_that_ended() {
+    let text = failure("accounts::waits_for_programs_that_ended");
+    let cause = "cause: no program listens on a TCP port there\n    \
+                 the program sh has ended: killed by SIGKILL\n    \
+                 the program sh has ended: exit status 3\n";
+    assert!(text.contains(cause), "{text}");
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
 #[should_panic(expected = "no join follows")]
 fn expects_the_panic_of_a_thread(peer: Node) {
     leave(&peer);

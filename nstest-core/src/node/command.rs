@@ -124,7 +124,15 @@ impl Command {
             let child = inner.spawn();
             (inner, child)
         })?;
-        child.map_err(|error| self.refused(&error))
+        let child = child.map_err(|error| self.refused(&error))?;
+        self.started(Some(child.id()));
+        Ok(child)
+    }
+
+    /// Notes that the program was started.
+    pub(super) fn started(&self, pid: Option<u32>) {
+        let name = self.inner.get_program().to_string_lossy().into_owned();
+        pid.into_iter().for_each(|pid| self.executor.programs().add(pid, name.clone()));
     }
 
     /// Runs `work` on the thread that lives in the node. The command moves there and back.

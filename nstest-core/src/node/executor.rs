@@ -8,6 +8,7 @@ use once_cell::sync::OnceCell;
 
 use super::first_use::{FirstUse, UsedNodes};
 use super::panics::Panics;
+use super::programs::StartedPrograms;
 use super::resident::Resident;
 #[cfg(feature = "tokio")]
 use super::runtime::NodeRuntime;
@@ -26,6 +27,7 @@ pub(crate) struct NodeExecutor {
     #[cfg(feature = "tokio")]
     runtime: OnceCell<NodeRuntime>,
     panics: Arc<Panics>,
+    programs: StartedPrograms,
     first_use: FirstUse,
 }
 
@@ -38,6 +40,7 @@ impl NodeExecutor {
             #[cfg(feature = "tokio")]
             runtime: OnceCell::new(),
             panics,
+            programs: StartedPrograms::default(),
             first_use: FirstUse::default(),
         }
     }
@@ -62,6 +65,10 @@ impl NodeExecutor {
 
     pub(super) fn panics(&self) -> &Arc<Panics> {
         &self.panics
+    }
+
+    pub(super) fn programs(&self) -> &StartedPrograms {
+        &self.programs
     }
 
     /// The thread that lives in the node. The first call starts it.

@@ -16,6 +16,7 @@
 //! - `resident`: the thread that lives in a node;
 //! - `runtime`: the tokio runtime of a node;
 //! - `first_use`: in which nodes code of the test has run;
+//! - `programs`: the programs that were started in a node;
 //! - `executor`: [`NodeExecutor`], to which the files below add methods;
 //! - `visit`: closures, and futures that any runtime polls;
 //! - `stray`: finds threads that a visit left in a node;
@@ -40,6 +41,7 @@ mod panics;
 mod probe;
 #[cfg(feature = "process")]
 mod process;
+mod programs;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/quiescence.rs")]
 pub(crate) mod quiescence;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/ready.rs")]

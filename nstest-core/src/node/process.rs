@@ -45,7 +45,10 @@ impl Command {
             let child = catch_unwind(AssertUnwindSafe(|| command.spawn()));
             (command.into_std(), child)
         })?;
-        child.unwrap_or_else(|panic| resume_unwind(panic)).map_err(|error| self.refused(&error))
+        let child = child.unwrap_or_else(|panic| resume_unwind(panic));
+        let child = child.map_err(|error| self.refused(&error))?;
+        self.started(child.id());
+        Ok(child)
     }
 
     /// Runs the program to its end, and collects its output.

@@ -1,10 +1,13 @@
-//! Whether a node is ready: its listening TCP ports, and ICMP echo to other hosts.
+//! Whether a node is ready: its listening TCP ports, its programs that have ended, and ICMP echo to
+//! other hosts.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
 
 use super::executor::NodeExecutor;
 use crate::addr::Family;
@@ -27,6 +30,23 @@ impl NodeExecutor {
         ports.sort_unstable();
         ports.dedup();
         Ok(ports)
+    }
+
+    /// The programs that were started in the node, have ended, and were not waited for:
+    /// `redis-server has ended: exit status 1`.
+    pub(crate) fn ended_programs(&self) -> Vec<String> {
+        let states = self.programs().look(|program| {
+            let pid = Pid::from_raw(program.pid.try_into().ok()?);
+            // The test can still wait for it.
+            let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+            let how = match waitid(Id::Pid(pid), flags).ok()? {
+                WaitStatus::Exited(_, status) => format!("exit status {status}"),
+                WaitStatus::Signaled(_, signal, _) => format!("killed by {signal}"),
+                _ => return Some(None),
+            };
+            Some(Some(format!("{} has ended: {how}", program.name)))
+        });
+        states.into_iter().flatten().collect()
     }
 
     /// Sends one ICMP echo request from the node, and waits briefly for the reply.

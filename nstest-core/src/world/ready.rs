@@ -168,8 +168,8 @@ impl Node {
     /// [`wait_listening_async`](Self::wait_listening_async).
     ///
     /// # Errors
-    /// `deadline`, with the ports that are listened on, and the panic of a thread or task of the
-    /// node that may have been the server.
+    /// `deadline`, with the ports that are listened on, and what may have been the server: a thread
+    /// or task of the node that panicked, programs of the node that have ended.
     pub fn wait_listening(&self, port: u16) -> Result<()> {
         let what = format!("a listener on TCP port {port} in node {}", self.name());
         wait(PATIENCE, &what, || {
@@ -178,10 +178,13 @@ impl Node {
                 [] => "no program listens on a TCP port there".to_owned(),
                 ports => format!("programs listen on these TCP ports there: {ports:?}"),
             };
-            let panicked = self.panicked().map(|message| {
-                format!("{seen}\na thread or task of the node has panicked: {message}")
-            });
-            Err(NotYet::from(panicked.unwrap_or(seen)))
+            let panicked = self
+                .panicked()
+                .map(|message| format!("a thread or task of the node has panicked: {message}"));
+            let ended = self.executor().ended_programs();
+            let ended = ended.into_iter().map(|ended| format!("the program {ended}"));
+            let lines: Vec<String> = [seen].into_iter().chain(panicked).chain(ended).collect();
+            Err(NotYet::from(lines.join("\n")))
         })
     }
 
