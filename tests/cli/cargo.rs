@@ -90,16 +90,42 @@ fn in_package(directory: &Directory, arguments: &[&str]) -> Command {
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn tests_that_collide_on_a_port_pass_under_nextest() {
-    nstest_tests::programs::need(&["cargo-nextest"]);
-    let package = package("nextest");
-    let mut command = in_package(&package, &["test", "--test", "suite", "--test-threads=2"]);
-    for pipe in ["one", "two"] {
-        mkfifo(&package.path().join(pipe), Mode::S_IRWXU).unwrap();
-    }
-    let ended = Ended::of(command.env("MEET", package.path()));
+    let ended = under_nextest(&package("nextest"));
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     let chosen = "nstest: cargo nextest run: a network namespace for each test\n";
     assert!(ended.stderr.contains(chosen), "{}", ended.stderr);
+    assert!(ended.stderr.contains("2 passed"), "{}", ended.stderr);
+}
+
+fn under_nextest(package: &Directory) -> Ended {
+    nstest_tests::programs::need(&["cargo-nextest"]);
+    for pipe in ["one", "two"] {
+        let _ = mkfifo(&package.path().join(pipe), Mode::S_IRWXU); // it may exist
+    }
+    let mut command = in_package(package, &["test", "--test", "suite", "--test-threads=2"]);
+    Ended::of(command.env("MEET", package.path()))
+}
+
+/// Of itself, nextest does not use the runner for tests with a wrapper script.
+#[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
+fn a_wrapper_script_of_nextest_keeps_the_namespaces_or_is_refused() {
+    let package = package("wrapper");
+    fs::create_dir(package.path().join(".config")).unwrap();
+    let with_script = |keys: &str| {
+        let text = format!(
+            "experimental = [\"wrapper-scripts\"]\n[scripts.wrapper.w]\ncommand = \"env A=1\"\n{keys}\n\
+             [[profile.default.scripts]]\nfilter = \"all()\"\nrun-wrapper = \"w\"\n"
+        );
+        fs::write(package.path().join(".config/nextest.toml"), text).unwrap();
+        under_nextest(&package)
+    };
+    let refused = with_script("");
+    assert_eq!(refused.status, Some(125), "{refused:?}");
+    let help = "add `target-runner = \"within-wrapper\"` below [scripts.wrapper.w]";
+    assert!(refused.stderr.contains(help), "{refused:?}");
+    let ended = with_script("target-runner = \"within-wrapper\"");
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("2 passed"), "{}", ended.stderr);
 }
 

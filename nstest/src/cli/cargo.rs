@@ -7,8 +7,8 @@ use std::process::{Command, ExitCode};
 use clap::Args;
 use nstest_core::private::cli::replace_process;
 
-use super::FAILED;
 use super::run::World;
+use super::{FAILED, nextest};
 
 /// Runs the tests of a package in network namespaces of their own.
 ///
@@ -51,13 +51,22 @@ impl CargoTest {
         let runner = format!("[{}]", words.join(", "));
         let runners =
             keys.iter().flat_map(|key| ["--config".to_owned(), format!("{key} = {runner}")]);
-        if self.no_nextest || !has_nextest() {
+        if self.no_nextest || !nextest::is_installed() {
             let why = if self.no_nextest { "" } else { " (cargo-nextest is not installed)" };
             super::say(format_args!(
                 "nstest: cargo test{why}: a network namespace for each test binary"
             ));
             command.arg("test").args(runners);
         } else {
+            if let Some((file, script)) = nextest::script_in_place_of_the_runner() {
+                let file = file.display();
+                return super::fail(
+                    FAILED,
+                    format_args!(
+                        "`{file}` has nextest start tests with the wrapper script `{script}`, and without namespaces; add `target-runner = \"within-wrapper\"` below [scripts.wrapper.{script}]"
+                    ),
+                );
+            }
             super::say(format_args!(
                 "nstest: cargo nextest run: a network namespace for each test"
             ));
@@ -138,16 +147,8 @@ fn takes_separator(arguments: &[OsString]) -> bool {
     separators(&mut std::env::args_os()) > separators(&mut arguments.iter().cloned())
 }
 
-/// As cargo looks for it: beside the programs that cargo installs, and in `PATH`.
-fn has_nextest() -> bool {
-    let installed = cargo_homes().next().map(|home| home.join("bin"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let name = format!("cargo-nextest{}", std::env::consts::EXE_SUFFIX);
-    installed.into_iter().chain(std::env::split_paths(&path)).any(|dir| dir.join(&name).is_file())
-}
-
 /// The directory of cargo's own files is the first of these.
-fn cargo_homes() -> impl Iterator<Item = PathBuf> {
+pub(super) fn cargo_homes() -> impl Iterator<Item = PathBuf> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let user = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     home.into_iter().chain(user)

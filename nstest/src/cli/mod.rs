@@ -9,6 +9,7 @@
 mod cargo;
 mod clean;
 mod doctor;
+mod nextest;
 mod open;
 mod records;
 mod run;
