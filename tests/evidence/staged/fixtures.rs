@@ -77,6 +77,27 @@ fn wrong_address(server: Node) -> TestResult {
 
 #[netns_test(timeout = "5s")]
 #[ignore = "fixture of another test"]
+fn listener_that_is_closed_on_return(server: Node) -> TestResult {
+    let _wrong = server.run(|| TcpListener::bind(("127.0.0.1", PORT)))?;
+    ask((server.ip(), PORT).into(), 5)?;
+    Ok(())
+}
+
+#[netns_test(timeout = "5s")]
+#[ignore = "fixture of another test"]
+fn name_of_the_internet() {
+    TcpStream::connect("example.com:80").unwrap();
+}
+
+#[netns_test(timeout = "5s")]
+#[ignore = "fixture of another test"]
+fn address_of_the_internet() -> TestResult {
+    TcpStream::connect("93.184.215.14:80")?;
+    Ok(())
+}
+
+#[netns_test(timeout = "5s")]
+#[ignore = "fixture of another test"]
 fn swallowed_syn(server: Node) -> TestResult {
     echo(&server, (server.ip(), PORT))?;
     server.link().drop_packets(Packets::tcp().kind(PacketKind::Syn))?;

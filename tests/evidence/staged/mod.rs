@@ -102,6 +102,35 @@ fn a_missing_resolver() {
 }
 
 #[test]
+fn a_test_without_an_uplink() {
+    assert_card(
+        "name_of_the_internet",
+        &["hint"],
+        expect![[r#"
+            hint     a name was not resolved, and no DNS query was sent: the test has no resolver; a test has no Internet without `#[netns_test(uplink)]`
+        "#]],
+    );
+    assert_card(
+        "address_of_the_internet",
+        &["hint"],
+        expect![[r#"
+            hint     the node has no route to the destination (ENETUNREACH, so no packet was sent); a test has no Internet without `#[netns_test(uplink)]`
+        "#]],
+    );
+}
+
+#[test]
+fn a_listener_that_is_closed_when_the_test_returns() {
+    assert_card(
+        "listener_that_is_closed_on_return",
+        &["hint"],
+        expect![[r#"
+            hint     server:7000 (10.0.2.2) refused, and no socket listens there after the test has returned; sockets in variables of the test are closed when it returns: with `unwrap()` instead of `?` they are listed; the SYN from test got RST
+        "#]],
+    );
+}
+
+#[test]
 fn an_mtu_black_hole() {
     assert_card(
         "mtu_black_hole",
