@@ -51,7 +51,7 @@ impl CargoTest {
         let runner = format!("[{}]", words.join(", "));
         let runners =
             keys.iter().flat_map(|key| ["--config".to_owned(), format!("{key} = {runner}")]);
-        if self.no_nextest || !nextest::is_installed() {
+        if self.no_nextest || !nextest::is_installed(cargo_homes().next()) {
             let why = if self.no_nextest { "" } else { " (cargo-nextest is not installed)" };
             super::say(format_args!(
                 "nstest: cargo test{why}: a network namespace for each test binary"
@@ -148,7 +148,7 @@ fn takes_separator(arguments: &[OsString]) -> bool {
 }
 
 /// The directory of cargo's own files is the first of these.
-pub(super) fn cargo_homes() -> impl Iterator<Item = PathBuf> {
+fn cargo_homes() -> impl Iterator<Item = PathBuf> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let user = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     home.into_iter().chain(user)

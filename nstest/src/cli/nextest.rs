@@ -2,14 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::cargo::cargo_homes;
-
 /// The file of a workspace, below its root.
 const CONFIGURATION: &str = ".config/nextest.toml";
 
 /// Whether it is installed: cargo looks for it beside the programs that it installs, and in `PATH`.
-pub(super) fn is_installed() -> bool {
-    let installed = cargo_homes().next().map(|home| home.join("bin"));
+pub(super) fn is_installed(cargo_home: Option<PathBuf>) -> bool {
+    let installed = cargo_home.map(|home| home.join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let name = format!("cargo-nextest{}", std::env::consts::EXE_SUFFIX);
     installed.into_iter().chain(std::env::split_paths(&path)).any(|dir| dir.join(&name).is_file())
