@@ -17,7 +17,10 @@ const WRONG: &[(&str, &[&[&str]])] = &[
     ("nstest doctor --trials", &[&["--trials"], &["--trials", "elsewhere"]]),
     ("nstest run", &[&[], &["--wrong", "true"]]),
     ("nstest run command", &[&["--"]]),
-    ("nstest run --peers", &[&["--peers"], &["--peers", "0", "true"], &["--peers=251", "true"]]),
+    (
+        "nstest run --peers",
+        &[&["--peers"], &["--peers=0", "true"], &["--peers=251", "true"], &["--peers=+1", "true"]],
+    ),
     ("nstest run --uplink", &[&["--uplink=x", "true"], &["--uplink", "--silent-peer", "true"]]),
     (
         "nstest run --condition",
@@ -25,7 +28,10 @@ const WRONG: &[(&str, &[&[&str]])] = &[
     ),
     ("nstest run --seed", &[&["--seed=x", "true"], &["--seed=+1", "true"]]),
     ("nstest run --silent-peer", &[&["--silent-peer=x", "true"]]),
-    ("nstest run --host-port", &[&["--host-port"], &["--host-port", "0", "true"]]),
+    (
+        "nstest run --host-port",
+        &[&["--host-port"], &["--host-port", "0", "true"], &["--host-port=+80", "true"]],
+    ),
     ("nstest run --no-root", &[&["--no-root=x", "true"]]),
     (
         "nstest run --timeout",

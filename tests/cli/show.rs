@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use nstest::{Node, PacketKind, Packets, TestResult, netns_test};
 use nstest_tests::driver::Run;
 use nstest_tests::terminal::OnTerminal;
@@ -218,6 +220,18 @@ fn a_path_that_is_no_text_can_be_copied() {
     assert!(opened.stderr.ends_with("/re cord-\\377/report.html'\n"), "{opened:?}");
     let missing = shell(&format!("\"$NSTEST\" show {word}/none card"));
     assert!(missing.stderr.contains("/re cord-\\377/none'`; a failed"), "{missing:?}");
+}
+
+/// A record may come from others. Nobody writes to a pipe.
+#[test]
+fn what_is_no_regular_file_is_not_read() {
+    let (target, record) = Target::with_a_run();
+    let card = record.join("card.txt");
+    fs::remove_file(&card).expect("remove a file");
+    mkfifo(&card, Mode::S_IRWXU).expect("make a pipe");
+    let ended = target.run(&["show", "latest", "card"]);
+    assert_eq!((ended.status, ended.stdout.as_str()), (Some(125), ""));
+    assert!(ended.stderr.ends_with("card.txt: it is not a regular file\n"), "{ended:?}");
 }
 
 #[test]

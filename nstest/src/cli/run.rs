@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, value_parser};
+use clap::Args;
 use nstest_core::Condition;
 use nstest_core::private::cli::{
     Program, ProgramEnd, read_duration, read_seed, run_program, why_not_executed,
@@ -59,7 +59,7 @@ pub(super) struct World {
     /// Hosts beside the program's own: `peer1`, `peer2`, …, by name and address.
     ///
     /// `ip netns exec peer1 CMD` runs a program there.
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=250))]
+    #[arg(long, value_name = "N", value_parser = peers)]
     peers: Option<u16>,
 
     /// A connection to the network of this machine.
@@ -85,7 +85,7 @@ pub(super) struct World {
     /// A TCP port of this machine's `localhost` that the program reaches at its own `localhost`.
     ///
     /// Can be given several times.
-    #[arg(long, value_name = "PORT", value_parser = value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PORT", value_parser = port)]
     host_port: Vec<u16>,
 
     /// The program keeps its user id, and has no rights over its network.
@@ -184,6 +184,22 @@ fn time(text: &str) -> Result<Duration, String> {
 fn seed(text: &str) -> Result<u64, String> {
     read_seed(text)
         .ok_or_else(|| "write a whole number below 2^64, such as `7` or `0xbeef`".to_owned())
+}
+
+fn peers(text: &str) -> Result<u16, String> {
+    number_up_to(250, text)
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    number_up_to(u16::MAX, text)
+}
+
+/// A positive number. Unlike `parse`, it has no sign.
+fn number_up_to(most: u16, text: &str) -> Result<u16, String> {
+    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = digits.and_then(|digits| digits.parse().ok());
+    let number = number.filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("it is no number from 1 to {most}"))
 }
 
 fn condition(text: &str) -> Result<Condition, String> {

@@ -73,7 +73,7 @@ impl View {
     fn of(self, record: &Path) -> Result<String, String> {
         let read = |name: &str| {
             let path = record.join(name);
-            fs::read_to_string(&path).map_err(|error| format!("{}: {error}", shown::path(&path)))
+            read_file(&path).map_err(|error| format!("{}: {error}", shown::path(&path)))
         };
         let log = || read(EVENTS).and_then(|text| Log::parse(&text));
         Ok(match self {
@@ -84,4 +84,12 @@ impl View {
             Self::Faults => faults::table(&log()?),
         })
     }
+}
+
+/// Nobody may write to a pipe, and a device may have no end.
+fn read_file(path: &Path) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    fs::read_to_string(path)
 }
