@@ -7,6 +7,7 @@ use nstest_tests::survivors;
 use nstest_tests::terminal::OnTerminal;
 
 use crate::command::nstest;
+use crate::directory::Directory;
 use crate::starters;
 
 /// A command line that can start `$nstest`, on a terminal, and the mark of its processes for
@@ -38,6 +39,9 @@ fn type_command(shell: &mut OnTerminal, command: &str, shown: &str) {
     shell.wait_for(&format!("{command}\r\n"));
     shell.wait_for(shown);
 }
+
+/// Waits in a shell for the end of a job, also of one that was stopped.
+const UNTIL_GONE: &str = "while kill -0 %1 2> /dev/null; do sleep 0.02; done";
 
 #[test]
 fn ctrl_c_is_for_the_program() {
@@ -148,8 +152,8 @@ fn a_program_that_others_continue_goes_on_with_the_job() {
         let program = "(while sleep 0.2; do kill -CONT $$; done) & kill -STOP $$; echo go''es on; exec sleep 0.2";
         shell.type_in(&format!("{starter} sh -c '{program}'\n"));
         shell.wait_for("goes on");
-        // The shell would wait forever for a job that stays stopped.
-        type_command(&mut shell, "wait; echo do''ne", "done");
+        // It would last forever for a job that stays stopped.
+        type_command(&mut shell, &format!("{UNTIL_GONE}; echo do''ne"), "done\r\n");
         shell.type_in("exit 0\n");
         let (status, shown) = shell.end();
         assert_eq!(status, Some(0), "{shown}");
@@ -169,9 +173,42 @@ fn the_time_of_a_program_that_is_stopped_ends() {
         // On a slow machine, the time ends before the program is stopped.
         let shown = shell.shown();
         assert!(shown.contains("ended\r\n") || !shown.contains("Stopped"), "{shown}");
-        shell.type_in("exit\n");
-        let _ = shell.end();
+        type_command(&mut shell, &format!("{UNTIL_GONE}; echo do''ne"), "done\r\n");
+        shell.type_in("exit 0\n");
+        let (status, shown) = shell.end();
+        assert_eq!(status, Some(0), "{shown}");
     }
+}
+
+/// The shell has the terminal then, and ends if another process takes it.
+#[test]
+fn a_stopped_job_that_ends_leaves_the_terminal_to_the_shell() {
+    let check = |starter: &str, program: &str, end: &str, ended: &str| {
+        let (mut shell, _) = start("exec bash --norc --noprofile -i");
+        shell.wait_for("$ ");
+        shell.type_in(&format!("{starter} sh -c '{program}'\n"));
+        shell.wait_for("Stopped");
+        shell.wait_for("$ ");
+        shell.type_in(end);
+        shell.wait_for(ended);
+        type_command(&mut shell, "wait; echo in the sh''ell", "in the shell");
+        shell.type_in("exit 5\n");
+        let (status, shown) = shell.end();
+        assert_eq!(status, Some(5), "{shown}");
+    };
+    for world in ["", "--peers 1"] {
+        let starter = format!("\"$nstest\" run {world} --timeout 3s --");
+        check(&starter, "kill -STOP $$; sleep 60", "", "did not end within 3s");
+    }
+    let directory = Directory::new("stopped-job");
+    each(|starter| {
+        let end = directory.path().join("end");
+        let end = end.display();
+        let program =
+            format!("(until [ -e {end} ]; do sleep 0.02; done; kill -KILL $$) & kill -STOP $$");
+        check(starter, &program, &format!("echo > {end}; {UNTIL_GONE}; echo go''ne\n"), "gone\r\n");
+        std::fs::remove_file(directory.path().join("end")).unwrap();
+    });
 }
 
 #[test]

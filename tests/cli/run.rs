@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use nstest_tests::raw;
 
 use crate::command::{Ended, nstest};
 use crate::directory::Directory;
@@ -171,6 +172,16 @@ fn a_signal_to_the_command_reaches_the_program_once() {
             assert_eq!(rest, "", "{starter:?} {signal}");
             assert_eq!(child.wait().unwrap().code(), Some(5), "{starter:?} {signal}");
         }
+    });
+}
+
+/// A process keeps its timer at an exec, and its program does not have it.
+#[test]
+fn the_end_of_a_timer_reaches_the_program() {
+    starters::each(|starter| {
+        let mut command = nstest(&[starter, &["sleep", "60"]].concat());
+        raw::alarm_in(&mut command, 1);
+        assert_eq!(Ended::of(command).status, Some(128 + 14), "{starter:?}");
     });
 }
 

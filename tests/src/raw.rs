@@ -85,6 +85,17 @@ fn filter_in(command: &mut Command, program: [libc::sock_filter; 6]) {
     unsafe { command.pre_exec(install) };
 }
 
+/// Has the program that a command starts get SIGALRM after so many seconds.
+pub fn alarm_in(command: &mut Command, seconds: u32) {
+    let set = move || {
+        // SAFETY: takes a number.
+        unsafe { libc::alarm(seconds) };
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes one system call.
+    unsafe { command.pre_exec(set) };
+}
+
 /// Does what [`refused`] says, from now on.
 fn refuse(text: &str) {
     let numbers: Vec<u32> = text.split(' ').map(|number| number.parse().expect(text)).collect();

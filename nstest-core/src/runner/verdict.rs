@@ -20,7 +20,7 @@ use crate::run_config::{Findings, FoundPoint, RunConfig};
 #[derive(Debug, Default)]
 pub(super) struct Observed {
     /// Whether the body reported that it began.
-    started: bool,
+    pub(super) started: bool,
     /// The message of a panic after which the process may have aborted.
     aborting: Option<String>,
     /// The body's result, if it reported one.

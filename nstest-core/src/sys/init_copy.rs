@@ -5,8 +5,8 @@
 //! less than the start of a Rust program, if the parent is small, as the command `nstest` is.
 //!
 //! The child has no memory in common with the parent, so it writes what fails into a pipe:
-//! pairs of the index of the step and an `errno`. The pipe ends when the program has been
-//! exec'd, or init is dead.
+//! pairs of the index of the step and an `errno`. The last pair is that of the program's exec, with
+//! the number of steps, and 0 if it succeeded. Without it, init was killed before.
 
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::fs::File;
@@ -85,7 +85,7 @@ pub(crate) fn spawn_program(
     // seen on the pidfd.
     let _ = File::from(failures).read_to_end(&mut pairs);
     let word = |bytes: &[u8]| c_int::from_ne_bytes(bytes.try_into().unwrap_or_default());
-    let (mut tolerated, mut not_executed) = (Vec::new(), None);
+    let (mut tolerated, mut executed) = (Vec::new(), None);
     for pair in pairs.chunks_exact(8) {
         let (index, errno) = (word(&pair[..4]) as usize, word(&pair[4..]));
         match acts.get(index) {
@@ -94,10 +94,12 @@ pub(crate) fn spawn_program(
                 return Err(Refused::Step(index, errno));
             }
             Some(_) => tolerated.push((index, errno)),
-            None => not_executed = Some(errno),
+            // The one who shares the memory of init notes a failure first.
+            None => executed = executed.or(Some(errno)),
         }
     }
-    Ok(Spawned { process, tolerated, not_executed })
+    let not_executed = executed.filter(|errno| *errno != 0);
+    Ok(Spawned { process, tolerated, not_executed, begun: executed == Some(0) })
 }
 
 /// The PID and the pidfd of init.
@@ -146,6 +148,7 @@ extern "C" fn init(job: *mut c_void) -> c_int {
     match check(unsafe { libc::clone(program, job.program_stack.top(), flags, argument) }) {
         // The program has its copies of what it is to have.
         Ok(program) => {
+            job.note(job.acts.len(), 0);
             close_all_but(job.report);
             await_body(c_long::from(program), c_long::from(job.report))
         }

@@ -71,6 +71,9 @@ pub(crate) struct Spawned {
     /// Why the program of an init that is ending was not executed.
     #[cfg(feature = "cli")]
     pub(crate) not_executed: Option<Errno>,
+    /// Whether init has started a program, which was executed.
+    #[cfg(feature = "cli")]
+    pub(crate) begun: bool,
 }
 
 /// One step, and whether the child fails without it.
@@ -142,6 +145,8 @@ pub(crate) fn spawn(
             tolerated: tolerated.filter(|(_, e)| *e != 0).collect(),
             #[cfg(feature = "cli")]
             not_executed: None,
+            #[cfg(feature = "cli")]
+            begun: false,
         });
     };
     let errno = report.errnos[index].load(Relaxed);

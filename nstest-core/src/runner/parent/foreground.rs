@@ -47,6 +47,10 @@ const PASSED_ON: [Signal; 10] = [
     Signal::SIGWINCH,
 ];
 
+/// What the kernel sends for a terminal, to each process of a process group.
+const OF_TERMINAL: [Signal; 5] =
+    [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTSTP, Signal::SIGCONT, Signal::SIGWINCH];
+
 /// How long a program may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -56,8 +60,6 @@ pub(crate) struct Foreground {
     signals: SignalFd,
     /// The terminal, if there is one.
     terminal: Option<Terminal>,
-    /// Whether this process is in the foreground of the terminal, or has left that to the program.
-    is_front: bool,
     /// Whether the program is a child of the body, and not the body itself.
     below_body: bool,
 }
@@ -76,14 +78,14 @@ impl Foreground {
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         let signals = SignalFd::with_flags(&passed_on, flags).map_err(failed("signalfd"))?;
         let terminal = Terminal::open().ok();
-        let is_front = terminal.as_ref().is_some_and(Terminal::is_ours);
-        Ok(Self { signals, terminal, is_front, below_body })
+        Ok(Self { signals, terminal, below_body })
     }
 
     /// A shell that the program was may have made a process group of its own the foreground.
-    /// It does not exist any more, so the next process that reads would be stopped.
+    /// It does not exist any more, so the next process that reads would be stopped. If another one
+    /// has the terminal, as the shell of a job that was stopped, it keeps it.
     fn take_terminal_back(&self) {
-        if let Some(terminal) = self.terminal.as_ref().filter(|it| self.is_front && !it.is_ours()) {
+        if let Some(terminal) = self.terminal.as_ref().filter(|it| it.is_of_nobody()) {
             // It fails if the terminal is gone.
             let _ = tcsetpgrp(terminal, getpgrp());
         }
@@ -91,17 +93,15 @@ impl Foreground {
 
     /// Has a program go on, since this process does. In the foreground, a program that was stopped
     /// gets the terminal: a shell gives it to the process group of this process.
-    fn continue_program(&mut self, program: Pid) {
+    fn continue_program(&self, program: Pid) {
         let group = getpgid(Some(program)).unwrap_or(getpgrp());
-        let is_front = |it: &Terminal| it.is_ours() || it.is_of(group);
-        self.is_front = self.terminal.as_ref().is_some_and(is_front);
         // All of these fail if the program has just ended.
         if group == getpgrp() {
             let _ = kill(program, Signal::SIGCONT);
             return;
         }
-        let front = self.terminal.as_ref().filter(|_| self.is_front);
-        if let Some(terminal) = front.filter(|_| process_tree::is_stopped(program.as_raw())) {
+        let ours = self.terminal.as_ref().filter(|it| it.is_ours());
+        if let Some(terminal) = ours.filter(|_| process_tree::is_stopped(program.as_raw())) {
             let _ = tcsetpgrp(terminal, group);
         }
         let _ = killpg(group, Signal::SIGCONT);
@@ -113,7 +113,10 @@ impl Running {
     /// recorded of them. The end is an error if the machine refused something before the program
     /// began, or something killed its world.
     pub(crate) fn attend(self, foreground: Foreground) -> (Result<ProgramEnd>, TestRecord) {
-        Attendance { watch: Watch::of(self), foreground }.attend()
+        let begun = self.begun;
+        let mut watch = Watch::of(self);
+        watch.observed.started = begun;
+        Attendance { watch, foreground, ended_by: None }.attend()
     }
 }
 
@@ -121,6 +124,8 @@ impl Running {
 struct Attendance {
     watch: Watch,
     foreground: Foreground,
+    /// The signal because of which the world was ended before the program began.
+    ended_by: Option<Signal>,
 }
 
 impl Attendance {
@@ -156,7 +161,7 @@ impl Attendance {
         let not_executed = self.watch.running.not_executed;
         let mut observed = self.watch.finish();
         let record = std::mem::take(&mut observed.record);
-        (program_end(observed, not_executed, timed_out), record)
+        (program_end(observed, not_executed, timed_out, self.ended_by), record)
     }
 
     /// Waits until something happens. True: init is dead, and with it every process of its
@@ -197,7 +202,10 @@ impl Attendance {
             // It fails if the program has just ended.
             (Some(program), signal) => drop(kill(program, signal)),
             (None, Signal::SIGCONT | Signal::SIGWINCH | Signal::SIGTSTP) => {}
-            (None, _) => self.watch.running.process.kill(),
+            (None, signal) => {
+                self.ended_by.get_or_insert(signal);
+                self.watch.running.process.kill();
+            }
         }
     }
 
@@ -235,6 +243,7 @@ fn program_end(
     mut observed: Observed,
     not_executed: Option<i32>,
     timed_out: Option<Duration>,
+    ended_by: Option<Signal>,
 ) -> Result<ProgramEnd> {
     if let Some(errno) = not_executed.or(observed.not_executed) {
         return Ok(ProgramEnd::NotStarted(io::Error::from_raw_os_error(errno)));
@@ -242,9 +251,11 @@ fn program_end(
     if let Some(report) = observed.take_report() {
         return Ok(ProgramEnd::NotPrepared(report));
     }
-    match timed_out {
-        Some(timeout) => Ok(ProgramEnd::TimedOut(timeout)),
-        None => {
+    match (timed_out, ended_by) {
+        (Some(timeout), _) => Ok(ProgramEnd::TimedOut(timeout)),
+        // As if it had killed the program.
+        (None, Some(signal)) => Ok(ProgramEnd::Exited(128 + signal as i32)),
+        (None, None) => {
             let status = observed.into_status("the program")?;
             Ok(ProgramEnd::Exited(exit_code(ExitStatus::from_raw(status))))
         }
@@ -254,17 +265,13 @@ fn program_end(
 /// The signal, if the program has not received it already.
 fn is_for_the_program(info: &siginfo, init: i32) -> Option<Signal> {
     let signal = Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()?;
+    // If a terminal goes away, only the leader of its session receives SIGHUP; and a process group
+    // that is stopped, if no shell is left that could continue it. SIGALRM is of a timer of this
+    // process, which it has from before its exec.
     let by_kernel = info.ssi_code == libc::SI_KERNEL;
     // `stop_if` has left it.
     let is_own = signal == Signal::SIGTSTP && info.ssi_pid == std::process::id();
-    match signal {
-        // If a terminal goes away, only the leader of its session receives it; and a process group
-        // that is stopped, if no shell is left that could continue it.
-        Signal::SIGHUP => {}
-        _ if by_kernel || is_own => return None,
-        _ => {}
-    }
-    if job_control::is_own(info) {
+    if by_kernel && OF_TERMINAL.contains(&signal) || is_own || job_control::is_own(info) {
         return None;
     }
     // The program may have sent it to its process group, to which this process belongs. The

@@ -173,6 +173,8 @@ impl<'a> Launch<'a> {
             process: spawned.process,
             #[cfg(feature = "cli")]
             not_executed: spawned.not_executed,
+            #[cfg(feature = "cli")]
+            begun: spawned.begun,
             report: drain(report)?,
             output: output.map(drain).transpose()?,
             record,

@@ -5,7 +5,11 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
+#[cfg(feature = "cli")]
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
+#[cfg(feature = "cli")]
+use nix::sys::signal::killpg;
 use nix::sys::termios::{FlushArg, tcflush};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp};
 
@@ -42,6 +46,13 @@ impl Terminal {
     /// Whether this process group is in the foreground.
     pub(super) fn is_of(&self, group: Pid) -> bool {
         tcgetpgrp(&self.0).is_ok_and(|foreground| foreground == group)
+    }
+
+    /// Whether all processes of the process group in the foreground are dead.
+    #[cfg(feature = "cli")]
+    pub(super) fn is_of_nobody(&self) -> bool {
+        // No signal is sent. A group of another PID namespace is 0 here, which is this process's.
+        tcgetpgrp(&self.0).is_ok_and(|group| killpg(group, None) == Err(Errno::ESRCH))
     }
 
     /// Whether a line was typed since the last call, or the terminal is gone.

@@ -33,6 +33,9 @@ pub(crate) struct Running {
     /// The `errno` with which the program was not executed, if it was not.
     #[cfg(feature = "cli")]
     pub(super) not_executed: Option<i32>,
+    /// Whether a program was executed that init has started, which reports no beginning.
+    #[cfg(feature = "cli")]
+    pub(super) begun: bool,
     /// The pipe for events.
     pub(super) report: Drain,
     /// The pipe for output, if it goes through one.
@@ -77,6 +80,7 @@ impl Running {
         Ok(Self {
             process,
             not_executed: None,
+            begun: true,
             report: Drain::new(report).map_err(descriptor_error("prepare a pipe", "fcntl"))?,
             output: None,
             printed: Printed::Shown,
