@@ -108,7 +108,6 @@ pub mod private {
         pub mod doctor {
             pub use crate::doctor::*;
         }
-        pub use crate::run_config::read_seed;
         pub use crate::runner::{
             PausedTest, Program, ProgramEnd, replace_process, run_program, why_not_executed,
         };
@@ -119,6 +118,12 @@ pub mod private {
         /// If the text is none.
         pub fn read_duration(text: &str) -> Result<Duration, String> {
             crate::fault::read_duration(text)
+        }
+
+        /// A seed, decimal or hexadecimal.
+        #[must_use]
+        pub fn read_seed(text: &str) -> Option<u64> {
+            crate::run_config::read_seed(text)
         }
     }
 

@@ -22,8 +22,7 @@ pub struct RunConfig {
 }
 
 /// Reads a seed, decimal or hexadecimal.
-#[must_use]
-pub fn read_seed(text: &str) -> Option<u64> {
+pub(crate) fn read_seed(text: &str) -> Option<u64> {
     // The parsers accept a sign, too.
     match text.strip_prefix("0x") {
         _ if text.contains('+') => None,
