@@ -1,6 +1,7 @@
 //! `nstest run`, `wrap` and `shell` as jobs of a shell, on a terminal that script(1) makes.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use nstest_tests::marks;
 use nstest_tests::survivors;
@@ -31,6 +32,14 @@ pub(crate) fn each(mut check: impl FnMut(&str)) {
         println!("{arguments:?}");
         check(&format!("\"$nstest\" {}", arguments.join(" ")));
     });
+}
+
+/// As [`each`], for `nstest run`.
+fn each_of_run(mut check: impl FnMut(&str)) {
+    for world in [""] {
+        println!("{world}");
+        check(&format!("\"$nstest\" run {world} --"));
+    }
 }
 
 /// Types a command into an interactive shell, and waits until it shows a text.
@@ -68,6 +77,82 @@ fn ctrl_c_ends_a_program_that_does_not_handle_it() {
         let (status, shown) = job.end();
         assert_eq!(status, Some(130), "{shown}");
         assert_eq!(survivors::processes(mark.as_ref()), <[String; 0]>::default());
+    });
+}
+
+/// A command that begins when this signal of the terminal is pending for it. `ready` is shown before.
+fn begun_with(signal: &str, command: &str) -> String {
+    let script = "echo re''ady; until grep -q \"^ShdPnd:.*[1-9a-f]\" /proc/$$/status; do :; done; exec \"$@\"";
+    format!("env --block-signal={signal} bash -c '{script}' sh {command}")
+}
+
+#[test]
+fn ctrl_c_before_the_program_begins_ends_it() {
+    each_of_run(|starter| {
+        let (mut job, mark) =
+            start(&format!("exec {}", begun_with("INT", &format!("{starter} cat"))));
+        job.wait_for("ready\r\n");
+        job.type_in("\x03");
+        let (status, shown) = job.end();
+        assert_eq!(status, Some(130), "{shown}");
+        assert_eq!(survivors::processes(mark.as_ref()), <[String; 0]>::default());
+    });
+}
+
+#[test]
+fn ctrl_z_before_the_program_begins_stops_the_job() {
+    each_of_run(|starter| {
+        let (mut shell, _) = start("exec sh -i");
+        shell.wait_for("$ ");
+        shell.type_in(&format!("{}\n", begun_with("TSTP", &format!("{starter} sleep 60"))));
+        shell.wait_for("ready\r\n");
+        shell.type_in("\x1a");
+        shell.wait_for("Stopped");
+        shell.wait_for("$ ");
+        type_command(&mut shell, "kill -INT %1; fg", "$ ");
+        shell.type_in("exit $?\n");
+        let (status, shown) = shell.end();
+        assert_eq!(status, Some(130), "{shown}");
+    });
+}
+
+/// At whichever moment of the start.
+#[test]
+fn ctrl_c_is_never_lost() {
+    each_of_run(|starter| {
+        for nth in 0..24 {
+            let (mut job, mark) = start(&format!("echo re''ady; exec {starter} sleep 60"));
+            job.wait_for("ready\r\n");
+            std::thread::sleep(Duration::from_millis(1) * nth);
+            job.type_in("\x03");
+            let (status, shown) = job.end();
+            assert_eq!(status, Some(130), "after {nth} ms: {shown}");
+            assert_eq!(survivors::processes(mark.as_ref()), <[String; 0]>::default());
+        }
+    });
+}
+
+/// The program may not have been executed yet, and others wait for its exec.
+#[test]
+fn ctrl_z_during_the_start_does_not_hang() {
+    each_of_run(|starter| {
+        let (mut shell, _) = start("exec sh -i");
+        shell.wait_for("$ ");
+        for nth in 0..24 {
+            // The shell ignores Ctrl-Z, until the job has the terminal.
+            shell.type_in(&format!("sh -c 'echo re''ady; exec \"$@\"' sh {starter} sleep 60\n"));
+            shell.wait_for("ready\r\n");
+            std::thread::sleep(Duration::from_millis(1) * nth);
+            shell.type_in("\x1a");
+            shell.wait_for("Stopped");
+            shell.wait_for("$ ");
+            type_command(
+                &mut shell,
+                &format!("kill -KILL %1; {UNTIL_GONE}; echo en''ded"),
+                "ended\r\n",
+            );
+            shell.wait_for("$ ");
+        }
     });
 }
 

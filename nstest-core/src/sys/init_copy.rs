@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use nix::fcntl::OFlag;
 use nix::libc;
@@ -21,6 +21,7 @@ use nix::unistd::pipe2;
 
 use super::call::{Errno, check, errno, pointers};
 use super::capset;
+use super::early_signals::{self, CLONED, Noting};
 use super::init::{NAME, await_body, parent_is_gone, report_not_started, set_name};
 use super::process::{Process, exit_now};
 use super::spawn::{
@@ -105,8 +106,8 @@ pub(crate) fn spawn_program(
 /// The PID and the pidfd of init.
 fn clone_init(flags: c_int, job: &InitJob<'_>) -> Result<(libc::pid_t, OwnedFd), Errno> {
     let stack = Stack::new()?;
-    let pidfd = AtomicI32::new(-1);
     let _blocked = BlockedSignals::new()?;
+    let _noting = Noting::begin();
     // SAFETY: the child has a copy of all memory, and so of the stack, which is large enough, and
     // of `job` and all that it points to; `init` obeys the rules of `step`, since other
     // threads of this process may hold locks.
@@ -116,16 +117,17 @@ fn clone_init(flags: c_int, job: &InitJob<'_>) -> Result<(libc::pid_t, OwnedFd),
             stack.top(),
             flags | libc::CLONE_PIDFD,
             ptr::from_ref(job).cast_mut().cast(),
-            pidfd.as_ptr(),
+            CLONED.as_ptr(),
         )
     })?;
     // SAFETY: the clone succeeded, so the kernel stored a new descriptor there, which no
     // other code owns.
-    Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd.load(Relaxed)) }))
+    Ok((pid, unsafe { OwnedFd::from_raw_fd(CLONED.load(Relaxed)) }))
 }
 
-/// All signals stay blocked: init ignores them, and passes none on.
+/// All signals stay blocked, except at the clone: then it notes those of the terminal for the program.
 extern "C" fn init(job: *mut c_void) -> c_int {
+    let _blocked = BlockedSignals::new(); // it fails only if its arguments are wrong
     // SAFETY: it is the copy of the job of `spawn_program`.
     let job = unsafe { &*job.cast::<InitJob<'_>>() };
     let mut held = HeldDirs::new();
@@ -143,11 +145,15 @@ extern "C" fn init(job: *mut c_void) -> c_int {
     }
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     let argument = ptr::from_ref(job).cast_mut().cast();
+    let noting = Noting::begin();
     // SAFETY: the stack is unused and large enough; `job` outlives the child's use of it, since
     // CLONE_VFORK suspends this process; `program` obeys the rules of `step`.
-    match check(unsafe { libc::clone(program, job.program_stack.top(), flags, argument) }) {
+    let cloned = check(unsafe { libc::clone(program, job.program_stack.top(), flags, argument) });
+    drop(noting);
+    match cloned {
         // The program has its copies of what it is to have.
         Ok(program) => {
+            early_signals::pass_on(program);
             job.note(job.acts.len(), 0);
             close_all_but(job.report);
             await_body(c_long::from(program), c_long::from(job.report))
@@ -160,6 +166,7 @@ extern "C" fn init(job: *mut c_void) -> c_int {
 extern "C" fn program(job: *mut c_void) -> c_int {
     // SAFETY: it is the job of init, which is suspended.
     let job = unsafe { &*job.cast::<InitJob<'_>>() };
+    CLONED.store(0, Relaxed);
     capset::clear_ambient();
     unblock_signals();
     // SAFETY: the name ends in NUL, and both arrays of such strings end in null. The C libraries

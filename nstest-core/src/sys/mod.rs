@@ -22,6 +22,7 @@
 //! - [`signal_event`]: a descriptor that a signal handler makes readable;
 //! - [`interrupt`]: SIGINT and SIGTERM as a descriptor, for a while;
 //! - `job_control`: stops this process as a job of a shell;
+//! - [`early_signals`]: signals of the terminal before a program has been executed;
 //! - [`termination`]: SIGINT, SIGTERM and SIGHUP during work that is to end properly;
 //! - [`limits`]: limits of resources in programs;
 //! - [`proc_mount`]: a mount of proc that no path leads to;
@@ -41,6 +42,8 @@ mod capset;
 #[cfg(feature = "cli")]
 pub(crate) mod copy;
 pub(crate) mod descriptors;
+#[cfg(feature = "cli")]
+mod early_signals;
 pub(crate) mod elsewhere;
 pub(crate) mod ethtool;
 #[cfg(feature = "cli")]
