@@ -8,16 +8,24 @@
 //! The kernel lets a process handle its signals before it clones another one. What arrives later is
 //! for both. So no signal is lost, and none is seen twice.
 
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering::Relaxed};
 
 use nix::libc::{self, c_int, c_void};
+
+use super::inherited_signals;
 
 const NOTED_ONES: [c_int; 6] =
     [libc::SIGINT, libc::SIGQUIT, libc::SIGTTIN, libc::SIGTTOU, libc::SIGTSTP, libc::SIGCONT];
 
 /// Each signal has a bit. The copy of a process has what was noted before the clone.
 static NOTED: AtomicU32 = AtomicU32::new(0);
+/// What a child of fork(2) has in common with its parent, if there is one: what is noted, and what
+/// is not 0 when the child exists.
+static SHARED: AtomicPtr<[AtomicU32; 2]> = AtomicPtr::new(ptr::null_mut());
 /// What was sent to this process alone, after it has cloned another one.
 static SENT: AtomicU32 = AtomicU32::new(0);
 /// The process that notes signals, and clones another one.
@@ -27,8 +35,12 @@ pub(super) static CLONED: AtomicI32 = AtomicI32::new(-1);
 
 extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
     let bit = 1 << signal;
+    // SAFETY: it is null, or memory that is never unmapped.
+    let shared = unsafe { SHARED.load(Relaxed).as_ref() };
+    let has_cloned = shared.map_or(CLONED.load(Relaxed) != -1, |it| it[1].load(Relaxed) != 0);
+    let noted = shared.map_or(&NOTED, |it| &it[0]);
     // SAFETY: getpid(2) cannot fail.
-    if unsafe { libc::getpid() } == OWNER.load(Relaxed) && CLONED.load(Relaxed) != -1 {
+    if unsafe { libc::getpid() } == OWNER.load(Relaxed) && has_cloned {
         // SAFETY: the kernel passes a valid pointer to handlers with SA_SIGINFO.
         if unsafe { (*info).si_code } != libc::SI_KERNEL {
             SENT.fetch_or(bit, Relaxed);
@@ -36,9 +48,9 @@ extern "C" fn note(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
         return; // the other process has it, too
     }
     if signal == libc::SIGCONT {
-        NOTED.fetch_and(!(1 << libc::SIGTSTP | 1 << libc::SIGTTIN | 1 << libc::SIGTTOU), Relaxed);
+        noted.fetch_and(!(1 << libc::SIGTSTP | 1 << libc::SIGTTIN | 1 << libc::SIGTTOU), Relaxed);
     } else {
-        NOTED.fetch_or(bit, Relaxed);
+        noted.fetch_or(bit, Relaxed);
     }
 }
 
@@ -102,6 +114,85 @@ fn mask(how: c_int) {
     }
     // SAFETY: the set is valid; the mask is that of this thread.
     unsafe { libc::pthread_sigmask(how, &raw const set, ptr::null_mut()) };
+}
+
+/// Blocks all signals, in a child that has the memory of the process that notes them.
+pub(super) fn begin_child() {
+    // SAFETY: all zeroes is a valid signal set, to be written by the call.
+    let mut all: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is valid.
+    unsafe { libc::sigfillset(&raw mut all) };
+    // SAFETY: the set is valid; the mask is the child's own.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const all, ptr::null_mut()) };
+    CLONED.store(0, Relaxed);
+}
+
+/// Has this process get what was noted, once it does not block these signals any more. They stay
+/// pending at an exec.
+pub(super) fn keep_pending() {
+    let noted = NOTED.swap(0, Relaxed);
+    for signal in NOTED_ONES.into_iter().filter(|signal| noted & 1 << signal != 0) {
+        // SAFETY: the signal is blocked.
+        unsafe { libc::raise(signal) };
+    }
+}
+
+/// Notes what init, which blocks all signals, has received since its start. This process exists
+/// for a shorter time, and blocks all signals, too.
+pub(crate) fn note_those_of_init() {
+    let status = std::fs::read_to_string("/proc/1/status").unwrap_or_default();
+    let pending = status.lines().filter_map(|line| {
+        let set = line.strip_prefix("SigPnd:").or(line.strip_prefix("ShdPnd:"))?;
+        u64::from_str_radix(set.trim(), 16).ok()
+    });
+    let pending = pending.fold(0, |all, one| all | one) << 1;
+    for signal in NOTED_ONES.into_iter().filter(|it| pending & 1 << it != 0 && *it != libc::SIGCONT)
+    {
+        NOTED.fetch_or(1 << signal, Relaxed);
+    }
+}
+
+/// As [`note_those_of_init`], for a process that becomes the program itself.
+pub(crate) fn keep_those_of_init() {
+    note_those_of_init();
+    keep_pending();
+}
+
+/// Starts a program, which gets what is noted. This process must block all signals.
+pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+    // SAFETY: a new mapping changes no memory that exists.
+    let page = unsafe {
+        libc::mmap(
+            ptr::null_mut(),
+            size_of::<[AtomicU32; 2]>(),
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if page == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the mapping is large enough, is zeroed, and is never unmapped.
+    let shared: &'static [AtomicU32; 2] = unsafe { &*page.cast() };
+    shared[0].store(NOTED.swap(0, Relaxed), Relaxed);
+    SHARED.store(page.cast(), Relaxed);
+    let begin = || {
+        shared[1].store(1, Relaxed);
+        Ok(())
+    };
+    // SAFETY: it stores a number.
+    unsafe { command.pre_exec(begin) };
+    let noting = Noting::begin();
+    inherited_signals::pass_on(command);
+    let child = command.spawn();
+    drop(noting);
+    SHARED.store(ptr::null_mut(), Relaxed);
+    NOTED.store(shared[0].load(Relaxed), Relaxed);
+    let child = child?;
+    pass_on(child.id() as libc::pid_t);
+    Ok(child)
 }
 
 /// Sends what was noted to a program that has been executed. It fails if the program has ended.

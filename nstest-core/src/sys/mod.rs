@@ -43,7 +43,7 @@ mod capset;
 pub(crate) mod copy;
 pub(crate) mod descriptors;
 #[cfg(feature = "cli")]
-mod early_signals;
+pub(crate) mod early_signals;
 pub(crate) mod elsewhere;
 pub(crate) mod ethtool;
 #[cfg(feature = "cli")]

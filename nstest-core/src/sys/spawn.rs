@@ -23,6 +23,8 @@ use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use nix::libc::{self, c_int};
 
 use super::call::{Errno, check, errno, pointers};
+#[cfg(feature = "cli")]
+use super::early_signals::{self, Noting};
 use super::process::Process;
 use super::step::{HeldDirs, Step};
 
@@ -32,11 +34,14 @@ pub(crate) struct Image {
     pub(super) path: CString,
     pub(super) arguments: Vec<CString>,
     pub(super) environment: Vec<CString>,
+    /// Whether the program begins with all signals blocked. Those of the terminal that arrive
+    /// before are then pending.
+    pub(crate) keeps_signals: bool,
 }
 
 impl Image {
     pub(crate) fn new(path: CString, arguments: Vec<CString>, environment: Vec<CString>) -> Self {
-        Self { path, arguments, environment }
+        Self { path, arguments, environment, keeps_signals: false }
     }
 }
 
@@ -104,6 +109,8 @@ struct ChildJob<'a> {
     arguments: *const *const c_char,
     environment: *const *const c_char,
     report: &'a ChildReport,
+    /// Whether the program begins with all signals blocked, and gets those that arrive now.
+    keeps_signals: bool,
 }
 
 /// Clones a child with the namespaces in `flags`, has it perform `acts` in
@@ -172,9 +179,12 @@ fn clone_and_exec(
         arguments: arguments.as_ptr(),
         environment: environment.as_ptr(),
         report,
+        keeps_signals: image.keeps_signals,
     };
     let stack = Stack::new()?;
     let _blocked = BlockedSignals::new()?;
+    #[cfg(feature = "cli")]
+    let _noting = image.keeps_signals.then(Noting::begin);
     // SAFETY: the stack is ours and large enough; `job` and all that it points to
     // outlive the child's use of them, since CLONE_VFORK suspends this thread
     // until the child has exec'd or exited; `child` obeys the rules of `step`.
@@ -206,6 +216,10 @@ extern "C" fn child(job: *mut c_void) -> c_int {
         // SAFETY: _exit(2) runs no handler of the parent's.
         unsafe { libc::_exit(1) }
     };
+    #[cfg(feature = "cli")]
+    if job.keeps_signals {
+        early_signals::begin_child();
+    }
     let mut held = HeldDirs::new();
     for (index, act) in job.acts.iter().enumerate().skip(job.first) {
         if let (Step::Fork { wait }, Some(stack)) = (&act.step, job.second_stack) {
@@ -223,7 +237,13 @@ extern "C" fn child(job: *mut c_void) -> c_int {
             job.report.errnos[index].store(errno, Relaxed);
         }
     }
-    unblock_signals();
+    if !job.keeps_signals {
+        unblock_signals();
+    }
+    #[cfg(feature = "cli")]
+    if job.keeps_signals {
+        early_signals::keep_pending();
+    }
     // SAFETY: the path ends in NUL, and both arrays of such strings end in null.
     unsafe { libc::execve(job.path, job.arguments, job.environment) };
     fail(job.acts.len(), errno())

@@ -289,7 +289,8 @@ impl<'a> Launch<'a> {
         match self.binary {
             Binary::This => {
                 environment.push(environment::handover(handover));
-                let image = Image::new(SELF.to_owned(), arguments, environment);
+                let mut image = Image::new(SELF.to_owned(), arguments, environment);
+                image.keeps_signals = self.output == BodyOutput::Foreground;
                 spawn(namespaces, acts, &image, helper)
             }
             #[cfg(feature = "cli")]
