@@ -21,6 +21,7 @@ use super::parent::process_tree;
 use crate::error::Result;
 use crate::ipc::{Event, Failure};
 use crate::sys::early_signals;
+use crate::sys::inherited_signals;
 use crate::sys::process::{change_of, tie_to_this_thread};
 
 /// Enters the test, and runs the program until it has ended. What fails is reported; that the test
@@ -55,6 +56,7 @@ fn attend(command: &mut Command, report: &File) -> io::Result<i32> {
     let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
     let changes = SignalFd::with_flags(&SigSet::from(Signal::SIGCHLD), flags)?;
     set_child_subreaper(true)?;
+    inherited_signals::pass_on(command);
     tie_to_this_thread(command);
     let program = early_signals::spawn(command)?.id() as i32;
     let status = loop {

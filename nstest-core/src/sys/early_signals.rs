@@ -16,8 +16,6 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering::Relaxed};
 
 use nix::libc::{self, c_int, c_void};
 
-use super::inherited_signals;
-
 const NOTED_ONES: [c_int; 6] =
     [libc::SIGINT, libc::SIGQUIT, libc::SIGTTIN, libc::SIGTTOU, libc::SIGTSTP, libc::SIGCONT];
 
@@ -185,7 +183,6 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     // SAFETY: it stores a number.
     unsafe { command.pre_exec(begin) };
     let noting = Noting::begin();
-    inherited_signals::pass_on(command);
     let child = command.spawn();
     drop(noting);
     SHARED.store(ptr::null_mut(), Relaxed);

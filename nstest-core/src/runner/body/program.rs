@@ -19,7 +19,7 @@ use crate::runner::program_options::{NAME, Program};
 use crate::runner::test::Test;
 use crate::sys::descriptors;
 use crate::sys::early_signals;
-use crate::sys::inherited_signals::replace_process;
+use crate::sys::inherited_signals::{self, replace_process};
 use crate::sys::process::{exit, exit_code, exit_now, next_change_of};
 use crate::topology::DefaultRoute;
 use crate::world::Node;
@@ -111,6 +111,7 @@ fn in_network(program: &Program, command: &mut Command, channel: &Channel) -> Re
         let _ = net.local().link().condition(condition)?;
     }
     restore_open_files(command);
+    inherited_signals::pass_on(command);
     early_signals::note_those_of_init();
     let ended = early_signals::spawn(command).and_then(|child| attend(child.id() as i32, channel));
     // The kernel removes the network with this process, faster than handle by handle.
