@@ -81,7 +81,7 @@ impl Timer {
         let timer = Self(id);
         // SAFETY: all zeroes is a valid itimerspec.
         let mut once: libc::itimerspec = unsafe { mem::zeroed() };
-        once.it_value.tv_sec = time.as_secs().try_into().unwrap_or(libc::time_t::MAX);
+        once.it_value.tv_sec = i32::try_from(time.as_secs()).unwrap_or(i32::MAX).into();
         once.it_value.tv_nsec = time.subsec_nanos().max(1) as _; // zero would stop the timer
         // SAFETY: the timer exists, the pointer is valid, and null is allowed.
         let started = unsafe { libc::timer_settime(id, 0, &raw const once, ptr::null_mut()) };
