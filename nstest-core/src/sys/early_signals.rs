@@ -114,25 +114,23 @@ fn mask(how: c_int) {
     unsafe { libc::pthread_sigmask(how, &raw const set, ptr::null_mut()) };
 }
 
-/// Blocks all signals, in a child that has the memory of the process that notes them.
-pub(super) fn begin_child() {
-    // SAFETY: all zeroes is a valid signal set, to be written by the call.
-    let mut all: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is valid.
-    unsafe { libc::sigfillset(&raw mut all) };
-    // SAFETY: the set is valid; the mask is the child's own.
-    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const all, ptr::null_mut()) };
+/// Says that the child exists, in a child that has the memory of the process that notes signals.
+pub(super) fn child_exists() {
     CLONED.store(0, Relaxed);
 }
 
 /// Has this process get what was noted, once it does not block these signals any more. They stay
 /// pending at an exec.
 pub(super) fn keep_pending() {
-    let noted = NOTED.swap(0, Relaxed);
-    for signal in NOTED_ONES.into_iter().filter(|signal| noted & 1 << signal != 0) {
+    for signal in ones_of(NOTED.swap(0, Relaxed)) {
         // SAFETY: the signal is blocked.
         unsafe { libc::raise(signal) };
     }
+}
+
+/// The signals in a set, in which each has a bit.
+fn ones_of(set: u32) -> impl Iterator<Item = c_int> {
+    NOTED_ONES.into_iter().filter(move |signal| set & 1 << signal != 0)
 }
 
 /// Notes what init, which blocks all signals, has received since its start. This process exists
@@ -194,8 +192,7 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
 
 /// Sends what was noted to a program that has been executed. It fails if the program has ended.
 pub(super) fn pass_on(program: libc::pid_t) {
-    let noted = NOTED.swap(0, Relaxed);
-    for signal in NOTED_ONES.into_iter().filter(|signal| noted & 1 << signal != 0) {
+    for signal in ones_of(NOTED.swap(0, Relaxed)) {
         // SAFETY: kill(2) takes numbers.
         unsafe { libc::kill(program, signal) };
     }

@@ -96,11 +96,10 @@ pub(crate) fn spawn_program(
             }
             Some(_) => tolerated.push((index, errno)),
             // The one who shares the memory of init notes a failure first.
-            None => executed = executed.or(Some(errno)),
+            None => executed = executed.or(Some(if errno == 0 { Ok(()) } else { Err(errno) })),
         }
     }
-    let not_executed = executed.filter(|errno| *errno != 0);
-    Ok(Spawned { process, tolerated, not_executed, begun: executed == Some(0) })
+    Ok(Spawned { process, tolerated, executed })
 }
 
 /// The PID and the pidfd of init.
@@ -125,7 +124,8 @@ fn clone_init(flags: c_int, job: &InitJob<'_>) -> Result<(libc::pid_t, OwnedFd),
     Ok((pid, unsafe { OwnedFd::from_raw_fd(CLONED.load(Relaxed)) }))
 }
 
-/// All signals stay blocked, except at the clone: then it notes those of the terminal for the program.
+/// All signals stay blocked, except at the clone: then it notes those of the terminal for the
+/// program.
 extern "C" fn init(job: *mut c_void) -> c_int {
     let _blocked = BlockedSignals::new(); // it fails only if its arguments are wrong
     // SAFETY: it is the copy of the job of `spawn_program`.
@@ -166,7 +166,7 @@ extern "C" fn init(job: *mut c_void) -> c_int {
 extern "C" fn program(job: *mut c_void) -> c_int {
     // SAFETY: it is the job of init, which is suspended.
     let job = unsafe { &*job.cast::<InitJob<'_>>() };
-    CLONED.store(0, Relaxed);
+    early_signals::child_exists();
     capset::clear_ambient();
     unblock_signals();
     // SAFETY: the name ends in NUL, and both arrays of such strings end in null. The C libraries

@@ -73,12 +73,9 @@ pub(crate) struct Spawned {
     pub(crate) process: Process,
     /// The failed steps that were not required, by index.
     pub(crate) tolerated: Vec<(usize, Errno)>,
-    /// Why the program of an init that is ending was not executed.
+    /// Whether the program was executed that init has started, if it was to start one.
     #[cfg(feature = "cli")]
-    pub(crate) not_executed: Option<Errno>,
-    /// Whether init has started a program, which was executed.
-    #[cfg(feature = "cli")]
-    pub(crate) begun: bool,
+    pub(crate) executed: Option<Result<(), Errno>>,
 }
 
 /// One step, and whether the child fails without it.
@@ -151,9 +148,7 @@ pub(crate) fn spawn(
             process,
             tolerated: tolerated.filter(|(_, e)| *e != 0).collect(),
             #[cfg(feature = "cli")]
-            not_executed: None,
-            #[cfg(feature = "cli")]
-            begun: false,
+            executed: None,
         });
     };
     let errno = report.errnos[index].load(Relaxed);
@@ -216,9 +211,11 @@ extern "C" fn child(job: *mut c_void) -> c_int {
         // SAFETY: _exit(2) runs no handler of the parent's.
         unsafe { libc::_exit(1) }
     };
+    // Until the exec.
+    let _blocked = job.keeps_signals.then(BlockedSignals::new);
     #[cfg(feature = "cli")]
     if job.keeps_signals {
-        early_signals::begin_child();
+        early_signals::child_exists();
     }
     let mut held = HeldDirs::new();
     for (index, act) in job.acts.iter().enumerate().skip(job.first) {

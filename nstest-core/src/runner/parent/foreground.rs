@@ -85,7 +85,7 @@ impl Foreground {
     /// It does not exist any more, so the next process that reads would be stopped. If another one
     /// has the terminal, as the shell of a job that was stopped, it keeps it.
     fn take_terminal_back(&self) {
-        if let Some(terminal) = self.terminal.as_ref().filter(|it| it.is_of_nobody()) {
+        if let Some(terminal) = self.terminal.as_ref().filter(|it| it.is_of_dead_group()) {
             // It fails if the terminal is gone.
             let _ = tcsetpgrp(terminal, getpgrp());
         }
@@ -113,9 +113,10 @@ impl Running {
     /// recorded of them. The end is an error if the machine refused something before the program
     /// began, or something killed its world.
     pub(crate) fn attend(self, foreground: Foreground) -> (Result<ProgramEnd>, TestRecord) {
-        let begun = self.begun;
+        let executed = self.executed;
         let mut watch = Watch::of(self);
-        watch.observed.started = begun;
+        watch.observed.started = executed == Some(Ok(()));
+        watch.observed.not_executed = executed.and_then(std::result::Result::err);
         Attendance { watch, foreground, ended_by: None }.attend()
     }
 }
@@ -158,10 +159,9 @@ impl Attendance {
             }
         }
         self.foreground.take_terminal_back();
-        let not_executed = self.watch.running.not_executed;
         let mut observed = self.watch.finish();
         let record = std::mem::take(&mut observed.record);
-        (program_end(observed, not_executed, timed_out, self.ended_by), record)
+        (program_end(observed, timed_out, self.ended_by), record)
     }
 
     /// Waits until something happens. True: init is dead, and with it every process of its
@@ -238,14 +238,13 @@ impl Attendance {
     }
 }
 
-/// The end of a program whose processes are dead.
+/// The end of a program, when all its processes are dead.
 fn program_end(
     mut observed: Observed,
-    not_executed: Option<i32>,
     timed_out: Option<Duration>,
     ended_by: Option<Signal>,
 ) -> Result<ProgramEnd> {
-    if let Some(errno) = not_executed.or(observed.not_executed) {
+    if let Some(errno) = observed.not_executed {
         return Ok(ProgramEnd::NotStarted(io::Error::from_raw_os_error(errno)));
     }
     if let Some(report) = observed.take_report() {

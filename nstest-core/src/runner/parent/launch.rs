@@ -172,9 +172,7 @@ impl<'a> Launch<'a> {
         Ok(Running {
             process: spawned.process,
             #[cfg(feature = "cli")]
-            not_executed: spawned.not_executed,
-            #[cfg(feature = "cli")]
-            begun: spawned.begun,
+            executed: spawned.executed,
             report: drain(report)?,
             output: output.map(drain).transpose()?,
             record,

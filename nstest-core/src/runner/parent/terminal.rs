@@ -50,7 +50,7 @@ impl Terminal {
 
     /// Whether all processes of the process group in the foreground are dead.
     #[cfg(feature = "cli")]
-    pub(super) fn is_of_nobody(&self) -> bool {
+    pub(super) fn is_of_dead_group(&self) -> bool {
         // No signal is sent. A group of another PID namespace is 0 here, which is this process's.
         tcgetpgrp(&self.0).is_ok_and(|group| killpg(group, None) == Err(Errno::ESRCH))
     }

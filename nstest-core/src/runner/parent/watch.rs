@@ -30,12 +30,10 @@ use crate::uplink::Connected;
 pub(crate) struct Running {
     /// The body's init.
     pub(super) process: Process,
-    /// The `errno` with which the program was not executed, if it was not.
+    /// Whether the program was executed that init has started, which reports no beginning, or the
+    /// `errno` with which it was not.
     #[cfg(feature = "cli")]
-    pub(super) not_executed: Option<i32>,
-    /// Whether a program was executed that init has started, which reports no beginning.
-    #[cfg(feature = "cli")]
-    pub(super) begun: bool,
+    pub(super) executed: Option<std::result::Result<(), i32>>,
     /// The pipe for events.
     pub(super) report: Drain,
     /// The pipe for output, if it goes through one.
@@ -79,8 +77,7 @@ impl Running {
     pub(crate) fn copy(process: Process, report: OwnedFd) -> Result<Self> {
         Ok(Self {
             process,
-            not_executed: None,
-            begun: true,
+            executed: Some(Ok(())),
             report: Drain::new(report).map_err(descriptor_error("prepare a pipe", "fcntl"))?,
             output: None,
             printed: Printed::Shown,
