@@ -42,6 +42,26 @@ fn each_of_run(mut check: impl FnMut(&str)) {
     }
 }
 
+/// An interactive shell that waits for a command.
+fn shell() -> OnTerminal {
+    let (mut shell, _) = start("exec sh -i");
+    shell.wait_for("$ ");
+    shell
+}
+
+/// Has a shell end, which must end with this status.
+#[track_caller]
+fn leave(mut shell: OnTerminal, exit: &str, expected: i32) {
+    shell.type_in(&format!("{exit}\n"));
+    let (status, shown) = shell.end();
+    assert_eq!(status, Some(expected), "{shown}");
+}
+
+#[track_caller]
+pub(crate) fn nothing_is_left(mark: &str) {
+    assert_eq!(survivors::processes(mark.as_ref()), <[String; 0]>::default());
+}
+
 /// Types a command into an interactive shell, and waits until it shows a text.
 fn type_command(shell: &mut OnTerminal, command: &str, shown: &str) {
     shell.type_in(&format!("{command}\n"));
@@ -76,11 +96,12 @@ fn ctrl_c_ends_a_program_that_does_not_handle_it() {
         job.type_in("\x03");
         let (status, shown) = job.end();
         assert_eq!(status, Some(130), "{shown}");
-        assert_eq!(survivors::processes(mark.as_ref()), <[String; 0]>::default());
+        nothing_is_left(&mark);
     });
 }
 
-/// A command that begins when this signal of the terminal is pending for it. `ready` is shown before.
+/// A command that begins when this signal of the terminal is pending for it. `ready` is shown
+/// before.
 fn begun_with(signal: &str, command: &str) -> String {
     let script = "echo re''ady; until grep -q \"^ShdPnd:.*[1-9a-f]\" /proc/$$/status; do :; done; exec \"$@\"";
     format!("env --block-signal={signal} bash -c '{script}' sh {command}")
@@ -95,24 +116,21 @@ fn ctrl_c_before_the_program_begins_ends_it() {
         job.type_in("\x03");
         let (status, shown) = job.end();
         assert_eq!(status, Some(130), "{shown}");
-        assert_eq!(survivors::processes(mark.as_ref()), <[String; 0]>::default());
+        nothing_is_left(&mark);
     });
 }
 
 #[test]
 fn ctrl_z_before_the_program_begins_stops_the_job() {
     each_of_run(|starter| {
-        let (mut shell, _) = start("exec sh -i");
-        shell.wait_for("$ ");
+        let mut shell = shell();
         shell.type_in(&format!("{}\n", begun_with("TSTP", &format!("{starter} sleep 60"))));
         shell.wait_for("ready\r\n");
         shell.type_in("\x1a");
         shell.wait_for("Stopped");
         shell.wait_for("$ ");
         type_command(&mut shell, "kill -INT %1; fg", "$ ");
-        shell.type_in("exit $?\n");
-        let (status, shown) = shell.end();
-        assert_eq!(status, Some(130), "{shown}");
+        leave(shell, "exit $?", 130);
     });
 }
 
@@ -127,7 +145,7 @@ fn ctrl_c_is_never_lost() {
             job.type_in("\x03");
             let (status, shown) = job.end();
             assert_eq!(status, Some(130), "after {nth} ms: {shown}");
-            assert_eq!(survivors::processes(mark.as_ref()), <[String; 0]>::default());
+            nothing_is_left(&mark);
         }
     });
 }
@@ -136,8 +154,7 @@ fn ctrl_c_is_never_lost() {
 #[test]
 fn ctrl_z_during_the_start_does_not_hang() {
     each_of_run(|starter| {
-        let (mut shell, _) = start("exec sh -i");
-        shell.wait_for("$ ");
+        let mut shell = shell();
         for nth in 0..24 {
             // The shell ignores Ctrl-Z, until the job has the terminal.
             shell.type_in(&format!("sh -c 'echo re''ady; exec \"$@\"' sh {starter} sleep 60\n"));
@@ -155,8 +172,7 @@ fn ctrl_z_during_the_start_does_not_hang() {
 #[test]
 fn a_job_can_be_stopped_and_continued() {
     each(|starter| {
-        let (mut shell, _) = start("exec sh -i");
-        shell.wait_for("$ ");
+        let mut shell = shell();
         // It does not read before it is continued: a process that is to stop while it reads may
         // take what is typed for the shell.
         let program =
@@ -173,9 +189,7 @@ fn a_job_can_be_stopped_and_continued() {
         shell.wait_for("typed\r\ntyped\r\n");
         shell.type_in("\x04");
         shell.wait_for("$ ");
-        shell.type_in("exit $?\n");
-        let (status, shown) = shell.end();
-        assert_eq!(status, Some(4), "{shown}");
+        leave(shell, "exit $?", 4);
     });
 }
 
@@ -183,8 +197,7 @@ fn a_job_can_be_stopped_and_continued() {
 #[test]
 fn a_program_that_stops_itself_in_a_group_of_its_own_stops_the_job() {
     each(|starter| {
-        let (mut shell, _) = start("exec sh -i");
-        shell.wait_for("$ ");
+        let mut shell = shell();
         let inner = format!("PS1='inner> ' {starter} bash --norc --noprofile -i");
         type_command(&mut shell, &inner, "inner> ");
         for _ in 0..2 {
@@ -201,26 +214,21 @@ fn a_program_that_stops_itself_in_a_group_of_its_own_stops_the_job() {
         shell.type_in("\x03");
         shell.wait_for("inner> ");
         type_command(&mut shell, "exit 3", "$ ");
-        shell.type_in("exit $?\n");
-        let (status, shown) = shell.end();
-        assert_eq!(status, Some(3), "{shown}");
+        leave(shell, "exit $?", 3);
     });
 }
 
 #[test]
 fn a_program_that_handles_ctrl_z_is_not_stopped() {
     each(|starter| {
-        let (mut shell, _) = start("exec sh -i");
-        shell.wait_for("$ ");
+        let mut shell = shell();
         let program = "trap \"echo cau''ght; exit 6\" TSTP; echo re''ady; while :; do read x; done";
         shell.type_in(&format!("{starter} sh -c '{program}'\n"));
         shell.wait_for("ready\r\n");
         shell.type_in("\x1a");
         shell.wait_for("caught\r\n");
         shell.wait_for("$ ");
-        shell.type_in("exit $?\n");
-        let (status, shown) = shell.end();
-        assert_eq!(status, Some(6), "{shown}");
+        leave(shell, "exit $?", 6);
     });
 }
 
@@ -228,25 +236,21 @@ fn a_program_that_handles_ctrl_z_is_not_stopped() {
 #[test]
 fn a_program_that_others_continue_goes_on_with_the_job() {
     each(|starter| {
-        let (mut shell, _) = start("exec sh -i");
-        shell.wait_for("$ ");
+        let mut shell = shell();
         let program = "(while sleep 0.2; do kill -CONT $$; done) & kill -STOP $$; echo go''es on; exec sleep 0.2";
         shell.type_in(&format!("{starter} sh -c '{program}'\n"));
         shell.wait_for("goes on");
         // It would last forever for a job that stays stopped.
         type_command(&mut shell, &format!("{UNTIL_GONE}; echo do''ne"), "done\r\n");
-        shell.type_in("exit 0\n");
-        let (status, shown) = shell.end();
-        assert_eq!(status, Some(0), "{shown}");
+        leave(shell, "exit 0", 0);
     });
 }
 
-/// Nobody continues it.
+/// Also if no process continues it.
 #[test]
 fn the_time_of_a_program_that_is_stopped_ends() {
     for world in ["", "--peers 1"] {
-        let (mut shell, _) = start("exec sh -i");
-        shell.wait_for("$ ");
+        let mut shell = shell();
         let program = "trap \"echo en''ded; exit\" TERM; kill -STOP $$; sleep 60 & wait";
         let command = format!("\"$nstest\" run {world} --timeout 1s -- sh -c '{program}'");
         shell.type_in(&format!("{command}\n"));
@@ -255,9 +259,7 @@ fn the_time_of_a_program_that_is_stopped_ends() {
         let shown = shell.shown();
         assert!(shown.contains("ended\r\n") || !shown.contains("Stopped"), "{shown}");
         type_command(&mut shell, &format!("{UNTIL_GONE}; echo do''ne"), "done\r\n");
-        shell.type_in("exit 0\n");
-        let (status, shown) = shell.end();
-        assert_eq!(status, Some(0), "{shown}");
+        leave(shell, "exit 0", 0);
     }
 }
 
@@ -273,9 +275,7 @@ fn a_stopped_job_that_ends_leaves_the_terminal_to_the_shell() {
         shell.type_in(end);
         shell.wait_for(ended);
         type_command(&mut shell, "wait; echo in the sh''ell", "in the shell");
-        shell.type_in("exit 5\n");
-        let (status, shown) = shell.end();
-        assert_eq!(status, Some(5), "{shown}");
+        leave(shell, "exit 5", 5);
     };
     for world in ["", "--peers 1"] {
         let starter = format!("\"$nstest\" run {world} --timeout 3s --");

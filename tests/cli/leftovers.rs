@@ -9,7 +9,7 @@ use nstest_tests::survivors;
 
 use crate::command::nstest;
 use crate::directory::Directory;
-use crate::job::{each, start};
+use crate::job::{each, nothing_is_left, start};
 use crate::starters;
 
 fn expect_none(mark: &str) {
@@ -96,6 +96,6 @@ fn a_program_that_has_ended_leaves_nothing() {
         let mut command = nstest(&[arguments, &program].concat());
         let status = command.env(marks::VARIABLE, &mark).status().unwrap();
         assert_eq!(status.code(), Some(3), "{arguments:?}");
-        assert_eq!(survivors::processes(mark.as_ref()), <[String; 0]>::default());
+        nothing_is_left(&mark);
     });
 }
