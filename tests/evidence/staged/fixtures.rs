@@ -8,6 +8,7 @@ use nstest::{
     Action, Condition, DefaultRoute, Fault, Nat, Net, Node, PacketKind, Packets, Percent,
     TestResult, netns_test,
 };
+use nstest_tests::marks;
 
 const PORT: u16 = 7000;
 
@@ -16,7 +17,7 @@ fn silent(node: &Node) -> std::io::Result<()> {
     let listener = node.run(|| TcpListener::bind((node.ip(), PORT)))?;
     node.spawn(move || {
         let _accepted = listener.accept().unwrap();
-        std::thread::sleep(Duration::from_secs(60));
+        marks::hang()
     });
     Ok(())
 }
