@@ -41,8 +41,9 @@ impl TestContext {
     }
 
     /// A directory that only this test sees, and that is removed when the test ends. It
-    /// is in memory (tmpfs(5)), and holds 256 MiB, or what `NSTEST_TMPFS_SIZE` says. `TMPDIR`, and so [`std::env::temp_dir`], is the same
-    /// directory. In inline mode it is the directory of the machine.
+    /// is in memory (tmpfs(5)), and holds 256 MiB, or what `NSTEST_TMPFS_SIZE` says. `TMPDIR`, and
+    /// so [`std::env::temp_dir`], is the same directory. In inline mode it is the directory of the
+    /// machine.
     #[must_use]
     pub fn tmp_dir(&self) -> &Path {
         &self.tmp_dir

@@ -5,7 +5,8 @@
 //!
 //! An event is a tag, the length of its payload in four bytes (little endian), and the
 //! payload. Init writes [`Event::Ended`], [`Event::InitFailed`] and [`Event::NotAwaited`]; the
-//! body writes the others. Either writes [`Event::Stopped`] and [`Event::Continued`] of its child. Events do not mix (pipe(7)): they are shorter than `PIPE_BUF`, or
+//! body writes the others. Either writes [`Event::Stopped`] and [`Event::Continued`] of its child.
+//! Events do not mix (pipe(7)): they are shorter than `PIPE_BUF`, or
 //! written while no other process writes. Findings can be larger than the pipe, so a parent that
 //! expects them reads while they are written.
 
@@ -151,7 +152,8 @@ impl Event {
 /// The exit status of a body that has failed, as libtest's.
 pub(crate) const FAILED: i32 = 101;
 
-/// What the parent gives the body to do, in the payload of a [`Handover`](crate::sys::init::Handover).
+/// What the parent gives the body to do, in the payload of a
+/// [`Handover`](crate::sys::init::Handover).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Assignment {
     /// The path of the test function, without the crate.

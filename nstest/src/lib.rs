@@ -315,8 +315,8 @@ pub use nstest_macros::netns_test;
 ///
 /// Write it below a macro that registers the function: rstest or test-case on an `fn`,
 /// `#[test]`, `#[tokio::test]`, any other `#[x::test]`. Arguments and parameters are those of
-/// `#[netns_test]`. A function that nothing registers does not run, and the compiler warns that it is
-/// unused.
+/// `#[netns_test]`. A function that nothing registers does not run, and the compiler warns that it
+/// is unused.
 ///
 /// ```no_run
 /// use nstest::netns;

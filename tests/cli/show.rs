@@ -222,7 +222,7 @@ fn a_path_that_is_no_text_can_be_copied() {
     assert!(missing.stderr.contains("/re cord-\\377/none'`; a failed"), "{missing:?}");
 }
 
-/// A record may come from others. Nobody writes to a pipe.
+/// A record may come from others. A pipe has no writer.
 #[test]
 fn what_is_no_regular_file_is_not_read() {
     let (target, record) = Target::with_a_run();

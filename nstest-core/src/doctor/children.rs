@@ -191,8 +191,8 @@ struct Ran {
 }
 
 impl Ran {
-    /// By the results of [`Trials::Run`]. `nstest run` has no process beside it, as its child has: if
-    /// that was one too many, it is tried in this process.
+    /// By the results of [`Trials::Run`]. `nstest run` has no process beside it, as its child has:
+    /// if that was one too many, it is tried in this process.
     fn of(checks: &[Check], start: &[&str]) -> Self {
         let works = |name| {
             let mut named = checks.iter().filter(|check| check.capability.name == name);

@@ -1,8 +1,8 @@
 //! `nstest doctor`: what this machine lets nstest do, found out by doing it.
 //!
 //! [`examine`] starts children, which try what nstest needs: a program in a world of its own, as
-//! `nstest run` starts it; then each capability, on the machine, in a world as a test has it, and in
-//! one with an uplink. They write a record for each capability, and end. So nothing
+//! `nstest run` starts it; then each capability, on the machine, in a world as a test has it, and
+//! in one with an uplink. They write a record for each capability, and end. So nothing
 //! changes on the machine, and a filter that kills a process kills a child only. What was
 //! refused is explained by `preflight`, with the texts that a test would print.
 //!

@@ -102,10 +102,10 @@ impl<'p> NodeFactory<'p> {
     }
 
     /// How many threads are worth their start: one more than there are idle processors,
-    /// but not more than may open files, and none if more threads are runnable than there are processors, or for the test's
-    /// own node alone. Beside a test it is often the kernel that runs, for some 100 µs,
-    /// and removes the namespaces of the last test. A node that no helper has begun is
-    /// not waited for.
+    /// but not more than may open files, and none if more threads are runnable than there are
+    /// processors, or for the test's own node alone. Beside a test it is often the kernel that
+    /// runs, for some 100 µs, and removes the namespaces of the last test. A node that no helper
+    /// has begun is not waited for.
     ///
     /// `available_parallelism` would also read the files of the control group.
     pub(super) fn helpers(&self) -> usize {

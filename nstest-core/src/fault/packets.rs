@@ -260,8 +260,9 @@ impl Packets {
     }
 
     /// With this source address: an IP address, a [`Subnet`], a
-    /// [`MacAddr`], or that of a node (`&node`: its [`ip`](crate::Node::ip)). It is the address that the packet has on this link: behind a router that
-    /// translates addresses, that of the router.
+    /// [`MacAddr`], or that of a node (`&node`: its [`ip`](crate::Node::ip)). It is the address
+    /// that the packet has on this link: behind a router that translates addresses, that of the
+    /// router.
     #[must_use]
     pub fn from(mut self, peer: impl Into<AddrMatch>) -> Self {
         self.from = Some(peer.into());

@@ -29,7 +29,7 @@ pub(crate) fn most_nodes(limit: u64) -> u64 {
 }
 
 /// How many threads can help to make so many nodes: each has the directories of a node's settings
-/// open meanwhile.
+/// open.
 pub(crate) fn most_helpers(nodes: usize) -> usize {
     const DIRECTORIES: u64 = 16;
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();

@@ -62,7 +62,7 @@ fn attend(command: &mut Command, report: &File) -> io::Result<i32> {
     let status = loop {
         let mut fds = [
             PollFd::new(changes.as_fd(), PollFlags::POLLIN),
-            PollFd::new(report.as_fd(), PollFlags::empty()), // an error: nobody reads from it
+            PollFd::new(report.as_fd(), PollFlags::empty()), // an error: it has no reader
         ];
         // Interrupted by a signal, it fails, and is called again.
         if poll(&mut fds, PollTimeout::NONE).is_ok() && fds[1].any() == Some(true) {

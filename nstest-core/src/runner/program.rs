@@ -73,8 +73,8 @@ pub fn replace_process(command: &mut Command) -> io::Error {
     inherited_signals::replace_process(command)
 }
 
-/// Why a program was not executed, and what helps, in lines for a message: for limits of the machine.
-/// Of others, the error itself says what is wrong with the program.
+/// Why a program was not executed, and what helps, in lines for a message: for limits of the
+/// machine. Of others, the error itself says what is wrong with the program.
 #[must_use]
 pub fn why_not_executed(error: &io::Error) -> Option<String> {
     let errno = error.raw_os_error().filter(|it| [libc::EAGAIN, libc::E2BIG].contains(it))?;

@@ -1,4 +1,4 @@
-//! A copy of this process, for work in other namespaces whose result is a status.
+//! A copy of this process, for work in other namespaces that results in a status.
 
 use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};

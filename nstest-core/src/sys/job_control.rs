@@ -5,8 +5,8 @@
 //!
 //! - A message in the pipe through which this process learns about the program sends it SIGCONT
 //!   (fcntl(2), "Signal-driven I/O"), so that it does not stay stopped.
-//! - A SIGCONT removes a SIGTSTP that is pending (signal(7)). So this process blocks SIGTSTP, has it
-//!   pending, looks at the program, and then unblocks it.
+//! - A SIGCONT removes a SIGTSTP that is pending (signal(7)). So this process blocks SIGTSTP, has
+//!   it pending, looks at the program, and then unblocks it.
 //!
 //! The kernel discards a SIGTSTP for an orphaned process group, which no shell could continue. The
 //! process then does not stop.
@@ -33,8 +33,8 @@ pub(crate) fn is_own(info: &siginfo) -> bool {
 }
 
 /// Stops this process until a SIGCONT or a message in the pipe, which is read without blocking; at
-/// most for this time. Does not stop if `is_wanted` returns false, or it is to be continued already.
-/// SIGTSTP is blocked before and afterwards. It may be pending afterwards.
+/// most for this time. Does not stop if `is_wanted` returns false, or it is to be continued
+/// already. SIGTSTP is blocked before and afterwards. It may be pending afterwards.
 ///
 /// # Errors
 /// If there is no timer; if the pipe, or the mask or the action of SIGTSTP, cannot be changed.

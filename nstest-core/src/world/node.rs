@@ -302,8 +302,8 @@ impl Node {
         self.net.edit(|spec| spec.readdress(self.id, lan.id(), &[addr]))
     }
 
-    /// Adds a route. The destination is a [`Subnet`](crate::Subnet) or a text such as `"203.0.113.0/24"`,
-    /// the gateway an address or a node.
+    /// Adds a route. The destination is a [`Subnet`](crate::Subnet) or a text such as
+    /// `"203.0.113.0/24"`, the gateway an address or a node.
     ///
     /// ```no_run
     /// # fn test(client: nstest::Node, gateway: nstest::Node) -> nstest::TestResult {

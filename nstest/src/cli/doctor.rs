@@ -18,8 +18,8 @@ const VERSION: u32 = 1;
 ///
 /// It uses each capability in child processes, and changes nothing on the machine.
 ///
-/// The exit status is 0 if tests can run, with nodes and faults; 1 if they cannot; 125 if the report
-/// cannot be written.
+/// The exit status is 0 if tests can run, with nodes and faults; 1 if they cannot; 125 if the
+/// report cannot be written.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
     /// List everything that was tried, and help with what is optional.

@@ -77,8 +77,8 @@ fn start(words: &[OsString], is_desktop: bool) -> Result<(), String> {
     }
 }
 
-/// The command lines in BROWSER, with the path of the report: as sensible-browser(1) and xdg-open(1)
-/// read it, `%s` is the path, and `%%` a percent sign.
+/// The command lines in BROWSER, with the path of the report: as sensible-browser(1) and
+/// xdg-open(1) read it, `%s` is the path, and `%%` a percent sign.
 fn command_lines(browser: &str, report: &Path) -> Vec<Vec<OsString>> {
     let lines = browser.split(':').map(words);
     lines.filter(|line| !line.is_empty()).map(|line| with_path(&line, report)).collect()

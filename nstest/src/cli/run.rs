@@ -29,8 +29,8 @@ pub(super) struct Run {
 
     /// The most that the program may take, such as `10s` or `1m30s`.
     ///
-    /// Then it gets SIGTERM, also if it is stopped, and after 5 more seconds SIGKILL, with all that it
-    /// has started.
+    /// Then it gets SIGTERM, also if it is stopped, and after 5 more seconds SIGKILL, with all that
+    /// it has started.
     #[arg(long, value_name = "TIME", value_parser = time)]
     timeout: Option<Duration>,
 

@@ -19,8 +19,8 @@ const OWN: &str = "test";
 /// Starts a shell in a node of a paused test.
 ///
 /// With NSTEST_PAUSE=failed, a test that fails waits with its network. The shell is SHELL, or sh,
-/// and is root there. Its network, `/sys` and hostname are those of the node. All that it has started
-/// ends with it.
+/// and is root there. Its network, `/sys` and hostname are those of the node. All that it has
+/// started ends with it.
 ///
 /// The exit status is that of the shell or program; 125 if the test cannot be entered; 126 or 127
 /// if the program cannot be executed or does not exist.

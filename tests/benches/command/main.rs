@@ -2,9 +2,10 @@
 //!
 //! `cargo bench -p nstest-tests --bench command [-- --rounds N] [--command PATH]`
 //!
-//! PATH is a command that `cargo install` has built, with other options of the compiler. Both start `true` in new user, network, mount, PID, UTS and IPC namespaces with a new
-//! /proc, in an order shuffled for each round. The benchmark prints the times and their ratio,
-//! and asserts nothing about them. `docs/src/design/cost.md` has figures and reasons.
+//! PATH is a command that `cargo install` has built, with other options of the compiler. Both start
+//! `true` in new user, network, mount, PID, UTS and IPC namespaces with a new /proc, in an order
+//! shuffled for each round. The benchmark prints the times and their ratio, and asserts nothing
+//! about them. `docs/src/design/cost.md` has figures and reasons.
 
 use std::process::Command;
 use std::time::Instant;

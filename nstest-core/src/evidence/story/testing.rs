@@ -173,9 +173,9 @@ impl Scene {
     }
 
     /// A packet by way of these nodes: `client:40000 > server:7000 SYN`. Its kinds are `SYN`,
-    /// `SYN-ACK`, `ACK`, `RST`, `FIN`, `data 100`, `again 100`, `udp 20`, `dns NAME`, `dns NAME CODE ADDRESS`,
-    /// `arp`, `arp-reply`, and `icmp TYPE CODE` about a UDP datagram or a TCP segment back
-    /// (`icmp 3 0 tcp server`).
+    /// `SYN-ACK`, `ACK`, `RST`, `FIN`, `data 100`, `again 100`, `udp 20`, `dns NAME`, `dns NAME
+    /// CODE ADDRESS`, `arp`, `arp-reply`, and `icmp TYPE CODE` about a UDP datagram or a TCP
+    /// segment back (`icmp 3 0 tcp server`).
     pub(crate) fn packet_by(mut self, path: &[&str], text: &str, then: Then) -> Self {
         let (source, destination, kind) = parse(text, &|name| self.address(name));
         let payload = self.payload(source, destination, &kind);

@@ -46,7 +46,8 @@ fn panicked(info: &PanicHookInfo<'_>) -> TimelineEvent {
 }
 
 fn flush() {
-    // The lock is reentrant. If there are no other threads than libtest's, only this one can hold it.
+    // The lock is reentrant. If there are no other threads than libtest's, only this one can hold
+    // it.
     if !has_more_threads_than(THREADS_OF_LIBTEST) {
         let _ = std::io::stdout().flush();
         return;

@@ -55,7 +55,8 @@ pub(super) fn is_stopped(pid: i32) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
 }
 
-/// The PIDs of its children. Needs CONFIG_PROC_CHILDREN, which the kernels of all distributions have.
+/// The PIDs of its children. Needs CONFIG_PROC_CHILDREN, which the kernels of all distributions
+/// have.
 pub(crate) fn children(pid: i32) -> Vec<i32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     threads

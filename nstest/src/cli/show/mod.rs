@@ -61,7 +61,8 @@ impl Show {
 }
 
 impl View {
-    /// What a test has printed, or named, may have control sequences in it. They are for no terminal.
+    /// What a test has printed, or named, may have control sequences in it. They are for no
+    /// terminal.
     fn on_this_output(self, text: String) -> String {
         match self {
             _ if !io::stdout().is_terminal() => text,
@@ -86,7 +87,7 @@ impl View {
     }
 }
 
-/// Nobody may write to a pipe, and a device may have no end.
+/// A pipe may have no writer, and a device no end.
 fn read_file(path: &Path) -> io::Result<String> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));

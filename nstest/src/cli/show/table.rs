@@ -2,7 +2,8 @@
 
 use nstest_core::private::shown::in_one_line;
 
-/// Each row in a line, without control characters. All columns but the last are as wide as their widest word.
+/// Each row in a line, without control characters. All columns but the last are as wide as their
+/// widest word.
 pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let in_lines = |row: &Vec<String>| row.iter().map(|word| in_one_line(word)).collect();
     let rows: Vec<Vec<String>> = rows.iter().map(in_lines).collect();
