@@ -5,8 +5,9 @@
 //! less than the start of a Rust program, if the parent is small, as the command `nstest` is.
 //!
 //! The child has no memory in common with the parent, so it writes what fails into a pipe:
-//! pairs of the index of the step and an `errno`. The last pair is that of the program's exec, with
-//! the number of steps, and 0 if it succeeded. Without it, init was killed before.
+//! pairs of the index of the step and an `errno`. The number of steps stands for the exec of the
+//! program: 0 is written before it, since init may be killed the moment after, and then the `errno`
+//! if it fails. Without either, init was killed before.
 
 use std::ffi::{c_char, c_int, c_long, c_void};
 use std::fs::File;
@@ -95,8 +96,7 @@ pub(crate) fn spawn_program(
                 return Err(Refused::Step(index, errno));
             }
             Some(_) => tolerated.push((index, errno)),
-            // The one who shares the memory of init notes a failure first.
-            None => executed = executed.or(Some(if errno == 0 { Ok(()) } else { Err(errno) })),
+            None => executed = Some(if errno == 0 { Ok(()) } else { Err(errno) }),
         }
     }
     Ok(Spawned { process, tolerated, executed })
@@ -154,7 +154,6 @@ extern "C" fn init(job: *mut c_void) -> c_int {
         // The program has its copies of what it is to have.
         Ok(program) => {
             early_signals::pass_on(program);
-            job.note(job.acts.len(), 0);
             close_all_but(job.report);
             await_body(c_long::from(program), c_long::from(job.report))
         }
@@ -168,6 +167,7 @@ extern "C" fn program(job: *mut c_void) -> c_int {
     let job = unsafe { &*job.cast::<InitJob<'_>>() };
     early_signals::child_exists();
     capset::clear_ambient();
+    job.note(job.acts.len(), 0);
     unblock_signals();
     // SAFETY: the name ends in NUL, and both arrays of such strings end in null. The C libraries
     // of Linux look for it in PATH without allocating.
