@@ -40,6 +40,8 @@ mod netlink;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "stub/netns.rs")]
 mod netns;
 mod node;
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+mod own_pid;
 mod panics;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod preflight;

@@ -25,6 +25,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NETNS;
+use crate::own_pid;
 use crate::preflight::{self, Operation, Refusal};
 
 const OF_THREAD: &str = "/proc/thread-self/ns/net";
@@ -121,7 +122,7 @@ impl Namespace {
     #[must_use = "the name is removed when the value is dropped"]
     pub(crate) fn publish(&self, directory: &Path) -> Result<Published> {
         let path = directory.join(&self.name);
-        let target = format!("/proc/{}/fd/{}", std::process::id(), self.fd.as_raw_fd());
+        let target = format!("/proc/{}/fd/{}", own_pid::in_proc(), self.fd.as_raw_fd());
         symlink(target, &path).map_err(|error| {
             Error::new(
                 ErrorCode::Namespace,

@@ -26,6 +26,7 @@ const CORE: Modules = &[
     ("sync", &[]),
     ("panics", &[]),
     ("layout", &[]),
+    ("own_pid", &[]),
     ("run_config", &[]),
     ("context", &[]),
     ("capability", &[]),
@@ -39,7 +40,7 @@ const CORE: Modules = &[
     ("evidence", &["addr", "frame", "sys", "fault"]),
     ("recorder", &["frame", "sys", "evidence"]),
     // Network namespaces, and the kernel's tables in them.
-    ("netns", &["error", "layout", "preflight"]),
+    ("netns", &["error", "layout", "own_pid", "preflight"]),
     ("netlink", &["error", "addr", "sys", "sysctl", "preflight", "netns"]),
     (
         "node",
@@ -49,6 +50,7 @@ const CORE: Modules = &[
             "sync",
             "panics",
             "layout",
+            "own_pid",
             "frame",
             "sys",
             "preflight",
@@ -65,7 +67,10 @@ const CORE: Modules = &[
     ("topology", &["error", "addr", "layout", "netlink"]),
     (
         "snapshot",
-        &["error", "sync", "layout", "sys", "evidence", "recorder", "netns", "netlink", "topology"],
+        &[
+            "error", "sync", "layout", "own_pid", "sys", "evidence", "recorder", "netns",
+            "netlink", "topology",
+        ],
     ),
     (
         "fabric",
@@ -127,6 +132,7 @@ const CORE: Modules = &[
         &[
             "error",
             "addr",
+            "own_pid",
             "sys",
             "sysctl",
             "preflight",

@@ -9,6 +9,7 @@ use nstest_tests::raw;
 
 use crate::command::{Ended, nstest};
 use crate::directory::Directory;
+use crate::doctor::World;
 use crate::starters;
 
 #[test]
@@ -53,6 +54,23 @@ fn peers_have_names_and_namespaces() {
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     for line in ["10.0.2.1 test\n", "10.0.2.3 peer2\n", "peer1\npeer2\ntest\ntest\n"] {
         assert!(ended.stdout.contains(line), "{line}: {ended:?}");
+    }
+}
+
+/// Where the program has no /proc of its own, it has other PIDs in /proc than in its namespace.
+#[test]
+fn the_namespaces_of_peers_can_be_entered_without_a_proc_of_ones_own() {
+    let world = World::within("unshare -Urm").after("mount --bind /dev/null /proc/version");
+    for enter in ["nsenter --net=/run/netns/peer1", "ip netns exec peer1"] {
+        let script = format!("readlink /proc/self; echo $$; {enter} cat /proc/net/fib_trie");
+        let ended = world.nstest(&["run", "--peers=1", "--", "sh", "-c", &script]);
+        assert_eq!(ended.status, Some(0), "{ended:?}");
+        let mut lines = ended.stdout.lines();
+        assert_ne!(lines.next(), lines.next(), "it has a /proc of its own: {ended:?}");
+        assert!(
+            ended.stdout.contains("10.0.2.2") && !ended.stdout.contains("10.0.2.1\n"),
+            "{ended:?}"
+        );
     }
 }
 

@@ -13,6 +13,7 @@ use super::network;
 use super::report::{CheckStatus, Problem};
 use super::trial::{TrialResult, attempt, attempt_or, errno_of};
 use crate::error::ErrorCode;
+use crate::own_pid;
 use crate::preflight::{self, Operation};
 use crate::runner;
 use crate::runner::Options;
@@ -68,8 +69,7 @@ fn loopback() -> TrialResult {
 
 /// Whether /proc shows the processes of the test. If not, the same mount again says why.
 fn fresh_proc() -> TrialResult {
-    let own = std::process::id().to_string();
-    if fs::read_link("/proc/self").is_ok_and(|target| target == Path::new(&own)) {
+    if own_pid::proc_is_own() {
         return Ok(None);
     }
     mount_on("/proc", "proc", READ_ONLY, "mount a fresh /proc")

@@ -30,6 +30,7 @@ use super::panic_hook::is_printing;
 use super::panics::Panics;
 use super::softnet;
 use super::thread_name::full_name;
+use crate::own_pid;
 
 /// How much processor time the test may use while it is waited for. A server that spins uses
 /// all of it. Printing a panic, which can take long, does not count.
@@ -113,9 +114,7 @@ impl Look {
 
 impl Surroundings {
     fn new(isolated: bool) -> Self {
-        let pid = std::process::id().to_string();
-        let known = fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&pid));
-        Self { own: isolated && known }
+        Self { own: isolated && own_pid::proc_is_own() }
     }
 
     /// The directories of the processes in `/proc`.

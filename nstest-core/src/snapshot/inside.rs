@@ -32,6 +32,7 @@ use crate::evidence::timeline::TimelineEvent;
 use crate::layout::NODE;
 use crate::netlink::nftables::L4Proto;
 use crate::netns::Namespace;
+use crate::own_pid;
 use crate::recorder;
 use crate::topology::spec::NodeId;
 
@@ -228,10 +229,7 @@ fn in_use(sockstat: &str, protocol: &str) -> Option<u64> {
 /// This process, and the others of the test, if it has a PID namespace of its own.
 fn processes() -> Vec<TestProcess> {
     let own = TestProcess::at("/proc/self");
-    let id = process::id().to_string();
-    // A test that has to do without a /proc of its own sees that of another PID namespace.
-    let known = fs::read_link("/proc/self").is_ok_and(|link| link == Path::new(&id));
-    let all = known.then(|| fs::read_dir("/proc").ok()).flatten();
+    let all = own_pid::proc_is_own().then(|| fs::read_dir("/proc").ok()).flatten();
     let others = all.into_iter().flatten().flatten().filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         // Not init, which opens nothing.

@@ -12,7 +12,7 @@ use nstest::{TestResult, netns_test};
 use nstest_tests::{machine_root, raw};
 use serde_json::Value;
 
-use self::world::World;
+pub(crate) use self::world::World;
 use crate::command::{Ended, nstest};
 
 /// What helps against a filter.

@@ -17,7 +17,7 @@ type Filter = Box<dyn Fn(&mut Command)>;
 
 /// What a process meets that refuses something.
 #[derive(Default)]
-pub(super) struct World {
+pub(crate) struct World {
     /// A command that executes its arguments there.
     words: Vec<String>,
     /// Installs a seccomp filter.
@@ -26,13 +26,13 @@ pub(super) struct World {
 
 impl World {
     /// What a command creates, which executes its arguments there.
-    pub(super) fn within(command: &str) -> Self {
+    pub(crate) fn within(command: &str) -> Self {
         let words = command.split_whitespace().map(str::to_owned).collect();
         Self { words, ..Self::default() }
     }
 
     /// After a script of bash has run there.
-    pub(super) fn after(mut self, script: &str) -> Self {
+    pub(crate) fn after(mut self, script: &str) -> Self {
         let script = format!(r#"set -e; {script}; exec "$0" "$@""#);
         self.words.extend(["bash", "-c", &script].map(str::to_owned));
         self
@@ -53,7 +53,7 @@ impl World {
     }
 
     /// `nstest`, there.
-    pub(super) fn nstest(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn nstest(&self, arguments: &[&str]) -> Ended {
         self.run(nstest(arguments))
     }
 
