@@ -57,6 +57,8 @@ pub(crate) struct Facts {
     /// `pids.max` and `pids.current` of the nearest cgroup that has a limit.
     pub(crate) cgroup_pids: Usage,
     pub(crate) container: Option<Container>,
+    /// Whether nstest has mounted /proc, for a test or for the program of `nstest run`.
+    pub(crate) proc_is_of_test: bool,
     pub(crate) github_actions: bool,
     /// What the user has started.
     pub(crate) caller: Caller,
@@ -158,6 +160,7 @@ impl Facts {
         let env = |name: &str| std::env::var_os(name);
         Self {
             container: Tree(Path::new("/")).container(env),
+            proc_is_of_test: Tree(Path::new("/")).proc_is_of_test(),
             github_actions: env("GITHUB_ACTIONS").is_some(),
             caller: Caller::current(),
             ..Self::default()
@@ -212,6 +215,7 @@ impl Facts {
             file_size: soft_limit(&limits, "Max file size"),
             cgroup_pids: tree.cgroup_pids(),
             container: tree.container(&env),
+            proc_is_of_test: tree.proc_is_of_test(),
             github_actions: env("GITHUB_ACTIONS").is_some(),
             caller: Caller::default(),
         }

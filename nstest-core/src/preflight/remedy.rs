@@ -76,6 +76,13 @@ pub(super) fn seccomp(call: &str, facts: &Facts) -> String {
 
 /// Makes `/proc` and `/sys` complete and writable.
 pub(super) fn system_paths(facts: &Facts) -> String {
+    if facts.proc_is_of_test {
+        return format!(
+            "nstest made these mounts for the test, or the program of `nstest run`, in which this \
+             runs; run {} outside of it",
+            facts.caller.name()
+        );
+    }
     match facts.container {
         Some(Container::Docker) => docker("systempaths=unconfined", facts),
         Some(Container::Podman) => podman("unmask=ALL"),

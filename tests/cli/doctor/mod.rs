@@ -157,6 +157,17 @@ fn a_masked_proc() {
         .lacks("a /proc that hides the machine's processes");
 }
 
+/// The mounts are nstest's own, so no option of a container helps.
+#[test]
+fn a_program_of_nstest() {
+    let command = nstest(&[]);
+    let within = format!("{} run --", command.get_program().to_str().unwrap());
+    World::within(&within)
+        .doctor()
+        .names("proc-masked", "/proc is partly hidden by mounts on /proc/sys", &["outside of it"])
+        .lacks("a /proc that hides the machine's processes");
+}
+
 #[test]
 fn a_read_only_proc_sys() {
     let ended = World::within("unshare -Urmn")

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Container, Usage, field};
+use crate::sys::init;
 
 /// The files of one machine.
 pub(super) struct Tree<'a>(pub(super) &'a Path);
@@ -89,6 +90,11 @@ impl Tree<'_> {
             }
         }
         Usage::default()
+    }
+
+    /// By the name of the first process in /proc.
+    pub(super) fn proc_is_of_test(&self) -> bool {
+        self.line("proc/1/comm").is_some_and(|name| init::NAME.to_str() == Ok(&name))
     }
 
     /// The container runtime, by the files and variables that it leaves.

@@ -121,6 +121,17 @@ fn docker_masks_proc() {
     );
 }
 
+/// nstest's own mounts, whatever the container around it is.
+#[test]
+fn a_test_masks_proc() {
+    unfiltered()
+        .file("proc/1/comm", "nstest-init\n")
+        .says(&mount("/proc", Errno::EPERM), expect![[r#"
+            nstest[proc-masked]: mount a fresh /proc: mount("/proc"): EPERM
+              cause: /proc is partly hidden by mounts on /proc/bus, /proc/sys, /proc/acpi, …, and the kernel then refuses to mount a fresh one, which would show more
+              help: nstest made these mounts for the test, or the program of `nstest run`, in which this runs; run the tests outside of it"#]]);
+}
+
 #[test]
 fn podman_masks_proc() {
     unfiltered().by_podman().says(&mount("/proc", Errno::EPERM), expect![[r#"
