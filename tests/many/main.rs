@@ -1,8 +1,7 @@
 //! Networks by the hundred, built back to back and several at a time: the first
 //! connection is never slow, and nothing is left behind.
 //!
-//! `NSTESTS_STRESS=full` makes as many as the project promises; CI sets it. The default is
-//! fewer.
+//! `NSTESTS_STRESS=full` makes as many as the comments say. The default, also in CI, is fewer.
 #![deny(unsafe_code)]
 
 use std::fs;

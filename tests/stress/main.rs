@@ -1,14 +1,14 @@
 //! Many tests, in parallel, many times, and killed at random moments.
 //!
-//! `NSTESTS_STRESS=full` runs them as often as the project promises; CI sets it. The default
-//! is fewer runs.
+//! `NSTESTS_STRESS=full` runs them as often as the comments say. The default, also in CI, is fewer
+//! runs.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nstest_tests::cargo::nextest;
 use nstest_tests::driver::Run;
+use nstest_tests::marks::eventually;
 use nstest_tests::survivors::{self, on_a_machine_of_its_own};
 
 #[path = "../ports/hundred.rs"]
@@ -63,7 +63,7 @@ fn many_threads_never_hang() {
     }
 }
 
-/// The test binary is killed at 200 random moments of its run.
+/// The test binary is killed when a random number of its tests have ended, 200 times.
 #[test]
 fn a_run_that_is_killed_leaves_nothing() {
     on_a_machine_of_its_own("kills").env("NSTESTS_STRESS", stress()).succeed();
@@ -76,9 +76,6 @@ fn stress() -> std::ffi::OsString {
 #[test]
 #[ignore = "fixture of another test"]
 fn kills() {
-    let start = Instant::now();
-    libtest(&["ports::"]).run();
-    let whole = start.elapsed();
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let before = survivors::machine();
     let mut alive = 0;
@@ -87,16 +84,17 @@ fn kills() {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        let moment = whole.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64);
+        let wanted = (random % 100) as usize;
         let arguments: &[&str] =
             if kill % 2 == 0 { &["ports::"] } else { &["ports::", "--nocapture"] };
         let running = libtest(arguments).start();
-        // Not a wait for an event: the test is about random moments.
-        std::thread::sleep(moment.min(Duration::from_secs(10)));
+        eventually("the end of some tests", || {
+            (running.text().matches(" ... ok").count() >= wanted).then_some(())
+        });
         alive += usize::from(survivors::processes(running.case()).len() > 1);
         running.signal(Signal::SIGKILL);
         running.end();
-        assert_eq!(survivors::machine(), before, "after kill {kill}, at {moment:?} of {whole:?}");
+        assert_eq!(survivors::machine(), before, "after kill {kill}, {wanted} tests");
     }
     assert!(alive > 0, "no test was running at any kill");
 }
