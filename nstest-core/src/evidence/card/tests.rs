@@ -59,6 +59,19 @@ fn a_swallowed_syn() {
 }
 
 #[test]
+fn addresses_of_both_versions_look_different() {
+    let story = Scene::pair()
+        .lan(&[("client", "fd00:2::1/64"), ("server", "fd00:2::2/64")])
+        .socket("client tcp syn-sent [fd00:2::1]:40000 > [fd00:2::2]:7000", [0, 1, 0])
+        .socket("server tcp established 10.0.2.2:7000 > 10.0.2.1:40000", [0; 3])
+        .at(1_000)
+        .fails("connection timed out");
+    let card = fits(&story);
+    assert!(card.contains("tcp syn-sent [client]:40000 > [server]:7000"), "{card}");
+    assert!(card.contains("tcp established server:7000 > client:40000"), "{card}");
+}
+
+#[test]
 fn a_card_of_anything_has_its_size() {
     let mut scene = Scene::new(&"n".repeat(300)).lan(&[("client", "10.0.2.1/24")]);
     for nth in 0..60_u32 {

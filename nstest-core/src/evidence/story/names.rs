@@ -69,9 +69,11 @@ impl Story {
         }
     }
 
-    /// `server:7000`, or `10.0.9.9:7000` if no node has that address.
+    /// `server:7000`, for an IPv6 address `[server]:7000`, or `10.0.9.9:7000` if no node has that
+    /// address.
     pub(crate) fn endpoint(&self, address: IpAddr, port: u16) -> String {
         match self.owner(address) {
+            Some(node) if address.is_ipv6() => format!("[{}]:{port}", self.node_name(node)),
             Some(node) => format!("{}:{port}", self.node_name(node)),
             None => SocketAddr::new(address, port).to_string(),
         }
@@ -79,10 +81,8 @@ impl Story {
 
     /// `server:7000 (10.0.2.2)`.
     pub(crate) fn full_endpoint(&self, address: IpAddr, port: u16) -> String {
-        match self.owner(address) {
-            Some(node) => format!("{}:{port} ({address})", self.node_name(node)),
-            None => SocketAddr::new(address, port).to_string(),
-        }
+        let endpoint = self.endpoint(address, port);
+        if self.owner(address).is_some() { format!("{endpoint} ({address})") } else { endpoint }
     }
 
     /// The destination of a packet: `server:7000`, `server`.
