@@ -1,6 +1,7 @@
 //! `nstest wrap` and `cargo nstest test`: suites of others, unchanged.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use nix::sys::stat::Mode;
@@ -90,19 +91,20 @@ fn in_package(directory: &Directory, arguments: &[&str]) -> Command {
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn tests_that_collide_on_a_port_pass_under_nextest() {
-    let ended = under_nextest(&package("nextest"));
+    let ended = under_nextest(&package("nextest"), &[]);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     let chosen = "nstest: cargo nextest run: a network namespace for each test\n";
     assert!(ended.stderr.contains(chosen), "{}", ended.stderr);
     assert!(ended.stderr.contains("2 passed"), "{}", ended.stderr);
 }
 
-fn under_nextest(package: &Directory) -> Ended {
+fn under_nextest(package: &Directory, options: &[&str]) -> Ended {
     nstest_tests::programs::need(&["cargo-nextest"]);
     for pipe in ["one", "two"] {
         let _ = mkfifo(&package.path().join(pipe), Mode::S_IRWXU); // it may exist
     }
-    let mut command = in_package(package, &["test", "--test", "suite", "--test-threads=2"]);
+    let suite = ["test", "--test", "suite", "--test-threads=2"];
+    let mut command = in_package(package, &[&suite[..], options].concat());
     Ended::of(command.env("MEET", package.path()))
 }
 
@@ -112,21 +114,41 @@ fn under_nextest(package: &Directory) -> Ended {
 fn a_wrapper_script_of_nextest_keeps_the_namespaces_or_is_refused() {
     let package = package("wrapper");
     fs::create_dir(package.path().join(".config")).unwrap();
-    let with_script = |keys: &str| {
+    let write = |file: &str, profile: &str, keys: &str| {
         let text = format!(
-            "experimental = [\"wrapper-scripts\"]\n[scripts.wrapper.w]\ncommand = \"env A=1\"\n{keys}\n\
-             [[profile.default.scripts]]\nfilter = \"all()\"\nrun-wrapper = \"w\"\n"
+            "experimental = [\"wrapper-scripts\"]\n[scripts]\nwrapper.w.command = \"env A=1\"\n{keys}\n\
+             [profile.ci]\n\
+             [[profile.{profile}.scripts]]\nfilter = \"all()\"\nrun-wrapper = \"w\"\n"
         );
-        fs::write(package.path().join(".config/nextest.toml"), text).unwrap();
-        under_nextest(&package)
+        fs::write(package.path().join(file), text).unwrap();
     };
-    let refused = with_script("");
-    assert_eq!(refused.status, Some(125), "{refused:?}");
-    let help = "add `target-runner = \"within-wrapper\"` below [scripts.wrapper.w]";
-    assert!(refused.stderr.contains(help), "{refused:?}");
-    let ended = with_script("target-runner = \"within-wrapper\"");
-    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("2 passed"), "{}", ended.stderr);
+    const FILE: &str = ".config/nextest.toml";
+    let refused = |options: &[&str]| {
+        let refused = under_nextest(&package, options);
+        assert_eq!(refused.status, Some(125), "{refused:?}");
+        let help = "add `target-runner = \"within-wrapper\"` below [scripts.wrapper.w]";
+        assert!(refused.stderr.contains(help), "{refused:?}");
+    };
+    let passes = |options: &[&str]| {
+        let ended = under_nextest(&package, options);
+        assert!(ended.status == Some(0) && ended.stderr.contains("2 passed"), "{ended:?}");
+    };
+    write(FILE, "default", "");
+    refused(&[]);
+    refused(&["--profile=ci"]);
+    write(FILE, "default", "wrapper.w.target-runner = \"within-wrapper\"");
+    passes(&[]);
+    write(FILE, "ci", "");
+    passes(&[]);
+    refused(&["-Pci"]);
+    write("other.toml", "default", "");
+    refused(&["--config-file", "other.toml"]);
+    // From outside of the package.
+    write(FILE, "default", "");
+    let manifest = package.path().join("Cargo.toml");
+    let mut command = in_package(&package, &["test", "--manifest-path"]);
+    command.arg(manifest).current_dir("/");
+    assert_eq!(Ended::of(command).status, Some(125));
 }
 
 #[test]
@@ -156,17 +178,93 @@ fn runners_that_a_package_configures_are_replaced() {
     let native = format!("{}-unknown-linux-{libc}", std::env::consts::ARCH);
     let variable = format!("CARGO_TARGET_{}_RUNNER", native.to_uppercase().replace('-', "_"));
     let checks = format!(
-        "\n#[test]\nfn cargo_has_its_own_environment() {{\n    \
-         assert_eq!(std::env::var_os({variable:?}), None);\n}}\n"
+        r#"
+#[test]
+fn cargo_has_its_own_environment() {{
+    let runner = std::env::var({variable:?}).unwrap_or_default();
+    assert!(!runner.contains("nstest"), "{{runner}}");
+}}
+"#
     );
     fs::write(package.path().join("tests/suite.rs"), SUITE.to_owned() + &checks).unwrap();
-    let arguments = ["test", "--no-nextest", "--test", "suite", "--", "--test-threads=1"];
-    for target in ["'cfg(unix)'", &native] {
-        for runner in ["'/missing'", "['/missing']"] {
-            let text = format!("[target.{target}]\nrunner = {runner}\n");
-            fs::write(&configuration, &text).unwrap();
-            let ended = Ended::of(in_package(&package, &arguments));
-            assert!(ended.stdout.contains("3 passed"), "{text}: {ended:?}");
-        }
+    let options = ["test", "--no-nextest", "--peers=1", "--condition", "delay 1ms loss 1%"];
+    let run = |others: &[&str]| {
+        let suite = ["--test", "suite", "--", "--test-threads=1"];
+        Ended::of(in_package(&package, &[&options, others, &suite[..]].concat()))
+    };
+    let key = |target: &str, runner: &str| format!("target.{target}.runner = {runner}\n");
+    let mut texts = Vec::new();
+    for target in ["'cfg(unix)'", "'cfg(all())'", &native] {
+        texts.extend(["'/missing'", "['/missing']"].map(|runner| key(target, runner)));
     }
+    texts.push("include = ['other.toml']\n".to_owned());
+    fs::write(package.path().join(".cargo/other.toml"), key(&native, "'/missing'")).unwrap();
+    for text in &texts {
+        fs::write(&configuration, text).unwrap();
+        let ended = run(&[]);
+        assert!(ended.stdout.contains("3 passed"), "{text}: {ended:?}");
+    }
+    // On the command line, cargo lets nothing replace an array.
+    for configured in ["", &key(&native, "'/other'")] {
+        fs::write(&configuration, configured).unwrap();
+        let ended = run(&["--config", &key(&native, "'/missing'")]);
+        assert!(ended.stdout.contains("3 passed"), "{ended:?}");
+    }
+    fs::write(&configuration, "").unwrap();
+    let ended = run(&["--config", &key(&native, "['/missing']")]);
+    assert_eq!(ended.status, Some(125), "{ended:?}");
+    let why = format!("nstest: `--config` has a runner for the target {native}; leave it out");
+    assert!(ended.stderr.contains(&why), "{ended:?}");
+    let ended = run(&["--config", "wrong"]);
+    assert_eq!(ended.status, Some(125), "{ended:?}");
+    assert!(ended.stderr.starts_with("nstest: cannot read cargo's configuration: "), "{ended:?}");
+}
+
+/// Of two runners on the command line, cargo takes the last, and nextest the first.
+#[test]
+#[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
+fn a_runner_on_the_command_line_is_replaced_under_nextest() {
+    let package = package("runner-option");
+    let runner = |libc: &str| {
+        let native = format!("{}-unknown-linux-{libc}", std::env::consts::ARCH);
+        ["--config".to_owned(), format!("target.{native}.runner = '/missing'")]
+    };
+    let options = ["gnu", "musl"].map(runner).concat();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let ended = under_nextest(&package, &options);
+    assert!(ended.stderr.contains("2 passed"), "{ended:?}");
+}
+
+/// cargo divides a runner at white space, if a string or a variable names it.
+#[test]
+fn a_program_below_a_path_with_a_space_is_the_runner() {
+    let package = package("runner's space");
+    let programs = package.path().join("my programs");
+    fs::create_dir(&programs).unwrap();
+    let own = cargo_nstest(&[]);
+    // A file that this process has written could still be open in a child of another test.
+    let copied = Command::new("cp").arg(own.get_program()).arg(&programs).status().unwrap();
+    assert!(copied.success());
+    let run = || {
+        let arguments = ["test", "--no-nextest", "--test", "suite", "--", "--test-threads=1"];
+        let command = in_package(&package, &arguments);
+        let name = Path::new(own.get_program()).file_name().unwrap();
+        let mut moved = Command::new(programs.join(name));
+        moved.args(command.get_args()).current_dir(package.path());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => moved.env(name, value),
+                None => moved.env_remove(name),
+            };
+        }
+        Ended::of(moved)
+    };
+    let ended = run();
+    assert!(ended.stdout.contains("2 passed"), "{ended:?}");
+    fs::create_dir(package.path().join(".cargo")).unwrap();
+    let text = format!("target.{}-unknown-linux-gnu.runner = 'env'", std::env::consts::ARCH);
+    fs::write(package.path().join(".cargo/config.toml"), text).unwrap();
+    let ended = run();
+    assert_eq!(ended.status, Some(125), "{ended:?}");
+    assert!(ended.stderr.contains("the path of this program has white space"), "{ended:?}");
 }

@@ -1,12 +1,14 @@
 //! `cargo nstest test`: a test suite in network namespaces, by nextest or `cargo test`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use clap::Args;
 use nstest_core::private::cli::replace_process;
+use serde_json::Value;
 
+use super::cargo_config::{self, CargoConfig};
 use super::run::World;
 use super::{FAILED, nextest};
 
@@ -31,34 +33,23 @@ pub(super) struct CargoTest {
 impl CargoTest {
     pub(super) fn execute(self) -> ExitCode {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let runner = match self.runner() {
+        let runner = match self.runner().and_then(|runner| self.install(&cargo, runner)) {
             Ok(runner) => runner,
-            Err(error) => {
-                return super::fail(FAILED, format_args!("cannot find this program: {error}"));
-            }
+            Err(error) => return super::fail(FAILED, error),
         };
+        let Runner { options, variables } = runner;
+        let (of_cargo, others) = self.arguments.split_at(self.separator());
         let mut command = Command::new(&cargo);
-        let targets = targets(&self.arguments);
-        let (keys, runner) = if configures_a_runner() && !divided(&runner) {
-            let names = variables(&targets);
-            let runner = without_variables(&names, runner);
-            command.envs(names.into_iter().map(|name| (name, runner.join(" "))));
-            (runner_keys(&[]), runner)
-        } else {
-            (runner_keys(&targets), runner)
-        };
-        let words: Vec<String> = runner.iter().map(|word| toml_string(word)).collect();
-        let runner = format!("[{}]", words.join(", "));
-        let runners =
-            keys.iter().flat_map(|key| ["--config".to_owned(), format!("{key} = {runner}")]);
+        // Of several options for one key, cargo takes the last, and nextest the first.
         if self.no_nextest || !nextest::is_installed(cargo_homes().next()) {
             let why = if self.no_nextest { "" } else { " (cargo-nextest is not installed)" };
             super::say(format_args!(
                 "nstest: cargo test{why}: a network namespace for each test binary"
             ));
-            command.arg("test").args(runners);
+            command.arg("test").args(of_cargo).args(options);
         } else {
-            if let Some((file, script)) = nextest::script_in_place_of_the_runner() {
+            let found = nextest::script_in_place_of_the_runner(&cargo, &self.arguments);
+            if let Some((file, script)) = found {
                 let file = file.display();
                 return super::fail(
                     FAILED,
@@ -70,73 +61,127 @@ impl CargoTest {
             super::say(format_args!(
                 "nstest: cargo nextest run: a network namespace for each test"
             ));
-            command.args(["nextest", "run"]).args(runners);
+            command.args(["nextest", "run"]).args(options).args(of_cargo);
         }
         if takes_separator(&self.arguments) {
             command.arg("--");
         }
-        let error = replace_process(command.args(&self.arguments));
+        let error = replace_process(command.args(others).envs(variables));
         super::run::not_started(&cargo, &error)
     }
 
+    /// Where the arguments end that are for cargo or nextest.
+    fn separator(&self) -> usize {
+        if takes_separator(&self.arguments) {
+            return 0;
+        }
+        let separator = self.arguments.iter().position(|it| it == "--");
+        separator.unwrap_or(self.arguments.len())
+    }
+
     /// What starts test binaries: this program.
-    fn runner(&self) -> std::io::Result<Vec<String>> {
-        let program = std::env::current_exe()?;
+    fn runner(&self) -> Result<Vec<String>, String> {
+        let program = std::env::current_exe();
+        let program = program.map_err(|error| format!("cannot find this program: {error}"))?;
         let mut words = vec![program.to_string_lossy().into_owned(), "wrap".to_owned()];
         words.extend(self.world.arguments());
         words.push("--".to_owned());
         Ok(words)
     }
+
+    /// How cargo is told the runner of each target.
+    fn install(&self, cargo: &OsStr, runner: Vec<String>) -> Result<Runner, String> {
+        let before = &self.arguments[..self.separator()];
+        let read = |overrides: &[&OsStr]| {
+            let config = CargoConfig::read(cargo, overrides);
+            config.map_err(|error| format!("cannot read cargo's configuration: {error}"))
+        };
+        let overrides = cargo_config::overrides(before);
+        let config = read(&overrides)?;
+        let targets = targets(before, &config);
+        if !overrides.is_empty() {
+            let files = read(&[])?;
+            let array = |target: &&String| config.runner(target).is_some_and(Value::is_array);
+            let mut given =
+                targets.iter().filter(array).filter(|it| config.runner(it) != files.runner(it));
+            if let Some(target) = given.next() {
+                return Err(format!(
+                    "`--config` has a runner for the target {target}; leave it out, since nstest itself is the runner"
+                ));
+            }
+        }
+        Runner::new(&config, &targets, runner)
+    }
 }
 
+/// How cargo is told the runner.
+#[derive(Debug, Default)]
+struct Runner {
+    /// Of its command line.
+    options: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl Runner {
+    /// cargo joins arrays of a key, and refuses an array beside a string. So a string replaces a
+    /// string, and a variable replaces an array of a file. cargo divides both at white space.
+    fn new(config: &CargoConfig, targets: &[String], words: Vec<String>) -> Result<Self, String> {
+        let configured = targets.iter().find(|target| config.runner(target).is_some());
+        if let Some(target) = configured.filter(|_| words[0].contains(char::is_whitespace)) {
+            return Err(format!(
+                "cargo's configuration has a runner for the target {target}, which nstest cannot replace, since the path of this program has white space: {}; install it in another directory",
+                words[0]
+            ));
+        }
+        let (arrays, others): (Vec<_>, Vec<_>) =
+            targets.iter().partition(|it| config.runner(it).is_some_and(Value::is_array));
+        let names: Vec<String> = arrays.into_iter().map(|it| variable(it)).collect();
+        let words = without_variables(&names, words);
+        let line = words.join(" ");
+        let quoted: Vec<String> = words.iter().map(|word| toml_string(word)).collect();
+        let array = format!("[{}]", quoted.join(", "));
+        let option = |target: &String| {
+            let string = config.runner(target).map(|_| toml_string(&line));
+            let value = string.as_ref().unwrap_or(&array);
+            format!("target.{}.runner = {value}", toml_string(target))
+        };
+        // The last one is for any other target.
+        let all = config.runner(ALL).is_none().then(|| format!("target.'{ALL}'.runner = {array}"));
+        let options = others.into_iter().map(option).chain(all);
+        let options = options.flat_map(|option| ["--config".to_owned(), option]).collect();
+        let variables = names.into_iter().map(|name| (name, line.clone())).collect();
+        Ok(Self { options, variables })
+    }
+}
+
+/// The key of all targets. That with the name of a target has precedence over it.
+const ALL: &str = "cfg(all())";
+
 /// The targets of this machine, and those that are asked for.
-fn targets(arguments: &[OsString]) -> Vec<String> {
+fn targets(arguments: &[OsString], config: &CargoConfig) -> Vec<String> {
     let arguments: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
     let mut targets: Vec<String> =
         ["gnu", "musl"].map(|env| format!("{}-unknown-linux-{env}", std::env::consts::ARCH)).into();
     let next = arguments.windows(2).filter(|pair| pair[0] == "--target").map(|pair| &*pair[1]);
     let same = arguments.iter().filter_map(|it| it.strip_prefix("--target="));
-    targets.extend(next.chain(same).map(str::to_owned));
-    targets.extend(std::env::var("CARGO_BUILD_TARGET"));
+    targets.extend(next.chain(same).map(cargo_config::target_name));
+    targets.extend(std::env::var("CARGO_BUILD_TARGET").map(|it| cargo_config::target_name(&it)));
+    targets.extend(config.targets());
     targets.sort();
     targets.dedup();
     targets
 }
 
-/// The keys of cargo's configuration that name the target runner. A key with the name of the
-/// target has precedence over the others, so it must not keep another runner.
-fn runner_keys(targets: &[String]) -> Vec<String> {
-    let named = targets.iter().map(|target| format!("target.{}.runner", toml_string(target)));
-    ["target.'cfg(all())'.runner".to_owned()].into_iter().chain(named).collect()
-}
-
-/// Whether a file of cargo's configuration may name a runner. cargo refuses an array beside a
-/// string of the same key. So the runner of a target is then replaced by the environment, which
-/// has precedence over files.
-fn configures_a_runner() -> bool {
-    let current = std::env::current_dir().unwrap_or_default();
-    let home = cargo_homes().flat_map(|home| ["config.toml", "config"].map(|it| home.join(it)));
-    let above = current
-        .ancestors()
-        .flat_map(|dir| [".cargo/config.toml", ".cargo/config"].map(|it| dir.join(it)));
-    above
-        .chain(home)
-        .any(|file| std::fs::read_to_string(file).is_ok_and(|it| it.contains("runner")))
-}
-
-/// Whether cargo would divide a word of this runner: it divides variables at white space.
-fn divided(runner: &[String]) -> bool {
-    runner.iter().any(|word| word.contains(char::is_whitespace))
-}
-
-/// The environment variables that are the runners of these targets.
-fn variables(targets: &[String]) -> Vec<String> {
-    let name = |target: &String| target.to_uppercase().replace(['-', '.'], "_");
-    targets.iter().map(|target| format!("CARGO_TARGET_{}_RUNNER", name(target))).collect()
+/// The environment variable that is the runner of this target.
+fn variable(target: &str) -> String {
+    format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace(['-', '.'], "_"))
 }
 
 /// The runner, and test binaries do not get these variables: they may start cargo, too.
 fn without_variables(names: &[String], runner: Vec<String>) -> Vec<String> {
+    if names.is_empty() {
+        return runner;
+    }
     let unset = names.iter().flat_map(|name| ["-u".to_owned(), name.clone()]);
     ["env".to_owned()].into_iter().chain(unset).chain(runner).collect()
 }
@@ -169,26 +214,50 @@ fn toml_string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
+    fn words(text: &str) -> Vec<String> {
+        text.split('|').map(str::to_owned).collect()
+    }
+
     #[test]
-    fn the_runners_of_all_targets_are_replaced() {
-        let arguments = ["--target", "a", "--lib", "--target=b"].map(OsString::from);
-        let keys = runner_keys(&targets(&arguments));
-        for key in ["'cfg(all())'", r#""a""#, r#""b""#] {
-            assert!(keys.contains(&format!("target.{key}.runner")), "{keys:?}");
+    fn targets_of_all_sources_are_known() {
+        let arguments = ["--target", "a", "--lib", "--target=b.json"].map(OsString::from);
+        let config = CargoConfig::from(json!({"build": {"target": "c"}}));
+        let targets = targets(&arguments, &config);
+        for target in ["a", "b", "c"] {
+            assert!(targets.contains(&target.to_owned()), "{targets:?}");
         }
     }
 
     #[test]
-    fn a_runner_in_the_environment_removes_itself_from_it() {
-        let words = |text: &str| text.split('|').map(str::to_owned).collect::<Vec<_>>();
-        let names = variables(&words("x86_64-unknown-linux-gnu"));
-        assert_eq!(names, ["CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER"]);
-        let runner = without_variables(&names, words("/bin/cargo-nstest|wrap|--"));
-        assert_eq!(runner.join("|"), format!("env|-u|{}|/bin/cargo-nstest|wrap|--", names[0]));
-        assert!(!divided(&runner));
-        assert!(divided(&words("/my programs/cargo-nstest|wrap")));
+    fn a_runner_replaces_what_is_configured() {
+        let config = CargoConfig::from(json!({
+            "target": {"s": {"runner": "sudo -E"}, "a-1": {"runner": ["sudo"]}}
+        }));
+        let of = |config: &CargoConfig, program: &str| {
+            Runner::new(config, &words("s|a-1|n"), words(&format!("{program}|wrap|--")))
+        };
+        let runner = of(&config, "/nstest").unwrap();
+        let line = "env -u CARGO_TARGET_A_1_RUNNER /nstest wrap --";
+        assert_eq!(runner.variables, [("CARGO_TARGET_A_1_RUNNER".to_owned(), line.to_owned())]);
+        let array = r#"["env", "-u", "CARGO_TARGET_A_1_RUNNER", "/nstest", "wrap", "--"]"#;
+        let options = [
+            "--config",
+            &format!(r#"target."s".runner = "{line}""#),
+            "--config",
+            &format!(r#"target."n".runner = {array}"#),
+            "--config",
+            &format!("target.'cfg(all())'.runner = {array}"),
+        ];
+        assert_eq!(runner.options, options);
+        assert!(of(&config, "/my programs/nstest").unwrap_err().contains("white space"));
+        let others = CargoConfig::from(json!({"target": {"cfg(all())": {"runner": "sudo"}}}));
+        let runner = of(&others, "/my programs/nstest").unwrap();
+        assert!(runner.variables.is_empty());
+        assert!(runner.options.iter().all(|option| !option.contains("cfg")), "{runner:?}");
     }
 
     #[test]

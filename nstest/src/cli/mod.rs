@@ -7,6 +7,7 @@
 //! was asked for. Messages go to standard error, and begin with `nstest`.
 
 mod cargo;
+mod cargo_config;
 mod clean;
 mod doctor;
 mod nextest;

@@ -107,7 +107,8 @@ impl World {
     pub(super) fn arguments(&self) -> Vec<String> {
         let Self { peers, uplink, condition, seed, silent_peer, host_port, no_root } = self;
         let peers = peers.map(|peers| format!("--peers={peers}"));
-        let condition = condition.map(|condition| format!("--condition={condition}"));
+        let condition = condition
+            .map(|condition| format!("--condition={}", condition.to_string().replace(' ', SPACE)));
         let seed = seed.map(|seed| format!("--seed={seed}"));
         let uplink = uplink.then(|| "--uplink".to_owned());
         let silent_peer = silent_peer.then(|| "--silent-peer".to_owned());
@@ -202,6 +203,9 @@ fn number_up_to(most: u16, text: &str) -> Result<u16, String> {
     number.ok_or_else(|| format!("it is no number from 1 to {most}"))
 }
 
+/// A space in a word of a runner, which cargo may divide at white space.
+const SPACE: &str = "␠";
+
 fn condition(text: &str) -> Result<Condition, String> {
-    text.parse::<Condition>().map_err(|error| format!("{error:?}"))
+    text.replace(SPACE, " ").parse::<Condition>().map_err(|error| format!("{error:?}"))
 }
