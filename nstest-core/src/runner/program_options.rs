@@ -5,6 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+#[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
+use nix::sys::signal::Signal;
+
 use crate::fault::Condition;
 
 /// Takes the place of a test's path. No function can have this name.
@@ -69,7 +72,12 @@ impl ProgramEnd {
     #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
     pub(super) fn describe(&self) -> (bool, String) {
         match self {
-            Self::Exited(status) => (*status == 0, format!("it ended with exit status {status}")),
+            Self::Exited(status) => {
+                // The process that has started it may report only the status.
+                let signal = Signal::try_from(status - 128);
+                let signal = signal.map(|it| format!(", 128 + {it}")).unwrap_or_default();
+                (*status == 0, format!("it ended with exit status {status}{signal}"))
+            }
             Self::TimedOut(timeout) => (false, format!("it did not end within {timeout:?}")),
             Self::NotStarted(error) => (false, format!("it could not be executed: {error}")),
             Self::NotPrepared(report) => (false, format!("it did not begin: {report}")),

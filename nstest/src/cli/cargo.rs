@@ -17,6 +17,10 @@ use super::{FAILED, nextest};
 /// With nextest, each test has namespaces of its own; with `cargo test`, each test binary.
 /// Nothing in the package has to change. Options of this command come before those of cargo.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  cargo nstest test
+  cargo nstest test --peers 1 -p my-server -E 'binary(net)'
+  cargo nstest test --no-nextest -p my-server -- --test-threads=1")]
 pub(super) struct CargoTest {
     /// Use `cargo test`, also if nextest is installed.
     #[arg(long)]

@@ -40,7 +40,7 @@ const NOT_FOUND: u8 = 127;
 /// Network namespaces for programs and test suites.
 #[derive(Debug, Parser)]
 #[command(name = "nstest", bin_name = "nstest", version, arg_required_else_help = true)]
-#[command(subcommand_required = true, disable_help_subcommand = true)]
+#[command(subcommand_required = true)]
 struct Nstest {
     #[command(subcommand)]
     task: NstestTask,
@@ -61,7 +61,6 @@ enum NstestTask {
 #[derive(Debug, Parser)]
 #[command(name = "cargo-nstest", bin_name = "cargo nstest", version)]
 #[command(arg_required_else_help = true, subcommand_required = true)]
-#[command(disable_help_subcommand = true)]
 struct CargoNstest {
     #[command(subcommand)]
     task: CargoTask,

@@ -22,12 +22,25 @@ pub(super) fn find(path: &Path) -> Result<PathBuf, String> {
         Err(missing) if path == Path::new(LATEST) && !path.exists() => return Err(missing),
         _ => below(path),
     };
-    found.ok_or_else(|| {
-        format!(
-            "no record of a test in `{}`; a failed test prints its own after `record in`",
-            shown::path(path)
-        )
-    })
+    found.ok_or_else(|| missing(path))
+}
+
+/// Why there is no record.
+fn missing(path: &Path) -> String {
+    let shown = shown::path(path);
+    let denied = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    if path.join(EVENTS).metadata().is_err_and(denied) {
+        return format!("the record in `{shown}` cannot be read: permission denied");
+    }
+    match all() {
+        Ok(all) if path == Path::new(LATEST) => format!(
+            "no test has failed that has not passed since: nothing is `{LATEST}` in `{}`",
+            shown::path(&all)
+        ),
+        _ => format!(
+            "no record of a test in `{shown}`; a failed test prints its own after `record in`"
+        ),
+    }
 }
 
 /// The directory with all records: that of the environment, or of the nearest directory above

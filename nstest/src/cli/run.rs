@@ -23,6 +23,10 @@ use super::{FAILED, NOT_EXECUTABLE, NOT_FOUND, TIMED_OUT, fail};
 /// 125 if the namespaces could not be made; 126 if the program cannot be executed; 127 if it
 /// does not exist.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  nstest run -- ./server --port 80
+  nstest run --peers 1 --condition 'delay 20ms loss 1%' -- ping -c3 peer1
+  nstest run --timeout 1m --record /tmp/record -- make check")]
 pub(super) struct Run {
     #[command(flatten)]
     world: World,
@@ -88,9 +92,9 @@ pub(super) struct World {
     #[arg(long, value_name = "PORT", value_parser = port)]
     host_port: Vec<u16>,
 
-    /// The program keeps its user id, and has no rights over its network.
+    /// The program has no rights over its network, and is no root.
     ///
-    /// For tests that do something else as root, and then need the rights of real root.
+    /// It has the user id of the caller, or 65534 if that is root. For tests that do something else as root, and then need the rights of real root.
     #[arg(long)]
     no_root: bool,
 }
