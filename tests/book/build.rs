@@ -5,6 +5,9 @@
 //! - `rust,no_run`: it is compiled; its tests are not registered.
 //! - `rust,ignore`: it is not looked at, because it needs something that does not compile here.
 //!
+//! Blocks compile with what the page shows: they begin with their own `use` lines, or the first
+//! block of the page has those of all its blocks, and nothing else.
+//!
 //! A block of statements becomes the body of a function. A comment on the line before it,
 //! `<!-- given: server: Node, net: Net -->`, which no reader sees, has its parameters.
 
@@ -25,12 +28,18 @@ fn main() {
         let name = page.strip_prefix(&root).expect("it is below the root").with_extension("");
         let name = name.to_string_lossy().replace("docs/src/", "").to_lowercase();
         let _ = writeln!(out, "mod {} {{", name.replace(|c: char| !c.is_alphanumeric(), "_"));
-        for block in blocks(&text) {
+        let mut imports = "";
+        for (index, block) in blocks(&text).iter().enumerate() {
             let place = format!("{}:{}", page.display(), block.line);
             let _ = writeln!(out, "mod line_{} {{ // {place}", block.line);
-            out.push_str("use crate::prelude::*;\n");
-            out.push_str(&block.module().unwrap_or_else(|error| panic!("{place}: {error}")));
-            out.push_str("}\n");
+            let module = block.module().unwrap_or_else(|error| panic!("{place}: {error}"));
+            if index == 0 && block.has_only_imports() {
+                out.push_str(&module.replace("use ", "pub(super) use "));
+                imports = "use super::imports::*;\n";
+                let _ = writeln!(out, "}}\nuse line_{} as imports;", block.line);
+                continue;
+            }
+            let _ = write!(out, "use crate::reader::*;\n{imports}{module}}}\n");
         }
         out.push_str("}\n");
     }
@@ -58,6 +67,11 @@ struct Block {
 }
 
 impl Block {
+    fn has_only_imports(&self) -> bool {
+        let file = syn::parse_file(&self.code);
+        file.is_ok_and(|file| file.items.iter().all(|item| matches!(item, syn::Item::Use(_))))
+    }
+
     /// The items of the module that the block becomes.
     fn module(&self) -> syn::Result<String> {
         let mut code = self.code.clone();
@@ -69,7 +83,8 @@ impl Block {
         }
         let Err(error) = syn::parse_file(&code) else { return Ok(code) };
         let end = if code.trim_end().ends_with("Ok(())") { "" } else { "Ok(())\n" };
-        let code = format!("async fn block({}) -> TestResult {{\n{code}{end}}}\n", self.given);
+        let given = self.given.replace(": ", ": crate::given::");
+        let code = format!("async fn block({given}) -> nstest::TestResult {{\n{code}{end}}}\n");
         // The error of the items says more than that of the function around them.
         syn::parse_file(&code).map_err(|_| error)?;
         Ok(code)

@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![cfg_attr(test, allow(dead_code, unused, clippy::all))]
 
-mod prelude;
+mod given;
+mod reader;
 
 include!(concat!(env!("OUT_DIR"), "/book.rs"));

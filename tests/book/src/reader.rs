@@ -1,16 +1,6 @@
-//! What the blocks use without importing it, and stand-ins for the reader's own code.
+//! Stand-ins for the reader's own code, which blocks use without importing it.
 
-pub(crate) use std::io::{Read, Write};
-pub(crate) use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-pub(crate) use std::time::Duration;
-
-pub(crate) use nstest::{
-    Action, Condition, Error, Fault, Fixture, FixtureContext, FixtureParam, GilbertElliott, Jitter,
-    Lan, Nat, Nat6, NatFiltering, NatMapping, Net, NetworkSpec, Node, Occurrence, PacketKind,
-    Packets, Percent, Plan, ProbeOutcome, Rate, Router, TestContext, TestResult, netns, netns_test,
-};
-pub(crate) use proptest::prelude::*;
-pub(crate) use rusty_fork::rusty_fork_test;
+use nstest::{Node, TestResult};
 
 /// A client of the reader's own.
 pub(crate) mod my_client {
