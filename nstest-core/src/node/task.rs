@@ -25,12 +25,18 @@ pub struct Task<T> {
 }
 
 impl<T> Task<T> {
-    /// See [`tokio::task::JoinHandle::abort`].
+    /// Ends the task, as [`tokio::task::JoinHandle::abort`] does: its future is dropped when it
+    /// waits at an `.await`. Await the task to know that it has ended; it returns an error then.
+    ///
+    /// Of a server, this closes the listener and the connections that the future holds itself.
+    /// Tasks that it has started with `tokio::spawn` go on, with their connections:
+    /// [`Node::kill_connections`](crate::Node::kill_connections) ends those. The port is free
+    /// again when the task has ended, so that the same server can be started once more.
     pub fn abort(&self) {
         self.inner.abort();
     }
 
-    /// See [`tokio::task::JoinHandle::is_finished`].
+    /// Whether the task has ended, as [`tokio::task::JoinHandle::is_finished`] says.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.inner.is_finished()

@@ -11,8 +11,8 @@ use crate::topology::spec::Spec;
 /// A fault that was injected. It counts the packets that the fault has affected.
 ///
 /// A fault that never affected a packet fails the test, because the test would have passed
-/// without it. [`optional`](Self::optional) allows that. (A link that is down is exempt,
-/// since no packet reaches its other end.) Dropping the handle changes nothing.
+/// without it. [`optional`](Self::optional) allows that. A link that is down is exempt, see
+/// [`affected`](Self::affected). Dropping the handle changes nothing.
 ///
 /// ```no_run
 /// # fn test(server: nstest::Node) -> nstest::TestResult {
@@ -59,6 +59,11 @@ impl Injection {
     /// still send on the connection, such as acknowledgements of data that was on its way. So
     /// assert `affected() > 0`, and not an exact number. A link with a rate counts all packets
     /// that it has sent. Of ARP and neighbour discovery, only lost packets count.
+    ///
+    /// For a link that is down ([`Fault::down`](crate::Fault::down),
+    /// [`Link::flap`](crate::Link::flap)) it is always 0: no packet gets into the link. Assert
+    /// what the code under test sees, such as an error of `connect_timeout`.
+    /// [`backends`](Self::backends) is empty while the link is not down.
     #[must_use]
     pub fn affected(&self) -> u64 {
         let Network { fabric, faults, .. } = &mut *self.net.lock();

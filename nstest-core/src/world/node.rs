@@ -251,8 +251,8 @@ impl Node {
     /// ECONNABORTED, the other ends an RST (sock_diag(7), SOCK_DESTROY).
     ///
     /// # Errors
-    /// `not-found`, if there is none; where the kernel lacks
-    /// CONFIG_INET_DIAG_DESTROY, what it says.
+    /// `not-found`, if none is established: a listener is no connection, and one that an end has
+    /// closed is not established. Where the kernel lacks CONFIG_INET_DIAG_DESTROY, what it says.
     pub fn kill_connections(&self, port: impl Into<Option<u16>>) -> Result<usize> {
         self.executor.kill_connections(port.into())
     }
