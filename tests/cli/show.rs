@@ -140,7 +140,7 @@ fn the_report_is_opened_by_the_first_browser_that_can() {
     }
     let ended = open("false:no-such-browser");
     let said = format!(
-        "nstest: false: exit status: 1; no-such-browser: not found; open this file in a browser:\n\
+        "nstest: false: exit status: 1; no-such-browser: not found; open this file in any browser:\n\
          {report}\n"
     );
     assert_eq!((ended.status, ended.stdout.as_str()), (Some(125), ""));
@@ -162,7 +162,8 @@ fn without_a_desktop_the_path_is_all_that_is_said() {
         command.env("CARGO_TARGET_DIR", &target.0).env("PATH", &path).env_remove("BROWSER");
         command.envs(browser.map(|browser| ("BROWSER", browser)));
         let ended = Ended::of(command);
-        let said = "nstest: xdg-open: it found no browser; open this file in a browser:\n";
+        let said = "nstest: xdg-open: it found no browser; set BROWSER to the command of a browser, \
+                    or open this file in any browser:\n";
         assert!(ended.stderr.starts_with(said), "{ended:?}");
         assert!(ended.stderr.ends_with("/latest/report.html\n"), "{ended:?}");
         assert_eq!((ended.status, ended.stdout.as_str()), (Some(125), ""));

@@ -48,7 +48,8 @@ impl Open {
             }
         }
         let (tried, report) = (tried.join("; "), shown::path(&report));
-        fail(FAILED, format_args!("{tried}; open this file in a browser:\n{report}"))
+        let help = if is_desktop { "set BROWSER to the command of a browser, or " } else { "" };
+        fail(FAILED, format_args!("{tried}; {help}open this file in any browser:\n{report}"))
     }
 }
 
