@@ -93,7 +93,7 @@ fn in_package(directory: &Directory, arguments: &[&str]) -> Command {
 fn tests_that_collide_on_a_port_pass_under_nextest() {
     let ended = under_nextest(&package("nextest"), &[]);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-    let chosen = "nstest: cargo nextest run: a network namespace for each test\n";
+    let chosen = "nstest: cargo nextest run: a network namespace for each test; no doctests\n";
     assert!(ended.stderr.contains(chosen), "{}", ended.stderr);
     assert!(ended.stderr.contains("2 passed"), "{}", ended.stderr);
 }
@@ -106,6 +106,30 @@ fn under_nextest(package: &Directory, options: &[&str]) -> Ended {
     let suite = ["test", "--test", "suite", "--test-threads=2"];
     let mut command = in_package(package, &[&suite[..], options].concat());
     Ended::of(command.env("MEET", package.path()))
+}
+
+/// nextest has no such option.
+#[test]
+fn doctests_alone_are_refused_under_nextest() {
+    let package = package("doctests");
+    let programs = package.path().join("bin");
+    fs::create_dir(&programs).unwrap();
+    fs::write(programs.join("cargo-nextest"), "").unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let with_nextest = |arguments: &[&str]| {
+        Ended::of(in_package(&package, arguments).env("PATH", &path).env("CARGO", "echo"))
+    };
+    for arguments in [&["test", "--doc"][..], &["test", "--workspace", "--doc", "--", "name"]] {
+        let refused = with_nextest(arguments);
+        assert_eq!((refused.status, refused.stdout.as_str()), (Some(2), ""), "{refused:?}");
+        let help = "nstest: nextest runs no doctests, but cargo test does: \
+                    `cargo nstest test --no-nextest --doc`\n";
+        assert_eq!(refused.stderr, help);
+    }
+    for arguments in [&["test", "--", "--doc"][..], &["test", "-p", "a", "--", "--doc"]] {
+        assert!(with_nextest(arguments).stdout.starts_with("nextest run "), "{arguments:?}");
+    }
+    assert!(with_nextest(&["test", "--no-nextest", "--doc"]).stdout.ends_with(" --doc\n"));
 }
 
 /// Of itself, nextest does not use the runner for tests with a wrapper script.

@@ -10,12 +10,14 @@ use serde_json::Value;
 
 use super::cargo_config::{self, CargoConfig};
 use super::run::World;
-use super::{FAILED, nextest};
+use super::{FAILED, USAGE, nextest};
 
 /// Runs the tests of a package in network namespaces of their own.
 ///
 /// With nextest, each test has namespaces of its own; with `cargo test`, each test binary.
 /// Nothing in the package has to change. Options of this command come before those of cargo.
+///
+/// nextest runs no doctests: `cargo nstest test --no-nextest --doc` does.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cargo nstest test
@@ -62,8 +64,14 @@ impl CargoTest {
                     ),
                 );
             }
+            if wants_doctests(&self.arguments) && !takes_separator(&self.arguments) {
+                return super::fail(
+                    USAGE,
+                    "nextest runs no doctests, but cargo test does: `cargo nstest test --no-nextest --doc`",
+                );
+            }
             super::say(format_args!(
-                "nstest: cargo nextest run: a network namespace for each test"
+                "nstest: cargo nextest run: a network namespace for each test; no doctests"
             ));
             command.args(["nextest", "run"]).args(options).args(of_cargo);
         }
@@ -188,6 +196,11 @@ fn without_variables(names: &[String], runner: Vec<String>) -> Vec<String> {
     }
     let unset = names.iter().flat_map(|name| ["-u".to_owned(), name.clone()]);
     ["env".to_owned()].into_iter().chain(unset).chain(runner).collect()
+}
+
+/// Whether cargo is asked for doctests only.
+fn wants_doctests(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|it| *it != "--").any(|it| it == "--doc")
 }
 
 /// Whether these arguments began with `--`, which is for cargo: clap takes it for itself.
