@@ -1,5 +1,6 @@
 //! Receipts: a fault that affected no packet fails its test, and the report names it.
 
+use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
@@ -8,8 +9,8 @@ use expect_test::expect;
 use nix::sched::{CpuSet, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 use nstest::{
-    Action, Condition, Fault, Net, Node, PacketKind, Packets, Percent, TestResult, Unreachable,
-    netns_test,
+    Action, Backend, Condition, Fault, Net, Node, PacketKind, Packets, Percent, TestResult,
+    Unreachable, netns_test,
 };
 use nstest_tests::driver::Run;
 
@@ -136,4 +137,22 @@ fn frames_lost_by_the_wire_fail_the_test() {
     let text = outcome.text();
     assert!(!outcome.status.success(), "{text}");
     assert!(text.contains("frames were lost because the queue of the wire was full"), "{text}");
+}
+
+/// On a LAN, others still send to a node with a link that is down. No fault counts their packets,
+/// and the test passes.
+#[netns_test]
+fn a_link_that_is_down_counts_no_packet(server: Node, _other: Node, net: Net) -> TestResult {
+    let _listener = server.run(|| TcpListener::bind("0.0.0.0:80"))?;
+    let address = server.addr(80);
+    TcpStream::connect(address)?; // so that the next one needs no ARP
+    let down = net.inject("server: down lasting 10m".parse()?)?;
+    let error = TcpStream::connect_timeout(&address, Duration::from_millis(100)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert_eq!(down.backends(), [Backend::Carrier]);
+    assert_eq!(down.affected(), 0);
+    down.end()?;
+    assert!(down.backends().is_empty());
+    TcpStream::connect(address)?;
+    Ok(())
 }
