@@ -60,7 +60,7 @@ const WRONG: &[(&str, &[&[&str]])] = &[
     ("nstest wrap --silent-peer", &[&["--silent-peer=x", "true"]]),
     ("nstest wrap --host-port", &[&["--host-port=70000", "true"]]),
     ("nstest wrap --no-root", &[&["--no-root=x", "true"]]),
-    ("cargo-nstest test", &[&["--peers"]]),
+    ("cargo-nstest test", &[&["--peers"], &["-p", "x", "--no-nextest"], &["--lib", "--peers=1"]]),
     ("cargo-nstest test --no-nextest", &[&["--no-nextest=x"]]),
     ("cargo-nstest test --peers", &[&["--peers=0"]]),
     ("cargo-nstest test --uplink", &[&["--uplink=x"]]),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 pub(crate) struct Directory(PathBuf);
 
@@ -16,6 +17,16 @@ impl Directory {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// A new script of sh. Another process writes it: a child that another test starts at this
+    /// moment would have it open, and so it could not be executed (ETXTBSY).
+    pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        let write = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$0\" && chmod 755 \"$0\"";
+        let written = Command::new("sh").args(["-c", write]).arg(&path).arg(text).status();
+        assert!(written.unwrap().success());
+        path
     }
 }
 

@@ -1,10 +1,9 @@
 //! `nstest show`, `open` and `clean`: what failed tests left.
 
 use std::ffi::OsStr;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::net::TcpStream;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -151,12 +150,9 @@ fn the_report_is_opened_by_the_first_browser_that_can() {
 #[test]
 fn without_a_desktop_the_path_is_all_that_is_said() {
     let (target, _) = Target::with_a_run();
-    let programs = target.0.join("bin");
-    fs::create_dir(&programs).expect("make a directory");
-    let xdg_open = programs.join("xdg-open");
-    fs::write(&xdg_open, "#!/bin/sh\necho noise >&2\nexit 3\n").expect("write a script");
-    fs::set_permissions(&xdg_open, Permissions::from_mode(0o755)).expect("make it executable");
-    let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("PATH"));
+    let programs = Directory::new("no-desktop");
+    programs.script("xdg-open", "echo noise >&2; exit 3");
+    let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("PATH"));
     for browser in [None, Some(""), Some(":")] {
         let mut command = nstest(&["open"]);
         command.env("CARGO_TARGET_DIR", &target.0).env("PATH", &path).env_remove("BROWSER");

@@ -4,13 +4,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use clap::Args;
-use nstest_core::private::cli::replace_process;
-use serde_json::Value;
-
-use super::cargo_config::{self, CargoConfig};
+use super::cargo_runner::{self, CargoRunner};
 use super::run::World;
-use super::{FAILED, USAGE, nextest};
+use super::{FAILED, nextest};
+use clap::Args;
+use clap::error::ErrorKind;
+use nstest_core::private::cli::replace_process;
 
 /// Runs the tests of a package in network namespaces of their own.
 ///
@@ -39,47 +38,42 @@ pub(super) struct CargoTest {
 impl CargoTest {
     pub(super) fn execute(self) -> ExitCode {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let runner = match self.runner().and_then(|runner| self.install(&cargo, runner)) {
-            Ok(runner) => runner,
-            Err(error) => return super::fail(FAILED, error),
-        };
-        let Runner { options, variables } = runner;
-        let (of_cargo, others) = self.arguments.split_at(self.separator());
         let mut command = Command::new(&cargo);
-        // Of several options for one key, cargo takes the last, and nextest the first.
-        if self.no_nextest || !nextest::is_installed(cargo_homes().next()) {
+        if let Err(refused) = self.complete(&mut command) {
+            return refused;
+        }
+        let error = replace_process(&mut command);
+        super::run::not_started(&cargo, &error)
+    }
+
+    /// Completes a command of cargo. An error has been printed.
+    fn complete(&self, command: &mut Command) -> Result<(), ExitCode> {
+        let (of_cargo, others) = self.arguments.split_at(self.separator());
+        let uses_nextest = !self.no_nextest && nextest::is_installed(cargo_homes().next());
+        check_options(of_cargo, uses_nextest)?;
+        let cargo = command.get_program().to_owned();
+        let failed = |message| super::fail(FAILED, message);
+        let runner = self.runner().and_then(|words| cargo_runner::install(&cargo, of_cargo, words));
+        let CargoRunner { options, variables } = runner.map_err(failed)?;
+        // Of several options for one key, nextest takes the first, and cargo the last.
+        if uses_nextest {
+            check_scripts(&cargo, of_cargo).map_err(failed)?;
+            super::say(format_args!(
+                "nstest: cargo nextest run: a network namespace for each test; no doctests"
+            ));
+            command.args(["nextest", "run"]).args(options).args(of_cargo);
+        } else {
             let why = if self.no_nextest { "" } else { " (cargo-nextest is not installed)" };
             super::say(format_args!(
                 "nstest: cargo test{why}: a network namespace for each test binary"
             ));
             command.arg("test").args(of_cargo).args(options);
-        } else {
-            let found = nextest::script_in_place_of_the_runner(&cargo, &self.arguments);
-            if let Some((file, script)) = found {
-                let file = file.display();
-                return super::fail(
-                    FAILED,
-                    format_args!(
-                        "`{file}` has nextest start tests with the wrapper script `{script}`, and without namespaces; add `target-runner = \"within-wrapper\"` below [scripts.wrapper.{script}]"
-                    ),
-                );
-            }
-            if wants_doctests(&self.arguments) && !takes_separator(&self.arguments) {
-                return super::fail(
-                    USAGE,
-                    "nextest runs no doctests, but cargo test does: `cargo nstest test --no-nextest --doc`",
-                );
-            }
-            super::say(format_args!(
-                "nstest: cargo nextest run: a network namespace for each test; no doctests"
-            ));
-            command.args(["nextest", "run"]).args(options).args(of_cargo);
         }
         if takes_separator(&self.arguments) {
             command.arg("--");
         }
-        let error = replace_process(command.args(others).envs(variables));
-        super::run::not_started(&cargo, &error)
+        command.args(others).envs(variables);
+        Ok(())
     }
 
     /// Where the arguments end that are for cargo or nextest.
@@ -100,107 +94,35 @@ impl CargoTest {
         words.push("--".to_owned());
         Ok(words)
     }
-
-    /// How cargo is told the runner of each target.
-    fn install(&self, cargo: &OsStr, runner: Vec<String>) -> Result<Runner, String> {
-        let before = &self.arguments[..self.separator()];
-        let read = |overrides: &[&OsStr]| {
-            let config = CargoConfig::read(cargo, overrides);
-            config.map_err(|error| format!("cannot read cargo's configuration: {error}"))
-        };
-        let overrides = cargo_config::overrides(before);
-        let config = read(&overrides)?;
-        let targets = targets(before, &config);
-        if !overrides.is_empty() {
-            let files = read(&[])?;
-            let array = |target: &&String| config.runner(target).is_some_and(Value::is_array);
-            let mut given =
-                targets.iter().filter(array).filter(|it| config.runner(it) != files.runner(it));
-            if let Some(target) = given.next() {
-                return Err(format!(
-                    "`--config` has a runner for the target {target}; leave it out, since nstest itself is the runner"
-                ));
-            }
-        }
-        Runner::new(&config, &targets, runner)
-    }
 }
 
-/// How cargo is told the runner.
-#[derive(Debug, Default)]
-struct Runner {
-    /// Of its command line.
-    options: Vec<String>,
-    variables: Vec<(String, String)>,
+/// Refuses options of nstest among those of cargo, and what nextest does not do.
+fn check_options(of_cargo: &[OsString], uses_nextest: bool) -> Result<(), ExitCode> {
+    let mut test = CargoTest::augment_args(clap::Command::new("cargo nstest test"));
+    let own: Vec<String> =
+        test.get_arguments().filter_map(|it| Some(format!("--{}", it.get_long()?))).collect();
+    let given = of_cargo.iter().map(|it| it.to_string_lossy());
+    let mut names = given.map(|it| it.split('=').next().unwrap_or_default().to_owned());
+    let wrong = if let Some(name) = names.find(|name| own.contains(name)) {
+        format!("`{name}` is an option of nstest: these come before those of cargo and nextest")
+    } else if uses_nextest && of_cargo.iter().any(|it| it == "--doc") {
+        "nextest runs no doctests, but cargo test does: `cargo nstest test --no-nextest --doc`"
+            .to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(super::refuse(&test.error(ErrorKind::UnknownArgument, wrong)))
 }
 
-impl Runner {
-    /// cargo joins arrays of a key, and refuses an array beside a string. So a string replaces a
-    /// string, and a variable replaces an array of a file. cargo divides both at white space.
-    fn new(config: &CargoConfig, targets: &[String], words: Vec<String>) -> Result<Self, String> {
-        let configured = targets.iter().find(|target| config.runner(target).is_some());
-        if let Some(target) = configured.filter(|_| words[0].contains(char::is_whitespace)) {
-            return Err(format!(
-                "cargo's configuration has a runner for the target {target}, which nstest cannot replace, since the path of this program has white space: {}; install it in another directory",
-                words[0]
-            ));
-        }
-        let (arrays, others): (Vec<_>, Vec<_>) =
-            targets.iter().partition(|it| config.runner(it).is_some_and(Value::is_array));
-        let names: Vec<String> = arrays.into_iter().map(|it| variable(it)).collect();
-        let words = without_variables(&names, words);
-        let line = words.join(" ");
-        let quoted: Vec<String> = words.iter().map(|word| toml_string(word)).collect();
-        let array = format!("[{}]", quoted.join(", "));
-        let option = |target: &String| {
-            let string = config.runner(target).map(|_| toml_string(&line));
-            let value = string.as_ref().unwrap_or(&array);
-            format!("target.{}.runner = {value}", toml_string(target))
-        };
-        // The last one is for any other target.
-        let all = config.runner(ALL).is_none().then(|| format!("target.'{ALL}'.runner = {array}"));
-        let options = others.into_iter().map(option).chain(all);
-        let options = options.flat_map(|option| ["--config".to_owned(), option]).collect();
-        let variables = names.into_iter().map(|name| (name, line.clone())).collect();
-        Ok(Self { options, variables })
-    }
-}
-
-/// The key of all targets. That with the name of a target has precedence over it.
-const ALL: &str = "cfg(all())";
-
-/// The targets of this machine, and those that are asked for.
-fn targets(arguments: &[OsString], config: &CargoConfig) -> Vec<String> {
-    let arguments: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
-    let mut targets: Vec<String> =
-        ["gnu", "musl"].map(|env| format!("{}-unknown-linux-{env}", std::env::consts::ARCH)).into();
-    let next = arguments.windows(2).filter(|pair| pair[0] == "--target").map(|pair| &*pair[1]);
-    let same = arguments.iter().filter_map(|it| it.strip_prefix("--target="));
-    targets.extend(next.chain(same).map(cargo_config::target_name));
-    targets.extend(std::env::var("CARGO_BUILD_TARGET").map(|it| cargo_config::target_name(&it)));
-    targets.extend(config.targets());
-    targets.sort();
-    targets.dedup();
-    targets
-}
-
-/// The environment variable that is the runner of this target.
-fn variable(target: &str) -> String {
-    format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace(['-', '.'], "_"))
-}
-
-/// The runner, and test binaries do not get these variables: they may start cargo, too.
-fn without_variables(names: &[String], runner: Vec<String>) -> Vec<String> {
-    if names.is_empty() {
-        return runner;
-    }
-    let unset = names.iter().flat_map(|name| ["-u".to_owned(), name.clone()]);
-    ["env".to_owned()].into_iter().chain(unset).chain(runner).collect()
-}
-
-/// Whether cargo is asked for doctests only.
-fn wants_doctests(arguments: &[OsString]) -> bool {
-    arguments.iter().take_while(|it| *it != "--").any(|it| it == "--doc")
+/// Refuses wrapper scripts of nextest with which tests are not isolated.
+fn check_scripts(cargo: &OsStr, of_cargo: &[OsString]) -> Result<(), String> {
+    let found = nextest::script_in_place_of_the_runner(cargo, of_cargo);
+    found.map_or(Ok(()), |(file, script)| {
+        Err(format!(
+            "`{}` has nextest start tests with the wrapper script `{script}`, and without namespaces; add `target-runner = \"within-wrapper\"` below [scripts.wrapper.{script}]",
+            file.display()
+        ))
+    })
 }
 
 /// Whether these arguments began with `--`, which is for cargo: clap takes it for itself.
@@ -214,72 +136,4 @@ fn cargo_homes() -> impl Iterator<Item = PathBuf> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let user = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
     home.into_iter().chain(user)
-}
-
-/// A basic string of TOML.
-fn toml_string(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => quoted.push(c),
-        }
-    }
-    quoted + "\""
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn words(text: &str) -> Vec<String> {
-        text.split('|').map(str::to_owned).collect()
-    }
-
-    #[test]
-    fn targets_of_all_sources_are_known() {
-        let arguments = ["--target", "a", "--lib", "--target=b.json"].map(OsString::from);
-        let config = CargoConfig::from(json!({"build": {"target": "c"}}));
-        let targets = targets(&arguments, &config);
-        for target in ["a", "b", "c"] {
-            assert!(targets.contains(&target.to_owned()), "{targets:?}");
-        }
-    }
-
-    #[test]
-    fn a_runner_replaces_what_is_configured() {
-        let config = CargoConfig::from(json!({
-            "target": {"s": {"runner": "sudo -E"}, "a-1": {"runner": ["sudo"]}}
-        }));
-        let of = |config: &CargoConfig, program: &str| {
-            Runner::new(config, &words("s|a-1|n"), words(&format!("{program}|wrap|--")))
-        };
-        let runner = of(&config, "/nstest").unwrap();
-        let line = "env -u CARGO_TARGET_A_1_RUNNER /nstest wrap --";
-        assert_eq!(runner.variables, [("CARGO_TARGET_A_1_RUNNER".to_owned(), line.to_owned())]);
-        let array = r#"["env", "-u", "CARGO_TARGET_A_1_RUNNER", "/nstest", "wrap", "--"]"#;
-        let options = [
-            "--config",
-            &format!(r#"target."s".runner = "{line}""#),
-            "--config",
-            &format!(r#"target."n".runner = {array}"#),
-            "--config",
-            &format!("target.'cfg(all())'.runner = {array}"),
-        ];
-        assert_eq!(runner.options, options);
-        assert!(of(&config, "/my programs/nstest").unwrap_err().contains("white space"));
-        let others = CargoConfig::from(json!({"target": {"cfg(all())": {"runner": "sudo"}}}));
-        let runner = of(&others, "/my programs/nstest").unwrap();
-        assert!(runner.variables.is_empty());
-        assert!(runner.options.iter().all(|option| !option.contains("cfg")), "{runner:?}");
-    }
-
-    #[test]
-    fn paths_are_quoted_as_toml() {
-        assert_eq!(toml_string("/a b/c"), r#""/a b/c""#);
-        assert_eq!(toml_string("a\"b\\c\n"), r#""a\"b\\c\u000A""#);
-    }
 }

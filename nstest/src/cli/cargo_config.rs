@@ -52,7 +52,7 @@ impl From<Value> for CargoConfig {
 /// The options `--config` among arguments of cargo.
 pub(super) fn overrides(arguments: &[OsString]) -> Vec<&OsStr> {
     let mut found = Vec::new();
-    let mut arguments = arguments.iter().map(OsString::as_os_str).take_while(|it| *it != "--");
+    let mut arguments = arguments.iter().map(OsString::as_os_str);
     while let Some(argument) = arguments.next() {
         if argument == "--config" {
             found.extend(arguments.next().map(|value| [argument, value]).into_iter().flatten());
@@ -89,9 +89,8 @@ mod tests {
     }
 
     #[test]
-    fn overrides_are_options_before_the_separator() {
-        let arguments =
-            ["--lib", "--config", "a=1", "--config=b", "--config-file=c", "--", "--config=d"];
+    fn overrides_are_options_with_a_value() {
+        let arguments = ["--lib", "--config", "a=1", "--config=b", "--config-file=c", "--config"];
         let arguments = arguments.map(OsString::from);
         assert_eq!(overrides(&arguments), ["--config", "a=1", "--config=b"]);
     }

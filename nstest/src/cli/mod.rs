@@ -8,6 +8,7 @@
 
 mod cargo;
 mod cargo_config;
+mod cargo_runner;
 mod clean;
 mod doctor;
 mod nextest;
@@ -105,14 +106,17 @@ pub fn cargo_nstest() -> ExitCode {
 
 /// The arguments, or how the command ends that has printed its help or refused them.
 fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
-    P::try_parse_from(arguments).map_err(|error| {
-        let printed = error.print();
-        match (error.exit_code(), printed) {
-            (0, printed) => ended_print(printed.and_then(|()| std::io::stdout().flush())),
-            // Without standard error, there is nowhere to print.
-            (_, _) => ExitCode::from(USAGE),
-        }
-    })
+    P::try_parse_from(arguments).map_err(|error| refuse(&error))
+}
+
+/// Prints what is wrong with the arguments, or the help that they ask for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let printed = error.print();
+    match (error.exit_code(), printed) {
+        (0, printed) => ended_print(printed.and_then(|()| std::io::stdout().flush())),
+        // Without standard error, there is nowhere to print.
+        (_, _) => ExitCode::from(USAGE),
+    }
 }
 
 /// All that a command line can have: `nstest run --peers`, `nstest run CMD`. For tests.

@@ -64,15 +64,13 @@ fn of_workspace(cargo: &OsStr, arguments: &[OsString]) -> Option<PathBuf> {
     Some(Path::new(manifest.trim()).parent()?.join(CONFIGURATION))
 }
 
-/// The values of an option, in each of its forms: `--name value`, `--name=value`, `-n value`,
+/// The values of an option of nextest, in each of its forms: `--name value`, `--name=value`, `-n value`,
 /// `-nvalue`.
 fn values_of<'a>(
     arguments: &'a [OsString],
     names: &'a [&str],
 ) -> impl Iterator<Item = String> + 'a {
     let text = |argument: &OsString| argument.to_string_lossy().into_owned();
-    let before = arguments.iter().position(|it| it == "--").unwrap_or(arguments.len());
-    let arguments = &arguments[..before];
     arguments.iter().enumerate().filter_map(move |(index, argument)| {
         let argument = text(argument);
         names.iter().find_map(|name| match argument.strip_prefix(name)? {
@@ -193,7 +191,7 @@ mod tests {
             let arguments: Vec<_> = text.split(' ').map(OsString::from).collect();
             assert_eq!(value_of(&arguments, &["--profile", "-P"]).as_deref(), Some("ci"), "{text}");
         }
-        let arguments = ["--profiles=x", "--", "-P", "ci"].map(OsString::from);
+        let arguments = ["--profiles=x", "-p", "ci"].map(OsString::from);
         assert_eq!(value_of(&arguments, &["--profile", "-P"]), None);
     }
 }
