@@ -244,3 +244,34 @@ fn port_not_forwarded(net: Net) -> TestResult {
     client.run(|| ask((outside, PORT).into(), 5))?;
     Ok(())
 }
+
+/// Asks the server, which replies from `from`, and waits for the reply.
+fn ask_over_udp(server: &Node, from: SocketAddr) -> std::io::Result<()> {
+    let receiver = server.run(|| UdpSocket::bind(("0.0.0.0", PORT)))?;
+    let sender = server.run(|| UdpSocket::bind(from))?;
+    server.spawn(move || {
+        let mut bytes = [0; 9];
+        let (length, client) = receiver.recv_from(&mut bytes).unwrap();
+        sender.send_to(&bytes[..length], client).unwrap();
+    });
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    socket.connect((server.ip(), PORT))?;
+    socket.set_read_timeout(Some(Duration::from_secs(1)))?;
+    socket.send(b"hello")?;
+    socket.recv(&mut [0; 9]).map(drop)
+}
+
+#[netns_test(timeout = "5s")]
+#[ignore = "fixture of another test"]
+fn reply_from_another_port(server: Node) {
+    ask_over_udp(&server, (server.ip(), 50_000).into()).unwrap();
+}
+
+#[netns_test(timeout = "5s")]
+#[ignore = "fixture of another test"]
+fn reply_from_another_address_and_port(server: Node, net: Net) -> TestResult {
+    let lan = net.add_lan("other").build()?;
+    server.join(&lan)?;
+    ask_over_udp(&server, (server.ip_on(&lan)?, 50_000).into())?;
+    Ok(())
+}

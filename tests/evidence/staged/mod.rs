@@ -240,3 +240,35 @@ fn a_port_that_the_router_does_not_forward() {
     "#]],
     );
 }
+
+#[test]
+fn a_reply_from_another_port() {
+    assert_card(
+        "reply_from_another_port",
+        ALL,
+        expect![[r#"
+        hint     server replied from 10.0.2.2:PORT, but test had sent its request to 10.0.2.2:7000; the reply got ICMP port unreachable, as from a socket that is connected to 10.0.2.2:7000
+        network  link `test-server`: test 10.0.2.1/24 — server 10.0.2.2/24
+        packets  N s  test > server:7000  UDP datagram (N bytes)
+                 N s  server:PORT > test:PORT  UDP datagram (N bytes)
+                 N s  test > server  ICMP port unreachable
+                 N s  nothing was sent in the last N s
+    "#]],
+    );
+}
+
+#[test]
+fn a_reply_from_another_address_and_port() {
+    assert_card(
+        "reply_from_another_address_and_port",
+        ALL,
+        expect![[r#"
+        hint     server replied from 10.0.3.1:PORT, but test had sent its request to 10.0.2.2:7000; a socket that is connected to 10.0.2.2:7000 does not get it
+        network  link `test-server`: test 10.0.2.1/24 — server.eth0 10.0.2.2/24
+                 LAN `other`: server.eth1 10.0.3.1/24
+        packets  N s  test > server:7000  UDP datagram (N bytes)
+                 N s  server:PORT > test:PORT  UDP datagram (N bytes)
+                 N s  nothing was sent in the last N s
+    "#]],
+    );
+}

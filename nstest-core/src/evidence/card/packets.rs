@@ -89,6 +89,10 @@ fn packet(story: &Story, trace: &PacketTrace) -> String {
         (None, None, Some(source)) if headers.is_syn() => {
             story.endpoint(source, headers.ports().map_or(0, |(port, _)| port))
         }
+        // A connected socket does not get it, since it is another one.
+        (None, None, Some(source)) if story.asked_elsewhere(headers, trace.time()).is_some() => {
+            story.endpoint(source, headers.ports().map_or(0, |(port, _)| port))
+        }
         (None, None, _) => story.source(headers),
     };
     let destination = match headers.arp {

@@ -14,6 +14,7 @@ mod faults;
 mod no_route;
 mod panics;
 mod refused;
+mod replies;
 mod resolver;
 mod routing;
 mod silence;
@@ -60,6 +61,7 @@ const CAUSES: &[Pattern] = &[
     faults::changed,
     refused::over_tcp,
     refused::over_udp,
+    replies::refused,
     resolver::missing,
     resolver::refused,
     addresses::wrong_mac,
@@ -82,6 +84,7 @@ const CAUSES: &[Pattern] = &[
 const SYMPTOMS: &[Pattern] = &[
     silence::link_down,
     silence::lost,
+    replies::elsewhere,
     refused::without_packets,
     refused::not_available,
     streams::still_delayed,

@@ -1,17 +1,15 @@
 //! Connections and datagrams that were refused, since no socket listens there.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 
 use super::Hint;
 use super::resolver::resolved_to;
 use crate::evidence::story::conversations::TcpConversation;
-use crate::evidence::story::headers::PacketHeaders;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{OpenSocket, Story};
 
 /// ICMP and ICMPv6 "port unreachable".
-const PORT_UNREACHABLE: [(u8, u8, u8); 2] = [(4, 3, 3), (6, 1, 4)];
+pub(super) const PORT_UNREACHABLE: [(u8, u8, u8); 2] = [(4, 3, 3), (6, 1, 4)];
 
 /// A node answered a SYN by RST.
 pub(super) fn over_tcp(story: &Story) -> Option<Hint> {
@@ -79,35 +77,14 @@ pub(super) fn over_udp(story: &Story) -> Option<Hint> {
     }
     let server = SocketAddr::new(address, port);
     let client = quoted.source.map(|ip| story.host(ip)).unwrap_or_default();
-    if let Some(hint) = from_other_address(story, quoted, error.time()) {
-        return Some(hint);
+    // What was refused is a reply: see `replies`.
+    if story.asked_elsewhere(quoted, error.time()).is_some() {
+        return None;
     }
     Some(Hint::new(format!(
         "{}; the datagram from {client} got ICMP port unreachable{}",
         listener(story, server, "udp"),
         resolved_to(story, address)
-    )))
-}
-
-/// A node replied from another of its addresses than the request was sent to. A socket that is
-/// connected to that one refuses the reply.
-fn from_other_address(story: &Story, reply: &PacketHeaders, time: Duration) -> Option<Hint> {
-    let (from, to) = (reply.source?, reply.destination?);
-    let (sport, dport) = reply.ports()?;
-    let request = story.packets.iter().rfind(|trace| {
-        let headers = &trace.headers;
-        let to_it = headers.destination.and_then(|ip| story.owner(ip)) == story.owner(from);
-        headers.udp().is_some()
-            && trace.time() < time
-            && headers.source == Some(to)
-            && headers.ports() == Some((dport, sport))
-            && headers.destination != Some(from)
-            && to_it
-    })?;
-    let asked = request.headers.destination?;
-    let (server, client) = (story.host(from), story.host(to));
-    Some(Hint::new(format!(
-        "{server} replied from {from}, but {client} had sent its request to {asked}; the reply got ICMP port unreachable, as from a socket that is connected to {asked}"
     )))
 }
 

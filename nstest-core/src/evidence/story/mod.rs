@@ -7,6 +7,7 @@
 //! - [`panics`]: its panics;
 //! - [`failure`]: when it failed;
 //! - [`names`]: how cards and hints name nodes, addresses and packets;
+//! - [`replies`]: datagrams that answer from another address or port than was asked;
 //! - [`in_force`]: when faults were in force, and where;
 //! - [`conversations`]: the TCP connections, and what became of them.
 
@@ -26,6 +27,7 @@ mod in_force;
 mod machine;
 pub(crate) mod names;
 pub(crate) mod panics;
+mod replies;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod trace;

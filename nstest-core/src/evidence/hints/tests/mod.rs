@@ -3,6 +3,7 @@
 mod negative;
 mod observed;
 mod patterns;
+mod replies;
 mod routes;
 mod unproven;
 mod waits;

@@ -130,21 +130,6 @@ fn a_datagram_to_a_port_that_no_socket_has() {
 }
 
 #[test]
-fn a_reply_from_another_address() {
-    let story = Scene::new("a::test")
-        .lan(&[("client", "10.0.2.1/24"), ("server", "10.0.2.2/24")])
-        .lan(&[("client", "10.0.3.1/24"), ("server", "10.0.3.2/24")])
-        .packet("client:40000 > server:53 udp 5", Arrives)
-        .packet_by(&["server", "client"], "10.0.3.2:53 > client:40000 udp 5", Arrives)
-        .packet_by(&["client", "server"], "client:40000 > 10.0.3.2:53 icmp 3 3 udp", Arrives)
-        .at(2_000)
-        .times_out();
-    expect![[r#"
-        server replied from 10.0.3.2, but client had sent its request to 10.0.2.2; the reply got ICMP port unreachable, as from a socket that is connected to 10.0.2.2
-    "#]].assert_eq(&shown(&story));
-}
-
-#[test]
 fn what_a_dns_server_answered() {
     let scene = || {
         Scene::new("a::test").lan(&[
