@@ -37,7 +37,7 @@ const CORE: Modules = &[
     ("preflight", &["error", "capability", "sys"]),
     ("fault", &["error", "addr", "frame"]),
     // What is recorded of a test.
-    ("evidence", &["addr", "frame", "sys", "fault"]),
+    ("evidence", &["layout", "addr", "frame", "sys", "fault"]),
     ("recorder", &["frame", "sys", "evidence"]),
     // Network namespaces, and the kernel's tables in them.
     ("netns", &["error", "layout", "own_pid", "preflight"]),

@@ -275,3 +275,15 @@ fn reply_from_another_address_and_port(server: Node, net: Net) -> TestResult {
     ask_over_udp(&server, (server.ip_on(&lan)?, 50_000).into())?;
     Ok(())
 }
+
+#[netns_test(timeout = "5s")]
+#[ignore = "fixture of another test"]
+fn not_yet_listening(server: Node) {
+    let (failed, wait) = std::sync::mpsc::channel::<()>();
+    server.spawn(move || {
+        let _ = wait.recv();
+        TcpListener::bind(("0.0.0.0", PORT)).unwrap().accept().map(drop)
+    });
+    ask((server.ip(), PORT).into(), 5).unwrap();
+    drop(failed);
+}

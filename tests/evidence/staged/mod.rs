@@ -125,7 +125,7 @@ fn a_listener_that_is_closed_when_the_test_returns() {
         "listener_that_is_closed_on_return",
         &["hint"],
         expect![[r#"
-            hint     server:7000 (10.0.2.2) refused, and no socket listens there after the test has returned; sockets in variables of the test are closed when it returns: with `unwrap()` instead of `?` they are listed; the SYN from test got RST
+            hint     no socket listens on server:7000 (10.0.2.2) after the test returned and closed its own (`unwrap()` instead of `?` shows them); the SYN from test got RST; if a task, thread or program is to listen there, wait for it: `server.wait_listening(7000)`
         "#]],
     );
 }
@@ -269,6 +269,17 @@ fn a_reply_from_another_address_and_port() {
         packets  N s  test > server:7000  UDP datagram (N bytes)
                  N s  server:PORT > test:PORT  UDP datagram (N bytes)
                  N s  nothing was sent in the last N s
+    "#]],
+    );
+}
+
+#[test]
+fn a_server_that_does_not_listen_yet() {
+    assert_card(
+        "not_yet_listening",
+        &["hint", "sockets"],
+        expect![[r#"
+        hint     no socket listens on server:7000 (10.0.2.2); the SYN from test got RST; if a task, thread or program is to listen there, wait for it: `server.wait_listening(7000)`
     "#]],
     );
 }

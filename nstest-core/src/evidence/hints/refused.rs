@@ -1,12 +1,14 @@
 //! Connections and datagrams that were refused, since no socket listens there.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use super::Hint;
 use super::resolver::resolved_to;
 use crate::evidence::story::conversations::TcpConversation;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{OpenSocket, Story};
+use crate::layout::NODE;
 
 /// ICMP and ICMPv6 "port unreachable".
 pub(super) const PORT_UNREACHABLE: [(u8, u8, u8); 2] = [(4, 3, 3), (6, 1, 4)];
@@ -40,12 +42,43 @@ pub(super) fn over_tcp(story: &Story) -> Option<Hint> {
     let to_it = |other: &&TcpConversation<'_>| other.server == last.server && is_refused(other);
     let count = conversations.iter().filter(to_it).count();
     let again = if count > 1 { format!(" ({count} times)") } else { String::new() };
-    let client = story.host(last.client.ip());
+    let (client, resolved) = (story.host(last.client.ip()), resolved_to(story, last.server.ip()));
+    // It listened before, as a server that has ended.
+    let was_there =
+        conversations.iter().any(|other| other.server == last.server && other.is_established());
+    let first = conversations.iter().find(|other| other.server == last.server);
+    let is_soon = first.is_some_and(|first| first.first_time() + SOON > story.failed_at);
+    let excluded =
+        was_there || !resolved.is_empty() || super::panics::in_another_thread(story).is_some();
+    let wait = wait_for(story, last.server).filter(|_| !excluded);
+    let (listener, wait) = match listener(story, last.server, "tcp", wait.as_deref()) {
+        KnownListener::None(text) => (text, wait.filter(|_| is_soon)),
+        KnownListener::Other(text) => (text, None),
+    };
+    let wait = wait.map(|call| {
+        format!("; if a task, thread or program is to listen there, wait for it: {call}")
+    });
     Some(Hint::new(format!(
-        "{}; the SYN from {client} got RST{again}{}",
-        listener(story, last.server, "tcp"),
-        resolved_to(story, last.server.ip())
+        "{listener}; the SYN from {client} got RST{again}{resolved}{}",
+        wait.unwrap_or_default()
     )))
+}
+
+/// How long a server that was started takes to listen, at most.
+const SOON: Duration = Duration::from_secs(1);
+
+/// The call that waits until the node with this address listens on this port.
+fn wait_for(story: &Story, at: SocketAddr) -> Option<String> {
+    let name = story.node_name(story.owner(at.ip())?);
+    let mut characters = name.chars();
+    let is_variable = characters.next().is_some_and(|c| c.is_alphabetic() || c == '_')
+        && characters.all(|c| c.is_alphanumeric() || c == '_');
+    let variable = match name.as_str() {
+        NODE => "net.local()",
+        name if is_variable => name,
+        _ => "node",
+    };
+    Some(format!("`{variable}.wait_listening({})`", at.port()))
 }
 
 /// A node answered a datagram by ICMP "port unreachable".
@@ -81,9 +114,10 @@ pub(super) fn over_udp(story: &Story) -> Option<Hint> {
     if story.asked_elsewhere(quoted, error.time()).is_some() {
         return None;
     }
+    let (KnownListener::None(listener) | KnownListener::Other(listener)) =
+        listener(story, server, "udp", None);
     Some(Hint::new(format!(
-        "{}; the datagram from {client} got ICMP port unreachable{}",
-        listener(story, server, "udp"),
+        "{listener}; the datagram from {client} got ICMP port unreachable{}",
         resolved_to(story, address)
     )))
 }
@@ -105,7 +139,7 @@ pub(super) fn without_packets(story: &Story) -> Option<Hint> {
         .take(2)
         .collect();
     let others = match listening.is_empty() {
-        true if story.has_returned() => CLOSED.to_owned(),
+        true if story.has_returned() => format!("; no socket listens{CLOSED}"),
         true => String::new(),
         false => format!("; {}", listening.join(", ")),
     };
@@ -124,9 +158,17 @@ pub(super) fn not_available(story: &Story) -> Option<Hint> {
     ))
 }
 
+/// What is known about who listens at an address that refused.
+enum KnownListener {
+    /// Nothing.
+    None(String),
+    /// A socket that listens, maybe somewhere else.
+    Other(String),
+}
+
 /// `no socket listens on server:7000 (10.0.2.2); server listens on 127.0.0.1:7000`, as far as is
-/// known.
-fn listener(story: &Story, at: SocketAddr, protocol: &str) -> String {
+/// known. `wait`: the call that waits for a listener there, if it may have been opened later.
+fn listener(story: &Story, at: SocketAddr, protocol: &str, wait: Option<&str>) -> KnownListener {
     let there = story.full_endpoint(at.ip(), at.port());
     let owner = story.owner(at.ip());
     let open: Vec<(&OpenSocket, SocketAddr)> = story
@@ -144,37 +186,36 @@ fn listener(story: &Story, at: SocketAddr, protocol: &str) -> String {
             true => ", is for IPv6 only",
             false => "",
         };
-        return format!(
-            "{there} refused, although {}: that socket was opened later{other}, or is bound to an interface or to one peer, or a packet filter refused",
+        let wait = wait.map(|call| format!(" (wait for it: {call})")).unwrap_or_default();
+        return KnownListener::Other(format!(
+            "{there} refused, although {}: that socket was opened later{wait}{other}, or is bound to an interface or to one peer, or a packet filter refused",
             listens(story, socket, local)
-        );
+        ));
     }
     let nearest = find(&|socket, local| is_own(socket) && local.port() == at.port())
         .or_else(|| find(&|_, local| local.port() == at.port()))
         .or_else(|| find(&|socket, _| is_own(socket)));
-    let is_same =
-        |(socket, local): &(&OpenSocket, SocketAddr)| is_own(socket) && local.port() == at.port();
-    let is_found = nearest.as_ref().is_some_and(is_same);
-    let nearest = nearest.map(|(socket, local)| {
-        let family = match (local.is_ipv6(), at.is_ipv6()) {
-            (true, false) if !local.ip().is_unspecified() => " (IPv6)",
-            (false, true) if !local.ip().is_unspecified() => " (IPv4)",
-            _ => "",
-        };
-        let only = if is_found { " only" } else { "" };
-        format!("; {}{family}{only}", listens(story, socket, local))
-    });
-    // The sockets of a test that returned an error were read after it had dropped its own.
+    let Some((socket, local)) = nearest else {
+        // The sockets of a test that returned an error were read after it had dropped its own.
+        let closed = if story.has_returned() { CLOSED } else { "" };
+        return KnownListener::None(format!("no socket listens on {there}{closed}"));
+    };
+    let family = match (local.is_ipv6(), at.is_ipv6()) {
+        (true, false) if !local.ip().is_unspecified() => " (IPv6)",
+        (false, true) if !local.ip().is_unspecified() => " (IPv4)",
+        _ => "",
+    };
+    let only = if is_own(socket) && local.port() == at.port() { " only" } else { "" };
     let what = match story.has_returned() {
         true => format!("{there} refused, and no socket listens there after the test has returned"),
         false => format!("no socket listens on {there}"),
     };
-    let closed = if story.has_returned() && !is_found { CLOSED } else { "" };
-    what + &nearest.unwrap_or_default() + closed
+    KnownListener::Other(format!("{what}; {}{family}{only}", listens(story, socket, local)))
 }
 
 /// Why it is not known what listened before a test returned an error.
-const CLOSED: &str = "; sockets in variables of the test are closed when it returns: with `unwrap()` instead of `?` they are listed";
+const CLOSED: &str =
+    " after the test returned and closed its own (`unwrap()` instead of `?` shows them)";
 
 /// `server listens on 127.0.0.1:7000`.
 fn listens(story: &Story, socket: &OpenSocket, local: SocketAddr) -> String {

@@ -10,7 +10,7 @@ use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{OpenSocket, Story};
 
 /// A datagram that arrived, and where its request had been sent to.
-struct Reply<'a> {
+struct StrayReply<'a> {
     trace: &'a PacketTrace,
     from: SocketAddr,
     to: SocketAddr,
@@ -60,7 +60,7 @@ pub(super) fn elsewhere(story: &Story) -> Option<Hint> {
 }
 
 /// The last one, if nothing came of it.
-fn last(story: &Story) -> Option<Reply<'_>> {
+fn last(story: &Story) -> Option<StrayReply<'_>> {
     if !story.is_about_network() {
         return None;
     }
@@ -78,10 +78,10 @@ fn last(story: &Story) -> Option<Reply<'_>> {
         ends == Some((to, from)) || ends == Some((asked, to))
     });
     let is_current = story.names_error(&[111]) || story.is_current(trace);
-    (!went_on && is_current).then_some(Reply { trace, from, to, asked })
+    (!went_on && is_current).then_some(StrayReply { trace, from, to, asked })
 }
 
-impl Reply<'_> {
+impl StrayReply<'_> {
     /// The sockets of the client with the port of the request.
     fn sockets<'a>(&self, story: &'a Story) -> impl Iterator<Item = &'a OpenSocket> {
         let (client, port) = (story.owner(self.to.ip()), self.to.port());

@@ -3,6 +3,7 @@
 mod negative;
 mod observed;
 mod patterns;
+mod refused;
 mod replies;
 mod routes;
 mod unproven;

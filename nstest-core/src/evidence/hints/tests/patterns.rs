@@ -71,51 +71,6 @@ fn a_link_that_is_down() {
 }
 
 #[test]
-fn a_server_on_the_wrong_address() {
-    let refused = |scene: Scene| {
-        scene
-            .packet("client:40000 > server:7000 SYN", Arrives)
-            .packet("server:7000 > client:40000 RST", Arrives)
-    };
-    let error = "Connection refused (os error 111)";
-    let wrong = |sockets: &[&str]| {
-        let mut scene = refused(Scene::pair());
-        for socket in sockets {
-            scene = scene.socket(socket, [0; 3]);
-        }
-        shown(&scene.at(10).fails(error))
-    };
-    expect![[r#"
-        no socket listens on server:7000 (10.0.2.2); server listens on 127.0.0.1:7000 only; the SYN from client got RST
-    "#]]
-        .assert_eq(&wrong(&["server tcp listening 127.0.0.1:7000"]));
-    expect![[r#"
-        no socket listens on server:7000 (10.0.2.2); client listens on 0.0.0.0:7000 (IPv4); the SYN from client got RST
-    "#]]
-        .assert_eq(&wrong(&["client tcp listening 0.0.0.0:7000"]));
-    expect![[r#"
-        no socket listens on server:7000 (10.0.2.2); server listens on 0.0.0.0:7001 (IPv4); the SYN from client got RST
-    "#]]
-        .assert_eq(&wrong(&["server tcp listening 0.0.0.0:7001"]));
-    expect![[r#"
-        no socket listens on server:7000 (10.0.2.2); the SYN from client got RST
-    "#]]
-    .assert_eq(&wrong(&[]));
-}
-
-#[test]
-fn a_refused_datagram() {
-    let story = Scene::pair()
-        .packet("client:40000 > server:7000 udp 5", Arrives)
-        .packet("server:7000 > client:40000 icmp 3 3 udp", Arrives)
-        .fails("Connection refused (os error 111)");
-    expect![[r#"
-        no socket listens on server:7000 (10.0.2.2); the datagram from client got ICMP port unreachable
-    "#]]
-        .assert_eq(&shown(&story));
-}
-
-#[test]
 fn a_connection_to_its_own_node() {
     let story = Scene::pair()
         .socket("server tcp listening 10.0.2.2:7000", [0; 3])
