@@ -1,7 +1,7 @@
 //! What a test can find out about itself.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The running test: its name, temporary directory and time limit. A parameter of a test.
@@ -59,5 +59,39 @@ impl TestContext {
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         Some(self.timeout?.saturating_sub(self.start.elapsed()))
+    }
+}
+
+/// The time limit of the test that this process plays.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimeLimit {
+    start: Instant,
+    pub(crate) timeout: Duration,
+}
+
+static LIMIT: OnceLock<TimeLimit> = OnceLock::new();
+
+impl TimeLimit {
+    /// To be called when the body of a test begins, if the parent ends it at its timeout. In inline
+    /// mode it does not.
+    pub(crate) fn begin(timeout: Option<Duration>) {
+        if let Some(timeout) = timeout {
+            // A test that is called within a test is the parent of another process.
+            let _ = LIMIT.set(Self::from_now(timeout));
+        }
+    }
+
+    pub(crate) fn from_now(timeout: Duration) -> Self {
+        Self { start: Instant::now(), timeout }
+    }
+
+    pub(crate) fn of_this_process() -> Option<Self> {
+        LIMIT.get().copied()
+    }
+
+    /// How long a wait can take so that its error is still reported.
+    pub(crate) fn left(self) -> Duration {
+        let report = (self.timeout / 5).min(Duration::from_secs(1));
+        self.timeout.saturating_sub(report).saturating_sub(self.start.elapsed())
     }
 }

@@ -86,6 +86,7 @@ const CORE: Modules = &[
             "addr",
             "sync",
             "run_config",
+            "context",
             "frame",
             "evidence",
             "recorder",

@@ -47,41 +47,6 @@ fn an_unjoined_panic_fails_the_test() {
 
 #[netns_test]
 #[ignore = "fixture of another test"]
-fn waits_for_a_server_that_panicked(server: Node) -> nstest::Result<()> {
-    server.spawn(|| panic!("no configuration"));
-    server.wait_listening(80)
-}
-
-#[test]
-fn a_wait_for_a_listener_reports_the_panic_of_its_server() {
-    let text = failure("accounts::waits_for_a_server_that_panicked");
-    let cause = "cause: no program listens on a TCP port there\n    \
-                 a thread or task of the node has panicked: no configuration";
-    assert!(text.contains(cause), "{text}");
-}
-
-#[netns_test]
-#[ignore = "fixture of another test"]
-fn waits_for_programs_that_ended(server: Node) -> nstest::TestResult {
-    server.command("true").status()?;
-    let _running = server.command("sleep").arg("60").spawn()?;
-    let _killed = server.command("sh").args(["-c", "kill -9 $$"]).spawn()?;
-    let _ended = server.command("sh").args(["-c", "exit 3"]).spawn()?;
-    server.wait_listening(80)?;
-    Ok(())
-}
-
-#[test]
-fn a_wait_for_a_listener_reports_programs_that_ended() {
-    let text = failure("accounts::waits_for_programs_that_ended");
-    let cause = "cause: no program listens on a TCP port there\n    \
-                 the program sh has ended: killed by SIGKILL\n    \
-                 the program sh has ended: exit status 3\n";
-    assert!(text.contains(cause), "{text}");
-}
-
-#[netns_test]
-#[ignore = "fixture of another test"]
 #[should_panic(expected = "no join follows")]
 fn expects_the_panic_of_a_thread(peer: Node) {
     leave(&peer);

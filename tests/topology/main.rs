@@ -36,6 +36,7 @@ mod taken;
 mod undoing;
 mod unjoined;
 mod unplugged;
+mod waiting;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,7 +1,8 @@
 //! Waits for a condition, with a deadline.
 //!
 //! The kernel sends no event when a port is listened on, so these functions poll at short
-//! intervals.
+//! intervals. A wait ends before the test's own time limit, so that its error says what was
+//! missing.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::node::Node;
+use crate::context::TimeLimit;
 use crate::error::{Error, ErrorCode, Result};
 
 /// How long the waits of a node take at most.
@@ -54,7 +56,8 @@ impl<T, E: Into<NotYet>> PollOutcome for std::result::Result<T, E> {
     }
 }
 
-/// Polls until the result is `true`, `Some` or `Ok`, and at most for `deadline`.
+/// Polls until the result is `true`, `Some` or `Ok`, and at most for `deadline`. If the test's
+/// own time limit comes first, it ends shortly before that.
 ///
 /// ```
 /// use std::net::{TcpListener, TcpStream};
@@ -134,26 +137,45 @@ pub fn eventually_async<O: PollOutcome>(
 }
 
 /// The pauses between two polls, each longer than the one before.
+#[derive(Debug)]
 struct Pauses {
     deadline: Duration,
-    end: Instant,
+    /// The test's time limit, if it comes before the deadline.
+    limit: Option<TimeLimit>,
+    start: Instant,
     next: Duration,
 }
 
 impl Pauses {
     fn until(deadline: Duration) -> Self {
-        Self { deadline, end: Instant::now() + deadline, next: FIRST_PAUSE }
+        Self::within(deadline, TimeLimit::of_this_process())
+    }
+
+    fn within(deadline: Duration, limit: Option<TimeLimit>) -> Self {
+        let limit = limit.filter(|limit| limit.left() < deadline);
+        Self { deadline, limit, start: Instant::now(), next: FIRST_PAUSE }
     }
 
     fn left(&self) -> Duration {
-        self.end.saturating_duration_since(Instant::now())
+        match self.limit {
+            Some(limit) => limit.left(),
+            None => self.deadline.saturating_sub(self.start.elapsed()),
+        }
     }
 
     /// How long to wait before the next poll, or the error if the deadline has passed.
     fn after(&mut self, error: NotYet, what: &dyn fmt::Display) -> Result<Duration> {
         let left = self.left();
         if left.is_zero() {
-            let text = format!("wait {:?} for {what}", self.deadline);
+            let (waited, cut) = match self.limit {
+                Some(TimeLimit { timeout, .. }) => (
+                    // Nobody needs the nanoseconds.
+                    Duration::from_millis(self.start.elapsed().as_millis() as u64),
+                    format!(", not {:?}: the test's time limit is {timeout:?}", self.deadline),
+                ),
+                None => (self.deadline, String::new()),
+            };
+            let text = format!("wait {waited:?} for {what}{cut}");
             return Err(Error::new(ErrorCode::Deadline, text).source(error));
         }
         let pause = self.next.min(left);
@@ -163,9 +185,10 @@ impl Pauses {
 }
 
 impl Node {
-    /// Waits until a TCP socket listens on this port in the node, for 10 s at most. This
-    /// blocks the thread. If a task of the same thread is the server, use
-    /// [`wait_listening_async`](Self::wait_listening_async).
+    /// Waits until a TCP socket listens on this port in the node, for 10 s at most, and not
+    /// beyond the test's own time limit. A socket that listens on 127.0.0.1 or ::1 counts, too,
+    /// though other nodes cannot reach it. This blocks the thread. If a task of the same thread is
+    /// the server, use [`wait_listening_async`](Self::wait_listening_async).
     ///
     /// # Errors
     /// `deadline`, with the ports that are listened on, and what may have been the server: a thread
@@ -195,7 +218,7 @@ impl Node {
     }
 
     /// Waits until the node gets an answer to a ping (ICMP echo) from this
-    /// address, for 10 s at most.
+    /// address, for 10 s at most, and not beyond the test's own time limit.
     ///
     /// # Errors
     /// `deadline`, with the result of the last attempt.
@@ -240,5 +263,38 @@ pub(super) async fn elsewhere<T: Send + 'static>(
                 Err(Error::new(ErrorCode::Deadline, "wait on a thread of its own").source(error))
             }
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(timeout: Duration) -> Option<TimeLimit> {
+        Some(TimeLimit::from_now(timeout))
+    }
+
+    #[test]
+    fn a_wait_ends_before_the_time_limit_of_the_test() {
+        let short = Pauses::within(PATIENCE, limit(Duration::from_secs(3)));
+        let left = short.left();
+        assert!(left < Duration::from_secs(3) && left > Duration::from_secs(1), "{left:?}");
+        for limit in [None, limit(Duration::from_secs(60)), limit(Duration::MAX)] {
+            let own = Pauses::within(PATIENCE, limit);
+            assert!(own.limit.is_none() && own.left() > Duration::from_secs(9), "{own:?}");
+        }
+        assert_eq!(Pauses::within(Duration::MAX, None).deadline, Duration::MAX);
+    }
+
+    #[test]
+    fn the_error_of_a_wait_says_what_ended_it() {
+        let mut over = Pauses::within(PATIENCE, limit(Duration::ZERO));
+        let error = over.after("it was not true".into(), &"a listener").unwrap_err();
+        let text = format!("{error:?}");
+        assert!(text.contains("for a listener, not 10s: the test's time limit is 0ns"), "{text}");
+        let mut over = Pauses::within(Duration::ZERO, limit(PATIENCE));
+        let error = over.after("it was not true".into(), &"a listener").unwrap_err();
+        let text = format!("{error:?}");
+        assert!(text.contains("wait 0ns for a listener\n"), "{text}");
     }
 }

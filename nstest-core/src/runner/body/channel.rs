@@ -20,6 +20,7 @@ use super::panic_output::flush_before_panics;
 use super::pause;
 use super::play::play;
 use super::restarted::leave_assignment;
+use crate::context::TimeLimit;
 use crate::ipc::{Assignment, Event, FAILED, Failure};
 use crate::layout::TLS_SECRETS;
 use crate::panics;
@@ -98,6 +99,7 @@ impl Channel {
         flush_before_panics();
         pause_at_end(&channel, test);
         let Assignment { timeout, run_config, .. } = &channel.assignment;
+        TimeLimit::begin(*timeout);
         let played = play(test, Role::Body, run_config.clone(), *timeout, function);
         if std::process::id() != pid {
             eprintln!(

@@ -17,6 +17,7 @@ use std::process::Termination;
 use super::current::Role;
 use super::fixtures::Fixtures;
 use super::play::play;
+use crate::context::TimeLimit;
 use crate::ipc::Assignment;
 use crate::layout::BODY;
 use crate::preflight::policy::Policy;
@@ -55,6 +56,7 @@ impl Restarted {
         function: impl FnOnce(&mut Fixtures) -> (Option<String>, R),
     ) {
         let Assignment { timeout, run_config, .. } = self.0;
+        TimeLimit::begin(timeout);
         let (result, _) = play(test, Role::Restarted, run_config, timeout, function).conclude();
         let verdict = result.map_or_else(Verdict::Failed, |()| Verdict::Passed);
         announce(test, verdict.into(), Policy::default());
