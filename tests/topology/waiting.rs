@@ -23,6 +23,32 @@ fn a_wait_for_a_listener_reports_the_panic_of_its_server() {
     assert!(text.contains(cause), "{text}");
 }
 
+#[netns_test(timeout = "4s")]
+#[ignore = "fixture of another test"]
+async fn waits_for_a_task_that_returned(server: Node) -> nstest::Result<()> {
+    server.spawn_async(async { tokio::net::TcpListener::bind("10.9.9.9:80").await.map(drop) });
+    server.wait_listening_async(80).await
+}
+
+#[netns_test(timeout = "4s")]
+#[ignore = "fixture of another test"]
+fn waits_for_a_thread_that_returned(server: Node) -> nstest::Result<()> {
+    let _joined = server.spawn(|| "joined").join();
+    let _kept = server.spawn(|| TcpListener::bind("10.9.9.9:80").map(drop));
+    server.wait_listening(80)
+}
+
+#[test]
+fn a_wait_for_a_listener_reports_threads_and_tasks_that_returned() {
+    let cause = "cause: no program listens on a TCP port there\n    \
+                 a thread or task of the node has returned an error: \
+                 Cannot assign requested address (os error 99)\n";
+    for fixture in ["waits_for_a_task_that_returned", "waits_for_a_thread_that_returned"] {
+        let text = failure(&format!("waiting::{fixture}"));
+        assert!(text.contains(cause), "{text}");
+    }
+}
+
 #[netns_test]
 #[ignore = "fixture of another test"]
 fn waits_for_programs_that_ended(server: Node) -> nstest::TestResult {

@@ -10,6 +10,7 @@ use super::first_use::{FirstUse, UsedNodes};
 use super::panics::Panics;
 use super::programs::StartedPrograms;
 use super::resident::Resident;
+use super::returned::ReturnedTasks;
 #[cfg(feature = "tokio")]
 use super::runtime::NodeRuntime;
 use super::view::View;
@@ -27,6 +28,7 @@ pub(crate) struct NodeExecutor {
     #[cfg(feature = "tokio")]
     runtime: OnceCell<NodeRuntime>,
     panics: Arc<Panics>,
+    returned: Arc<ReturnedTasks>,
     programs: StartedPrograms,
     first_use: FirstUse,
 }
@@ -40,6 +42,7 @@ impl NodeExecutor {
             #[cfg(feature = "tokio")]
             runtime: OnceCell::new(),
             panics,
+            returned: Arc::default(),
             programs: StartedPrograms::default(),
             first_use: FirstUse::default(),
         }
@@ -65,6 +68,15 @@ impl NodeExecutor {
 
     pub(super) fn panics(&self) -> &Arc<Panics> {
         &self.panics
+    }
+
+    /// What is known about its threads and tasks that have returned.
+    pub(crate) fn returned_tasks(&self) -> Option<String> {
+        self.returned.describe()
+    }
+
+    pub(super) fn returned(&self) -> &Arc<ReturnedTasks> {
+        &self.returned
     }
 
     pub(super) fn programs(&self) -> &StartedPrograms {

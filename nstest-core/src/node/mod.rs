@@ -16,7 +16,8 @@
 //! - `resident`: the thread that lives in a node;
 //! - `runtime`: the tokio runtime of a node;
 //! - `first_use`: in which nodes code of the test has run;
-//! - `programs`: the programs that were started in a node;
+//! - `programs`, `returned`: the programs that were started in a node, and the threads and tasks
+//!   that have returned;
 //! - `executor`: [`NodeExecutor`], to which the files below add methods;
 //! - `visit`: closures, and futures that any runtime polls;
 //! - `stray`: finds threads that a visit left in a node;
@@ -48,6 +49,7 @@ pub(crate) mod quiescence;
 mod ready;
 #[cfg_attr(any(not(target_os = "linux"), miri, nstest_stub), path = "../stub/resident.rs")]
 mod resident;
+mod returned;
 #[cfg(all(feature = "rtnetlink", target_os = "linux"))]
 mod rtnetlink;
 #[cfg(feature = "tokio")]

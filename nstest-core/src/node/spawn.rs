@@ -1,5 +1,6 @@
 //! Threads that live in a node, and the recording of panics.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +9,7 @@ use std::thread;
 use super::executor::NodeExecutor;
 use super::panics::{Panicked, Panics};
 use super::resident::no_thread;
+use super::returned::ReturnedTasks;
 use super::thread_name::KeptName;
 use crate::error::Result;
 use crate::panics;
@@ -62,7 +64,9 @@ impl NodeExecutor {
             builder.spawn(move || {
                 let _unfinished = unfinished;
                 let _name = KeptName::of_this_thread();
-                of_thread.run(body)
+                let output = of_thread.run(body);
+                of_thread.returned(&output);
+                output
             })
         };
         let thread = self.resident()?.perform(start)?.map_err(|error| {
@@ -77,16 +81,18 @@ impl NodeExecutor {
             id: COUNTER.fetch_add(1, Ordering::Relaxed),
             node: self.name().to_owned(),
             panics: Arc::clone(self.panics()),
+            returned: Arc::clone(self.returned()),
         }
     }
 }
 
-/// Records the panic of one thread or task.
+/// Records the panic of one thread or task, and that it has returned.
 #[derive(Debug, Clone)]
 pub(super) struct PanicRecorder {
     id: u64,
     node: String,
     panics: Arc<Panics>,
+    returned: Arc<ReturnedTasks>,
 }
 
 impl PanicRecorder {
@@ -99,7 +105,12 @@ impl PanicRecorder {
         })
     }
 
+    pub(super) fn returned(&self, output: &dyn Any) {
+        self.returned.add(self.id, output);
+    }
+
     pub(super) fn joined(&self) {
         self.panics.joined(self.id);
+        self.returned.joined(self.id);
     }
 }

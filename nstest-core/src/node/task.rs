@@ -73,13 +73,16 @@ impl<T> Recorded<T> {
     }
 }
 
-impl<F: Future> Recorded<Pin<Box<F>>> {
+impl<F: Future<Output: 'static>> Recorded<Pin<Box<F>>> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Recorded<F::Output>> {
         let Some(future) = &mut self.value else { return Poll::Pending };
-        self.recorder.run(|| future.as_mut().poll(context)).map(|output| Recorded {
-            value: Some(output),
-            recorder: self.recorder.clone(),
-            unfinished: self.unfinished.take(),
+        self.recorder.run(|| future.as_mut().poll(context)).map(|output| {
+            self.recorder.returned(&output);
+            Recorded {
+                value: Some(output),
+                recorder: self.recorder.clone(),
+                unfinished: self.unfinished.take(),
+            }
         })
     }
 }

@@ -191,8 +191,8 @@ impl Node {
     /// the server, use [`wait_listening_async`](Self::wait_listening_async).
     ///
     /// # Errors
-    /// `deadline`, with the ports that are listened on, and what may have been the server: a thread
-    /// or task of the node that panicked, programs of the node that have ended.
+    /// `deadline`, with the ports that are listened on, and what may have been the server: threads
+    /// and tasks of the node that panicked or returned, programs of the node that have ended.
     pub fn wait_listening(&self, port: u16) -> Result<()> {
         let what = format!("a listener on TCP port {port} in node {}", self.name());
         wait(PATIENCE, &what, || {
@@ -206,7 +206,9 @@ impl Node {
                 .map(|message| format!("a thread or task of the node has panicked: {message}"));
             let ended = self.executor().ended_programs();
             let ended = ended.into_iter().map(|ended| format!("the program {ended}"));
-            let lines: Vec<String> = [seen].into_iter().chain(panicked).chain(ended).collect();
+            let returned = self.executor().returned_tasks();
+            let tasks = panicked.into_iter().chain(returned);
+            let lines: Vec<String> = [seen].into_iter().chain(tasks).chain(ended).collect();
             Err(NotYet::from(lines.join("\n")))
         })
     }
