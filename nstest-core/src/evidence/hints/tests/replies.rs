@@ -49,7 +49,9 @@ fn a_reply_that_got_icmp() {
 #[test]
 fn a_reply_to_a_connected_socket() {
     let story = Scene::pair().packet(REQUEST, Arrives).packet(STRAY, Arrives);
-    let story = story.at(1_990).socket(CONNECTED, [0; 3]).at(2_000).times_out();
+    let waits = "udp 10.0.2.1:40000 -> 10.0.2.2:7000 (established)";
+    let story = story.at(1_990).socket(CONNECTED, [0; 3]).thread("main[7]", "recvfrom", waits);
+    let story = story.at(2_000).times_out();
     expect![[r#"
         server replied from 10.0.2.2:48443, but client had sent its request to 10.0.2.2:7000; its socket is connected to 10.0.2.2:7000 and gets nothing else
     "#]].assert_eq(&shown(&story));
