@@ -18,6 +18,20 @@ fn fits(story: &Story) -> String {
 }
 
 #[test]
+fn the_port_of_a_reply_that_comes_from_another_one() {
+    let card = |packets: &[&str]| {
+        let scene = packets.iter().fold(Scene::pair(), |scene, text| scene.packet(text, Arrives));
+        fits(&scene.at(2_000).times_out())
+    };
+    let (request, reply) =
+        ("client:40000 > server:50000 udp 5", "server:50000 > client:40000 udp 5");
+    let elsewhere = card(&[request, "server:48443 > client:40000 udp 5"]);
+    assert!(elsewhere.contains("server:48443 > client:40000  UDP"), "{elsewhere}");
+    let proper = card(&[request, reply]);
+    assert!(proper.contains("server > client:40000  UDP"), "{proper}");
+}
+
+#[test]
 fn a_swallowed_syn() {
     let syn = "client:40000 > server:7000 SYN";
     let thread = TimelineEvent::Thread {
@@ -154,18 +168,4 @@ fn a_test_without_a_network() {
         .event(thread)
         .times_out();
     assert!(fits(&story).contains("waits    test: accept4 tcp 127.0.0.1:80 (listening)"));
-}
-
-#[test]
-fn the_port_of_a_reply_that_comes_from_another_one() {
-    let card = |packets: &[&str]| {
-        let scene = packets.iter().fold(Scene::pair(), |scene, text| scene.packet(text, Arrives));
-        fits(&scene.at(2_000).times_out())
-    };
-    let (request, reply) =
-        ("client:40000 > server:50000 udp 5", "server:50000 > client:40000 udp 5");
-    let elsewhere = card(&[request, "server:48443 > client:40000 udp 5"]);
-    assert!(elsewhere.contains("server:48443 > client:40000  UDP"), "{elsewhere}");
-    let proper = card(&[request, reply]);
-    assert!(proper.contains("server > client:40000  UDP"), "{proper}");
 }

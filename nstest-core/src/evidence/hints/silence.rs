@@ -186,17 +186,27 @@ pub(super) fn datagrams_unanswered(story: &Story) -> Option<Hint> {
     let datagrams = if count == 1 { "datagram" } else { "datagrams" };
     // Where the test returned an error, its sockets are closed by then.
     let at = last.headers.ports().map(|(_, port)| SocketAddr::new(flow.destination, port))?;
-    let receiver = story.sockets.iter().find(|socket| {
+    let sender = last.headers.ports().map(|(port, _)| SocketAddr::new(flow.source, port));
+    // The other end, if it is not the sender of these.
+    let other_end = |socket: &OpenSocket| {
+        socket.remote.filter(|remote| remote.port() != 0 && Some(*remote) != sender)
+    };
+    let bound = story.sockets.iter().filter(|socket| {
         let local = socket.local.filter(|_| socket.protocol.starts_with("udp"));
         Some(socket.node) == story.owner(at.ip()) && local.is_some_and(|local| covers(local, at))
     });
-    let why = match receiver.map(|socket| socket.unread) {
-        Some(0) => ", and it has read them all",
-        Some(_) => ", and it has not read them all",
-        None if story.is_timeout() && !story.sockets.is_empty() => {
+    let receiver = bound.min_by_key(|socket| other_end(socket).is_some());
+    let only = receiver
+        .and_then(other_end)
+        .map(|other| format!(", and the socket there takes datagrams from {other} only"));
+    let why = match (&only, receiver.map(|socket| socket.unread)) {
+        (Some(only), _) => only,
+        (None, Some(0)) => ", and it has read them all",
+        (None, Some(_)) => ", and it has not read them all",
+        (None, None) if story.is_timeout() && !story.sockets.is_empty() => {
             ", and no socket is bound to that port there"
         }
-        None => "",
+        (None, None) => "",
     };
     Some(Hint::new(format!(
         "{from} sent {count} {datagrams} to {to}, which arrived; {} sent none back{why}",

@@ -106,3 +106,26 @@ fn replies_that_reach_their_socket() {
         .fails(TIMED_OUT);
     assert!(!shown(&story).contains("replied from"), "{}", shown(&story));
 }
+
+#[test]
+fn a_datagram_to_a_socket_that_is_connected_to_another_node() {
+    let sent = |sockets: &[&str]| {
+        let scene = Scene::new("a::test")
+            .lan(&[("client", "10.0.2.1/24"), ("server", "10.0.2.2/24"), ("other", "10.0.2.3/24")])
+            .packet("other:7000 > client:40000 udp 5", Arrives)
+            .at(1_990);
+        let scene = sockets.iter().fold(scene, |scene, socket| scene.socket(socket, [0; 3]));
+        shown(&scene.at(2_000).times_out())
+    };
+    expect![[r#"
+        other sent 1 datagram to client:40000, which arrived; client sent none back, and the socket there takes datagrams from 10.0.2.2:7000 only
+    "#]].assert_eq(&sent(&[CONNECTED]));
+    // Another socket of the same port takes them.
+    for taken in [
+        &["client udp unconnected 0.0.0.0:40000"][..],
+        &[CONNECTED, "client udp unconnected 0.0.0.0:40000"],
+        &["client udp established 10.0.2.1:40000 > 10.0.2.3:7000"],
+    ] {
+        assert!(sent(taken).ends_with("and it has read them all\n"), "{}", sent(taken));
+    }
+}
