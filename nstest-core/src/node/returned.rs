@@ -54,7 +54,7 @@ fn error_in(output: &dyn Any) -> Option<String> {
 mod tests {
     use super::*;
 
-    pub(super) fn described(outputs: &[&dyn Any]) -> Option<String> {
+    fn described(outputs: &[&dyn Any]) -> Option<String> {
         let returned = ReturnedTasks::default();
         (0..).zip(outputs).for_each(|(id, output)| returned.add(id, *output));
         returned.describe()

@@ -169,7 +169,7 @@ impl Pauses {
         if left.is_zero() {
             let (waited, cut) = match self.limit {
                 Some(TimeLimit { timeout, .. }) => (
-                    // Nobody needs the nanoseconds.
+                    // Without nanoseconds.
                     Duration::from_millis(self.start.elapsed().as_millis() as u64),
                     format!(", not {:?}: the test's time limit is {timeout:?}", self.deadline),
                 ),
