@@ -111,7 +111,9 @@ fn shortened(section: Section, count: usize) -> Vec<String> {
     }
     let marked = if newest { lines.first_mut() } else { lines.last_mut() };
     if let Some(line) = marked {
-        *line = cut(line, WIDTH - more.chars().count());
+        let room = WIDTH - more.chars().count();
+        // The last words of a packet say what became of it.
+        *line = if newest { cut_middle(line, room) } else { cut(line, room) };
         line.push_str(&more);
     }
     lines
@@ -126,6 +128,23 @@ pub(super) fn cut(line: &str, width: usize) -> String {
     }
     let kept: String = line.chars().take(width - 1).collect();
     format!("{}…", kept.trim_end())
+}
+
+/// As [`cut`], for a line of parts with two spaces between them, of which the last ones matter
+/// most: `1.000 s  client > server:7000  SYN  DROPPED`. The one before them is cut.
+pub(super) fn cut_middle(line: &str, width: usize) -> String {
+    // A time, and some of the next part.
+    const LEAST: usize = 24;
+    let length = |text: &str| text.chars().count();
+    if length(line) <= width {
+        return cut(line, width);
+    }
+    let breaks = line.match_indices("  ").skip(1).map(|(at, _)| line.split_at(at));
+    let kept = breaks.into_iter().find(|(_, last)| length(last) + LEAST <= width);
+    match kept {
+        Some((first, last)) => format!("{}{}", cut(first, width - length(last)), plain(last)),
+        None => cut(line, width),
+    }
 }
 
 /// A line that fits, if it does without one after the other of these words.

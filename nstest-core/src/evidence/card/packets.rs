@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::layout::fitted;
+use super::layout::{WIDTH, cut_middle, fitted};
 use crate::evidence::story::Story;
 use crate::evidence::story::names::{seconds, times};
 use crate::evidence::story::trace::{Hop, PacketTrace};
@@ -74,7 +74,8 @@ fn merged(story: &Story, traces: &[&PacketTrace]) -> Vec<String> {
                 _ if time == until => format!("{time}  {text} ({times})"),
                 _ => format!("{time}  {text} ({times} until {until})"),
             };
-            fitted(line, &[(&format!(" until {until}"), ""), ("UDP datagram", "UDP")])
+            let line = fitted(line, &[(&format!(" until {until}"), ""), ("UDP datagram", "UDP")]);
+            cut_middle(&line, WIDTH)
         })
         .collect()
 }

@@ -169,3 +169,35 @@ fn a_test_without_a_network() {
         .times_out();
     assert!(fits(&story).contains("waits    test: accept4 tcp 127.0.0.1:80 (listening)"));
 }
+
+#[test]
+fn what_became_of_a_packet_is_not_cut() {
+    let name = "a-node-with-a-name-of-many-letters-that-leaves-no-room";
+    let scene = Scene::new("a::test")
+        .lan(&[("client", "10.0.2.1/24"), (name, "10.0.2.2/24")])
+        .fault(1, "*: partition client")
+        .packet(&format!("client:40000 > {name}:7000 SYN"), DroppedBy(1))
+        .at(1_000)
+        .packet(&format!("client:40000 > {name}:7000 SYN"), DroppedBy(1))
+        .packet(&format!("client:40000 > {name}:7000 FIN"), Arrives);
+    expect![[r#"
+        packets  0.000 s  client:40000 > a-node-with-a-name-of-ma…  SYN  DROPPED (twice)
+                 1.002 s  client > a-node-with-a-name-of-many-letters-that-leaves-…  FIN
+    "#]]
+    .assert_eq(&lines_of("packets", &fits(&scene.at(1_400).times_out())));
+    let mut scene = Scene::pair().fault(1, "server tcp from 10.0.2.2: drop");
+    for port in 40_000..40_012 {
+        scene = scene.packet(&format!("client:{port} > server:7000 SYN"), Arrives);
+        scene = scene.packet(&format!("server:7000 > client:{port} SYN-ACK"), DroppedBy(1));
+    }
+    let card = fits(&scene.at(500).times_out());
+    expect!["packets  0.030 s  server:7000 > client:…  SYN-ACK  DROPPED (15 earlier left out)"]
+        .assert_eq(lines_of("packets", &card).lines().next().unwrap());
+}
+
+/// The lines of a section.
+fn lines_of(section: &str, card: &str) -> String {
+    let lines = card.lines().skip_while(|line| !line.starts_with(section));
+    let is_own = |line: &&str| line.starts_with([' ', section.chars().next().unwrap()]);
+    lines.take_while(is_own).map(|line| format!("{line}\n")).collect()
+}
