@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::Hint;
 use crate::evidence::story::conversations::TcpDirection;
@@ -35,21 +36,33 @@ pub(super) fn never_healed(story: &Story) -> Option<Hint> {
         }
     };
     // With a link down, the kernel of its node sends nothing.
-    let Some(last) = lost.iter().rev().find(|trace| !trace.headers.is_control()).or(lost.last())
-    else {
-        // The packets that were sent since then show what else the test did.
-        let mut later = story.packets.iter().filter(|trace| trace.time() > start);
-        let is_elsewhere = later
-            .any(|trace| !trace.headers.is_control() && !fault.is_at_end_of(story, &trace.headers));
+    let Some(lost) = lost_packets(story, &lost) else {
         let stops = story.is_timeout() || !is_partition;
-        return (stops && !is_elsewhere).then(|| Hint::about(fault, what));
+        return (stops && !is_elsewhere(story, fault, start)).then(|| Hint::about(fault, what));
     };
-    let is_control = last.headers.is_control();
-    let count = lost.iter().filter(|it| it.headers.is_control() == is_control).count();
-    let to = target(story, &last.headers);
-    let last = last.headers.what();
-    let text = format!("{what}; packets lost to it: {count}, the last is the {last} to {to}");
-    Some(Hint::about(fault, text))
+    Some(Hint::about(fault, format!("{what}; {lost}")))
+}
+
+/// `packets lost to it: 2, the last is the SYN to server:7000 at 1.200 s`. Those that need an
+/// answer count; others of the test do if there are none, and those that only look for a node do
+/// if there are no others. Control traffic says nothing.
+pub(super) fn lost_packets(story: &Story, lost: &[&PacketTrace]) -> Option<String> {
+    let kinds: [fn(&PacketHeaders) -> bool; 3] =
+        [PacketHeaders::is_request, |headers| !headers.is_control(), PacketHeaders::is_lookup];
+    let of_kind = kinds.iter().map(|is_kind| {
+        lost.iter().filter(|trace| is_kind(&trace.headers)).collect::<Vec<&&PacketTrace>>()
+    });
+    let lost = of_kind.into_iter().find(|lost| !lost.is_empty())?;
+    let last = lost.last()?;
+    let (what, to) = (last.headers.what(), target(story, &last.headers));
+    let (count, at) = (lost.len(), story.clock(last.time()));
+    Some(format!("packets lost to it: {count}, the last is the {what} to {to} at {at}"))
+}
+
+/// Whether the test sent packets since a time between nodes that a fault has not cut off.
+pub(super) fn is_elsewhere(story: &Story, fault: &KnownFault, since: Duration) -> bool {
+    let mut later = story.packets.iter().filter(|trace| trace.time() > since);
+    later.any(|trace| !trace.headers.is_control() && !fault.is_at_end_of(story, &trace.headers))
 }
 
 impl KnownFault {
@@ -163,9 +176,9 @@ fn fault_of<'a>(story: &'a Story, trace: &PacketTrace) -> Option<&'a KnownFault>
 
 /// What packets must have in common so that one that comes through makes up for another that
 /// was dropped: whether they are control traffic, addresses, the port of the service, kind.
-type Kind = (bool, IpAddr, IpAddr, u16, &'static str);
+pub(super) type Kind = (bool, IpAddr, IpAddr, u16, &'static str);
 
-fn kind(headers: &PacketHeaders) -> Option<Kind> {
+pub(super) fn kind(headers: &PacketHeaders) -> Option<Kind> {
     if let Some(arp) = &headers.arp {
         let kind = if arp.request { "request" } else { "reply" };
         return Some((true, arp.sender, arp.target, 0, kind));

@@ -5,12 +5,21 @@
 //! are ambiguous, it gives no hint. [`hints`] tries the patterns in order, the most specific
 //! first. If it is known what the threads wait for, only that counts ([`waited`]); the rest is
 //! a note.
+//!
+//! A pattern that names a cause needs a verdict that is about the network ([`errors`]): what a
+//! fault did on purpose does not explain a wrong value. What holds whatever the verdict says is
+//! that a fault is in force and has taken packets, which is said as an observation
+//! ([`in_force`], [`delayed`]).
+//!
+//! [`errors`]: crate::evidence::story::errors
 
 mod addresses;
 mod blame;
 mod busy;
 mod current;
+mod delayed;
 mod faults;
+mod in_force;
 mod no_route;
 mod panics;
 mod refused;
@@ -25,7 +34,7 @@ mod tests;
 mod waited;
 mod waiting;
 
-use super::story::names::error_numbers;
+use super::story::errors::error_numbers;
 use super::story::{KnownFault, Story};
 
 /// How many hints are given.
@@ -87,7 +96,9 @@ const SYMPTOMS: &[Pattern] = &[
     replies::elsewhere,
     refused::without_packets,
     refused::not_available,
-    streams::still_delayed,
+    delayed::still_delayed,
+    in_force::took_packets,
+    in_force::took_down,
     streams::not_read,
     silence::syn_unanswered,
     silence::datagrams_unanswered,

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Hint;
+use super::delayed::on_its_way;
 use super::waiting::{self, reads};
 use crate::evidence::story::conversations::{TcpConversation, TcpDirection};
-use crate::evidence::story::names::{bytes, seconds, times};
+use crate::evidence::story::names::{bytes, times};
 use crate::evidence::story::trace::PacketTrace;
-use crate::evidence::story::{KnownFault, OpenSocket, Story};
-use crate::evidence::timeline::Fate;
+use crate::evidence::story::{OpenSocket, Story};
 use crate::frame::view::flag;
 
 /// Both ends of a connection have bytes that they have not read, and bytes that they could not
@@ -136,61 +136,6 @@ fn windows(story: &Story, socket: &OpenSocket) -> Vec<(Duration, u16)> {
 /// A window that was open this long before the failure is open.
 const NOW: Duration = Duration::from_millis(200);
 
-/// A delay that is worth a remark.
-const DELAY: Duration = Duration::from_millis(200);
-
-/// The next packet that the wire was to deliver when the test failed, with the condition that
-/// delayed it.
-fn on_its_way(story: &Story) -> Option<(&PacketTrace, &KnownFault, Duration)> {
-    let waiting = story.packets.iter().filter_map(|trace| {
-        let hop = trace.last();
-        let fate = hop.fates.iter().find(|fate| fate.delay.is_some())?;
-        let delay = Duration::from_nanos(fate.delay?);
-        let is_waiting = hop.to.is_empty() && trace.dropped_by().is_none();
-        let fault = story.fault(fate.fault?).filter(|fault| fault.is_in_force())?;
-        (is_waiting && delay >= DELAY && hop.time + delay > story.failed_at)
-            .then_some((trace, fault, delay))
-    });
-    let waiting = waiting.filter(|(trace, ..)| !trace.headers.is_control());
-    waiting.min_by_key(|(trace, _, delay)| trace.last().time + *delay)
-}
-
-/// Data waits in a condition, such as a limit of the rate.
-pub(super) fn still_delayed(story: &Story) -> Option<Hint> {
-    if !story.timed_out() {
-        return None;
-    }
-    let (last, fault, delay) = on_its_way(story)?;
-    let waits = story.packets.iter().filter(|trace| {
-        let by = |fate: &Fate| {
-            let due = trace.last().time + Duration::from_nanos(fate.delay.unwrap_or(0));
-            fate.fault == Some(fault.number) && due > story.failed_at
-        };
-        let waits = trace.last().to.is_empty() && trace.dropped_by().is_none();
-        waits && trace.flow() == last.flow() && trace.last().fates.iter().any(by)
-    });
-    let count: usize = waits.map(|trace| trace.headers.data()).sum();
-    let (from, to) = (story.source(&last.headers), story.destination(&last.headers));
-    let text = &fault.text;
-    if last.headers.tcp().is_none() || count == 0 {
-        let (due, failed) = (last.last().time + delay, story.clock(story.failed_at));
-        let (what, due, delay) = (last.headers.what(), story.clock(due), seconds(delay));
-        return Some(Hint::about(
-            fault,
-            format!(
-                "the {what} from {from} to {to} was still on its way when the test failed at {failed}: `{text}` delays it by {delay}, to {due}"
-            ),
-        ));
-    }
-    Some(Hint::about(
-        fault,
-        format!(
-            "data ({}) from {from} to {to} was still delayed by `{text}` when the test failed",
-            bytes(count as u64)
-        ),
-    ))
-}
-
 fn other_end<'a>(story: &'a Story, socket: &OpenSocket) -> Option<&'a OpenSocket> {
     let remote = socket.remote.filter(|remote| remote.port() > 0)?;
     waiting::socket(story, remote, socket.local?)
@@ -207,7 +152,7 @@ fn name(story: &Story, socket: &OpenSocket) -> String {
 /// The peer reset the connection, and the verdict says that it was.
 pub(super) fn reset_by_peer(story: &Story) -> Option<Hint> {
     // After a reset, a call fails with EPIPE only if an earlier one has failed with ECONNRESET.
-    if !story.names_error(&[104]) && !story.mentions(&["kind: ConnectionReset"]) {
+    if !story.reports_reset() {
         return None;
     }
     let conversations = story.tcp_conversations();
@@ -248,7 +193,7 @@ pub(super) fn closed_by_peer(story: &Story) -> Option<Hint> {
     if !story.reports_end() {
         return None;
     }
-    let is_pipe = story.names_error(&[32]) || story.mentions(&["kind: BrokenPipe"]);
+    let is_pipe = story.reports_broken_pipe();
     let conversations = story.tcp_conversations();
     let closes = |trace: &&&PacketTrace| trace.headers.is_tcp(flag::FIN);
     let (last, fin) = conversations

@@ -6,6 +6,7 @@
 //! - [`machine`]: whether the machine was too slow;
 //! - [`panics`]: its panics;
 //! - [`failure`]: when it failed;
+//! - [`errors`]: what its verdict says of errors;
 //! - [`names`]: how cards and hints name nodes, addresses and packets;
 //! - [`replies`]: datagrams that answer from another address or port than was asked;
 //! - [`in_force`]: when faults were in force, and where;
@@ -21,6 +22,7 @@ use crate::addr::MacAddr;
 use crate::fault::Fault;
 
 pub(crate) mod conversations;
+pub(crate) mod errors;
 mod failure;
 pub(crate) mod headers;
 mod in_force;

@@ -124,90 +124,7 @@ impl Story {
     pub(crate) fn clock(&self, time: Duration) -> String {
         seconds(time.saturating_sub(self.start))
     }
-
-    /// Whether the test was killed at its timeout.
-    pub(crate) fn is_timeout(&self) -> bool {
-        self.verdict.contains("did not end within")
-    }
-
-    /// Whether the verdict or the output contains one of these texts.
-    pub(crate) fn mentions(&self, texts: &[&str]) -> bool {
-        texts.iter().any(|text| self.verdict.contains(text))
-    }
-
-    /// Whether the failure is about time or the network, and not about a value: the test was
-    /// killed at its timeout, or its verdict has an error as a library prints it. The words of an
-    /// assertion do not count.
-    pub(crate) fn is_about_network(&self) -> bool {
-        self.is_timeout()
-            || self.reports_timeout()
-            // Those of files are smaller: EPERM and EPIPE are of both.
-            || error_numbers(&self.verdict).any(|number| matches!(number, 1 | 32 | 88..=115))
-            || self.mentions(ENDED)
-            || self.mentions(&[
-                "failed to lookup address",
-                "failure in name resolution",
-                "ame or service not known",
-                "no record found",
-                "ResolveError",
-                "tcp connect error",
-                "error sending request",
-            ])
-    }
-
-    /// Whether the verdict has the error of a call that had a time limit.
-    pub(crate) fn reports_timeout(&self) -> bool {
-        self.names_error(&[11, 110])
-            || self.mentions(&[
-                "kind: TimedOut",
-                "kind: WouldBlock",
-                "connection timed out",
-                "operation timed out",
-                "request timed out",
-                "timed out waiting on",
-                "deadline has elapsed",
-                "Elapsed(())",
-                "Err value: Timeout",
-            ])
-    }
-
-    /// Whether the verdict has one of these error numbers.
-    pub(crate) fn names_error(&self, numbers: &[u32]) -> bool {
-        error_numbers(&self.verdict).any(|number| numbers.contains(&number))
-    }
-
-    /// Whether the verdict says that data ended early.
-    pub(crate) fn reports_end(&self) -> bool {
-        self.names_error(&[32]) || self.mentions(ENDED)
-    }
 }
-
-/// The error numbers in a text, as the standard library prints them:
-/// `Os { code: 111, kind: ConnectionRefused, …`, `Connection refused (os error 111)`.
-pub(crate) fn error_numbers(text: &str) -> impl Iterator<Item = u32> {
-    ["(os error ", "Os { code: "].iter().flat_map(move |before| {
-        text.split(before).skip(1).filter_map(|rest| {
-            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-            rest[..end].parse().ok()
-        })
-    })
-}
-
-/// What libraries say when data ends before they expect it.
-const ENDED: &[&str] = &[
-    "kind: UnexpectedEof",
-    "failed to fill whole buffer",
-    "unexpected end of file",
-    "early eof",
-    "connection closed before",
-    "ConnectionClosed",
-    "IncompleteMessage",
-    "kind: BrokenPipe",
-    "kind: ConnectionReset",
-    "kind: ConnectionAborted",
-    "kind: ConnectionRefused",
-    "kind: NotConnected",
-];
 
 /// The first port that clients get by themselves (`ip_local_port_range`).
 pub(crate) const EPHEMERAL: u16 = 32_768;
@@ -311,6 +228,11 @@ impl PacketHeaders {
             (4, 3, 13) | (6, 1, 1) => "administratively prohibited".to_owned(),
             (4, 11, _) | (6, 3, _) => "time exceeded".to_owned(),
             (6, 2, _) => "packet too big".to_owned(),
+            (6, 130, _) => "MLD query".to_owned(),
+            (6, 131 | 143, _) => "MLD report".to_owned(),
+            (6, 132, _) => "MLD done".to_owned(),
+            (6, 133, _) => "router solicitation".to_owned(),
+            (6, 134, _) => "router advertisement".to_owned(),
             (6, 135, _) => return about("neighbour solicitation"),
             (6, 136, _) => return about("neighbour advertisement"),
             _ => format!("type {kind} code {code}"),
@@ -323,6 +245,23 @@ impl PacketHeaders {
         self.arp.is_some()
             || matches!(self.transport, TransportHeader::Icmp { version: 6, kind: 130..=143, .. })
             || self.destination.is_some_and(|ip| ip.is_multicast() && self.ports().is_none())
+    }
+
+    /// Whether a node looks for the MAC address of another one, to which it has a packet to
+    /// send, or answers that. Without a source, it checks its own address.
+    pub(crate) fn is_lookup(&self) -> bool {
+        match self.arp {
+            Some(arp) => arp.sender != arp.target && !arp.sender.is_unspecified(),
+            None => self.neighbour.is_some() && self.source.is_some_and(|ip| !ip.is_unspecified()),
+        }
+    }
+
+    /// Whether the other side has to answer it: it opens a connection or has data.
+    pub(crate) fn is_request(&self) -> bool {
+        match self.tcp() {
+            Some(tcp) => !tcp.has(flag::RST) && (tcp.has(flag::SYN) || tcp.len > 0),
+            None => !self.is_control() && self.quoted.is_none(),
+        }
     }
 }
 

@@ -18,13 +18,15 @@ pub(crate) enum Then {
     DroppedBy(u32),
     /// It would arrive a second later.
     DelayedBy(u32),
+    /// It arrives, with a remark that this fault has delayed it by a second.
+    LateBy(u32),
     /// It arrives, and this fault has changed it.
     ChangedBy(u32),
     /// It arrives, and this fault has made it.
     MadeBy(u32),
 }
 
-pub(crate) use Then::{Arrives, ChangedBy, DelayedBy, DroppedBy, Lost, MadeBy};
+pub(crate) use Then::{Arrives, ChangedBy, DelayedBy, DroppedBy, LateBy, Lost, MadeBy};
 
 /// A story that is being written. Times are in milliseconds since the start.
 #[derive(Debug, Clone, Default)]
@@ -187,21 +189,20 @@ impl Scene {
             self.now += 1;
             match (is_last, then) {
                 (true, Lost) => {}
-                (true, DroppedBy(fault)) => self.packets[sent].fates.push(fate("dropped", fault)),
-                (true, DelayedBy(by)) => {
-                    let delay = Some(1_000_000_000);
-                    self.packets[sent].fates.push(Fate { delay, ..fate("delayed", by) });
-                }
-                (true, MadeBy(fault)) => {
+                (true, DroppedBy(by)) => self.add_fate(sent, "dropped", by),
+                (true, DelayedBy(by)) => self.add_fate(sent, "delayed", by),
+                (true, MadeBy(by)) => {
                     self.packets.pop();
                     let received = self.record(to, true, None, &frame);
-                    self.packets[received].fates.push(fate("made", fault));
+                    self.add_fate(received, "made", by);
                 }
                 _ => {
                     let number = self.packets[sent].number;
                     self.record(to, true, Some(number), &frame);
-                    if let (true, ChangedBy(fault)) = (is_last, then) {
-                        self.packets[sent].fates.push(fate("changed", fault));
+                    match then {
+                        ChangedBy(by) if is_last => self.add_fate(sent, "changed", by),
+                        LateBy(by) if is_last => self.add_fate(sent, "delayed", by),
+                        _ => {}
                     }
                 }
             }
@@ -223,6 +224,11 @@ impl Scene {
         }
         self.now += 1;
         self
+    }
+
+    fn add_fate(&mut self, packet: usize, effect: &str, fault: u32) {
+        let (delay, fault) = ((effect == "delayed").then_some(1_000_000_000), Some(fault));
+        self.packets[packet].fates.push(Fate { effect: effect.to_owned(), fault, delay });
     }
 
     fn record(&mut self, end: u32, received: bool, sent_as: Option<u64>, frame: &[u8]) -> usize {
@@ -347,10 +353,6 @@ impl Scene {
         let rest = [5 << 4, flags, 0xff, 0xff, 0, 0, 0, 0];
         ip(source, destination, 6, &[&ports, &numbers, &rest[..], &vec![7; length]].concat())
     }
-}
-
-fn fate(effect: &str, fault: u32) -> Fate {
-    Fate { effect: effect.to_owned(), fault: Some(fault), delay: None }
 }
 
 pub(crate) fn mac(end: u32) -> MacAddr {

@@ -1,5 +1,6 @@
 //! Each pattern on a small story, and stories that must get no hint.
 
+mod in_force;
 mod negative;
 mod observed;
 mod patterns;

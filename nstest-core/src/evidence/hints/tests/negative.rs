@@ -35,7 +35,8 @@ fn a_failed_assertion_gets_no_hint() {
         healthy(Scene::pair().fault(1, "server: condition delay 1ms"), 40_000),
         Scene::pair()
             .fault(1, "server udp: drop")
-            .packet("client:1 > server:2 udp 9", DroppedBy(1)),
+            .packet("client:1 > server:2 udp 9", DroppedBy(1))
+            .heal(1),
         Scene::pair().fault(1, "server: down"),
         Scene::pair()
             .packet("client:40000 > server:7000 SYN", Arrives)

@@ -105,7 +105,7 @@ fn data_that_waits_in_a_condition_is_not_data_that_is_not_read() {
         .at(2_000)
         .times_out();
     expect![[r#"
-        data (200 bytes) from client to server:7000 was still delayed by `server: condition rate 200kbit` when the test failed
+        data (200 bytes) from client to server:7000 was still delayed by `server: condition rate 200kbit` when the test failed at 1.990 s
     "#]].assert_eq(&shown(&story));
 }
 

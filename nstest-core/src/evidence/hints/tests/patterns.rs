@@ -56,7 +56,7 @@ fn a_partition_that_was_never_healed() {
         .at(2_000)
         .times_out();
     expect![[r#"
-        the partition `*: partition client | server` was never healed: it is in force since 0.200 s; packets lost to it: 2, the last is the SYN to server:7000
+        the partition `*: partition client | server` was never healed: it is in force since 0.200 s; packets lost to it: 2, the last is the SYN to server:7000 at 1.200 s
     "#]]
     .assert_eq(&shown(&story));
 }

@@ -1,0 +1,112 @@
+//! Faults that are in force when the test fails, whatever its verdict says: the packets that
+//! they have taken, as an observation.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Hint;
+use super::faults::{is_elsewhere, kind, lost_packets};
+use crate::evidence::story::names::PacketFlow;
+use crate::evidence::story::trace::PacketTrace;
+use crate::evidence::story::{KnownFault, Story};
+use crate::fault::FaultEffect;
+use crate::frame::view::{flag, is_not_after};
+
+/// A packet that was lost this long before the failure is old. TCP sends one again after 1 s,
+/// and again after 2 s.
+const RECENT: Duration = Duration::from_secs(3);
+
+/// So many packets in a row that a condition loses by chance are not made up for.
+const IN_A_ROW: usize = 3;
+
+/// A fault that is in force has taken packets that the test needed, and none of their kind came
+/// through afterwards.
+pub(super) fn took_packets(story: &Story) -> Option<Hint> {
+    let mut kinds: BTreeMap<_, Vec<&PacketTrace>> = BTreeMap::new();
+    for trace in story.packets.iter().filter(|trace| trace.headers.is_request()) {
+        if let Some(kind) = kind(&trace.headers) {
+            kinds.entry(kind).or_default().push(trace);
+        }
+    }
+    let taken_by = |fault: &KnownFault| {
+        let least = if fault.is_condition() { IN_A_ROW } else { 1 };
+        let of_kinds = kinds.values().filter_map(move |traces| {
+            let arrived = traces.iter().rposition(|trace| trace.receiver().is_some());
+            let tail = traces[arrived.map_or(0, |at| at + 1)..].iter().copied();
+            let taken: Vec<&PacketTrace> =
+                tail.filter(|trace| story.is_taken_by(trace, fault)).collect();
+            (taken.len() >= least).then_some(taken)
+        });
+        let mut taken: Vec<&PacketTrace> = of_kinds.flatten().collect();
+        taken.sort_by_key(|trace| trace.time());
+        taken
+    };
+    let in_force = story.faults.iter().filter(|fault| fault.is_in_force());
+    let (fault, taken) = in_force
+        .map(|fault| (fault, taken_by(fault)))
+        .max_by_key(|(_, taken)| taken.last().map(|trace| trace.time()))?;
+    let last = taken.last()?;
+    if last.time() + RECENT < story.failed_at {
+        return None;
+    }
+    let (what, lost) = (fault.still_in_force(story)?, lost_packets(story, &taken)?);
+    Some(Hint::about(fault, format!("{what}; {lost}")))
+}
+
+/// A test that waited this long after a link went down did not fail because of what was before.
+const WAITED: Duration = Duration::from_millis(200);
+
+/// A link is down, and the test sent nothing since then. The kernel drops what is sent there,
+/// before it is recorded.
+pub(super) fn took_down(story: &Story) -> Option<Hint> {
+    let is_down = |fault: &&KnownFault| {
+        let effect = fault.fault.as_ref().map(|fault| &fault.effect);
+        fault.is_in_force() && matches!(effect, Some(FaultEffect::Down))
+    };
+    let fault = story.faults.iter().rev().find(is_down)?;
+    let (since, _) = *fault.in_force.last()?;
+    let sent = story.packets.iter().any(|trace| {
+        trace.time() > since && !trace.headers.is_control() && trace.receiver().is_some()
+    });
+    if sent || since + WAITED > story.failed_at || is_elsewhere(story, fault, since) {
+        return None;
+    }
+    let what = fault.still_in_force(story)?;
+    Some(Hint::about(fault, format!("{what}, and no packet was delivered since then")))
+}
+
+impl Story {
+    /// Whether a packet was lost to a fault, and its receiver has not acknowledged it all the
+    /// same, since it was sent again.
+    fn is_taken_by(&self, lost: &PacketTrace, fault: &KnownFault) -> bool {
+        let is_later = |other: &&PacketTrace| {
+            other.time() > lost.time()
+                && other.receiver().is_some()
+                && other.flow() == lost.flow().map(PacketFlow::reverse)
+        };
+        let acknowledges = |other: &PacketTrace| {
+            let (Some(lost), Some(other)) = (lost.headers.tcp(), other.headers.tcp()) else {
+                return false;
+            };
+            other.has(flag::ACK) && is_not_after(lost.end(), other.ack)
+        };
+        self.blamed(lost).is_some_and(|by| by.number == fault.number)
+            && !self.packets.iter().filter(is_later).any(acknowledges)
+    }
+}
+
+impl KnownFault {
+    fn is_condition(&self) -> bool {
+        let effect = self.fault.as_ref().map(|fault| &fault.effect);
+        matches!(effect, Some(FaultEffect::Condition(_)))
+    }
+
+    /// `the partition `*: partition a | b` is still in force (since 0.200 s)`.
+    fn still_in_force(&self, story: &Story) -> Option<String> {
+        let (since, _) = *self.in_force.last()?;
+        let effect = self.fault.as_ref().map(|fault| &fault.effect);
+        let what =
+            if matches!(effect, Some(FaultEffect::Partition(_))) { "the partition " } else { "" };
+        Some(format!("{what}`{}` is still in force (since {})", self.text, story.clock(since)))
+    }
+}

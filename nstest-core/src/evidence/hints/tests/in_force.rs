@@ -1,0 +1,155 @@
+//! Faults that are in force when a test fails, whatever its verdict says.
+
+use expect_test::{Expect, expect};
+
+use super::shown;
+use crate::evidence::story::testing::{Arrives, DelayedBy, DroppedBy, LateBy, Lost, Scene};
+
+/// Verdicts that say nothing of the network.
+const VERDICTS: [&str; 4] = [
+    "Error: \"gave up\"",
+    "Error: no leader was elected in time",
+    "the test panicked: assertion failed: answer.is_ok()",
+    "the test panicked: assertion `left == right` failed\n  left: 1\n right: 2",
+];
+
+const SYN: &str = "client:40000 > server:7000 SYN";
+
+#[track_caller]
+fn assert_hint(scene: &Scene, expected: &Expect) {
+    for verdict in VERDICTS {
+        expected.assert_eq(&shown(&scene.clone().fails(verdict)));
+    }
+}
+
+fn connected(scene: Scene, port: u16) -> Scene {
+    scene
+        .packet(&format!("client:{port} > server:7000 SYN"), Arrives)
+        .packet(&format!("server:7000 > client:{port} SYN-ACK"), Arrives)
+        .packet(&format!("client:{port} > server:7000 ACK"), Arrives)
+}
+
+#[test]
+fn a_fault_that_takes_the_packets_of_the_test() {
+    let partition = Scene::pair()
+        .at(200)
+        .fault(1, "*: partition client | server")
+        .packet(SYN, Lost)
+        .at(1_200)
+        .packet(SYN, DroppedBy(1))
+        .packet("client > server arp", DroppedBy(1));
+    assert_hint(
+        &partition.at(1_700),
+        &expect![[r#"
+        the partition `*: partition client | server` is still in force (since 0.200 s); packets lost to it: 2, the last is the SYN to server:7000 at 1.200 s
+    "#]],
+    );
+    let dropped = connected(Scene::pair(), 40_000)
+        .fault(1, "server tcp: drop")
+        .packet("client:40000 > server:7000 data 10", DroppedBy(1))
+        .at(300)
+        .packet("client:40000 > server:7000 again 10", DroppedBy(1))
+        .packet("client:40000 > server:7000 FIN", DroppedBy(1));
+    assert_hint(
+        &dropped.at(600),
+        &expect![[r#"
+        `server tcp: drop` is still in force (since 0.006 s); packets lost to it: 2, the last is the data (10 bytes) to server:7000 at 0.300 s
+    "#]],
+    );
+    let down = connected(Scene::pair(), 40_000).at(100).fault(1, "server: down").at(600);
+    assert_hint(
+        &down,
+        &expect![[r#"
+        `server: down` is still in force (since 0.100 s), and no packet was delivered since then
+    "#]],
+    );
+}
+
+#[test]
+fn losses_that_were_made_up_for() {
+    // Sent again, and acknowledged.
+    let again = connected(Scene::pair(), 40_000)
+        .fault(1, "server tcp data nth 1: drop")
+        .packet("client:40000 > server:7000 data 10", DroppedBy(1))
+        .at(300)
+        .packet("client:40000 > server:7000 again 10", Arrives)
+        .packet("server:7000 > client:40000 data 10", Arrives)
+        .at(600);
+    // By another connection.
+    let retried = connected(
+        Scene::pair().fault(1, "server tcp nth 1: drop").packet(SYN, DroppedBy(1)).at(500),
+        40_001,
+    );
+    // What a client sends when it is done needs no answer.
+    let done = connected(Scene::pair(), 40_000)
+        .fault(1, "*: partition client | server")
+        .packet("client:40000 > server:7000 ACK", DroppedBy(1))
+        .packet("client:40000 > server:7000 FIN", DroppedBy(1))
+        .packet("client:40000 > server:7000 RST", DroppedBy(1))
+        .packet("client > server arp", DroppedBy(1))
+        .at(600);
+    // Long ago, and not in force any more.
+    let old = Scene::pair().fault(1, "server tcp: drop").packet(SYN, DroppedBy(1)).at(8_000);
+    let healed = Scene::pair().fault(1, "server tcp: drop").packet(SYN, DroppedBy(1)).heal(1);
+    // By chance.
+    let random =
+        Scene::pair().fault(1, "server: condition loss 2%").packet(SYN, DroppedBy(1)).at(500);
+    let nothing = Scene::pair().fault(1, "*: partition client | server").at(900);
+    // A test that looks at once, and one that uses its link again.
+    let at_once = Scene::pair().fault(1, "server: down").at(100);
+    let up = Scene::pair().fault(1, "server: down").at(500).heal(1).at(900);
+    for scene in [again, retried, done, old, healed, random, nothing, at_once, up] {
+        assert_hint(&scene, &expect![""]);
+    }
+}
+
+#[test]
+fn a_handshake_that_a_delay_holds_up() {
+    let scene =
+        Scene::pair().fault(1, "server: condition delay 1s").packet(SYN, DelayedBy(1)).at(500);
+    assert_hint(
+        &scene,
+        &expect![[r#"
+        the SYN from client to server:7000 was still on its way when the test failed at 0.500 s: `server: condition delay 1s` delays it by 1.000 s, to 1.000 s
+    "#]],
+    );
+    // Data that is on its way on a connection that is used is not missing.
+    let scene = connected(Scene::pair(), 40_000)
+        .fault(1, "server: condition delay 1s")
+        .packet("client:40000 > server:7000 data 10", DelayedBy(1))
+        .packet("client:1 > server:2 udp 9", DelayedBy(1));
+    assert_hint(&scene.at(500), &expect![""]);
+    // It has closed the connection, and so does not get it any more.
+    let scene = connected(Scene::pair(), 40_000)
+        .packet("client:40000 > server:7000 data 10", Arrives)
+        .fault(1, "server: condition delay 1s")
+        .packet("server:7000 > client:40000 data 20", DelayedBy(1))
+        .packet("client:40000 > server:7000 FIN", DelayedBy(1));
+    assert_hint(
+        &scene.at(500),
+        &expect![[r#"
+        data (20 bytes) from server:7000 to client:40000 was still delayed by `server: condition delay 1s` when the test failed at 0.500 s
+    "#]],
+    );
+}
+
+#[test]
+fn the_answer_to_the_last_try_is_on_its_way() {
+    // The reset by which the client has ended its first try comes earlier.
+    let scene = Scene::pair()
+        .fault(1, "server: condition delay 1s")
+        .at(1_400)
+        .packet(SYN, LateBy(1))
+        .packet("server:7000 > client:40000 SYN-ACK", LateBy(1))
+        .packet("client:40000 > server:7000 RST", DelayedBy(1))
+        .at(1_500)
+        .packet("client:40001 > server:7000 SYN", LateBy(1))
+        .at(1_600)
+        .packet("server:7000 > client:40001 SYN-ACK", DelayedBy(1))
+        .at(1_700);
+    let expected = expect![[r#"
+        the SYN-ACK from server:7000 to client:40001 was still on its way when the test failed at 1.700 s: `server: condition delay 1s` delays it by 1.000 s, to 2.600 s; the round trip takes 2.000 s
+    "#]];
+    assert_hint(&scene, &expected);
+    expected.assert_eq(&shown(&scene.fails("Error: timed out")));
+}
