@@ -5,6 +5,7 @@
 
 mod cards;
 mod fixtures;
+mod wordings;
 
 use expect_test::{Expect, expect};
 
@@ -149,7 +150,7 @@ fn a_partition_that_is_never_healed() {
         "partition_never_healed",
         CAUSE,
         expect![[r#"
-            hint     the partition `*: partition a | b` was never healed: it is in force since N s; packets lost to it: N, the last is the SYN to b:7000
+            hint     the partition `*: partition a | b` was never healed: it is in force since N s; packets lost to it: N, the last is the SYN to b:7000 at N s
             network  LAN `peers`: test 10.0.2.1/24 — a 10.0.2.2/24 [partitioned]
                      — b 10.0.2.3/24 [partitioned]
             faults   N `*: partition a | b`  N s to the end

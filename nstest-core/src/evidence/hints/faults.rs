@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use super::Hint;
 use crate::evidence::story::conversations::TcpDirection;
@@ -37,8 +36,12 @@ pub(super) fn never_healed(story: &Story) -> Option<Hint> {
     };
     // With a link down, the kernel of its node sends nothing.
     let Some(lost) = lost_packets(story, &lost) else {
+        // The packets that were sent since then show what else the test did.
+        let mut later = story.packets.iter().filter(|trace| trace.time() > start);
+        let is_elsewhere = later
+            .any(|trace| !trace.headers.is_control() && !fault.is_at_end_of(story, &trace.headers));
         let stops = story.is_timeout() || !is_partition;
-        return (stops && !is_elsewhere(story, fault, start)).then(|| Hint::about(fault, what));
+        return (stops && !is_elsewhere).then(|| Hint::about(fault, what));
     };
     Some(Hint::about(fault, format!("{what}; {lost}")))
 }
@@ -57,12 +60,6 @@ pub(super) fn lost_packets(story: &Story, lost: &[&PacketTrace]) -> Option<Strin
     let (what, to) = (last.headers.what(), target(story, &last.headers));
     let (count, at) = (lost.len(), story.clock(last.time()));
     Some(format!("packets lost to it: {count}, the last is the {what} to {to} at {at}"))
-}
-
-/// Whether the test sent packets since a time between nodes that a fault has not cut off.
-pub(super) fn is_elsewhere(story: &Story, fault: &KnownFault, since: Duration) -> bool {
-    let mut later = story.packets.iter().filter(|trace| trace.time() > since);
-    later.any(|trace| !trace.headers.is_control() && !fault.is_at_end_of(story, &trace.headers))
 }
 
 impl KnownFault {
@@ -213,8 +210,8 @@ fn subject(story: &Story, headers: &PacketHeaders) -> String {
 }
 
 fn target(story: &Story, headers: &PacketHeaders) -> String {
-    match headers.arp {
-        Some(arp) => story.host(arp.target),
+    match headers.arp.map(|arp| arp.target).or(headers.neighbour) {
+        Some(target) => story.host(target),
         None => story.destination(headers),
     }
 }

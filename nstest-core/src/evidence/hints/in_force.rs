@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Hint;
-use super::faults::{is_elsewhere, kind, lost_packets};
+use super::faults::{kind, lost_packets};
 use crate::evidence::story::names::PacketFlow;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, Story};
@@ -23,7 +23,8 @@ const IN_A_ROW: usize = 3;
 /// through afterwards.
 pub(super) fn took_packets(story: &Story) -> Option<Hint> {
     let mut kinds: BTreeMap<_, Vec<&PacketTrace>> = BTreeMap::new();
-    for trace in story.packets.iter().filter(|trace| trace.headers.is_request()) {
+    let is_needed = |trace: &&PacketTrace| trace.headers.is_request() || trace.headers.is_lookup();
+    for trace in story.packets.iter().filter(is_needed) {
         if let Some(kind) = kind(&trace.headers) {
             kinds.entry(kind).or_default().push(trace);
         }
@@ -51,28 +52,6 @@ pub(super) fn took_packets(story: &Story) -> Option<Hint> {
     }
     let (what, lost) = (fault.still_in_force(story)?, lost_packets(story, &taken)?);
     Some(Hint::about(fault, format!("{what}; {lost}")))
-}
-
-/// A test that waited this long after a link went down did not fail because of what was before.
-const WAITED: Duration = Duration::from_millis(200);
-
-/// A link is down, and the test sent nothing since then. The kernel drops what is sent there,
-/// before it is recorded.
-pub(super) fn took_down(story: &Story) -> Option<Hint> {
-    let is_down = |fault: &&KnownFault| {
-        let effect = fault.fault.as_ref().map(|fault| &fault.effect);
-        fault.is_in_force() && matches!(effect, Some(FaultEffect::Down))
-    };
-    let fault = story.faults.iter().rev().find(is_down)?;
-    let (since, _) = *fault.in_force.last()?;
-    let sent = story.packets.iter().any(|trace| {
-        trace.time() > since && !trace.headers.is_control() && trace.receiver().is_some()
-    });
-    if sent || since + WAITED > story.failed_at || is_elsewhere(story, fault, since) {
-        return None;
-    }
-    let what = fault.still_in_force(story)?;
-    Some(Hint::about(fault, format!("{what}, and no packet was delivered since then")))
 }
 
 impl Story {

@@ -8,8 +8,8 @@
 //!
 //! A pattern that names a cause needs a verdict that is about the network ([`errors`]): what a
 //! fault did on purpose does not explain a wrong value. What holds whatever the verdict says is
-//! that a fault is in force and has taken packets, which is said as an observation
-//! ([`in_force`], [`delayed`]).
+//! that a fault is in force and has taken packets, or that a link is down and nothing was sent
+//! since: observations ([`in_force`], [`delayed`], [`silence::link_down`]).
 //!
 //! [`errors`]: crate::evidence::story::errors
 
@@ -98,7 +98,6 @@ const SYMPTOMS: &[Pattern] = &[
     refused::not_available,
     delayed::still_delayed,
     in_force::took_packets,
-    in_force::took_down,
     streams::not_read,
     silence::syn_unanswered,
     silence::datagrams_unanswered,

@@ -247,13 +247,19 @@ impl PacketHeaders {
             || self.destination.is_some_and(|ip| ip.is_multicast() && self.ports().is_none())
     }
 
-    /// Whether a node looks for the MAC address of another one, to which it has a packet to
-    /// send, or answers that. Without a source, it checks its own address.
+    /// Whether a node asks all for the MAC address of another one, to which it has a packet to
+    /// send: not a check of its own address, and no probe of an address that it knows.
     pub(crate) fn is_lookup(&self) -> bool {
-        match self.arp {
-            Some(arp) => arp.sender != arp.target && !arp.sender.is_unspecified(),
-            None => self.neighbour.is_some() && self.source.is_some_and(|ip| !ip.is_unspecified()),
-        }
+        let asks = match (self.arp, &self.transport) {
+            (Some(arp), _) => {
+                arp.request && arp.sender != arp.target && !arp.sender.is_unspecified()
+            }
+            (None, TransportHeader::Icmp { version: 6, kind: 135, .. }) => {
+                self.source.is_some_and(|ip| !ip.is_unspecified())
+            }
+            _ => false,
+        };
+        asks && !self.to.is_unicast()
     }
 
     /// Whether the other side has to answer it: it opens a connection or has data.

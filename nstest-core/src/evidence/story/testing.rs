@@ -63,8 +63,7 @@ impl Scene {
     /// A network of these nodes, which are made if they are new.
     pub(crate) fn lan(mut self, members: &[(&str, &str)]) -> Self {
         self.networks += 1;
-        let network = self.networks;
-        let mut link_ends = Vec::new();
+        let (network, mut link_ends) = (self.networks, Vec::new());
         for (name, address) in members {
             if !self.nodes.iter().any(|node| node == name) {
                 self.nodes.push((*name).to_owned());
@@ -184,7 +183,8 @@ impl Scene {
         for (nth, hop) in path.windows(2).enumerate() {
             let is_last = nth + 2 == path.len();
             let (from, to) = self.ends_between(hop[0], hop[1]);
-            let frame = [&mac(to).octets()[..], &mac(from).octets(), &payload].concat();
+            let to_mac = if kind[0] == "arp" { [0xff; 6] } else { mac(to).octets() };
+            let frame = [&to_mac[..], &mac(from).octets(), &payload].concat();
             let sent = self.record(from, false, None, &frame);
             self.now += 1;
             match (is_last, then) {

@@ -1,9 +1,12 @@
 //! Faults that are in force when a test fails, whatever its verdict says.
 
+use std::collections::BTreeSet;
+
 use expect_test::{Expect, expect};
 
 use super::shown;
 use crate::evidence::story::testing::{Arrives, DelayedBy, DroppedBy, LateBy, Lost, Scene};
+use crate::evidence::timeline::TimelineEvent;
 
 /// Verdicts that say nothing of the network.
 const VERDICTS: [&str; 4] = [
@@ -17,9 +20,10 @@ const SYN: &str = "client:40000 > server:7000 SYN";
 
 #[track_caller]
 fn assert_hint(scene: &Scene, expected: &Expect) {
-    for verdict in VERDICTS {
-        expected.assert_eq(&shown(&scene.clone().fails(verdict)));
-    }
+    // The same for all.
+    let hints: BTreeSet<String> =
+        VERDICTS.iter().map(|verdict| shown(&scene.clone().fails(verdict))).collect();
+    expected.assert_eq(&hints.into_iter().collect::<String>());
 }
 
 fn connected(scene: Scene, port: u16) -> Scene {
@@ -56,13 +60,27 @@ fn a_fault_that_takes_the_packets_of_the_test() {
         `server tcp: drop` is still in force (since 0.006 s); packets lost to it: 2, the last is the data (10 bytes) to server:7000 at 0.300 s
     "#]],
     );
-    let down = connected(Scene::pair(), 40_000).at(100).fault(1, "server: down").at(600);
+    // It has a packet for the server, and does not get to send it.
+    let looks = Scene::pair()
+        .fault(1, "*: partition client | server")
+        .packet("client > server arp", DroppedBy(1));
+    assert_hint(
+        &looks.at(600),
+        &expect![[r#"
+            the partition `*: partition client | server` is still in force (since 0.000 s); packets lost to it: 1, the last is the ARP request for 10.0.2.2 to server at 0.000 s
+        "#]],
+    );
+    let down = connected(Scene::pair(), 40_000).at(100).event(server_is(false)).at(600);
     assert_hint(
         &down,
         &expect![[r#"
-        `server: down` is still in force (since 0.100 s), and no packet was delivered since then
+        the link of server (eth0) has been down since 0.100 s
     "#]],
     );
+}
+
+fn server_is(up: bool) -> TimelineEvent {
+    TimelineEvent::Link { link_end: 11, up }
 }
 
 #[test]
@@ -86,7 +104,8 @@ fn losses_that_were_made_up_for() {
         .packet("client:40000 > server:7000 ACK", DroppedBy(1))
         .packet("client:40000 > server:7000 FIN", DroppedBy(1))
         .packet("client:40000 > server:7000 RST", DroppedBy(1))
-        .packet("client > server arp", DroppedBy(1))
+        .packet("client > server arp-reply", DroppedBy(1))
+        .packet("client > client arp", DroppedBy(1))
         .at(600);
     // Long ago, and not in force any more.
     let old = Scene::pair().fault(1, "server tcp: drop").packet(SYN, DroppedBy(1)).at(8_000);
@@ -96,9 +115,14 @@ fn losses_that_were_made_up_for() {
         Scene::pair().fault(1, "server: condition loss 2%").packet(SYN, DroppedBy(1)).at(500);
     let nothing = Scene::pair().fault(1, "*: partition client | server").at(900);
     // A test that looks at once, and one that uses its link again.
-    let at_once = Scene::pair().fault(1, "server: down").at(100);
-    let up = Scene::pair().fault(1, "server: down").at(500).heal(1).at(900);
-    for scene in [again, retried, done, old, healed, random, nothing, at_once, up] {
+    let down = Scene::pair().event(server_is(false));
+    let at_once = down.clone().at(100);
+    let up = down.clone().at(500).event(server_is(true)).at(900);
+    let used = down.at(300).packet(SYN, Arrives).at(900);
+    for scene in [at_once, up, used] {
+        assert_hint(&scene, &expect![""]);
+    }
+    for scene in [again, retried, done, old, healed, random, nothing] {
         assert_hint(&scene, &expect![""]);
     }
 }
@@ -147,9 +171,10 @@ fn the_answer_to_the_last_try_is_on_its_way() {
         .at(1_600)
         .packet("server:7000 > client:40001 SYN-ACK", DelayedBy(1))
         .at(1_700);
+    let story = scene.clone().fails("Error: timed out");
     let expected = expect![[r#"
         the SYN-ACK from server:7000 to client:40001 was still on its way when the test failed at 1.700 s: `server: condition delay 1s` delays it by 1.000 s, to 2.600 s; the round trip takes 2.000 s
     "#]];
+    expected.assert_eq(&shown(&story));
     assert_hint(&scene, &expected);
-    expected.assert_eq(&shown(&scene.fails("Error: timed out")));
 }
