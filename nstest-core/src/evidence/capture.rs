@@ -141,6 +141,9 @@ fn line(event: &TimelineEvent) -> Option<(&'static str, String)> {
             ("nstest", format!("fault {fault} is suspended"))
         }
         TimelineEvent::FaultEnded { fault } => ("nstest", format!("fault {fault} ended")),
+        TimelineEvent::FaultUnmatched { fault, .. } => {
+            ("nstest", format!("fault {fault} affected no packet"))
+        }
         TimelineEvent::Ended { verdict, .. } => ("nstest", verdict.clone()),
         TimelineEvent::Note { text } => ("nstest", text.clone()),
         _ => return None,

@@ -139,6 +139,12 @@ events! {
     12 "fault-switched" FaultSwitched { fault: u32, on: bool, }
     /// A fault has ended for good.
     13 "fault-ended" FaultEnded { fault: u32, }
+    /// When the test ended, a fault had affected no packet.
+    43 "fault-unmatched" FaultUnmatched {
+        fault: u32,
+        /// Why, if that is known: `12 tcp passed, none matched`.
+        why: Option<String>,
+    }
     /// The test function has reached a step (`nstest::step`).
     14 "step" Step {
         text: String,

@@ -49,6 +49,7 @@ impl Net {
         let Network { topology, fabric, faults } = &mut *self.shared.lock();
         fabric.settle_wire(); // once for all that is counted here
         let (points, spec) = (faults.seen().into_iter(), topology.spec());
+        faults.log_unmet(spec);
         let injected =
             faults.planned(spec).map(|(unmatched, packet)| PlanOutcome { unmatched, packet });
         Findings {

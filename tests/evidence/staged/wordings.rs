@@ -138,3 +138,38 @@ fn packets_that_are_delayed() {
         "#]],
     );
 }
+
+#[netns_test(timeout = "20s")]
+#[ignore = "fixture of another test"]
+fn wrong_direction(server: Node) -> TestResult {
+    let address = listen(&server);
+    server.link().egress().drop_packets(Packets::tcp().dport(PORT))?;
+    assert!(connect(address).is_err());
+    Ok(())
+}
+
+#[netns_test(timeout = "20s")]
+#[ignore = "fixture of another test"]
+fn partition_of_others(a: Node, b: Node, net: Net) -> TestResult {
+    let address = listen(&a);
+    net.partition(&[&[&a], &[&b]])?;
+    assert!(connect(address).is_err());
+    Ok(())
+}
+
+#[test]
+fn a_fault_that_affects_no_packet() {
+    let card = |fixture: &str| {
+        Card::of(&format!("staged::wordings::{fixture}")).sections(&["hint", "faults"])
+    };
+    expect![[r#"
+        hint     `server egress tcp dport 7000: drop` has affected no packet: N tcp passed, none matched
+        faults   N `server egress tcp dport 7000: drop`  N s to the end
+    "#]]
+    .assert_eq(&card("wrong_direction"));
+    expect![[r#"
+        hint     `*: partition a | b` has affected no packet; the SYN-ACK from a to test passed: test is in none of its groups
+        faults   N `*: partition a | b`  N s to the end
+    "#]]
+    .assert_eq(&card("partition_of_others"));
+}

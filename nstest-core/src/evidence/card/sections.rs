@@ -240,8 +240,9 @@ fn fault_text(story: &Story, fault: &KnownFault) -> String {
         (count, 0) => format!(", dropped {count}"),
         (count, control) => format!(", dropped {count} and {control} of ARP or ND"),
     };
+    let unmatched = fault.unmatched.as_ref().map(|_| ", affected no packet").unwrap_or_default();
     let (number, text, place) = (fault.number, &fault.text, file_and_line(&fault.place));
-    format!("{number} `{text}`  {when}{dropped} ({place})")
+    format!("{number} `{text}`  {when}{dropped}{unmatched} ({place})")
 }
 
 /// A place without directories and the column.

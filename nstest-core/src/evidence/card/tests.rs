@@ -201,3 +201,13 @@ fn lines_of(section: &str, card: &str) -> String {
     let is_own = |line: &&str| line.starts_with([' ', section.chars().next().unwrap()]);
     lines.take_while(is_own).map(|line| format!("{line}\n")).collect()
 }
+
+#[test]
+fn a_fault_that_has_affected_no_packet() {
+    let story = Scene::pair()
+        .fault(1, "server tcp: drop")
+        .event(TimelineEvent::FaultUnmatched { fault: 1, why: None })
+        .fails("Error: gave up");
+    let card = fits(&story);
+    assert!(card.contains("to the end, affected no packet (a.rs:12)"), "{card}");
+}

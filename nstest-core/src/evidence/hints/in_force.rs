@@ -54,6 +54,34 @@ pub(super) fn took_packets(story: &Story) -> Option<Hint> {
     Some(Hint::about(fault, format!("{what}; {lost}")))
 }
 
+/// A fault that was in force has affected no packet, although some were sent.
+pub(super) fn affected_none(story: &Story) -> Option<Hint> {
+    let mut faults = story.faults.iter().rev();
+    let (fault, why) = faults.find_map(|fault| Some((fault, fault.unmatched.as_ref()?)))?;
+    let (since, _) = *fault.in_force.first()?;
+    let is_later = |trace: &&PacketTrace| trace.headers.is_request() && trace.time() >= since;
+    let passed = story.packets.iter().rfind(is_later)?;
+    let mut text = format!("`{}` has affected no packet", fault.text);
+    if !why.is_empty() {
+        text.push_str(&format!(": {why}"));
+    }
+    if let Some(FaultEffect::Partition(partition)) = fault.fault.as_ref().map(|it| &it.effect) {
+        let ends = [passed.headers.source?, passed.headers.destination?];
+        let ends = ends.map(|address| story.host(address));
+        let outside: Vec<&str> = ends
+            .iter()
+            .map(String::as_str)
+            .filter(|end| !partition.nodes().contains(end))
+            .collect();
+        let (what, [from, to]) = (passed.headers.what(), &ends);
+        text.push_str(&format!("; the {what} from {from} to {to} passed"));
+        if !outside.is_empty() {
+            text.push_str(&format!(": {} is in none of its groups", outside.join(" and ")));
+        }
+    }
+    Some(Hint::about(fault, text))
+}
+
 impl Story {
     /// Whether a packet was lost to a fault, and its receiver has not acknowledged it all the
     /// same, since it was sent again.

@@ -104,6 +104,7 @@ const SYMPTOMS: &[Pattern] = &[
     busy::up_to_the_end,
     waiting::stream,
     waiting::own_thread,
+    in_force::affected_none,
 ];
 
 /// What is known, and need not have to do with the failure.

@@ -234,4 +234,5 @@ function isSameFault(last, event) {
 const ITEM_TYPES = {
   packet: "packet", step: "step", output: "output", log: "log", note: "note", ended: "ended", link: "link",
   "fault-injected": "fault", "fault-switched": "fault", "fault-ended": "fault",
+  "fault-unmatched": "fault",
 };

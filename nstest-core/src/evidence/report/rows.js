@@ -15,7 +15,7 @@ function describeItem(model, item) {
     case "note": return event.text;
     case "ended": return `${event.passed ? "passed" : "failed"}: ${firstLine(event.verdict)}`;
     case "link": return `${endName(model, event.link_end)} is ${event.up ? "up" : "down"}`;
-    case "fault-injected": case "fault-switched": case "fault-ended":
+    case "fault-injected": case "fault-switched": case "fault-ended": case "fault-unmatched":
       return `${event.fault} ${item.folded.map(faultVerb).join(", ")}: ${fault?.text ?? "unknown"}`;
     case "log": return logText(event);
     case "waited-for-processor": return lateText(event);
@@ -40,6 +40,7 @@ function firstLine(text) {
 
 function faultVerb(event) {
   if (event.event === "fault-switched") return event.on ? "in force" : "suspended";
+  if (event.event === "fault-unmatched") return "affected no packet";
   return event.event === "fault-ended" ? "ended" : "injected";
 }
 

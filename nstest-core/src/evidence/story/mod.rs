@@ -124,6 +124,8 @@ pub(crate) struct KnownFault {
     pub(crate) place: String,
     /// When it was in force. An end of `None` is the end of the test.
     pub(crate) in_force: Vec<(Duration, Option<Duration>)>,
+    /// Why it has affected no packet, if that is so. Empty if the reason is not known.
+    pub(crate) unmatched: Option<String>,
 }
 
 /// A socket that was open when the test failed.
@@ -272,6 +274,7 @@ impl Story {
                     fault: text.parse().ok(),
                     place: place.clone(),
                     in_force: Vec::new(),
+                    unmatched: None,
                 });
             }
             TimelineEvent::FaultSwitched { fault, on: true } => {
@@ -295,6 +298,12 @@ impl Story {
             // The node of a test without a network is found with its sockets, after the failure.
             TimelineEvent::NodeAdded { node, name, .. } => {
                 self.nodes.entry(*node).or_default().name.clone_from(name);
+            }
+            // It is known when the body has ended.
+            TimelineEvent::FaultUnmatched { fault, why } => {
+                if let Some(known) = self.fault_mut(*fault) {
+                    known.unmatched = Some(why.clone().unwrap_or_default());
+                }
             }
             TimelineEvent::Step { text, .. } => self.steps.push((entry.time, text.clone())),
             TimelineEvent::Socket {

@@ -28,6 +28,11 @@ pub(super) fn ended(id: FaultId) {
     record(|| vec![TimelineEvent::FaultEnded { fault: id.number() }]);
 }
 
+/// A fault has affected no packet when the test ended. `why`: the reason, if it is known.
+pub(super) fn unmet(id: FaultId, why: Option<String>) {
+    record(|| vec![TimelineEvent::FaultUnmatched { fault: id.number(), why }]);
+}
+
 /// All ends of a link went up or down.
 pub(super) fn carrier(ends: &[LinkEnd], up: bool) {
     let of = |end: &LinkEnd| TimelineEvent::Link { link_end: end.id.ifindex(), up };

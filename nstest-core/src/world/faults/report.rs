@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::census::Census;
 use super::id::FaultId;
 use super::injected::Injected;
+use super::logging;
 use super::register::Faults;
 use super::targets::{MissingNode, resolve};
 use super::traffic::Traffic;
@@ -81,18 +82,35 @@ impl Faults {
         ids.filter_map(|id| self.why_unmet(*id, spec)).collect()
     }
 
-    /// A fault that had no effect, where the test injected it, and the reason. To be asked
-    /// when the wire has settled. A link that was down is exempt: nothing reaches its far end.
-    fn why_unmet(&self, id: FaultId, spec: &Spec) -> Option<String> {
+    /// Records the faults that had no effect, those of a plan too.
+    pub(in crate::world) fn log_unmet(&self, spec: &Spec) {
+        let ids = self.injected.keys().filter(|id| self.is_unmet(**id));
+        ids.for_each(|id| logging::unmet(*id, self.reason(*id, spec)));
+    }
+
+    /// Whether a fault had no effect. To be asked when the wire has settled. A link that was
+    /// down is exempt: nothing reaches its far end.
+    fn is_unmet(&self, id: FaultId) -> bool {
         let injected = self.get(id);
         let is_down = injected.was_on && matches!(injected.fault.effect(), FaultEffect::Down);
-        if is_down || injected.receipt.is_optional() || self.affected(id) > 0 {
+        !is_down && !injected.receipt.is_optional() && self.affected(id) == 0
+    }
+
+    /// Why a fault had no effect, if that is known.
+    fn reason(&self, id: FaultId, spec: &Spec) -> Option<String> {
+        let injected = self.get(id);
+        why_never_on(injected, spec).or_else(|| self.why_unaffected(injected))
+    }
+
+    /// A fault that had no effect, where the test injected it, and the reason.
+    fn why_unmet(&self, id: FaultId, spec: &Spec) -> Option<String> {
+        if !self.is_unmet(id) {
             return None;
         }
+        let injected = self.get(id);
         let receipt = &injected.receipt;
-        let why = why_never_on(injected, spec).or_else(|| self.why_unaffected(injected));
         let at = injected.location.map(|at| format!("injected at {at}"));
-        let notes: Vec<String> = at.into_iter().chain(why).collect();
+        let notes: Vec<String> = at.into_iter().chain(self.reason(id, spec)).collect();
         Some(match notes.join(": ").as_str() {
             "" => receipt.fault().to_owned(),
             notes => format!("{}\n  {notes}", receipt.fault()),

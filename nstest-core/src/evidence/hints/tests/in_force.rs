@@ -178,3 +178,32 @@ fn the_answer_to_the_last_try_is_on_its_way() {
     expected.assert_eq(&shown(&story));
     assert_hint(&scene, &expected);
 }
+
+#[test]
+fn a_fault_that_has_affected_no_packet() {
+    let ended = |scene: Scene, why: &str| {
+        let why = (!why.is_empty()).then(|| why.to_owned());
+        scene.event(TimelineEvent::FaultUnmatched { fault: 1, why })
+    };
+    let direction = Scene::pair().fault(1, "server egress tcp dport 7000: drop");
+    let used = connected(direction.clone(), 40_000).at(500);
+    assert_hint(
+        &ended(used.clone(), "3 tcp passed, none matched"),
+        &expect![[r#"
+            `server egress tcp dport 7000: drop` has affected no packet: 3 tcp passed, none matched
+        "#]],
+    );
+    let nodes = [("client", "10.0.2.1/24"), ("server", "10.0.2.2/24"), ("b", "10.0.2.3/24")];
+    let scene = Scene::new("a::test").lan(&nodes).fault(1, "*: partition server | b");
+    assert_hint(
+        &ended(connected(scene, 40_000), ""),
+        &expect![[r#"
+            `*: partition server | b` has affected no packet; the SYN-ACK from server to client passed: client is in none of its groups
+        "#]],
+    );
+    // Nothing was sent that it could have affected, or it has affected something.
+    let before = connected(Scene::pair(), 40_000).at(100).fault(1, "server tcp: drop");
+    for scene in [used, ended(direction.at(500), "no packet passed"), ended(before, "")] {
+        assert_hint(&scene, &expect![""]);
+    }
+}
