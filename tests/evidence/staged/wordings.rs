@@ -110,6 +110,25 @@ fn a_partition() {
     );
 }
 
+/// Others of the LAN get what a node asks all.
+#[netns_test(timeout = "20s")]
+#[ignore = "fixture of another test"]
+fn partition_of_peers(a: Node, b: Node, net: Net) -> TestResult {
+    let address = listen(&a);
+    net.partition(&[&[&a], &[&b]])?;
+    b.run(|| connect(address)).map_err(|_| "gave up")?;
+    Ok(())
+}
+
+#[test]
+fn a_partition_of_a_lan() {
+    let card = Card::of("staged::wordings::partition_of_peers");
+    expect![[r#"
+        hint     the partition `*: partition a | b` is still in force (since N s); packets lost to it: N, the last is the ARP request for 10.0.2.2 to a at N s
+    "#]]
+    .assert_eq(&card.sections(&["hint"]));
+}
+
 #[test]
 fn packets_that_are_dropped() {
     assert_hints(

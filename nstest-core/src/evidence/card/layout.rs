@@ -134,7 +134,7 @@ pub(super) fn cut(line: &str, width: usize) -> String {
 /// most: `1.000 s  client > server:7000  SYN  DROPPED`. The one before them is cut.
 pub(super) fn cut_middle(line: &str, width: usize) -> String {
     // A time, and some of the next part.
-    const LEAST: usize = 24;
+    const LEAST: usize = 16;
     let length = |text: &str| text.chars().count();
     if length(line) <= width {
         return cut(line, width);

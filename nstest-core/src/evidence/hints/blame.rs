@@ -13,13 +13,21 @@ impl Story {
         if let Some(fault) = trace.dropped_by() {
             return self.fault(fault);
         }
-        let hop = trace.last();
-        if !trace.is_lost() {
+        let (hop, receiver) = (trace.last(), self.receiver_of(trace));
+        // Others get what a node asks all.
+        let is_missed = trace.headers.is_lookup()
+            && receiver.is_some()
+            && hop.to.iter().all(|end| self.node_of(*end) != receiver);
+        if is_missed {
+            if let Some(by) = hop.fates.iter().find(|fate| fate.effect == "dropped") {
+                return self.fault(by.fault?);
+            }
+        }
+        if !trace.is_lost() && !is_missed {
             return None;
         }
         let from = hop.from.map(|end| self.end_name(end))?;
-        let to = self.receiver_of(trace).map(|node| self.node_name(node))?;
-        self.separating(&from, &to, hop.time)
+        self.separating(&from, &self.node_name(receiver?), hop.time)
     }
 
     /// The node that should have received a packet on its last hop.

@@ -45,7 +45,7 @@ pub(super) fn on_its_way(story: &Story) -> Option<OnItsWay<'_>> {
 /// An answer, a request or data waits in a condition, such as a delay or a limit of the rate.
 ///
 /// If the test reports no timeout, only what it cannot have got counts: a handshake that is not
-/// complete, and data for an end that has closed the connection.
+/// complete, and data of a connection that an end has closed.
 pub(super) fn still_delayed(story: &Story) -> Option<Hint> {
     let conversations = story.tcp_conversations();
     let counts = |one: &OnItsWay<'_>| {
@@ -107,19 +107,22 @@ fn conversation<'a>(
 }
 
 impl OnItsWay<'_> {
+    pub(super) fn is_from(&self, server: SocketAddr) -> bool {
+        let headers = &self.trace.headers;
+        let port = headers.ports().map(|(port, _)| port);
+        headers.source == Some(server.ip()) && port == Some(server.port())
+    }
+
     fn due(&self) -> Duration {
         self.trace.last().time + self.delay
     }
 
-    /// Whether its receiver can have waited for it, and has given up: the handshake is not
-    /// complete, or the receiver has closed its side.
+    /// Whether the test can have waited for it, or for its answer, and has given up: the
+    /// handshake is not complete, or an end has closed the connection.
     fn is_given_up(&self, own: &TcpConversation<'_>) -> bool {
-        let headers = &self.trace.headers;
-        let is_handshake = headers.is_tcp(flag::SYN) && !own.is_established();
-        let closes = |other: &PacketTrace| {
-            other.headers.source == headers.destination
-                && (other.headers.is_tcp(flag::FIN) || other.headers.is_reset())
-        };
+        let is_handshake = self.trace.headers.is_tcp(flag::SYN) && !own.is_established();
+        let closes =
+            |other: &PacketTrace| other.headers.is_tcp(flag::FIN) || other.headers.is_reset();
         is_handshake || own.packets().any(closes)
     }
 

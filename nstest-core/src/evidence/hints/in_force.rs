@@ -32,7 +32,9 @@ pub(super) fn took_packets(story: &Story) -> Option<Hint> {
     let taken_by = |fault: &KnownFault| {
         let least = if fault.is_condition() { IN_A_ROW } else { 1 };
         let of_kinds = kinds.values().filter_map(move |traces| {
-            let arrived = traces.iter().rposition(|trace| trace.receiver().is_some());
+            let is_arrived =
+                |trace: &&PacketTrace| trace.receiver().is_some() && story.blamed(trace).is_none();
+            let arrived = traces.iter().rposition(is_arrived);
             let tail = traces[arrived.map_or(0, |at| at + 1)..].iter().copied();
             let taken: Vec<&PacketTrace> =
                 tail.filter(|trace| story.is_taken_by(trace, fault)).collect();

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::Hint;
+use super::delayed::on_its_way;
 use super::resolver::resolved_to;
 use crate::evidence::story::conversations::TcpConversation;
 use crate::evidence::story::trace::PacketTrace;
@@ -36,7 +37,9 @@ pub(super) fn over_tcp(story: &Story) -> Option<Hint> {
     });
     let named = story.names_error(&[111]);
     let is_old = !last.packets().any(|trace| story.is_current(trace));
-    if recovered || !named && is_old {
+    // A client that reports a timeout waits for a reset that is still on its way.
+    let is_late = on_its_way(story).is_some_and(|late| late.is_from(last.server));
+    if recovered || !named && (is_old || story.timed_out() && is_late) {
         return None;
     }
     let to_it = |other: &&TcpConversation<'_>| other.server == last.server && is_refused(other);

@@ -7,6 +7,7 @@ use super::Hint;
 use super::no_route::{device, leads_to, reaches};
 use super::refused::{covers, is_open};
 use super::routing::refused_by;
+use crate::evidence::story::conversations::TcpConversation;
 use crate::evidence::story::names::times;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{OpenSocket, Story};
@@ -92,9 +93,18 @@ pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
         !conversation.is_established()
             && (conversation.back.packets.is_empty() || conversation.has_syn_ack())
     })?;
-    let arrived = last.forth.packets.iter().filter(|trace| story.is_delivered(trace)).count();
+    // A client with a time limit of its own tries again by another connection.
+    let is_same = |other: &&TcpConversation<'_>| {
+        other.server == last.server && other.client.ip() == last.client.ip()
+    };
+    let is_silent = |other: &&TcpConversation<'_>| other.back.packets.is_empty();
+    let tries = conversations.iter().rev().filter(is_same).take_while(is_silent);
+    let tries = tries.flat_map(|other| &other.forth.packets);
+    let sent: Vec<&&PacketTrace> =
+        if last.has_syn_ack() { last.forth.packets.iter().collect() } else { tries.collect() };
+    let arrived = sent.iter().filter(|trace| story.is_delivered(trace)).count();
     let is_current = last.packets().any(|trace| story.is_current(trace));
-    if arrived < 2 || !is_current || arrived < last.forth.packets.len() {
+    if arrived < 2 || !is_current || arrived < sent.len() {
         return None;
     }
     let at = last.server;

@@ -207,3 +207,38 @@ fn a_fault_that_has_affected_no_packet() {
         assert_hint(&scene, &expect![""]);
     }
 }
+
+#[test]
+fn a_reset_that_a_delay_holds_up() {
+    let scene = Scene::pair()
+        .fault(1, "server: condition delay 1s")
+        .at(600)
+        .packet(SYN, LateBy(1))
+        .packet("server:7000 > client:40000 RST", LateBy(1))
+        .packet("client:40001 > server:7000 SYN", LateBy(1))
+        .at(900)
+        .packet("server:7000 > client:40001 RST", DelayedBy(1))
+        .at(1_400);
+    expect![[r#"
+        the RST from server:7000 to client:40001 was still on its way when the test failed at 1.400 s: `server: condition delay 1s` delays it by 1.000 s, to 1.900 s; the round trip takes 2.000 s
+    "#]]
+    .assert_eq(&shown(&scene.clone().fails("Error: timed out")));
+    let refused = shown(&scene.fails("Error: Connection refused (os error 111)"));
+    assert!(refused.contains("no socket listens on server:7000"), "{refused}");
+}
+
+#[test]
+fn a_syn_of_each_try_that_is_not_answered() {
+    let tries = |ports: &[u16]| {
+        let syn = |scene: Scene, port: &u16| {
+            scene.packet(&format!("client:{port} > server:7000 SYN"), Arrives)
+        };
+        let scene = ports.iter().fold(Scene::pair(), syn);
+        shown(&scene.at(900).fails("Error: timed out"))
+    };
+    expect![[r#"
+        the SYN to server:7000 (10.0.2.2) arrived 3 times, and server did not answer it; see its packet filter (`nft list ruleset`), and whether it has that address and a route to 10.0.2.1 (`ip addr`, `ip route`)
+    "#]]
+    .assert_eq(&tries(&[40_000, 40_001, 40_002]));
+    assert_eq!(tries(&[40_000]), "");
+}
