@@ -97,13 +97,13 @@ const SYMPTOMS: &[Pattern] = &[
     refused::without_packets,
     refused::not_available,
     delayed::still_delayed,
-    in_force::took_packets,
     streams::not_read,
     silence::syn_unanswered,
     silence::datagrams_unanswered,
     busy::up_to_the_end,
     waiting::stream,
     waiting::own_thread,
+    in_force::took_packets,
     in_force::affected_none,
 ];
 

@@ -83,6 +83,9 @@ pub(super) fn link_down(story: &Story) -> Option<Hint> {
     Some(Hint::new(format!("{link} has been down since {since}{stuck}")))
 }
 
+/// The kernel answers a SYN at once. In this time, it does so on a slow machine, too.
+const ANSWERED: Duration = Duration::from_millis(400);
+
 /// SYNs arrived and were not answered.
 pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
     if !story.is_about_network() {
@@ -104,7 +107,11 @@ pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
         if last.has_syn_ack() { last.forth.packets.iter().collect() } else { tries.collect() };
     let arrived = sent.iter().filter(|trace| story.is_delivered(trace)).count();
     let is_current = last.packets().any(|trace| story.is_current(trace));
-    if arrived < 2 || !is_current || arrived < sent.len() {
+    let is_old = |trace: &&&PacketTrace| {
+        trace.last().received.is_some_and(|time| time + ANSWERED < story.failed_at)
+    };
+    let is_late = story.timed_out() && last.back.packets.is_empty() && sent.iter().any(is_old);
+    if arrived < 2 && !is_late || !is_current || arrived < sent.len() {
         return None;
     }
     let at = last.server;
