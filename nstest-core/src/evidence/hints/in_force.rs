@@ -97,7 +97,9 @@ impl Story {
             let (Some(lost), Some(other)) = (lost.headers.tcp(), other.headers.tcp()) else {
                 return false;
             };
-            other.has(flag::ACK) && is_not_after(lost.end(), other.ack)
+            // A reset by the fault has the number of what it answers.
+            let is_ack = other.has(flag::ACK) && !other.has(flag::RST);
+            is_ack && is_not_after(lost.end(), other.ack)
         };
         self.blamed(lost).is_some_and(|by| by.number == fault.number)
             && !self.packets.iter().filter(is_later).any(acknowledges)

@@ -165,13 +165,14 @@ pub(super) fn syn_unanswered(story: &Story) -> Option<Hint> {
     Some(Hint::new(format!("the SYN to {server} arrived {count}{text}")))
 }
 
-/// Whether a node has several interfaces and no socket listens there, as far as is known.
+/// Whether a node has several interfaces, and no socket that listens is known there. Without
+/// rules for its WAN, that counts if sockets are known.
 fn is_router(story: &Story, node: Option<u32>) -> bool {
     let known = node.and_then(|node| story.nodes.get(&node));
     let listens = |socket: &OpenSocket| Some(socket.node) == node && is_open(socket, "tcp");
-    known.is_some_and(|known| known.interfaces.len() > 1)
-        && !story.sockets.is_empty()
-        && !story.sockets.iter().any(listens)
+    known.is_some_and(|known| {
+        known.interfaces.len() > 1 && (!known.rules.is_empty() || !story.sockets.is_empty())
+    }) && !story.sockets.iter().any(listens)
 }
 
 /// A route to an address that a node had, and has no more.

@@ -293,3 +293,43 @@ impl PacketFlow {
         Self { source: self.destination, destination: self.source, ports }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An ICMPv6 message of this type, from fe80::1 to a group.
+    fn icmp(kind: u8, group: u8) -> PacketHeaders {
+        let to = [0x33, 0x33, 0, 0, 0, group];
+        let from = [2, 0, 0, 0, 0, 1];
+        let ip = [0x60, 0, 0, 0, 0, 32, 0, 1];
+        let [mut source, mut destination] = [[0; 16]; 2];
+        (source[0], source[1], source[15]) = (0xfe, 0x80, 1);
+        (destination[0], destination[1], destination[15]) = (0xff, 2, group);
+        // MLD has a router alert in a hop-by-hop header (RFC 3810 §5).
+        let options = [58, 0, 5, 2, 0, 0, 1, 0];
+        let mut message = [0; 24];
+        (message[0], message[8], message[23]) = (kind, 0xfd, 2);
+        let parts: [&[u8]; 8] =
+            [&to, &from, &[0x86, 0xdd], &ip, &source, &destination, &options, &message];
+        let frame = parts.concat();
+        PacketHeaders::of(&frame, frame.len())
+    }
+
+    #[test]
+    fn group_membership_is_named_and_is_no_packet_of_a_test() {
+        for (kind, name) in [
+            (130, "ICMPv6 MLD query"),
+            (131, "ICMPv6 MLD report"),
+            (132, "ICMPv6 MLD done"),
+            (143, "ICMPv6 MLD report"),
+            (133, "ICMPv6 router solicitation"),
+        ] {
+            let headers = icmp(kind, 0x16);
+            assert_eq!(headers.what(), name);
+            assert!(headers.is_control() && !headers.is_lookup() && !headers.is_request());
+        }
+        let lookup = icmp(135, 2);
+        assert!(lookup.is_control() && lookup.is_lookup(), "{}", lookup.what());
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use expect_test::{Expect, expect};
 
 use super::shown;
-use crate::evidence::story::testing::{Arrives, DelayedBy, DroppedBy, LateBy, Lost, Scene};
+use crate::evidence::story::testing::{Arrives, DelayedBy, DroppedBy, LateBy, Lost, MadeBy, Scene};
 use crate::evidence::timeline::TimelineEvent;
 
 /// Verdicts that say nothing of the network.
@@ -59,6 +59,16 @@ fn a_fault_that_takes_the_packets_of_the_test() {
         &expect![[r#"
         `server tcp: drop` is still in force (since 0.006 s); packets lost to it: 2, the last is the data (10 bytes) to server:7000 at 0.300 s
     "#]],
+    );
+    let answered = Scene::pair()
+        .fault(1, "server tcp: reset")
+        .packet(SYN, DroppedBy(1))
+        .packet("server:7000 > client:40000 RST", MadeBy(1));
+    assert_hint(
+        &answered.at(300),
+        &expect![[r#"
+            `server tcp: reset` is still in force (since 0.000 s); packets lost to it: 1, the last is the SYN to server:7000 at 0.000 s
+        "#]],
     );
     // It has a packet for the server, and does not get to send it.
     let looks = Scene::pair()
