@@ -45,15 +45,13 @@ pub(crate) fn no_socket(step: &str, call: &str, errno: Errno) -> Option<Error> {
 /// What the container runtime must allow where a step at /proc or /sys was refused that a test can
 /// do without. Empty outside of a container.
 pub(crate) fn paths_help(kind: &Operation) -> String {
-    let at_paths = match kind {
-        Operation::Mount { target: path } | Operation::Sysctl { path } => {
-            path.starts_with("/proc") || path.starts_with("/sys")
-        }
-        _ => false,
+    let (Operation::Mount { target: path } | Operation::Sysctl { path }) = kind else {
+        return String::new();
     };
+    let at_paths = path.starts_with("/proc") || path.starts_with("/sys");
     let facts = at_paths.then(Facts::of_the_environment);
     let facts = facts.filter(|facts| facts.container.is_some());
-    let help = facts.map(|facts| remedy::system_paths(&facts).replace('\n', "; "));
+    let help = facts.map(|facts| remedy::system_paths(path, &facts).replace('\n', "; "));
     help.map_or_else(String::new, |help| format!("; help: {help}"))
 }
 

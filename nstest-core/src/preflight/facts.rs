@@ -125,6 +125,27 @@ impl IdMap {
     }
 }
 
+/// Directories of procfs and sysfs that are always empty: mounts there hide nothing
+/// (`proc_create_mount_point`, `register_sysctl_mount_point`, `sysfs_create_mount_point`).
+const MADE_FOR_MOUNTS: &[&str] = &[
+    "/proc/fs/nfsd",
+    "/proc/openprom",
+    "/proc/sys/fs/binfmt_misc",
+    "/proc/xen",
+    "/sys/firmware/efi/efivars",
+    "/sys/fs/bpf",
+    "/sys/fs/cgroup",
+    "/sys/fs/fuse/connections",
+    "/sys/fs/pstore",
+    "/sys/fs/resctrl",
+    "/sys/fs/selinux",
+    "/sys/fs/smackfs",
+    "/sys/kernel/config",
+    "/sys/kernel/debug",
+    "/sys/kernel/security",
+    "/sys/kernel/tracing",
+];
+
 /// One line of `/proc/self/mountinfo`: the fields that are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MountPoint {
@@ -227,16 +248,18 @@ impl Facts {
         self.uid_map.as_ref().is_some_and(|map| map.0 != [(0, 0, u32::MAX)])
     }
 
-    /// The mount points below `dir`, which hide what the kernel shows there.
-    ///
-    /// Some directories of procfs exist only as mount points. Mounts there hide nothing.
+    /// The mount points below `dir` that hide what the kernel shows there: as fs/namespace.c counts
+    /// them (`mnt_already_visible`), those on `dir` itself, not on what is mounted below it.
     pub(crate) fn mounts_below(&self, dir: &str) -> Vec<&str> {
-        const MADE_FOR_IT: [&str; 2] = ["/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd"];
-        let below = |point: &&str| {
-            point.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
-                && !MADE_FOR_IT.contains(point)
+        let is_below = |point: &str, above: &str| {
+            point.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
         };
-        self.mounts.iter().map(|mount| mount.point.as_str()).filter(below).collect()
+        let points = self.mounts.iter().map(|mount| mount.point.as_str());
+        let all: Vec<&str> = points.filter(|point| is_below(point, dir)).collect();
+        let hides = |point: &&str| {
+            !MADE_FOR_MOUNTS.contains(point) && !all.iter().any(|above| is_below(point, above))
+        };
+        all.iter().copied().filter(hides).collect()
     }
 
     /// Whether the kernel is older than this version. `false` if its version is unknown.

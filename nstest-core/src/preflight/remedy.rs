@@ -74,9 +74,10 @@ pub(super) fn seccomp(call: &str, facts: &Facts) -> String {
     }
 }
 
-/// Makes `/proc` and `/sys` complete and writable.
-pub(super) fn system_paths(facts: &Facts) -> String {
-    if facts.proc_is_of_test {
+/// Makes `/proc` and `/sys` complete and writable, since something at `path` was refused. nstest
+/// itself mounts only below `/proc`.
+pub(super) fn system_paths(path: &str, facts: &Facts) -> String {
+    if facts.proc_is_of_test && path.starts_with("/proc") {
         return format!(
             "nstest made these mounts for the test, or the program of `nstest run`, in which this \
              runs; run {} outside of it",

@@ -157,6 +157,16 @@ fn a_masked_proc() {
         .lacks("a /proc that hides the machine's processes");
 }
 
+/// The doctor finds out in a world of its own, which is not the reason.
+#[test]
+fn a_masked_sys() {
+    World::within("unshare -Urm")
+        .after("mount -t tmpfs none /sys/firmware")
+        .doctor()
+        .names("proc-masked", "/sys is partly hidden by mounts on /sys/firmware, and", PATHS)
+        .lacks("a /sys that shows the test's interfaces");
+}
+
 /// The mounts are nstest's own, so no option of a container helps.
 #[test]
 fn a_program_of_nstest() {

@@ -38,7 +38,7 @@ pub(super) fn proc_sys_read_only(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     found(
         ErrorCode::ProcSysReadOnly,
         format!("{dir} is mounted read-only"),
-        remedy::system_paths(evidence.facts),
+        remedy::system_paths(path, evidence.facts),
     )
 }
 
@@ -66,6 +66,6 @@ pub(super) fn proc_masked(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         format!(
             "{dir} is {what}, and the kernel then refuses to mount a fresh one, which would show more"
         ),
-        remedy::system_paths(evidence.facts),
+        remedy::system_paths(dir, evidence.facts),
     )
 }

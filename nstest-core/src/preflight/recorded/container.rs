@@ -132,6 +132,32 @@ fn a_test_masks_proc() {
               help: nstest made these mounts for the test, or the program of `nstest run`, in which this runs; run the tests outside of it"#]]);
 }
 
+/// nstest mounts nothing below /sys, so it was the container. A mount on a directory that is made
+/// for one hides nothing, nor does one on another mount.
+#[test]
+fn a_test_in_a_container_that_masks_sys() {
+    let mounts = "\
+601 500 0:60 / / rw,relatime - overlay overlay rw
+602 601 0:63 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw
+607 601 0:66 / /sys ro,nosuid,nodev,noexec,relatime - sysfs sysfs ro
+608 607 0:67 / /sys/fs/cgroup rw - tmpfs tmpfs rw
+609 608 0:68 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw
+610 607 0:69 / /sys/kernel/debug rw - debugfs debugfs rw
+611 610 0:70 / /sys/kernel/debug/tracing rw - tracefs tracefs rw
+612 607 0:71 / /sys/kernel/security rw - securityfs securityfs rw
+613 607 0:72 / /sys/firmware ro,relatime - tmpfs tmpfs ro
+614 613 0:73 / /sys/firmware/acpi ro,relatime - tmpfs tmpfs ro
+";
+    unfiltered()
+        .file("proc/1/comm", "nstest-init\n")
+        .file("proc/thread-self/mountinfo", mounts)
+        .says(&mount("/sys", Errno::EPERM), expect![[r#"
+            nstest[proc-masked]: mount a fresh /sys: mount("/sys"): EPERM
+              cause: /sys is partly hidden by mounts on /sys/firmware, and the kernel then refuses to mount a fresh one, which would show more
+              help: docker run --security-opt systempaths=unconfined …
+                in a compose file: security_opt: ["systempaths=unconfined"]"#]]);
+}
+
 #[test]
 fn podman_masks_proc() {
     unfiltered().by_podman().says(&mount("/proc", Errno::EPERM), expect![[r#"
