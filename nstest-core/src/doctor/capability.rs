@@ -49,6 +49,11 @@ impl Need {
     }
 }
 
+/// The number of nodes is limited: a machine that has room for few says so.
+pub(super) const MANY_NODES: Need = Need::Part("networks of many nodes");
+
+const MANY_TESTS: Need = Need::Part("many tests at once");
+
 const fn capability(name: &'static str, title: &'static str, need: Need) -> Capability {
     Capability { name, title, need }
 }
@@ -62,9 +67,10 @@ pub(super) const ALL: &[Capability] = &[
     capability("uts-namespace", "UTS namespaces", Need::Required),
     capability("ipc-namespace", "IPC namespaces", Need::Required),
     capability("network-namespace", "network namespaces", Need::Required),
-    capability("open-files", "limit of open files", Need::Part("networks of many nodes")),
-    capability("processes", "limit of processes", Need::Part("many tests at once")),
-    capability("namespaces", "limits of namespaces", Need::Part("networks of many nodes")),
+    capability("open-files", "limit of open files", MANY_NODES),
+    capability("processes", "limit of processes", MANY_TESTS),
+    capability("namespaces", "limits of namespaces", MANY_TESTS),
+    capability("node-namespaces", "limits of namespaces that nodes have", MANY_NODES),
     capability("seccomp", "seccomp filter", Need::Unneeded),
     capability("world", "namespaces, ids and mounts of a test", Need::Required),
     capability("loopback", "`lo`", Need::Required),

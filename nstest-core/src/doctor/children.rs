@@ -9,7 +9,8 @@ use std::time::Instant;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, setrlimit};
 
-use super::capability::{ALL, Capability, Need};
+use super::capability::{ALL, Capability, MANY_NODES, Need};
+use super::outside::further_nodes;
 use super::report::{Check, CheckStatus, Examination, Problem};
 use super::trial::{self, LIMIT, cut_short, errno_of};
 use super::{inside, outside, program};
@@ -91,10 +92,13 @@ pub fn examine(start: &[&str]) -> Examination {
     };
     let mut checks: Vec<Check> = ALL.iter().map(of).collect();
     checks.iter_mut().for_each(|check| ran.correct(check));
+    let nodes = outside::nodes(&facts);
+    let of_many = checks.iter_mut().filter(|check| check.capability.need == MANY_NODES);
+    of_many.for_each(|check| check.capability.need = nodes.map_or(MANY_NODES, further_nodes));
     Examination {
         checks,
         container: outside::container(&facts),
-        nodes: outside::nodes(&facts),
+        nodes,
         kernel: facts.kernel,
         took: begin.elapsed(),
     }

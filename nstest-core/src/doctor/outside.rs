@@ -5,6 +5,7 @@ use std::fs;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit};
 
+use super::capability::{MANY_NODES, Need};
 use super::distribution::install_pasta;
 use super::inside;
 use super::report::{CheckStatus, Problem};
@@ -41,10 +42,33 @@ pub(super) fn container(facts: &Facts) -> Option<&'static str> {
 
 /// How many nodes the limits allow.
 pub(super) fn nodes(facts: &Facts) -> Option<u64> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    let files = most_open_files(facts)?;
     let namespaces = facts.namespace_limits.get("net").copied().unwrap_or(u64::MAX);
-    // Of the namespaces, one is the test's own and one is the fabric's.
-    Some(most_nodes(hard).min(namespaces.saturating_sub(2)))
+    Some(most_nodes(files).min(nodes_of(namespaces)))
+}
+
+/// Of the network namespaces, one is the test's own and one is the fabric's.
+fn nodes_of(namespaces: u64) -> u64 {
+    namespaces.saturating_sub(2)
+}
+
+/// The hard limit. Where a process may not ask for its limits, it cannot raise the soft one.
+fn most_open_files(facts: &Facts) -> Option<u64> {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(facts.open_files.limit, |(_, hard)| Some(hard))
+}
+
+/// A number of things of this kind: "1 node".
+fn count(number: u64, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What a machine lacks that has room for so many nodes.
+pub(super) const fn further_nodes(nodes: u64) -> Need {
+    match nodes {
+        0 | 1 => Need::Part("networks of more than one node"),
+        2..10 => Need::Part("networks of more than a few nodes"),
+        _ => MANY_NODES,
+    }
 }
 
 /// Makes all trials.
@@ -54,7 +78,8 @@ pub(super) fn all() {
     kinds(&facts);
     attempt("open-files", || open_files(&facts));
     attempt("processes", || processes(&facts));
-    attempt("namespaces", || namespaces(&facts));
+    attempt("namespaces", || namespaces(&facts, &EVERY_KIND));
+    attempt("node-namespaces", || namespaces(&facts, &OF_NODES));
 }
 
 fn proc(facts: &Facts) -> TrialResult {
@@ -111,19 +136,19 @@ fn outcome(name: &str, outcome: TrialOutcome) {
 }
 
 fn open_files(facts: &Facts) -> TrialResult {
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
-    let nodes = most_nodes(hard);
+    let Some(limit) = most_open_files(facts) else {
+        return Ok(Some("the limit is unknown".to_owned()));
+    };
+    let nodes = most_nodes(limit);
     if nodes >= ENOUGH_NODES {
-        return Ok(Some(format!(
-            "{soft}, and {hard} for networks: up to {} nodes",
-            nodes.min(MOST)
-        )));
+        return Ok(Some(format!("{limit} for networks: up to {} nodes", nodes.min(MOST))));
     }
     Err(Problem::new(
         ErrorCode::OpenFiles,
         "open files",
         format!(
-            "this process may have {hard} open files (RLIMIT_NOFILE): enough for {nodes} nodes"
+            "this process may have {limit} open files (RLIMIT_NOFILE): enough for {}",
+            count(nodes, "node")
         ),
         remedy::open_files(facts),
     ))
@@ -171,22 +196,41 @@ pub(super) fn is_limited(facts: &Facts) -> bool {
     is_few(user) || is_few(cgroup) || namespaces.is_some_and(|limit| *limit < ENOUGH_NODES)
 }
 
-fn namespaces(facts: &Facts) -> TrialResult {
-    let few = |limit: u64| limit > 0 && limit < ENOUGH_NODES;
-    let lowest = facts.namespace_limits.iter().min_by_key(|(_, limit)| **limit);
-    let Some((kind, limit)) = lowest else { return Ok(None) };
-    if !few(*limit) {
+/// Of each of these, a test has one.
+const EVERY_KIND: [&str; 6] = ["user", "pid", "mnt", "uts", "ipc", "net"];
+
+/// Of these, a node has one: of the last two if something runs in it.
+const OF_NODES: [&str; 3] = ["net", "mnt", "uts"];
+
+fn namespaces(facts: &Facts, kinds: &[&str]) -> TrialResult {
+    let limits = kinds.iter().filter_map(|kind| Some((*kind, *facts.namespace_limits.get(kind)?)));
+    let Some((kind, limit)) = limits.min_by_key(|(_, limit)| *limit) else { return Ok(None) };
+    if limit == 0 || limit >= ENOUGH_NODES {
         // A limit of 0 is what the world's refusal names.
-        let set = *limit < i32::MAX as u64;
+        let set = limit < i32::MAX as u64;
         return Ok(set.then(|| format!("{limit} for each user")));
     }
-    let code = match *kind {
+    let code = match kind {
         "user" => ErrorCode::UsernsLimit,
         "net" => ErrorCode::NetnsLimit,
         _ => ErrorCode::NamespaceLimit,
     };
+    let tests = count(limit, "test");
+    let enough = match (kind, nodes_of(limit)) {
+        ("net", 0) => format!("{tests} at a time without nodes"),
+        ("net", nodes) => {
+            format!("{tests} at a time without nodes, or one with {}", count(nodes, "node"))
+        }
+        ("mnt" | "uts", _) => {
+            format!("{tests} at a time; a node in which something runs takes another one")
+        }
+        _ => format!("{tests} at a time"),
+    };
     let name = format!("user.max_{kind}_namespaces");
-    let cause = format!("this machine allows a user {limit} namespaces of this kind ({name})");
+    let cause = format!(
+        "this machine allows a user {} of this kind ({name}): enough for {enough}",
+        count(limit, "namespace")
+    );
     Err(Problem::new(code, "make namespaces", cause, remedy::sysctl(&name, "28633", facts)))
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `unshare`, limits and seccomp filters make the worlds. Nothing outside of them changes.
 
+mod limits;
 mod world;
 
 use std::process::Command;
@@ -61,27 +62,6 @@ fn the_report_for_programs_is_documented() {
 fn wrong_arguments_are_refused() {
     for arguments in [&["doctor", "now"][..], &["doctor", "--xml"], &["doctor", "-v", "--json"]] {
         Ended::of(nstest(arguments)).is_refused();
-    }
-}
-
-#[test]
-fn a_limit_of_namespaces_at_zero() {
-    for (kind, code) in [
-        ("user", "userns-limit"),
-        ("net", "netns-limit"),
-        ("pid", "namespace-limit"),
-        ("mnt", "namespace-limit"),
-        ("uts", "namespace-limit"),
-        ("ipc", "namespace-limit"),
-    ] {
-        let setting = format!("user.max_{kind}_namespaces");
-        let script = format!("echo 0 >/proc/sys/user/max_{kind}_namespaces");
-        let help = format!("sysctl -w {setting}=28633");
-        World::within("unshare -Ur")
-            .after(&script)
-            .doctor()
-            .names(code, &format!("namespaces ({setting} = 0)"), &[&help])
-            .is_unusable();
     }
 }
 
@@ -251,54 +231,6 @@ fn hidden_processes_are_no_obstacle() {
     hidden.doctor().is_fine();
     let ended = hidden.nstest(&["doctor", "-v"]);
     assert!(ended.stdout.contains("/proc of the machine: hidepid="), "{}", ended.stdout);
-}
-
-#[test]
-fn few_descriptors() {
-    let limited = |limit: u32| World::within("env").after(&format!("ulimit -n {limit}"));
-    limited(64)
-        .doctor()
-        .names(
-            "open-files",
-            "64 open files (RLIMIT_NOFILE): enough for 15 nodes",
-            &["ulimit -n 4096    # in this shell"],
-        )
-        .lacks("networks of many nodes");
-    // And they can be made.
-    let ended = limited(64).nstest(&["run", "--peers", "15", "--", "true"]);
-    assert_eq!(ended.status, Some(0), "{ended:?}");
-    let none = limited(6).doctor();
-    none.names("open-files", "RLIMIT_NOFILE", &["ulimit -n 4096    # in this shell"]).is_unusable();
-    // Until a world has room. How many a node takes depends on the threads that make the network.
-    for limit in 5..15 {
-        limited(limit).doctor();
-    }
-}
-
-/// The limit holds for a user id with no process yet, and not for root of the machine.
-#[test]
-fn few_processes() {
-    let user = match machine_root() {
-        true => "setpriv --reuid=54322 --regid=54322 --clear-groups",
-        false => "unshare --user --map-current-user",
-    };
-    let limited = |limit: u32| World::within(user).after(&format!("ulimit -u {limit}"));
-    limited(1)
-        .doctor()
-        .names("nproc", "this user may have 1 processes", &["ulimit -u 4096    # in this shell"])
-        .is_unusable();
-    for limit in 2..9 {
-        limited(limit).doctor();
-    }
-}
-
-/// No trial takes what another one needs.
-#[test]
-fn few_namespaces() {
-    for limit in 1..4 {
-        let script = format!("echo {limit} >/proc/sys/user/max_net_namespaces");
-        World::within("unshare -Ur").after(&script).doctor();
-    }
 }
 
 #[test]

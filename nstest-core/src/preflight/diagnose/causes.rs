@@ -30,6 +30,7 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     namespace::userns_limit,
     namespace::namespace_limit,
     namespace::further_namespaces,
+    namespace::low_limit,
     namespace::userns_depth,
     namespace::unmapped_id,
     namespace::chroot,

@@ -57,9 +57,21 @@ pub(super) fn further_namespaces(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     at_limit_of(refused.or_else(lowest)?, evidence)
 }
 
+/// ENOSPC, and nothing is refused any more: what had used the namespaces has ended since.
+pub(super) fn low_limit(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    const LOW: u64 = 256;
+    if !(evidence.at(&Operation::Clone) && evidence.errno == Errno::ENOSPC) {
+        return None;
+    }
+    let limits = evidence.facts.namespace_limits.iter();
+    let (kind, limit) = limits.min_by_key(|(_, limit)| **limit)?;
+    (*limit < LOW).then(|| at_limit_of(kind, evidence))?
+}
+
 fn at_limit_of(kind: &str, evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let name = format!("user.max_{kind}_namespaces");
     let (code, word) = match kind {
+        "user" => (ErrorCode::UsernsLimit, "user"),
         "net" => (ErrorCode::NetnsLimit, "network"),
         "mnt" => (ErrorCode::NamespaceLimit, "mount"),
         other => (ErrorCode::NamespaceLimit, other),

@@ -91,6 +91,22 @@ fn a_limit_that_a_test_meets() {
     assert!(text.contains("are in use (user.max_uts_namespaces = 1)"), "{text}");
 }
 
+/// The namespaces that were in use are gone when the machine is looked at.
+#[test]
+fn a_low_limit_that_is_reached_no_more() {
+    for (kind, code) in [("user", "[userns-limit]"), ("net", "[netns-limit]")] {
+        let path = if kind == "user" { USER_LIMIT } else { NET_LIMIT };
+        let text = RecordedMachine::laptop()
+            .file(path, "1\n")
+            .file("proc/thread-self/uid_map", "0 1000 1\n")
+            .text(&clone(Errno::ENOSPC));
+        assert!(text.contains(code) && text.contains("_namespaces = 1)"), "{text}");
+    }
+}
+
+const USER_LIMIT: &str = "proc/sys/user/max_user_namespaces";
+const NET_LIMIT: &str = "proc/sys/user/max_net_namespaces";
+
 /// All of /proc is read-only, or only /proc/sys.
 #[test]
 fn read_only_proc() {
