@@ -44,7 +44,14 @@ pub(super) fn container(facts: &Facts) -> Option<&'static str> {
 pub(super) fn nodes(facts: &Facts) -> Option<u64> {
     let files = most_open_files(facts)?;
     let namespaces = facts.namespace_limits.get("net").copied().unwrap_or(u64::MAX);
-    Some(most_nodes(files).min(nodes_of(namespaces)))
+    Some(most_nodes(files).min(nodes_of(namespaces)).min(names_in(facts.file_size)))
+}
+
+/// The names of how many nodes fit into /etc/hosts, as those of `peers` do.
+fn names_in(file_size: Option<u64>) -> u64 {
+    const OTHERS: u64 = 64;
+    const EACH: u64 = 48;
+    file_size.unwrap_or(u64::MAX).saturating_sub(OTHERS) / EACH
 }
 
 /// Of the network namespaces, one is the test's own and one is the fabric's.
@@ -77,6 +84,7 @@ pub(super) fn all() {
     attempt("proc", || proc(&facts));
     kinds(&facts);
     attempt("open-files", || open_files(&facts));
+    attempt("file-size", || file_size(&facts));
     attempt("processes", || processes(&facts));
     attempt("namespaces", || namespaces(&facts, &EVERY_KIND));
     attempt("node-namespaces", || namespaces(&facts, &OF_NODES));
@@ -151,6 +159,24 @@ fn open_files(facts: &Facts) -> TrialResult {
             count(nodes, "node")
         ),
         remedy::open_files(facts),
+    ))
+}
+
+fn file_size(facts: &Facts) -> TrialResult {
+    let Some(limit) = facts.file_size else { return Ok(None) };
+    let nodes = names_in(Some(limit));
+    if nodes >= ENOUGH_NODES {
+        return Ok(Some(count(limit, "byte")));
+    }
+    Err(Problem::new(
+        ErrorCode::ResourceLimit,
+        "write files",
+        format!(
+            "the size of files is limited to {} (RLIMIT_FSIZE): the test's /etc/hosts has room for {}",
+            count(limit, "byte"),
+            count(nodes, "node")
+        ),
+        remedy::file_size(facts.caller),
     ))
 }
 

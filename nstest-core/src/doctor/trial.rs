@@ -65,8 +65,11 @@ impl Problem {
         self.code == code.to_string()
     }
 
-    /// What an error says. `fix` is the remedy if the error has none.
+    /// What an error says. `fix` is the remedy if the error has none, and its cause is not known.
     pub(super) fn of(error: &Error, fix: &str) -> Self {
+        let explained = preflight::explained(error);
+        let error = explained.as_ref().unwrap_or(error);
+        let fix = if fix.is_empty() { remedy::REPORT } else { fix };
         let mut causes = Vec::new();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -91,19 +94,18 @@ pub(super) fn cut_short(name: &str, status: Option<ExitStatus>) -> Problem {
         return Problem::new(ErrorCode::Timeout, &step, cause, fix);
     };
     let signal = status.signal().or(status.code().filter(|code| *code > 128).map(|it| it - 128));
-    let report = "report this message as an issue of nstest";
     match signal {
         Some(signal @ (libc::SIGSYS | libc::SIGXFSZ)) => {
-            let (call, kind) = ("a system call".to_owned(), Operation::Killed { signal });
+            let (call, kind) = (remedy::UNNAMED_CALL.to_owned(), Operation::Killed { signal });
             Problem::of(&preflight::explain(Refusal { step, call, errno: 0, kind }), "")
         }
         Some(signal) => {
             let cause = format!("{} killed the trial", remedy::signal_name(signal));
-            Problem::new(ErrorCode::Signal, &step, cause, report)
+            Problem::new(ErrorCode::Signal, &step, cause, remedy::REPORT)
         }
         None => {
             let cause = format!("the trial ended early ({status})");
-            Problem::new(ErrorCode::EarlyExit, &step, cause, report)
+            Problem::new(ErrorCode::EarlyExit, &step, cause, remedy::REPORT)
         }
     }
 }
@@ -201,6 +203,14 @@ mod tests {
         assert_eq!((veth.status, &veth.detail), (CheckStatus::Missing, &None));
         let problem = veth.problem.as_ref().unwrap();
         assert_eq!((&*problem.code, &*problem.cause, &*problem.fix), ("netlink", "a\nb", "load"));
+    }
+
+    #[test]
+    fn a_problem_of_which_nothing_is_known_has_help() {
+        for errno in [Errno::EPERM, Errno::EIO, Errno::EFBIG] {
+            let problem = Problem::of(&Error::new(ErrorCode::Wire, "start").source(errno), "");
+            assert!(!problem.fix.is_empty(), "{problem:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! From a refusal to the error that the user sees.
 
+use std::error::Error as _;
 use std::io;
 use std::sync::OnceLock;
 
@@ -9,8 +10,8 @@ use super::diagnose::diagnose;
 use super::facts::Facts;
 use super::probe::{Filter, Probes, clone_filter};
 use super::refusal::{Operation, Refusal};
-use super::remedy;
-use crate::error::{Error, Result};
+use super::remedy::{self, UNNAMED_CALL};
+use crate::error::{Error, ErrorCode, Result};
 use crate::sys::process::has_seccomp_filter;
 
 /// Finds the cause of a refusal, and a remedy.
@@ -40,6 +41,38 @@ pub(crate) fn no_socket(step: &str, call: &str, errno: Errno) -> Option<Error> {
             kind: Operation::Socket,
         })
     })
+}
+
+/// Explains an error that has no remedy, if its cause is an errno by which a machine refuses what it
+/// does not allow.
+pub(crate) fn explained(error: &Error) -> Option<Error> {
+    let errno = if error.next_step().is_none() { errno_of(error)? } else { return None };
+    let refusals = [Errno::EPERM, Errno::EACCES, Errno::ENOSYS, Errno::EFBIG];
+    let refusal = Refusal {
+        step: error.to_string(),
+        call: UNNAMED_CALL.to_owned(),
+        errno: errno as i32,
+        kind: Operation::Other,
+    };
+    let facts = Facts::of_this_machine();
+    let found = refusals
+        .contains(&errno)
+        .then(|| diagnose(&refusal, &facts, &Probes::UNTRIED))
+        .filter(|found| found.code != ErrorCode::Setup)?;
+    let what = format!("{error}: {errno:?}");
+    Some(Error::new(found.code, what).source(found.cause).help(found.remedy))
+}
+
+/// A function for `map_err`: see [`explained`].
+pub(crate) fn with_remedy(error: Error) -> Error {
+    explained(&error).unwrap_or(error)
+}
+
+/// What the error's own cause is, if a system call failed.
+fn errno_of(error: &Error) -> Option<Errno> {
+    let source = error.source()?;
+    let of_io = || source.downcast_ref::<io::Error>()?.raw_os_error().map(Errno::from_raw);
+    source.downcast_ref::<Errno>().copied().or_else(of_io)
 }
 
 /// What the container runtime must allow where a step at /proc or /sys was refused that a test can

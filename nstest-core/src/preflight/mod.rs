@@ -34,5 +34,7 @@ mod recorded;
 mod refusal;
 pub(crate) mod remedy;
 
-pub(crate) use explain::{explain, no_socket, no_thread, paths_help, survives_clone};
+#[cfg(feature = "cli")]
+pub(crate) use explain::explained;
+pub(crate) use explain::{explain, no_socket, no_thread, paths_help, survives_clone, with_remedy};
 pub(crate) use refusal::{Operation, Refusal};

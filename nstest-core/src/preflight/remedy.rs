@@ -11,7 +11,10 @@ use nix::sys::signal::Signal;
 use super::caller::Caller;
 use super::facts::{Container, Facts};
 
-pub(super) const REPORT: &str = "report this message as an issue of nstest";
+/// The name of a call that an error does not name.
+pub(crate) const UNNAMED_CALL: &str = "a system call";
+
+pub(crate) const REPORT: &str = "report this message as an issue of nstest";
 
 pub(super) fn out_of_chroot(caller: Caller) -> String {
     format!(
@@ -143,6 +146,11 @@ pub(super) fn selinux(container: Option<Container>) -> String {
                 .to_owned()
         }
     }
+}
+
+/// Allows a process larger files.
+pub(crate) fn file_size(caller: Caller) -> String {
+    format!("ulimit -f unlimited    # {}", caller.shell())
 }
 
 /// Allows a process more open files.

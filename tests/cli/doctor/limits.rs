@@ -48,6 +48,28 @@ fn few_descriptors() {
     }
 }
 
+/// The names of all nodes are in one file.
+#[test]
+fn small_files() {
+    let world = World::within("env").after("ulimit -f 1");
+    let help = "ulimit -f unlimited    # in this shell";
+    world
+        .doctor()
+        .names(
+            "resource-limit",
+            "1024 bytes (RLIMIT_FSIZE): the test's /etc/hosts has room",
+            &[help],
+        )
+        .lacks("networks of many nodes");
+    let ended = world.nstest(&["run", "--peers=20", "--", "true"]);
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    let ended = world.nstest(&["run", "--peers=30", "--", "true"]);
+    assert_eq!(ended.status, Some(125), "{ended:?}");
+    for said in ["nstest[resource-limit]: write the test's own /etc/hosts: EFBIG", help] {
+        assert!(ended.stderr.contains(said), "{said}: {ended:?}");
+    }
+}
+
 /// The limit holds for a user id with no process yet, and not for root of the machine.
 #[test]
 fn few_processes() {

@@ -128,6 +128,26 @@ fn a_filter_that_refuses_packet_sockets() {
         .lacks_nodes();
 }
 
+/// Whatever call is refused, the filter is named. Nothing else is known of it.
+#[test]
+fn a_filter_that_refuses_what_a_network_needs() {
+    for (call, cut) in [(libc::SYS_ftruncate, "/etc/hosts"), (libc::SYS_sendmsg, "the wire")] {
+        let world = World::without_call(call, libc::EPERM, None);
+        let ended = world.doctor();
+        ended.names("seccomp", "a seccomp filter", FILTER).lacks_nodes();
+        let run = world.nstest(&["run", "--peers=2", "--condition=delay 1ms", "--", "true"]);
+        for said in [cut, "[seccomp]", "\n  help: "] {
+            assert!(run.stderr.contains(said), "{said}: {run:?}");
+        }
+    }
+    World::without_call(libc::SYS_bind, libc::EPERM, None).doctor();
+    // No part of nstest needs it, but tests do.
+    World::without_call(libc::SYS_connect, libc::EPERM, None)
+        .doctor()
+        .names("seccomp", "a seccomp filter", FILTER)
+        .lacks("TCP connections in tests, IPv6");
+}
+
 #[test]
 fn a_masked_proc() {
     World::within("unshare -Urm")

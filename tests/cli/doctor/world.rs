@@ -85,6 +85,9 @@ impl World {
         assert_eq!(said, ran, "{ended:?}\n{alone:?}\n{with_node:?}");
         let status = if ran.1 { 0 } else { 1 };
         assert_eq!((ended.status, ended.stderr.as_str()), (Some(status), ""), "{ended:?}");
+        for line in ["   cause: \n", "   help:  \n"] {
+            assert!(!ended.stdout.contains(line), "{line}: {ended:?}");
+        }
         ended
     }
 }

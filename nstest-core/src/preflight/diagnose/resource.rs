@@ -121,7 +121,7 @@ pub(super) fn file_size(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         format!(
             "the size of files is limited{limit} (RLIMIT_FSIZE), and a test writes files of its own in /etc"
         ),
-        format!("ulimit -f unlimited    # {}", evidence.caller().shell()),
+        remedy::file_size(evidence.caller()),
     )
 }
 

@@ -18,6 +18,7 @@ use crate::context::TestContext;
 use crate::error::{Error, ErrorCode, Result};
 use crate::fixture::{FixtureContext, NetworkSpec};
 use crate::layout::{NETNS, NETWORK_USED, NODE};
+use crate::preflight;
 use crate::run_config::{Findings, RunConfig};
 use crate::runner::settings;
 use crate::runner::test::{Options, Test};
@@ -114,26 +115,28 @@ impl Current {
 
     /// The world; the first call builds it.
     pub(super) fn world(&self) -> Result<&FixtureContext> {
-        self.world.get_or_try_init(|| {
-            let spec = self.spec().clone();
-            self.check_consistent(&spec)?;
-            let context = self.context.clone();
-            let built = Path::new(NETNS).join(NODE);
-            let world = match self.role {
-                Role::Body => FixtureContext::build(&spec, context)?,
-                // The name leads nowhere when the process that built the network has ended.
-                Role::Restarted if built.exists() => {
-                    return FixtureContext::attach(&spec, context);
-                }
-                Role::Restarted => {
-                    // It fails if the test has removed the directory.
-                    let _ = fs::write(NETWORK_USED, "");
-                    FixtureContext::build_again(&spec, context)?
-                }
-            };
-            world.net().prepare(&self.run_config)?;
-            Ok(world)
-        })
+        self.world.get_or_try_init(|| self.build().map_err(preflight::with_remedy))
+    }
+
+    fn build(&self) -> Result<FixtureContext> {
+        let spec = self.spec().clone();
+        self.check_consistent(&spec)?;
+        let context = self.context.clone();
+        let built = Path::new(NETNS).join(NODE);
+        let world = match self.role {
+            Role::Body => FixtureContext::build(&spec, context)?,
+            // The name leads nowhere when the process that built the network has ended.
+            Role::Restarted if built.exists() => {
+                return FixtureContext::attach(&spec, context);
+            }
+            Role::Restarted => {
+                // It fails if the test has removed the directory.
+                let _ = fs::write(NETWORK_USED, "");
+                FixtureContext::build_again(&spec, context)?
+            }
+        };
+        world.net().prepare(&self.run_config)?;
+        Ok(world)
     }
 
     /// # Errors

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::fixture::{Fixture, FixtureParam};
 use crate::ipc::{Event, FAILED, Failure};
 use crate::node::restore_open_files;
+use crate::preflight;
 use crate::runner::program_options::{NAME, Program};
 use crate::runner::test::Test;
 use crate::sys::descriptors;
@@ -38,6 +39,7 @@ pub(crate) fn play(program: &Program, channel: &Channel) -> Error {
             exit_now(FAILED)
         }
         Err(error) => {
+            let error = preflight::with_remedy(error);
             channel.send(&Event::Failed(Failure::Reported(format!("{error:?}"))));
             error
         }
