@@ -6,8 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, setrlimit};
+use nix::unistd::pipe2;
 
 use super::capability::{ALL, Capability, MANY_NODES, Need};
 use super::outside::further_nodes;
@@ -118,13 +120,17 @@ struct TrialChild {
 impl TrialChild {
     fn start(start: &[&str], word: &str) -> Result<Self, Problem> {
         let mut command = Command::new("/proc/self/exe");
+        // Made here, so that its refusal is not taken for one of the process.
+        let (results, theirs) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| {
+            let step = "make a pipe for a child process";
+            Problem::of_refusal(step, "pipe2", errno, Operation::Pipe)
+        })?;
         // Not /dev/null: `nstest run` does not need it. What the child prints beside its results
         // is short, and stays in the pipe.
         let pipe = Stdio::piped;
-        command.args(start).arg(word).stdin(pipe()).stderr(pipe()).stdout(pipe());
+        command.args(start).arg(word).stdin(pipe()).stderr(pipe()).stdout(theirs);
         let mut process = command.spawn().map_err(refused)?;
         drop(process.stdin.take());
-        let results = process.stdout.take().expect("it is piped").into();
         Ok(Self { process, results })
     }
 

@@ -2,12 +2,17 @@
 
 use std::ffi::CStr;
 use std::fs;
-use std::io;
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
+use nix::sys::socket::sockopt::ReuseAddr;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrStorage, accept4, bind, connect,
+    getsockname, listen, setsockopt, socket,
+};
 
 use super::network;
 use super::report::{CheckStatus, Problem};
@@ -48,23 +53,46 @@ pub(super) fn enter(name: &str, options: Options) -> TrialResult {
     runner::enter_as(name, options).map(|()| None).map_err(|error| Problem::of(&error, ""))
 }
 
-/// Connects to a listener of its own.
-fn exchange(address: &str) -> io::Result<()> {
-    let listener = TcpListener::bind((address, 0))?;
-    let _near = TcpStream::connect(listener.local_addr()?)?;
-    listener.accept().map(drop)
+/// Connects to a listener of its own. The error is the call that was refused, call by call as the
+/// standard library makes them.
+fn exchange(address: SocketAddr) -> Result<(), (String, Errno)> {
+    let (family, name) = match address {
+        SocketAddr::V4(_) => (AddressFamily::Inet, "AF_INET"),
+        SocketAddr::V6(_) => (AddressFamily::Inet6, "AF_INET6"),
+    };
+    let refused = |call: &str| {
+        let call = call.to_owned();
+        move |errno| (call, errno)
+    };
+    let opened = || {
+        socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)
+            .map_err(refused(&format!("socket({name})")))
+    };
+    let listener = opened()?;
+    setsockopt(&listener, ReuseAddr, &true).map_err(refused("setsockopt(SO_REUSEADDR)"))?;
+    let number = listener.as_raw_fd();
+    bind(number, &SockaddrStorage::from(address)).map_err(refused("bind"))?;
+    listen(&listener, Backlog::MAXCONN).map_err(refused("listen"))?;
+    let bound: SockaddrStorage = getsockname(number).map_err(refused("getsockname"))?;
+    let near = opened()?;
+    connect(near.as_raw_fd(), &bound).map_err(refused("connect"))?;
+    let far = accept4(number, SockFlag::SOCK_CLOEXEC).map_err(refused("accept4"))?;
+    // It is closed with the process, which ends soon.
+    let _: RawFd = far;
+    Ok(())
 }
 
 fn loopback() -> TrialResult {
-    let explained = |error: io::Error| {
-        let errno = errno_of(&error);
-        let what = "connect to 127.0.0.1";
-        match preflight::no_socket(what, "socket(AF_INET)", errno) {
+    const STEP: &str = "connect to 127.0.0.1";
+    exchange((Ipv4Addr::LOCALHOST, 0).into()).map(|()| None).map_err(|(call, errno)| {
+        match preflight::no_socket(STEP, &call, errno) {
             Some(error) => Problem::of(&error, ""),
-            None => Problem::new(ErrorCode::Setup, what, error, "sudo ip link set lo up"),
+            None => {
+                let cause = format!("{call}: {errno}");
+                Problem::new(ErrorCode::Setup, STEP, cause, "sudo ip link set lo up")
+            }
         }
-    };
-    exchange("127.0.0.1").map(|()| None).map_err(explained)
+    })
 }
 
 /// Whether /proc shows the processes of the test. If not, the same mount again says why.
@@ -111,7 +139,11 @@ fn setting() -> TrialResult {
 }
 
 fn ipv6() -> TrialResult {
-    let Err(error) = exchange("::1") else { return Ok(None) };
+    const STEP: &str = "connect to ::1";
+    let Err((call, errno)) = exchange((Ipv6Addr::LOCALHOST, 0).into()) else { return Ok(None) };
+    if let Some(error) = preflight::no_socket(STEP, &call, errno) {
+        return Err(Problem::of(&error, ""));
+    }
     let parameter = |name| fs::read_to_string(format!("/sys/module/ipv6/parameters/{name}"));
     let is_set = |name| parameter(name).is_ok_and(|value| value.trim() == "1");
     let boot =
@@ -126,21 +158,21 @@ fn ipv6() -> TrialResult {
         )
     } else if !Path::new("/proc/sys/net/ipv6").exists() {
         (
-            format!("the kernel has no IPv6 ({error})"),
+            format!("the kernel has no IPv6 ({call}: {errno:?})"),
             "sudo modprobe ipv6    # on the machine itself; or use a kernel with CONFIG_IPV6"
                 .to_owned(),
         )
     } else if has_seccomp_filter() {
         (
-            format!("a seccomp filter seems to answer socket(AF_INET6): {error}"),
+            format!("a seccomp filter seems to answer {call}: {errno:?}"),
             "allow socket(AF_INET6) in the filter; in a systemd unit: \
              RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET"
                 .to_owned(),
         )
     } else {
-        (error.to_string(), "sudo sysctl -w net.ipv6.conf.all.disable_ipv6=0".to_owned())
+        (format!("{call}: {errno}"), "sudo sysctl -w net.ipv6.conf.all.disable_ipv6=0".to_owned())
     };
-    Err(Problem::new(ErrorCode::Sysctl, "listen on ::1", cause, fix))
+    Err(Problem::new(ErrorCode::Sysctl, STEP, cause, fix))
 }
 
 fn tun() -> TrialResult {

@@ -150,6 +150,8 @@ const MADE_FOR_MOUNTS: &[&str] = &[
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MountPoint {
     pub(crate) point: String,
+    /// The type of the file system.
+    pub(crate) kind: String,
     pub(crate) read_only: bool,
 }
 
@@ -159,9 +161,12 @@ impl MountPoint {
         let mut fields = before.split(' ').skip(4);
         let point = fields.next()?.to_owned();
         let options = fields.next()?;
-        let of_the_superblock = after.split(' ').nth(2).unwrap_or_default();
+        let mut after = after.split(' ');
+        let kind = after.next()?.to_owned();
+        let of_the_superblock = after.nth(1).unwrap_or_default();
         Some(Self {
             point,
+            kind,
             read_only: [options, of_the_superblock]
                 .iter()
                 .any(|options| options.split(',').any(|option| option == "ro")),
@@ -280,13 +285,17 @@ impl Facts {
         ))
     }
 
-    /// Whether `path` is on a read-only mount: that with the longest mount point above it.
-    pub(crate) fn read_only(&self, path: &str) -> bool {
+    /// The mount that `path` is on: that with the longest mount point above it, the last one there.
+    pub(crate) fn mount_of(&self, path: &str) -> Option<&MountPoint> {
         self.mounts
             .iter()
             .filter(|mount| Path::new(path).starts_with(&mount.point))
             .max_by_key(|mount| mount.point.len())
-            .is_some_and(|mount| mount.read_only)
+    }
+
+    /// Whether `path` is on a read-only mount.
+    pub(crate) fn read_only(&self, path: &str) -> bool {
+        self.mount_of(path).is_some_and(|mount| mount.read_only)
     }
 }
 

@@ -41,13 +41,16 @@ pub(crate) struct Wire {
 
 const OPEN: &str = "open the packet socket of the wire";
 
+/// What the thread does with it first.
+const RING: &str = "setsockopt(PACKET_RX_RING) or bind";
+
 impl Wire {
     /// Opens the packet socket, in the calling thread's network namespace.
     ///
     /// # Errors
     /// What the kernel refuses.
     pub(crate) fn open() -> Result<RinglessSocket> {
-        CaptureRing::index().map_err(|errno| not_opened(OPEN, errno))
+        CaptureRing::index().map_err(|refused| not_opened(OPEN, refused))
     }
 
     /// Opens the packet socket for frames longer than [`MAX_SHORT`](super::MAX_SHORT), in the
@@ -57,7 +60,7 @@ impl Wire {
     /// What the kernel refuses.
     pub(crate) fn open_long() -> Result<RinglessSocket> {
         let what = "open the packet socket of the wire for long frames";
-        CaptureRing::long().map_err(|errno| not_opened(what, errno))
+        CaptureRing::long().map_err(|refused| not_opened(what, refused))
     }
 
     /// Starts the thread, which makes the ring of the socket and serves no link end yet.
@@ -90,8 +93,10 @@ impl Wire {
         let Some(captures) = &self.captures else { return Ok(true) };
         match captures.try_recv() {
             Err(TryRecvError::Empty) => return Ok(false),
-            Err(TryRecvError::Disconnected) => return Err(not_opened(OPEN, Errno::UnknownErrno)),
-            Ok(result) => result.map_err(|errno| not_opened(OPEN, errno))?,
+            Err(TryRecvError::Disconnected) => {
+                return Err(not_opened(OPEN, (RING, Errno::UnknownErrno)));
+            }
+            Ok(result) => result.map_err(|errno| not_opened(OPEN, (RING, errno)))?,
         }
         self.captures = None;
         Ok(true)
@@ -104,7 +109,7 @@ impl Wire {
     pub(crate) fn await_capture(&mut self) -> Result<()> {
         let Some(captures) = &self.captures else { return Ok(()) };
         let result = captures.recv().unwrap_or(Err(Errno::UnknownErrno));
-        result.map_err(|errno| not_opened(OPEN, errno))?;
+        result.map_err(|errno| not_opened(OPEN, (RING, errno)))?;
         self.captures = None;
         Ok(())
     }
@@ -231,8 +236,8 @@ impl Drop for Wire {
     }
 }
 
-fn not_opened(what: &str, errno: Errno) -> Error {
-    preflight::no_socket(what, "socket(AF_PACKET)", errno).unwrap_or_else(|| failed(what, errno))
+fn not_opened(what: &str, (call, errno): (&str, Errno)) -> Error {
+    preflight::no_socket(what, call, errno).unwrap_or_else(|| failed(what, errno))
 }
 
 fn failed(what: &str, errno: Errno) -> Error {

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::libc::{self, sock_filter};
 
 use super::hidden_pair::FIRST;
@@ -40,13 +41,13 @@ pub(super) struct CaptureRing {
 
 impl CaptureRing {
     /// Opens the socket of the index ring, in the calling thread's network namespace.
-    pub(super) fn index() -> nix::Result<RinglessSocket> {
+    pub(super) fn index() -> OpenResult<RinglessSocket> {
         Ok(RinglessSocket { socket: Arc::new(open(0)?), geometry: INDEX })
     }
 
     /// Opens the socket of the long ring, in the calling thread's network namespace. The index
     /// ring must be there when this one is made.
-    pub(super) fn long() -> nix::Result<RinglessSocket> {
+    pub(super) fn long() -> OpenResult<RinglessSocket> {
         Ok(RinglessSocket { socket: Arc::new(open(MAX_SHORT as u32)?), geometry: LONG })
     }
 
@@ -70,12 +71,17 @@ impl CaptureRing {
     }
 }
 
+/// The error is the call that was refused.
+pub(super) type OpenResult<T> = Result<T, (&'static str, Errno)>;
+
 /// A socket for a ring, in the calling thread's network namespace.
-fn open(longer_than: u32) -> nix::Result<PacketSocket> {
-    let socket = PacketSocket::open()?;
-    socket.attach(&mut program(longer_than))?;
-    socket.incoming_with_offloads()?;
-    socket.widen()?;
+fn open(longer_than: u32) -> OpenResult<PacketSocket> {
+    let socket = PacketSocket::open().map_err(|errno| ("socket(AF_PACKET)", errno))?;
+    socket
+        .attach(&mut program(longer_than))
+        .and_then(|()| socket.incoming_with_offloads())
+        .and_then(|()| socket.widen())
+        .map_err(|errno| ("setsockopt", errno))?;
     Ok(socket)
 }
 

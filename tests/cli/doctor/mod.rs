@@ -141,11 +141,52 @@ fn a_filter_that_refuses_what_a_network_needs() {
         }
     }
     World::without_call(libc::SYS_bind, libc::EPERM, None).doctor();
-    // No part of nstest needs it, but tests do.
-    World::without_call(libc::SYS_connect, libc::EPERM, None)
-        .doctor()
-        .names("seccomp", "a seccomp filter", FILTER)
-        .lacks("TCP connections in tests, IPv6");
+}
+
+/// Without them nstest runs, and tests can do less.
+#[test]
+fn a_filter_that_refuses_what_only_tests_need() {
+    for (call, errno, what) in [
+        (libc::SYS_accept4, libc::EPERM, "accept4: EPERM"),
+        (libc::SYS_connect, libc::EPERM, "connect: EPERM"),
+        (libc::SYS_listen, libc::ENOSYS, "listen: ENOSYS"),
+    ] {
+        let ended = World::without_call(call, errno, None).doctor();
+        ended.names("seccomp", "a seccomp filter", FILTER).lacks("TCP connections in tests, IPv6");
+        ended.begins_with(&format!("1. connect to 127.0.0.1: {what}  ["));
+    }
+}
+
+/// The call that was refused is the one that is named.
+#[test]
+fn a_filter_is_named_with_its_call() {
+    let inet = Some((0, libc::AF_INET));
+    for (call, errno, argument, what) in [
+        (libc::SYS_pipe2, libc::EPERM, None, "make a pipe for a child process: pipe2: EPERM"),
+        (
+            libc::SYS_setsockopt,
+            libc::EPERM,
+            None,
+            "open the packet socket of the wire: setsockopt: EPERM",
+        ),
+        (
+            libc::SYS_socket,
+            libc::EAFNOSUPPORT,
+            inet,
+            "bring up `lo`: socket(AF_INET): EAFNOSUPPORT",
+        ),
+        (libc::SYS_clone, libc::EINVAL, None, "create the test's namespaces: clone: EINVAL"),
+        (
+            libc::SYS_unshare,
+            libc::EINVAL,
+            None,
+            "create a network namespace for the fabric: unshare(CLONE_NEWNET): EINVAL",
+        ),
+    ] {
+        let ended = World::without_call(call, errno, argument).doctor();
+        ended.names("seccomp", "a seccomp filter", FILTER);
+        ended.begins_with(&format!("1. {what}  ["));
+    }
 }
 
 #[test]
@@ -165,6 +206,13 @@ fn a_masked_sys() {
         .doctor()
         .names("proc-masked", "/sys is partly hidden by mounts on /sys/firmware, and", PATHS)
         .lacks("a /sys that shows the test's interfaces");
+}
+
+#[test]
+fn a_hidden_proc_sys() {
+    let ended = World::within("unshare -Urm").after("mount -t tmpfs none /proc/sys").doctor();
+    ended.names("proc-masked", "/proc is partly hidden by mounts on /proc/sys,", PATHS);
+    assert!(ended.stdout.contains("cause: /proc/sys is hidden by a mount (tmpfs)"), "{ended:?}");
 }
 
 /// The mounts are nstest's own, so no option of a container helps.

@@ -117,6 +117,11 @@ impl Ended {
     }
 
     #[track_caller]
+    pub(super) fn begins_with(&self, first: &str) {
+        assert!(self.stdout.starts_with(first), "{first}: {}", self.stdout);
+    }
+
+    #[track_caller]
     pub(super) fn is_unusable(&self) {
         assert_eq!(self.verdict(), CANNOT, "{}", self.stdout);
     }

@@ -47,6 +47,7 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     guard::setfcap,
     guard::apparmor,
     guard::selinux,
+    procfs::proc_sys_hidden,
     procfs::proc_sys_read_only,
     procfs::proc_masked,
     namespace::chroot_by_elimination,

@@ -48,7 +48,7 @@ pub(super) fn seccomp(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let Filter::Answers(errno) = filter else {
         return None;
     };
-    let default = match evidence.container() {
+    let default = match evidence.container().filter(|_| errno == Errno::EPERM) {
         Some(Container::Docker) => ", as Docker's default profile does",
         Some(Container::Podman) => ", as Podman's default profile does",
         Some(Container::Kubernetes) => ", as the profile RuntimeDefault does",
@@ -66,7 +66,8 @@ pub(super) fn seccomp(evidence: &Evidence<'_>) -> Option<Diagnosis> {
 /// without an effect.
 pub(super) fn seccomp_by_elimination(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let filtered = evidence.facts.seccomp_filter == Some(true);
-    if !(filtered && (evidence.denied() || evidence.errno == Errno::ENOSYS)) {
+    if !(filtered && (evidence.denied() || evidence.errno == Errno::ENOSYS || unexpected(evidence)))
+    {
         return None;
     }
     found(
@@ -78,6 +79,22 @@ pub(super) fn seccomp_by_elimination(evidence: &Evidence<'_>) -> Option<Diagnosi
         ),
         remedy::seccomp(&evidence.refusal.call, evidence.facts),
     )
+}
+
+/// An errno that other steps can have from the kernel, and this one not: EINVAL, although the kernel
+/// makes such a process or such namespaces; EAFNOSUPPORT for IPv4.
+fn unexpected(evidence: &Evidence<'_>) -> bool {
+    let (errno, probes) = (evidence.errno, evidence.probes);
+    match evidence.refusal.kind {
+        Operation::Clone => {
+            errno == Errno::EINVAL && probes.process == TrialOutcome::Refused(errno)
+        }
+        Operation::FurtherNamespaces { .. } => {
+            errno == Errno::EINVAL && probes.kinds.iter().all(|it| *it == TrialOutcome::Allowed)
+        }
+        Operation::Loopback => errno == Errno::EAFNOSUPPORT,
+        _ => false,
+    }
 }
 
 /// EPERM in a test, which had all capabilities in its namespaces when it began.

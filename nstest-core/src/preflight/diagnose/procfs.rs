@@ -23,6 +23,23 @@ pub(super) fn no_proc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
+/// ENOENT below `/proc/sys`, over which something else than procfs is mounted.
+pub(super) fn proc_sys_hidden(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let Operation::Sysctl { path } = &evidence.refusal.kind else {
+        return None;
+    };
+    let mount = evidence.facts.mount_of(path).filter(|mount| mount.kind != "proc")?;
+    let is_below_proc = mount.point.starts_with("/proc/");
+    if !(evidence.errno == Errno::ENOENT && is_below_proc) {
+        return None;
+    }
+    found(
+        ErrorCode::ProcMasked,
+        format!("{} is hidden by a mount ({})", mount.point, mount.kind),
+        remedy::system_paths(path, evidence.facts),
+    )
+}
+
 /// EROFS.
 pub(super) fn proc_sys_read_only(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let path = match &evidence.refusal.kind {

@@ -32,6 +32,21 @@ fn docker_filters_clone() {
             in a compose file: security_opt: ["seccomp=unconfined"]"#]]);
 }
 
+/// Docker's profile has another errno.
+#[test]
+fn docker_with_another_filter() {
+    RecordedMachine::docker()
+        .probes(|probes| probes.mount_filter = Filter::Answers(Errno::ENOSYS))
+        .says(
+            &mount("/", Errno::ENOSYS),
+            expect![[r#"
+            nstest[seccomp]: mount a fresh /: mount("/"): ENOSYS
+              cause: a seccomp filter answers this system call with ENOSYS
+              help: docker run --security-opt seccomp=unconfined …
+                in a compose file: security_opt: ["seccomp=unconfined"]"#]],
+        );
+}
+
 #[test]
 fn github_job_in_a_container() {
     RecordedMachine::docker().env("GITHUB_ACTIONS").says(&clone(Errno::EPERM), expect![[r#"

@@ -5,6 +5,7 @@ use std::ffi::CString;
 use std::io;
 
 use nix::errno::Errno;
+use nix::libc;
 
 use super::setup::identity::WRITE_ID_MAPS;
 use super::setup::steps::PlannedStep;
@@ -47,7 +48,7 @@ pub(super) fn spawn_error(refused: &Refused, steps: &[PlannedStep]) -> Error {
             if matches!(step, Step::Tap { .. }) {
                 return uplink::tap_refused(Errno::from_raw(errno));
             }
-            refusal(what, step.call(), errno, kind(step))
+            refusal(what, call(step, errno), errno, kind(step))
         }
         Refused::Exec(errno) => {
             let binary = Caller::current().binary();
@@ -60,6 +61,14 @@ pub(super) fn spawn_error(refused: &Refused, steps: &[PlannedStep]) -> Error {
 pub(crate) fn exec_error(step: &str, errno: i32) -> Error {
     let (step, call) = (step.to_owned(), "execve".to_owned());
     preflight::explain(Refusal { step, call, errno, kind: Operation::Exec })
+}
+
+/// The call of a step that was refused: the first one, where the errno is that of no later one.
+fn call(step: &Step, errno: i32) -> String {
+    match (step, errno) {
+        (Step::LoopbackUp, libc::EAFNOSUPPORT) => "socket(AF_INET)".to_owned(),
+        _ => step.call(),
+    }
 }
 
 /// The kind of a step, by which `preflight` finds the cause.
