@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::pipe2;
 
-use super::capability::{ALL, Capability, MANY_NODES, Need};
+use super::capability::{ALL, Capability, LIMITS, MANY_NODES, Need};
 use super::outside::further_nodes;
 use super::report::{Check, CheckStatus, Examination, Problem};
 use super::trial::{self, LIMIT, cut_short, errno_of};
@@ -94,6 +94,7 @@ pub fn examine(start: &[&str]) -> Examination {
     };
     let mut checks: Vec<Check> = ALL.iter().map(of).collect();
     checks.iter_mut().for_each(|check| ran.correct(check));
+    unite(&mut checks);
     let nodes = outside::nodes(&facts);
     let of_many = checks.iter_mut().filter(|check| check.capability.need == MANY_NODES);
     of_many.for_each(|check| check.capability.need = nodes.map_or(MANY_NODES, further_nodes));
@@ -103,6 +104,19 @@ pub fn examine(start: &[&str]) -> Examination {
         nodes,
         kernel: facts.kernel,
         took: begin.elapsed(),
+    }
+}
+
+/// What has met a limit is one problem with that limit, which was read as well.
+fn unite(checks: &mut [Check]) {
+    let is_limit = |check: &&Check| LIMITS.contains(&check.capability.name);
+    let limits = checks.iter().filter(is_limit).filter_map(|check| check.problem.clone());
+    let limits: Vec<Problem> = limits.collect();
+    for check in checks.iter_mut().filter(|check| !is_limit(&&**check)) {
+        let Some(problem) = &mut check.problem else { continue };
+        if let Some(limit) = limits.iter().find(|limit| limit.code == problem.code) {
+            (problem.cause, problem.fix) = (limit.cause.clone(), limit.fix.clone());
+        }
     }
 }
 
@@ -185,7 +199,7 @@ impl TrialChild {
 /// The problem if a child cannot be started.
 fn refused(error: std::io::Error) -> Problem {
     match error.kind() {
-        ErrorKind::NotFound => outside::no_proc(),
+        ErrorKind::NotFound => outside::no_namespace().unwrap_or_else(outside::no_proc),
         _ => {
             let step = "start a child process";
             Problem::of_refusal(step, "clone", errno_of(&error), Operation::Other)

@@ -13,6 +13,7 @@ use super::trial::{TrialResult, attempt, record};
 use crate::error::ErrorCode;
 use crate::netlink::{NetlinkFamily, Socket, link, refusal};
 use crate::node::open_files::most_nodes;
+use crate::preflight::Operation;
 use crate::preflight::caller::Caller;
 use crate::preflight::facts::{Container, Facts, Usage};
 use crate::preflight::probe::{KINDS, Probes, TrialOutcome};
@@ -106,6 +107,15 @@ fn proc(facts: &Facts) -> TrialResult {
 pub(super) fn no_proc() -> Problem {
     let cause = "no procfs that shows this process is mounted on /proc";
     Problem::new(ErrorCode::NoProc, "read /proc/self", cause, "sudo mount -t proc proc /proc")
+}
+
+/// The problem if no user namespace can be made, as in a chroot. It comes before a missing /proc:
+/// where that is mounted, nothing else works.
+pub(super) fn no_namespace() -> Option<Problem> {
+    let probes = Probes::run(nix::unistd::geteuid().as_raw());
+    let TrialOutcome::Refused(errno) = probes.user else { return None };
+    let step = "create the test's namespaces";
+    Some(Problem::of_refusal(step, "clone", errno, Operation::Clone))
 }
 
 /// Each kind of namespace alone. Why one is refused, the world's own refusal explains.

@@ -42,6 +42,11 @@ fn few_descriptors() {
     assert_eq!(ended.status, Some(0), "{ended:?}");
     let none = limited(6).doctor();
     none.names("open-files", "RLIMIT_NOFILE", &["ulimit -n 4096    # in this shell"]).is_unusable();
+    // What meets the limit and the limit itself are one problem.
+    for limit in [12, 15] {
+        let ended = limited(limit).doctor();
+        assert!(!ended.stdout.contains("\n2. "), "{ended:?}");
+    }
     // Until a world has room. How many a node takes depends on the threads that make the network.
     for limit in 5..15 {
         limited(limit).doctor();
@@ -95,7 +100,8 @@ fn few_namespaces() {
         World::within("unshare -Ur").after(&script)
     };
     for limit in 1..3 {
-        limited("net", limit).doctor();
+        let ended = limited("net", limit).doctor();
+        assert!(!ended.stdout.contains("\n2. "), "{ended:?}");
     }
     let tests = "many tests at once";
     for (kind, limit, enough, lacks) in [

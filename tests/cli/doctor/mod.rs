@@ -322,6 +322,20 @@ fn no_proc() {
         .is_unusable();
 }
 
+/// Whether or not /proc is there: with it, nothing else would work.
+#[test]
+fn a_chroot() {
+    for proc in ["mount -t tmpfs none /mnt/proc", "true"] {
+        let script = format!(r#"mount --rbind / /mnt; {proc}; exec chroot /mnt "$0" "$@""#);
+        let world = World::within("unshare -Urm").after(&script);
+        world
+            .doctor()
+            .names("chroot", "chroot, ", &["enter the tree with pivot_root"])
+            .is_unusable();
+        assert!(world.nstest(&["run", "--", "true"]).stderr.contains("[chroot]"));
+    }
+}
+
 /// What `nstest run` starts is in a world already, and the doctor makes one of its own there.
 #[test]
 fn within_a_test() {
