@@ -58,10 +58,6 @@ const fn capability(name: &'static str, title: &'static str, need: Need) -> Capa
     Capability { name, title, need }
 }
 
-/// Those that are limits.
-pub(super) const LIMITS: &[&str] =
-    &["open-files", "file-size", "processes", "namespaces", "node-namespaces"];
-
 /// All capabilities.
 pub(super) const ALL: &[Capability] = &[
     capability("proc", "/proc of the machine", Need::Required),

@@ -11,9 +11,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::pipe2;
 
-use super::capability::{ALL, Capability, LIMITS, MANY_NODES, Need};
+use super::capability::{ALL, Capability, MANY_NODES, Need};
 use super::outside::further_nodes;
-use super::report::{Check, CheckStatus, Examination, Problem};
+use super::report::{Check, CheckStatus, Examination, Problem, Runs};
 use super::trial::{self, LIMIT, cut_short, errno_of};
 use super::{inside, outside, program};
 use crate::preflight::{Operation, caller};
@@ -100,12 +100,16 @@ pub fn examine(start: &[&str]) -> Examination {
     of_many.for_each(|check| check.capability.need = nodes.map_or(MANY_NODES, further_nodes));
     Examination {
         checks,
+        programs: ran.runs(),
         container: outside::container(&facts),
         nodes,
         kernel: facts.kernel,
         took: begin.elapsed(),
     }
 }
+
+/// The capabilities that are limits.
+const LIMITS: &[&str] = &["open-files", "file-size", "processes", "namespaces", "node-namespaces"];
 
 /// What has met a limit is one problem with that limit, which was read as well.
 fn unite(checks: &mut [Check]) {
@@ -229,6 +233,14 @@ impl Ran {
             return Self { world: ran.world || nodes || program::runs_alone(start), nodes };
         }
         ran
+    }
+
+    fn runs(self) -> Runs {
+        match (self.world, self.nodes) {
+            (false, _) => Runs::Nothing,
+            (true, false) => Runs::WithoutNodes,
+            (true, true) => Runs::Everything,
+        }
     }
 
     /// It has used what a world and a node need. Where a trial did not have the processes or the

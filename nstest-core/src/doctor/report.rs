@@ -9,6 +9,8 @@ use super::capability::{Capability, Need};
 pub struct Examination {
     /// What was tried, in the order of docs/src/doctor.md.
     pub checks: Vec<Check>,
+    /// What `nstest run` can do. A test needs some more.
+    pub programs: Runs,
     /// The release of the kernel.
     pub kernel: Option<String>,
     /// The container runtime: `docker`, `podman`, `kubernetes`, `other`.

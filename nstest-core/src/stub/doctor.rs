@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::capability::ALL;
-use super::report::{Check, CheckStatus, Examination, Problem};
+use super::report::{Check, CheckStatus, Examination, Problem, Runs};
 use crate::error::ErrorCode;
 
 /// Which trials a child makes.
@@ -40,5 +40,12 @@ pub fn examine(_: &[&str]) -> Examination {
         problem: (capability.name == "world").then(|| problem.clone()),
     });
     let (kernel, container, nodes) = (None, None, None);
-    Examination { checks: checks.collect(), kernel, container, nodes, took: Duration::ZERO }
+    Examination {
+        checks: checks.collect(),
+        programs: Runs::Nothing,
+        kernel,
+        container,
+        nodes,
+        took: Duration::ZERO,
+    }
 }

@@ -91,7 +91,8 @@ fn text(found: &Examination, verbose: bool) -> String {
         let _ = writeln!(text, "   cause: {}", indented(cause));
         let _ = writeln!(text, "   help:  {}\n", indented(fix));
     }
-    text + &verdict(found.runs(), &parts(&problems), &parts(&optional), verbose)
+    let runs = (found.runs(), found.programs);
+    text + &verdict(runs, &parts(&problems), &parts(&optional), verbose)
 }
 
 /// Whether tests can run, with nodes and faults.
@@ -100,10 +101,15 @@ fn is_usable(found: &Examination) -> bool {
 }
 
 /// One line.
-fn verdict(runs: Runs, missing: &str, optional: &str, verbose: bool) -> String {
+fn verdict(runs: (Runs, Runs), missing: &str, optional: &str, verbose: bool) -> String {
     let except = match (runs, missing) {
-        (Runs::Nothing, _) => {
-            return "nstest doctor: this machine cannot run nstest's tests.\n".to_owned();
+        ((Runs::Nothing, programs), _) => {
+            let only = match programs {
+                Runs::Nothing => "",
+                Runs::WithoutNodes => ", only `nstest run` without nodes and faults",
+                Runs::Everything => ", only `nstest run`",
+            };
+            return format!("nstest doctor: this machine cannot run nstest's tests{only}.\n");
         }
         (_, "") => String::new(),
         (_, missing) => format!(", except for: {missing}"),
@@ -202,6 +208,7 @@ fn report_for_programs(found: &Examination) -> String {
     let report = json!({
         "version": VERSION,
         "usable": is_usable(found),
+        "programs": found.programs != Runs::Nothing,
         "kernel": found.kernel,
         "container": found.container,
         "nodes": found.nodes,

@@ -157,6 +157,18 @@ fn a_filter_that_refuses_what_only_tests_need() {
     }
 }
 
+/// The process of a test takes these steps, and a program of `nstest run` does not.
+#[test]
+fn a_filter_that_refuses_what_programs_do_without() {
+    for call in [libc::SYS_setpgid, libc::SYS_close_range] {
+        let ended = World::without_call(call, libc::ENOSYS, None).doctor();
+        ended.names("seccomp", "a seccomp filter", FILTER);
+        let verdict =
+            "\nnstest doctor: this machine cannot run nstest's tests, only `nstest run`.\n";
+        assert!(ended.stdout.ends_with(verdict), "{ended:?}");
+    }
+}
+
 /// The call that was refused is the one that is named.
 #[test]
 fn a_filter_is_named_with_its_call() {
@@ -186,6 +198,12 @@ fn a_filter_is_named_with_its_call() {
         let ended = World::without_call(call, errno, argument).doctor();
         ended.names("seccomp", "a seccomp filter", FILTER);
         ended.begins_with(&format!("1. {what}  ["));
+    }
+    let ended = World::without_call(libc::SYS_sendto, libc::EPERM, None).doctor();
+    ended.names("seccomp", "a seccomp filter", FILTER);
+    // Only the ids of a test of root are mapped by its parent.
+    if machine_root() {
+        ended.begins_with("1. answer a request of the child: sendto: EPERM  [");
     }
 }
 

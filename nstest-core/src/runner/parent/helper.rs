@@ -5,7 +5,7 @@
 //! into a socket to ask for the next of the two, and reads an `errno`, 0 for success.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
@@ -27,6 +27,8 @@ pub(super) struct ParentHelper<'a> {
     uplink: Option<&'a Uplink>,
     /// How connecting the uplink ended; the child gets only an `errno`.
     connected: Mutex<Option<Result<Connected>>>,
+    /// Why an answer could not be sent. The child only sees that there is none.
+    unanswered: Mutex<Option<io::Error>>,
 }
 
 impl<'a> ParentHelper<'a> {
@@ -35,7 +37,7 @@ impl<'a> ParentHelper<'a> {
             Identity::All { uid_map, gid_map } => Some((uid_map.as_str(), gid_map.as_str())),
             Identity::One { .. } | Identity::Callers => None,
         };
-        Self { maps, uplink, connected: Mutex::new(None) }
+        Self { maps, uplink, connected: Mutex::new(None), unanswered: Mutex::new(None) }
     }
 
     /// The parent's and the child's end of the socket, if the child needs anything.
@@ -58,7 +60,7 @@ impl<'a> ParentHelper<'a> {
             }
             let written = pid().and_then(|pid| write_maps(pid, uid_map, gid_map));
             let errno = |error: io::Error| error.raw_os_error().unwrap_or(libc::EIO);
-            answer(channel, written.map_or_else(errno, |()| 0));
+            self.answer(channel, written.map_or_else(errno, |()| 0));
         }
         let Some(uplink) = self.uplink.filter(|_| requested(channel)) else { return };
         let connected = match pid() {
@@ -67,7 +69,23 @@ impl<'a> ParentHelper<'a> {
         };
         let errno = if connected.is_ok() { 0 } else { libc::ECANCELED };
         *lock(&self.connected) = Some(connected);
-        answer(channel, errno);
+        self.answer(channel, errno);
+    }
+
+    fn answer(&self, mut channel: &UnixStream, errno: i32) {
+        // With EPIPE the child is dead, which the parent learns from its pidfd.
+        match channel.write_all(&errno.to_ne_bytes()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                *lock(&self.unanswered) = Some(error);
+            }
+            _ => {}
+        }
+    }
+
+    /// The error if an answer could not be sent, of which the child could not know.
+    pub(super) fn unanswered(&self) -> Result<()> {
+        let refused = descriptor_error("answer a request of the child", "sendto");
+        lock(&self.unanswered).take().map_or(Ok(()), |error| Err(refused(error)))
     }
 
     /// The uplink. Called once the child has exec'd or is dead.
@@ -90,11 +108,6 @@ impl Drop for Open<'_> {
 /// Waits for the child's next request; false: the child is dead.
 fn requested(mut channel: &UnixStream) -> bool {
     channel.read_exact(&mut [0]).is_ok()
-}
-
-fn answer(mut channel: &UnixStream, errno: i32) {
-    // It fails if the child is dead, which the parent learns from its pidfd.
-    let _ = channel.write_all(&errno.to_ne_bytes());
 }
 
 fn write_maps(pid: libc::pid_t, uid_map: &str, gid_map: &str) -> io::Result<()> {

@@ -264,6 +264,7 @@ impl<'a> Launch<'a> {
         };
         let helper = theirs.map(|theirs| Helper { serve: &serve, channel: theirs.into() });
         let result = self.clone_child(extras.namespaces(), &acts, handover, helper);
+        parent_helper.unanswered()?;
         let connected = parent_helper.connected()?;
         let spawned = result.map_err(|refused| spawn_error(&refused, &steps))?;
         // The runs of an exploration lack the same as the run without faults, which
