@@ -63,6 +63,23 @@ pub(super) fn overrides(arguments: &[OsString]) -> Vec<&OsStr> {
     found
 }
 
+/// The values of an option of cargo or nextest, in each of its forms: `--name value`,
+/// `--name=value`, `-n value`, `-nvalue`.
+pub(super) fn values_of<'a>(
+    arguments: &'a [OsString],
+    names: &'a [&str],
+) -> impl Iterator<Item = String> + 'a {
+    let text = |argument: &OsString| argument.to_string_lossy().into_owned();
+    arguments.iter().enumerate().filter_map(move |(index, argument)| {
+        let argument = text(argument);
+        names.iter().find_map(|name| match argument.strip_prefix(name)? {
+            "" => arguments.get(index + 1).map(text),
+            value if name.starts_with("--") => value.strip_prefix('=').map(str::to_owned),
+            value => Some(value.trim_start_matches('=').to_owned()),
+        })
+    })
+}
+
 /// The name of a target in keys and variables. A target can also be given as a file.
 pub(super) fn target_name(target: &str) -> String {
     let file = target.strip_suffix(".json").and_then(|path| Path::new(path).file_name()?.to_str());

@@ -1,4 +1,4 @@
-//! How cargo is told that nstest starts test binaries: by its target runner.
+//! Makes nstest the target runner of cargo, which starts test binaries.
 
 use std::ffi::{OsStr, OsString};
 
@@ -6,7 +6,10 @@ use serde_json::Value;
 
 use super::cargo_config::{self, CargoConfig};
 
-/// How cargo is told the runner of each target.
+/// Finds out what is configured, and replaces it.
+///
+/// # Errors
+/// Why that is not possible.
 pub(super) fn install(
     cargo: &OsStr,
     arguments: &[OsString],
@@ -33,7 +36,7 @@ pub(super) fn install(
     CargoRunner::new(&config, &targets, runner)
 }
 
-/// How cargo is told the runner.
+/// What has cargo use nstest as the runner of each target.
 #[derive(Debug, Default)]
 pub(super) struct CargoRunner {
     /// Of its command line.
@@ -78,13 +81,11 @@ const ALL: &str = "cfg(all())";
 
 /// The targets of this machine, and those that are asked for.
 fn targets(arguments: &[OsString], config: &CargoConfig) -> Vec<String> {
-    let arguments: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
     let mut targets: Vec<String> =
         ["gnu", "musl"].map(|env| format!("{}-unknown-linux-{env}", std::env::consts::ARCH)).into();
-    let next = arguments.windows(2).filter(|pair| pair[0] == "--target").map(|pair| &*pair[1]);
-    let same = arguments.iter().filter_map(|it| it.strip_prefix("--target="));
-    targets.extend(next.chain(same).map(cargo_config::target_name));
-    targets.extend(std::env::var("CARGO_BUILD_TARGET").map(|it| cargo_config::target_name(&it)));
+    let given = cargo_config::values_of(arguments, &["--target"]);
+    let given = given.chain(std::env::var("CARGO_BUILD_TARGET"));
+    targets.extend(given.map(|it| cargo_config::target_name(&it)));
     targets.extend(config.targets());
     targets.sort();
     targets.dedup();

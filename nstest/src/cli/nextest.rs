@@ -6,6 +6,8 @@ use std::process::Command;
 
 use toml::{Table, Value};
 
+use super::cargo_config::values_of;
+
 /// The file of a workspace, below its root.
 const CONFIGURATION: &str = ".config/nextest.toml";
 
@@ -62,23 +64,6 @@ fn of_workspace(cargo: &OsStr, arguments: &[OsString]) -> Option<PathBuf> {
     let Some(output) = output else { return Some(nearest) };
     let manifest = String::from_utf8(output.stdout).ok()?;
     Some(Path::new(manifest.trim()).parent()?.join(CONFIGURATION))
-}
-
-/// The values of an option of nextest, in each of its forms: `--name value`, `--name=value`, `-n value`,
-/// `-nvalue`.
-fn values_of<'a>(
-    arguments: &'a [OsString],
-    names: &'a [&str],
-) -> impl Iterator<Item = String> + 'a {
-    let text = |argument: &OsString| argument.to_string_lossy().into_owned();
-    arguments.iter().enumerate().filter_map(move |(index, argument)| {
-        let argument = text(argument);
-        names.iter().find_map(|name| match argument.strip_prefix(name)? {
-            "" => arguments.get(index + 1).map(text),
-            value if name.starts_with("--") => value.strip_prefix('=').map(str::to_owned),
-            value => Some(value.trim_start_matches('=').to_owned()),
-        })
-    })
 }
 
 fn value_of(arguments: &[OsString], names: &[&str]) -> Option<String> {
