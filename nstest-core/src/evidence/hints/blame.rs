@@ -80,8 +80,7 @@ impl Story {
 impl KnownFault {
     /// Whether it is a partition, or a link that is down.
     pub(super) fn is_outage(&self) -> bool {
-        let effect = self.fault.as_ref().map(|fault| &fault.effect);
-        matches!(effect, Some(FaultEffect::Partition(_) | FaultEffect::Down))
+        matches!(self.effect(), Some(FaultEffect::Partition(_) | FaultEffect::Down))
     }
 
     fn separates(&self, from: &str, to: &str) -> bool {

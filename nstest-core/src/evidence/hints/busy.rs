@@ -7,7 +7,6 @@ use crate::evidence::story::conversations::TcpConversation;
 use crate::evidence::story::names::bytes;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, Story};
-use crate::fault::FaultEffect;
 use crate::frame::view::{Tcp, is_not_after};
 
 /// So many round trips are work.
@@ -119,11 +118,9 @@ pub(super) fn slowed_by_loss(story: &Story) -> Option<Hint> {
     }
     let conversations = story.tcp_conversations();
     let packets = || conversations.iter().flat_map(TcpConversation::packets);
-    let fault = packets().flat_map(PacketTrace::drops).find_map(|number| {
-        let known = story.fault(number)?;
-        let effect = known.fault.as_ref().map(|fault| &fault.effect);
-        matches!(effect, Some(FaultEffect::Condition(_))).then_some(known)
-    })?;
+    let fault = packets()
+        .flat_map(PacketTrace::drops)
+        .find_map(|number| story.fault(number).filter(|fault| fault.is_condition()))?;
     let lost = packets().flat_map(PacketTrace::drops).filter(|by| *by == fault.number).count();
     let (all, first) = (packets().count(), packets().map(PacketTrace::time).min()?);
     let total = story.failed_at.saturating_sub(first);

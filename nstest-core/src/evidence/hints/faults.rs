@@ -9,8 +9,11 @@ use crate::evidence::story::headers::PacketHeaders;
 use crate::evidence::story::names::{bytes, times};
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, Story};
-use crate::fault::{FaultEffect, FaultTarget};
+use crate::fault::FaultTarget;
 use crate::frame::view::flag;
+
+/// So many packets in a row that a condition loses by chance are not made up for.
+pub(super) const IN_A_ROW: usize = 3;
 
 /// A partition, or a link that is down, is in force at the end, and packets were lost to it or
 /// the test waited.
@@ -26,8 +29,7 @@ pub(super) fn never_healed(story: &Story) -> Option<Hint> {
     let lost: Vec<&PacketTrace> = story.packets.iter().filter(lost).collect();
     let since = story.clock(start);
     let text = &fault.text;
-    let is_partition =
-        fault.fault.as_ref().is_some_and(|fault| matches!(fault.effect, FaultEffect::Partition(_)));
+    let is_partition = fault.is_partition();
     let what = match is_partition {
         true => format!("the partition `{text}` was never healed: it is in force since {since}"),
         false => {
@@ -89,10 +91,8 @@ pub(super) fn dropped(story: &Story) -> Option<Hint> {
         let arrived = traces.iter().rposition(|trace| trace.dropped_by().is_none());
         let tail = &traces[arrived.map_or(0, |at| at + 1)..];
         let last = tail.last()?;
-        // Random losses are made up for, unless several come in a row.
-        let by = last.dropped_by().and_then(|number| story.fault(number)?.fault.as_ref());
-        let is_random = by.is_some_and(|by| matches!(by.effect, FaultEffect::Condition(_)));
-        if is_random && tail.len() < 3 {
+        let by = last.dropped_by().and_then(|number| story.fault(number));
+        if by.is_some_and(KnownFault::is_condition) && tail.len() < IN_A_ROW {
             return None;
         }
         Some(((!is_control, tail.len(), last.time()), tail.to_vec()))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Hint;
-use super::faults::{kind, lost_packets};
+use super::faults::{IN_A_ROW, kind, lost_packets};
 use crate::evidence::story::names::PacketFlow;
 use crate::evidence::story::trace::PacketTrace;
 use crate::evidence::story::{KnownFault, Story};
@@ -15,9 +15,6 @@ use crate::frame::view::{flag, is_not_after};
 /// A packet that was lost this long before the failure is old. TCP sends one again after 1 s,
 /// and again after 2 s.
 const RECENT: Duration = Duration::from_secs(3);
-
-/// So many packets in a row that a condition loses by chance are not made up for.
-const IN_A_ROW: usize = 3;
 
 /// A fault that is in force has taken packets that the test needed, and none of their kind came
 /// through afterwards.
@@ -67,7 +64,7 @@ pub(super) fn affected_none(story: &Story) -> Option<Hint> {
     if !why.is_empty() {
         text.push_str(&format!(": {why}"));
     }
-    if let Some(FaultEffect::Partition(partition)) = fault.fault.as_ref().map(|it| &it.effect) {
+    if let Some(FaultEffect::Partition(partition)) = fault.effect() {
         let ends = [passed.headers.source?, passed.headers.destination?];
         let ends = ends.map(|address| story.host(address));
         let outside: Vec<&str> = ends
@@ -107,17 +104,10 @@ impl Story {
 }
 
 impl KnownFault {
-    fn is_condition(&self) -> bool {
-        let effect = self.fault.as_ref().map(|fault| &fault.effect);
-        matches!(effect, Some(FaultEffect::Condition(_)))
-    }
-
     /// `the partition `*: partition a | b` is still in force (since 0.200 s)`.
     fn still_in_force(&self, story: &Story) -> Option<String> {
         let (since, _) = *self.in_force.last()?;
-        let effect = self.fault.as_ref().map(|fault| &fault.effect);
-        let what =
-            if matches!(effect, Some(FaultEffect::Partition(_))) { "the partition " } else { "" };
+        let what = if self.is_partition() { "the partition " } else { "" };
         Some(format!("{what}`{}` is still in force (since {})", self.text, story.clock(since)))
     }
 }

@@ -1,4 +1,4 @@
-//! When faults were in force, and what they do to interfaces.
+//! What kinds of faults there were, when they were in force, and what they do to interfaces.
 
 use std::time::Duration;
 
@@ -6,6 +6,18 @@ use super::KnownFault;
 use crate::fault::{FaultEffect, FaultTarget};
 
 impl KnownFault {
+    pub(crate) fn effect(&self) -> Option<&FaultEffect> {
+        self.fault.as_ref().map(|fault| &fault.effect)
+    }
+
+    pub(crate) fn is_partition(&self) -> bool {
+        matches!(self.effect(), Some(FaultEffect::Partition(_)))
+    }
+
+    pub(crate) fn is_condition(&self) -> bool {
+        matches!(self.effect(), Some(FaultEffect::Condition(_)))
+    }
+
     /// Whether it was in force when the test failed.
     pub(crate) fn is_in_force(&self) -> bool {
         self.in_force.last().is_some_and(|(_, end)| end.is_none())
