@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::pipe;
 use std::process::{Command, Stdio};
 
+use nstest_tests::directory::Directory;
+
 use crate::command::{Ended, cargo_nstest, nstest};
-use crate::directory::Directory;
 
 /// What is wrong for each subcommand, option and positional argument. The words follow the
 /// subcommand. All that a command line can have is here.
@@ -154,7 +155,7 @@ fn printing(directory: &Directory) -> Vec<Command> {
 
 #[test]
 fn a_full_output_is_an_error() {
-    let directory = Directory::new("full");
+    let directory = Directory::new("cli-full");
     for mut command in printing(&directory) {
         command.stdout(File::options().write(true).open("/dev/full").unwrap());
         let ended = Ended::of(&mut command);
@@ -168,7 +169,7 @@ fn a_full_output_is_an_error() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
-    let directory = Directory::new("closed");
+    let directory = Directory::new("cli-closed");
     for mut command in printing(&directory) {
         let (reader, writer) = pipe().unwrap();
         drop(reader);

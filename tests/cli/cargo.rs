@@ -1,15 +1,15 @@
 //! `nstest wrap` and `cargo nstest test`: suites of others, unchanged.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use nstest_tests::cargo::outside_of_test;
+use nstest_tests::directory::Directory;
+use nstest_tests::executable;
 
 use crate::command::{Ended, cargo_nstest, nstest};
-use crate::directory::Directory;
 
 #[test]
 fn a_binary_that_lists_its_tests_is_not_isolated() {
@@ -17,8 +17,8 @@ fn a_binary_that_lists_its_tests_is_not_isolated() {
     for (first, listed) in [("--list", "--list: test\n"), ("--exact", "isolated\n--exact: test\n")]
     {
         let mut command = nstest(&["wrap", "--", "./suite", first]);
-        let directory = Directory::new("lists");
-        directory.script("suite", script);
+        let directory = Directory::new("cli-lists");
+        executable::script(directory.path().join("suite"), script);
         command.current_dir(directory.path());
         let ended = Ended::of(command);
         let expected = (Some(0), listed, "");
@@ -111,8 +111,8 @@ fn under_nextest(package: &Directory, options: &[&str]) -> Ended {
 fn doctests_alone_are_refused_under_nextest() {
     const CARGO: &str = "[ \"$1\" != config ] || { echo '{}'; exit; }; echo \"$@\"";
     let package = package("doctests");
-    let cargo = package.script("cargo", CARGO);
-    package.script("cargo-nextest", "");
+    let cargo = executable::script(package.path().join("cargo"), CARGO);
+    executable::script(package.path().join("cargo-nextest"), "");
     let path = format!("{}:{}", package.path().display(), std::env::var("PATH").unwrap());
     let with_nextest = |arguments: &[&str]| {
         let mut command = in_package(&package, arguments);
@@ -264,15 +264,12 @@ fn a_program_below_a_path_with_a_space_is_the_runner() {
     let package = package("runner's space");
     let programs = package.path().join("my programs");
     fs::create_dir(&programs).unwrap();
-    let own = cargo_nstest(&[]);
-    // A file that this process has written could still be open in a child of another test.
-    let copied = Command::new("cp").arg(own.get_program()).arg(&programs).status().unwrap();
-    assert!(copied.success());
+    let program = cargo_nstest(&[]).get_program().to_owned();
+    let program = executable::copy(program, programs.join("cargo-nstest"));
     let run = || {
         let arguments = ["test", "--no-nextest", "--test", "suite", "--", "--test-threads=1"];
         let command = in_package(&package, &arguments);
-        let name = Path::new(own.get_program()).file_name().unwrap();
-        let mut moved = Command::new(programs.join(name));
+        let mut moved = Command::new(&program);
         moved.args(command.get_args()).current_dir(package.path());
         for (name, value) in command.get_envs() {
             match value {

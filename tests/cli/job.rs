@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use nstest_tests::directory::Directory;
 use nstest_tests::marks;
 use nstest_tests::survivors;
 use nstest_tests::terminal::OnTerminal;
 
 use crate::command::nstest;
-use crate::directory::Directory;
 use crate::starters;
 
 /// A command line that can start `$nstest`, on a terminal, and the mark of its processes for
@@ -281,7 +281,7 @@ fn a_stopped_job_that_ends_leaves_the_terminal_to_the_shell() {
         let starter = format!("\"$nstest\" run {world} --timeout 3s --");
         check(&starter, "kill -STOP $$; sleep 60", "", "did not end within 3s");
     }
-    let directory = Directory::new("stopped-job");
+    let directory = Directory::new("cli-stopped-job");
     each(|starter| {
         let end = directory.path().join("end");
         let end = end.display();

@@ -4,11 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
+use nstest_tests::directory::Directory;
 use nstest_tests::marks::{self, eventually};
 use nstest_tests::survivors;
 
 use crate::command::nstest;
-use crate::directory::Directory;
 use crate::job::{each, nothing_is_left, start};
 use crate::starters;
 
@@ -23,7 +23,7 @@ const PROGRAM: &str = "sh -c 'echo ready; sleep 60 & sleep 60'";
 
 #[test]
 fn a_closed_terminal_leaves_nothing() {
-    let directory = Directory::new("closed-terminal");
+    let directory = Directory::new("cli-closed-terminal");
     let record = format!("--record '{}'", directory.path().display());
     let check = |starter: &str| {
         let (mut job, mark) = start(&format!("{starter} {PROGRAM}"));

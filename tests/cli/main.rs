@@ -3,7 +3,6 @@
 mod arguments;
 mod cargo;
 mod command;
-mod directory;
 mod doctor;
 mod host_port;
 mod job;

@@ -8,10 +8,10 @@ use std::process::Stdio;
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use nstest_tests::directory::Directory;
 use nstest_tests::raw;
 
 use crate::command::{Ended, nstest};
-use crate::directory::Directory;
 
 /// The files of a record, sorted. What a program prints is not among them.
 const FILES: [&str; 4] = ["capture.pcapng", "card.txt", "events.jsonl", "report.html"];
@@ -37,7 +37,7 @@ fn show(path: &Path, part: &str) -> String {
 
 #[test]
 fn the_packets_of_lo_are_recorded_whatever_the_status() {
-    let directory = Directory::new("record-lo");
+    let directory = Directory::new("cli-record-lo");
     let path = directory.path().join("a/record");
     for status in [3, 0] {
         let script = format!(": <>/dev/tcp/127.0.0.1/7; exit {status}");
@@ -59,7 +59,7 @@ fn the_packets_of_lo_are_recorded_whatever_the_status() {
 
 #[test]
 fn packets_to_peers_and_conditions_are_recorded() {
-    let directory = Directory::new("record-peers");
+    let directory = Directory::new("cli-record-peers");
     let script = "exec 3<>/dev/tcp/10.0.2.2/7 || exit 3";
     let world = ["--peers", "1", "--condition", "delay 1ms", "--", "bash", "-c", script];
     let ended = record(directory.path(), &world);
@@ -76,7 +76,7 @@ fn packets_to_peers_and_conditions_are_recorded() {
 
 #[test]
 fn at_the_timeout_sockets_and_threads_are_recorded() {
-    let directory = Directory::new("record-timeout");
+    let directory = Directory::new("cli-record-timeout");
     let program = ["--timeout", "300ms", "--", "sleep", "60"];
     let ended = record(directory.path(), &program);
     assert_eq!(ended.status, Some(124), "{ended:?}");
@@ -87,7 +87,7 @@ fn at_the_timeout_sockets_and_threads_are_recorded() {
 
 #[test]
 fn nothing_runs_where_something_would_be_lost() {
-    let directory = Directory::new("record-refused");
+    let directory = Directory::new("cli-record-refused");
     let file = directory.path().join("file");
     fs::write(&file, "mine").unwrap();
     for (path, why) in [
@@ -110,7 +110,7 @@ fn nothing_runs_where_something_would_be_lost() {
 
 #[test]
 fn a_program_that_cannot_start_leaves_its_record_and_a_world_that_cannot_none() {
-    let directory = Directory::new("record-missing");
+    let directory = Directory::new("cli-record-missing");
     let path = directory.path().join("record");
     let ended = record(&path, &["--", "./missing"]);
     assert_eq!(ended.status, Some(127), "{ended:?}");
@@ -126,7 +126,7 @@ fn a_program_that_cannot_start_leaves_its_record_and_a_world_that_cannot_none() 
 
 #[test]
 fn a_network_that_cannot_be_made_is_in_the_record() {
-    let directory = Directory::new("record-network");
+    let directory = Directory::new("cli-record-network");
     let path = directory.path().to_str().unwrap();
     let mut command = nstest(&["run", "--peers=1", "--record", path, "--", "echo", "it runs"]);
     raw::refuse_in(&mut command, libc::SYS_unshare, libc::ENOSPC, None);
@@ -141,7 +141,7 @@ fn a_network_that_cannot_be_made_is_in_the_record() {
 /// The kernel kills init where memory is short, for example.
 #[test]
 fn a_world_that_is_killed_leaves_its_record_and_says_so() {
-    let directory = Directory::new("record-killed");
+    let directory = Directory::new("cli-record-killed");
     let path = directory.path().to_str().unwrap();
     for world in [&["--record", path][..], &["--record", path, "--peers=1"], &[], &["--peers=1"]] {
         let program = ["--", "sh", "-c", "echo ready; sleep 60"];
@@ -172,7 +172,7 @@ fn tls_secrets_are_recorded_on_request() {
     for (world, status) in
         [(&[][..], 3), (&["--tls-secrets"], 0), (&["--tls-secrets", "--peers=1"], 0)]
     {
-        let directory = Directory::new("record-secrets");
+        let directory = Directory::new("cli-record-secrets");
         let program = ["--", "sh", "-c", script];
         let ended = record(directory.path(), &[world, &program].concat());
         assert_eq!(ended.status, Some(status), "{ended:?}");
@@ -185,7 +185,7 @@ fn tls_secrets_are_recorded_on_request() {
 
 #[test]
 fn the_record_is_where_its_path_led_at_the_start() {
-    let directory = Directory::new("record-moved");
+    let directory = Directory::new("cli-record-moved");
     let [first, second, link] = ["first", "second", "link"].map(|it| directory.path().join(it));
     for target in [&first, &second] {
         fs::create_dir(target).unwrap();
@@ -202,7 +202,7 @@ fn the_record_is_where_its_path_led_at_the_start() {
 
 #[test]
 fn the_seed_is_an_option_or_in_the_environment() {
-    let directory = Directory::new("seed");
+    let directory = Directory::new("cli-seed");
     let path = directory.path().join("out");
     let record = path.to_str().unwrap();
     let run = |arguments: &[&str], variable: Option<&str>| {

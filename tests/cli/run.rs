@@ -5,10 +5,10 @@ use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use nstest_tests::directory::Directory;
 use nstest_tests::raw;
 
 use crate::command::{Ended, nstest};
-use crate::directory::Directory;
 use crate::doctor::World;
 use crate::starters;
 
@@ -296,7 +296,7 @@ fn descriptors_that_are_passed_to_the_command_are_the_programs_and_no_others() {
     let without = seen(&["env"]);
     assert!(without.0 && without.1.contains("\n3\n") && without.1.contains("7\n"), "{without:?}");
     starters::each(|start| assert_eq!(seen(start), without, "{start:?}"));
-    let directory = Directory::new("descriptors");
+    let directory = Directory::new("cli-descriptors");
     let path = directory.path().to_str().unwrap();
     for world in [&["--record", path][..], &["--host-port=9"], &["--silent-peer"]] {
         let start = [&["run"], world, &["--"]].concat();

@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use nstest::{Node, PacketKind, Packets, TestResult, netns_test};
+use nstest_tests::directory::Directory;
 use nstest_tests::driver::Run;
+use nstest_tests::executable;
 use nstest_tests::terminal::OnTerminal;
 
 use crate::command::{Ended, nstest};
-use crate::directory::Directory;
 
 #[netns_test(timeout = "2s")]
 #[ignore = "fixture of another test"]
@@ -59,7 +60,8 @@ impl Target {
         fs::create_dir_all(&own).expect("make a directory");
         for file in fs::read_dir(record).expect("read the record") {
             let file = file.expect("a file");
-            fs::copy(file.path(), own.join(file.file_name())).expect("copy it");
+            let content = fs::read(file.path()).expect("read it");
+            fs::write(own.join(file.file_name()), content).expect("copy it");
         }
         std::os::unix::fs::symlink("cli/hangs/1", target.0.join("nstest/latest")).expect("link");
         (target, own)
@@ -150,8 +152,8 @@ fn the_report_is_opened_by_the_first_browser_that_can() {
 #[test]
 fn without_a_desktop_the_path_is_all_that_is_said() {
     let (target, _) = Target::with_a_run();
-    let programs = Directory::new("no-desktop");
-    programs.script("xdg-open", "echo noise >&2; exit 3");
+    let programs = Directory::new("cli-no-desktop");
+    executable::script(programs.path().join("xdg-open"), "echo noise >&2; exit 3");
     let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("PATH"));
     for browser in [None, Some(""), Some(":")] {
         let mut command = nstest(&["open"]);
@@ -198,7 +200,7 @@ fn a_terminal_gets_no_control_sequences() {
 /// What is printed of such a path is a word for a shell.
 #[test]
 fn a_path_that_is_no_text_can_be_copied() {
-    let directory = Directory::new("show-bytes");
+    let directory = Directory::new("cli-show-bytes");
     let record = directory.path().join(OsStr::from_bytes(b"re cord-\xff"));
     let mut run = nstest(&["run", "--record"]);
     let ended = Ended::of(run.arg(&record).args(["--", "true"]));

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use nstest::{Node, TestResult, netns_test};
 use nstest_tests::driver::{Outcome, Run};
-use nstest_tests::{marks, programs};
+use nstest_tests::{executable, marks, programs};
 
 /// How many datagrams a fixture sends: more than are read one by one.
 const DATAGRAMS: usize = 200;
@@ -209,8 +209,7 @@ fn an_unknown_policy_is_refused() {
 fn in_place_of_records(place: impl FnOnce(&Path)) -> String {
     let directory = std::env::temp_dir().join("moved");
     fs::create_dir_all(&directory).unwrap();
-    let binary = directory.join("evidence");
-    fs::copy("/proc/self/exe", &binary).unwrap();
+    let binary = executable::copy_of_this(directory.join("evidence"));
     place(&directory.join("nstest"));
     let output = Command::new(&binary)
         .args(["--exact", "record::aborts", "--include-ignored"])

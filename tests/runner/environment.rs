@@ -9,8 +9,9 @@ use std::process::Command;
 
 use expect_test::expect;
 use nstest::{netns, netns_test};
+use nstest_tests::directory::Directory;
 use nstest_tests::driver::Run;
-use nstest_tests::{marks, raw};
+use nstest_tests::{executable, marks, raw};
 
 #[netns_test]
 #[ignore = "fixture of another test"]
@@ -23,40 +24,21 @@ fn a_waits() {
 #[ignore = "fixture of another test"]
 fn b_passes() {}
 
-/// A directory that is removed on drop.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str, mode: u32) -> Self {
-        let path = std::env::temp_dir().join(format!("nstest-{name}-{}", std::process::id()));
-        std::fs::create_dir(&path).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        Self(path)
-    }
-
-    fn with_binary(&self) -> PathBuf {
-        let copy = self.0.join("runner");
-        // Another process writes it. If this one did, a child of another test could inherit
-        // the descriptor, and the kernel does not start a file that is open for writing
-        // (ETXTBSY).
-        let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&copy).status();
-        assert!(copied.unwrap().success());
-        copy
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// A directory with these rights, and a copy of this test binary in it.
+fn with_binary(name: &str, mode: u32) -> (Directory, PathBuf) {
+    let directory = Directory::new(name);
+    let mode = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(directory.path(), mode).unwrap();
+    let copy = executable::copy_of_this(directory.path().join("runner"));
+    (directory, copy)
 }
 
 /// As when a build replaces the binary while tests run.
 #[test]
 fn a_binary_that_is_deleted_or_replaced_runs_all_tests() {
     for replaced in [false, true] {
-        let directory = Directory::new(if replaced { "replaced" } else { "deleted" }, 0o755);
-        let binary = directory.with_binary();
+        let name = if replaced { "replaced" } else { "deleted" };
+        let (_directory, binary) = with_binary(name, 0o755);
         let mut command = Command::new(&binary);
         command.args(["--ignored", "--exact", "--test-threads=1"]);
         command.args(["environment::a_waits", "environment::b_passes"]);
@@ -79,16 +61,15 @@ fn a_binary_that_is_deleted_or_replaced_runs_all_tests() {
 /// user can read its own, and so can its tests as root of their namespace.
 #[test]
 fn a_private_home_can_be_read() {
-    let home = Directory::new("home", 0o700);
-    let binary = home.with_binary();
+    let (home, binary) = with_binary("home", 0o700);
     if nstest_tests::machine_root() {
         let nobody = nix::unistd::Uid::from_raw(65534);
-        nix::unistd::chown(&home.0, Some(nobody), None).unwrap();
+        nix::unistd::chown(home.path(), Some(nobody), None).unwrap();
     }
-    std::fs::write(home.0.join("secret"), "kept").unwrap();
+    std::fs::write(home.path().join("secret"), "kept").unwrap();
     let mut command = Command::new(&binary);
-    command.args(["--ignored", "--exact", "environment::reads_home"]).current_dir(&home.0);
-    let outcome = Run::in_front(command).env("HOME", &home.0).run();
+    command.args(["--ignored", "--exact", "environment::reads_home"]).current_dir(home.path());
+    let outcome = Run::in_front(command).env("HOME", home.path()).run();
     expect![[r#"
         test environment::reads_home ... ok
     "#]]

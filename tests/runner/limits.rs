@@ -8,7 +8,9 @@ use std::process::Command;
 
 use expect_test::expect;
 use nstest::netns_test;
+use nstest_tests::directory::Directory;
 use nstest_tests::driver::Run;
+use nstest_tests::executable;
 use nstest_tests::marks::DEADLINE;
 use nstest_tests::raw;
 
@@ -71,11 +73,10 @@ fn too_few_descriptors_are_named() {
 /// of the binary that this user can read.
 #[test]
 fn too_many_processes_are_named() {
-    let directory = std::env::temp_dir().join(format!("nstest-nproc-{}", std::process::id()));
-    std::fs::create_dir(&directory).unwrap();
-    std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let copy = directory.join("runner");
-    std::fs::copy(std::env::current_exe().unwrap(), &copy).unwrap();
+    let directory = Directory::new("nproc");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(directory.path(), mode).unwrap();
+    let copy = executable::copy_of_this(directory.path().join("runner"));
 
     let run = |fixture: &'static str, limit| {
         let mut command = Command::new("unshare");
@@ -91,7 +92,6 @@ fn too_many_processes_are_named() {
     passes_or_fails_with(0..8, |limit| run("limits::passes", limit), words);
     // The last ones are refused in the test, which starts two threads.
     passes_or_fails_with(0..12, |limit| run("limits::lives_in_a_node", limit), words);
-    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 #[netns_test]

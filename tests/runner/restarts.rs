@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 use nstest::{ErrorCode, Net, Node, TestResult, netns_test};
 use nstest_tests::driver::Run;
+use nstest_tests::executable;
 
 const ROLE: &str = "NSTESTS_RESTARTED_AS";
 
@@ -246,9 +247,7 @@ fn starts_a_copy() -> TestResult {
     if role().is_some() {
         return Ok(());
     }
-    let copy = std::env::temp_dir().join("copy");
-    let copied = Command::new("cp").arg(std::env::current_exe()?).arg(&copy).status()?;
-    assert!(copied.success());
+    let copy = executable::copy_of_this(std::env::temp_dir().join("copy"));
     passes(again(Command::new(copy), "starts_a_copy", "copy"));
     Ok(())
 }

@@ -6,6 +6,8 @@
 //! - [`programs`]: finds programs that a machine may lack, such as redis-server;
 //! - [`cargo`]: runs cargo and cargo-nextest;
 //! - [`marks`]: lets a fixture and the test that started it wait for each other;
+//! - [`directory`]: a directory that is removed when it is dropped;
+//! - [`executable`]: makes programs, by copies and as scripts;
 //! - [`terminal`]: runs a command on a terminal;
 //! - [`survivors`]: finds what a run left behind;
 //! - [`postgres`]: starts a PostgreSQL server in a node;
@@ -15,7 +17,9 @@
 #![deny(unsafe_code)]
 
 pub mod cargo;
+pub mod directory;
 pub mod driver;
+pub mod executable;
 pub mod fixtures;
 pub mod floor;
 pub mod marks;
