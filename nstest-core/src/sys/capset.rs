@@ -1,4 +1,5 @@
-//! Capabilities that survive `execve`: capset(2), which has no wrapper in the C library.
+//! The capability sets of the calling thread: capget(2) and capset(2), which have no wrappers in
+//! the C library.
 //!
 //! The layout is that of linux/capability.h. A program without file capabilities starts
 //! with the ambient capabilities (capabilities(7)). A capability must be permitted and
@@ -8,25 +9,39 @@ use nix::libc::{self, c_int, c_ulong};
 
 use super::call::{Errno, check, errno};
 
+#[repr(C)]
+struct CapHeader {
+    version: u32,
+    pid: c_int,
+}
+
+/// The calling thread, in version 3: two halves of the sets.
+const HEADER: CapHeader = CapHeader { version: 0x2008_0522, pid: 0 };
+
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct CapData {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// The effective set, as bits.
+pub(crate) fn effective() -> Result<u64, Errno> {
+    let (mut header, mut data) = (HEADER, [CapData::default(); 2]);
+    // SAFETY: header and data have the layout of version 3, and the kernel may write both.
+    let result = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) };
+    if result < 0 {
+        return Err(errno());
+    }
+    Ok(u64::from(data[1].effective) << 32 | u64::from(data[0].effective))
+}
+
 /// Drops all capabilities except these (bits), and makes these ambient.
 pub(super) fn keep(bits: u64) -> Result<(), Errno> {
-    const VERSION_3: u32 = 0x2008_0522;
-    #[repr(C)]
-    struct CapHeader {
-        version: u32,
-        pid: c_int,
-    }
-    #[repr(C)]
-    #[derive(Clone, Copy)]
-    struct CapData {
-        effective: u32,
-        permitted: u32,
-        inheritable: u32,
-    }
-    let header = CapHeader { version: VERSION_3, pid: 0 };
     let half = |bits: u32| CapData { effective: bits, permitted: bits, inheritable: bits };
-    let data = [half(bits as u32), half((bits >> 32) as u32)];
-    // SAFETY: header and data have the layout of version 3: two triples of words.
+    let (header, data) = (HEADER, [half(bits as u32), half((bits >> 32) as u32)]);
+    // SAFETY: header and data have the layout of version 3.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
     if result < 0 {
         return Err(errno());

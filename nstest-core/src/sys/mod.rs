@@ -9,7 +9,7 @@
 //! - `copy`: a copy of this process, for work in other namespaces;
 //! - `inherited_signals`: the signals that this process was started with;
 //! - [`descriptors`]: descriptors handed to another process;
-//! - [`capset`]: capabilities that survive `execve`;
+//! - [`capset`]: the capability sets of a thread;
 //! - [`tap`]: tap interfaces;
 //! - [`step`]: one step of preparing a child, as data, and its execution between clone and
 //!   exec, where nothing may allocate, lock or panic;
@@ -31,14 +31,15 @@
 //! - [`packet`]: packet sockets, with memory shared with the kernel;
 //! - [`mod@slice`]: the time slice of a thread;
 //! - [`thread`]: threads without signals;
-//! - [`trial`]: system calls tried in a child, to learn which are refused.
+//! - [`trial`]: system calls tried in a child, to learn which are refused;
+//! - `unwinder`: how the commands are linked.
 #![allow(
     unsafe_code,
     reason = "the rest of the crate denies it; each block here says why it is sound"
 )]
 
 pub(crate) mod call;
-mod capset;
+pub(crate) mod capset;
 #[cfg(feature = "cli")]
 pub(crate) mod copy;
 pub(crate) mod descriptors;
@@ -72,3 +73,5 @@ pub(crate) mod tap;
 pub(crate) mod termination;
 pub(crate) mod thread;
 pub(crate) mod trial;
+#[cfg(all(feature = "cli", target_env = "gnu"))]
+mod unwinder;

@@ -94,7 +94,8 @@ pub(super) struct World {
 
     /// The program has no rights over its network, and is no root.
     ///
-    /// It has the user id of the caller, or 65534 if that is root. For tests that do something else as root, and then need the rights of real root.
+    /// It has the user id of the caller, or 65534 if that is root. Some test suites do more as root,
+    /// and expect rights over the whole machine, which it does not have here.
     #[arg(long)]
     no_root: bool,
 }
