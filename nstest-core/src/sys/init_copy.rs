@@ -18,6 +18,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use nix::fcntl::OFlag;
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
 use super::call::{Errno, check, errno, pointers};
@@ -82,6 +83,8 @@ pub(crate) fn spawn_program(
         drop(channel); // so that it sees the end of a child that has died
         serve(&|| pid_of(process.as_fd().as_raw_fd()));
     }
+    // Awake for each pair, this process would keep the child from its processor.
+    let _ = poll(&mut [PollFd::new(failures.as_fd(), PollFlags::empty())], PollTimeout::NONE);
     let mut pairs = Vec::new();
     // An error would be that of a pipe that is broken; then the child is not heard, and its end is
     // seen on the pidfd.
