@@ -5,6 +5,7 @@
 
 use crate::sys::capset;
 
+pub(crate) const SETGID: u64 = 1 << 6;
 pub(crate) const SETUID: u64 = 1 << 7;
 pub(crate) const NET_ADMIN: u64 = 1 << 12;
 pub(crate) const NET_RAW: u64 = 1 << 13;

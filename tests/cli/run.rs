@@ -35,6 +35,27 @@ fn the_status_of_the_program_is_the_status_of_the_command() {
     });
 }
 
+/// As in a container that drops it. Root needs CAP_SETFCAP alone (31): user_namespaces(7).
+#[test]
+fn root_may_lack_each_capability_but_one() {
+    let last = std::fs::read_to_string("/proc/sys/kernel/cap_last_cap").unwrap();
+    let last: u32 = last.trim().parse().unwrap();
+    for capability in (1..=last).filter(|capability| *capability != 31) {
+        // Real root has rights over all ids, which nstest then maps.
+        let root: &[&str] = match nstest_tests::machine_root() {
+            true => &["env"],
+            false => &["unshare", "--user", "--map-root-user"],
+        };
+        let mut command = Command::new(root[0]);
+        command.args(&root[1..]).arg("setpriv");
+        command.arg(format!("--bounding-set=-cap_{capability}"));
+        command.arg(format!("--inh-caps=-cap_{capability}"));
+        command.arg(nstest(&[]).get_program()).args(["run", "--", "true"]);
+        let ended = Ended::of(command);
+        assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{capability}: {ended:?}");
+    }
+}
+
 #[test]
 fn a_program_that_cannot_start_is_named() {
     starters::each(|starter| {

@@ -25,8 +25,8 @@ pub(crate) const WRITE_ID_MAPS: &str = "write(/proc/PID/uid_map)";
 /// The id maps of a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Identity {
-    /// Every id is itself. Only a process that has CAP_SETUID outside can write such a
-    /// map: the parent does, in its [helper](crate::runner::parent::helper).
+    /// Every id is itself. Only a process that has CAP_SETUID and CAP_SETGID outside can write
+    /// such maps: the parent does, in its [helper](crate::runner::parent::helper).
     All { uid_map: String, gid_map: String },
     /// One id inside stands for the caller's outside.
     One { inside: (u32, u32), outside: (u32, u32) },
@@ -125,7 +125,7 @@ fn full_maps() -> Option<&'static (String, String)> {
     static MAPS: OnceLock<Option<(String, String)>> = OnceLock::new();
     MAPS.get_or_init(|| {
         let maps = Some((identity("/proc/self/uid_map")?, identity("/proc/self/gid_map")?));
-        maps.filter(|_| capability::has(capability::SETUID))
+        maps.filter(|_| capability::has(capability::SETUID | capability::SETGID))
     })
     .as_ref()
 }
