@@ -190,6 +190,11 @@ fn wrong_values_are_refused() {
     ] {
         Ended::of(nstest(&[&["run"], wrong, &["--", "true"]].concat())).is_refused();
     }
+    for option in ["--peers", "--host-port", "--seed"] {
+        let ended = Ended::of(nstest(&["run", option, "-1", "--", "true"]));
+        ended.is_refused();
+        assert!(ended.stderr.contains(&format!("invalid value '-1' for '{option} ")), "{ended:?}");
+    }
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(super) struct World {
     /// Hosts beside the program's own: `peer1`, `peer2`, …, by name and address.
     ///
     /// `ip netns exec peer1 CMD` runs a program there.
-    #[arg(long, value_name = "N", value_parser = peers)]
+    #[arg(long, value_name = "N", value_parser = peers, allow_negative_numbers = true)]
     peers: Option<u16>,
 
     /// A connection to the network of this machine.
@@ -79,7 +79,7 @@ pub(super) struct World {
     /// Which packets a condition with loss loses: another seed, other packets.
     ///
     /// Without it, NSTEST_SEED is the seed, or 1.
-    #[arg(long, value_name = "SEED", value_parser = seed)]
+    #[arg(long, value_name = "SEED", value_parser = seed, allow_negative_numbers = true)]
     seed: Option<u64>,
 
     /// A default route on which nothing answers, for programs that expect timeouts.
@@ -89,7 +89,7 @@ pub(super) struct World {
     /// A TCP port of this machine's `localhost` that the program reaches at its own `localhost`.
     ///
     /// Can be given several times.
-    #[arg(long, value_name = "PORT", value_parser = port)]
+    #[arg(long, value_name = "PORT", value_parser = port, allow_negative_numbers = true)]
     host_port: Vec<u16>,
 
     /// The program has no rights over its network, and is no root.
