@@ -108,6 +108,34 @@ fn nothing_runs_where_something_would_be_lost() {
     Ended::of(nstest(&["run", "--record", "", "--", "true"])).is_refused();
 }
 
+/// The directory in which it writes stays, and its PID may be that of another process by then.
+#[test]
+fn a_killed_run_does_not_keep_others_out_and_one_that_runs_does() {
+    let directory = Directory::new("cli-record-lock");
+    let path = directory.path();
+    let program = ["sh", "-c", "echo ready; exec sleep 60"];
+    let mut command =
+        nstest(&[&["run", "--record", path.to_str().unwrap(), "--"], &program[..]].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+    let refused = record(path, &["--", "echo", "it runs"]);
+    assert_eq!((refused.status, refused.stdout.as_str()), (Some(125), ""), "{refused:?}");
+    let what = format!(
+        "nstest[config]: record the program in `{}`\n  cause: another process records into it\n  \
+         help: wait until that process has ended; or give --record another directory\n",
+        path.display()
+    );
+    assert!(refused.stderr.starts_with(&what), "{refused:?}");
+    let unfinished = path.join(format!(".record.{}", child.id()));
+    assert!(unfinished.is_dir());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fs::rename(unfinished, path.join(".record.1")).unwrap();
+    let ended = record(path, &["--", "true"]);
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert_eq!(names(path), FILES);
+}
+
 #[test]
 fn a_program_that_cannot_start_leaves_its_record_and_a_world_that_cannot_none() {
     let directory = Directory::new("cli-record-missing");

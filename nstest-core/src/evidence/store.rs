@@ -4,9 +4,11 @@
 //! Whatever fails here is a note, and the verdict stays. [`given`]: in a directory of the user's
 //! choice.
 
+mod directory;
 #[cfg(feature = "cli")]
 mod given;
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::symlink;
@@ -14,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use self::directory::Directory;
 use super::files::{LATEST, NSTEST, WRITTEN};
 use crate::fault::random::fnv1a;
 use crate::sys::limits::may_write;
@@ -35,9 +38,11 @@ pub(crate) struct Folder {
     root: Option<PathBuf>,
     /// The directory that the user has chosen.
     #[cfg(feature = "cli")]
-    given: Option<given::GivenDirectory>,
+    given: Option<Directory>,
     /// Its name while it is written.
     unfinished: PathBuf,
+    /// Locked while it is written.
+    _lock: Option<Directory>,
     path: PathBuf,
 }
 
@@ -69,13 +74,20 @@ impl Folder {
         let path = of_test.join(attempt);
         // If the new record cannot be written, the old one must not look like it.
         let _ = fs::remove_dir_all(&path);
-        remove_unfinished(&of_test);
+        fs::create_dir_all(&of_test).map_err(|error| at(&of_test, &error))?;
+        // Until the new one is locked, another process would take it for one of a dead process.
+        let of_all = Directory::lock(&of_test).ok();
+        if of_all.as_ref().is_some_and(Directory::is_locked) {
+            remove_unfinished(&of_test);
+        }
         fs::create_dir_all(&unfinished).map_err(|error| at(&unfinished, &error))?;
+        let lock = Directory::lock(&unfinished).ok();
         Ok(Self {
             root: Some(root),
             #[cfg(feature = "cli")]
             given: None,
             unfinished,
+            _lock: lock,
             path,
         })
     }
@@ -205,16 +217,21 @@ impl Drop for Folder {
     }
 }
 
-/// Removes what processes left that were killed while they wrote.
+/// Removes what processes left that were killed while they wrote: nobody has it locked.
 fn remove_unfinished(of_test: &Path) {
     for entry in fs::read_dir(of_test).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let id = name.to_str().and_then(|name| name.strip_prefix('.')?.rsplit_once('.'));
-        let id = id.and_then(|(_, id)| id.parse::<u32>().ok());
-        if id.is_some_and(|id| !Path::new("/proc").join(id.to_string()).exists()) {
-            let _ = fs::remove_dir_all(entry.path());
+        let path = entry.path();
+        let unlocked = || Directory::try_lock(&path).is_ok_and(|it| it.is_locked());
+        if is_unfinished(&entry.file_name()) && unlocked() {
+            let _ = fs::remove_dir_all(&path);
         }
     }
+}
+
+/// Whether it is the name of a directory in which a process writes: `.1.PID`.
+fn is_unfinished(name: &OsStr) -> bool {
+    let pid = name.to_str().and_then(|name| name.strip_prefix('.')?.rsplit_once('.'));
+    pid.is_some_and(|(_, pid)| !pid.is_empty() && pid.bytes().all(|it| it.is_ascii_digit()))
 }
 
 fn at(path: &Path, error: &dyn std::fmt::Display) -> io::Error {

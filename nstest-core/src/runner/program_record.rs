@@ -2,7 +2,7 @@
 //! the user has named.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::keep::{Written, write_into};
@@ -25,9 +25,13 @@ impl ProgramRecord {
     pub(super) fn begin(path: &Path) -> Result<Self> {
         Folder::given(path).map(Self).map_err(|error| {
             let what = format!("record the program in `{}`", shown::path(path));
-            Error::new(ErrorCode::Config, what)
-                .source(error)
-                .help("give --record a directory that can be made, or that is empty or has an earlier record")
+            let help = match error.kind() {
+                io::ErrorKind::ResourceBusy => {
+                    "wait until that process has ended; or give --record another directory"
+                }
+                _ => "give --record a directory that can be made, or that is empty or has an earlier record",
+            };
+            Error::new(ErrorCode::Config, what).source(error).help(help)
         })
     }
 

@@ -1,34 +1,24 @@
 //! A record in a directory that the user has named: `nstest run --record PATH`.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::OFlag;
-
-use super::{Folder, at, remove_unfinished};
+use super::directory::Directory;
+use super::{Folder, at, is_unfinished, remove_unfinished};
 use crate::evidence::files::{FILES, is_record};
+use crate::evidence::shown;
 
 /// The beginning of the name of the directory in which a record is written, within its own. The
 /// PID of the process that writes it follows.
 const UNFINISHED: &str = ".record.";
 
-/// The directory, held open: its path may lead elsewhere when the record is written.
-#[derive(Debug)]
-pub(super) struct GivenDirectory(File);
-
-impl GivenDirectory {
-    fn open(path: &Path) -> io::Result<Self> {
-        let flags = OFlag::O_DIRECTORY.bits();
-        File::options().read(true).custom_flags(flags).open(path).map(Self)
-    }
-
-    /// A path of the directory itself, for this process.
-    fn held(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
-    }
+/// A path of the directory itself, for this process: its own path may lead elsewhere when the
+/// record is written.
+fn held(directory: &Directory) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", directory.file().as_raw_fd()))
 }
 
 impl Folder {
@@ -43,14 +33,19 @@ impl Folder {
         if is_new {
             fs::create_dir_all(&path)?;
         }
-        let directory = GivenDirectory::open(&path)?;
-        let held = directory.held();
+        let directory = Directory::try_lock(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => busy("another process records into it".to_owned()),
+            _ => error,
+        })?;
+        let held = held(&directory);
         let unfinished = held.join(format!("{UNFINISHED}{}", std::process::id()));
         let begin = || {
-            remove_unfinished(&held);
+            if directory.is_locked() {
+                remove_unfinished(&held);
+            }
             let mut entries = 0;
             for entry in fs::read_dir(&held)? {
-                may_be_replaced(&entry?)?;
+                may_be_replaced(&path, &entry?)?;
                 entries += 1;
             }
             if entries > 0 && !is_record(&held) {
@@ -65,12 +60,12 @@ impl Folder {
             }
             return Err(error);
         }
-        Ok(Self { root: None, given: Some(directory), unfinished, path })
+        Ok(Self { root: None, given: Some(directory), unfinished, _lock: None, path })
     }
 
     /// Puts the files in place of those of an earlier record.
     pub(super) fn finish_given(mut self) -> io::Result<PathBuf> {
-        let held = self.given.as_ref().ok_or(io::ErrorKind::NotFound)?.held();
+        let held = held(self.given.as_ref().ok_or(io::ErrorKind::NotFound)?);
         // It may have been moved.
         let path = fs::read_link(&held).unwrap_or_else(|_| self.path.clone());
         for name in FILES {
@@ -98,7 +93,8 @@ impl Folder {
         let Some(directory) = &self.given else { return };
         let same =
             |held: Metadata, path: Metadata| (held.dev(), held.ino()) == (path.dev(), path.ino());
-        let metadata = directory.0.metadata().and_then(|held| Ok((held, self.path.metadata()?)));
+        let metadata =
+            directory.file().metadata().and_then(|held| Ok((held, self.path.metadata()?)));
         if metadata.is_ok_and(|(held, path)| same(held, path)) {
             let _ = fs::remove_dir(&self.path); // it fails if something is in it
         }
@@ -107,17 +103,28 @@ impl Folder {
 
 /// # Errors
 /// If an entry of the directory is not part of a record.
-fn may_be_replaced(entry: &fs::DirEntry) -> io::Result<()> {
+fn may_be_replaced(directory: &Path, entry: &fs::DirEntry) -> io::Result<()> {
     let name = entry.file_name();
-    let name = name.to_string_lossy();
-    if FILES.contains(&&*name) && entry.file_type()?.is_file() {
+    if FILES.iter().any(|file| name == **file) && entry.file_type()?.is_file() {
         return Ok(());
     }
-    let why = match name.strip_prefix(UNFINISHED) {
-        Some(pid) => format!("process {pid} records into it"),
-        None => format!("it contains `{name}`, which does not belong to a record"),
-    };
+    let shown_name = name.to_string_lossy();
+    // Of a killed process, it has been removed if the directory could be locked.
+    if shown_name.starts_with(UNFINISHED) && is_unfinished(&name) {
+        let path = shown::path(&directory.join(&name));
+        return Err(busy(format!(
+            "another process records into it, or was killed; if none runs, remove {path}"
+        )));
+    }
+    let why = format!(
+        "it contains `{}`, which does not belong to a record",
+        shown::in_one_line(&shown_name)
+    );
     Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
+}
+
+fn busy(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::ResourceBusy, why)
 }
 
 #[cfg(test)]
@@ -133,21 +140,26 @@ mod tests {
         for content in &records {
             let folder = Folder::given(&path).unwrap();
             let error = Folder::given(&path).unwrap_err().to_string();
-            assert_eq!(error, format!("process {} records into it", std::process::id()));
+            assert_eq!(error, "another process records into it");
             folder.write(Path::new(EVENTS), content.as_bytes()).unwrap();
             folder.reserve("run", u64::MAX).unwrap();
             assert_eq!(folder.finish().unwrap(), path);
             assert_eq!(&fs::read_to_string(path.join(EVENTS)).unwrap(), content);
             assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
         }
-        // What a killed process left is removed; no process has this PID.
-        fs::create_dir(path.join(".record.4194305")).unwrap();
+        // What a killed process left is removed, also if its PID is that of another one by now.
+        for pid in [1, std::process::id(), 4_194_305] {
+            fs::create_dir(path.join(format!(".record.{pid}"))).unwrap();
+        }
         drop(Folder::given(&path).unwrap());
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
         assert_eq!(fs::read_to_string(path.join(EVENTS)).unwrap(), records[1]);
-        fs::write(path.join("notes"), "").unwrap();
-        let error = Folder::given(&path).unwrap_err().to_string();
-        assert_eq!(error, "it contains `notes`, which does not belong to a record");
-        fs::remove_file(path.join("notes")).unwrap();
+        for name in ["notes", ".record.x", ".record."] {
+            fs::write(path.join(name), "").unwrap();
+            let error = Folder::given(&path).unwrap_err().to_string();
+            assert_eq!(error, format!("it contains `{name}`, which does not belong to a record"));
+            fs::remove_file(path.join(name)).unwrap();
+        }
         fs::rename(path.join(EVENTS), path.join(FILES[1])).unwrap();
         assert_eq!(Folder::given(&path).unwrap_err().to_string(), "its files are no record");
         fs::remove_dir_all(&path).unwrap();

@@ -38,6 +38,27 @@ fn a_folder_replaces_that_of_an_earlier_run_and_has_links() {
     fs::remove_dir_all(target).unwrap();
 }
 
+/// A PID says nothing: it may be that of another process, or of another PID namespace.
+#[test]
+fn what_a_killed_process_left_is_removed_and_what_is_being_written_stays() {
+    let target = std::env::temp_dir().join(format!("nstest-killed-{}", std::process::id()));
+    fs::create_dir_all(&target).unwrap();
+    let binary = target.join("it");
+    let subject =
+        |attempt| Subject { binary: &binary, package: None, kind: None, test: "a", attempt };
+    let written = Folder::create(subject("1")).unwrap();
+    let of_test = target.join("nstest/it/a");
+    fs::rename(&written.unfinished, of_test.join(".1.4194305")).unwrap(); // no process has this PID
+    fs::create_dir(of_test.join(".2.1")).unwrap();
+    drop(Folder::create(subject("3")).unwrap());
+    let names = fs::read_dir(&of_test).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), [".1.4194305"]);
+    drop(written);
+    drop(Folder::create(subject("3")).unwrap());
+    assert_eq!(fs::read_dir(&of_test).unwrap().count(), 0);
+    fs::remove_dir_all(target).unwrap();
+}
+
 #[test]
 fn one_test_run_does_not_fill_the_disk() {
     let target = std::env::temp_dir().join(format!("nstest-most-{}", std::process::id()));
