@@ -244,6 +244,7 @@ fn an_invalid_number_of_jobs_is_refused() {
     let outcome = Run::of(&["exploration::passes"]).env("NSTEST_JOBS", "many").run();
     expect![[r#"
         nstest[config]: read NSTEST_JOBS=many
+          cause: it is no whole number from 1 to 1024
           help: set it to the most runs of explorations at a time, a whole number from 1 to 1024; or unset it, for 2 on each processor
     "#]]
     .assert_eq(&outcome.failure_of("exploration::passes"));

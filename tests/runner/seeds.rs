@@ -80,6 +80,7 @@ fn a_failure_that_may_be_random_prints_its_seed() {
     let nonsense = Run::of(&["seeds::own_seed"]).env("NSTEST_SEED", "random").run();
     expect![[r#"
         nstest[config]: read NSTEST_SEED=random
+          cause: it is no whole number below 2^64
           help: set it to a whole number below 2^64 such as 7 or 0xbeef; or unset it: the default is the test's `seed`, or 1
     "#]]
     .assert_eq(&nonsense.failure_of("seeds::own_seed"));

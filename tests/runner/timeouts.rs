@@ -51,6 +51,7 @@ fn an_invalid_value_of_the_variable_is_an_error() {
         let refused = Run::of(&[fixture]).env("NSTEST_TIMEOUT", "30s").run();
         expect![[r#"
             nstest[config]: read NSTEST_TIMEOUT=30s
+              cause: it is neither a number above 0 nor `none`
               help: set it to a factor for every timeout, a number above 0 such as 3 or 0.5; or to `none` for no timeouts
         "#]].assert_eq(&refused.failure_of(fixture));
     }

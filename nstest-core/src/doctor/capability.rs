@@ -60,6 +60,7 @@ const fn capability(name: &'static str, title: &'static str, need: Need) -> Capa
 
 /// All capabilities.
 pub(super) const ALL: &[Capability] = &[
+    capability("settings", "environment variables of nstest", Need::Required),
     capability("proc", "/proc of the machine", Need::Required),
     capability("user-namespace", "user namespaces", Need::Required),
     capability("pid-namespace", "PID namespaces", Need::Required),

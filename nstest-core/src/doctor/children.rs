@@ -83,6 +83,7 @@ pub fn examine(start: &[&str]) -> Examination {
             checks.extend(TrialChild::checks(child, trials, deadline));
         }
     }
+    checks.push(settings());
     let of = |capability: &Capability| {
         let untried = Check {
             capability: *capability,
@@ -122,6 +123,13 @@ fn unite(checks: &mut [Check]) {
             (problem.cause, problem.fix) = (limit.cause.clone(), limit.fix.clone());
         }
     }
+}
+
+/// The environment variables. With a wrong one, each test fails.
+fn settings() -> Check {
+    let problem = runner::check_settings().err().map(|error| Problem::of(&error, ""));
+    let status = if problem.is_some() { CheckStatus::Missing } else { CheckStatus::Works };
+    Check { capability: ALL[0], status, detail: None, problem }
 }
 
 fn missing(name: &str, problem: Problem) -> Option<Check> {

@@ -31,6 +31,7 @@ impl Policy {
                 ErrorCode::Config,
                 format!("read {VARIABLE}={}", value.to_string_lossy()),
             )
+            .source("it is none of the values of this variable")
             .help("set it to `fail` (the default) or `skip`")),
         }
     }
@@ -85,6 +86,7 @@ mod tests {
         let error = Policy::parse(Some("SKIP".as_ref())).unwrap_err();
         expect_test::expect![[r#"
             nstest[config]: read NSTEST_UNSUPPORTED=SKIP
+              cause: it is none of the values of this variable
               help: set it to `fail` (the default) or `skip`"#]]
         .assert_eq(&format!("{error:?}"));
     }

@@ -76,3 +76,12 @@ pub use run::{launch, run};
 #[cfg(feature = "tokio")]
 pub use test::Runtime;
 pub use test::{Explore, Options, Test, Timeout};
+
+/// Checks the environment variables of nstest, as each test does.
+///
+/// # Errors
+/// For an invalid value, or an unknown name.
+#[cfg(feature = "cli")]
+pub(crate) fn check_settings() -> crate::error::Result<()> {
+    settings::Settings::check()
+}

@@ -134,6 +134,16 @@ impl Settings {
             unsupported: Policy::parse(std::env::var_os(policy::VARIABLE).as_deref())?,
         })
     }
+
+    /// Reads all that tests may read, for `nstest doctor`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    #[cfg(feature = "cli")]
+    pub(super) fn check() -> Result<()> {
+        Self::read(&Options::DEFAULT)?;
+        jobs().map(drop) // only an exploration reads it
+    }
 }
 
 fn refuse_unknown(name: &OsStr, value: &OsStr) -> Result<()> {
@@ -142,7 +152,7 @@ fn refuse_unknown(name: &OsStr, value: &OsStr) -> Result<()> {
     if !is_ours || text == init::VARIABLE || VARIABLES.iter().any(|known| *known == text) {
         return Ok(());
     }
-    Err(unread(&text, value).source("nstest has no such variable").help(format!(
+    Err(unread(&text, value, "nstest has no such variable").help(format!(
         "correct it to one of {}; or give a variable of your own another prefix",
         VARIABLES.join(", ")
     )))
@@ -169,7 +179,7 @@ fn scaled(asked: Option<Duration>, scale: Option<&OsStr>) -> Result<Option<Durat
         .and_then(|text| text.parse::<f64>().ok())
         .filter(|factor| factor.is_finite() && *factor > 0.0)
         .ok_or_else(|| {
-            unread(TIMEOUT, value)
+            unread(TIMEOUT, value, "it is neither a number above 0 nor `none`")
                 .help("set it to a factor for every timeout, a number above 0 such as 3 or 0.5; or to `none` for no timeouts")
         })?;
     Ok(asked.map(|time| {
@@ -187,7 +197,7 @@ pub(super) fn seed_given() -> Result<Option<u64>> {
 
 fn seed(value: &OsStr) -> Result<u64> {
     value.to_str().and_then(read_seed).ok_or_else(|| {
-        unread(SEED, value).help(
+        unread(SEED, value, "it is no whole number below 2^64").help(
             "set it to a whole number below 2^64 such as 7 or 0xbeef; or unset it: the default is the test's `seed`, or 1",
         )
     })
@@ -197,8 +207,7 @@ fn plan(value: &OsStr) -> Result<String> {
     let has_a_fault = |text: &&str| text.contains(|c: char| c != ';' && !c.is_whitespace());
     let text = value.to_str().filter(has_a_fault);
     text.map(str::to_owned).ok_or_else(|| {
-        unread(PLAN, value)
-            .source("it has no fault")
+        unread(PLAN, value, "it has no fault")
             .help("set it to a plan of faults as a failed exploration prints it; or unset it")
     })
 }
@@ -210,17 +219,35 @@ pub(super) fn tmpfs_size() -> Result<String> {
         .map_or_else(|| Ok(DEFAULT_TMPFS_SIZE.to_owned()), |value| tmpfs_size_of(&value))
 }
 
+/// The test's own files in /etc and the directories in its /run take 12 KiB, a page each.
+const LEAST_TMPFS_SIZE: u64 = 64 << 10;
+
 /// As tmpfs(5) has it: a number, with `k`, `m` or `g` for larger units, or with `%` for a part of
 /// the memory. Not 0, which the kernel would take for "without limit".
 fn tmpfs_size_of(value: &OsStr) -> Result<String> {
     let text = value.to_str().unwrap_or_default();
-    let number = text.strip_suffix(['k', 'm', 'g', 'K', 'M', 'G', '%']).unwrap_or(text);
-    match number.parse::<u64>() {
-        Ok(1..) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(text.to_owned()),
-        _ => Err(unread(TMPFS_SIZE, value).help(format!(
-            "set it to a size such as `{DEFAULT_TMPFS_SIZE}` (the default), `2g` or `50%`"
-        ))),
-    }
+    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(end) => text.split_at(end),
+        None => (text, ""),
+    };
+    let shift = match unit {
+        "" | "%" => Some(0),
+        "k" | "K" => Some(10),
+        "m" | "M" => Some(20),
+        "g" | "G" => Some(30),
+        _ => None,
+    };
+    let why = match (number.parse::<u64>(), shift) {
+        (Ok(1..), Some(_)) if unit == "%" => return Ok(text.to_owned()),
+        (Ok(number @ 1..), Some(shift)) if number >= LEAST_TMPFS_SIZE >> shift => {
+            return Ok(text.to_owned());
+        }
+        (Ok(1..), Some(_)) => "a test's own files take at least `64k`",
+        _ => "it is no size of a tmpfs",
+    };
+    Err(unread(TMPFS_SIZE, value, why).help(format!(
+        "set it to a size such as `{DEFAULT_TMPFS_SIZE}` (the default), `2g` or `50%`"
+    )))
 }
 
 /// Which tests leave a record, and what is in it beside the usual.
@@ -245,7 +272,7 @@ fn recording(value: Option<&OsStr>) -> Result<RecordOptions> {
         Some(options)
     });
     parsed.ok_or_else(|| {
-        unread(RECORD, value).help(
+        unread(RECORD, value, "it is none of the values of this variable").help(
             "set it to `failed` (the default), `all` or `off`: which tests leave a record in target/nstest; the first two can be followed by `,lo` (also record `lo` of the test) and `,tls` (also keep TLS secrets)",
         )
     })
@@ -254,7 +281,7 @@ fn recording(value: Option<&OsStr>) -> Result<RecordOptions> {
 fn pause(value: Option<&OsStr>) -> Result<Option<PausePolicy>> {
     let Some(value) = value else { return Ok(None) };
     PausePolicy::parse(value).map(Some).ok_or_else(|| {
-        unread(PAUSE, value).help(
+        unread(PAUSE, value, "it is none of the values of this variable").help(
             "set it to `failed` or `always`: which tests wait at their end, to be looked at; or with a limit, such as `failed:10m`; or unset it",
         )
     })
@@ -273,7 +300,7 @@ fn jobs_of(value: &OsStr) -> Result<usize> {
     let digits = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
     let number = value.to_str().filter(digits).and_then(|text| text.parse().ok());
     number.filter(|number| (1..=MOST_JOBS).contains(number)).ok_or_else(|| {
-        unread(JOBS, value).help(format!(
+        unread(JOBS, value, &format!("it is no whole number from 1 to {MOST_JOBS}")).help(format!(
             "set it to the most runs of explorations at a time, a whole number from 1 to {MOST_JOBS}; or unset it, for {JOBS_PER_PROCESSOR} on each processor"
         ))
     })
@@ -287,101 +314,10 @@ const JOBS_PER_PROCESSOR: usize = 2;
 /// Each run needs a thread and a few processes.
 const MOST_JOBS: usize = 1024;
 
-fn unread(name: &str, value: &OsStr) -> Error {
-    Error::new(ErrorCode::Config, format!("read {name}={}", value.to_string_lossy()))
+fn unread(name: &str, value: &OsStr, why: &str) -> Error {
+    let what = format!("read {name}={}", value.to_string_lossy());
+    Error::new(ErrorCode::Config, what).source(why.to_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::runner::test::Explore;
-
-    #[test]
-    fn runs_of_an_exploration_have_a_shorter_default_timeout() {
-        let explore = Some(Explore { faults: &[], max: None });
-        let exploring = Options { explore, ..Options::DEFAULT };
-        assert_eq!(asked(&Options::DEFAULT), Some(DEFAULT_TIMEOUT));
-        assert_eq!(asked(&exploring), Some(DEFAULT_TIMEOUT_OF_RUNS));
-        let minute = Duration::from_secs(60);
-        let timeout = Timeout::After(minute);
-        assert_eq!(asked(&Options { timeout, ..exploring }), Some(minute));
-        assert_eq!(asked(&Options { timeout: Timeout::Never, ..exploring }), None);
-    }
-
-    #[test]
-    fn seeds_are_decimal_or_hexadecimal() {
-        assert_eq!(seed("0".as_ref()).unwrap(), 0);
-        assert_eq!(seed("18446744073709551615".as_ref()).unwrap(), u64::MAX);
-        assert_eq!(seed("0xBeef".as_ref()).unwrap(), 0xbeef);
-        for value in ["", "-1", "+1", "0x", "0x+1", "x", "1.5", "18446744073709551616", " 1"] {
-            assert_eq!(seed(value.as_ref()).unwrap_err().code(), ErrorCode::Config, "{value}");
-        }
-    }
-
-    #[test]
-    fn an_empty_plan_and_an_invalid_number_of_jobs_are_refused() {
-        assert_eq!(plan("a: reset".as_ref()).unwrap(), "a: reset");
-        assert_eq!(jobs_of("7".as_ref()).unwrap(), 7);
-        assert_eq!(plan(" ".as_ref()).unwrap_err().code(), ErrorCode::Config);
-        for value in ["", "0", "+3", "-1", "1025", "all"] {
-            assert_eq!(jobs_of(value.as_ref()).unwrap_err().code(), ErrorCode::Config, "{value}");
-        }
-    }
-
-    #[test]
-    fn sizes_are_those_of_tmpfs() {
-        for size in ["1", "4096", "64k", "300m", "2G", "50%"] {
-            assert_eq!(tmpfs_size_of(size.as_ref()).unwrap(), size);
-        }
-        for wrong in ["", "0", "0%", "m", "-1", "+1m", "1t", "1mm", "1m,mode=777", "half"] {
-            let error = tmpfs_size_of(wrong.as_ref()).unwrap_err();
-            assert_eq!(error.code(), ErrorCode::Config, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn the_variable_scales_every_timeout() {
-        let ten = Some(Duration::from_secs(10));
-        let of = |asked, value: &str| scaled(asked, Some(value.as_ref())).unwrap();
-        assert_eq!(scaled(ten, None).unwrap(), ten);
-        assert_eq!(of(ten, "2"), Some(Duration::from_secs(20)));
-        assert_eq!(of(ten, "0.5x"), Some(Duration::from_secs(5)));
-        assert_eq!(of(ten, "1e300"), Some(Duration::MAX));
-        assert_eq!(of(ten, "none"), None);
-        assert_eq!(of(None, "2"), None);
-    }
-
-    #[test]
-    fn records_are_chosen_by_a_word_and_additions() {
-        let of = |text: &str| recording(Some(text.as_ref()));
-        let options =
-            |policy, tls_secrets, loopback| RecordOptions { policy, tls_secrets, loopback };
-        assert_eq!(recording(None).unwrap(), options(RecordPolicy::Failed, false, false));
-        assert_eq!(of("all").unwrap(), options(RecordPolicy::All, false, false));
-        assert_eq!(of("failed,lo").unwrap(), options(RecordPolicy::Failed, false, true));
-        assert_eq!(of("all,tls,lo").unwrap(), options(RecordPolicy::All, true, true));
-        assert_eq!(of("off").unwrap(), RecordOptions::OFF);
-        for wrong in ["", "lo", "off,lo", "failed,", "failed, lo", "failed,all", "FAILED"] {
-            assert_eq!(of(wrong).unwrap_err().code(), ErrorCode::Config, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn unknown_variables_are_refused() {
-        let refused = |name: &str| refuse_unknown(name.as_ref(), "1".as_ref()).is_err();
-        for name in ["NSTEST_PLN", "NSTEST_", "NSTEST_timeout", "NSTEST_TIMEOUT_"] {
-            assert!(refused(name), "{name}");
-        }
-        for name in ["NSTEST_PLAN", init::VARIABLE, "NSTEST", "MY_NSTEST_PLAN", "nstest_plan"] {
-            assert!(!refused(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn an_invalid_timeout_is_refused() {
-        for value in ["", "0", "-1", "x", "inf", "NaN", "30s"] {
-            let error = scaled(Some(DEFAULT_TIMEOUT), Some(value.as_ref())).unwrap_err();
-            assert_eq!(error.code(), ErrorCode::Config, "{value}");
-        }
-    }
-}
+mod tests;

@@ -80,19 +80,26 @@ fn text(found: &Examination, verbose: bool) -> String {
     let (optional, problems): (Vec<_>, Vec<_>) =
         groups.iter().partition(|group| is_optional(&group.needs));
     for (number, group) in (1..).zip(&problems) {
-        let Problem { code, what, cause, fix } = group.problem;
+        let Problem { code, what, .. } = group.problem;
         let _ = writeln!(text, "{number}. {what}  [{code}]");
-        let _ = writeln!(text, "   cause: {}", indented(cause));
-        let _ = writeln!(text, "   help:  {}\n", indented(fix));
+        text.push_str(&explanation(group.problem));
     }
     for group in optional.iter().filter(|_| verbose) {
-        let Problem { cause, fix, .. } = group.problem;
         let _ = writeln!(text, "Optional, and missing: {}", group.parts().join(", "));
-        let _ = writeln!(text, "   cause: {}", indented(cause));
-        let _ = writeln!(text, "   help:  {}\n", indented(fix));
+        text.push_str(&explanation(group.problem));
     }
     let runs = (found.runs(), found.programs);
     text + &verdict(runs, &parts(&problems), &parts(&optional), verbose)
+}
+
+/// The cause, unless the operation says all, and the help.
+fn explanation(problem: &Problem) -> String {
+    let cause = cause(problem).map(|cause| format!("   cause: {}\n", indented(cause)));
+    format!("{}   help:  {}\n\n", cause.unwrap_or_default(), indented(&problem.fix))
+}
+
+fn cause(problem: &Problem) -> Option<&str> {
+    Some(problem.cause.as_str()).filter(|cause| !cause.is_empty())
 }
 
 /// Whether tests can run, with nodes and faults.
@@ -172,7 +179,7 @@ fn line(text: &mut String, check: &Check) {
         CheckStatus::Unneeded => "-",
     };
     let _ = write!(text, "{mark:<9} {}", check.capability.title);
-    let cause = check.problem.as_ref().map(|problem| problem.cause.as_str());
+    let cause = check.problem.as_ref().and_then(cause);
     if let Some(detail) = check.detail.as_deref().or(cause) {
         let _ = write!(text, ": {detail}");
     }
@@ -200,7 +207,7 @@ fn report_for_programs(found: &Examination) -> String {
                 "detail": check.detail,
                 "code": of(|problem| &problem.code),
                 "what": of(|problem| &problem.what),
-                "cause": of(|problem| &problem.cause),
+                "cause": check.problem.as_ref().and_then(cause),
                 "help": of(|problem| &problem.fix),
             })
         })

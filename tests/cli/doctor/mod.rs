@@ -3,6 +3,7 @@
 //! `unshare`, limits and seccomp filters make the worlds. Nothing outside of them changes.
 
 mod limits;
+mod settings;
 mod world;
 
 use std::process::Command;
