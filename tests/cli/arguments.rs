@@ -6,6 +6,7 @@ use std::io::pipe;
 use std::process::{Command, Stdio};
 
 use nstest_tests::directory::Directory;
+use nstest_tests::terminal::OnTerminal;
 
 use crate::command::{Ended, cargo_nstest, nstest};
 
@@ -199,4 +200,31 @@ fn without_standard_error_the_status_is_the_same() {
         let status_of = command.stdout(Stdio::null()).stderr(writer).status().unwrap();
         assert_eq!(status_of.code(), Some(status), "{arguments:?}");
     }
+}
+
+#[test]
+fn messages_have_no_control_characters() {
+    let no = "./no\x1b[31m\x07\u{9b}\nx";
+    let shown = r"./no\x1b[31m\x07\u{9b}\nx";
+    for arguments in [
+        &["run", "--", no][..],
+        &["run", "--peers=1", "--", no],
+        &["wrap", no],
+        &["wrap", no, "--list"],
+        &["run", "--peers", no, "true"],
+        &["run", "--peers=1", "--condition", no, "true"],
+        &["show", "latest", no],
+        &[no],
+    ] {
+        let ended = Ended::of(nstest(arguments));
+        let is_control = |c: char| c.is_control() && c != '\n';
+        assert!(!ended.stderr.contains(is_control), "{ended:?}");
+        assert!(ended.stderr.contains(shown), "{ended:?}");
+    }
+    // On a terminal, too, to which clap writes in colour.
+    let command = format!("'{}' run -- '{no}'; echo end", nstest(&[]).get_program().display());
+    let mut terminal = OnTerminal::run(&command, []);
+    terminal.wait_for("end\r\n");
+    let said = format!("nstest: cannot execute `{shown}`: No such file or directory");
+    assert!(terminal.shown().starts_with(&said), "{}", terminal.shown());
 }

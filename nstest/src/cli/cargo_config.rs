@@ -21,7 +21,7 @@ impl CargoConfig {
     pub(super) fn read(cargo: &OsStr, overrides: &[&OsStr]) -> Result<Self, String> {
         let mut command = Command::new(cargo);
         command.args(["config", "get", "-Z", "unstable-options", "--format", "json"]);
-        command.args(overrides).env("RUSTC_BOOTSTRAP", "1");
+        command.args(overrides).env("RUSTC_BOOTSTRAP", "1").env("CARGO_TERM_COLOR", "never");
         let output = command.output().map_err(|error| error.to_string())?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());

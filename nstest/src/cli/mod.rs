@@ -19,12 +19,13 @@ mod shell;
 mod show;
 mod wrap;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use nstest_core::private::shown;
 
 /// The arguments are wrong. clap uses the same number.
 const USAGE: u8 = 2;
@@ -106,7 +107,12 @@ pub fn cargo_nstest() -> ExitCode {
 
 /// The arguments, or how the command ends that has printed its help or refused them.
 fn parse<P: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<P, ExitCode> {
-    P::try_parse_from(arguments).map_err(|error| refuse(&error))
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    P::try_parse_from(&arguments).map_err(|error| {
+        // clap prints what is wrong as it is, and a terminal would obey control characters in it.
+        let escaped = P::try_parse_from(arguments.iter().map(|argument| name(argument)));
+        refuse(&escaped.err().unwrap_or(error))
+    })
 }
 
 /// Prints what is wrong with the arguments, or the help that they ask for.
@@ -151,9 +157,15 @@ fn fail(status: u8, message: impl Display) -> ExitCode {
     ExitCode::from(status)
 }
 
-/// Prints a line on standard error. If that is closed, there is nowhere to print.
+/// Prints a line on standard error. If that is closed, there is nowhere to print. What arguments and
+/// tests name may have control characters, which a terminal would obey.
 fn say(line: impl Display) {
-    let _ = writeln!(anstream::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", shown::for_terminal(&line.to_string()));
+}
+
+/// A program or an argument, in a message.
+fn name(word: &OsStr) -> String {
+    shown::in_one_line(&word.to_string_lossy())
 }
 
 /// Prints what the subcommand was asked for. A reader that has seen enough, such as head(1), may

@@ -12,7 +12,7 @@ use nstest_core::private::cli::{
     Program, ProgramEnd, read_duration, read_seed, run_program, why_not_executed,
 };
 
-use super::{FAILED, NOT_EXECUTABLE, NOT_FOUND, TIMED_OUT, fail};
+use super::{FAILED, NOT_EXECUTABLE, NOT_FOUND, TIMED_OUT, fail, name};
 
 /// Runs a program in network namespaces of its own.
 ///
@@ -155,7 +155,7 @@ pub(super) fn report(program: &OsStr, ended: nstest_core::Result<ProgramEnd>) ->
     match ended {
         Ok(ProgramEnd::Exited(status)) => ExitCode::from(u8::try_from(status).unwrap_or(1)),
         Ok(ProgramEnd::TimedOut(timeout)) => {
-            let name = program.to_string_lossy();
+            let name = name(program);
             fail(TIMED_OUT, format_args!("`{name}` did not end within {timeout:?}"))
         }
         Ok(ProgramEnd::NotStarted(error)) => not_started(program, &error),
@@ -174,7 +174,7 @@ pub(super) fn not_started(program: &OsStr, error: &io::Error) -> ExitCode {
         io::ErrorKind::NotFound => NOT_FOUND,
         _ => NOT_EXECUTABLE,
     };
-    let program = program.to_string_lossy();
+    let program = name(program);
     let why = why_not_executed(error).map(|why| format!("\n{why}")).unwrap_or_default();
     fail(status, format_args!("cannot execute `{program}`: {error}{why}"))
 }
