@@ -1,6 +1,7 @@
 //! The command line: `nstest` and `cargo nstest`.
 
 mod arguments;
+mod broken_record;
 mod cargo;
 mod command;
 mod doctor;

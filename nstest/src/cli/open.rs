@@ -3,16 +3,14 @@
 use std::env;
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use clap::Args;
+use nstest_core::private::files::REPORT;
 use nstest_core::private::shown;
 
-use super::{FAILED, fail, records};
-
-/// The file in a record that browsers show.
-const REPORT: &str = "report.html";
+use super::{FAILED, fail, name, records};
 
 /// Opens the report of a failed test in a browser.
 ///
@@ -32,8 +30,16 @@ impl Open {
             Ok(record) => record.join(REPORT),
             Err(message) => return fail(FAILED, message),
         };
-        if !report.is_file() {
-            return fail(FAILED, format_args!("there is no `{}`", shown::path(&report)));
+        // A relative one can look like an option.
+        let report = path::absolute(&report).unwrap_or(report);
+        let wrong = match report.metadata() {
+            Ok(found) if !found.is_file() => Some("it is not a regular file".to_owned()),
+            Ok(found) if found.len() == 0 => Some("it is empty".to_owned()),
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(why) = wrong {
+            return fail(FAILED, format_args!("cannot open `{}`: {why}", shown::path(&report)));
         }
         let mut browsers = command_lines(&browser(), &report);
         let is_desktop = browsers.is_empty();
@@ -44,7 +50,7 @@ impl Open {
         for words in &browsers {
             match start(words, is_desktop) {
                 Ok(()) => return ExitCode::SUCCESS,
-                Err(why) => tried.push(format!("{}: {why}", words[0].to_string_lossy())),
+                Err(why) => tried.push(format!("{}: {why}", name(&words[0]))),
             }
         }
         let (tried, report) = (tried.join("; "), shown::path(&report));

@@ -66,7 +66,7 @@ mod tests {
             {"time":0.5,"event":"fault-switched","fault":3,"on":true}
             {"time":0.6,"event":"ended"}"#;
         assert_eq!(
-            table(&Log::parse(text).unwrap()),
+            table(&Log::parse(text).unwrap().0),
             "3  `server: drop`  a.rs:1  0.200000 to 0.400000 s, 0.500000 s to the end (0.600000 s)  \
              dropped 1\n"
         );

@@ -17,24 +17,26 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// The events until a line that is none, and what is wrong with that line.
+    ///
     /// # Errors
-    /// A message for the user: a line that is no event, or another version of the format.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    /// Another version of the format.
+    pub(super) fn parse(text: &str) -> Result<(Self, Option<String>), String> {
         let mut log =
             Self { events: Vec::new(), nodes: HashMap::new(), interfaces: HashMap::new() };
         for (index, line) in text.lines().enumerate() {
-            let event: Value = serde_json::from_str(line)
-                .map_err(|error| format!("events.jsonl, line {}: {error}", index + 1))?;
+            let event: Value = match serde_json::from_str(line) {
+                Ok(event) => event,
+                Err(error) => return Ok((log, Some(why(index + 1, &error)))),
+            };
             if index == 0 && number(&event, "version") != Some(VERSION) {
                 let found = &event["version"];
-                return Err(format!(
-                    "events.jsonl has version {found}, and this nstest reads {VERSION}"
-                ));
+                return Err(format!(" has version {found}, and this nstest reads {VERSION}"));
             }
             log.note_names(&event);
             log.events.push(event);
         }
-        Ok(log)
+        Ok((log, None))
     }
 
     fn note_names(&mut self, event: &Value) {
@@ -69,6 +71,13 @@ impl Log {
     }
 }
 
+/// `, line 7, column 80: EOF while parsing a string`. For the parser, each line is the first.
+fn why(line: usize, error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" at line 1 column ").next().unwrap_or_default();
+    format!(", line {line}, column {}: {text}", error.column())
+}
+
 /// Seconds since the start of the test.
 pub(super) fn time(event: &Value) -> String {
     format!("{:.6}", event["time"].as_f64().unwrap_or_default())
@@ -88,11 +97,11 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_read_says_where() {
-        let error = |text: &str| Log::parse(text).unwrap_err();
-        assert_eq!(
-            error("{\"version\":2}\n"),
-            "events.jsonl has version 2, and this nstest reads 1"
-        );
-        assert!(error("{\"version\":1}\n{").starts_with("events.jsonl, line 2: "));
+        let error = Log::parse("{\"version\":2}\n").unwrap_err();
+        assert_eq!(error, " has version 2, and this nstest reads 1");
+        let text = "{\"version\":1}\n{\"event\":\"a\"}\n{\"event\":\"a";
+        let (log, broken) = Log::parse(text).unwrap();
+        assert_eq!(log.all("a").count(), 1);
+        assert_eq!(broken.unwrap(), ", line 3, column 11: EOF while parsing a string");
     }
 }

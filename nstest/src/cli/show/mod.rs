@@ -6,16 +6,17 @@ mod packets;
 mod sockets;
 mod table;
 
+use std::fmt::Display;
 use std::fs;
-use std::io::{self, IsTerminal};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use nstest_core::private::files::{EVENTS, LATEST};
+use nstest_core::private::files::{CARD, EVENTS, FILES, LATEST, OUTPUT};
 use nstest_core::private::shown;
 
-use super::{FAILED, fail, print, records};
+use super::{FAILED, fail, print, records, say};
 use log::Log;
 
 /// Prints what a failed test left.
@@ -53,10 +54,32 @@ impl Show {
         if let Some(named) = as_view.filter(|_| records::find(&record).is_err()) {
             (record, view) = (LATEST.into(), named);
         }
-        match records::find(&record).and_then(|record| view.of(&record)) {
-            Ok(text) => print(&view.on_this_output(text)),
-            Err(message) => fail(FAILED, message),
+        let shown = records::find(&record).and_then(|record| view.of(&record));
+        let Shown { text, lacks, broken } = match shown {
+            Ok(shown) => shown,
+            Err(message) => return fail(FAILED, message),
+        };
+        let printed = print(&view.on_this_output(text));
+        if let Some(lacks) = lacks {
+            say(format_args!("nstest: {lacks}"));
         }
+        broken.map_or(printed, |message| fail(FAILED, message))
+    }
+}
+
+/// A part of a record.
+#[derive(Debug, Default)]
+struct Shown {
+    text: String,
+    /// What else the record lacks.
+    lacks: Option<String>,
+    /// Why it is not all of that part.
+    broken: Option<String>,
+}
+
+impl From<String> for Shown {
+    fn from(text: String) -> Self {
+        Self { text, ..Self::default() }
     }
 }
 
@@ -71,26 +94,69 @@ impl View {
         }
     }
 
-    fn of(self, record: &Path) -> Result<String, String> {
-        let read = |name: &str| {
-            let path = record.join(name);
-            read_file(&path).map_err(|error| format!("{}: {error}", shown::path(&path)))
+    fn of(self, record: &Path) -> Result<Shown, String> {
+        let table: fn(&Log) -> String = match self {
+            Self::Card => {
+                return Ok(Shown { lacks: lacks(record), ..read(record, CARD)?.into() });
+            }
+            Self::Events => {
+                let text = read(record, EVENTS)?;
+                let is_complete = text.ends_with('\n');
+                let broken = (!is_complete)
+                    .then(|| format!("{}: its last line is incomplete", place(record, EVENTS)));
+                return Ok(Shown { broken, ..text.into() });
+            }
+            Self::Packets => packets::table,
+            Self::Sockets => sockets::table,
+            Self::Faults => faults::table,
         };
-        let log = || read(EVENTS).and_then(|text| Log::parse(&text));
-        Ok(match self {
-            Self::Card => read("card.txt")?,
-            Self::Events => read(EVENTS)?,
-            Self::Packets => packets::table(&log()?),
-            Self::Sockets => sockets::table(&log()?),
-            Self::Faults => faults::table(&log()?),
-        })
+        let (log, broken) = Log::parse(&read(record, EVENTS)?)
+            .map_err(|why| format!("{}{why}", place(record, EVENTS)))?;
+        let broken = broken.map(|why| {
+            format!("{}{why}; only the lines before it are shown", place(record, EVENTS))
+        });
+        Ok(Shown { text: table(&log), lacks: None, broken })
     }
 }
 
-/// A pipe may have no writer, and a device no end.
-fn read_file(path: &Path) -> io::Result<String> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+fn place(record: &Path, name: &str) -> String {
+    shown::path(&record.join(name))
+}
+
+/// The content of a file of a record. A pipe may have no writer, and a device no end.
+fn read(record: &Path, name: &str) -> Result<String, String> {
+    let path = record.join(name);
+    let failed = |why: &dyn Display| format!("{}: {why}", place(record, name));
+    let found = match fs::metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let has = has(record).join(", ");
+            let record = shown::path(record);
+            return Err(format!("the record in `{record}` has no {name}; it has {has}"));
+        }
+        found => found.map_err(|error| failed(&error))?,
+    };
+    if !found.is_file() {
+        return Err(failed(&"it is not a regular file"));
     }
-    fs::read_to_string(path)
+    // Where it is cut off, it may not be UTF-8.
+    let bytes = fs::read(&path).map_err(|error| failed(&error))?;
+    if bytes.is_empty() {
+        return Err(failed(&"it is empty"));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The files of a record that are there.
+fn has(record: &Path) -> Vec<&'static str> {
+    FILES.into_iter().filter(|name| record.join(name).exists()).collect()
+}
+
+/// What could not be written. That of a program has no output.
+fn lacks(record: &Path) -> Option<String> {
+    let has = has(record);
+    let missing: Vec<&str> =
+        FILES.into_iter().filter(|name| *name != OUTPUT && !has.contains(name)).collect();
+    (!missing.is_empty()).then(|| {
+        format!("this record has no {}: what it lacks could not be written", missing.join(", "))
+    })
 }
