@@ -139,6 +139,9 @@ codes! {
     Selinux = "selinux",
     /// No procfs is mounted on `/proc`.
     NoProc = "no-proc",
+    /// A directory or a file that every Linux system has is missing, such as `/run`, or something
+    /// else is there.
+    MissingPath = "missing-path",
     /// The process or the machine has too many open files.
     OpenFiles = "open-files",
     /// The arguments and the environment are too big for a new process.

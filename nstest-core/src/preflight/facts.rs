@@ -44,6 +44,8 @@ pub(crate) struct Facts {
     /// Whether `/` is not the root of the mount namespace.
     pub(crate) chroot: bool,
     pub(crate) mounts: Vec<MountPoint>,
+    /// The target of `/run`, if that is a symbolic link.
+    pub(crate) run_link: Option<PathBuf>,
     /// `uname -r`.
     pub(crate) kernel: Option<String>,
     /// Soft `RLIMIT_NPROC`, and how many tasks of this user there are.
@@ -230,6 +232,7 @@ impl Facts {
             gid_map: tree.read("proc/thread-self/gid_map").as_deref().map(IdMap::parse),
             chroot: is_chroot(root, &mounts),
             mounts,
+            run_link: fs::read_link(root.join("run")).ok(),
             kernel: tree.line("proc/sys/kernel/osrelease"),
             processes: Usage {
                 limit: soft_limit(&limits, "Max processes"),

@@ -66,6 +66,7 @@ fn is_unsupported(code: ErrorCode) -> bool {
             | ErrorCode::OldKernel
             | ErrorCode::Selinux
             | ErrorCode::NoProc
+            | ErrorCode::MissingPath
             | ErrorCode::Platform
     )
 }

@@ -103,6 +103,20 @@ pub(super) fn system_paths(path: &str, facts: &Facts) -> String {
     }
 }
 
+/// Makes `/run`.
+pub(super) fn run_directory(facts: &Facts) -> String {
+    match facts.container {
+        Some(Container::Docker) => "docker run --tmpfs /run …".to_owned(),
+        Some(Container::Podman) => "podman run --tmpfs /run …".to_owned(),
+        Some(Container::Kubernetes) => {
+            "mount an emptyDir volume at /run, in the container's spec: volumeMounts".to_owned()
+        }
+        Some(Container::Other) | None => {
+            "sudo mkdir /run\nor, under bubblewrap: bwrap --tmpfs /run …".to_owned()
+        }
+    }
+}
+
 pub(super) fn apparmor_profile(label: &str, container: Option<Container>) -> String {
     match container {
         Some(Container::Docker) => docker("apparmor=unconfined", &Facts::default()),

@@ -3,6 +3,7 @@
 //! `unshare`, limits and seccomp filters make the worlds. Nothing outside of them changes.
 
 mod limits;
+mod paths;
 mod settings;
 mod world;
 

@@ -9,7 +9,7 @@ use super::super::probe::{KINDS, Probes};
 use super::super::refusal::{Operation, Refusal};
 use super::super::remedy::{self, signal_name};
 use super::evidence::{Diagnosis, Evidence};
-use super::{guard, kernel, namespace, procfs, resource};
+use super::{guard, kernel, namespace, paths, procfs, resource};
 use crate::error::ErrorCode;
 
 /// Finds the cause of a refusal.
@@ -41,6 +41,7 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     resource::nproc,
     resource::memory,
     procfs::no_proc,
+    paths::no_run,
     guard::not_dumpable,
     guard::rights_given_up,
     guard::apparmor_label,

@@ -7,7 +7,7 @@
 //! In dependency order:
 //!
 //! - `evidence`: what a diagnosis is made from;
-//! - `guard`, `kernel`, `namespace`, `procfs`, `resource`: the causes, by area;
+//! - `guard`, `kernel`, `namespace`, `paths`, `procfs`, `resource`: the causes, by area;
 //! - `causes`: the order in which they are tried.
 
 mod causes;
@@ -15,6 +15,7 @@ mod evidence;
 mod guard;
 mod kernel;
 mod namespace;
+mod paths;
 mod procfs;
 mod resource;
 

@@ -1,0 +1,35 @@
+//! Causes in the file system: what every Linux system has is missing.
+
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::super::refusal::Operation;
+use super::super::remedy;
+use super::evidence::{Diagnosis, Evidence, found};
+use crate::error::ErrorCode;
+
+/// ENOENT or ENOTDIR at the mount of a test's own /run.
+pub(super) fn no_run(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    if !matches!(&evidence.refusal.kind, Operation::Mount { target } if target == "/run") {
+        return None;
+    }
+    let facts = evidence.facts;
+    let (cause, remedy) = match (evidence.errno, &facts.run_link) {
+        (Errno::ENOENT, Some(target)) => {
+            let target = Path::new("/").join(target);
+            let target = target.display();
+            (
+                format!("/run is a link to {target}, which does not exist"),
+                format!("sudo mkdir -p {target}"),
+            )
+        }
+        (Errno::ENOENT, None) => ("/run does not exist".to_owned(), remedy::run_directory(facts)),
+        (Errno::ENOTDIR, _) => {
+            ("/run is not a directory".to_owned(), "sudo rm /run && sudo mkdir /run".to_owned())
+        }
+        _ => return None,
+    };
+    let cause = format!("{cause}; each test mounts one of its own there");
+    found(ErrorCode::MissingPath, cause, remedy)
+}

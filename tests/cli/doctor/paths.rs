@@ -1,0 +1,46 @@
+//! Worlds in which a directory or a file is missing, or something else is there.
+
+use nstest_tests::machine_root;
+
+use super::World;
+
+/// Mount namespaces of this user: with a user namespace, and without one as root of the machine.
+fn mount_namespaces() -> impl Iterator<Item = World> {
+    let of_root = machine_root().then_some("unshare -m");
+    of_root.into_iter().chain(["unshare -Urm"]).map(World::within)
+}
+
+/// A script that changes to a root directory that has what `/` has, except for these names.
+fn root_without(names: &str) -> String {
+    format!(
+        r#"back=$PWD; mount -t tmpfs none /mnt; cd /mnt
+        for path in /*; do
+            name=${{path#/}}
+            case " mnt {names} " in *" $name "*) continue;; esac
+            if [ -L $path ]; then cp -P $path $name
+            elif [ -d $path ]; then mkdir $name; mount --rbind $path $name; fi
+        done
+        mkdir old mnt; pivot_root . old; cd /; umount -l old; cd "$back""#
+    )
+}
+
+#[test]
+fn no_run() {
+    let help = &["sudo mkdir /run", "docker run --tmpfs /run", "podman run --tmpfs", "emptyDir"];
+    for (more, cause, help) in [
+        ("true", "/run does not exist", &help[..]),
+        (
+            "ln -s var/missing /run",
+            "/run is a link to /var/missing, which does not exist",
+            &["sudo mkdir -p /var/missing"],
+        ),
+        ("touch /run", "/run is not a directory", &["sudo rm /run && sudo mkdir /run"]),
+    ] {
+        for world in mount_namespaces() {
+            let world = world.after(&format!("{}; {more}", root_without("run")));
+            world.doctor().names("missing-path", cause, help).is_unusable();
+            let ended = world.nstest(&["run", "--", "true"]);
+            assert!(ended.stderr.contains(cause) && ended.status == Some(125), "{ended:?}");
+        }
+    }
+}
