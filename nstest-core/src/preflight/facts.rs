@@ -267,7 +267,9 @@ impl Facts {
         let hides = |point: &&str| {
             !MADE_FOR_MOUNTS.contains(point) && !all.iter().any(|above| is_below(point, above))
         };
-        all.iter().copied().filter(hides).collect()
+        let mut hiding: Vec<&str> = all.iter().copied().filter(hides).collect();
+        hiding.dedup();
+        hiding
     }
 
     /// Whether the kernel is older than this version. `false` if its version is unknown.

@@ -24,6 +24,21 @@ fn root_without(names: &str) -> String {
     )
 }
 
+/// As for an ordinary user, the settings of the network are missing, and nothing else.
+#[test]
+fn a_hidden_proc_sys() {
+    for world in mount_namespaces() {
+        let world = world.after("mount -t tmpfs -o ro none /proc/sys");
+        world
+            .doctor()
+            .lacks("a /proc that hides the machine's processes, network settings of nodes");
+        // Two steps of a test of root need it.
+        let ended = world.nstest(&["run", "--", "true"]);
+        let said = ended.stderr.matches("could not make /proc/sys/net writable").count();
+        assert!(said <= 1 && ended.status == Some(0), "{ended:?}");
+    }
+}
+
 #[test]
 fn no_run() {
     let help = &["sudo mkdir /run", "docker run --tmpfs /run", "podman run --tmpfs", "emptyDir"];

@@ -315,7 +315,10 @@ fn ignores_sigpipe() -> bool {
 
 /// Prints what the test has to do without, since a step failed.
 fn print_missing(spawned: &Spawned, steps: &[PlannedStep]) {
-    for (index, errno) in &spawned.tolerated {
+    // What two steps make together is said once.
+    let mut tolerated = spawned.tolerated.clone();
+    tolerated.dedup_by_key(|(index, _)| steps[*index].without);
+    for (index, errno) in &tolerated {
         let PlannedStep { step, what, without } = &steps[*index];
         let (call, errno) = (step.call(), Errno::from_raw(*errno));
         let without = without.unwrap_or_default();

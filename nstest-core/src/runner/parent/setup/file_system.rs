@@ -41,12 +41,16 @@ pub(super) fn add_proc_and_sys(steps: &mut StepList, real_root: bool) {
         let bind = libc::MS_BIND | libc::MS_REC;
         steps.must("bind /proc/sys", mount(Some("/proc/sys"), "/proc/sys", None, bind));
         steps.must("make /proc/sys read-only", mount(None, "/proc/sys", None, read_only | PRIVATE));
-        steps.must("bind /proc/sys/net", mount(Some("/proc/sys/net"), "/proc/sys/net", None, bind));
-        steps.may(
-            "make /proc/sys/net writable",
-            mount(None, "/proc/sys/net", None, libc::MS_BIND | libc::MS_REMOUNT | PRIVATE),
-            "network settings keep the kernel's defaults (/proc/sys is read-only)",
-        );
+        // In a sandbox, something else may be mounted over /proc/sys.
+        for (source, flags) in
+            [(Some("/proc/sys/net"), bind), (None, libc::MS_BIND | libc::MS_REMOUNT | PRIVATE)]
+        {
+            steps.may(
+                "make /proc/sys/net writable",
+                mount(source, "/proc/sys/net", None, flags),
+                "network settings keep the kernel's defaults",
+            );
+        }
     }
     steps.may(
         "mount a fresh /sys",
