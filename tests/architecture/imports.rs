@@ -133,6 +133,7 @@ const CORE: Modules = &[
         &[
             "error",
             "addr",
+            "layout",
             "own_pid",
             "sys",
             "sysctl",

@@ -86,6 +86,7 @@ pub(super) const ALL: &[Capability] = &[
         "/sys of a test",
         Need::Part("a /sys that shows the test's interfaces"),
     ),
+    capability("names", "files of a test in /etc", Need::Part("names of nodes")),
     capability("tmpfs", "mounts in a test", Need::Required),
     capability("sysctl", "settings in /proc/sys/net", Need::Part("network settings of nodes")),
     capability("ipv6", "IPv6", Need::Part("IPv6")),

@@ -1,12 +1,13 @@
 //! The command that installs a package on this distribution (os-release(5)).
 
-use std::fs;
+use crate::sys::regular_file;
 
 /// Installs pasta. Its package has the same name everywhere.
 pub(super) fn install_pasta() -> String {
     let release = ["/etc/os-release", "/usr/lib/os-release"]
         .into_iter()
-        .find_map(|path| fs::read_to_string(path).ok());
+        .map(regular_file::read)
+        .find(|text| !text.is_empty());
     match installer(&release.unwrap_or_default()) {
         Some(installer) => format!("{installer} passt"),
         None => "install pasta: the package is `passt`".to_owned(),

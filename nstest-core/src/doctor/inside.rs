@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -18,6 +19,7 @@ use super::network;
 use super::report::{CheckStatus, Problem};
 use super::trial::{TrialResult, attempt, attempt_or, errno_of};
 use crate::error::ErrorCode;
+use crate::layout::{HOSTS, RESOLV_CONF};
 use crate::own_pid;
 use crate::preflight::{self, Operation};
 use crate::runner;
@@ -41,6 +43,7 @@ pub(super) fn all() {
     attempt("loopback", loopback);
     attempt_or("fresh-proc", CheckStatus::Replaced, fresh_proc);
     attempt_or("fresh-sys", CheckStatus::Replaced, fresh_sys);
+    attempt("names", names); // before a mount hides these files
     attempt("tmpfs", tmpfs);
     attempt("sysctl", setting);
     attempt("ipv6", ipv6);
@@ -111,6 +114,16 @@ fn fresh_sys() -> TrialResult {
         return Ok(None);
     }
     mount_on("/sys", "sysfs", READ_ONLY, "mount a fresh /sys")
+}
+
+/// Whether names are looked up in the test's own files. If not, another overlay says why.
+fn names() -> TrialResult {
+    let identity = |path: &str| fs::metadata(path).map(|at| (at.dev(), at.ino())).ok();
+    let files = [("/etc/hosts", HOSTS), ("/etc/resolv.conf", RESOLV_CONF)];
+    if files.into_iter().all(|(path, own)| identity(path) == identity(own)) {
+        return Ok(None);
+    }
+    mount_on("/etc", "overlay", READ_ONLY, "overlay /etc with the test's own files")
 }
 
 fn tmpfs() -> TrialResult {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use nix::errno::Errno;
 
-use super::diagnose::diagnose;
+use super::diagnose::{diagnose, missing_path};
 use super::facts::Facts;
 use super::probe::{Filter, Probes, clone_filter};
 use super::refusal::{Operation, Refusal};
@@ -75,17 +75,22 @@ fn errno_of(error: &Error) -> Option<Errno> {
     source.downcast_ref::<Errno>().copied().or_else(of_io)
 }
 
-/// What the container runtime must allow where a step at /proc or /sys was refused that a test can
-/// do without. Empty outside of a container.
-pub(crate) fn paths_help(kind: &Operation) -> String {
+/// What helps where a step at a path was refused that a test can do without: what makes a path that
+/// is missing, or what the container runtime must allow at /proc or /sys. Empty if nothing is known.
+pub(crate) fn paths_help(kind: &Operation, errno: Errno) -> String {
     let (Operation::Mount { target: path } | Operation::Sysctl { path }) = kind else {
         return String::new();
     };
+    let facts = Facts::of_the_environment();
+    let (step, call) = (String::new(), String::new());
+    let refusal = Refusal { step, call, errno: errno as i32, kind: kind.clone() };
     let at_paths = path.starts_with("/proc") || path.starts_with("/sys");
-    let facts = at_paths.then(Facts::of_the_environment);
-    let facts = facts.filter(|facts| facts.container.is_some());
-    let help = facts.map(|facts| remedy::system_paths(path, &facts).replace('\n', "; "));
-    help.map_or_else(String::new, |help| format!("; help: {help}"))
+    let help = match missing_path(&refusal, &facts) {
+        Some(found) => found.remedy,
+        None if at_paths && facts.container.is_some() => remedy::system_paths(path, &facts),
+        None => return String::new(),
+    };
+    format!("; help: {}", help.replace('\n', "; "))
 }
 
 /// Whether this process survives the clone that makes a test's namespaces. It does if it has

@@ -46,6 +46,10 @@ pub(crate) struct Facts {
     pub(crate) mounts: Vec<MountPoint>,
     /// The target of `/run`, if that is a symbolic link.
     pub(crate) run_link: Option<PathBuf>,
+    /// Whether there is a directory `/etc`.
+    pub(crate) etc: bool,
+    /// Those of the files in that directory that a test has of its own that do not exist.
+    pub(crate) missing_in_etc: Vec<&'static str>,
     /// `uname -r`.
     pub(crate) kernel: Option<String>,
     /// Soft `RLIMIT_NPROC`, and how many tasks of this user there are.
@@ -186,9 +190,13 @@ impl Facts {
     /// Only where this process runs, which is read at once.
     pub(crate) fn of_the_environment() -> Self {
         let env = |name: &str| std::env::var_os(name);
+        let tree = Tree(Path::new("/"));
         Self {
-            container: Tree(Path::new("/")).container(env),
-            proc_is_of_test: Tree(Path::new("/")).proc_is_of_test(),
+            mounts: tree.mounts(),
+            etc: tree.has("etc"),
+            missing_in_etc: tree.missing_in_etc(),
+            container: tree.container(env),
+            proc_is_of_test: tree.proc_is_of_test(),
             github_actions: env("GITHUB_ACTIONS").is_some(),
             caller: Caller::current(),
             ..Self::default()
@@ -200,10 +208,7 @@ impl Facts {
         let tree = Tree(root);
         let status = tree.read("proc/thread-self/status");
         let field = |name| status.as_deref().and_then(|status| field(status, name));
-        let mounts: Vec<MountPoint> = tree
-            .read("proc/thread-self/mountinfo")
-            .map(|text| text.lines().filter_map(MountPoint::parse).collect())
-            .unwrap_or_default();
+        let mounts = tree.mounts();
         let limits = tree.read("proc/thread-self/limits").unwrap_or_default();
         // The second number of these lines is the effective id.
         let id = |name| field(name)?.split_whitespace().nth(1)?.parse().ok();
@@ -233,6 +238,8 @@ impl Facts {
             chroot: is_chroot(root, &mounts),
             mounts,
             run_link: fs::read_link(root.join("run")).ok(),
+            etc: tree.has("etc"),
+            missing_in_etc: tree.missing_in_etc(),
             kernel: tree.line("proc/sys/kernel/osrelease"),
             processes: Usage {
                 limit: soft_limit(&limits, "Max processes"),

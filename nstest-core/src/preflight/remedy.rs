@@ -103,6 +103,10 @@ pub(super) fn system_paths(path: &str, facts: &Facts) -> String {
     }
 }
 
+/// Makes `/etc`. A file system in memory has what an overlay needs.
+pub(super) const ETC_DIRECTORY: &str = "sudo mkdir /etc && sudo touch /etc/hosts /etc/resolv.conf /etc/nsswitch.conf\n\
+     or, under bubblewrap: bwrap --dir /etc …";
+
 /// Makes `/run`.
 pub(super) fn run_directory(facts: &Facts) -> String {
     match facts.container {

@@ -29,6 +29,7 @@
 //! - [`netlink`]: options of netlink sockets;
 //! - [`ethtool`]: offloads of network devices;
 //! - [`packet`]: packet sockets, with memory shared with the kernel;
+//! - [`regular_file`]: files of the configuration;
 //! - [`mod@slice`]: the time slice of a thread;
 //! - [`thread`]: threads without signals;
 //! - [`trial`]: system calls tried in a child, to learn which are refused;
@@ -62,6 +63,7 @@ pub(crate) mod netlink;
 pub(crate) mod packet;
 pub(crate) mod proc_mount;
 pub(crate) mod process;
+pub(crate) mod regular_file;
 mod rseq;
 #[cfg(test)]
 pub(crate) mod seccomp_filter;

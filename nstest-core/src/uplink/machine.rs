@@ -1,6 +1,5 @@
 //! The network of the machine: its routes and resolvers, and what this process may do with it.
 
-use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +12,7 @@ use crate::capability;
 use crate::error::Result;
 use crate::netlink::route::{self, RouteTarget};
 use crate::netlink::{NetlinkFamily, Socket, link};
+use crate::sys::regular_file;
 
 /// The first part of the names of the machine's uplink interfaces. A number follows.
 pub(super) const INTERFACE_PREFIX: &str = "nstest";
@@ -67,8 +67,8 @@ impl Machine {
         };
         machine.read_routes()?;
         machine.read_resolvers(
-            &fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
-            &fs::read_to_string("/run/systemd/resolve/resolv.conf").unwrap_or_default(),
+            &regular_file::read("/etc/resolv.conf"),
+            &regular_file::read("/run/systemd/resolve/resolv.conf"),
         );
         Ok(machine)
     }

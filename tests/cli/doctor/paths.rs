@@ -59,3 +59,70 @@ fn no_run() {
         }
     }
 }
+
+/// Of a node, in the world of `nstest run`, where nothing is noted.
+#[track_caller]
+fn finds_names(world: &World) {
+    let ended = world.nstest(&["run", "--peers=1", "--", "getent", "hosts", "peer1"]);
+    assert!(ended.stdout.ends_with("peer1\n") && ended.stderr.is_empty(), "{ended:?}");
+}
+
+/// As in sandboxes that hide files of the machine.
+#[test]
+fn devices_in_etc() {
+    for world in mount_namespaces() {
+        let cover = "mount --bind /dev/null /etc";
+        let all = "for name in hosts resolv.conf nsswitch.conf os-release";
+        let world = world.after(&format!("{all}; do {cover}/$name; done"));
+        world.doctor().is_fine();
+        finds_names(&world);
+    }
+}
+
+/// Without a time limit, a program that opens one would wait for ever.
+#[test]
+fn fifos_in_etc() {
+    let world = World::within("timeout 60 unshare -Urm").after(
+        "mount -t tmpfs none /mnt; mkfifo /mnt/fifo
+        for name in hosts resolv.conf nsswitch.conf os-release
+            do mount --bind /mnt/fifo /etc/$name; done",
+    );
+    world.doctor().is_fine();
+    finds_names(&world);
+}
+
+#[test]
+fn no_etc() {
+    for world in mount_namespaces() {
+        let world = world.after(&root_without("etc"));
+        let help = "sudo mkdir /etc && sudo touch /etc/hosts";
+        let cause = "/etc does not exist, so a test has no files of its own";
+        world.doctor().names("missing-path", cause, &[help]).lacks("names of nodes");
+        let ended = world.nstest(&["run", "--peers=1", "--", "true"]);
+        for said in ["; the names of nodes do not resolve, ", &format!("; help: {help} ")] {
+            assert!(ended.stderr.contains(said), "{said}: {ended:?}");
+        }
+        let mended = world.after("mkdir /etc");
+        mended.doctor().is_fine();
+        finds_names(&mended);
+    }
+}
+
+/// An overlay cannot be made of a directory in which something is mounted by another user
+/// namespace.
+#[test]
+fn no_files_in_etc() {
+    for world in mount_namespaces() {
+        let world =
+            world.after("mount -t tmpfs none /etc; touch /etc/it; mount --bind /dev/null /etc/it");
+        let files = "/etc/hosts, /etc/resolv.conf, /etc/nsswitch.conf";
+        let touch = format!("touch {}", files.replace(',', ""));
+        world
+            .doctor()
+            .names("missing-path", &format!("missing: {files}; "), &[&format!("sudo {touch}")])
+            .lacks("names of nodes");
+        let mended = world.after(&touch);
+        mended.doctor().is_fine();
+        finds_names(&mended);
+    }
+}

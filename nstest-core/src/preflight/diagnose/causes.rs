@@ -18,6 +18,12 @@ pub(in super::super) fn diagnose(refusal: &Refusal, facts: &Facts, probes: &Prob
     CAUSES.iter().find_map(|cause| cause(&evidence)).unwrap_or_else(|| unknown(&evidence))
 }
 
+/// What is missing in the file system, if that is the cause of a refusal.
+pub(in super::super) fn missing_path(refusal: &Refusal, facts: &Facts) -> Option<Diagnosis> {
+    let errno = Errno::from_raw(refusal.errno);
+    paths::no_files_in_etc(&Evidence { refusal, errno, facts, probes: &Probes::UNTRIED })
+}
+
 /// Each function returns `None` if its cause does not fit. Causes that the evidence proves come
 /// first, causes that it only suggests later.
 const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
@@ -42,6 +48,7 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     resource::memory,
     procfs::no_proc,
     paths::no_run,
+    paths::no_files_in_etc,
     guard::not_dumpable,
     guard::rights_given_up,
     guard::apparmor_label,

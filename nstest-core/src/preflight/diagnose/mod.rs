@@ -19,4 +19,4 @@ mod paths;
 mod procfs;
 mod resource;
 
-pub(super) use causes::diagnose;
+pub(super) use causes::{diagnose, missing_path};

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
+use super::super::facts::Facts;
 use super::super::refusal::Operation;
 use super::super::remedy;
 use super::evidence::{Diagnosis, Evidence, found};
@@ -31,5 +32,25 @@ pub(super) fn no_run(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         _ => return None,
     };
     let cause = format!("{cause}; each test mounts one of its own there");
+    found(ErrorCode::MissingPath, cause, remedy)
+}
+
+/// No overlay adds the files that a test has of its own: any errno, since each kernel and each
+/// file system has other conditions for one (fs/overlayfs/super.c).
+pub(super) fn no_files_in_etc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let Facts { etc, missing_in_etc, .. } = evidence.facts;
+    let at_etc = matches!(&evidence.refusal.kind, Operation::Mount { target } if target == "/etc");
+    if !at_etc || *etc && missing_in_etc.is_empty() {
+        return None;
+    }
+    if !etc {
+        let cause = "/etc does not exist, so a test has no files of its own there";
+        return found(ErrorCode::MissingPath, cause, remedy::ETC_DIRECTORY);
+    }
+    let cause = format!(
+        "missing: {}; the kernel refuses an overlay of /etc, which would add them",
+        missing_in_etc.join(", ")
+    );
+    let remedy = format!("sudo touch {}", missing_in_etc.join(" "));
     found(ErrorCode::MissingPath, cause, remedy)
 }

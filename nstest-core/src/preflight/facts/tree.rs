@@ -4,8 +4,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use super::{Container, Usage, field};
+use super::{Container, MountPoint, Usage, field};
 use crate::sys::init;
+
+/// The files in /etc that a test has of its own.
+const OWN_IN_ETC: [&str; 3] = ["/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"];
 
 /// The files of one machine.
 pub(super) struct Tree<'a>(pub(super) &'a Path);
@@ -68,6 +71,23 @@ impl Tree<'_> {
             .sum()
     }
 
+    pub(super) fn mounts(&self) -> Vec<MountPoint> {
+        let text = self.read("proc/thread-self/mountinfo").unwrap_or_default();
+        text.lines().filter_map(MountPoint::parse).collect()
+    }
+
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.0.join(path).exists()
+    }
+
+    pub(super) fn missing_in_etc(&self) -> Vec<&'static str> {
+        let is_missing = |path: &&str| {
+            let path = self.0.join(path.trim_start_matches('/'));
+            path.is_dir() || !path.exists()
+        };
+        OWN_IN_ETC.into_iter().filter(|_| self.has("etc")).filter(is_missing).collect()
+    }
+
     /// The nearest cgroup with a limit, from that of this process upwards, of either version.
     pub(super) fn cgroup_pids(&self) -> Usage {
         let cgroups = self.read("proc/thread-self/cgroup").unwrap_or_default();
@@ -99,14 +119,13 @@ impl Tree<'_> {
 
     /// The container runtime, by the files and variables that it leaves.
     pub(super) fn container(&self, env: impl Fn(&str) -> Option<OsString>) -> Option<Container> {
-        let exists = |path: &str| self.0.join(path).exists();
         let cgroup = self.read("proc/1/cgroup").unwrap_or_default();
         let cgroup_has = |part| cgroup.contains(part);
         if env("KUBERNETES_SERVICE_HOST").is_some() || cgroup_has("kubepods") {
             Some(Container::Kubernetes)
-        } else if exists("run/.containerenv") || cgroup_has("libpod") {
+        } else if self.has("run/.containerenv") || cgroup_has("libpod") {
             Some(Container::Podman)
-        } else if exists(".dockerenv") || cgroup_has("/docker") {
+        } else if self.has(".dockerenv") || cgroup_has("/docker") {
             Some(Container::Docker)
         } else if env("container").is_some() || cgroup_has("/lxc") {
             Some(Container::Other)

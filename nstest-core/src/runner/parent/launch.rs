@@ -316,13 +316,13 @@ fn ignores_sigpipe() -> bool {
 /// Prints what the test has to do without, since a step failed.
 fn print_missing(spawned: &Spawned, steps: &[PlannedStep]) {
     // What two steps make together is said once.
-    let mut tolerated = spawned.tolerated.clone();
-    tolerated.dedup_by_key(|(index, _)| steps[*index].without);
-    for (index, errno) in &tolerated {
-        let PlannedStep { step, what, without } = &steps[*index];
+    let mut tolerated: Vec<_> =
+        spawned.tolerated.iter().map(|(index, errno)| (&steps[*index], errno)).collect();
+    tolerated.dedup_by_key(|(planned, _)| &planned.without);
+    for (PlannedStep { step, what, without }, errno) in tolerated {
         let (call, errno) = (step.call(), Errno::from_raw(*errno));
-        let without = without.unwrap_or_default();
-        let help = preflight::paths_help(&refusal::kind(step));
+        let without = without.as_deref().unwrap_or_default();
+        let help = preflight::paths_help(&refusal::kind(step), errno);
         eprintln!("nstest: note: could not {what} ({call}: {errno:?}): {without}{help}");
     }
 }

@@ -176,11 +176,20 @@ fn overlay_etc(steps: &mut StepList, names: &[&str]) {
     let options = format!("lowerdir=/etc,upperdir={upper},workdir={work},userxattr");
     let overlay = mount_arguments(Some("overlay"), "/etc", Some("overlay"), 0);
     let overlay = Mount { data: Some(c_string(options)), ..overlay };
-    steps.may(
-        what,
-        Step::Mount(overlay),
-        "/etc/hosts, /etc/resolv.conf or /etc/nsswitch.conf is missing as it is on the host: names of the test may not resolve",
-    );
+    steps.may(what, Step::Mount(overlay), without_names(names));
+}
+
+/// What a test cannot do that has none of these files in /etc.
+fn without_names(missing: &[&str]) -> String {
+    let without = |name, effect: &'static str| missing.contains(&name).then_some(effect);
+    let effects = [
+        without("hosts", "the names of nodes do not resolve"),
+        without("resolv.conf", "programs do not find the DNS servers of the test"),
+        without("nsswitch.conf", "glibc looks names up as it does by default"),
+    ];
+    let effects: Vec<&str> = effects.into_iter().flatten().collect();
+    let paths: Vec<String> = missing.iter().map(|name| format!("/etc/{name}")).collect();
+    format!("missing as on the machine: {}; {}", paths.join(", "), effects.join(", "))
 }
 
 /// The path of one of the test's own files for /etc.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
+use crate::sys::regular_file;
 use crate::sys::step::SLOTS;
 
 /// The older name of /run; on nearly all systems a link to it (file-hierarchy(7)).
@@ -36,11 +37,11 @@ pub(crate) struct Host {
 /// What is at a path in /etc.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EtcFile {
-    /// A file, or a link to one: it can be mounted over.
+    /// A file, or a link to one: it can be mounted over, also if it is a device.
     Present,
     /// Links lead to this path below /run; the test's own /run gets a file there.
     BelowRun(PathBuf),
-    /// Nothing, or a link to nothing.
+    /// Nothing, a link to nothing, or a directory.
     Missing,
 }
 
@@ -85,7 +86,7 @@ impl Host {
             hosts: EtcFile::at("/etc/hosts", &run_dirs, apart),
             resolv_conf: EtcFile::at("/etc/resolv.conf", &run_dirs, apart),
             nsswitch: EtcFile::at(NSSWITCH, &run_dirs, apart),
-            name_services: name_services(&std::fs::read(NSSWITCH).unwrap_or_default()),
+            name_services: name_services(&regular_file::read(NSSWITCH)),
             run_links,
             run_dirs,
             user_runtime,
@@ -100,10 +101,9 @@ const NSSWITCH: &str = "/etc/nsswitch.conf";
 /// The machine's nsswitch.conf(5) with another line for hosts: mDNS, systemd-resolved and
 /// nss-myhostname answer for the machine's network. Users and groups are found as on the
 /// machine.
-fn name_services(of_machine: &[u8]) -> String {
-    let text = String::from_utf8_lossy(of_machine);
+fn name_services(of_machine: &str) -> String {
     let database = |line: &str| line.split(':').next().unwrap_or_default().trim().to_owned();
-    let kept = text.lines().filter(|line| database(line) != "hosts");
+    let kept = of_machine.lines().filter(|line| database(line) != "hosts");
     kept.chain(["hosts: files dns"]).map(|line| format!("{line}\n")).collect()
 }
 
@@ -141,7 +141,7 @@ impl EtcFile {
         }
         match done.strip_prefix("/run") {
             Ok(_) if !kept.iter().any(|kept| done.starts_with(kept)) => EtcFile::BelowRun(done),
-            _ if done.is_file() => EtcFile::Present,
+            _ if done.exists() && !done.is_dir() => EtcFile::Present,
             _ => EtcFile::Missing,
         }
     }
@@ -195,7 +195,7 @@ mod tests {
                 "# glibc\npasswd: files sss\ngroup:\tfiles # hosts: x\nhosts: files dns\n",
             ),
         ] {
-            assert_eq!(name_services(machine.as_bytes()), own);
+            assert_eq!(name_services(machine), own);
         }
     }
 }

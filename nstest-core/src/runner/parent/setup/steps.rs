@@ -1,5 +1,6 @@
 //! The list of steps between clone and exec, and how the steps are built.
 
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -17,7 +18,7 @@ pub(crate) struct PlannedStep {
     /// The operation and its object, for messages.
     pub(crate) what: &'static str,
     /// What the test has to do without if the step fails; absent: the test fails.
-    pub(crate) without: Option<&'static str>,
+    pub(crate) without: Option<Cow<'static, str>>,
 }
 
 impl PlannedStep {
@@ -37,8 +38,13 @@ impl StepList {
     }
 
     /// Adds a step that the test can do without, and what it lacks then.
-    pub(super) fn may(&mut self, what: &'static str, step: Step, without: &'static str) {
-        self.0.push(PlannedStep { step, what, without: Some(without) });
+    pub(super) fn may(
+        &mut self,
+        what: &'static str,
+        step: Step,
+        without: impl Into<Cow<'static, str>>,
+    ) {
+        self.0.push(PlannedStep { step, what, without: Some(without.into()) });
     }
 
     pub(super) fn into_vec(self) -> Vec<PlannedStep> {
