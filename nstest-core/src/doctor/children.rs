@@ -71,11 +71,18 @@ pub fn examine(start: &[&str]) -> Examination {
         program::play(start); // of a trial that was made below, in this process
     }
     let facts = outside::facts();
-    let mut checks = TrialChild::result(start, (Trials::Run, "run"), deadline);
+    let no_init = outside::no_init(&facts);
+    let has_init = no_init.is_none();
+    let mut checks = match no_init {
+        Some(problem) => missing("pid-namespace", problem).into_iter().collect(),
+        None => TrialChild::result(start, (Trials::Run, "run"), deadline),
+    };
     let ran = Ran::of(&checks, start);
     let others =
         [(Trials::Inside, "inside"), (Trials::Outside, "outside"), (Trials::Uplink, "uplink")];
-    if outside::is_limited(&facts) {
+    if !has_init {
+        // Nothing can be tried.
+    } else if outside::is_limited(&facts) {
         checks.extend(others.into_iter().flat_map(|it| TrialChild::result(start, it, deadline)));
     } else {
         let children = others.map(|(trials, word)| (trials, TrialChild::start(start, word)));

@@ -109,6 +109,14 @@ pub(super) fn no_proc() -> Problem {
     Problem::new(ErrorCode::NoProc, "read /proc/self", cause, "sudo mount -t proc proc /proc")
 }
 
+/// The problem if the children of this process are in another PID namespace than it. The first trial
+/// would be the init there, in which everything else works.
+pub(super) fn no_init(facts: &Facts) -> Option<Problem> {
+    let step = "create the test's namespaces";
+    let problem = || Problem::of_refusal(step, "clone", Errno::EINVAL, Operation::Clone);
+    facts.children_apart.then(problem)
+}
+
 /// The problem if no user namespace can be made, as in a chroot. It comes before a missing /proc:
 /// where that is mounted, nothing else works.
 pub(super) fn no_namespace() -> Option<Problem> {

@@ -105,6 +105,8 @@ codes! {
     UsernsDepth = "userns-depth",
     /// The process runs in a chroot, in which no user namespace can be created.
     Chroot = "chroot",
+    /// The children of the process are in another PID namespace than it.
+    NoInit = "no-init",
     /// The process's user or group id has no mapping in its own user namespace.
     UnmappedId = "unmapped-id",
     /// A seccomp filter refuses a system call.

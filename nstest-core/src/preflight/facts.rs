@@ -41,6 +41,8 @@ pub(crate) struct Facts {
     pub(crate) capabilities: Option<u64>,
     pub(crate) uid_map: Option<IdMap>,
     pub(crate) gid_map: Option<IdMap>,
+    /// Whether the children of this process are in another PID namespace than it.
+    pub(crate) children_apart: bool,
     /// Whether `/` is not the root of the mount namespace.
     pub(crate) chroot: bool,
     pub(crate) mounts: Vec<MountPoint>,
@@ -235,6 +237,7 @@ impl Facts {
             capabilities: field("CapEff").and_then(|hex| u64::from_str_radix(hex, 16).ok()),
             uid_map: tree.read("proc/thread-self/uid_map").as_deref().map(IdMap::parse),
             gid_map: tree.read("proc/thread-self/gid_map").as_deref().map(IdMap::parse),
+            children_apart: are_children_apart(root),
             chroot: is_chroot(root, &mounts),
             mounts,
             run_link: fs::read_link(root.join("run")).ok(),
@@ -315,6 +318,13 @@ impl Facts {
 pub(crate) fn label(text: &str) -> Option<String> {
     let name = text.trim_end_matches(['\0', '\n']).trim();
     (!name.is_empty() && name != "unconfined").then(|| name.to_owned())
+}
+
+/// The namespace for children has no link until it has a process (pid_namespaces(7)).
+fn are_children_apart(root: &Path) -> bool {
+    let link = |name| fs::read_link(root.join("proc/thread-self/ns").join(name)).ok();
+    let own = link("pid");
+    own.is_some() && own != link("pid_for_children")
 }
 
 /// A chroot can be seen in two ways. For root, `/` differs from that of init in the same mount

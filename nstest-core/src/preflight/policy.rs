@@ -53,6 +53,7 @@ fn is_unsupported(code: ErrorCode) -> bool {
             | ErrorCode::NetnsLimit
             | ErrorCode::NamespaceLimit
             | ErrorCode::Chroot
+            | ErrorCode::NoInit
             | ErrorCode::UnmappedId
             | ErrorCode::Seccomp
             | ErrorCode::SeccompKill

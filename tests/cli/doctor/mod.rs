@@ -336,6 +336,21 @@ fn nobodys_id() {
         .is_unusable();
 }
 
+/// Neither before the first child of the shell, which is the init, nor after it.
+#[test]
+fn children_in_another_pid_namespace() {
+    let namespaces = if machine_root() { "unshare -p" } else { "unshare -Urp" };
+    let children = World::within(namespaces);
+    children
+        .doctor()
+        .names("no-init", "the children of this process are in another PID", &["unshare -f -p …"])
+        .is_unusable();
+    let ended = children.nstest(&["run", "--", "true"]);
+    assert!(ended.status == Some(125) && ended.stderr.contains("[no-init]"), "{ended:?}");
+    let ended = children.after("true & wait").nstest(&["run", "--", "true"]);
+    assert!(ended.status == Some(125) && ended.stderr.contains("[no-init]"), "{ended:?}");
+}
+
 #[test]
 fn no_proc() {
     World::within("unshare -Urm")

@@ -33,6 +33,7 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     resource::file_size,
     guard::seccomp_kill,
     guard::seccomp,
+    namespace::no_init,
     namespace::userns_limit,
     namespace::namespace_limit,
     namespace::further_namespaces,

@@ -10,6 +10,25 @@ use super::evidence::{Diagnosis, Evidence, exhausted, found};
 use crate::capability;
 use crate::error::ErrorCode;
 
+/// EINVAL for a further PID namespace (`copy_pid_ns`) or a thread, and ENOMEM for any process when
+/// the first child has ended, which was the init (pid_namespaces(7)).
+pub(super) fn no_init(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let makes_process = evidence.at(&Operation::Clone)
+        || evidence.at(&Operation::Thread)
+        || evidence.at(&Operation::Other);
+    let refused = makes_process && evidence.is(&[Errno::EINVAL, Errno::ENOMEM]);
+    if !(evidence.facts.children_apart && refused) {
+        return None;
+    }
+    found(
+        ErrorCode::NoInit,
+        "the children of this process are in another PID namespace than it, as after `unshare -p` \
+         without -f: it can make no further PID namespace, and no process after the first one, the \
+         init there, has ended",
+        "unshare -f -p …    # with -f, a program is in its PID namespace itself",
+    )
+}
+
 /// ENOSPC because of the limit on user namespaces, here or in an outer user namespace.
 pub(super) fn userns_limit(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     if !(evidence.at(&Operation::Clone) && evidence.errno == Errno::ENOSPC) {
