@@ -24,7 +24,6 @@ use crate::own_pid;
 use crate::preflight::{self, Operation};
 use crate::runner;
 use crate::runner::Options;
-use crate::sys::process::has_seccomp_filter;
 use crate::sys::tap;
 use crate::uplink::tap_refused;
 
@@ -152,40 +151,9 @@ fn setting() -> TrialResult {
 }
 
 fn ipv6() -> TrialResult {
-    const STEP: &str = "connect to ::1";
-    let Err((call, errno)) = exchange((Ipv6Addr::LOCALHOST, 0).into()) else { return Ok(None) };
-    if let Some(error) = preflight::no_socket(STEP, &call, errno) {
-        return Err(Problem::of(&error, ""));
-    }
-    let parameter = |name| fs::read_to_string(format!("/sys/module/ipv6/parameters/{name}"));
-    let is_set = |name| parameter(name).is_ok_and(|value| value.trim() == "1");
-    let boot =
-        "and boot again; nodes have only IPv4 until then, as with #[netns_test(ipv6 = false)]";
-    let (cause, fix) = if is_set("disable") || is_set("disable_ipv6") {
-        let name = if is_set("disable") { "disable" } else { "disable_ipv6" };
-        (
-            format!("the kernel was started with ipv6.{name}=1"),
-            format!(
-                "remove ipv6.{name}=1 from the kernel's command line (/etc/default/grub), {boot}"
-            ),
-        )
-    } else if !Path::new("/proc/sys/net/ipv6").exists() {
-        (
-            format!("the kernel has no IPv6 ({call}: {errno:?})"),
-            "sudo modprobe ipv6    # on the machine itself; or use a kernel with CONFIG_IPV6"
-                .to_owned(),
-        )
-    } else if has_seccomp_filter() {
-        (
-            format!("a seccomp filter seems to answer {call}: {errno:?}"),
-            "allow socket(AF_INET6) in the filter; in a systemd unit: \
-             RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET"
-                .to_owned(),
-        )
-    } else {
-        (format!("{call}: {errno}"), "sudo sysctl -w net.ipv6.conf.all.disable_ipv6=0".to_owned())
-    };
-    Err(Problem::new(ErrorCode::Sysctl, STEP, cause, fix))
+    exchange((Ipv6Addr::LOCALHOST, 0).into()).map(|()| None).map_err(|(call, errno)| {
+        Problem::of(&preflight::no_ipv6("connect to ::1", &call, errno), "")
+    })
 }
 
 fn tun() -> TrialResult {

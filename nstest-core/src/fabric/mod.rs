@@ -37,5 +37,18 @@ mod rules;
 mod splice_state;
 mod splicing;
 
+use std::error::Error as _;
+
+use nix::errno::Errno;
+
+use crate::preflight;
 pub(crate) use crate::sysctl::has_ipv6;
 pub(crate) use base::{Fabric, Stopped, remove_remains};
+
+/// Why [`has_ipv6`] says no, and what helps.
+pub(crate) fn why_no_ipv6() -> String {
+    let step = "give the nodes IPv6";
+    let error = &preflight::no_ipv6(step, "socket(AF_INET6)", Errno::EAFNOSUPPORT);
+    let cause = error.source().map(ToString::to_string).unwrap_or_default();
+    format!("{cause}; help: {}", error.next_step().unwrap_or_default())
+}

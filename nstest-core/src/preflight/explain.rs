@@ -1,7 +1,9 @@
 //! From a refusal to the error that the user sees.
 
 use std::error::Error as _;
+use std::fs;
 use std::io;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use nix::errno::Errno;
@@ -33,13 +35,48 @@ pub(crate) fn no_thread(step: impl Into<String>, error: &io::Error) -> Error {
 /// Explains why a socket was not opened, if something on this machine refuses it. Other errors are
 /// about the socket, and the caller knows more of them.
 pub(crate) fn no_socket(step: &str, call: &str, errno: Errno) -> Option<Error> {
-    matches!(errno, Errno::EPERM | Errno::EACCES | Errno::ENOSYS).then(|| {
+    let refused = match errno {
+        Errno::EPERM | Errno::EACCES | Errno::ENOSYS => true,
+        // The kernel answers so, too, if it has no such family.
+        Errno::EAFNOSUPPORT => call.starts_with("socket(") && has_seccomp_filter(),
+        _ => false,
+    };
+    refused.then(|| {
         explain(Refusal {
             step: step.to_owned(),
             call: call.to_owned(),
             errno: errno as i32,
             kind: Operation::Socket,
         })
+    })
+}
+
+/// Why no IPv6 socket was opened: [`call`](no_socket) was refused with this errno.
+pub(crate) fn no_ipv6(step: &str, call: &str, errno: Errno) -> Error {
+    let parameter = |name: &str| fs::read_to_string(format!("/sys/module/ipv6/parameters/{name}"));
+    let is_set = |name: &str| parameter(name).is_ok_and(|value| value.trim() == "1");
+    let error = |cause: String, remedy: String| {
+        Error::new(ErrorCode::Sysctl, step).source(cause).help(remedy)
+    };
+    if let Some(name) = ["disable", "disable_ipv6"].iter().find(|name| is_set(name)) {
+        return error(
+            format!("the kernel was started with ipv6.{name}=1"),
+            format!(
+                "remove ipv6.{name}=1 from the kernel's command line (/etc/default/grub), and boot \
+                 again; nodes have only IPv4 until then, as with #[netns_test(ipv6 = false)]"
+            ),
+        );
+    }
+    if !Path::new("/proc/sys/net/ipv6").exists() {
+        return error(
+            format!("the kernel has no IPv6 ({call}: {errno:?})"),
+            "sudo modprobe ipv6    # on the machine itself; or use a kernel with CONFIG_IPV6"
+                .to_owned(),
+        );
+    }
+    no_socket(step, call, errno).unwrap_or_else(|| {
+        let remedy = "sudo sysctl -w net.ipv6.conf.all.disable_ipv6=0".to_owned();
+        error(format!("{call}: {errno}"), remedy)
     })
 }
 

@@ -36,5 +36,7 @@ pub(crate) mod remedy;
 
 #[cfg(feature = "cli")]
 pub(crate) use explain::explained;
-pub(crate) use explain::{explain, no_socket, no_thread, paths_help, survives_clone, with_remedy};
+pub(crate) use explain::{
+    explain, no_ipv6, no_socket, no_thread, paths_help, survives_clone, with_remedy,
+};
 pub(crate) use refusal::{Operation, Refusal};

@@ -77,6 +77,10 @@ pub(super) fn seccomp(call: &str, facts: &Facts) -> String {
     }
 }
 
+/// Allows the sockets that nstest and its tests open.
+pub(super) const ADDRESS_FAMILIES: &str = "allow socket(2) for these families in the filter; in a systemd unit: \
+     RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET";
+
 /// Makes `/proc` and `/sys` complete and writable, since something at `path` was refused. nstest
 /// itself mounts only below `/proc`.
 pub(super) fn system_paths(path: &str, facts: &Facts) -> String {

@@ -14,6 +14,10 @@ pub(crate) fn has_ipv6() -> bool {
     true
 }
 
+pub(crate) fn why_no_ipv6() -> String {
+    String::new()
+}
+
 pub(crate) fn remove_remains() -> Result<()> {
     Ok(())
 }

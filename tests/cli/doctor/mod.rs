@@ -2,6 +2,7 @@
 //!
 //! `unshare`, limits and seccomp filters make the worlds. Nothing outside of them changes.
 
+mod calls;
 mod limits;
 mod paths;
 mod settings;
@@ -174,7 +175,6 @@ fn a_filter_that_refuses_what_programs_do_without() {
 /// The call that was refused is the one that is named.
 #[test]
 fn a_filter_is_named_with_its_call() {
-    let inet = Some((0, libc::AF_INET));
     for (call, errno, argument, what) in [
         (libc::SYS_pipe2, libc::EPERM, None, "make a pipe for a child process: pipe2: EPERM"),
         (
@@ -182,12 +182,6 @@ fn a_filter_is_named_with_its_call() {
             libc::EPERM,
             None,
             "open the packet socket of the wire: setsockopt: EPERM",
-        ),
-        (
-            libc::SYS_socket,
-            libc::EAFNOSUPPORT,
-            inet,
-            "bring up `lo`: socket(AF_INET): EAFNOSUPPORT",
         ),
         (libc::SYS_clone, libc::EINVAL, None, "create the test's namespaces: clone: EINVAL"),
         (
@@ -265,14 +259,6 @@ fn a_read_only_sys_is_no_obstacle() {
         .after("mount --rbind /sys /sys; mount -o remount,bind,ro /sys")
         .doctor()
         .is_fine();
-}
-
-#[test]
-fn no_ipv6() {
-    World::without_call(libc::SYS_socket, libc::EAFNOSUPPORT, Some((0, libc::AF_INET6)))
-        .doctor()
-        .names("sysctl", "socket(AF_INET6)", &["allow socket(AF_INET6)"])
-        .lacks("IPv6");
 }
 
 /// It is optional: one line has its name, and `-v` has the help.

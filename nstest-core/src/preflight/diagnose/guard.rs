@@ -61,6 +61,23 @@ pub(super) fn seccomp(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
+/// EAFNOSUPPORT for a family that every kernel of a distribution has.
+pub(super) fn address_family(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let call = evidence.refusal.call.as_str();
+    let family = call.strip_prefix("socket(")?.strip_suffix(')')?;
+    let filtered = evidence.facts.seccomp_filter == Some(true);
+    if !(evidence.errno == Errno::EAFNOSUPPORT && filtered) {
+        return None;
+    }
+    found(
+        ErrorCode::Seccomp,
+        format!(
+            "a seccomp filter, such as that of systemd's RestrictAddressFamilies=, allows no {family}"
+        ),
+        remedy::ADDRESS_FAMILIES,
+    )
+}
+
 /// A refusal that does not come from the kernel, since it refuses nothing of this in the test's own
 /// namespaces, and no other cause fits. A filter cannot be read, and most calls cannot be tried
 /// without an effect.
@@ -82,7 +99,7 @@ pub(super) fn seccomp_by_elimination(evidence: &Evidence<'_>) -> Option<Diagnosi
 }
 
 /// An errno that other steps can have from the kernel, and this one not: EINVAL, although the kernel
-/// makes such a process or such namespaces; EAFNOSUPPORT for IPv4.
+/// makes such a process or such namespaces.
 fn unexpected(evidence: &Evidence<'_>) -> bool {
     let (errno, probes) = (evidence.errno, evidence.probes);
     match evidence.refusal.kind {
@@ -92,7 +109,6 @@ fn unexpected(evidence: &Evidence<'_>) -> bool {
         Operation::FurtherNamespaces { .. } => {
             errno == Errno::EINVAL && probes.kinds.iter().all(|it| *it == TrialOutcome::Allowed)
         }
-        Operation::Loopback => errno == Errno::EAFNOSUPPORT,
         _ => false,
     }
 }
