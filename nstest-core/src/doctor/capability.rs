@@ -18,6 +18,10 @@ pub enum Need {
     Required,
     /// Tests with nodes or faults cannot run.
     Nodes,
+    /// Tests with faults cannot run.
+    Faults,
+    /// Tests cannot run code in their nodes.
+    CodeInNodes,
     /// A part of nstest does not work, or works less well: "NAT and firewalls of routers".
     Part(&'static str),
     /// Most tests do not need it, and many machines do not have it: "uplinks".
@@ -32,16 +36,24 @@ impl Need {
     pub const fn part(self) -> Option<&'static str> {
         match self {
             Need::Nodes => Some("nodes and faults"),
+            Need::Faults => Some("faults"),
+            Need::CodeInNodes => Some("code in nodes"),
             Need::Part(what) | Need::Optional(what) => Some(what),
             Need::Required | Need::Unneeded => None,
         }
+    }
+
+    /// Whether a machine without it is not usable.
+    #[must_use]
+    pub const fn is_required(self) -> bool {
+        matches!(self, Need::Required | Need::Nodes | Need::Faults | Need::CodeInNodes)
     }
 
     /// The name in the report for programs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Need::Required | Need::Nodes => "required",
+            Need::Required | Need::Nodes | Need::Faults | Need::CodeInNodes => "required",
             Need::Part(_) => "part",
             Need::Optional(_) => "optional",
             Need::Unneeded => "unneeded",
@@ -92,13 +104,14 @@ pub(super) const ALL: &[Capability] = &[
     capability("ipv6", "IPv6", Need::Part("IPv6")),
     capability("netlink", "netlink sockets", Need::Nodes),
     capability("node", "a namespace for each node", Need::Nodes),
-    capability("node-view", "mounts and host name of a node", Need::Nodes),
+    capability("fault", "a fault on the link of a node", Need::Faults),
+    capability("node-view", "mounts and host name of a node", Need::CodeInNodes),
     capability("veth", "veth pairs", Need::Nodes),
     capability("bridge", "bridges", Need::Part("LANs of more than twenty nodes")),
     capability("u32", "filters that forward (u32, mirred)", Need::Nodes),
-    capability("bpf", "filters for faults (cls_bpf)", Need::Nodes),
-    capability("packet-socket", "packet sockets", Need::Nodes),
-    capability("packet-ring", "rings of packet sockets", Need::Nodes),
+    capability("bpf", "filters for faults (cls_bpf)", Need::Faults),
+    capability("packet-socket", "packet sockets", Need::Faults),
+    capability("packet-ring", "rings of packet sockets", Need::Faults),
     capability("nftables", "nftables", Need::Part("NAT and firewalls of routers")),
     capability("nat", "NAT", Need::Part("NAT of routers")),
     capability("conntrack", "connection tracking", Need::Part("NAT and firewalls of routers")),

@@ -17,13 +17,16 @@ use super::report::{Check, CheckStatus, Examination, Problem, Runs};
 use super::trial::{self, LIMIT, cut_short, errno_of};
 use super::{inside, outside, program};
 use crate::preflight::{Operation, caller};
-use crate::runner;
 
 /// Which trials a child makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trials {
     /// Those of `nstest run`.
     Run,
+    /// None: it is the body of a program that has a node.
+    Node,
+    /// None: it is the body of a program that has a node and a fault.
+    Fault,
     /// None: it is the program that `nstest run` starts.
     Nothing,
     /// On the machine.
@@ -38,7 +41,7 @@ impl Trials {
     /// The capability that is reported as missing if the child says nothing.
     fn first(self) -> &'static str {
         match self {
-            Trials::Run => "node",
+            Trials::Run | Trials::Node | Trials::Fault => "node",
             Trials::Outside => "user-namespace",
             Trials::Inside | Trials::Nothing => "world",
             Trials::Uplink => "uplink",
@@ -53,6 +56,8 @@ pub fn run_trials(trials: Trials) {
     caller::set_command();
     match trials {
         Trials::Run => program::all(),
+        Trials::Node => program::body_with_node(),
+        Trials::Fault => program::body_with_fault(),
         Trials::Nothing => {}
         Trials::Outside => outside::all(),
         Trials::Inside => inside::all(),
@@ -61,15 +66,12 @@ pub fn run_trials(trials: Trials) {
 }
 
 /// Finds out what this machine lets nstest do. `start` are the arguments with which this program
-/// calls [`run_trials`]; the word `run`, `nothing`, `inside`, `outside` or `uplink` follows them.
+/// calls [`run_trials`]; the name of one of the [`Trials`] follows them, in lower case.
 #[must_use]
 pub fn examine(start: &[&str]) -> Examination {
     let begin = Instant::now();
     let deadline = begin + LIMIT;
     caller::set_command();
-    if runner::is_body() {
-        program::play(start); // of a trial that was made below, in this process
-    }
     let facts = outside::facts();
     let no_init = outside::no_init(&facts);
     let has_init = no_init.is_none();
@@ -102,6 +104,11 @@ pub fn examine(start: &[&str]) -> Examination {
     };
     let mut checks: Vec<Check> = ALL.iter().map(of).collect();
     checks.iter_mut().for_each(|check| ran.correct(check));
+    if !ran.nodes {
+        // Without nodes there is no link for a fault.
+        let fault = checks.iter_mut().find(|check| check.capability.name == "fault");
+        fault.into_iter().for_each(|fault| fault.problem = None);
+    }
     unite(&mut checks);
     let nodes = outside::nodes(&facts);
     let of_many = checks.iter_mut().filter(|check| check.capability.need == MANY_NODES);
@@ -231,6 +238,7 @@ fn refused(error: std::io::Error) -> Problem {
 struct Ran {
     world: bool,
     nodes: bool,
+    faults: bool,
 }
 
 impl Ran {
@@ -241,20 +249,23 @@ impl Ran {
             let mut named = checks.iter().filter(|check| check.capability.name == name);
             named.any(|check| check.status == CheckStatus::Works)
         };
-        let ran = Self { world: works("node") || works("world"), nodes: works("node") };
+        let (mut nodes, mut faults) = (works("node"), works("fault"));
+        let mut world = nodes || works("world");
         let mut problems = checks.iter().filter_map(|check| check.problem.as_ref());
         if problems.any(Problem::is_limit_of_processes) {
-            let nodes = program::runs_with_node(start);
-            return Self { world: ran.world || nodes || program::runs_alone(start), nodes };
+            faults = faults || program::runs_with_fault(start);
+            nodes = nodes || faults || program::runs_with_node(start);
+            world = world || nodes || program::runs_alone(start);
         }
-        ran
+        Self { world, nodes, faults }
     }
 
     fn runs(self) -> Runs {
-        match (self.world, self.nodes) {
-            (false, _) => Runs::Nothing,
-            (true, false) => Runs::WithoutNodes,
-            (true, true) => Runs::Everything,
+        match self {
+            Self { faults: true, .. } => Runs::Everything,
+            Self { nodes: true, .. } => Runs::WithoutFaults,
+            Self { world: true, .. } => Runs::WithoutNodes,
+            _ => Runs::Nothing,
         }
     }
 
@@ -263,7 +274,8 @@ impl Ran {
     fn correct(self, check: &mut Check) {
         let was_used = match check.capability.need {
             Need::Required => self.world,
-            Need::Nodes => self.nodes,
+            Need::Nodes | Need::CodeInNodes => self.nodes,
+            Need::Faults => self.faults,
             _ => false,
         };
         let is_kind = check.capability.name.ends_with("-namespace");

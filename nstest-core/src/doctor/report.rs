@@ -21,14 +21,16 @@ pub struct Examination {
     pub took: Duration,
 }
 
-/// What can run on this machine.
+/// What `nstest run` can start on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runs {
-    /// No test, and no program in a world of its own.
+    /// No program.
     Nothing,
-    /// Tests without nodes and faults.
+    /// Programs without nodes and faults.
     WithoutNodes,
-    /// Tests with nodes and faults.
+    /// Programs with nodes, without faults.
+    WithoutFaults,
+    /// Programs with nodes and faults.
     Everything,
 }
 
@@ -95,18 +97,21 @@ pub struct Problem {
 }
 
 impl Examination {
-    /// What can run here.
+    /// Whether tests can run, perhaps without nodes or faults.
     #[must_use]
-    pub fn runs(&self) -> Runs {
-        let has_all = |need| {
-            let mut checks = self.checks.iter().filter(|check| check.capability.need == need);
-            checks.all(|check| check.status == CheckStatus::Works)
-        };
-        match (has_all(Need::Required), has_all(Need::Nodes)) {
-            (false, _) => Runs::Nothing,
-            (true, false) => Runs::WithoutNodes,
-            (true, true) => Runs::Everything,
-        }
+    pub fn runs_tests(&self) -> bool {
+        self.has_all(|need| need == Need::Required)
+    }
+
+    /// Whether tests can run, with nodes and faults.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.has_all(Need::is_required)
+    }
+
+    fn has_all(&self, of: fn(Need) -> bool) -> bool {
+        let mut checks = self.checks.iter().filter(|check| of(check.capability.need));
+        checks.all(|check| check.status == CheckStatus::Works)
     }
 
     /// What has a known cause: what is required first, what is optional last.
@@ -117,9 +122,10 @@ impl Examination {
         found.sort_by_key(|(check, _)| match check.capability.need {
             Need::Required => 0,
             Need::Nodes => 1,
-            Need::Part(_) => 2,
-            Need::Optional(_) => 3,
-            Need::Unneeded => 4,
+            Need::Faults | Need::CodeInNodes => 2,
+            Need::Part(_) => 3,
+            Need::Optional(_) => 4,
+            Need::Unneeded => 5,
         });
         found
     }

@@ -65,6 +65,17 @@ impl Problem {
         self.code == code.to_string()
     }
 
+    /// What the process of a program has reported: an error, as it is printed.
+    pub(super) fn reported(report: &str) -> Option<Self> {
+        const CAUSE: &str = "\n  cause: ";
+        let (code, rest) = report.strip_prefix("nstest[")?.split_once("]: ")?;
+        let (rest, fix) = rest.split_once("\n  help: ").unwrap_or((rest, remedy::REPORT));
+        let (what, causes) = rest.split_once(CAUSE).unwrap_or((rest, ""));
+        let cause = causes.replace(CAUSE, ": ").replace("\n    ", "\n");
+        let fix = fix.replace("\n    ", "\n");
+        Some(Self { code: code.to_owned(), what: what.to_owned(), cause, fix })
+    }
+
     /// What an error says. `fix` is the remedy if the error has none, and its cause is not known.
     pub(super) fn of(error: &Error, fix: &str) -> Self {
         let explained = preflight::explained(error);
@@ -211,6 +222,19 @@ mod tests {
             let problem = Problem::of(&Error::new(ErrorCode::Wire, "start").source(errno), "");
             assert!(!problem.fix.is_empty(), "{problem:?}");
         }
+    }
+
+    #[test]
+    fn what_a_process_reports_is_read() {
+        let error = || {
+            let causes = Error::new(ErrorCode::Netlink, "add").source("two\nlines");
+            Error::new(ErrorCode::Wire, "start").source(causes)
+        };
+        for error in [error(), error().help("load\nit")] {
+            let read = Problem::reported(&format!("{error:?}"));
+            assert_eq!(read, Some(Problem::of(&error, "")));
+        }
+        assert_eq!(Problem::reported("panicked at"), None);
     }
 
     #[test]

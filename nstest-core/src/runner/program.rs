@@ -32,7 +32,7 @@ use crate::run_config::{DEFAULT_SEED, RunConfig};
 use crate::sys::{descriptors, inherited_signals};
 
 /// Runs a program in a world of its own. Called first in `main`, in both processes with the
-/// same arguments.
+/// same options.
 ///
 /// # Errors
 /// What the machine refuses, with the cause and the remedy. Then the program was not started.
@@ -53,6 +53,8 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
     let mut launch = Launch { timeout: program.timeout, record, listeners, run_config, ..launch };
     if !program.needs_body() {
         (launch.binary, launch.arguments) = (Binary::Named, program.command.clone());
+    } else if let Some(arguments) = &program.body {
+        launch.arguments.clone_from(arguments);
     }
     let foreground = Foreground::begin(program.needs_nodes())?;
     let running = launch.start()?;

@@ -19,6 +19,9 @@ pub(super) const NAME: &str = "program()";
 pub struct Program {
     /// The program and its arguments.
     pub command: Vec<OsString>,
+    /// This binary and its arguments in the process that makes the network, if they are others than
+    /// here.
+    pub body: Option<Vec<OsString>>,
     /// The number of nodes beside the program's own, called `peer1`, `peer2`, ….
     pub peers: u16,
     /// Whether it has a connection to the network of the machine.

@@ -11,6 +11,10 @@ use crate::error::ErrorCode;
 pub enum Trials {
     /// Those of `nstest run`.
     Run,
+    /// None: it is the body of a program that has a node.
+    Node,
+    /// None: it is the body of a program that has a node and a fault.
+    Fault,
     /// None: it is the program that `nstest run` starts.
     Nothing,
     /// On the machine.

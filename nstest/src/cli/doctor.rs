@@ -37,6 +37,8 @@ pub(super) struct Doctor {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum TrialsArgument {
     Run,
+    Node,
+    Fault,
     Nothing,
     Outside,
     Inside,
@@ -47,6 +49,8 @@ impl Doctor {
     pub(super) fn execute(self) -> ExitCode {
         match self.trials {
             Some(TrialsArgument::Run) => run_trials(Trials::Run),
+            Some(TrialsArgument::Node) => run_trials(Trials::Node),
+            Some(TrialsArgument::Fault) => run_trials(Trials::Fault),
             Some(TrialsArgument::Nothing) => run_trials(Trials::Nothing),
             Some(TrialsArgument::Outside) => run_trials(Trials::Outside),
             Some(TrialsArgument::Inside) => run_trials(Trials::Inside),
@@ -60,7 +64,7 @@ impl Doctor {
         let found = examine(&["doctor", "--trials"]);
         let text = if self.json { report_for_programs(&found) } else { text(&found, self.verbose) };
         match print(&text) {
-            ExitCode::SUCCESS => ExitCode::from(u8::from(!is_usable(&found))),
+            ExitCode::SUCCESS => ExitCode::from(u8::from(!found.is_usable())),
             failed => failed,
         }
     }
@@ -88,8 +92,7 @@ fn text(found: &Examination, verbose: bool) -> String {
         let _ = writeln!(text, "Optional, and missing: {}", group.parts().join(", "));
         text.push_str(&explanation(group.problem));
     }
-    let runs = (found.runs(), found.programs);
-    text + &verdict(runs, &parts(&problems), &parts(&optional), verbose)
+    text + &verdict(found, &parts(&problems), &parts(&optional), verbose)
 }
 
 /// The cause, unless the operation says all, and the help.
@@ -102,24 +105,20 @@ fn cause(problem: &Problem) -> Option<&str> {
     Some(problem.cause.as_str()).filter(|cause| !cause.is_empty())
 }
 
-/// Whether tests can run, with nodes and faults.
-fn is_usable(found: &Examination) -> bool {
-    found.runs() == Runs::Everything
-}
-
 /// One line.
-fn verdict(runs: (Runs, Runs), missing: &str, optional: &str, verbose: bool) -> String {
-    let except = match (runs, missing) {
-        ((Runs::Nothing, programs), _) => {
-            let only = match programs {
-                Runs::Nothing => "",
-                Runs::WithoutNodes => ", only `nstest run` without nodes and faults",
-                Runs::Everything => ", only `nstest run`",
-            };
-            return format!("nstest doctor: this machine cannot run nstest's tests{only}.\n");
-        }
-        (_, "") => String::new(),
-        (_, missing) => format!(", except for: {missing}"),
+fn verdict(found: &Examination, missing: &str, optional: &str, verbose: bool) -> String {
+    if !found.runs_tests() {
+        let only = match found.programs {
+            Runs::Nothing => "",
+            Runs::WithoutNodes => ", only `nstest run` without nodes and faults",
+            Runs::WithoutFaults => ", only `nstest run` without faults",
+            Runs::Everything => ", only `nstest run`",
+        };
+        return format!("nstest doctor: this machine cannot run nstest's tests{only}.\n");
+    }
+    let except = match missing {
+        "" => String::new(),
+        missing => format!(", except for: {missing}"),
     };
     let optional = match optional {
         "" => String::new(),
@@ -136,6 +135,10 @@ fn parts(groups: &[&Group<'_>]) -> String {
     let mut parts: Vec<&str> = groups.iter().flat_map(|group| group.parts()).collect();
     let mut seen = std::collections::BTreeSet::new();
     parts.retain(|part| seen.insert(*part));
+    if groups.iter().any(|group| group.needs.contains(&Need::Nodes)) {
+        let implied = [Need::Faults.part(), Need::CodeInNodes.part()];
+        parts.retain(|part| !implied.contains(&Some(part)));
+    }
     parts.join(", ")
 }
 
@@ -214,7 +217,7 @@ fn report_for_programs(found: &Examination) -> String {
         .collect();
     let report = json!({
         "version": VERSION,
-        "usable": is_usable(found),
+        "usable": found.is_usable(),
         "programs": found.programs != Runs::Nothing,
         "kernel": found.kernel,
         "container": found.container,

@@ -27,3 +27,27 @@ fn a_filter_that_allows_no_such_family() {
         }
     }
 }
+
+/// The verdict says exactly what does not work.
+#[test]
+fn a_filter_that_refuses_what_only_faults_need() {
+    let socket = Some((0, libc::AF_PACKET));
+    let of_packets = Some((1, libc::SOL_PACKET));
+    let checksums = Some((1, 0x8946)); // SIOCETHTOOL
+    for (call, argument) in [
+        (libc::SYS_socket, socket),
+        (libc::SYS_setsockopt, of_packets),
+        (libc::SYS_ioctl, checksums),
+    ] {
+        let ended = World::without_call(call, libc::EPERM, argument).doctor();
+        ended.names("seccomp", "a seccomp filter", FILTER).lacks_faults();
+    }
+}
+
+/// A condition of `nstest run` does not need it.
+#[test]
+fn a_filter_that_refuses_what_code_in_nodes_needs() {
+    let flags = libc::CLONE_FS | libc::CLONE_NEWNS | libc::CLONE_NEWUTS;
+    let world = World::without_call(libc::SYS_unshare, libc::EPERM, Some((0, flags)));
+    world.doctor().names("seccomp", "a seccomp filter", FILTER).lacks("code in nodes");
+}

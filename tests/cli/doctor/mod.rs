@@ -128,16 +128,22 @@ fn a_filter_that_refuses_packet_sockets() {
     World::without_call(libc::SYS_socket, libc::EPERM, Some((0, libc::AF_PACKET)))
         .doctor()
         .names("seccomp", "a seccomp filter", FILTER)
-        .lacks_nodes();
+        .lacks_faults();
 }
 
 /// Whatever call is refused, the filter is named. Nothing else is known of it.
 #[test]
 fn a_filter_that_refuses_what_a_network_needs() {
     for (call, cut) in [(libc::SYS_ftruncate, "/etc/hosts"), (libc::SYS_sendmsg, "the wire")] {
+        let is_fault = cut == "the wire";
         let world = World::without_call(call, libc::EPERM, None);
         let ended = world.doctor();
-        ended.names("seccomp", "a seccomp filter", FILTER).lacks_nodes();
+        let named = ended.names("seccomp", "a seccomp filter", FILTER);
+        if is_fault {
+            named.lacks_faults();
+        } else {
+            named.lacks_nodes();
+        }
         let run = world.nstest(&["run", "--peers=2", "--condition=delay 1ms", "--", "true"]);
         for said in [cut, "[seccomp]", "\n  help: "] {
             assert!(run.stderr.contains(said), "{said}: {run:?}");

@@ -12,6 +12,7 @@ const CAN: &str = "nstest doctor: this machine can run nstest's tests";
 const CANNOT: &str = "nstest doctor: this machine cannot run nstest's tests.\n";
 /// What is said if tests run, and those with nodes do not.
 const NODES: &str = "nodes and faults";
+const FAULTS: &str = "faults";
 
 type Filter = Box<dyn Fn(&mut Command)>;
 
@@ -78,14 +79,15 @@ impl World {
     pub(super) fn doctor(&self) -> Ended {
         let ended = self.nstest(&["doctor"]);
         let alone = self.nstest(&["run", "--", "true"]);
-        let with_node = self.nstest(&["run", "--peers=1", "--condition=delay 1ms", "--", "true"]);
-        let ran = (alone.status == Some(0), with_node.status == Some(0));
+        let with_node = self.nstest(&["run", "--peers=1", "--", "true"]);
+        let with_fault = self.nstest(&["run", "--peers=1", "--condition=delay 1ms", "--", "true"]);
+        let ran = [&alone, &with_node, &with_fault].map(|ended| ended.status == Some(0));
         let line = ended.verdict();
         let tests = line.starts_with(CAN);
         let can = tests || line.contains("only `nstest run`");
-        let said = (can, can && !line.contains(NODES));
-        assert_eq!(said, ran, "{ended:?}\n{alone:?}\n{with_node:?}");
-        let status = if tests && ran.1 { 0 } else { 1 };
+        let said = [can, can && !line.contains(NODES), can && !line.contains(FAULTS)];
+        assert_eq!(said, ran, "{ended:?}\n{alone:?}\n{with_node:?}\n{with_fault:?}");
+        let status = if tests && ran[2] && !line.contains("code in nodes") { 0 } else { 1 };
         assert_eq!((ended.status, ended.stderr.as_str()), (Some(status), ""), "{ended:?}");
         for line in ["   cause: \n", "   help:  \n"] {
             assert!(!ended.stdout.contains(line), "{line}: {ended:?}");
@@ -131,6 +133,13 @@ impl Ended {
     #[track_caller]
     pub(super) fn lacks_nodes(&self) {
         let verdict = format!("{CAN}, except for: {NODES}");
+        assert!(self.verdict().starts_with(&verdict), "{}", self.stdout);
+    }
+
+    /// Tests run, and those with faults do not.
+    #[track_caller]
+    pub(super) fn lacks_faults(&self) {
+        let verdict = format!("{CAN}, except for: {FAULTS}");
         assert!(self.verdict().starts_with(&verdict), "{}", self.stdout);
     }
 
