@@ -87,6 +87,11 @@ pub(super) const ALL: &[Capability] = &[
     capability("node-namespaces", "limits of namespaces that nodes have", MANY_NODES),
     capability("seccomp", "seccomp filter", Need::Unneeded),
     capability("world", "namespaces, ids and mounts of a test", Need::Required),
+    capability(
+        "no-root",
+        "ids and rights of a test that is not root",
+        Need::Part("tests that are not root (`root = false`, `--no-root`)"),
+    ),
     capability("loopback", "`lo`", Need::Part("TCP connections in tests")),
     capability(
         "fresh-proc",

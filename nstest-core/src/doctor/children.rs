@@ -276,7 +276,8 @@ impl Ran {
             Need::Required => self.world,
             Need::Nodes | Need::CodeInNodes => self.nodes,
             Need::Faults => self.faults,
-            _ => false,
+            // It needs no more than one of root.
+            _ => self.world && check.capability.name == "no-root",
         };
         let is_kind = check.capability.name.ends_with("-namespace");
         let by_limit = check.problem.as_ref().is_none_or(Problem::is_limit);

@@ -16,20 +16,26 @@ use crate::runner::{Program, ProgramEnd, run_program};
 /// The network namespaces of a world with a node: the third is the fabric's.
 const WITH_NODE: u64 = 3;
 
-/// Makes the trials, until one succeeds: what comes next needs less.
+/// Makes the trials, until a program was started: what comes next needs less. One that is not root
+/// comes last.
 pub(super) fn all() {
     let start = &own_arguments();
     let world = || attempt("world", || run("world", &alone(start)));
+    let no_root = || Program { no_root: true, ..alone(start) };
     // The kernel removes a namespace a moment after its last process, so the one that a world needs
     // could still be in use.
     let is_first = has_few_namespaces();
-    if is_first {
-        world();
-    }
+    let mut works = is_first && world();
     if attempt("fault", || run("fault", &with_fault(start))) {
         record("node", CheckStatus::Works, "", None);
-    } else if !attempt("node", || run("node", &with_node(start))) && !is_first {
-        world();
+        works = true;
+    } else if attempt("node", || run("node", &with_node(start))) {
+        works = true;
+    } else if !is_first {
+        works = world();
+    }
+    if works {
+        attempt("no-root", || run("no-root", &no_root()));
     }
 }
 

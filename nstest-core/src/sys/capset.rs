@@ -37,15 +37,17 @@ pub(crate) fn effective() -> Result<u64, Errno> {
     Ok(u64::from(data[1].effective) << 32 | u64::from(data[0].effective))
 }
 
-/// Drops all capabilities except these (bits), and makes these ambient.
+/// Drops all capabilities except these (bits), and makes these inheritable.
 pub(super) fn keep(bits: u64) -> Result<(), Errno> {
     let half = |bits: u32| CapData { effective: bits, permitted: bits, inheritable: bits };
     let (header, data) = (HEADER, [half(bits as u32), half((bits >> 32) as u32)]);
     // SAFETY: header and data have the layout of version 3.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
-    if result < 0 {
-        return Err(errno());
-    }
+    if result < 0 { Err(errno()) } else { Ok(()) }
+}
+
+/// Makes these capabilities ambient, which are permitted and inheritable.
+pub(super) fn make_ambient(bits: u64) -> Result<(), Errno> {
     for capability in (0..64).filter(|c| bits >> c & 1 == 1) {
         // SAFETY: PR_CAP_AMBIENT takes numbers.
         check(unsafe {

@@ -69,9 +69,10 @@ pub(crate) enum Step {
     Hostname(CString),
     /// Bring up `lo`; the kernel gives it 127.0.0.1/8 and ::1/128.
     LoopbackUp,
-    /// Let these capabilities (bits of capabilities(7)) survive `execve` as a
-    /// user other than root.
+    /// Drop all capabilities except these (bits of capabilities(7)), and make these inheritable.
     KeepCapabilities(u64),
+    /// Then let them survive `execve` as a user other than root.
+    AmbientCapabilities(u64),
     /// Make `to` refer to what `from` refers to.
     Duplicate { from: RawFd, to: RawFd },
     /// Make `to` refer to /dev/null, opened with these flags. A sandbox may lack it: then it is an
@@ -135,7 +136,8 @@ impl Step {
             Step::BindHeld { target, .. } => format!("mount({})", path(target)),
             Step::Hostname(_) => "sethostname".into(),
             Step::LoopbackUp => "ioctl(lo, SIOCSIFFLAGS)".into(),
-            Step::KeepCapabilities(_) => "prctl(PR_CAP_AMBIENT)".into(),
+            Step::KeepCapabilities(_) => "capset".into(),
+            Step::AmbientCapabilities(_) => "prctl(PR_CAP_AMBIENT)".into(),
             Step::Duplicate { .. } => "dup2".into(),
             Step::Null { .. } => "open(/dev/null)".into(),
             Step::KeepOnly(_) => "close_range".into(),
@@ -185,6 +187,7 @@ impl Step {
             }
             Step::LoopbackUp => loopback_up(),
             Step::KeepCapabilities(bits) => capset::keep(*bits),
+            Step::AmbientCapabilities(bits) => capset::make_ambient(*bits),
             Step::Duplicate { from, to } => duplicate(*from, *to),
             Step::Null { flags, to } => duplicate(null(*flags)?, *to),
             Step::KeepOnly(fds) => keep_only(fds),

@@ -51,3 +51,22 @@ fn a_filter_that_refuses_what_code_in_nodes_needs() {
     let world = World::without_call(libc::SYS_unshare, libc::EPERM, Some((0, flags)));
     world.doctor().names("seccomp", "a seccomp filter", FILTER).lacks("code in nodes");
 }
+
+/// The doctor and the program name the same call.
+#[test]
+fn a_filter_that_refuses_what_programs_without_root_need() {
+    for (call, argument, name) in [
+        (libc::SYS_prctl, Some((0, libc::PR_CAP_AMBIENT)), "prctl(PR_CAP_AMBIENT)"),
+        (libc::SYS_capset, None, "capset"),
+    ] {
+        let world = World::without_call(call, libc::EPERM, argument);
+        let ended = world.doctor();
+        ended.names("seccomp", "a seccomp filter", FILTER);
+        ended.lacks("tests that are not root (`root = false`, `--no-root`)");
+        let what = format!("keep the rights over the test's own network: {name}: EPERM");
+        ended.begins_with(&format!("1. {what}  ["));
+        let run = world.nstest(&["run", "--no-root", "--", "true"]);
+        assert_eq!(run.status, Some(125), "{run:?}");
+        assert!(run.stderr.contains(&what), "{what}: {run:?}");
+    }
+}

@@ -102,12 +102,10 @@ impl Identity {
                 "programs that the test starts can neither bind ports below 1024 nor ping",
             );
         }
-        steps.must(
-            "keep the rights over the test's own network",
-            Step::KeepCapabilities(
-                capability::NET_ADMIN | capability::NET_RAW | capability::SYS_ADMIN,
-            ),
-        );
+        let kept = capability::NET_ADMIN | capability::NET_RAW | capability::SYS_ADMIN;
+        for step in [Step::KeepCapabilities(kept), Step::AmbientCapabilities(kept)] {
+            steps.must("keep the rights over the test's own network", step);
+        }
     }
 }
 
