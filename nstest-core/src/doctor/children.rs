@@ -16,7 +16,9 @@ use super::outside::further_nodes;
 use super::report::{Check, CheckStatus, Examination, Problem, Runs};
 use super::trial::{self, LIMIT, cut_short, errno_of};
 use super::{inside, outside, program};
+use crate::preflight::facts::Facts;
 use crate::preflight::{Operation, caller};
+use crate::runner;
 
 /// Which trials a child makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,11 @@ pub enum Trials {
 }
 
 impl Trials {
+    /// The capability that is reported as missing if the child cannot be started.
+    fn needed(self) -> &'static str {
+        if self == Trials::Run { "world" } else { self.first() }
+    }
+
     /// The capability that is reported as missing if the child says nothing.
     fn first(self) -> &'static str {
         match self {
@@ -73,25 +80,11 @@ pub fn examine(start: &[&str]) -> Examination {
     let deadline = begin + LIMIT;
     caller::set_command();
     let facts = outside::facts();
-    let no_init = outside::no_init(&facts);
-    let has_init = no_init.is_none();
-    let mut checks = match no_init {
-        Some(problem) => missing("pid-namespace", problem).into_iter().collect(),
-        None => TrialChild::result(start, (Trials::Run, "run"), deadline),
-    };
-    let ran = Ran::of(&checks, start);
-    let others =
-        [(Trials::Inside, "inside"), (Trials::Outside, "outside"), (Trials::Uplink, "uplink")];
-    if !has_init {
+    let (mut checks, ran) = match outside::no_init(&facts) {
         // Nothing can be tried.
-    } else if outside::is_limited(&facts) {
-        checks.extend(others.into_iter().flat_map(|it| TrialChild::result(start, it, deadline)));
-    } else {
-        let children = others.map(|(trials, word)| (trials, TrialChild::start(start, word)));
-        for (trials, child) in children {
-            checks.extend(TrialChild::checks(child, trials, deadline));
-        }
-    }
+        Some(problem) => (missing("pid-namespace", problem).into_iter().collect(), Ran::default()),
+        None => tried(&facts, start, deadline),
+    };
     checks.push(settings());
     let of = |capability: &Capability| {
         let untried = Check {
@@ -146,6 +139,25 @@ fn settings() -> Check {
     Check { capability: ALL[0], status, detail: None, problem }
 }
 
+/// What the children have found, and what ran.
+fn tried(facts: &Facts, start: &[&str], deadline: Instant) -> (Vec<Check>, Ran) {
+    let child = TrialChild::start(start, "run");
+    let has_child = child.is_ok();
+    let mut checks = TrialChild::checks(child, Trials::Run, deadline);
+    let ran = Ran::of(&checks, has_child, start);
+    let others =
+        [(Trials::Inside, "inside"), (Trials::Outside, "outside"), (Trials::Uplink, "uplink")];
+    if outside::is_limited(facts) {
+        checks.extend(others.into_iter().flat_map(|it| TrialChild::result(start, it, deadline)));
+    } else {
+        let children = others.map(|(trials, word)| (trials, TrialChild::start(start, word)));
+        for (trials, child) in children {
+            checks.extend(TrialChild::checks(child, trials, deadline));
+        }
+    }
+    (checks, ran)
+}
+
 fn missing(name: &str, problem: Problem) -> Option<Check> {
     let capability = *ALL.iter().find(|it| it.name == name)?;
     Some(Check { capability, status: CheckStatus::Missing, detail: None, problem: Some(problem) })
@@ -183,7 +195,7 @@ impl TrialChild {
     fn checks(child: Result<Self, Problem>, trials: Trials, deadline: Instant) -> Vec<Check> {
         match child {
             Ok(child) => child.finish(trials, deadline),
-            Err(problem) => missing(trials.first(), problem).into_iter().collect(),
+            Err(problem) => missing(trials.needed(), problem).into_iter().collect(),
         }
     }
 
@@ -234,7 +246,7 @@ fn refused(error: std::io::Error) -> Problem {
 }
 
 /// What `nstest run` could do, which needs less than all trials do together.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Ran {
     world: bool,
     nodes: bool,
@@ -243,8 +255,8 @@ struct Ran {
 
 impl Ran {
     /// By the results of [`Trials::Run`]. `nstest run` has no process beside it, as its child has:
-    /// if that was one too many, it is tried in this process.
-    fn of(checks: &[Check], start: &[&str]) -> Self {
+    /// if that was one too many, or could not be started, it is tried in this process.
+    fn of(checks: &[Check], has_child: bool, start: &[&str]) -> Self {
         let works = |name| {
             let mut named = checks.iter().filter(|check| check.capability.name == name);
             named.any(|check| check.status == CheckStatus::Works)
@@ -252,7 +264,7 @@ impl Ran {
         let (mut nodes, mut faults) = (works("node"), works("fault"));
         let mut world = nodes || works("world");
         let mut problems = checks.iter().filter_map(|check| check.problem.as_ref());
-        if problems.any(Problem::is_limit_of_processes) {
+        if !has_child || problems.any(Problem::is_limit_of_processes) {
             faults = faults || program::runs_with_fault(start);
             nodes = nodes || faults || program::runs_with_node(start);
             world = world || nodes || program::runs_alone(start);

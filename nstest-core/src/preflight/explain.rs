@@ -155,11 +155,8 @@ pub(super) fn investigate(refusal: &Refusal) -> (Facts, Probes) {
     let facts = Facts::of_this_machine();
     // Some operations make no namespace, so a child process would find out nothing.
     let probes = match refusal.kind {
-        Operation::Pipe
-        | Operation::Exec
-        | Operation::Enter
-        | Operation::Socket
-        | Operation::Thread => Probes::UNTRIED,
+        Operation::Pipe | Operation::Exec | Operation::Enter | Operation::Socket => Probes::UNTRIED,
+        Operation::Thread => Probes::of_threads(),
         Operation::FurtherNamespaces { kinds } => Probes::of_further(kinds),
         _ => Probes::run(nix::unistd::geteuid().as_raw()),
     };

@@ -24,6 +24,9 @@ pub(crate) struct Probes {
     pub(crate) process: TrialOutcome,
     /// Whether a filter intercepts a `clone` with new namespaces.
     pub(crate) clone_filter: Filter,
+    /// The same for `clone3`, by which the C library starts threads and processes. It uses another
+    /// call only if the answer is ENOSYS.
+    pub(crate) clone3_filter: Filter,
     /// The same for `mount`.
     pub(crate) mount_filter: Filter,
     /// A user namespace alone.
@@ -74,6 +77,7 @@ impl Probes {
         let mut trials = vec![
             Trial::MountFilter,
             Trial::CloneFilter,
+            Trial::Clone3Filter,
             Trial::Clone(user),
             Trial::Clone(namespaces::EVERY),
             Trial::SetGroups,
@@ -89,6 +93,7 @@ impl Probes {
             process: report.process,
             mount_filter: Filter::from(next(), Errno::EFAULT),
             clone_filter: Filter::from(next(), Errno::EINVAL),
+            clone3_filter: Filter::from(next(), Errno::EINVAL),
             dumpable: nix::sys::prctl::get_dumpable() != Ok(false),
             user: next(),
             every: next(),
@@ -110,10 +115,18 @@ impl Probes {
         Self { kinds, ..Self::UNTRIED }
     }
 
+    /// Tries only what starts a thread.
+    pub(super) fn of_threads() -> Self {
+        let report = trial::run(&[Trial::Clone3Filter], c"");
+        let outcome = report.outcomes.first().copied().unwrap_or(TrialOutcome::Untried);
+        Self { clone3_filter: Filter::from(outcome, Errno::EINVAL), ..Self::UNTRIED }
+    }
+
     /// For operations that make no namespace, nothing is tried.
     pub(crate) const UNTRIED: Self = Self {
         process: TrialOutcome::Untried,
         clone_filter: Filter::Unknown,
+        clone3_filter: Filter::Unknown,
         mount_filter: Filter::Unknown,
         dumpable: true,
         user: TrialOutcome::Untried,

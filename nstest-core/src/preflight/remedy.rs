@@ -77,6 +77,22 @@ pub(super) fn seccomp(call: &str, facts: &Facts) -> String {
     }
 }
 
+/// Lets the C library start threads. Docker answers clone3 with ENOSYS since 20.10.10.
+pub(super) fn clone3(facts: &Facts) -> String {
+    match facts.container {
+        Some(Container::Docker | Container::Podman) => format!(
+            "update Docker to 20.10.10 or later, or Podman, and libseccomp; or\n{}",
+            seccomp("clone3", facts)
+        ),
+        Some(Container::Kubernetes) => {
+            format!("update containerd or CRI-O, and libseccomp; or {}", seccomp("clone3", facts))
+        }
+        Some(Container::Other) | None => {
+            "allow clone3 in the filter, or have it answer clone3 with ENOSYS".to_owned()
+        }
+    }
+}
+
 /// Allows the sockets that nstest and its tests open.
 pub(super) const ADDRESS_FAMILIES: &str = "allow socket(2) for these families in the filter; in a systemd unit: \
      RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET";

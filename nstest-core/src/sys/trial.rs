@@ -15,7 +15,8 @@
 //!   cannot reap the child, since only `__WALL` sees it (waitpid(2)).
 //! - Some calls have arguments that the kernel refuses before it checks permissions:
 //!   `CLONE_FS` with `CLONE_NEWUSER` is EINVAL (clone(2)), a bad pointer for the type of a
-//!   mount is EFAULT. Any other answer comes from a seccomp filter.
+//!   mount is EFAULT, arguments without a size for `clone3` are EINVAL. Any other answer comes from
+//!   a seccomp filter.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::size_of;
@@ -44,6 +45,8 @@ pub(crate) enum TrialOutcome {
 pub(crate) enum Trial {
     /// `clone` with the flags of every namespace and `CLONE_FS`: EINVAL without a filter.
     CloneFilter,
+    /// `clone3` with arguments of size 0: EINVAL without a filter, ENOSYS before Linux 5.3.
+    Clone3Filter,
     /// `mount` with a bad pointer: EFAULT without a filter.
     MountFilter,
     /// `clone` with these namespace flags.
@@ -212,6 +215,7 @@ impl TrialJob<'_> {
             result.store(BEGUN, Relaxed);
             let outcome = match *trial {
                 Trial::CloneFilter => self.clone(libc::CLONE_FS | namespaces::EVERY, leave),
+                Trial::Clone3Filter => clone3_nonsense(),
                 Trial::MountFilter => mount_nonsense(),
                 Trial::Clone(flags) => self.clone(flags, leave),
                 Trial::SetGroups => self.clone(libc::CLONE_NEWUSER, set_groups),
@@ -288,6 +292,13 @@ fn read_label(path: &CStr, board: &Board) -> Option<()> {
     }
     board.label_len.store(read, Relaxed);
     Some(())
+}
+
+fn clone3_nonsense() -> i32 {
+    let nothing: *const c_void = ptr::null();
+    // SAFETY: the kernel reads no arguments, since their size is too small, and makes no process.
+    let result = unsafe { libc::syscall(libc::SYS_clone3, nothing, 0_usize) };
+    if result < 0 { Errno::last_raw() } else { 0 }
 }
 
 fn mount_nonsense() -> i32 {

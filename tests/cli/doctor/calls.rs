@@ -1,6 +1,7 @@
 //! Worlds with a filter that refuses one kind of call, or kills the process that makes it.
 
 use nix::libc;
+use nstest_tests::machine_root;
 
 use super::{FILTER, World};
 
@@ -69,4 +70,25 @@ fn a_filter_that_refuses_what_programs_without_root_need() {
         assert_eq!(run.status, Some(125), "{run:?}");
         assert!(run.stderr.contains(&what), "{what}: {run:?}");
     }
+}
+
+/// As Docker's default profile did before 20.10.10: the C library starts neither a thread nor a
+/// process then, and `nstest run` alone needs none of it.
+#[test]
+fn a_filter_that_refuses_clone3() {
+    let world = World::without_call(libc::SYS_clone3, libc::EPERM, None);
+    let cause = "a seccomp filter answers clone3 with EPERM in place of ENOSYS";
+    let ended = world.doctor();
+    ended.names("seccomp", cause, &["allow clone3", "update Docker", "update containerd"]);
+    assert!(!ended.stdout.contains("\n2. "), "{ended:?}");
+    let only = match machine_root() {
+        true => "without nodes and faults",
+        false => "without faults",
+    };
+    let verdict = format!("cannot run nstest's tests, only `nstest run` {only}.\n");
+    assert!(ended.stdout.ends_with(&verdict), "{ended:?}");
+    let run = world.nstest(&["run", "--peers=2", "--condition=delay 1ms", "--", "true"]);
+    assert!(run.stderr.contains(cause), "{run:?}");
+    // The C library has another way.
+    World::without_call(libc::SYS_clone3, libc::ENOSYS, None).doctor().is_fine();
 }

@@ -34,6 +34,7 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     guard::seccomp_kill,
     guard::seccomp,
     namespace::no_init,
+    guard::clone3,
     guard::address_family,
     namespace::userns_limit,
     namespace::namespace_limit,

@@ -61,6 +61,31 @@ pub(super) fn seccomp(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
+/// EPERM for a thread or a process that the C library starts by clone3(2). It uses clone(2) if the
+/// answer is ENOSYS, and only then.
+pub(super) fn clone3(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    let probes = evidence.probes;
+    let by_library = match evidence.refusal.kind {
+        Operation::Thread | Operation::Other => evidence.refusal.call == "clone",
+        // nstest makes namespaces by clone(2), beside a thread that writes their ids.
+        Operation::Clone => probes.every == TrialOutcome::Allowed,
+        _ => false,
+    };
+    let is_answer = probes.clone3_filter == Filter::Answers(evidence.errno);
+    if !(by_library && is_answer && evidence.errno != Errno::ENOSYS) {
+        return None;
+    }
+    found(
+        ErrorCode::Seccomp,
+        format!(
+            "a seccomp filter answers clone3 with {:?} in place of ENOSYS, so that the C library \
+             starts no threads",
+            evidence.errno
+        ),
+        remedy::clone3(evidence.facts),
+    )
+}
+
 /// EAFNOSUPPORT for a family that every kernel of a distribution has.
 pub(super) fn address_family(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let call = evidence.refusal.call.as_str();

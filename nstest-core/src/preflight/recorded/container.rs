@@ -4,7 +4,8 @@ use expect_test::expect;
 use nix::errno::Errno;
 
 use super::super::probe::Filter;
-use super::{ROOT_IN_CONTAINER, RecordedMachine, clone, id_map, mount, sysctl};
+use super::super::refusal::Operation;
+use super::{ROOT_IN_CONTAINER, RecordedMachine, clone, id_map, mount, refusal, sysctl};
 
 /// A container of Docker with `seccomp=unconfined`.
 fn unfiltered() -> RecordedMachine {
@@ -30,6 +31,20 @@ fn docker_filters_clone() {
           cause: a seccomp filter answers this system call with EPERM, as Docker's default profile does
           help: docker run --security-opt seccomp=unconfined …
             in a compose file: security_opt: ["seccomp=unconfined"]"#]]);
+}
+
+/// Docker's profile before 20.10.10, which knows no clone3.
+#[test]
+fn docker_filters_clone3() {
+    let thread = refusal("start a thread", "clone", Errno::EPERM, Operation::Thread);
+    unfiltered()
+        .probes(|probes| probes.clone3_filter = Filter::Answers(Errno::EPERM))
+        .says(&thread, expect![[r#"
+            nstest[seccomp]: start a thread: clone: EPERM
+              cause: a seccomp filter answers clone3 with EPERM in place of ENOSYS, so that the C library starts no threads
+              help: update Docker to 20.10.10 or later, or Podman, and libseccomp; or
+                docker run --security-opt seccomp=unconfined …
+                in a compose file: security_opt: ["seccomp=unconfined"]"#]]);
 }
 
 /// Docker's profile has another errno.

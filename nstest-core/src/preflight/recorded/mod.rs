@@ -72,6 +72,7 @@ impl RecordedMachine {
             probes: Probes {
                 process: TrialOutcome::Allowed,
                 clone_filter: Filter::Passes,
+                clone3_filter: Filter::Passes,
                 mount_filter: Filter::Passes,
                 dumpable: true,
                 user: TrialOutcome::Allowed,
