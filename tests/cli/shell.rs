@@ -3,8 +3,10 @@
 use std::net::TcpListener;
 use std::process::Command;
 
+use nix::libc;
 use nstest::{Node, netns_test};
 use nstest_tests::terminal::OnTerminal;
+use nstest_tests::{machine_root, raw};
 
 use crate::command::{Ended, nstest};
 use crate::starters::pid_of_init;
@@ -31,6 +33,12 @@ fn is_paused_twice(_server: Node) {
 #[netns_test(root = false)]
 #[ignore = "fixture of another test"]
 fn has_no_root(_server: Node) {
+    panic!("the reason");
+}
+
+#[netns_test]
+#[ignore = "fixture of another test"]
+fn is_not_entered(_server: Node) {
     panic!("the reason");
 }
 
@@ -150,4 +158,48 @@ fn several_are_listed_and_none_is_an_error() {
     for arguments in [&["shell", "a", "b"][..], &["shell", "--wrong"]] {
         Ended::of(nstest(arguments)).is_refused();
     }
+}
+
+#[test]
+fn what_keeps_a_shell_out_is_named() {
+    let mut test = paused("is_not_entered");
+    let pid = pid_of_init(&test.shown());
+    let target = pid.to_string();
+    let enter = ["shell", &target, "--", "true"];
+    let starts_with = |ended: Ended, begin: &str| {
+        assert_eq!((ended.status, ended.stdout.as_str()), (Some(125), ""), "{ended:?}");
+        assert!(ended.stderr.starts_with(begin), "{begin}: {ended:?}");
+        assert!(!ended.stderr.contains("the user who started"), "{ended:?}");
+        ended
+    };
+    let step = "enter node test of test shell::is_not_entered";
+    for (errno, name) in [(libc::EPERM, "EPERM"), (libc::ENOSYS, "ENOSYS")] {
+        let mut filtered = nstest(&enter);
+        raw::refuse_in(&mut filtered, libc::SYS_setns, errno, None);
+        let begin = format!("nstest[seccomp]: {step}: setns(CLONE_NEWUSER): {name}\n  cause: ");
+        starts_with(Ended::of(filtered), &begin);
+    }
+    let through = |words: &[&str]| {
+        let command = nstest(&enter);
+        let mut outer = Command::new(words[0]);
+        outer.args(&words[1..]).arg(command.get_program()).args(command.get_args());
+        Ended::of(outer)
+    };
+    // Enough to find the test, too few for its namespaces; too few to look for tests.
+    let begin = format!("nstest[open-files]: {step}: open(/proc/{pid}/ns/");
+    starts_with(through(&["prlimit", "--nofile=8"]), &begin);
+    let begin = "nstest[open-files]: look for paused tests: open: EMFILE\n";
+    starts_with(through(&["prlimit", "--nofile=4"]), begin);
+    let hide = r#"mount -t tmpfs none /proc; exec "$0" "$@""#;
+    let begin = "nstest[no-proc]: look for paused tests\n  cause: no procfs ";
+    starts_with(through(&["unshare", "-Urm", "sh", "-c", hide]), begin);
+    let hidden = through(&["unshare", "-Ur"]);
+    assert!(hidden.stderr.contains(" of another user or user namespace)"), "{hidden:?}");
+    if machine_root() {
+        let begin = format!("nstest[namespace]: {step}: setns(CLONE_NEWPID): EINVAL\n  cause: ");
+        let ended = starts_with(through(&["unshare", "-fp"]), &begin);
+        assert!(ended.stderr.contains("help: run `nstest shell` where the test was started"));
+    }
+    test.type_in("\n");
+    let _ = test.end();
 }

@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::pipe2;
@@ -22,8 +23,10 @@ use super::program_options::ProgramEnd;
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::NODE;
 use crate::node::view::View;
+use crate::preflight::{self, Operation, Refusal, caller};
 use crate::sys::copy::run_in_copy;
 use crate::sys::init;
+use crate::sys::process::has_seccomp_filter;
 
 /// The exit status of a program that was killed.
 const KILLED: i32 = 128 + 9;
@@ -39,21 +42,43 @@ pub struct PausedTest {
 }
 
 impl PausedTest {
-    /// All that this user may enter, sorted by their names.
-    #[must_use]
-    pub fn all() -> Vec<Self> {
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let inits = processes.filter_map(|process| {
-            let pid = process.file_name().to_str()?.parse().ok()?;
-            let name = fs::read_to_string(process.path().join("comm")).ok()?;
-            (name.trim_end().as_bytes() == init::NAME.to_bytes()).then_some(pid)
-        });
-        let mut found: Vec<Self> = inits
-            .filter_map(EntryPoint::of_paused)
-            .map(|(entry, name)| Self { name, entry, networks: entry.networks() })
-            .collect();
+    /// All that this user may enter, sorted by their names, and the number of tests in which this
+    /// user may not look for the mark.
+    ///
+    /// # Errors
+    /// If the processes cannot be read.
+    pub fn all() -> Result<(Vec<Self>, usize)> {
+        caller::set_command();
+        let unreadable = |error: io::Error| match descriptors_exhausted(&error) {
+            true => descriptor_error("look for paused tests", "open")(error),
+            false => Error::new(ErrorCode::NoProc, "look for paused tests")
+                .source("no procfs that shows this process is mounted on /proc")
+                .help("sudo mount -t proc proc /proc"),
+        };
+        fs::metadata("/proc/self/stat").map_err(unreadable)?;
+        let (mut found, mut hidden) = (Vec::new(), 0);
+        for process in fs::read_dir("/proc").map_err(unreadable)? {
+            let process = process.map_err(unreadable)?;
+            let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            let name = match fs::read_to_string(process.path().join("comm")) {
+                Err(error) if descriptors_exhausted(&error) => return Err(unreadable(error)),
+                name => name.unwrap_or_default(), // it has ended
+            };
+            if name.trim_end().as_bytes() != init::NAME.to_bytes() {
+                continue;
+            }
+            match EntryPoint::of_paused(pid) {
+                Ok(Some((entry, name))) => {
+                    found.push(Self { name, entry, networks: entry.networks() });
+                }
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => hidden += 1,
+                Ok(None) | Err(_) => {} // it is not paused, or has ended
+            }
+        }
         found.sort_by(|a, b| (&a.name, a.entry.init).cmp(&(&b.name, b.entry.init)));
-        found
+        Ok((found, hidden))
     }
 
     /// The PID of its init.
@@ -74,7 +99,7 @@ impl PausedTest {
     /// What the kernel refuses before the program begins.
     pub fn run(&self, node: &str, command: &mut Command) -> Result<ProgramEnd> {
         let foreground = Foreground::begin(false)?;
-        let refused = |error| self.refused(node, error);
+        let refused = |refused| self.refused(node, refused);
         let namespaces = self.open(node).map_err(refused)?;
         namespaces.enter_those_of_children().map_err(refused)?;
         let (report, report_end) = pipe2(OFlag::O_CLOEXEC)
@@ -106,22 +131,55 @@ impl PausedTest {
         }
     }
 
-    fn refused(&self, node: &str, error: io::Error) -> Error {
-        Error::new(ErrorCode::Namespace, format!("enter node {node} of test {}", self.name))
-            .source(error)
-            .help("enter it as the user who started the test, while it is paused")
+    fn refused(&self, node: &str, EntryRefused { call, error }: EntryRefused) -> Error {
+        let step = format!("enter node {node} of test {}", self.name);
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or_default());
+        let explained = |kind| {
+            let (step, call, errno) = (step.clone(), call.clone(), errno as i32);
+            preflight::explain(Refusal { step, call, errno, kind })
+        };
+        let (cause, help) = match errno {
+            _ if descriptors_exhausted(&error) => return explained(Operation::Pipe),
+            Errno::ENOSYS => return explained(Operation::Other),
+            Errno::EPERM | Errno::EACCES if has_seccomp_filter() => {
+                return explained(Operation::Other);
+            }
+            Errno::EINVAL if call == ENTER_PIDS => (
+                "the test is in no PID namespace below that of this process (setns(2))",
+                "run `nstest shell` where the test was started, such as in the same container",
+            ),
+            Errno::EPERM | Errno::EACCES => (
+                "this process has no rights in the user namespace of the test (setns(2))",
+                "enter it as the user who started the test",
+            ),
+            Errno::ENOENT | Errno::ESRCH => {
+                ("the test has gone on", "enter a test while it is paused")
+            }
+            _ => {
+                return Error::new(ErrorCode::Namespace, format!("{step}: {call}"))
+                    .source(error)
+                    .help(preflight::remedy::REPORT);
+            }
+        };
+        Error::new(ErrorCode::Namespace, format!("{step}: {call}: {errno:?}"))
+            .source(cause)
+            .help(help)
     }
 
     /// Whether it still is.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        EntryPoint::of_paused(self.entry.init).is_some_and(|(_, name)| name == self.name)
+        let paused = EntryPoint::of_paused(self.entry.init);
+        paused.is_ok_and(|paused| paused.is_some_and(|(_, name)| name == self.name))
     }
 
     /// The namespaces of the test, with the network of one of its nodes.
-    fn open(&self, node: &str) -> io::Result<Namespaces> {
+    fn open(&self, node: &str) -> Result<Namespaces, EntryRefused> {
         let network = self.networks.iter().find(|(name, _)| name == node);
-        let (_, network) = network.ok_or(io::ErrorKind::NotFound)?;
+        let (_, network) = network.ok_or_else(|| EntryRefused {
+            call: "find its network".to_owned(),
+            error: Errno::ENOENT.into(),
+        })?;
         let of_init = |kind: &str| open(format!("/proc/{}/ns/{kind}", self.entry.init));
         Ok(Namespaces {
             user: (!self.entry.joined).then(|| of_init("user")).transpose()?,
@@ -148,19 +206,48 @@ struct Namespaces {
 impl Namespaces {
     /// Has children of this process be processes of the test. That needs the rights that this
     /// process has in the user namespace of the test.
-    fn enter_those_of_children(&self) -> io::Result<()> {
+    fn enter_those_of_children(&self) -> Result<(), EntryRefused> {
         if let Some(user) = &self.user {
-            setns(user, CloneFlags::CLONE_NEWUSER)?;
+            enter(user, CloneFlags::CLONE_NEWUSER, "setns(CLONE_NEWUSER)")?;
         }
-        Ok(setns(&self.pid, CloneFlags::CLONE_NEWPID)?)
+        enter(&self.pid, CloneFlags::CLONE_NEWPID, ENTER_PIDS)
     }
 
-    fn enter(&self) -> io::Result<()> {
-        let enter = |(kind, namespace): &(CloneFlags, OwnedFd)| setns(namespace, *kind);
-        Ok(self.others.iter().try_for_each(enter)?)
+    fn enter(&self) -> Result<(), EntryRefused> {
+        self.others.iter().try_for_each(|(kind, namespace)| {
+            let call = match *kind {
+                CloneFlags::CLONE_NEWNET => "setns(CLONE_NEWNET)",
+                CloneFlags::CLONE_NEWNS => "setns(CLONE_NEWNS)",
+                CloneFlags::CLONE_NEWUTS => "setns(CLONE_NEWUTS)",
+                _ => "setns(CLONE_NEWIPC)",
+            };
+            enter(namespace, *kind, call)
+        })
     }
 }
 
-fn open(path: impl AsRef<Path>) -> io::Result<OwnedFd> {
-    File::open(path).map(OwnedFd::from)
+/// A system call that was refused.
+#[derive(Debug)]
+struct EntryRefused {
+    call: String,
+    error: io::Error,
+}
+
+const ENTER_PIDS: &str = "setns(CLONE_NEWPID)";
+
+fn enter(namespace: &OwnedFd, kind: CloneFlags, call: &str) -> Result<(), EntryRefused> {
+    let refused = |errno: Errno| EntryRefused { call: call.to_owned(), error: errno.into() };
+    setns(namespace, kind).map_err(refused)
+}
+
+fn open(path: impl AsRef<Path>) -> Result<OwnedFd, EntryRefused> {
+    let path = path.as_ref();
+    let refused = |error| EntryRefused { call: format!("open({})", path.display()), error };
+    File::open(path).map(OwnedFd::from).map_err(refused)
+}
+
+/// Whether this process, or the machine, has reached its limit of open files.
+fn descriptors_exhausted(error: &io::Error) -> bool {
+    let limits = [Errno::EMFILE, Errno::ENFILE];
+    limits.iter().any(|errno| error.raw_os_error() == Some(*errno as i32))
 }

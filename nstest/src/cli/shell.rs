@@ -41,8 +41,14 @@ impl Shell {
     pub(super) fn execute(self) -> ExitCode {
         let target = self.target.as_deref().unwrap_or_default();
         let (test, node) = target.split_once('/').unwrap_or((target, OWN));
-        let paused = PausedTest::all();
-        let found = match choose(&paused, test) {
+        let (paused, hidden) = match PausedTest::all() {
+            Ok(all) => all,
+            Err(error) => {
+                super::say(format_args!("{error:?}"));
+                return ExitCode::from(FAILED);
+            }
+        };
+        let found = match choose(&paused, hidden, test) {
             Ok(found) => found,
             Err(message) => return fail(FAILED, message),
         };
@@ -75,15 +81,26 @@ fn shell() -> OsString {
     env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "sh".into())
 }
 
-/// The test that a name means: the PID of its init, its name, or a part of it.
+/// The test that a name means: the PID of its init, its name, or a part of it. `hidden` is the number
+/// of tests of which it is not known whether they are paused.
 ///
 /// # Errors
 /// A message for the user, with all that are paused.
-fn choose<'a>(paused: &'a [PausedTest], name: &str) -> Result<&'a PausedTest, String> {
+fn choose<'a>(
+    paused: &'a [PausedTest],
+    hidden: usize,
+    name: &str,
+) -> Result<&'a PausedTest, String> {
     if paused.is_empty() {
-        return Err("no test of this user is paused; run one with NSTEST_PAUSE=failed, and enter \
-                    it while it waits"
-            .to_owned());
+        let hidden = match hidden {
+            0 => String::new(),
+            1 => " (1 test is of another user or user namespace)".to_owned(),
+            _ => format!(" ({hidden} tests are of another user or user namespace)"),
+        };
+        return Err(format!(
+            "no test of this user is paused{hidden}; run one with NSTEST_PAUSE=failed, and enter it \
+             while it waits"
+        ));
     }
     let by = |fits: &dyn Fn(&PausedTest) -> bool| -> Vec<&'a PausedTest> {
         paused.iter().filter(|test| fits(test)).collect()

@@ -1,6 +1,8 @@
 //! The commands that enter the nodes of a test from another shell of the same user.
 
 use std::fs;
+#[cfg(feature = "cli")]
+use std::io;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
@@ -46,13 +48,21 @@ impl EntryPoint {
     }
 
     /// The test of an init, with its name, if it is paused.
+    ///
+    /// # Errors
+    /// If its mark cannot be read.
     #[cfg(feature = "cli")]
-    pub(crate) fn of_paused(init: i32) -> Option<(Self, String)> {
+    pub(crate) fn of_paused(init: i32) -> io::Result<Option<(Self, String)>> {
         let entry = Self { init, body: None, root: false, joined: false };
-        let mark = fs::read_link(entry.path(PAUSED)).ok()?;
-        let (how, test) = mark.to_str()?.split_once(' ')?;
+        let mark = match fs::read_link(entry.path(PAUSED)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            mark => mark?,
+        };
+        let Some((how, test)) = mark.to_str().and_then(|mark| mark.split_once(' ')) else {
+            return Ok(None);
+        };
         let [root, joined] = ['r', 'j'].map(|flag| how.contains(flag));
-        Some((Self { body: process_tree::body(init), root, joined, ..entry }, test.to_owned()))
+        Ok(Some((Self { body: process_tree::body(init), root, joined, ..entry }, test.to_owned())))
     }
 
     /// A command for the test's own node, and one for each other node.
