@@ -73,7 +73,8 @@ fn a_command_runs_in_a_node() {
     assert_eq!(output(server, "cat /proc/1/comm"), "nstest-init\n");
     assert_eq!(output("shell::is_entered", "hostname"), "test\n");
     for (script, status) in [("exit 7", 7), ("kill -TERM $$", 143)] {
-        assert_eq!(within(server, script).status, Some(status));
+        let ended = within(server, script);
+        assert_eq!(ended.status, Some(status), "{ended:?}");
     }
     for (program, status) in [("./missing", 127), ("/etc/passwd", 126)] {
         let ended = Ended::of(nstest(&["shell", server, "--", program]));
