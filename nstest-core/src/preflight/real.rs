@@ -250,13 +250,15 @@ fn without_an_id() {
 
 #[test]
 fn without_processes() {
-    // The limit does not apply to root, nor to root of a namespace that root has created.
+    // The limit does not apply to root, nor to root of a namespace that root has created. The id
+    // has no other process.
+    let id = 100_000 + std::process::id();
     let ordinary = if nix::unistd::geteuid().is_root() {
-        "setpriv --reuid=54321 --regid=54321 --clear-groups"
+        format!("setpriv --reuid={id} --regid={id} --clear-groups")
     } else {
-        ""
+        String::new()
     };
-    let text = RefusingMachine::PLAIN.within(ordinary).first("no processes").text();
+    let text = RefusingMachine::PLAIN.within(&ordinary).first("no processes").text();
     println!("{text}");
     assert!(text.starts_with("nstest[nproc]: create the test's namespaces: clone(CLONE_NEWUSER|…): EAGAIN\n  cause: this user may have 1 processes and threads (RLIMIT_NPROC), "), "{text}");
 }

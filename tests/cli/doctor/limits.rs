@@ -78,11 +78,13 @@ fn small_files() {
 /// The limit holds for a user id with no process yet, and not for root of the machine.
 #[test]
 fn few_processes() {
+    // Another suite on this machine has another one.
+    let id = 100_000 + std::process::id();
     let user = match machine_root() {
-        true => "setpriv --reuid=54322 --regid=54322 --clear-groups",
-        false => "unshare --user --map-current-user",
+        true => format!("setpriv --reuid={id} --regid={id} --clear-groups"),
+        false => "unshare --user --map-current-user".to_owned(),
     };
-    let limited = |limit: u32| World::within(user).after(&format!("ulimit -u {limit}"));
+    let limited = |limit: u32| World::within(&user).after(&format!("ulimit -u {limit}"));
     limited(1)
         .doctor()
         .names("nproc", "this user may have 1 processes", &["ulimit -u 4096    # in this shell"])
