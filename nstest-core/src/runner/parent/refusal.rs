@@ -57,6 +57,24 @@ pub(super) fn spawn_error(refused: &Refused, steps: &[PlannedStep]) -> Error {
     })
 }
 
+/// A program was not started in the namespaces, because the machine has no room for it. `forked`:
+/// whether its process was to be made as well, and not only executed.
+#[cfg(feature = "cli")]
+pub(super) fn no_room(errno: i32, forked: bool) -> Option<Error> {
+    const STEP: &str = "start the program";
+    match errno {
+        // Of execve(2), it is a limit of the user.
+        libc::EAGAIN if forked => Some(preflight::explain(Refusal {
+            step: STEP.to_owned(),
+            call: "clone".to_owned(),
+            errno,
+            kind: Operation::Clone,
+        })),
+        libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE => Some(exec_error(STEP, errno)),
+        _ => None,
+    }
+}
+
 /// An execve(2) was refused in the namespaces.
 pub(crate) fn exec_error(step: &str, errno: i32) -> Error {
     let (step, call) = (step.to_owned(), "execve".to_owned());
