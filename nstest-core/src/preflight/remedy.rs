@@ -127,6 +127,14 @@ pub(super) fn system_paths(path: &str, facts: &Facts) -> String {
 pub(super) const ETC_DIRECTORY: &str = "sudo mkdir /etc && sudo touch /etc/hosts /etc/resolv.conf /etc/nsswitch.conf\n\
      or, under bubblewrap: bwrap --dir /etc …";
 
+/// Mounts a sysfs on `/sys`, which is there.
+pub(super) const SYSFS: &str =
+    "sudo mount -t sysfs sysfs /sys\nor, under bubblewrap: bwrap --ro-bind /sys /sys …";
+
+/// The same, with a directory for it.
+pub(super) const SYS_DIRECTORY: &str = "sudo mkdir /sys && sudo mount -t sysfs sysfs /sys\n\
+     or, under bubblewrap: bwrap --ro-bind /sys /sys …";
+
 /// Makes `/run`.
 pub(super) fn run_directory(facts: &Facts) -> String {
     match facts.container {

@@ -126,3 +126,33 @@ fn no_files_in_etc() {
         finds_names(&mended);
     }
 }
+
+#[test]
+fn no_sysfs() {
+    let without_sys = root_without("sys");
+    let worlds = [
+        (without_sys.clone(), "/sys does not exist", "sudo mkdir /sys && "),
+        (format!("{without_sys}; mkdir /sys"), "no sysfs is mounted on /sys, ", ""),
+        (
+            "mount -t tmpfs -o ro none /sys".to_owned(),
+            "no sysfs is mounted on /sys (tmpfs is), ",
+            "",
+        ),
+    ];
+    for (script, cause, directory) in &worlds {
+        for world in mount_namespaces().map(|world| world.after(script)) {
+            let help = format!("{directory}sudo mount -t sysfs sysfs /sys");
+            let ended = world.doctor();
+            ended
+                .names("missing-path", cause, &[&help])
+                .lacks("a /sys that shows the test's interfaces");
+            let ended = world.nstest(&["run", "--", "true"]);
+            assert!(ended.stderr.contains(&format!("; help: {help}; ")), "{ended:?}");
+            assert_eq!(ended.stderr.matches("help: ").count(), 1, "{ended:?}");
+        }
+    }
+    if machine_root() {
+        let mended = format!("{without_sys}; mkdir /sys && mount -t sysfs sysfs /sys");
+        World::within("unshare -m").after(&mended).doctor().is_fine();
+    }
+}

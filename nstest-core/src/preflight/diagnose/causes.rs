@@ -21,7 +21,8 @@ pub(in super::super) fn diagnose(refusal: &Refusal, facts: &Facts, probes: &Prob
 /// What is missing in the file system, if that is the cause of a refusal.
 pub(in super::super) fn missing_path(refusal: &Refusal, facts: &Facts) -> Option<Diagnosis> {
     let errno = Errno::from_raw(refusal.errno);
-    paths::no_files_in_etc(&Evidence { refusal, errno, facts, probes: &Probes::UNTRIED })
+    let evidence = Evidence { refusal, errno, facts, probes: &Probes::UNTRIED };
+    paths::no_files_in_etc(&evidence).or_else(|| paths::no_sysfs(&evidence))
 }
 
 /// Each function returns `None` if its cause does not fit. Causes that the evidence proves come
@@ -52,6 +53,7 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     procfs::no_proc,
     paths::no_run,
     paths::no_files_in_etc,
+    paths::no_sysfs,
     guard::not_dumpable,
     guard::rights_given_up,
     guard::apparmor_label,

@@ -54,3 +54,28 @@ pub(super) fn no_files_in_etc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let remedy = format!("sudo touch {}", missing_in_etc.join(" "));
     found(ErrorCode::MissingPath, cause, remedy)
 }
+
+/// EPERM: in a user namespace, a sysfs may be mounted only where one is visible (fs/namespace.c,
+/// `mount_too_revealing`).
+pub(super) fn no_sysfs(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    if !matches!(&evidence.refusal.kind, Operation::Mount { target } if target == "/sys") {
+        return None;
+    }
+    let missing = |cause: &str, remedy: &str| found(ErrorCode::MissingPath, cause, remedy);
+    match evidence.errno {
+        Errno::ENOENT => missing("/sys does not exist", remedy::SYS_DIRECTORY),
+        Errno::EPERM => {
+            let mount = evidence.facts.mount_of("/sys").filter(|mount| mount.kind != "sysfs")?;
+            let instead = match mount.point.as_str() {
+                "/sys" => format!(" ({} is)", mount.kind),
+                _ => String::new(),
+            };
+            let cause = format!(
+                "no sysfs is mounted on /sys{instead}, and the kernel then refuses a test one of its \
+                 own"
+            );
+            missing(&cause, remedy::SYSFS)
+        }
+        _ => None,
+    }
+}

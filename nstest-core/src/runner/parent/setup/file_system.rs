@@ -55,7 +55,7 @@ pub(super) fn add_proc_and_sys(steps: &mut StepList, real_root: bool) {
     steps.may(
         "mount a fresh /sys",
         mount(Some("sysfs"), "/sys", Some("sysfs"), PRIVATE | libc::MS_RDONLY),
-        "/sys/class/net shows the interfaces of the machine, not those of the test",
+        "/sys/class/net does not show the interfaces of the test",
     );
 }
 
