@@ -236,7 +236,11 @@ fn leave_terminal() -> Result<(), Errno> {
     // SAFETY: TIOCNOTTY takes no argument.
     let result = check(unsafe { libc::ioctl(fd, libc::TIOCNOTTY) });
     close(fd);
-    result.map(drop)
+    match result {
+        // It is no terminal, or not that of this process.
+        Err(libc::ENOTTY) => Ok(()),
+        result => result.map(drop),
+    }
 }
 
 /// It fails if the helper has ended. Then the wait for its answer fails, too.
@@ -268,15 +272,23 @@ fn join(path: &CStr, kind: c_int) -> Result<(), Errno> {
 
 fn write_file(path: &CStr, flags: c_int, text: &[u8]) -> Result<(), Errno> {
     let fd = open(path, flags)?;
-    // SAFETY: the buffer is as long as stated.
-    let written = unsafe { libc::write(fd, text.as_ptr().cast(), text.len()) };
-    let result = match usize::try_from(written) {
-        Ok(n) if n == text.len() => Ok(()),
-        Ok(_) => Err(libc::EIO),
-        Err(_) => Err(errno()),
-    };
+    let result = write_all(fd, text);
     close(fd);
     result
+}
+
+/// Where a limit has room for a part, the write of the rest says which limit.
+fn write_all(fd: RawFd, mut text: &[u8]) -> Result<(), Errno> {
+    while !text.is_empty() {
+        // SAFETY: the buffer is as long as stated.
+        let written = unsafe { libc::write(fd, text.as_ptr().cast(), text.len()) };
+        match usize::try_from(written) {
+            Ok(0) => return Err(libc::EIO),
+            Ok(n) => text = text.get(n..).unwrap_or_default(),
+            Err(_) => return Err(errno()),
+        }
+    }
+    Ok(())
 }
 
 fn create_file(path: &CStr, text: &[u8]) -> Result<(), Errno> {

@@ -75,6 +75,25 @@ fn small_files() {
     }
 }
 
+/// Only a part of the test's own files fits.
+#[test]
+fn tiny_files() {
+    for limit in ["0", "1", "20"] {
+        let world = World::within(&format!("prlimit --fsize={limit}"));
+        let ended = world.doctor();
+        ended.names(
+            "resource-limit",
+            &format!("is limited to {limit} byte"),
+            &["ulimit -f unlimited    # in this shell"],
+        );
+        ended.is_unusable();
+        assert!(!ended.stdout.contains("\n2. "), "{ended:?}");
+        let ended = world.nstest(&["run", "--", "true"]);
+        let named = ended.stderr.starts_with("nstest[resource-limit]: ");
+        assert!(named && ended.status == Some(125), "{ended:?}");
+    }
+}
+
 /// The limit holds for a user id with no process yet, and not for root of the machine.
 #[test]
 fn few_processes() {

@@ -300,6 +300,12 @@ fn no_null_device_is_no_obstacle() {
     assert!(ended.status == Some(0) && ended.stdout.contains("1 passed"), "{ended:?}");
 }
 
+/// As in a sandbox that has only the devices of each program.
+#[test]
+fn no_terminal_device_is_no_obstacle() {
+    World::within("unshare -Urm").after("mount --bind /dev/null /dev/tty").doctor().is_fine();
+}
+
 #[netns_test]
 #[ignore = "fixture of another test"]
 fn reads_and_prints() -> TestResult {
