@@ -18,9 +18,10 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
 use super::parent::process_tree;
-use crate::error::Result;
+use super::parent::refusal::no_program;
+use crate::error::{Error, Result};
 use crate::ipc::{Event, Failure};
-use crate::sys::early_signals;
+use crate::sys::early_signals::{self, NotSpawned};
 use crate::sys::inherited_signals;
 use crate::sys::process::{change_of, tie_to_this_thread};
 
@@ -32,14 +33,18 @@ pub(super) fn run(
     report: OwnedFd,
 ) -> i32 {
     let report = File::from(report);
+    let failed = |error: &Error| {
+        let text = format!("{error:?}");
+        let _ = writeln!(io::stderr(), "{text}"); // it may be closed
+        Event::Failed(Failure::Reported(text))
+    };
     let event = match enter().map(|()| attend(command, &report)) {
         Ok(Ok(status)) => Event::Ended(status),
-        Ok(Err(error)) => Event::NotExecuted(error.raw_os_error().unwrap_or(libc::EINVAL)),
-        Err(error) => {
-            let text = format!("{error:?}");
-            let _ = writeln!(io::stderr(), "{text}"); // it may be closed
-            Event::Failed(Failure::Reported(text))
+        Ok(Err(NotSpawned::NotExecuted(error))) => {
+            Event::NotExecuted(error.raw_os_error().unwrap_or(libc::EINVAL))
         }
+        Ok(Err(NotSpawned::Refused(error))) => failed(&no_program(&error)),
+        Err(error) => failed(&error),
     };
     send(&report, &event);
     0
@@ -51,7 +56,7 @@ fn send(mut report: &File, event: &Event) {
 }
 
 /// Returns the wait status of the program when all that it has started is dead.
-fn attend(command: &mut Command, report: &File) -> io::Result<i32> {
+fn attend(command: &mut Command, report: &File) -> std::result::Result<i32, NotSpawned> {
     SigSet::all().thread_block()?; // the terminal sends them to this process, too
     let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
     let changes = SignalFd::with_flags(&SigSet::from(Signal::SIGCHLD), flags)?;

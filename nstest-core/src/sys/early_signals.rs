@@ -154,8 +154,22 @@ pub(crate) fn keep_those_of_init() {
     keep_pending();
 }
 
+/// Why a program was not started.
+pub(crate) enum NotSpawned {
+    /// The machine refused what comes before its exec.
+    Refused(io::Error),
+    /// It cannot be executed.
+    NotExecuted(io::Error),
+}
+
+impl<E: Into<io::Error>> From<E> for NotSpawned {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
 /// Starts a program, which gets what is noted. This process must block all signals.
-pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
+pub(crate) fn spawn(command: &mut Command) -> Result<Child, NotSpawned> {
     // SAFETY: a new mapping changes no memory that exists.
     let page = unsafe {
         libc::mmap(
@@ -168,7 +182,7 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
         )
     };
     if page == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
+        return Err(NotSpawned::Refused(io::Error::last_os_error()));
     }
     // SAFETY: the mapping is large enough, is zeroed, and is never unmapped.
     let shared: &'static [AtomicU32; 2] = unsafe { &*page.cast() };
@@ -185,7 +199,11 @@ pub(crate) fn spawn(command: &mut Command) -> io::Result<Child> {
     drop(noting);
     SHARED.store(ptr::null_mut(), Relaxed);
     NOTED.store(shared[0].load(Relaxed), Relaxed);
-    let child = child?;
+    // The child says that it exists just before its exec.
+    let child = child.map_err(match shared[1].load(Relaxed) {
+        0 => NotSpawned::Refused,
+        _ => NotSpawned::NotExecuted,
+    })?;
     pass_on(child.id() as libc::pid_t);
     Ok(child)
 }

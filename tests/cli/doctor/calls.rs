@@ -92,3 +92,15 @@ fn a_filter_that_refuses_clone3() {
     // The C library has another way.
     World::without_call(libc::SYS_clone3, libc::ENOSYS, None).doctor().is_fine();
 }
+
+/// The machine refuses what comes before the exec of a program: the program is not to blame.
+#[test]
+fn a_filter_that_refuses_what_starts_a_program() {
+    let world = World::without_call(libc::SYS_socketpair, libc::EPERM, None);
+    world.doctor().names("seccomp", "a seccomp filter", FILTER);
+    let run = world.nstest(&["run", "--peers=2", "--", "true"]);
+    assert_eq!(run.status, Some(125), "{run:?}");
+    for said in ["nstest[seccomp]: ", "cause: ", "help: "] {
+        assert!(run.stderr.contains(said), "{said}: {run:?}");
+    }
+}

@@ -16,10 +16,11 @@ use crate::fixture::{Fixture, FixtureParam};
 use crate::ipc::{Event, FAILED, Failure};
 use crate::node::restore_open_files;
 use crate::preflight;
+use crate::runner::parent::refusal::no_program;
 use crate::runner::program_options::{NAME, Program};
 use crate::runner::test::Test;
 use crate::sys::descriptors;
-use crate::sys::early_signals;
+use crate::sys::early_signals::{self, NotSpawned};
 use crate::sys::inherited_signals::{self, replace_process};
 use crate::sys::process::{exit, exit_code, exit_now, next_change_of};
 use crate::topology::DefaultRoute;
@@ -55,7 +56,7 @@ enum ProgramStart {
 /// Returns only if the program had nodes, or could not be started.
 ///
 /// # Errors
-/// If the network cannot be made.
+/// If the network, or a process for the program, cannot be made.
 fn start(program: &Program, channel: &Channel) -> Result<ProgramStart> {
     if let Some(listeners) = channel.listeners() {
         listen(&program.host_ports, &listeners)?;
@@ -115,10 +116,14 @@ fn in_network(program: &Program, command: &mut Command, channel: &Channel) -> Re
     restore_open_files(command);
     inherited_signals::pass_on(command);
     early_signals::note_those_of_init();
-    let ended = early_signals::spawn(command).and_then(|child| attend(child.id() as i32, channel));
+    let ended = match early_signals::spawn(command) {
+        Ok(child) => attend(child.id() as i32, channel).map(ProgramStart::Ended),
+        Err(NotSpawned::NotExecuted(error)) => Ok(ProgramStart::Failed(error)),
+        Err(NotSpawned::Refused(error)) => Err(error),
+    };
     // The kernel removes the network with this process, faster than handle by handle.
     std::mem::forget(current);
-    Ok(ended.map_or_else(ProgramStart::Failed, ProgramStart::Ended))
+    ended.map_err(|error| no_program(&error))
 }
 
 /// Waits until a child has ended, and reports when it is stopped and continued.

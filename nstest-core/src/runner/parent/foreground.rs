@@ -161,8 +161,7 @@ impl Attendance {
         self.foreground.take_terminal_back();
         let mut observed = self.watch.finish();
         let record = std::mem::take(&mut observed.record);
-        let below_body = self.foreground.below_body;
-        (program_end(observed, below_body, timed_out, self.ended_by), record)
+        (program_end(observed, timed_out, self.ended_by), record)
     }
 
     /// Waits until something happens. True: init is dead, and with it every process of its
@@ -242,13 +241,12 @@ impl Attendance {
 /// The end of a program, when all its processes are dead.
 fn program_end(
     mut observed: Observed,
-    below_body: bool,
     timed_out: Option<Duration>,
     ended_by: Option<Signal>,
 ) -> Result<ProgramEnd> {
     if let Some(errno) = observed.not_executed {
         let not_started = || ProgramEnd::NotStarted(io::Error::from_raw_os_error(errno));
-        return no_room(errno, below_body).map_or_else(|| Ok(not_started()), Err);
+        return no_room(errno).map_or_else(|| Ok(not_started()), Err);
     }
     if let Some(report) = observed.take_report() {
         return Ok(ProgramEnd::NotPrepared(report));

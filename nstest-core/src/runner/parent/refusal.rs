@@ -57,22 +57,25 @@ pub(super) fn spawn_error(refused: &Refused, steps: &[PlannedStep]) -> Error {
     })
 }
 
-/// A program was not started in the namespaces, because the machine has no room for it. `forked`:
-/// whether its process was to be made as well, and not only executed.
+/// What comes before or after the execve(2) of a program was refused.
 #[cfg(feature = "cli")]
-pub(super) fn no_room(errno: i32, forked: bool) -> Option<Error> {
-    const STEP: &str = "start the program";
-    match errno {
-        // Of execve(2), it is a limit of the user.
-        libc::EAGAIN if forked => Some(preflight::explain(Refusal {
-            step: STEP.to_owned(),
-            call: "clone".to_owned(),
-            errno,
-            kind: Operation::Clone,
-        })),
-        libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE => Some(exec_error(STEP, errno)),
-        _ => None,
-    }
+pub(crate) fn no_program(error: &io::Error) -> Error {
+    let errno = error.raw_os_error().unwrap_or_default();
+    // Only the call that makes a process has these.
+    let (call, kind) = match errno {
+        libc::EAGAIN | libc::ENOMEM => ("clone", Operation::Clone),
+        _ => (preflight::remedy::UNNAMED_CALL, Operation::Other),
+    };
+    let (step, call) = ("start the program, and wait for it".to_owned(), call.to_owned());
+    preflight::explain(Refusal { step, call, errno, kind })
+}
+
+/// The execve(2) of a program was refused because the machine has no room for it: the program is
+/// not to blame.
+#[cfg(feature = "cli")]
+pub(super) fn no_room(errno: i32) -> Option<Error> {
+    matches!(errno, libc::EAGAIN | libc::ENOMEM | libc::EMFILE | libc::ENFILE)
+        .then(|| exec_error("start the program", errno))
 }
 
 /// An execve(2) was refused in the namespaces.
