@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -19,6 +20,7 @@ use super::{inside, outside, program};
 use crate::preflight::facts::Facts;
 use crate::preflight::{Operation, caller};
 use crate::runner;
+use crate::sys::process::executed_path;
 
 /// Which trials a child makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,6 +182,7 @@ impl TrialChild {
         // Not /dev/null: `nstest run` does not need it. What the child prints beside its results
         // is short, and stays in the pipe.
         let pipe = Stdio::piped;
+        command.arg0(executed_path().unwrap_or_default());
         command.args(start).arg(word).stdin(pipe()).stderr(pipe()).stdout(theirs);
         let mut process = command.spawn().map_err(refused)?;
         drop(process.stdin.take());

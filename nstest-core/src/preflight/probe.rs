@@ -1,10 +1,16 @@
 //! What the machine answers when a child process tries the calls again.
 
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
 use nix::errno::Errno;
 use nix::libc;
+use nix::unistd::{getegid, geteuid, getgid, getuid};
 
 use crate::sys::call::c_string;
 use crate::sys::namespaces;
+use crate::sys::process::executed_path;
 pub(crate) use crate::sys::trial::TrialOutcome;
 use crate::sys::trial::{self, Trial};
 
@@ -35,8 +41,8 @@ pub(crate) struct Probes {
     pub(crate) kinds: [TrialOutcome; KINDS.len()],
     /// All of them at once.
     pub(crate) every: TrialOutcome,
-    /// Whether this process may write its own files in `/proc`.
-    pub(crate) dumpable: bool,
+    /// Why this process may not write its own files in `/proc`, if it may not.
+    pub(crate) undumpable: Option<Undumpable>,
     pub(crate) set_groups: TrialOutcome,
     pub(crate) id_map: TrialOutcome,
     /// The AppArmor label of a process in a new user namespace, if it is not `unconfined`.
@@ -61,6 +67,35 @@ impl Filter {
             TrialOutcome::Killed(signal) => Self::Kills(signal),
             TrialOutcome::Allowed | TrialOutcome::Untried => Self::Unknown,
         }
+    }
+}
+
+/// Why a process is not dumpable (PR_SET_DUMPABLE, prctl(2)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Undumpable {
+    /// It may execute this program, and not read it.
+    Unreadable(PathBuf),
+    /// Its effective user or group id is not the real one.
+    TwoIds,
+    /// It has said so itself.
+    ByItself,
+}
+
+impl Undumpable {
+    fn of_this_process() -> Option<Self> {
+        if nix::sys::prctl::get_dumpable() != Ok(false) {
+            return None;
+        }
+        if getuid() != geteuid() || getgid() != getegid() {
+            return Some(Self::TwoIds);
+        }
+        let denied = |path: &PathBuf| {
+            File::open(path).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+        };
+        // The children of the doctor have no path of their own, and that of its process as a name.
+        let path = executed_path().filter(|path| !path.starts_with("/proc"));
+        let path = path.or_else(|| std::env::args_os().next().map(PathBuf::from));
+        Some(path.filter(denied).map_or(Self::ByItself, Self::Unreadable))
     }
 }
 
@@ -94,7 +129,7 @@ impl Probes {
             mount_filter: Filter::from(next(), Errno::EFAULT),
             clone_filter: Filter::from(next(), Errno::EINVAL),
             clone3_filter: Filter::from(next(), Errno::EINVAL),
-            dumpable: nix::sys::prctl::get_dumpable() != Ok(false),
+            undumpable: Undumpable::of_this_process(),
             user: next(),
             every: next(),
             set_groups: next(),
@@ -128,7 +163,7 @@ impl Probes {
         clone_filter: Filter::Unknown,
         clone3_filter: Filter::Unknown,
         mount_filter: Filter::Unknown,
-        dumpable: true,
+        undumpable: None,
         user: TrialOutcome::Untried,
         kinds: [TrialOutcome::Untried; KINDS.len()],
         every: TrialOutcome::Untried,

@@ -3,14 +3,18 @@
 //! The kernel may reuse a PID before a signal is sent to it. A pidfd keeps referring to
 //! the same process.
 
+use std::ffi::{CStr, OsStr, c_char};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 #[cfg(feature = "cli")]
 use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 #[cfg(feature = "cli")]
 use std::process::Command;
 use std::process::ExitStatus;
+use std::ptr;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -215,6 +219,21 @@ mod thread_locals {
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: _exit(2) does not return.
     unsafe { libc::_exit(code) }
+}
+
+/// The path by which this program was executed.
+pub(crate) fn executed_path() -> Option<PathBuf> {
+    // SAFETY: getauxval(3) takes a number.
+    let path = unsafe { libc::getauxval(libc::AT_EXECFN) };
+    // The kernel has stored the address of a string.
+    let path = ptr::with_exposed_provenance::<c_char>(path as usize);
+    if path.is_null() {
+        return None;
+    }
+    // SAFETY: the string ends in NUL and stays on the stack of the first thread as long as the
+    // process lives.
+    let path = unsafe { CStr::from_ptr(path) };
+    Some(OsStr::from_bytes(path.to_bytes()).into())
 }
 
 /// Whether a seccomp filter is on this thread. Without one, prctl(2) is not filtered either.

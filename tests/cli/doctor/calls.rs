@@ -1,9 +1,16 @@
 //! Worlds with a filter that refuses one kind of call, or kills the process that makes it.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
 use nix::libc;
-use nstest_tests::machine_root;
+use nstest_tests::directory::Directory;
+use nstest_tests::{executable, machine_root};
 
 use super::{FILTER, World};
+use crate::command::{Ended, nstest};
 
 /// As systemd's RestrictAddressFamilies= does. The doctor and a program of nstest say the same.
 #[test]
@@ -101,6 +108,48 @@ fn a_filter_that_refuses_what_starts_a_program() {
     let run = world.nstest(&["run", "--peers=2", "--", "true"]);
     assert_eq!(run.status, Some(125), "{run:?}");
     for said in ["nstest[seccomp]: ", "cause: ", "help: "] {
+        assert!(run.stderr.contains(said), "{said}: {run:?}");
+    }
+}
+
+/// A program that its user may only execute is not dumpable.
+#[test]
+fn a_program_that_its_user_cannot_read() {
+    let directory = Directory::new("cli-unreadable");
+    let ours = nstest(&[]);
+    let program = executable::copy(ours.get_program(), directory.path().join("nstest"));
+    fs::set_permissions(&program, Permissions::from_mode(0o111)).expect("chmod");
+    // setpriv itself can read it, until its exec.
+    let user = match machine_root() {
+        true => "setpriv --reuid=54323 --regid=54323 --clear-groups env",
+        false => "env",
+    };
+    let remedy = format!("sudo chmod a+r {}", program.display());
+    is_not_dumpable(user, &program, "and not read it", &remedy);
+}
+
+/// Root may have another effective user id, as a program with the mode bit S_ISUID has.
+#[test]
+fn a_process_with_two_user_ids() {
+    if machine_root() {
+        let program = nstest(&[]).get_program().to_owned();
+        let cause = "the real and the effective user or group id of this process differ";
+        is_not_dumpable("setpriv --euid=54323", program.as_ref(), cause, "setpriv --reuid=ID");
+    }
+}
+
+/// The doctor and a run have the same cause and the same remedy.
+#[track_caller]
+fn is_not_dumpable(user: &str, program: &Path, cause: &str, remedy: &str) {
+    let ended = |arguments: &[&str]| {
+        let mut command = Command::new("env");
+        Ended::of(command.args(user.split_whitespace()).arg(program).args(arguments))
+    };
+    let doctor = ended(&["doctor"]);
+    doctor.names("not-dumpable", cause, &[remedy]).is_unusable();
+    let run = ended(&["run", "--", "true"]);
+    assert_eq!(run.status, Some(125), "{run:?}");
+    for said in ["nstest[not-dumpable]: ", cause, remedy] {
         assert!(run.stderr.contains(said), "{said}: {run:?}");
     }
 }

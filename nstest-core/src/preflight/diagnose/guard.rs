@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::super::facts::Container;
-use super::super::probe::{Filter, TrialOutcome};
+use super::super::probe::{Filter, TrialOutcome, Undumpable};
 use super::super::refusal::Operation;
 use super::super::remedy;
 use super::evidence::{Diagnosis, Evidence, found};
@@ -165,15 +165,32 @@ pub(super) fn rights_given_up(evidence: &Evidence<'_>) -> Option<Diagnosis> {
 /// (PR_SET_DUMPABLE, prctl(2)).
 pub(super) fn not_dumpable(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let file = evidence.at(&Operation::IdMap) || evidence.at(&Operation::SetGroups);
-    if !(file && evidence.denied() && !evidence.probes.dumpable) {
-        return None;
-    }
+    let why = evidence.probes.undumpable.as_ref().filter(|_| file && evidence.denied())?;
+    let name = evidence.caller().name();
+    let (reason, remedy) = match why {
+        Undumpable::Unreadable(path) => (
+            format!("this user may execute {}, and not read it", evidence.caller().binary()),
+            format!("sudo chmod a+r {}", path.display()),
+        ),
+        Undumpable::TwoIds => (
+            "the real and the effective user or group id of this process differ".to_owned(),
+            format!(
+                "run {name} with one user id and one group id: \
+                 setpriv --reuid=ID --regid=ID --init-groups {}",
+                evidence.caller().command()
+            ),
+        ),
+        Undumpable::ByItself => (
+            "this process has made itself not dumpable".to_owned(),
+            "leave it dumpable until the test function runs: find the constructor (`#[ctor]`) or \
+             the library that calls prctl(PR_SET_DUMPABLE, 0) when the program starts"
+                .to_owned(),
+        ),
+    };
     found(
         ErrorCode::NotDumpable,
-        "this process has made itself not dumpable (PR_SET_DUMPABLE, prctl(2)), so that its files \
-         in /proc belong to root",
-        "leave it dumpable until the test function runs: find the constructor (`#[ctor]`) or the \
-         library that calls prctl(PR_SET_DUMPABLE, 0) when the program starts",
+        format!("{reason}, so that its files in /proc belong to root (PR_SET_DUMPABLE, prctl(2))"),
+        remedy,
     )
 }
 

@@ -74,7 +74,7 @@ impl RecordedMachine {
                 clone_filter: Filter::Passes,
                 clone3_filter: Filter::Passes,
                 mount_filter: Filter::Passes,
-                dumpable: true,
+                undumpable: None,
                 user: TrialOutcome::Allowed,
                 kinds: [TrialOutcome::Allowed; KINDS.len()],
                 every: TrialOutcome::Allowed,
