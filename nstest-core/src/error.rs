@@ -149,7 +149,8 @@ fn out_of_files(source: &(dyn StdError + 'static)) -> Option<&'static str> {
     use nix::errno::Errno;
     let number = || source.downcast_ref::<std::io::Error>()?.raw_os_error();
     match source.downcast_ref::<Errno>().copied().or_else(|| number().map(Errno::from_raw))? {
-        Errno::EMFILE => Some(
+        // More descriptors than this process may open are in messages (unix(7)).
+        Errno::EMFILE | Errno::ETOOMANYREFS => Some(
             "allow this process more open files (`ulimit -n`), or use fewer nodes: each needs three \
              descriptors while the network is made",
         ),

@@ -39,6 +39,8 @@ pub(crate) struct Facts {
     pub(crate) gid: Option<u32>,
     /// Effective capabilities, a bit for each (capabilities(7)).
     pub(crate) capabilities: Option<u64>,
+    /// The scheduling policy of this thread (sched(7)).
+    pub(crate) policy: Option<u32>,
     pub(crate) uid_map: Option<IdMap>,
     pub(crate) gid_map: Option<IdMap>,
     /// Whether the children of this process are in another PID namespace than it.
@@ -235,6 +237,7 @@ impl Facts {
             uid: id("Uid"),
             gid: id("Gid"),
             capabilities: field("CapEff").and_then(|hex| u64::from_str_radix(hex, 16).ok()),
+            policy: tree.read("proc/thread-self/stat").as_deref().and_then(policy),
             uid_map: tree.read("proc/thread-self/uid_map").as_deref().map(IdMap::parse),
             gid_map: tree.read("proc/thread-self/gid_map").as_deref().map(IdMap::parse),
             children_apart: are_children_apart(root),
@@ -350,6 +353,13 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
         let (key, value) = line.split_once(':')?;
         (key == name).then(|| value.trim())
     })
+}
+
+/// The field `policy` of a stat file (proc_pid_stat(5)). The second field, in parentheses, can have
+/// spaces.
+fn policy(stat: &str) -> Option<u32> {
+    const AFTER_NAME: usize = 41 - 3;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(AFTER_NAME)?.parse().ok()
 }
 
 /// `None` for `unlimited`.

@@ -27,7 +27,7 @@ use nix::errno::Errno;
 use super::machine::{INTERFACE_PREFIX, Machine};
 use super::{DEVICE, GATEWAY, GUEST, INDEX, LENGTH, METRIC, MTU, refused};
 use crate::addr::{Family, Prefix, Subnet};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::netlink::link::{self, NewLink};
 use crate::netlink::nftables::{
     Chain, CtMatch, Field, FieldValue, HookKind, HookPoint, NftHook, NftRule, Statement, Table,
@@ -266,6 +266,10 @@ fn table(subnet: GatewaySubnet, index: u32, forwarded: bool) -> Table {
     Table { family: Family::V4, name: name.into(), owned: true, sets: Vec::new(), chains }
 }
 
-fn failed(error: Error) -> Error {
+/// A limit of this process is not a right that it lacks.
+pub(super) fn failed(error: Error) -> Error {
+    if error.code() == ErrorCode::OpenFiles {
+        return error;
+    }
     refused().source(error).help("start the container with --cap-add=NET_ADMIN; or run as an ordinary user with pasta installed: apt install passt")
 }

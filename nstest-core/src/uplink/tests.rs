@@ -119,3 +119,17 @@ fn the_test_gets_a_description_and_a_resolv_conf() {
     "#]]
     .assert_eq(&routed.resolv_conf());
 }
+
+#[test]
+fn a_limit_of_open_files_is_no_missing_right() {
+    for (errno, code) in [
+        (Errno::EMFILE, ErrorCode::OpenFiles),
+        (Errno::ETOOMANYREFS, ErrorCode::OpenFiles),
+        (Errno::EPERM, ErrorCode::Uplink),
+    ] {
+        let error = routed::failed(Error::new(ErrorCode::Sysctl, "set a sysctl").source(errno));
+        assert_eq!(error.code(), code, "{error:?}");
+        let asks_for_rights = error.next_step().is_some_and(|help| help.contains("--cap-add"));
+        assert_eq!(asks_for_rights, errno == Errno::EPERM, "{error:?}");
+    }
+}

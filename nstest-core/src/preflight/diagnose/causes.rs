@@ -48,6 +48,7 @@ const CAUSES: &[fn(&Evidence<'_>) -> Option<Diagnosis>] = &[
     kernel::wsl1,
     kernel::old_kernel,
     kernel::no_namespaces,
+    resource::deadline,
     resource::nproc,
     resource::memory,
     procfs::no_proc,

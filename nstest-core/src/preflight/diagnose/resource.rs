@@ -139,6 +139,21 @@ pub(super) fn memory(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     )
 }
 
+/// EAGAIN: a thread with the policy SCHED_DEADLINE makes no processes and threads (sched(7)).
+pub(super) fn deadline(evidence: &Evidence<'_>) -> Option<Diagnosis> {
+    const SCHED_DEADLINE: u32 = 6;
+    if !(evidence.errno == Errno::EAGAIN && evidence.facts.policy == Some(SCHED_DEADLINE)) {
+        return None;
+    }
+    let caller = evidence.caller();
+    found(
+        ErrorCode::ResourceLimit,
+        "this thread has the scheduling policy SCHED_DEADLINE, with which the kernel makes no \
+         process and no thread (sched(7))",
+        format!("run {} with another policy: chrt --other 0 {}", caller.name(), caller.command()),
+    )
+}
+
 /// EAGAIN: a limit on processes (fork(2)), of this user or of a cgroup, also one that cannot be
 /// seen here. At an exec, it is the user's (execve(2)).
 pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {

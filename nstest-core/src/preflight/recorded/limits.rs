@@ -24,6 +24,19 @@ fn processes_of_a_cgroup_that_cannot_be_seen() {
     assert!(text.contains("[pids-limit]") && text.contains("cannot be seen here"), "{text}");
 }
 
+/// No limit is reached then.
+#[test]
+fn a_policy_without_children() {
+    let stat = |policy: u32| format!("7 (a) b) R {}{policy} 0 0 0\n", "0 ".repeat(37));
+    for (policy, code) in [(6, "[resource-limit]"), (0, "[pids-limit]")] {
+        let text = RecordedMachine::laptop()
+            .file("proc/thread-self/stat", &stat(policy))
+            .text(&clone(Errno::EAGAIN));
+        assert!(text.contains(code), "{text}");
+        assert_eq!(text.contains("SCHED_DEADLINE"), policy == 6, "{text}");
+    }
+}
+
 #[test]
 fn limits_on_memory() {
     for (limit, remedy) in [("address space", "ulimit -v"), ("data size    ", "ulimit -d")] {

@@ -17,7 +17,8 @@ use nix::sys::socket::MsgFlags;
 
 use super::refusal::descriptor_error;
 use super::relay::{relay, reset_when_closed};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
+use crate::preflight;
 use crate::sync::lock;
 use crate::sys::{descriptors, thread};
 
@@ -57,7 +58,7 @@ impl HostPorts {
         let sending = Arc::new(Sending::default());
         let counted = Arc::clone(&sending);
         let thread = thread::spawn("host-ports", move || accept_all(&listeners, &ended, &counted))
-            .map_err(|error| Error::new(ErrorCode::Setup, WHAT).source(error))?;
+            .map_err(|error| preflight::no_thread(WHAT, &error))?;
         Ok(Self { thread, end, sending })
     }
 
