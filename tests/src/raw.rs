@@ -76,6 +76,13 @@ pub fn refuse_namespaces_in(command: &mut Command, errno: Option<i32>) {
     filter_in(command, program);
 }
 
+/// Has the program that a command starts meet a filter that kills the process that makes a call.
+pub fn kill_in(command: &mut Command, call: c_long) {
+    let mut program = refusing(call as u32, 0, 6, call as u32, EQUAL);
+    program[4].k = libc::SECCOMP_RET_KILL_PROCESS;
+    filter_in(command, program);
+}
+
 fn filter_in(command: &mut Command, program: [libc::sock_filter; 6]) {
     let install = move || {
         filter(&mut program.clone());

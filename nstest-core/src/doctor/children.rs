@@ -14,6 +14,7 @@ use nix::unistd::pipe2;
 
 use super::capability::{ALL, Capability, MANY_NODES, Need};
 use super::outside::further_nodes;
+use super::program::First;
 use super::report::{Check, CheckStatus, Examination, Problem, Runs};
 use super::trial::{self, LIMIT, cut_short, errno_of};
 use super::{inside, outside, program};
@@ -27,6 +28,10 @@ use crate::sys::process::executed_path;
 pub enum Trials {
     /// Those of `nstest run`.
     Run,
+    /// The same, without a fault.
+    RunNode,
+    /// The same, without a node.
+    RunWorld,
     /// None: it is the body of a program that has a node.
     Node,
     /// None: it is the body of a program that has a node and a fault.
@@ -44,13 +49,15 @@ pub enum Trials {
 impl Trials {
     /// The capability that is reported as missing if the child cannot be started.
     fn needed(self) -> &'static str {
-        if self == Trials::Run { "world" } else { self.first() }
+        if RUNS.iter().any(|(trials, _)| *trials == self) { "world" } else { self.first() }
     }
 
     /// The capability that is reported as missing if the child says nothing.
     fn first(self) -> &'static str {
         match self {
-            Trials::Run | Trials::Node | Trials::Fault => "node",
+            Trials::Run | Trials::Fault => "fault",
+            Trials::RunNode | Trials::Node => "node",
+            Trials::RunWorld => "world",
             Trials::Outside => "user-namespace",
             Trials::Inside | Trials::Nothing => "world",
             Trials::Uplink => "uplink",
@@ -64,7 +71,9 @@ pub fn run_trials(trials: Trials) {
     let _ = setrlimit(Resource::RLIMIT_CORE, 1, 1);
     caller::set_command();
     match trials {
-        Trials::Run => program::all(),
+        Trials::Run => program::all(First::Fault),
+        Trials::RunNode => program::all(First::Node),
+        Trials::RunWorld => program::all(First::World),
         Trials::Node => program::body_with_node(),
         Trials::Fault => program::body_with_fault(),
         Trials::Nothing => {}
@@ -74,8 +83,12 @@ pub fn run_trials(trials: Trials) {
     }
 }
 
+/// The trials of `nstest run`, and from the later ones on.
+const RUNS: [(Trials, &str); 3] =
+    [(Trials::Run, "run"), (Trials::RunNode, "run-node"), (Trials::RunWorld, "run-world")];
+
 /// Finds out what this machine lets nstest do. `start` are the arguments with which this program
-/// calls [`run_trials`]; the name of one of the [`Trials`] follows them, in lower case.
+/// calls [`run_trials`]; the name of one of the [`Trials`] follows them, in lower case: `run-node`.
 #[must_use]
 pub fn examine(start: &[&str]) -> Examination {
     let begin = Instant::now();
@@ -95,7 +108,10 @@ pub fn examine(start: &[&str]) -> Examination {
             detail: None,
             problem: None,
         };
-        checks.iter().find(|check| check.capability == *capability).cloned().unwrap_or(untried)
+        // Several children make a world.
+        let found = || checks.iter().filter(|check| check.capability == *capability);
+        let missing = found().find(|check| check.status != CheckStatus::Works);
+        missing.or_else(|| found().next()).cloned().unwrap_or(untried)
     };
     let mut checks: Vec<Check> = ALL.iter().map(of).collect();
     checks.iter_mut().for_each(|check| ran.correct(check));
@@ -143,9 +159,17 @@ fn settings() -> Check {
 
 /// What the children have found, and what ran.
 fn tried(facts: &Facts, start: &[&str], deadline: Instant) -> (Vec<Check>, Ran) {
-    let child = TrialChild::start(start, "run");
-    let has_child = child.is_ok();
-    let mut checks = TrialChild::checks(child, Trials::Run, deadline);
+    let mut checks = Vec::new();
+    let mut has_child = true;
+    for (trials, word) in RUNS {
+        let child = TrialChild::start(start, word);
+        has_child = has_child && child.is_ok();
+        checks.extend(TrialChild::checks(child, trials, deadline));
+        // A trial that killed the child has kept it from those that need less.
+        if checks.iter().any(|check| check.capability.name == "world") {
+            break;
+        }
+    }
     let ran = Ran::of(&checks, has_child, start);
     let others =
         [(Trials::Inside, "inside"), (Trials::Outside, "outside"), (Trials::Uplink, "uplink")];
@@ -265,22 +289,26 @@ impl Ran {
             named.any(|check| check.status == CheckStatus::Works)
         };
         let (mut nodes, mut faults) = (works("node"), works("fault"));
-        let mut world = nodes || works("world");
+        // The kernel removes namespaces a moment after their last process, so the world may find those
+        // of the node before it.
+        let is_limit = |check: &Check| check.problem.as_ref().is_some_and(Problem::is_limit);
+        let mut worlds = checks.iter().filter(|check| check.capability.name == "world");
+        let mut world = works("world") || nodes && worlds.any(is_limit);
         let mut problems = checks.iter().filter_map(|check| check.problem.as_ref());
         if !has_child || problems.any(Problem::is_limit_of_processes) {
             faults = faults || program::runs_with_fault(start);
             nodes = nodes || faults || program::runs_with_node(start);
-            world = world || nodes || program::runs_alone(start);
+            world = world || program::runs_alone(start);
         }
         Self { world, nodes, faults }
     }
 
     fn runs(self) -> Runs {
         match self {
+            Self { world: false, .. } => Runs::Nothing,
             Self { faults: true, .. } => Runs::Everything,
             Self { nodes: true, .. } => Runs::WithoutFaults,
-            Self { world: true, .. } => Runs::WithoutNodes,
-            _ => Runs::Nothing,
+            _ => Runs::WithoutNodes,
         }
     }
 

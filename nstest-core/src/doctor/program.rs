@@ -16,9 +16,16 @@ use crate::runner::{Program, ProgramEnd, run_program};
 /// The network namespaces of a world with a node: the third is the fabric's.
 const WITH_NODE: u64 = 3;
 
-/// Makes the trials, until a program was started: what comes next needs less. One that is not root
-/// comes last.
-pub(super) fn all() {
+/// The first of the trials that is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum First {
+    Fault,
+    Node,
+    World,
+}
+
+/// Makes the trials from this one on. One that is not root comes last.
+pub(super) fn all(from: First) {
     let start = &own_arguments();
     let world = || attempt("world", || run("world", &alone(start)));
     let no_root = || Program { no_root: true, ..alone(start) };
@@ -26,14 +33,13 @@ pub(super) fn all() {
     // could still be in use.
     let is_first = has_few_namespaces();
     let mut works = is_first && world();
-    if attempt("fault", || run("fault", &with_fault(start))) {
+    if from <= First::Fault && attempt("fault", || run("fault", &with_fault(start))) {
         record("node", CheckStatus::Works, "", None);
-        works = true;
-    } else if attempt("node", || run("node", &with_node(start))) {
-        works = true;
-    } else if !is_first {
-        works = world();
+    } else if from <= First::Node {
+        attempt("node", || run("node", &with_node(start)));
     }
+    // A program without a node is started in another way.
+    works = works || !is_first && world();
     if works {
         attempt("no-root", || run("no-root", &no_root()));
     }

@@ -193,8 +193,9 @@ impl Observed {
             });
         }
         let began = self.started || self.status.is_some() || self.timed_out.is_some();
-        // Only a seccomp filter kills a process there by design.
-        self.init_killed.filter(|_| !began).map(|signal| Refusal {
+        // Only a seccomp filter kills a process there by design, or by this signal.
+        let by_filter = |signal: &i32| *signal == libc::SIGSYS && self.status.is_none();
+        self.init_killed.filter(|signal| !began || by_filter(signal)).map(|signal| Refusal {
             step: "set up the test's process".to_owned(),
             call: "the process was killed".to_owned(),
             errno: 0,

@@ -11,6 +11,10 @@ use crate::error::ErrorCode;
 pub enum Trials {
     /// Those of `nstest run`.
     Run,
+    /// The same, without a fault.
+    RunNode,
+    /// The same, without a node.
+    RunWorld,
     /// None: it is the body of a program that has a node.
     Node,
     /// None: it is the body of a program that has a node and a fault.

@@ -37,6 +37,8 @@ pub(super) struct Doctor {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum TrialsArgument {
     Run,
+    RunNode,
+    RunWorld,
     Node,
     Fault,
     Nothing,
@@ -49,6 +51,8 @@ impl Doctor {
     pub(super) fn execute(self) -> ExitCode {
         match self.trials {
             Some(TrialsArgument::Run) => run_trials(Trials::Run),
+            Some(TrialsArgument::RunNode) => run_trials(Trials::RunNode),
+            Some(TrialsArgument::RunWorld) => run_trials(Trials::RunWorld),
             Some(TrialsArgument::Node) => run_trials(Trials::Node),
             Some(TrialsArgument::Fault) => run_trials(Trials::Fault),
             Some(TrialsArgument::Nothing) => run_trials(Trials::Nothing),

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nix::libc;
 use nstest_tests::directory::Directory;
-use nstest_tests::{executable, machine_root};
+use nstest_tests::{executable, machine_root, raw};
 
 use super::{FILTER, World};
 use crate::command::{Ended, nstest};
@@ -152,4 +152,19 @@ fn is_not_dumpable(user: &str, program: &Path, cause: &str, remedy: &str) {
     for said in ["nstest[not-dumpable]: ", cause, remedy] {
         assert!(run.stderr.contains(said), "{said}: {run:?}");
     }
+}
+
+/// As systemd's SystemCallFilter= does. These calls make `nstest run`, and not the tests.
+#[test]
+fn a_filter_that_kills() {
+    for call in [libc::SYS_waitid, libc::SYS_signalfd4] {
+        let world = World::filtered(move |command| raw::kill_in(command, call));
+        world.doctor().names("seccomp-kill", "(SIGSYS)", FILTER).is_unusable();
+    }
+    // Only a program without nodes is started by init, which makes this call.
+    let world = World::filtered(|command| raw::kill_in(command, libc::SYS_close_range));
+    world.nstest(&["doctor"]).names("seccomp-kill", "(SIGSYS)", FILTER).is_unusable();
+    let run = world.nstest(&["run", "--", "true"]);
+    let is_named = run.status == Some(125) && run.stderr.starts_with("nstest[seccomp-kill]: ");
+    assert!(is_named && run.stderr.contains("help: "), "{run:?}");
 }
