@@ -145,7 +145,7 @@ fn kinds(facts: &Facts) {
         Some(false) => "none",
         None => "unknown",
     };
-    let calls = format!("clone {:?}, mount {:?}", probes.clone_filter, probes.mount_filter);
+    let calls = format!("clone {}, mount {}", probes.clone_filter, probes.mount_filter);
     record("seccomp", CheckStatus::Unneeded, &format!("{filter}; {calls}"), None);
 }
 
@@ -205,17 +205,24 @@ fn processes(facts: &Facts) -> TrialResult {
     let (user, cgroup) = left(facts);
     let problem = |code, holder: &str, usage: Usage, name: &str, fix: String| {
         let (limit, used) = (usage.limit.unwrap_or_default(), usage.used.unwrap_or_default());
-        let cause = format!("{holder} {limit} {name}, and {used} exist");
+        let exist = if used == 1 { "exists" } else { "exist" };
+        let cause = format!("{holder} {limit} {name}, and {used} {exist}");
         Problem::new(code, "start processes and threads", cause, fix)
     };
     if is_few(user) {
         let fix = remedy::processes(facts);
-        let name = "processes and threads (RLIMIT_NPROC)";
+        let name = match facts.processes.limit {
+            Some(1) => "process or thread (RLIMIT_NPROC)",
+            _ => "processes and threads (RLIMIT_NPROC)",
+        };
         return Err(problem(ErrorCode::Nproc, "this user may have", facts.processes, name, fix));
     }
     if is_few(cgroup) {
         let (holder, fix) = ("the cgroup of this process may have", remedy::pids(facts));
-        let name = "processes (pids.max)";
+        let name = match facts.cgroup_pids.limit {
+            Some(1) => "process (pids.max)",
+            _ => "processes (pids.max)",
+        };
         return Err(problem(ErrorCode::PidsLimit, holder, facts.cgroup_pids, name, fix));
     }
     Ok(user.into_iter().chain(cgroup).min().map(|left| format!("{left} more")))

@@ -9,7 +9,7 @@
 
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -280,9 +280,11 @@ impl Facts {
         let hides = |point: &&str| {
             !MADE_FOR_MOUNTS.contains(point) && !all.iter().any(|above| is_below(point, above))
         };
-        let mut hiding: Vec<&str> = all.iter().copied().filter(hides).collect();
-        hiding.dedup();
-        hiding
+        let mut hidden: Vec<&str> = all.iter().copied().filter(hides).collect();
+        // Several mounts can be on one directory.
+        let mut seen = BTreeSet::new();
+        hidden.retain(|point| seen.insert(*point));
+        hidden
     }
 
     /// Whether the kernel is older than this version. `false` if its version is unknown.

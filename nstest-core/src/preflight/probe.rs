@@ -1,5 +1,6 @@
 //! What the machine answers when a child process tries the calls again.
 
+use std::fmt;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -56,6 +57,17 @@ pub(crate) enum Filter {
     Answers(Errno),
     Kills(i32),
     Unknown,
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passes => f.write_str("reaches the kernel"),
+            Self::Answers(errno) => write!(f, "is answered with {errno:?}"),
+            Self::Kills(signal) => write!(f, "is answered with signal {signal}"),
+            Self::Unknown => f.write_str("was not tried"),
+        }
+    }
 }
 
 impl Filter {

@@ -260,7 +260,7 @@ fn without_processes() {
     };
     let text = RefusingMachine::PLAIN.within(&ordinary).first("no processes").text();
     println!("{text}");
-    assert!(text.starts_with("nstest[nproc]: create the test's namespaces: clone(CLONE_NEWUSER|…): EAGAIN\n  cause: this user may have 1 processes and threads (RLIMIT_NPROC), "), "{text}");
+    assert!(text.starts_with("nstest[nproc]: create the test's namespaces: clone(CLONE_NEWUSER|…): EAGAIN\n  cause: this user may have 1 process or thread (RLIMIT_NPROC), "), "{text}");
 }
 
 #[test]

@@ -19,6 +19,7 @@
 //!   a seccomp filter.
 
 use std::ffi::{CStr, c_int, c_void};
+use std::fmt;
 use std::mem::size_of;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicUsize, Ordering::Relaxed};
@@ -38,6 +39,17 @@ pub(crate) enum TrialOutcome {
     Killed(i32),
     /// The child was not made, or ended before this trial.
     Untried,
+}
+
+impl fmt::Display for TrialOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed => f.write_str("works"),
+            Self::Refused(errno) => write!(f, "{errno:?}"),
+            Self::Killed(signal) => write!(f, "killed by signal {signal}"),
+            Self::Untried => f.write_str("not tried"),
+        }
+    }
 }
 
 /// What to try.

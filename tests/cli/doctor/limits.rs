@@ -106,7 +106,11 @@ fn few_processes() {
     let limited = |limit: u32| World::within(&user).after(&format!("ulimit -u {limit}"));
     limited(1)
         .doctor()
-        .names("nproc", "this user may have 1 processes", &["ulimit -u 4096    # in this shell"])
+        .names(
+            "nproc",
+            "this user may have 1 process or thread (RLIMIT_NPROC), ",
+            &["ulimit -u 4096    # in this shell"],
+        )
         .is_unusable();
     for limit in 2..9 {
         limited(limit).doctor();

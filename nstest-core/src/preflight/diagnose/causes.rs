@@ -79,26 +79,29 @@ fn unknown(evidence: &Evidence<'_>) -> Diagnosis {
     if let Operation::Killed { signal } = evidence.refusal.kind {
         line("killed by", signal_name(signal));
     }
-    let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".to_owned());
-    line("kernel", known(&facts.kernel));
-    line("uid", format!("{:?}, capabilities {:x?}", facts.uid, facts.capabilities));
-    line("container", format!("{:?}, nested {}", facts.container, facts.nested()));
-    line("limits", format!("{:?}", facts.namespace_limits));
-    line(
-        "seccomp",
-        format!(
-            "{:?}, clone {:?}, mount {:?}",
-            facts.seccomp_filter, probes.clone_filter, probes.mount_filter
-        ),
-    );
-    line("AppArmor", format!("{:?}, in a user namespace {:?}", facts.confined_by, probes.label));
-    line("SELinux enforcing", facts.selinux_enforcing.to_string());
-    line("clone", format!("{:?}", probes.process));
-    line("clone with user", format!("{:?}", probes.user));
+    let known = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+    line("kernel", known(facts.kernel.clone()));
+    line("user id", known(facts.uid.map(|uid| uid.to_string())));
+    line("capabilities", known(facts.capabilities.map(|bits| format!("{bits:#x}"))));
+    line("container", or_none(facts.container.map(|it| format!("{it:?}"))));
+    line("user namespace", if facts.nested() { "not the first" } else { "the first" }.to_owned());
+    let limits = facts.namespace_limits.iter().map(|(kind, limit)| format!("{kind} {limit}"));
+    line("limits of namespaces", limits.collect::<Vec<_>>().join(", "));
+    let filter = facts.seccomp_filter.map(|has| if has { "yes" } else { "no" }.to_owned());
+    line("seccomp filter", known(filter));
+    line("a clone with wrong arguments", probes.clone_filter.to_string());
+    line("a mount with wrong arguments", probes.mount_filter.to_string());
+    line("AppArmor profile", or_none(facts.confined_by.clone()));
+    line("AppArmor profile in a user namespace", or_none(probes.label.clone()));
+    line("SELinux enforcing", if facts.selinux_enforcing { "yes" } else { "no" }.to_owned());
+    line("clone", probes.process.to_string());
+    line("clone with user", probes.user.to_string());
     for ((kind, _), outcome) in KINDS.iter().zip(probes.kinds) {
-        line(&format!("clone with user, {kind}"), format!("{outcome:?}"));
+        line(&format!("clone with user, {kind}"), outcome.to_string());
     }
-    line("clone with all", format!("{:?}", probes.every));
-    line("setgroups, uid_map", format!("{:?}, {:?}", probes.set_groups, probes.id_map));
+    line("clone with all", probes.every.to_string());
+    line("write to setgroups", probes.set_groups.to_string());
+    line("write to uid_map", probes.id_map.to_string());
     Diagnosis { code: ErrorCode::Setup, cause, remedy: remedy::REPORT.to_owned(), exhausted: false }
 }

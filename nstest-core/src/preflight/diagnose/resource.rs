@@ -175,7 +175,8 @@ pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         return found(
             ErrorCode::PidsLimit,
             format!(
-                "the cgroup of this process has reached its limit of {limit} processes (pids.max)"
+                "the cgroup of this process has reached its limit of {limit} {} (pids.max)",
+                if limit == 1 { "process" } else { "processes" }
             ),
             remedy::pids(facts),
         );
@@ -204,11 +205,15 @@ pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
 
 fn of_this_user(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let Usage { limit, used } = evidence.facts.processes;
-    let limit = limit.map_or_else(|| "only so many".to_owned(), |limit| limit.to_string());
+    let limit = match limit {
+        None => "only so many processes and threads".to_owned(),
+        Some(1) => "1 process or thread".to_owned(),
+        Some(limit) => format!("{limit} processes and threads"),
+    };
     let used = used.map_or_else(String::new, |used| format!(", and at least {used} exist"));
     found(
         ErrorCode::Nproc,
-        format!("this user may have {limit} processes and threads (RLIMIT_NPROC){used}"),
+        format!("this user may have {limit} (RLIMIT_NPROC){used}"),
         evidence.caller().or_fewer_at_a_time(remedy::processes(evidence.facts)),
     )
 }

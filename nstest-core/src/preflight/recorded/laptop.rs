@@ -320,26 +320,35 @@ fn host_name() -> Refusal {
 
 #[test]
 fn no_cause_known() {
-    RecordedMachine::laptop().says(&host_name(), expect![[r#"
+    RecordedMachine::laptop().says(
+        &host_name(),
+        expect![[r#"
         nstest[setup]: set the host name: sethostname: EPERM
           cause: no known cause fits. What was found out:
             kernel: 6.12.48-generic
-            uid: Some(1000), capabilities Some(0)
-            container: None, nested false
-            limits: {"ipc": 63239, "mnt": 63239, "net": 63239, "pid": 63239, "user": 63239, "uts": 63239}
-            seccomp: Some(false), clone Passes, mount Passes
-            AppArmor: None, in a user namespace None
-            SELinux enforcing: false
-            clone: Allowed
-            clone with user: Allowed
-            clone with user, pid: Allowed
-            clone with user, mnt: Allowed
-            clone with user, uts: Allowed
-            clone with user, ipc: Allowed
-            clone with user, net: Allowed
-            clone with all: Allowed
-            setgroups, uid_map: Allowed, Allowed
-          help: report this message as an issue of nstest"#]]);
+            user id: 1000
+            capabilities: 0x0
+            container: none
+            user namespace: the first
+            limits of namespaces: ipc 63239, mnt 63239, net 63239, pid 63239, user 63239, uts 63239
+            seccomp filter: no
+            a clone with wrong arguments: reaches the kernel
+            a mount with wrong arguments: reaches the kernel
+            AppArmor profile: none
+            AppArmor profile in a user namespace: none
+            SELinux enforcing: no
+            clone: works
+            clone with user: works
+            clone with user, pid: works
+            clone with user, mnt: works
+            clone with user, uts: works
+            clone with user, ipc: works
+            clone with user, net: works
+            clone with all: works
+            write to setgroups: works
+            write to uid_map: works
+          help: report this message as an issue of nstest"#]],
+    );
 }
 
 #[test]

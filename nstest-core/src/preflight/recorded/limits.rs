@@ -24,6 +24,17 @@ fn processes_of_a_cgroup_that_cannot_be_seen() {
     assert!(text.contains("[pids-limit]") && text.contains("cannot be seen here"), "{text}");
 }
 
+/// Each directory that is hidden is named once.
+#[test]
+fn mounts_on_one_directory() {
+    let mount = "28 22 0:40 / /proc/sys ro,relatime - tmpfs tmpfs ro\n";
+    let mounts = format!("{}{mount}{mount}", super::MOUNTS);
+    let text = RecordedMachine::laptop()
+        .file("proc/thread-self/mountinfo", &mounts)
+        .text(&super::mount("/proc", Errno::EPERM));
+    assert!(text.contains("by mounts on /proc/sys, and"), "{text}");
+}
+
 /// No limit is reached then.
 #[test]
 fn a_policy_without_children() {
