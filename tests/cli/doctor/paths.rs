@@ -82,7 +82,7 @@ fn devices_in_etc() {
 /// Without a time limit, a program that opens one would wait for ever.
 #[test]
 fn fifos_in_etc() {
-    let world = World::within("timeout 60 unshare -Urm").after(
+    let world = World::within("timeout -s KILL 60 unshare -Urm").after(
         "mount -t tmpfs none /mnt; mkfifo /mnt/fifo
         for name in hosts resolv.conf nsswitch.conf os-release
             do mount --bind /mnt/fifo /etc/$name; done",
