@@ -12,6 +12,7 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 
 /// A directory that is held open.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only `given` uses the file"))]
 pub(super) enum Directory {
     Locked(Flock<File>),
     /// Its file system locks no directories: NFS, for example.
