@@ -1,6 +1,6 @@
 //! The fabric: its namespace, and what there is in it and in nodes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
@@ -52,7 +52,11 @@ pub(crate) struct Fabric {
     /// them.
     pub(super) written: LiteMap<NodeId, Vec<sysctl::Unwritten>>,
     pub(super) panics: Arc<Panics>,
-    /// Settings that this machine refused, each once.
+    /// The settings that this machine has refused.
+    refused: BTreeSet<String>,
+    /// Those without a note, by the cause.
+    unnoted: BTreeMap<String, Vec<String>>,
+    /// What the user is told, each once.
     notes: Vec<String>,
     /// Whether another process has built the network, and owns it.
     attached: bool,
@@ -98,6 +102,8 @@ impl Fabric {
             requests: RequestQueue::default(),
             written: LiteMap::new(),
             panics,
+            refused: BTreeSet::new(),
+            unnoted: BTreeMap::new(),
             notes: Vec::new(),
             attached: false,
         }
@@ -198,11 +204,21 @@ impl Fabric {
         rules::translated(self.member(at)?)
     }
 
+    /// Keeps settings that were refused for [`note_unwritten`](Self::note_unwritten).
     pub(super) fn note(&mut self, unwritten: &[sysctl::Unwritten]) {
         for sysctl::Unwritten { key, value, cause } in unwritten {
-            let note =
-                format!("could not set the sysctl {} to {value}: {cause}", sysctl::name(key));
-            self.add_note(note);
+            let setting = format!("{} to {value}", sysctl::name(key));
+            if self.refused.insert(setting.clone()) {
+                self.unnoted.entry(cause.to_string()).or_default().push(setting);
+            }
+        }
+    }
+
+    /// Adds a note about all settings that were refused for one cause since the last one.
+    pub(super) fn note_unwritten(&mut self) {
+        for (cause, settings) in std::mem::take(&mut self.unnoted) {
+            let s = if settings.len() == 1 { "" } else { "s" };
+            self.add_note(format!("could not set the sysctl{s} {}: {cause}", settings.join(", ")));
         }
     }
 

@@ -58,6 +58,7 @@ impl Fabric {
                 .map_err(|error| (changes.list.len(), error))
         });
         self.written.clear();
+        self.note_unwritten();
         logging::record(began, &changes.list);
         result.map_err(|(done, error)| {
             self.requests = RequestQueue::default();

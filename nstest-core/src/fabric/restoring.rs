@@ -58,6 +58,7 @@ impl Fabric {
             let unwritten = rules::replace(self.member(at)?, &node.rules)?;
             self.note(&unwritten);
         }
+        self.note_unwritten();
         let links = node.links.values().map(|link| (at.clone(), link.name.clone(), link.end));
         self.awaiting.insert(at.id);
         self.settle(&links.collect::<Vec<_>>())?;
