@@ -57,8 +57,9 @@ pub fn run_program(program: &Program) -> Result<ProgramEnd> {
         launch.arguments.clone_from(arguments);
     }
     let foreground = Foreground::begin(program.needs_nodes())?;
-    let running = launch.start()?;
+    // Before there is a body, which would report that it was left.
     let host_ports = ours.map(HostPorts::serve).transpose()?;
+    let running = launch.start()?;
     let (end, record) = running.attend(foreground);
     if let Some(host_ports) = host_ports {
         host_ports.finish();
