@@ -6,7 +6,6 @@ use std::net::TcpStream;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -29,20 +28,17 @@ fn hangs(server: Node) -> TestResult {
 }
 
 /// A target directory of its own, with the record of a test.
-struct Target(PathBuf);
+struct Target(Directory);
 
 impl Target {
     fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("nstest-show-{}-{number}", std::process::id());
-        Self(std::env::temp_dir().join(name))
+        Self(Directory::new("cli-show"))
     }
 
     /// With the record of a program.
     fn with_a_run() -> (Self, PathBuf) {
         let target = Self::new();
-        let record = target.0.join("nstest/latest");
+        let record = target.0.path().join("nstest/latest");
         let world = ["run", "--peers=1", "--condition=delay 1ms", "--record"];
         let mut run = nstest(&world);
         let ended = Ended::of(run.arg(&record).args(["--", "true"]));
@@ -56,20 +52,21 @@ impl Target {
         let (_, after) = text.split_once("nstest: record in ").expect("a record");
         let record = PathBuf::from(after.lines().next().expect("its path"));
         let target = Self::new();
-        let own = target.0.join("nstest/cli/hangs/1");
+        let own = target.0.path().join("nstest/cli/hangs/1");
         fs::create_dir_all(&own).expect("make a directory");
         for file in fs::read_dir(record).expect("read the record") {
             let file = file.expect("a file");
             let content = fs::read(file.path()).expect("read it");
             fs::write(own.join(file.file_name()), content).expect("copy it");
         }
-        std::os::unix::fs::symlink("cli/hangs/1", target.0.join("nstest/latest")).expect("link");
+        std::os::unix::fs::symlink("cli/hangs/1", target.0.path().join("nstest/latest"))
+            .expect("link");
         (target, own)
     }
 
     fn run(&self, arguments: &[&str]) -> Ended {
         let mut command = nstest(arguments);
-        command.env("CARGO_TARGET_DIR", &self.0);
+        command.env("CARGO_TARGET_DIR", self.0.path());
         Ended::of(command)
     }
 
@@ -79,12 +76,6 @@ impl Target {
         let ended = self.run(arguments);
         assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
         ended.stdout
-    }
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0); // `clean` may have removed all of it
     }
 }
 
@@ -127,7 +118,7 @@ fn the_report_is_opened_by_the_first_browser_that_can() {
     let report = format!("{}/report.html", record.display());
     let open = |browser: &str| {
         let mut command = nstest(&["open"]);
-        Ended::of(command.env("CARGO_TARGET_DIR", &target.0).env("BROWSER", browser))
+        Ended::of(command.env("CARGO_TARGET_DIR", target.0.path()).env("BROWSER", browser))
     };
     for (browser, printed) in [
         ("echo", format!("{report}\n")),
@@ -157,7 +148,7 @@ fn without_a_desktop_the_path_is_all_that_is_said() {
     let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("PATH"));
     for browser in [None, Some(""), Some(":")] {
         let mut command = nstest(&["open"]);
-        command.env("CARGO_TARGET_DIR", &target.0).env("PATH", &path).env_remove("BROWSER");
+        command.env("CARGO_TARGET_DIR", target.0.path()).env("PATH", &path).env_remove("BROWSER");
         command.envs(browser.map(|browser| ("BROWSER", browser)));
         let ended = Ended::of(command);
         let said = "nstest: xdg-open: it found no browser; set BROWSER to the command of a browser, \
@@ -184,7 +175,7 @@ fn a_terminal_gets_no_control_sequences() {
     assert!(faults.lines().count() == 1 && faults.contains(name), "{faults}");
     assert_eq!(target.output(&["show", "events"]), changed);
     assert_eq!(target.output(&["show"]), "failed \x1b[2J\n");
-    let own: &OsStr = target.0.as_ref();
+    let own: &OsStr = target.0.path().as_ref();
     let on_terminal = |view: &str| {
         let program = nstest(&[]).get_program().to_str().expect("UTF-8").to_owned();
         let command = format!("{program} show {view}; echo end");
@@ -200,7 +191,7 @@ fn a_terminal_gets_no_control_sequences() {
 /// What is printed of such a path is a word for a shell.
 #[test]
 fn a_path_that_is_no_text_can_be_copied() {
-    let directory = Directory::new("cli-show-bytes");
+    let directory = Directory::new("bytes");
     let record = directory.path().join(OsStr::from_bytes(b"re cord-\xff"));
     let mut run = nstest(&["run", "--record"]);
     let ended = Ended::of(run.arg(&record).args(["--", "true"]));

@@ -3,12 +3,12 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use nstest_tests::directory::Directory;
 use nstest_tests::programs;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub(crate) struct Page {
     browser: Child,
     requests: ChildStdin,
     messages: Receiver<Value>,
-    directory: PathBuf,
+    directory: Directory,
     session: Option<String>,
     last: u64,
     /// What the browser has complained about.
@@ -44,7 +44,7 @@ impl Page {
 
     pub(crate) fn open_in(html: &str, hash: &str, (width, height): (u32, u32)) -> Self {
         let mut page = Self::start();
-        let file = page.directory.join("report.html");
+        let file = page.directory.path().join("report.html");
         fs::write(&file, html).expect("write the page");
         let target = page.call("Target.createTarget", json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
@@ -64,19 +64,15 @@ impl Page {
     }
 
     fn start() -> Self {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("nstest-page-{}-{number}", std::process::id());
-        let directory = std::env::temp_dir().join(name);
-        fs::create_dir(&directory).expect("make the directory of the page");
+        let directory = Directory::new("page");
         // The browser reads requests from descriptor 3, and writes to 4.
         let mut browser = Command::new("sh")
             .args(["-c", "exec \"$@\" 3<&0 4>&1", "sh"])
             .arg(programs::find("chromium"))
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
             .args(["--remote-debugging-pipe", "--disable-background-networking"])
-            .arg(profile(&directory))
-            .env("HOME", &directory)
+            .arg(profile(directory.path()))
+            .env("HOME", directory.path())
             .env_remove("DBUS_SESSION_BUS_ADDRESS")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -187,6 +183,5 @@ impl Drop for Page {
         while self.messages.recv_timeout(DEADLINE).is_ok() {}
         let _ = self.browser.kill();
         let _ = self.browser.wait();
-        let _ = fs::remove_dir_all(&self.directory);
     }
 }

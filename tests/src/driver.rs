@@ -8,7 +8,6 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -16,6 +15,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::directory::Directory;
 use crate::{marks, raw, survivors};
 
 /// Runs a fixture that fails, and returns the output that libtest shows for it.
@@ -51,7 +51,7 @@ fn binary() -> PathBuf {
 #[derive(Debug)]
 pub struct Run {
     command: Command,
-    case: PathBuf,
+    case: Directory,
 }
 
 impl Run {
@@ -72,11 +72,7 @@ impl Run {
 
     /// Runs `command`, which runs fixtures. It gets a process group of its own.
     pub fn in_front(mut command: Command) -> Self {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let case =
-            std::env::temp_dir().join(format!("nstest-case-{}-{number}", std::process::id()));
-        std::fs::create_dir(&case).expect("make the directory of the case");
+        let case = Directory::new("case");
         let private = |name: &str| {
             ["NSTEST", "RUST_TEST_", "RUST_MIN_STACK", "NEXTEST"]
                 .iter()
@@ -85,7 +81,7 @@ impl Run {
         for (name, _) in std::env::vars_os().filter(|(name, _)| private(&name.to_string_lossy())) {
             command.env_remove(name);
         }
-        command.env(marks::VARIABLE, &case).env("RUST_BACKTRACE", "0").stdin(Stdio::null());
+        command.env(marks::VARIABLE, case.path()).env("RUST_BACKTRACE", "0").stdin(Stdio::null());
         command.process_group(0);
         Self { command, case }
     }
@@ -105,7 +101,7 @@ impl Run {
     /// The directory of this run.
     #[must_use]
     pub fn case(&self) -> &Path {
-        &self.case
+        self.case.path()
     }
 
     /// The command, for its other settings.
@@ -146,7 +142,6 @@ impl Run {
         let output = self.command.output().expect("start the fixtures");
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
-        let _ = std::fs::remove_dir_all(&self.case);
         assert!(output.status.success() && text.contains("1 passed"), "{text}{errors}");
     }
 }
@@ -156,7 +151,7 @@ impl Run {
 pub struct Running {
     child: Option<Child>,
     output: File,
-    case: PathBuf,
+    case: Directory,
     start: Instant,
 }
 
@@ -164,13 +159,13 @@ impl Running {
     /// Waits until a fixture has set a mark.
     #[track_caller]
     pub fn wait_for(&self, mark: &str) {
-        let path = self.case.join(mark);
+        let path = self.case.path().join(mark);
         marks::eventually(mark, || path.exists().then_some(()));
     }
 
     /// Sets a mark that a fixture waits for.
     pub fn set(&self, mark: &str) {
-        std::fs::write(self.case.join(mark), "").expect("set a mark");
+        std::fs::write(self.case.path().join(mark), "").expect("set a mark");
     }
 
     /// The output so far.
@@ -189,7 +184,7 @@ impl Running {
     /// The directory of this run.
     #[must_use]
     pub fn case(&self) -> &Path {
-        &self.case
+        self.case.path()
     }
 
     /// Sends a signal to its process, but not to its process group.
@@ -213,7 +208,7 @@ impl Running {
             panic!(
                 "no end within {:?}, processes {:#?}, output: {}",
                 marks::DEADLINE,
-                survivors::processes(&self.case),
+                survivors::processes(self.case.path()),
                 Output(&self.output).text()
             );
         };
@@ -222,10 +217,10 @@ impl Running {
         drop(waiter.join());
         if status.code().is_some() {
             // The runner has waited for each process.
-            assert_eq!(survivors::processes(&self.case), [""; 0], "survivors");
+            assert_eq!(survivors::processes(self.case.path()), [""; 0], "survivors");
         } else {
             marks::eventually("the end of all processes", || {
-                survivors::processes(&self.case).is_empty().then_some(())
+                survivors::processes(self.case.path()).is_empty().then_some(())
             });
         }
         let output = self.output.try_clone().expect("duplicate a descriptor");
@@ -239,7 +234,6 @@ impl Drop for Running {
             let _ = child.kill();
             let _ = child.wait();
         }
-        let _ = std::fs::remove_dir_all(&self.case);
     }
 }
 

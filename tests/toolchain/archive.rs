@@ -9,6 +9,7 @@ use std::process::Command;
 
 use nstest::{Node, TestResult, netns_test};
 use nstest_tests::cargo::archive;
+use nstest_tests::directory::Directory;
 use nstest_tests::driver::{Outcome, Run};
 
 #[netns_test]
@@ -72,8 +73,8 @@ fn cases(report: &str) -> BTreeSet<String> {
 #[test]
 #[cfg_attr(not(feature = "programs"), ignore = "needs cargo-nextest; run ./check test")]
 fn an_archive_runs_in_parts_without_sources() {
-    let place = std::env::temp_dir().join(format!("archive-of-nstest-{}", std::process::id()));
-    fs::create_dir_all(&place).unwrap();
+    let directory = Directory::new("archive");
+    let place = directory.path();
     let file = place.join("tests.tar.zst");
     archive("binary(=ports) or binary(=toolchain)", &file);
     let mut all = BTreeSet::new();
@@ -92,7 +93,6 @@ fn an_archive_runs_in_parts_without_sources() {
         }
         all.extend(cases);
     }
-    fs::remove_dir_all(&place).unwrap();
     assert!(all.contains("archive::finds_no_server"), "{all:?}");
     assert!(all.len() > 10, "{all:?}");
 }
