@@ -8,6 +8,7 @@ use std::process::Command;
 use nstest_tests::directory::Directory;
 
 use crate::command::{Ended, nstest};
+use crate::doctor::World;
 
 /// Runs nstest with all records in `target/nstest` of this directory.
 fn within(target: &Path, arguments: &[&str]) -> Ended {
@@ -35,15 +36,10 @@ fn what_could_be_written_is_shown_replaced_and_removed() {
     let path = target.join("nstest/latest");
     let word = path.to_str().unwrap();
     // The card is smaller than that, and the events are larger.
-    let run = || {
-        let mut limited = Command::new("prlimit");
-        let script = "for i in $(seq 20); do : <>/dev/tcp/127.0.0.1/7; done; :";
-        let nstest = nstest(&["run", "--record", word, "--", "bash", "-c", script]);
-        limited.arg("--fsize=4096").arg(nstest.get_program()).args(nstest.get_args());
-        Ended::of(limited)
-    };
+    let limited = World::within("prlimit --fsize=4096");
+    let script = "for i in $(seq 20); do : <>/dev/tcp/127.0.0.1/7; done; :";
     for _ in 0..2 {
-        let ended = run();
+        let ended = limited.nstest(&["run", "--record", word, "--", "bash", "-c", script]);
         assert_eq!(ended.status, Some(0), "{ended:?}");
         assert!(ended.stderr.ends_with(&format!("nstest: record in {word}\n")), "{ended:?}");
         assert!(!path.join("events.jsonl").exists() && path.join("card.txt").exists());

@@ -9,6 +9,7 @@ use nstest_tests::terminal::OnTerminal;
 use nstest_tests::{machine_root, raw};
 
 use crate::command::{Ended, nstest};
+use crate::doctor::World;
 use crate::starters::pid_of_init;
 
 #[netns_test]
@@ -180,25 +181,20 @@ fn what_keeps_a_shell_out_is_named() {
         let begin = format!("nstest[seccomp]: {step}: setns(CLONE_NEWUSER): {name}\n  cause: ");
         starts_with(Ended::of(filtered), &begin);
     }
-    let through = |words: &[&str]| {
-        let command = nstest(&enter);
-        let mut outer = Command::new(words[0]);
-        outer.args(&words[1..]).arg(command.get_program()).args(command.get_args());
-        Ended::of(outer)
-    };
+    let through = |command| World::within(command).nstest(&enter);
     // Enough to find the test, too few for its namespaces; too few to look for tests.
     let begin = format!("nstest[open-files]: {step}: open(/proc/{pid}/ns/");
-    starts_with(through(&["prlimit", "--nofile=8"]), &begin);
+    starts_with(through("prlimit --nofile=8"), &begin);
     let begin = "nstest[open-files]: look for paused tests: open: EMFILE\n";
-    starts_with(through(&["prlimit", "--nofile=4"]), begin);
-    let hide = r#"mount -t tmpfs none /proc; exec "$0" "$@""#;
+    starts_with(through("prlimit --nofile=4"), begin);
+    let hidden = World::within("unshare -Urm").after("mount -t tmpfs none /proc");
     let begin = "nstest[no-proc]: look for paused tests\n  cause: no procfs ";
-    starts_with(through(&["unshare", "-Urm", "sh", "-c", hide]), begin);
-    let hidden = through(&["unshare", "-Ur"]);
+    starts_with(hidden.nstest(&enter), begin);
+    let hidden = through("unshare -Ur");
     assert!(hidden.stderr.contains(" of another user or user namespace)"), "{hidden:?}");
     if machine_root() {
         let begin = format!("nstest[namespace]: {step}: setns(CLONE_NEWPID): EINVAL\n  cause: ");
-        let ended = starts_with(through(&["unshare", "-fp"]), &begin);
+        let ended = starts_with(through("unshare -fp"), &begin);
         assert!(ended.stderr.contains("help: run `nstest shell` where the test was started"));
     }
     test.type_in("\n");

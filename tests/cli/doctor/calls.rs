@@ -10,7 +10,7 @@ use nstest_tests::directory::Directory;
 use nstest_tests::{executable, machine_root, raw};
 
 use super::{FILTER, World};
-use crate::command::{Ended, nstest};
+use crate::command::nstest;
 
 /// As systemd's RestrictAddressFamilies= does. The doctor and a program of nstest say the same.
 #[test]
@@ -142,8 +142,9 @@ fn a_process_with_two_user_ids() {
 #[track_caller]
 fn is_not_dumpable(user: &str, program: &Path, cause: &str, remedy: &str) {
     let ended = |arguments: &[&str]| {
-        let mut command = Command::new("env");
-        Ended::of(command.args(user.split_whitespace()).arg(program).args(arguments))
+        let mut command = Command::new(program);
+        command.args(arguments);
+        World::within(user).run(command)
     };
     let doctor = ended(&["doctor"]);
     doctor.names("not-dumpable", cause, &[remedy]).is_unusable();
