@@ -17,39 +17,17 @@ use super::outside::further_nodes;
 use super::program::First;
 use super::report::{Check, CheckStatus, Examination, Problem, Runs};
 use super::trial::{self, LIMIT, cut_short, errno_of};
+use super::trials::Trials;
 use super::{inside, outside, program};
 use crate::preflight::facts::Facts;
 use crate::preflight::{Operation, caller};
 use crate::runner;
 use crate::sys::process::executed_path;
 
-/// Which trials a child makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trials {
-    /// Those of `nstest run`.
-    Run,
-    /// The same, without a fault.
-    RunNode,
-    /// The same, without a node.
-    RunWorld,
-    /// None: it is the body of a program that has a node.
-    Node,
-    /// None: it is the body of a program that has a node and a fault.
-    Fault,
-    /// None: it is the program that `nstest run` starts.
-    Nothing,
-    /// On the machine.
-    Outside,
-    /// In the world of a test.
-    Inside,
-    /// Those of an uplink.
-    Uplink,
-}
-
 impl Trials {
     /// The capability that is reported as missing if the child cannot be started.
     fn needed(self) -> &'static str {
-        if RUNS.iter().any(|(trials, _)| *trials == self) { "world" } else { self.first() }
+        if RUNS.contains(&self) { "world" } else { self.first() }
     }
 
     /// The capability that is reported as missing if the child says nothing.
@@ -84,11 +62,10 @@ pub fn run_trials(trials: Trials) {
 }
 
 /// The trials of `nstest run`, and from the later ones on.
-const RUNS: [(Trials, &str); 3] =
-    [(Trials::Run, "run"), (Trials::RunNode, "run-node"), (Trials::RunWorld, "run-world")];
+const RUNS: [Trials; 3] = [Trials::Run, Trials::RunNode, Trials::RunWorld];
 
 /// Finds out what this machine lets nstest do. `start` are the arguments with which this program
-/// calls [`run_trials`]; the name of one of the [`Trials`] follows them, in lower case: `run-node`.
+/// calls [`run_trials`]; those that are asked for follow them: [`Trials::as_str`].
 #[must_use]
 pub fn examine(start: &[&str]) -> Examination {
     let begin = Instant::now();
@@ -100,7 +77,7 @@ pub fn examine(start: &[&str]) -> Examination {
         Some(problem) => (missing("pid-namespace", problem).into_iter().collect(), Ran::default()),
         None => tried(&facts, start, deadline),
     };
-    checks.push(settings());
+    checks.extend(settings());
     let of = |capability: &Capability| {
         let untried = Check {
             capability: *capability,
@@ -151,18 +128,18 @@ fn unite(checks: &mut [Check]) {
 }
 
 /// The environment variables. With a wrong one, each test fails.
-fn settings() -> Check {
+fn settings() -> Option<Check> {
     let problem = runner::check_settings().err().map(|error| Problem::of(&error, ""));
     let status = if problem.is_some() { CheckStatus::Missing } else { CheckStatus::Works };
-    Check { capability: ALL[0], status, detail: None, problem }
+    check("settings", status, problem)
 }
 
 /// What the children have found, and what ran.
 fn tried(facts: &Facts, start: &[&str], deadline: Instant) -> (Vec<Check>, Ran) {
     let mut checks = Vec::new();
     let mut has_child = true;
-    for (trials, word) in RUNS {
-        let child = TrialChild::start(start, word);
+    for trials in RUNS {
+        let child = TrialChild::start(start, trials);
         has_child = has_child && child.is_ok();
         checks.extend(TrialChild::checks(child, trials, deadline));
         // A trial that killed the child has kept it from those that need less.
@@ -171,12 +148,11 @@ fn tried(facts: &Facts, start: &[&str], deadline: Instant) -> (Vec<Check>, Ran) 
         }
     }
     let ran = Ran::of(&checks, has_child, start);
-    let others =
-        [(Trials::Inside, "inside"), (Trials::Outside, "outside"), (Trials::Uplink, "uplink")];
+    let others = [Trials::Inside, Trials::Outside, Trials::Uplink];
     if outside::is_limited(facts) {
         checks.extend(others.into_iter().flat_map(|it| TrialChild::result(start, it, deadline)));
     } else {
-        let children = others.map(|(trials, word)| (trials, TrialChild::start(start, word)));
+        let children = others.map(|trials| (trials, TrialChild::start(start, trials)));
         for (trials, child) in children {
             checks.extend(TrialChild::checks(child, trials, deadline));
         }
@@ -185,8 +161,12 @@ fn tried(facts: &Facts, start: &[&str], deadline: Instant) -> (Vec<Check>, Ran) 
 }
 
 fn missing(name: &str, problem: Problem) -> Option<Check> {
+    check(name, CheckStatus::Missing, Some(problem))
+}
+
+fn check(name: &str, status: CheckStatus, problem: Option<Problem>) -> Option<Check> {
     let capability = *ALL.iter().find(|it| it.name == name)?;
-    Some(Check { capability, status: CheckStatus::Missing, detail: None, problem: Some(problem) })
+    Some(Check { capability, status, detail: None, problem })
 }
 
 /// A child, and the pipe that it writes to.
@@ -196,7 +176,7 @@ struct TrialChild {
 }
 
 impl TrialChild {
-    fn start(start: &[&str], word: &str) -> Result<Self, Problem> {
+    fn start(start: &[&str], trials: Trials) -> Result<Self, Problem> {
         let mut command = Command::new("/proc/self/exe");
         // Made here, so that its refusal is not taken for one of the process.
         let (results, theirs) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| {
@@ -207,15 +187,15 @@ impl TrialChild {
         // is short, and stays in the pipe.
         let pipe = Stdio::piped;
         command.arg0(executed_path().unwrap_or_default());
-        command.args(start).arg(word).stdin(pipe()).stderr(pipe()).stdout(theirs);
+        command.args(start).arg(trials.as_str()).stdin(pipe()).stderr(pipe()).stdout(theirs);
         let mut process = command.spawn().map_err(refused)?;
         drop(process.stdin.take());
         Ok(Self { process, results })
     }
 
     /// Starts one, and waits for it.
-    fn result(start: &[&str], (trials, word): (Trials, &str), deadline: Instant) -> Vec<Check> {
-        Self::checks(Self::start(start, word), trials, deadline)
+    fn result(start: &[&str], trials: Trials, deadline: Instant) -> Vec<Check> {
+        Self::checks(Self::start(start, trials), trials, deadline)
     }
 
     /// What one has found, or why it was not started.

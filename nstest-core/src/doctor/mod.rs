@@ -10,6 +10,7 @@
 //!
 //! - `capability`: what is tried, and what is missing without it;
 //! - `report`: the results, as data;
+//! - `trials`: which trials a child makes;
 //! - `trial`: one trial, and its record, which a child writes and the parent reads;
 //! - `distribution`: the command that installs a package;
 //! - `network`, `inside`: trials in a world;
@@ -33,7 +34,9 @@ mod program;
 mod report;
 #[cfg(all(target_os = "linux", not(any(miri, nstest_stub))))]
 mod trial;
+mod trials;
 
 pub use capability::{Capability, Need};
-pub use children::{Trials, examine, run_trials};
+pub use children::{examine, run_trials};
 pub use report::{Check, CheckStatus, Examination, Problem, Runs};
+pub use trials::Trials;

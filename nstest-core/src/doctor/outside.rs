@@ -15,7 +15,7 @@ use crate::netlink::{NetlinkFamily, Socket, link, refusal};
 use crate::node::open_files::most_nodes;
 use crate::preflight::Operation;
 use crate::preflight::caller::Caller;
-use crate::preflight::facts::{Container, Facts, Usage};
+use crate::preflight::facts::{Container, Facts, Usage, of_nproc, of_pids_max};
 use crate::preflight::probe::{KINDS, Probes, TrialOutcome};
 use crate::preflight::remedy;
 use crate::runner::{self, Options};
@@ -203,27 +203,22 @@ const MOST: u64 = 65_535;
 
 fn processes(facts: &Facts) -> TrialResult {
     let (user, cgroup) = left(facts);
-    let problem = |code, holder: &str, usage: Usage, name: &str, fix: String| {
-        let (limit, used) = (usage.limit.unwrap_or_default(), usage.used.unwrap_or_default());
+    let problem = |code, holder: &str, limit: String, used: Option<u64>, fix: String| {
+        let used = used.unwrap_or_default();
         let exist = if used == 1 { "exists" } else { "exist" };
-        let cause = format!("{holder} {limit} {name}, and {used} {exist}");
+        let cause = format!("{holder} {limit}, and {used} {exist}");
         Problem::new(code, "start processes and threads", cause, fix)
     };
     if is_few(user) {
-        let fix = remedy::processes(facts);
-        let name = match facts.processes.limit {
-            Some(1) => "process or thread (RLIMIT_NPROC)",
-            _ => "processes and threads (RLIMIT_NPROC)",
-        };
-        return Err(problem(ErrorCode::Nproc, "this user may have", facts.processes, name, fix));
+        let Usage { limit, used } = facts.processes;
+        let (holder, fix) = ("this user may have", remedy::processes(facts));
+        return Err(problem(ErrorCode::Nproc, holder, of_nproc(limit), used, fix));
     }
     if is_few(cgroup) {
+        let Usage { limit, used } = facts.cgroup_pids;
         let (holder, fix) = ("the cgroup of this process may have", remedy::pids(facts));
-        let name = match facts.cgroup_pids.limit {
-            Some(1) => "process (pids.max)",
-            _ => "processes (pids.max)",
-        };
-        return Err(problem(ErrorCode::PidsLimit, holder, facts.cgroup_pids, name, fix));
+        let limit = of_pids_max(limit.unwrap_or_default());
+        return Err(problem(ErrorCode::PidsLimit, holder, limit, used, fix));
     }
     Ok(user.into_iter().chain(cgroup).min().map(|left| format!("{left} more")))
 }

@@ -9,6 +9,7 @@ use std::process::{ExitStatus, exit};
 
 use super::report::{CheckStatus, Problem};
 use super::trial::{TrialResult, attempt, cut_short, errno_of, record};
+use super::trials::Trials;
 use crate::fault::Condition;
 use crate::preflight::Operation;
 use crate::runner::{Program, ProgramEnd, run_program};
@@ -84,22 +85,22 @@ pub(super) fn runs_alone(start: &[&str]) -> bool {
 
 fn alone(start: &[impl AsRef<OsStr>]) -> Program {
     // This program, with the arguments by which it does nothing.
-    Program { command: this_program(start, "nothing"), ..Program::default() }
+    Program { command: this_program(start, Trials::Nothing), ..Program::default() }
 }
 
 fn with_node(start: &[impl AsRef<OsStr>]) -> Program {
-    let body = Some(this_program(start, "node"));
+    let body = Some(this_program(start, Trials::Node));
     Program { peers: 1, body, ..alone(start) }
 }
 
 fn with_fault(start: &[impl AsRef<OsStr>]) -> Program {
-    let body = Some(this_program(start, "fault"));
+    let body = Some(this_program(start, Trials::Fault));
     Program { condition: Some(Condition::LAN), body, ..with_node(start) }
 }
 
-fn this_program(start: &[impl AsRef<OsStr>], word: &str) -> Vec<OsString> {
+fn this_program(start: &[impl AsRef<OsStr>], trials: Trials) -> Vec<OsString> {
     let words = start.iter().map(|word| word.as_ref().to_owned());
-    iter::once("/proc/self/exe".into()).chain(words).chain([word.into()]).collect()
+    iter::once("/proc/self/exe".into()).chain(words).chain([trials.as_str().into()]).collect()
 }
 
 /// The parent has the reason if the network cannot be made.

@@ -91,6 +91,19 @@ pub(crate) struct Usage {
     pub(crate) limit: Option<u64>,
 }
 
+/// A limit as RLIMIT_NPROC counts: `4096 processes and threads (RLIMIT_NPROC)`.
+pub(crate) fn of_nproc(limit: Option<u64>) -> String {
+    let number = limit.map_or_else(|| "only so many".to_owned(), |limit| limit.to_string());
+    let what = if limit == Some(1) { "process or thread" } else { "processes and threads" };
+    format!("{number} {what} (RLIMIT_NPROC)")
+}
+
+/// A limit of a cgroup: `100 processes (pids.max)`.
+pub(crate) fn of_pids_max(limit: u64) -> String {
+    let what = if limit == 1 { "process" } else { "processes" };
+    format!("{limit} {what} (pids.max)")
+}
+
 impl Usage {
     pub(crate) fn is_full(self) -> bool {
         matches!((self.used, self.limit), (Some(used), Some(limit)) if used >= limit)

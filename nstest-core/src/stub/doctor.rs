@@ -4,30 +4,8 @@ use std::time::Duration;
 
 use super::capability::ALL;
 use super::report::{Check, CheckStatus, Examination, Problem, Runs};
+use super::trials::Trials;
 use crate::error::ErrorCode;
-
-/// Which trials a child makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trials {
-    /// Those of `nstest run`.
-    Run,
-    /// The same, without a fault.
-    RunNode,
-    /// The same, without a node.
-    RunWorld,
-    /// None: it is the body of a program that has a node.
-    Node,
-    /// None: it is the body of a program that has a node and a fault.
-    Fault,
-    /// None: it is the program that `nstest run` starts.
-    Nothing,
-    /// On the machine.
-    Outside,
-    /// In the world of a test.
-    Inside,
-    /// Those of an uplink.
-    Uplink,
-}
 
 /// Makes no trials.
 pub fn run_trials(_: Trials) {}

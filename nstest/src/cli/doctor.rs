@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use nstest_core::private::cli::doctor::{
     Check, CheckStatus, Examination, Need, Problem, Runs, Trials, examine, run_trials,
 };
@@ -30,37 +31,20 @@ pub(super) struct Doctor {
     json: bool,
     /// Make these trials, and write the results for the process that started this one.
     #[arg(long, hide = true, value_name = "WHERE", conflicts_with_all = ["verbose", "json"])]
-    trials: Option<TrialsArgument>,
+    #[arg(value_parser = trials_parser())]
+    trials: Option<Trials>,
 }
 
-/// [`Trials`], as an argument.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum TrialsArgument {
-    Run,
-    RunNode,
-    RunWorld,
-    Node,
-    Fault,
-    Nothing,
-    Outside,
-    Inside,
-    Uplink,
+fn trials_parser() -> impl TypedValueParser<Value = Trials> {
+    let named = |word: String| Trials::ALL.into_iter().find(|it| it.as_str() == word);
+    PossibleValuesParser::new(Trials::ALL.map(Trials::as_str))
+        .try_map(move |word| named(word).ok_or("there are no such trials"))
 }
 
 impl Doctor {
     pub(super) fn execute(self) -> ExitCode {
-        match self.trials {
-            Some(TrialsArgument::Run) => run_trials(Trials::Run),
-            Some(TrialsArgument::RunNode) => run_trials(Trials::RunNode),
-            Some(TrialsArgument::RunWorld) => run_trials(Trials::RunWorld),
-            Some(TrialsArgument::Node) => run_trials(Trials::Node),
-            Some(TrialsArgument::Fault) => run_trials(Trials::Fault),
-            Some(TrialsArgument::Nothing) => run_trials(Trials::Nothing),
-            Some(TrialsArgument::Outside) => run_trials(Trials::Outside),
-            Some(TrialsArgument::Inside) => run_trials(Trials::Inside),
-            Some(TrialsArgument::Uplink) => run_trials(Trials::Uplink),
-            None => return self.report(),
-        }
+        let Some(trials) = self.trials else { return self.report() };
+        run_trials(trials);
         ExitCode::SUCCESS
     }
 

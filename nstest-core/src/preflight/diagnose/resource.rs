@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use nix::libc;
 
 use super::super::caller::Caller;
-use super::super::facts::{MemoryLimit, Usage};
+use super::super::facts::{MemoryLimit, Usage, of_nproc, of_pids_max};
 use super::super::refusal::Operation;
 use super::super::remedy;
 use super::evidence::{Diagnosis, Evidence, found};
@@ -174,10 +174,7 @@ pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     if let Some(limit) = facts.cgroup_pids.limit {
         return found(
             ErrorCode::PidsLimit,
-            format!(
-                "the cgroup of this process has reached its limit of {limit} {} (pids.max)",
-                if limit == 1 { "process" } else { "processes" }
-            ),
+            format!("the cgroup of this process has reached its limit of {}", of_pids_max(limit)),
             remedy::pids(facts),
         );
     }
@@ -205,15 +202,10 @@ pub(super) fn nproc(evidence: &Evidence<'_>) -> Option<Diagnosis> {
 
 fn of_this_user(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     let Usage { limit, used } = evidence.facts.processes;
-    let limit = match limit {
-        None => "only so many processes and threads".to_owned(),
-        Some(1) => "1 process or thread".to_owned(),
-        Some(limit) => format!("{limit} processes and threads"),
-    };
     let used = used.map_or_else(String::new, |used| format!(", and at least {used} exist"));
     found(
         ErrorCode::Nproc,
-        format!("this user may have {limit} (RLIMIT_NPROC){used}"),
+        format!("this user may have {}{used}", of_nproc(limit)),
         evidence.caller().or_fewer_at_a_time(remedy::processes(evidence.facts)),
     )
 }
