@@ -217,7 +217,7 @@ impl Drop for Folder {
     }
 }
 
-/// Removes what processes left that were killed while they wrote: nobody has it locked.
+/// Removes what processes left that were killed while they wrote: no process has it locked.
 fn remove_unfinished(of_test: &Path) {
     for entry in fs::read_dir(of_test).into_iter().flatten().flatten() {
         let path = entry.path();

@@ -56,7 +56,7 @@ pub(crate) struct Fabric {
     refused: BTreeSet<String>,
     /// Those without a note, by the cause.
     unnoted: BTreeMap<String, Vec<String>>,
-    /// What the user is told, each once.
+    /// Each once.
     notes: Vec<String>,
     /// Whether another process has built the network, and owns it.
     attached: bool,

@@ -8,8 +8,6 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use nix::errno::Errno;
-
 use crate::error::{Error, ErrorCode, Result};
 use crate::layout::{HOSTS, LOCALHOST, NODE};
 use crate::topology::state::Hosts;
@@ -29,7 +27,7 @@ pub(super) fn set(written: &Hosts, hosts: &Hosts) -> Result<()> {
         None => replace(path, text(hosts).into_bytes()),
     };
     done.map_err(|error| {
-        let is_full = error.raw_os_error() == Some(Errno::ENOSPC as i32);
+        let is_full = error.kind() == io::ErrorKind::StorageFull;
         let failed = Error::new(ErrorCode::Setup, "write the test's own /etc/hosts").source(error);
         match is_full {
             true => failed.help("the test's /run is full: set NSTEST_TMPFS_SIZE to a larger size"),

@@ -208,21 +208,13 @@ impl Namespaces {
     /// process has in the user namespace of the test.
     fn enter_those_of_children(&self) -> Result<(), EntryRefused> {
         if let Some(user) = &self.user {
-            enter(user, CloneFlags::CLONE_NEWUSER, "setns(CLONE_NEWUSER)")?;
+            enter(user, CloneFlags::CLONE_NEWUSER)?;
         }
-        enter(&self.pid, CloneFlags::CLONE_NEWPID, ENTER_PIDS)
+        enter(&self.pid, CloneFlags::CLONE_NEWPID)
     }
 
     fn enter(&self) -> Result<(), EntryRefused> {
-        self.others.iter().try_for_each(|(kind, namespace)| {
-            let call = match *kind {
-                CloneFlags::CLONE_NEWNET => "setns(CLONE_NEWNET)",
-                CloneFlags::CLONE_NEWNS => "setns(CLONE_NEWNS)",
-                CloneFlags::CLONE_NEWUTS => "setns(CLONE_NEWUTS)",
-                _ => "setns(CLONE_NEWIPC)",
-            };
-            enter(namespace, *kind, call)
-        })
+        self.others.iter().try_for_each(|(kind, namespace)| enter(namespace, *kind))
     }
 }
 
@@ -235,9 +227,11 @@ struct EntryRefused {
 
 const ENTER_PIDS: &str = "setns(CLONE_NEWPID)";
 
-fn enter(namespace: &OwnedFd, kind: CloneFlags, call: &str) -> Result<(), EntryRefused> {
-    let refused = |errno: Errno| EntryRefused { call: call.to_owned(), error: errno.into() };
-    setns(namespace, kind).map_err(refused)
+fn enter(namespace: &OwnedFd, kind: CloneFlags) -> Result<(), EntryRefused> {
+    setns(namespace, kind).map_err(|errno| {
+        let names: String = kind.iter_names().map(|(name, _)| name).collect();
+        EntryRefused { call: format!("setns({names})"), error: errno.into() }
+    })
 }
 
 fn open(path: impl AsRef<Path>) -> Result<OwnedFd, EntryRefused> {
